@@ -1,0 +1,187 @@
+/**
+ * A kind is declared once, in one file, and everything else is derived from the value: routes, discovery,
+ * OpenAPI, storage, defaulting, the printed table, the typed client, informers and the round-trip test.
+ */
+import type { FieldError } from "./field-error.ts"
+import type { ObjectMeta, TypeMeta } from "./meta/types.gen.ts"
+import { schemaOf, type Schema } from "./schema.ts"
+
+/** Any API object. */
+export interface KubeObject extends TypeMeta {
+  metadata: ObjectMeta
+}
+
+export type Verb = "create" | "delete" | "deletecollection" | "get" | "list" | "patch" | "update" | "watch"
+
+export const allVerbs: readonly Verb[] = [
+  "create",
+  "delete",
+  "deletecollection",
+  "get",
+  "list",
+  "patch",
+  "update",
+  "watch",
+]
+
+/** One printed column. `priority` 0 shows always, 1 only with `-o wide`. */
+export interface Column<T> {
+  readonly name: string
+  readonly type: "string" | "integer" | "number" | "boolean" | "date"
+  readonly format?: string
+  readonly priority?: number
+  readonly description?: string
+  /** The cell of one object; `nowMs` is the time for ages. */
+  read(obj: T, nowMs: number): string | number | boolean | null
+}
+
+/** A part of an object with an endpoint of its own. `get` and `update` on `status` and `scale` are generic. */
+export interface Subresource {
+  /** For example `status`, `scale`, `log`, `eviction`. */
+  readonly name: string
+  readonly verbs: readonly ("create" | "delete" | "get" | "patch" | "update")[]
+  /** What it takes and answers, when that is not the kind itself. */
+  readonly kind?: { readonly group: string; readonly version: string; readonly kind: string }
+}
+
+/** What a strategy hook may know beside the object. */
+export interface StrategyContext {
+  readonly nowMs: number
+}
+
+/** What the author of a kind writes. Every hook is optional; hooks named `prepare…` and `setDefaults` may mutate `obj`. */
+export interface KindSpec<T extends KubeObject> {
+  /** "" for the core group. */
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+  readonly plural: string
+  /** Default: `kind` in lower case. */
+  readonly singular?: string
+  readonly shortNames?: readonly string[]
+  /** `["all"]` shows it in `kubectl get all`. */
+  readonly categories?: readonly string[]
+  readonly namespaced: boolean
+  /** Default: all eight. */
+  readonly verbs?: readonly Verb[]
+  /** A name stands for the usual verbs of `status` and `scale`: get, patch, update. */
+  readonly subresources?: readonly (Subresource | "status" | "scale")[]
+  /** The published definition name, or a shape made by hand. */
+  readonly schema: string | Schema
+  /** Where its objects are in the store, under `/registry/`; default `<group>/<plural>`, or `<plural>` in the core group. */
+  readonly storagePrefix?: string
+  /**
+   * The kind in whose shape objects are stored, when that is another version of this one. The two share one
+   * storage, one watch cache and one set of revisions.
+   */
+  readonly storedAs?: () => Kind
+  /** Conversion to and from `storedAs`, beside `apiVersion`, which is handled. Default: the same fields. */
+  toStored?(obj: T): KubeObject
+  fromStored?(obj: KubeObject): T
+
+  /** Fills in what the user left out. Runs after decoding, on every write and on what is read from the store. */
+  setDefaults?(obj: T): void
+  /** Before validation of a create. Generic code has set metadata, cleared `status` (when it is a subresource) and set generation 1. */
+  prepareForCreate?(obj: T, ctx: StrategyContext): void
+  /** Before validation of an update. Generic code has kept the old `status` and raised the generation when anything but metadata and status changed. */
+  prepareForUpdate?(obj: T, old: Readonly<T>, ctx: StrategyContext): void
+  /** Before validation of an update of `status`. Generic code has kept everything but `status`. */
+  prepareForStatusUpdate?(obj: T, old: Readonly<T>, ctx: StrategyContext): void
+  /** Must not mutate. Generic code has validated the metadata. */
+  validate?(obj: Readonly<T>): FieldError[]
+  /** Must not mutate; runs after `validate` of the new object. */
+  validateUpdate?(obj: Readonly<T>, old: Readonly<T>): FieldError[]
+  validateStatusUpdate?(obj: Readonly<T>, old: Readonly<T>): FieldError[]
+  /** Returns why `name` is not acceptable; default: a DNS subdomain. `prefix` is true for `generateName`. */
+  validateName?(name: string, prefix: boolean): string[]
+  /** Warnings for the user (the `Warning` header). */
+  warnings?(obj: Readonly<T>, old?: Readonly<T>): string[]
+  /**
+   * Seconds an object may take to end when it is deleted; undefined deletes at once. `requested` is
+   * `DeleteOptions.gracePeriodSeconds`. Only pods have one among the built-in kinds.
+   */
+  gracePeriodSeconds?(obj: Readonly<T>, requested: number | undefined): number | undefined
+  /** `metadata.generation` is kept by generic code; default true when `status` is a subresource. */
+  readonly hasGeneration?: boolean
+  /** An update without resourceVersion is taken as it is; default true. */
+  readonly allowUnconditionalUpdate?: boolean
+  /** PUT of an object that does not exist creates it; default false. */
+  readonly allowCreateOnUpdate?: boolean
+  /** Beside Name (always first) and Age (add it yourself, last, where upstream has it). Default: Name and Created At. */
+  readonly columns?: readonly Column<T>[]
+  /** Beside `metadata.name` and `metadata.namespace`. */
+  readonly selectableFields?: Readonly<Record<string, (obj: Readonly<T>) => string>>
+  /** Where `scale` reads and writes; default `spec.replicas`, `status.replicas` and `spec.selector`. */
+  readonly scale?: {
+    getReplicas(obj: Readonly<T>): number
+    setReplicas(obj: T, replicas: number): void
+    statusReplicas(obj: Readonly<T>): number
+    /** The selector as text. */
+    selector(obj: Readonly<T>): string
+  }
+}
+
+/** A declared kind: the spec with its defaults filled in, frozen. */
+export interface Kind<T extends KubeObject = any> extends Omit<
+  KindSpec<T>,
+  | "schema"
+  | "singular"
+  | "shortNames"
+  | "categories"
+  | "verbs"
+  | "subresources"
+  | "columns"
+  | "selectableFields"
+> {
+  readonly singular: string
+  readonly shortNames: readonly string[]
+  readonly categories: readonly string[]
+  readonly verbs: readonly Verb[]
+  readonly subresources: ReadonlyMap<string, Subresource>
+  readonly columns: readonly Column<T>[]
+  readonly selectableFields: Readonly<Record<string, (obj: Readonly<T>) => string>>
+  /** `v1`, `apps/v1`. */
+  readonly apiVersion: string
+  readonly schema: Schema
+  readonly storagePrefix: string
+  readonly hasGeneration: boolean
+  /** Only for the type checker. */
+  readonly $type?: T
+}
+
+/** Declares a kind. Does nothing else: a server serves the kinds that it is given. */
+export function defineKind<T extends KubeObject>(spec: KindSpec<T>): Kind<T> {
+  const { group, version, plural } = spec
+  const subresources = new Map<string, Subresource>()
+  for (const sub of spec.subresources ?? []) {
+    const value: Subresource =
+      typeof sub !== "string"
+        ? sub
+        : sub === "scale"
+          ? {
+              name: sub,
+              verbs: ["get", "patch", "update"],
+              kind: { group: "autoscaling", version: "v1", kind: "Scale" },
+            }
+          : { name: sub, verbs: ["get", "patch", "update"] }
+    subresources.set(value.name, value)
+  }
+  const { schema } = spec
+  return Object.freeze({
+    ...spec,
+    singular: spec.singular ?? spec.kind.toLowerCase(),
+    shortNames: spec.shortNames ?? [],
+    categories: spec.categories ?? [],
+    verbs: spec.verbs ?? allVerbs,
+    subresources,
+    columns: spec.columns ?? [],
+    selectableFields: spec.selectableFields ?? {},
+    apiVersion: group ? `${group}/${version}` : version,
+    // Resolved on first use: most processes touch few of the kinds.
+    get schema() {
+      return typeof schema === "string" ? schemaOf(schema) : schema
+    },
+    storagePrefix: spec.storagePrefix ?? (group ? `${group}/${plural}` : plural),
+    hasGeneration: spec.hasGeneration ?? subresources.has("status"),
+  })
+}

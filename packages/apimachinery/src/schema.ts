@@ -1,0 +1,179 @@
+/**
+ * The shape of an API type, as data: what decoding, defaulting, pruning, strict field checks, patches,
+ * server-side apply, OpenAPI and protobuf all read. Built-in shapes come from generated tables
+ * (`schema.gen.ts`, see {@link defineSchemas}); custom resources build the same value from their own schema.
+ */
+
+export type SchemaType =
+  | "object"
+  | "map"
+  | "array"
+  | "string"
+  | "integer"
+  | "number"
+  | "boolean"
+  | "bytes"
+  | "time"
+  | "micro-time"
+  | "quantity"
+  | "int-or-string"
+  | "any"
+
+export interface Schema {
+  readonly type: SchemaType
+  /** The published definition name of an object, for example `io.k8s.api.core.v1.Container`. */
+  readonly name?: string
+  /** The fields of an object, in alphabetical order. */
+  readonly fields?: ReadonlyMap<string, Field>
+  /** What a map's values are; keys are strings. */
+  readonly values?: Schema
+  /** What an array's items are. */
+  readonly items?: Schema
+  /** `int32`, `int64`, `double`, … */
+  readonly format?: string
+  /** Unknown fields of this object are kept (custom resources, RawExtension). */
+  readonly preserveUnknown?: boolean
+  /** An object or map that apply and merge treat as one value. */
+  readonly atomic?: boolean
+}
+
+export interface Field {
+  readonly name: string
+  /** Resolved on first use, because shapes refer to one another in circles. */
+  readonly schema: Schema
+  readonly required: boolean
+  /** The default that the published schema states; kinds' `setDefaults` holds the ones that depend on other fields. */
+  readonly default?: unknown
+  readonly enum?: readonly string[]
+  /** Protobuf field number; absent where the type has none. */
+  readonly proto?: number
+  /** How apply merges a list; absent means atomic. */
+  readonly listType?: "atomic" | "set" | "map"
+  readonly mapKeys?: readonly string[]
+  /** The map or object in this field is one value to apply. */
+  readonly atomic?: boolean
+  /** Strategic merge patch. */
+  readonly patchStrategy?: readonly ("merge" | "replace" | "retainKeys")[]
+  readonly mergeKey?: string
+}
+
+/**
+ * A table row per type, a text per field: `[number] type [required] [default=JSON] [enum=A,B] [list=atomic|set|map:k1,k2]
+ * [atomic] [patch=s1,s2] [key=mergeKey]`. A type is a scalar name, `[]T`, `map[T]`, or a definition name
+ * (short inside its own package).
+ */
+export type SchemaTable = Readonly<Record<string, Readonly<Record<string, string>>>>
+
+const scalars: Readonly<Record<string, Schema>> = {
+  string: { type: "string" },
+  boolean: { type: "boolean" },
+  bytes: { type: "bytes", format: "byte" },
+  int32: { type: "integer", format: "int32" },
+  int64: { type: "integer", format: "int64" },
+  double: { type: "number", format: "double" },
+  any: { type: "any", preserveUnknown: true },
+  "io.k8s.apimachinery.pkg.apis.meta.v1.Time": { type: "time", format: "date-time" },
+  "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": { type: "micro-time", format: "date-time" },
+  "io.k8s.apimachinery.pkg.api.resource.Quantity": { type: "quantity" },
+  "io.k8s.apimachinery.pkg.util.intstr.IntOrString": { type: "int-or-string", format: "int-or-string" },
+  "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": { type: "any", preserveUnknown: true, atomic: true },
+  "io.k8s.apimachinery.pkg.runtime.RawExtension": { type: "any", preserveUnknown: true, atomic: true },
+}
+
+const tables = new Map<string, Readonly<Record<string, string>>>()
+const built = new Map<string, Schema>()
+
+/** Adds a package's generated table. Called once per package, by its `schema.gen.ts`. */
+export function defineSchemas(packageName: string, table: SchemaTable): void {
+  for (const name in table) tables.set(`${packageName}.${name}`, table[name]!)
+}
+
+/** The shape of a published definition. Throws when there is none of that name. */
+export function schemaOf(name: string): Schema {
+  const known = scalars[name] ?? built.get(name)
+  if (known) return known
+  const rows = tables.get(name)
+  if (!rows) throw new Error(`Cannot find the schema "${name}"`)
+  const packageName = name.slice(0, name.lastIndexOf("."))
+  const fields = new Map<string, Field>()
+  let atomic = false
+  for (const field in rows) {
+    if (field === "$atomic") atomic = true
+    else fields.set(field, new TableField(field, rows[field]!, packageName))
+  }
+  const schema: Schema = atomic ? { type: "object", name, fields, atomic } : { type: "object", name, fields }
+  built.set(name, schema)
+  return schema
+}
+
+/** Every definition name that a table holds. */
+export function schemaNames(): IterableIterator<string> {
+  return tables.keys()
+}
+
+class TableField implements Field {
+  readonly name: string
+  readonly required: boolean = false
+  readonly default?: unknown
+  readonly enum?: readonly string[]
+  readonly proto?: number
+  readonly listType?: "atomic" | "set" | "map"
+  readonly mapKeys?: readonly string[]
+  readonly atomic?: boolean
+  readonly patchStrategy?: readonly ("merge" | "replace" | "retainKeys")[]
+  readonly mergeKey?: string
+  readonly #type: string
+  readonly #package: string
+  #schema: Schema | undefined
+
+  constructor(name: string, row: string, packageName: string) {
+    this.name = name
+    this.#package = packageName
+    const words = row.split(" ")
+    let at = 0
+    if (/^\d+$/.test(words[0]!)) this.proto = Number(words[at++])
+    this.#type = words[at++]!
+    for (; at < words.length; at++) {
+      const word = words[at]!
+      const eq = word.indexOf("=")
+      const value = word.slice(eq + 1)
+      switch (eq < 0 ? word : word.slice(0, eq)) {
+        case "required":
+          this.required = true
+          break
+        case "atomic":
+          this.atomic = true
+          break
+        case "default":
+          this.default = JSON.parse(value)
+          break
+        case "enum":
+          this.enum = value.split(",")
+          break
+        case "list":
+          this.listType = value.split(":")[0] as "atomic" | "set" | "map"
+          if (this.listType === "map") this.mapKeys = value.slice(4).split(",")
+          break
+        case "patch":
+          this.patchStrategy = value.split(",") as ("merge" | "replace" | "retainKeys")[]
+          break
+        case "key":
+          this.mergeKey = value
+          break
+        default:
+          throw new Error(`Cannot read the schema row of "${packageName}.${name}": "${word}"`)
+      }
+    }
+  }
+
+  get schema(): Schema {
+    this.#schema ??= resolveType(this.#type, this.#package)
+    return this.#schema
+  }
+}
+
+function resolveType(type: string, packageName: string): Schema {
+  if (type.startsWith("[]")) return { type: "array", items: resolveType(type.slice(2), packageName) }
+  if (type.startsWith("map[")) return { type: "map", values: resolveType(type.slice(4, -1), packageName) }
+  return scalars[type] ?? schemaOf(type.includes(".") ? type : `${packageName}.${type}`)
+}

@@ -1,0 +1,8 @@
+export { type Clock, sleepOn, systemClock, withTimeout } from "./clock.ts"
+export { VirtualClock } from "./virtual-clock.ts"
+export { CancelledError, TerminalError, TimeoutError, asError, messageOf } from "./errors.ts"
+export { type Env } from "./env.ts"
+export { type LogFields, type LogLevel, type Logger, createLogger, silentLogger } from "./log.ts"
+export { type Random, randomInt, seededRandom, systemRandom, uuid } from "./random.ts"
+export { Scope } from "./scope.ts"
+export { Channel, Semaphore, abortable, deferred, type Deferred } from "./async.ts"
