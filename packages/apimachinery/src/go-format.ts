@@ -1,0 +1,78 @@
+/** Text as Go's fmt, strconv and encoding/json print it, for messages that clients see. */
+
+const shortEscapes: Readonly<Record<string, string>> = {
+  "\u0007": "\\a",
+  "\b": "\\b",
+  "\f": "\\f",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\v": "\\v",
+  "\\": "\\\\",
+  '"': '\\"',
+}
+
+const needsEscape = /["\\\u007f-\u00a0\u00ad]|[^\x20-\x7e\p{L}\p{M}\p{N}\p{P}\p{S}]/gu
+
+/** `text` as Go's `%q` (strconv.Quote) prints it. */
+export function goQuote(text: string): string {
+  if (/^[\x20\x21\x23-\x5b\x5d-\x7e]*$/.test(text)) return `"${text}"`
+  return `"${text.replace(needsEscape, escapeRune)}"`
+}
+
+function escapeRune(rune: string): string {
+  const short = shortEscapes[rune]
+  if (short) return short
+  const code = rune.codePointAt(0)!
+  if (code < 0x80) return "\\x" + code.toString(16).padStart(2, "0")
+  if (code >= 0xd800 && code <= 0xdfff) return "\ufffd"
+  if (code < 0x10000) return "\\u" + code.toString(16).padStart(4, "0")
+  return "\\U" + code.toString(16).padStart(8, "0")
+}
+
+const htmlEscapes: Readonly<Record<string, string>> = {
+  "<": "\\u003c",
+  ">": "\\u003e",
+  "&": "\\u0026",
+  "\u2028": "\\u2028",
+  "\u2029": "\\u2029",
+}
+
+/** `value` as Go's json.Marshal prints it: `undefined` is `null`, and `<`, `>`, `&` are escaped. */
+export function goJson(value: unknown): string {
+  const text = JSON.stringify(value) ?? "null"
+  return text.replace(/[<>&\u2028\u2029]/g, (char) => htmlEscapes[char]!)
+}
+
+/** A list of strings as Go's `%v` prints it: `[a b]`. */
+export function goList(items: readonly string[]): string {
+  return `[${items.join(" ")}]`
+}
+
+const utf8 = new TextEncoder()
+
+/** The length of `text` in UTF-8 bytes, which is what Go's `len` counts. */
+export function byteLength(text: string): number {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 0x7f) return utf8.encode(text).length
+  }
+  return text.length
+}
+
+/** Orders strings as Go does, by UTF-8 bytes (which is by code point). */
+export function compareBytes(a: string, b: string): number {
+  if (a === b) return 0
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    let x = a.charCodeAt(i)
+    let y = b.charCodeAt(i)
+    if (x === y) continue
+    // A surrogate stands for a code point above every other UTF-16 unit.
+    if (x >= 0xd800 && y >= 0xd800) {
+      x = x >= 0xe000 ? x - 0x800 : x + 0x2000
+      y = y >= 0xe000 ? y - 0x800 : y + 0x2000
+    }
+    return x - y
+  }
+  return a.length - b.length
+}

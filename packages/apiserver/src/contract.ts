@@ -1,0 +1,139 @@
+/**
+ * What the parts of the API server hand to one another. The path of a request:
+ * `server/` (listener, filters) → `authn/` → `authz/` → `endpoints/` (verbs) → `admission/` → `registry/`.
+ */
+import type { Env } from "@knarr/base"
+import type { Kind, KubeObject } from "@knarr/apimachinery"
+
+export interface UserInfo {
+  readonly name: string
+  readonly uid?: string
+  /** Includes `system:authenticated` or `system:unauthenticated`. */
+  readonly groups: readonly string[]
+  readonly extra?: Readonly<Record<string, readonly string[]>>
+}
+
+/** What a URL asks for. Mirrors: apiserver pkg/endpoints/request/requestinfo.go */
+export interface RequestInfo {
+  readonly isResourceRequest: boolean
+  readonly path: string
+  /** `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`, or the HTTP verb in lower case for other paths. */
+  readonly verb: string
+  readonly apiGroup: string
+  readonly apiVersion: string
+  /** "" for all namespaces or cluster scope. */
+  readonly namespace: string
+  readonly resource: string
+  readonly subresource: string
+  /** "" for a collection. */
+  readonly name: string
+  /** What follows `/proxy/`. */
+  readonly rest: string
+}
+
+/** One HTTP request and its answer, on HTTP/1.1 or HTTP/2. */
+export interface Exchange {
+  readonly method: string
+  /** Without the query. */
+  readonly path: string
+  readonly query: URLSearchParams
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** Aborted when the client is gone or the server stops. */
+  readonly signal: AbortSignal
+  /** The whole body; rejects with the 413 StatusError past 3 MiB. */
+  body(): Promise<Buffer>
+  /** Adds a header to the answer, before it is sent. */
+  setHeader(name: string, value: string): void
+  /** Answers at once. */
+  respond(status: number, contentType: string, body: Buffer | string): void
+  /** Begins an answer in pieces. */
+  stream(status: number, contentType: string): ResponseStream
+}
+
+export interface ResponseStream {
+  /** False when the client does not keep up: wait for `drained` before writing much more. The buffer is never copied. */
+  write(chunk: Buffer): boolean
+  /** Bytes accepted and not yet handed to the kernel. */
+  readonly pendingBytes: number
+  drained(signal: AbortSignal): Promise<void>
+  end(): void
+  /** Breaks the connection off (HTTP/1.1) or resets the stream (HTTP/2): the answer is not complete. */
+  abort(): void
+}
+
+/** A request that passed authentication. */
+export interface RequestContext {
+  readonly user: UserInfo
+  readonly info: RequestInfo
+  readonly userAgent: string
+  readonly signal: AbortSignal
+  /** Texts for the answer's `Warning` headers. */
+  readonly warnings: string[]
+}
+
+/** What admission looks at. Mirrors: apiserver pkg/admission/interfaces.go */
+export interface AdmissionAttributes {
+  readonly operation: "CREATE" | "UPDATE" | "DELETE" | "CONNECT"
+  readonly kind: Kind
+  readonly subresource: string
+  readonly namespace: string
+  readonly name: string
+  /** Mutable during `admit`; undefined on DELETE. For a subresource with a kind of its own (binding, eviction): that object. */
+  readonly object: KubeObject | undefined
+  readonly oldObject: Readonly<KubeObject> | undefined
+  readonly user: UserInfo
+  readonly dryRun: boolean
+  /** CreateOptions, UpdateOptions, DeleteOptions as sent. */
+  readonly options: Readonly<Record<string, unknown>>
+  readonly warnings: string[]
+}
+
+/** One admission plugin: one file. Importing it does nothing. */
+export interface AdmissionPlugin {
+  /** Upstream's name, for example `NamespaceLifecycle`. */
+  readonly name: string
+  readonly enabledByDefault: boolean
+  /** Makes the plugin for a server. A hook throws a StatusError to refuse. */
+  create(deps: AdmissionDeps): AdmissionHooks
+}
+
+export interface AdmissionHooks {
+  handles(attributes: AdmissionAttributes): boolean
+  /** May change `attributes.object`. */
+  admit?(attributes: AdmissionAttributes): void | Promise<void>
+  validate?(attributes: AdmissionAttributes): void | Promise<void>
+}
+
+export interface AdmissionDeps {
+  readonly env: Env
+  /** Reads from the watch caches; undefined when there is no such object. Synchronous, consistent with what this server has committed. */
+  get<T extends KubeObject>(kind: Kind<T>, ref: { namespace?: string | undefined; name: string }): Readonly<T> | undefined
+  list<T extends KubeObject>(kind: Kind<T>, namespace?: string): readonly Readonly<T>[]
+  authorize(user: UserInfo, attributes: AuthorizationAttributes): Decision
+}
+
+/** The chain in `admission/order.ts`, as the registry calls it. */
+export interface Admission {
+  admit(attributes: AdmissionAttributes): Promise<void>
+  validate(attributes: AdmissionAttributes): Promise<void>
+}
+
+export interface AuthorizationAttributes {
+  readonly verb: string
+  readonly apiGroup: string
+  readonly resource: string
+  readonly subresource: string
+  readonly namespace: string
+  readonly name: string
+  /** For requests that are not about resources. */
+  readonly path: string
+  readonly isResourceRequest: boolean
+}
+
+export type Decision = { readonly allowed: true; readonly reason: string } | { readonly allowed: false; readonly reason: string }
+
+export interface Authorizer {
+  /** Synchronous: rules are read from the watch caches. */
+  authorize(user: UserInfo, attributes: AuthorizationAttributes): Decision
+}

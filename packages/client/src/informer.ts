@@ -1,0 +1,49 @@
+/** The contract of informers: a local, indexed, always fresh copy of one kind's objects. */
+import type { Scope } from "@knarr/base"
+import type { Kind, KubeObject } from "@knarr/apimachinery"
+import type { Ref } from "./client.ts"
+
+export interface InformerHandler<T> {
+  added?(obj: T): void
+  updated?(obj: T, old: T): void
+  deleted?(obj: T): void
+}
+
+/** Computes under which values an object is found. */
+export type IndexFunction<T> = (obj: T) => readonly string[]
+
+/** What reads the copy. Objects are shared and frozen. */
+export interface Lister<T> {
+  get(ref: Ref): T | undefined
+  /** Default: of all namespaces. In no particular order. */
+  list(namespace?: string): readonly T[]
+  /** Objects that index `index` puts under `value`. Throws when there is no such index. */
+  byIndex(index: string, value: string): readonly T[]
+}
+
+export interface Informer<T> extends Lister<T> {
+  readonly kind: Kind
+  /** True once the first list is in. */
+  readonly synced: boolean
+  /** Resolves when `synced`. */
+  waitForSync(signal: AbortSignal): Promise<void>
+  /** Handlers run synchronously, in order of revision, after the copy has changed. Existing objects are replayed as added. */
+  subscribe(handler: InformerHandler<T>): Disposable
+  /** Adds an index; indexes what is there already. The same name twice is ignored. */
+  addIndex(name: string, fn: IndexFunction<T>): void
+}
+
+/** The built-in indexes every informer has from the start. */
+export const ownerIndex = "controllerUid"
+
+export interface InformerFactory {
+  /** The one informer for the kind (and selector), started on first use. It lists, watches, and resumes by itself. */
+  informer<T extends KubeObject>(
+    kind: Kind<T>,
+    options?: { namespace?: string; fieldSelector?: string; labelSelector?: string },
+  ): Informer<T>
+  /** Waits until all informers asked for so far are synced. */
+  waitForSync(signal: AbortSignal): Promise<void>
+}
+
+export type CreateInformerFactory = (options: { client: import("./client.ts").Client; scope: Scope; env: import("@knarr/base").Env }) => InformerFactory
