@@ -1,11 +1,18 @@
 /** `npm run gen`: writes every generated file; with `--verify`, fails instead when one is not current. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { generateKinds } from "./kinds.ts"
+import { generateRpc } from "./rpc.ts"
 import { generateShapes } from "./shapes.ts"
 
 const root = join(import.meta.dirname, "../..")
 const verify = process.argv.includes("--verify")
-const files = generateShapes(join(root, "facts"))
+const facts = join(root, "facts")
+const files = new Map([
+  ...generateShapes(facts),
+  ...generateKinds(join(root, "packages")),
+  ...generateRpc(facts),
+])
 const stale: string[] = []
 for (const [path, text] of files) {
   const file = join(root, "packages", path)

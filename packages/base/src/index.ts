@@ -6,3 +6,11 @@ export { type LogFields, type LogLevel, type Logger, createLogger, silentLogger 
 export { type Random, randomInt, seededRandom, systemRandom, uuid } from "./random.ts"
 export { Scope } from "./scope.ts"
 export { Channel, Semaphore, abortable, deferred, type Deferred } from "./async.ts"
+export {
+  type CertificateOptions,
+  type KeyPair,
+  type Subject,
+  createCA,
+  createPrivateKeyPem,
+  issueCertificate,
+} from "./x509.ts"

@@ -54,7 +54,9 @@ export interface PatchOptions extends UpdateOptions {
 export interface DeleteOptions extends CallOptions {
   readonly gracePeriodSeconds?: number | undefined
   readonly propagationPolicy?: "Orphan" | "Background" | "Foreground" | undefined
-  readonly preconditions?: { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined } | undefined
+  readonly preconditions?:
+    | { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined }
+    | undefined
   readonly dryRun?: boolean | undefined
 }
 
@@ -92,14 +94,34 @@ export interface Client {
   create<T extends KubeObject>(kind: Kind<T>, obj: Creatable<T>, options?: WriteOptions): Promise<T>
   update<T extends KubeObject>(kind: Kind<T>, obj: T, options?: UpdateOptions): Promise<T>
   /** `body` is an operations list for "json", a partial object otherwise. */
-  patch<T extends KubeObject>(kind: Kind<T>, ref: Ref, type: PatchType, body: unknown, options?: PatchOptions): Promise<T>
+  patch<T extends KubeObject>(
+    kind: Kind<T>,
+    ref: Ref,
+    type: PatchType,
+    body: unknown,
+    options?: PatchOptions,
+  ): Promise<T>
   /** Answers the object when it is still there (finalizers, grace), else a Status. */
   delete<T extends KubeObject>(kind: Kind<T>, ref: Ref, options?: DeleteOptions): Promise<T | Status>
-  deleteCollection<T extends KubeObject>(kind: Kind<T>, list: ListOptions, options?: DeleteOptions): Promise<void>
+  deleteCollection<T extends KubeObject>(
+    kind: Kind<T>,
+    list: ListOptions,
+    options?: DeleteOptions,
+  ): Promise<void>
   /** POST to a subresource that takes an object of its own: `binding`, `eviction`, `token`. */
-  createSubresource<R>(kind: Kind, ref: Ref, subresource: string, body: unknown, options?: WriteOptions): Promise<R>
+  createSubresource<R>(
+    kind: Kind,
+    ref: Ref,
+    subresource: string,
+    body: unknown,
+    options?: WriteOptions,
+  ): Promise<R>
   /** GET of a subresource that answers an object of its own: `scale`. */
   getSubresource<R>(kind: Kind, ref: Ref, subresource: string, options?: GetOptions): Promise<R>
   /** A client that acts as another user: a controller's service account. */
-  as(user: { readonly name: string; readonly groups?: readonly string[]; readonly userAgent?: string }): Client
+  as(user: {
+    readonly name: string
+    readonly groups?: readonly string[]
+    readonly userAgent?: string
+  }): Client
 }

@@ -16,6 +16,11 @@ export type EventSubject =
   | {
       readonly apiVersion: string
       readonly kind: string
-      readonly metadata: { readonly namespace?: string | undefined; readonly name: string; readonly uid: string; readonly resourceVersion?: string | undefined }
+      readonly metadata: {
+        readonly namespace?: string | undefined
+        readonly name: string
+        readonly uid: string
+        readonly resourceVersion?: string | undefined
+      }
       readonly fieldPath?: string
     }

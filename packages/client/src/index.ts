@@ -13,5 +13,41 @@ export type {
   WatchOptions,
   WriteOptions,
 } from "./client.ts"
-export { type IndexFunction, type Informer, type InformerFactory, type InformerHandler, type Lister, ownerIndex } from "./informer.ts"
+export {
+  type IndexFunction,
+  type Informer,
+  type InformerFactory,
+  type InformerHandler,
+  type Lister,
+  ownerIndex,
+} from "./informer.ts"
 export type { EventRecorder, EventSubject } from "./event-recorder.ts"
+export { collectionPath, groupVersionPath, objectPath, queryText } from "./paths.ts"
+export {
+  ConnectionError,
+  type HttpRequest,
+  type HttpResponse,
+  type Transport,
+  type TransportOptions,
+  type UpgradedConnection,
+  createTransport,
+} from "./transport.ts"
+export { type TlsOptions } from "./tls-options.ts"
+export { type RestClientOptions, createRestClient, lines, statusErrorOf } from "./rest-client.ts"
+export { type WorkQueue, createWorkQueue } from "./work-queue.ts"
+export { type ReflectorTarget, runReflector } from "./reflector.ts"
+export { type InformerFactoryOptions, createInformerFactory } from "./shared-informer.ts"
+export { type EventRecorderOptions, createEventRecorder, partOf } from "./event-broadcaster.ts"
+export { type LeaderElectionOptions, runWhileLeader } from "./leader-election.ts"
+export {
+  type Kubeconfig,
+  type KubeconfigCluster,
+  type KubeconfigContext,
+  type KubeconfigUser,
+  type ResolvedContext,
+  defaultKubeconfigFiles,
+  emptyKubeconfig,
+  loadKubeconfig,
+  readKubeconfig,
+  resolveContext,
+} from "./kubeconfig.ts"

@@ -1,5 +1,4 @@
 /** The contract of informers: a local, indexed, always fresh copy of one kind's objects. */
-import type { Scope } from "@knarr/base"
 import type { Kind, KubeObject } from "@knarr/apimachinery"
 import type { Ref } from "./client.ts"
 
@@ -45,5 +44,3 @@ export interface InformerFactory {
   /** Waits until all informers asked for so far are synced. */
   waitForSync(signal: AbortSignal): Promise<void>
 }
-
-export type CreateInformerFactory = (options: { client: import("./client.ts").Client; scope: Scope; env: import("@knarr/base").Env }) => InformerFactory

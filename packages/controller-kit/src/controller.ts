@@ -19,7 +19,11 @@ export interface Cache {
   get<T extends KubeObject>(kind: Kind<T>, ref: Ref): T | undefined
   list<T extends KubeObject>(
     kind: Kind<T>,
-    options?: { readonly namespace?: string | undefined; readonly ownedBy?: KubeObject; readonly labels?: Readonly<Record<string, string>> },
+    options?: {
+      readonly namespace?: string | undefined
+      readonly ownedBy?: KubeObject
+      readonly labels?: Readonly<Record<string, string>>
+    },
   ): readonly T[]
   byIndex<T extends KubeObject>(kind: Kind<T>, index: string, value: string): readonly T[]
   lister<T extends KubeObject>(kind: Kind<T>): Lister<T>
@@ -50,12 +54,21 @@ export interface ControllerSpec<T extends KubeObject = any> {
   readonly watches?: readonly WatchSpec[]
   /** Kinds that are only read. */
   readonly reads?: readonly Kind[]
-  readonly indexes?: readonly { readonly kind: Kind; readonly name: string; readonly fn: (obj: any) => readonly string[] }[]
+  readonly indexes?: readonly {
+    readonly kind: Kind
+    readonly name: string
+    readonly fn: (obj: any) => readonly string[]
+  }[]
   /** Keys reconciled at the same time; one key never by two. Default 5. */
   readonly workers?: number
   reconcile(ref: Ref, ctx: ReconcileContext): Promise<ReconcileResult>
   /** Background work beside reconcile (a monitor loop, a sweep). Must end when the signal is aborted. */
-  run?(ctx: ReconcileContext & { readonly informer: <K extends KubeObject>(kind: Kind<K>) => Informer<K>; readonly enqueue: (ref: Ref, afterMs?: number) => void }): Promise<void>
+  run?(
+    ctx: ReconcileContext & {
+      readonly informer: <K extends KubeObject>(kind: Kind<K>) => Informer<K>
+      readonly enqueue: (ref: Ref, afterMs?: number) => void
+    },
+  ): Promise<void>
 }
 
 export type Controller = Readonly<ControllerSpec>

@@ -1,0 +1,15 @@
+/** MutatingAdmissionPolicyBinding (admissionregistration.k8s.io/v1). Mirrors: pkg/registry/admissionregistration/mutatingadmissionpolicybinding */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { MutatingAdmissionPolicyBinding } from "./types.gen.ts"
+
+export const mutatingAdmissionPolicyBinding: Kind<MutatingAdmissionPolicyBinding> =
+  defineKind<MutatingAdmissionPolicyBinding>({
+    group: "admissionregistration.k8s.io",
+    version: "v1",
+    kind: "MutatingAdmissionPolicyBinding",
+    plural: "mutatingadmissionpolicybindings",
+    categories: ["api-extensions"],
+    namespaced: false,
+    schema: "io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicyBinding",
+    storagePrefix: "mutatingadmissionpolicybindings",
+  })

@@ -1,0 +1,15 @@
+/** ValidatingAdmissionPolicyBinding (admissionregistration.k8s.io/v1). Mirrors: pkg/registry/admissionregistration/validatingadmissionpolicybinding */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { ValidatingAdmissionPolicyBinding } from "./types.gen.ts"
+
+export const validatingAdmissionPolicyBinding: Kind<ValidatingAdmissionPolicyBinding> =
+  defineKind<ValidatingAdmissionPolicyBinding>({
+    group: "admissionregistration.k8s.io",
+    version: "v1",
+    kind: "ValidatingAdmissionPolicyBinding",
+    plural: "validatingadmissionpolicybindings",
+    categories: ["api-extensions"],
+    namespaced: false,
+    schema: "io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding",
+    storagePrefix: "validatingadmissionpolicybindings",
+  })

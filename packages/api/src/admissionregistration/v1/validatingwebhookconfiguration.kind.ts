@@ -1,0 +1,15 @@
+/** ValidatingWebhookConfiguration (admissionregistration.k8s.io/v1). Mirrors: pkg/registry/admissionregistration/validatingwebhookconfiguration */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { ValidatingWebhookConfiguration } from "./types.gen.ts"
+
+export const validatingWebhookConfiguration: Kind<ValidatingWebhookConfiguration> =
+  defineKind<ValidatingWebhookConfiguration>({
+    group: "admissionregistration.k8s.io",
+    version: "v1",
+    kind: "ValidatingWebhookConfiguration",
+    plural: "validatingwebhookconfigurations",
+    categories: ["api-extensions"],
+    namespaced: false,
+    schema: "io.k8s.api.admissionregistration.v1.ValidatingWebhookConfiguration",
+    storagePrefix: "validatingwebhookconfigurations",
+  })

@@ -1,0 +1,13 @@
+/** ClusterTrustBundle (certificates.k8s.io/v1). Mirrors: pkg/registry/certificates/clustertrustbundle */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { ClusterTrustBundle } from "./types.gen.ts"
+
+export const clusterTrustBundle: Kind<ClusterTrustBundle> = defineKind<ClusterTrustBundle>({
+  group: "certificates.k8s.io",
+  version: "v1",
+  kind: "ClusterTrustBundle",
+  plural: "clustertrustbundles",
+  namespaced: false,
+  schema: "io.k8s.api.certificates.v1.ClusterTrustBundle",
+  storagePrefix: "clustertrustbundles",
+})

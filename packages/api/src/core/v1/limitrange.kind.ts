@@ -1,0 +1,13 @@
+/** LimitRange (v1). Mirrors: pkg/registry/core/limitrange */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { LimitRange } from "./types.gen.ts"
+
+export const limitRange: Kind<LimitRange> = defineKind<LimitRange>({
+  group: "",
+  version: "v1",
+  kind: "LimitRange",
+  plural: "limitranges",
+  shortNames: ["limits"],
+  namespaced: true,
+  schema: "io.k8s.api.core.v1.LimitRange",
+})

@@ -1,0 +1,20 @@
+/** ServiceAccount (v1). Mirrors: pkg/registry/core/serviceaccount */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { ServiceAccount } from "./types.gen.ts"
+
+export const serviceAccount: Kind<ServiceAccount> = defineKind<ServiceAccount>({
+  group: "",
+  version: "v1",
+  kind: "ServiceAccount",
+  plural: "serviceaccounts",
+  shortNames: ["sa"],
+  namespaced: true,
+  subresources: [
+    {
+      name: "token",
+      verbs: ["create"],
+      kind: { group: "authentication.k8s.io", version: "v1", kind: "TokenRequest" },
+    },
+  ],
+  schema: "io.k8s.api.core.v1.ServiceAccount",
+})

@@ -1,0 +1,13 @@
+/** EndpointSlice (discovery.k8s.io/v1). Mirrors: pkg/registry/discovery/endpointslice */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { EndpointSlice } from "./types.gen.ts"
+
+export const endpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
+  group: "discovery.k8s.io",
+  version: "v1",
+  kind: "EndpointSlice",
+  plural: "endpointslices",
+  namespaced: true,
+  schema: "io.k8s.api.discovery.v1.EndpointSlice",
+  storagePrefix: "endpointslices",
+})

@@ -1,0 +1,47 @@
+/** The built-in API: every kind, its types and the rules that other packages share. */
+import "./schemas.gen.ts"
+
+export * from "./kinds.gen.ts"
+export { type Creatable } from "./creatable.ts"
+
+export type * from "./admissionregistration/v1/types.gen.ts"
+export type * from "./apiextensions/v1/types.gen.ts"
+export type * from "./apiregistration/v1/types.gen.ts"
+export type * from "./apps/v1/types.gen.ts"
+export type * from "./authentication/v1/types.gen.ts"
+export type * from "./authorization/v1/types.gen.ts"
+export type * from "./autoscaling/v2/types.gen.ts"
+export type * from "./batch/v1/types.gen.ts"
+export type * from "./certificates/v1/types.gen.ts"
+export type * from "./coordination/v1/types.gen.ts"
+export type * from "./core/v1/types.gen.ts"
+export type * from "./discovery/v1/types.gen.ts"
+export type * from "./networking/v1/types.gen.ts"
+export type * from "./node/v1/types.gen.ts"
+export type * from "./policy/v1/types.gen.ts"
+export type * from "./rbac/v1/types.gen.ts"
+export type * from "./scheduling/v1/types.gen.ts"
+export type * from "./storage/v1/types.gen.ts"
+
+// Names that several groups use: the plain name is the one that most people mean.
+export type {
+  ServiceReference as AdmissionServiceReference,
+  WebhookClientConfig,
+} from "./admissionregistration/v1/types.gen.ts"
+export type {
+  ServiceReference as ConversionServiceReference,
+  WebhookClientConfig as ConversionWebhookClientConfig,
+} from "./apiextensions/v1/types.gen.ts"
+export type { ServiceReference } from "./apiregistration/v1/types.gen.ts"
+export type { TokenRequest } from "./authentication/v1/types.gen.ts"
+export type { TokenRequest as CSITokenRequest } from "./storage/v1/types.gen.ts"
+export type { EndpointPort } from "./core/v1/types.gen.ts"
+export type { EndpointPort as EndpointSlicePort } from "./discovery/v1/types.gen.ts"
+export type { Event as EventsEvent } from "./events/v1/types.gen.ts"
+export type { Scale } from "./autoscaling/v1/types.gen.ts"
+
+export type * as autoscalingV1 from "./autoscaling/v1/types.gen.ts"
+export type * as eventsV1 from "./events/v1/types.gen.ts"
+export type * as flowcontrolV1 from "./flowcontrol/v1/types.gen.ts"
+export type * as resourceV1 from "./resource/v1/types.gen.ts"
+export type * as storagemigrationV1 from "./storagemigration/v1/types.gen.ts"

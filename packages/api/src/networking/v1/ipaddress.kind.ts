@@ -1,0 +1,14 @@
+/** IPAddress (networking.k8s.io/v1). Mirrors: pkg/registry/networking/ipaddress */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { IPAddress } from "./types.gen.ts"
+
+export const ipAddress: Kind<IPAddress> = defineKind<IPAddress>({
+  group: "networking.k8s.io",
+  version: "v1",
+  kind: "IPAddress",
+  plural: "ipaddresses",
+  shortNames: ["ip"],
+  namespaced: false,
+  schema: "io.k8s.api.networking.v1.IPAddress",
+  storagePrefix: "ipaddresses",
+})

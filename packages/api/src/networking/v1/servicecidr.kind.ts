@@ -1,0 +1,14 @@
+/** ServiceCIDR (networking.k8s.io/v1). Mirrors: pkg/registry/networking/servicecidr */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { ServiceCIDR } from "./types.gen.ts"
+
+export const serviceCIDR: Kind<ServiceCIDR> = defineKind<ServiceCIDR>({
+  group: "networking.k8s.io",
+  version: "v1",
+  kind: "ServiceCIDR",
+  plural: "servicecidrs",
+  namespaced: false,
+  subresources: ["status"],
+  schema: "io.k8s.api.networking.v1.ServiceCIDR",
+  storagePrefix: "servicecidrs",
+})

@@ -1,0 +1,13 @@
+/** RuntimeClass (node.k8s.io/v1). Mirrors: pkg/registry/node/runtimeclass */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { RuntimeClass } from "./types.gen.ts"
+
+export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
+  group: "node.k8s.io",
+  version: "v1",
+  kind: "RuntimeClass",
+  plural: "runtimeclasses",
+  namespaced: false,
+  schema: "io.k8s.api.node.v1.RuntimeClass",
+  storagePrefix: "runtimeclasses",
+})

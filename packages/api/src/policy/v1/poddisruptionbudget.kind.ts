@@ -1,0 +1,15 @@
+/** PodDisruptionBudget (policy/v1). Mirrors: pkg/registry/policy/poddisruptionbudget */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { PodDisruptionBudget } from "./types.gen.ts"
+
+export const podDisruptionBudget: Kind<PodDisruptionBudget> = defineKind<PodDisruptionBudget>({
+  group: "policy",
+  version: "v1",
+  kind: "PodDisruptionBudget",
+  plural: "poddisruptionbudgets",
+  shortNames: ["pdb"],
+  namespaced: true,
+  subresources: ["status"],
+  schema: "io.k8s.api.policy.v1.PodDisruptionBudget",
+  storagePrefix: "poddisruptionbudgets",
+})

@@ -1,0 +1,13 @@
+/** DeviceClass (resource.k8s.io/v1). Mirrors: pkg/registry/resource/deviceclass */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { DeviceClass } from "./types.gen.ts"
+
+export const deviceClass: Kind<DeviceClass> = defineKind<DeviceClass>({
+  group: "resource.k8s.io",
+  version: "v1",
+  kind: "DeviceClass",
+  plural: "deviceclasses",
+  namespaced: false,
+  schema: "io.k8s.api.resource.v1.DeviceClass",
+  storagePrefix: "deviceclasses",
+})

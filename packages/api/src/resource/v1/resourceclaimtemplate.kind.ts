@@ -1,0 +1,13 @@
+/** ResourceClaimTemplate (resource.k8s.io/v1). Mirrors: pkg/registry/resource/resourceclaimtemplate */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { ResourceClaimTemplate } from "./types.gen.ts"
+
+export const resourceClaimTemplate: Kind<ResourceClaimTemplate> = defineKind<ResourceClaimTemplate>({
+  group: "resource.k8s.io",
+  version: "v1",
+  kind: "ResourceClaimTemplate",
+  plural: "resourceclaimtemplates",
+  namespaced: true,
+  schema: "io.k8s.api.resource.v1.ResourceClaimTemplate",
+  storagePrefix: "resourceclaimtemplates",
+})

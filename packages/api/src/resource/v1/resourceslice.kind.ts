@@ -1,0 +1,13 @@
+/** ResourceSlice (resource.k8s.io/v1). Mirrors: pkg/registry/resource/resourceslice */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { ResourceSlice } from "./types.gen.ts"
+
+export const resourceSlice: Kind<ResourceSlice> = defineKind<ResourceSlice>({
+  group: "resource.k8s.io",
+  version: "v1",
+  kind: "ResourceSlice",
+  plural: "resourceslices",
+  namespaced: false,
+  schema: "io.k8s.api.resource.v1.ResourceSlice",
+  storagePrefix: "resourceslices",
+})

@@ -1,0 +1,14 @@
+/** CSINode (storage.k8s.io/v1). Mirrors: pkg/registry/storage/csinode */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { CSINode } from "./types.gen.ts"
+
+export const csiNode: Kind<CSINode> = defineKind<CSINode>({
+  group: "storage.k8s.io",
+  version: "v1",
+  kind: "CSINode",
+  plural: "csinodes",
+  namespaced: false,
+  subresources: ["status"],
+  schema: "io.k8s.api.storage.v1.CSINode",
+  storagePrefix: "csinodes",
+})

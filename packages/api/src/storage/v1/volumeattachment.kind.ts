@@ -1,0 +1,14 @@
+/** VolumeAttachment (storage.k8s.io/v1). Mirrors: pkg/registry/storage/volumeattachment */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { VolumeAttachment } from "./types.gen.ts"
+
+export const volumeAttachment: Kind<VolumeAttachment> = defineKind<VolumeAttachment>({
+  group: "storage.k8s.io",
+  version: "v1",
+  kind: "VolumeAttachment",
+  plural: "volumeattachments",
+  namespaced: false,
+  subresources: ["status"],
+  schema: "io.k8s.api.storage.v1.VolumeAttachment",
+  storagePrefix: "volumeattachments",
+})

@@ -1,0 +1,14 @@
+/** StorageVersionMigration (storagemigration.k8s.io/v1). Mirrors: pkg/registry/storagemigration/storageversionmigration */
+import { defineKind, type Kind } from "@knarr/apimachinery"
+import type { StorageVersionMigration } from "./types.gen.ts"
+
+export const storageVersionMigration: Kind<StorageVersionMigration> = defineKind<StorageVersionMigration>({
+  group: "storagemigration.k8s.io",
+  version: "v1",
+  kind: "StorageVersionMigration",
+  plural: "storageversionmigrations",
+  namespaced: false,
+  subresources: ["status"],
+  schema: "io.k8s.api.storagemigration.v1.StorageVersionMigration",
+  storagePrefix: "storageversionmigrations",
+})

@@ -1,0 +1,331 @@
+/**
+ * One request and its answer, over HTTP/1.1 (node:http) or HTTP/2 (the `stream` API, which costs a third less
+ * than the compatibility layer). Everything that a plain GET does not need is made on first use.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2"
+import type { TLSSocket } from "node:tls"
+import { constants } from "node:http2"
+import { CancelledError, abortable, deferred } from "@knarr/base"
+import { badRequest, requestEntityTooLarge } from "@knarr/apimachinery"
+import type { Exchange, ResponseStream } from "../contract.ts"
+
+/** The longest request body that is read. */
+export const maxBodyBytes: number = 3 * 1024 * 1024
+
+/** What the filters know of a request beside the {@link Exchange} contract. */
+export abstract class ServerExchange implements Exchange {
+  readonly method: string
+  readonly path: string
+  /** With its question mark; "" when there is none. */
+  readonly search: string
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly socket: TLSSocket | undefined
+  /** Texts for `Warning` headers; sent with the answer. */
+  readonly warnings: string[] = []
+  /** The answer's status; 0 before it begins. */
+  status = 0
+  /** Bytes of body in the answer so far. */
+  sentBytes = 0
+  /** Called once, when the answer is complete or broken off. */
+  onFinished: ((exchange: ServerExchange) => void) | undefined
+  #query: URLSearchParams | undefined
+  #controller: AbortController | undefined
+  #abortReason: { reason: unknown } | undefined
+  #body: Promise<Buffer> | undefined
+  #finished = false
+
+  protected constructor(
+    method: string,
+    url: string,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+    socket: TLSSocket | undefined,
+  ) {
+    const mark = url.indexOf("?")
+    this.method = method
+    this.path = mark < 0 ? url : url.slice(0, mark)
+    this.search = mark < 0 ? "" : url.slice(mark)
+    this.headers = headers
+    this.socket = socket
+  }
+
+  get query(): URLSearchParams {
+    this.#query ??= new URLSearchParams(this.search)
+    return this.#query
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.#abortReason) this.#controller.abort(this.#abortReason.reason)
+    }
+    return this.#controller.signal
+  }
+
+  /** True once the client is gone, the server stops or the time is over. */
+  get aborted(): boolean {
+    return this.#abortReason !== undefined
+  }
+
+  /** Aborts the request's signal. Does not answer. */
+  abortSignal(reason: unknown): void {
+    if (this.#abortReason) return
+    this.#abortReason = { reason }
+    this.#controller?.abort(reason)
+  }
+
+  body(): Promise<Buffer> {
+    this.#body ??= this.readBody()
+    return this.#body
+  }
+
+  /** The first value of a header. */
+  header(name: string): string {
+    const value = this.headers[name]
+    return value === undefined ? "" : typeof value === "string" ? value : (value[0] ?? "")
+  }
+
+  /** The whole answer has been handed over, or there will be none. */
+  protected finish(): void {
+    if (this.#finished) return
+    this.#finished = true
+    this.onFinished?.(this)
+    this.onFinished = undefined
+  }
+
+  protected clientGone(): void {
+    if (this.#finished) return
+    this.abortSignal(new CancelledError("The request"))
+    this.finish()
+  }
+
+  /** True when an answer has begun. */
+  get answered(): boolean {
+    return this.status !== 0
+  }
+
+  protected abstract readBody(): Promise<Buffer>
+  abstract setHeader(name: string, value: string): void
+  abstract respond(status: number, contentType: string, body: Buffer | string): void
+  abstract stream(status: number, contentType: string): ResponseStream
+  /** Breaks the answer off. */
+  abstract destroy(): void
+}
+
+interface BodySource {
+  on(event: "data", listener: (chunk: Buffer) => void): unknown
+  on(event: "end" | "aborted" | "close", listener: () => void): unknown
+  on(event: "error", listener: (error: Error) => void): unknown
+  removeAllListeners(event: "data"): unknown
+  resume(): unknown
+}
+
+function collect(source: BodySource, declared: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const tooLarge = (): void => {
+      source.removeAllListeners("data")
+      source.resume()
+      reject(requestEntityTooLarge(`limit is ${maxBodyBytes}`))
+    }
+    if (declared > maxBodyBytes) return tooLarge()
+    const chunks: Buffer[] = []
+    let size = 0
+    source.on("data", (chunk) => {
+      size += chunk.length
+      if (size > maxBodyBytes) tooLarge()
+      else chunks.push(chunk)
+    })
+    source.on("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)))
+    source.on("error", (error) => reject(badRequest(`the request body could not be read: ${error.message}`)))
+    source.on("close", () => reject(badRequest("the request body ended early")))
+    return undefined
+  })
+}
+
+const quoteUnsafe = /[\\"]/g
+
+/** A `Warning` header's value. Mirrors: apimachinery pkg/util/net/http.go NewWarningHeader */
+export function warningHeader(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  const clean = text.replace(/[\u0000-\u001f\u007f]+/g, " ")
+  return `299 - "${Buffer.from(clean.replace(quoteUnsafe, "\\$&"), "utf8").toString("latin1")}"`
+}
+
+/** A request on HTTP/1.1. */
+export class Http1Exchange extends ServerExchange {
+  readonly request: IncomingMessage
+  readonly #response: ServerResponse
+  #headers: string[] | undefined
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    super(request.method ?? "GET", request.url ?? "/", request.headers, request.socket as TLSSocket)
+    this.request = request
+    this.#response = response
+    response.on("close", () => (response.writableFinished ? this.finish() : this.clientGone()))
+  }
+
+  protected readBody(): Promise<Buffer> {
+    const { request } = this
+    if (request.headers["content-length"] === undefined && request.headers["transfer-encoding"] === undefined)
+      return Promise.resolve(Buffer.alloc(0))
+    return collect(request, Number(request.headers["content-length"] ?? 0))
+  }
+
+  setHeader(name: string, value: string): void {
+    this.#headers ??= []
+    this.#headers.push(name, value)
+  }
+
+  #head(status: number, contentType: string): string[] {
+    this.status = status
+    const headers = this.#headers ?? []
+    if (contentType !== "") headers.push("Content-Type", contentType)
+    for (const text of this.warnings) headers.push("Warning", warningHeader(text))
+    return headers
+  }
+
+  respond(status: number, contentType: string, body: Buffer | string): void {
+    if (this.answered) return
+    const headers = this.#head(status, contentType)
+    const bytes = typeof body === "string" ? Buffer.from(body, "utf8") : body
+    if (status !== 304 && status !== 204) headers.push("Content-Length", String(bytes.length))
+    this.sentBytes = bytes.length
+    const response = this.#response
+    response.writeHead(status, headers)
+    if (!this.request.complete) {
+      // The rest of the body is not wanted: the connection cannot be used again.
+      response.shouldKeepAlive = false
+    }
+    if (this.method === "HEAD" || bytes.length === 0) response.end()
+    else response.end(bytes)
+  }
+
+  stream(status: number, contentType: string): ResponseStream {
+    const response = this.#response
+    if (this.answered) throw new Error("Cannot stream an answer: it has begun already")
+    response.writeHead(status, this.#head(status, contentType))
+    response.flushHeaders()
+    const exchange = this
+    return {
+      write(chunk) {
+        exchange.sentBytes += chunk.length
+        return response.destroyed ? false : response.write(chunk)
+      },
+      get pendingBytes() {
+        return response.writableLength
+      },
+      drained: (signal) => drained(response, signal),
+      end: () => void response.end(),
+      abort: () => exchange.destroy(),
+    }
+  }
+
+  destroy(): void {
+    this.#response.destroy()
+  }
+}
+
+/** A request on HTTP/2. */
+export class Http2Exchange extends ServerExchange {
+  readonly #stream: ServerHttp2Stream
+  readonly #headers: OutgoingHttpHeaders = { ":status": 200 }
+  #ended = false
+
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+    super(headers[":method"] as string, headers[":path"] as string, headers, stream.session?.socket as TLSSocket)
+    this.#stream = stream
+    stream.on("error", ignore)
+    stream.on("close", () => (this.#ended && stream.rstCode === 0 ? this.finish() : this.clientGone()))
+  }
+
+  protected readBody(): Promise<Buffer> {
+    const stream = this.#stream
+    if (stream.endAfterHeaders) return Promise.resolve(Buffer.alloc(0))
+    return collect(stream, Number(this.header("content-length")))
+  }
+
+  setHeader(name: string, value: string): void {
+    this.#headers[name.toLowerCase()] = value
+  }
+
+  #head(status: number, contentType: string): OutgoingHttpHeaders {
+    this.status = status
+    const headers = this.#headers
+    headers[":status"] = status
+    if (contentType !== "") headers["content-type"] = contentType
+    if (this.warnings.length > 0) headers["warning"] = this.warnings.map(warningHeader)
+    return headers
+  }
+
+  respond(status: number, contentType: string, body: Buffer | string): void {
+    const stream = this.#stream
+    if (this.answered) return
+    const headers = this.#head(status, contentType)
+    if (stream.destroyed || stream.closed) return
+    const bytes = typeof body === "string" ? Buffer.from(body, "utf8") : body
+    if (status !== 304 && status !== 204) headers["content-length"] = bytes.length
+    this.sentBytes = bytes.length
+    this.#ended = true
+    if (this.method === "HEAD" || bytes.length === 0) stream.respond(headers, { endStream: true })
+    else {
+      stream.respond(headers)
+      stream.end(bytes)
+    }
+    // What is left of a body that nobody read would hold the stream open.
+    if (!stream.endAfterHeaders) stream.resume()
+  }
+
+  stream(status: number, contentType: string): ResponseStream {
+    const stream = this.#stream
+    if (this.answered) throw new Error("Cannot stream an answer: it has begun already")
+    const headers = this.#head(status, contentType)
+    if (!stream.destroyed && !stream.closed) {
+      stream.respond(headers)
+      if (!stream.endAfterHeaders) stream.resume()
+    }
+    const exchange = this
+    return {
+      write(chunk) {
+        exchange.sentBytes += chunk.length
+        return stream.destroyed || stream.closed ? false : stream.write(chunk)
+      },
+      get pendingBytes() {
+        return stream.writableLength
+      },
+      drained: (signal) => drained(stream, signal),
+      end() {
+        exchange.#ended = true
+        if (!stream.destroyed) stream.end()
+      },
+      abort: () => exchange.destroy(),
+    }
+  }
+
+  destroy(): void {
+    if (!this.#stream.destroyed) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+  }
+}
+
+interface Drainable {
+  readonly writableNeedDrain: boolean
+  readonly destroyed: boolean
+  once(event: "drain" | "close", listener: () => void): unknown
+  off(event: "drain" | "close", listener: () => void): unknown
+}
+
+async function drained(target: Drainable, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  if (target.destroyed || !target.writableNeedDrain) return
+  const done = deferred()
+  const wake = (): void => done.resolve()
+  target.once("drain", wake)
+  target.once("close", wake)
+  try {
+    await abortable(done.promise, signal)
+  } finally {
+    target.off("drain", wake)
+    target.off("close", wake)
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,187 @@
+/**
+ * The secure port: TLS with ALPN, HTTP/2 and HTTP/1.1 on the same socket. Each request becomes an
+ * {@link ServerExchange}; an HTTP/1.1 upgrade (SPDY, WebSocket) is handed over with its raw socket.
+ */
+import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https"
+import type { IncomingMessage } from "node:http"
+import { constants, performServerHandshake, type ServerHttp2Session } from "node:http2"
+import type { AddressInfo } from "node:net"
+import type { Duplex } from "node:stream"
+import type { TLSSocket } from "node:tls"
+import { messageOf, type Clock, type Logger } from "@knarr/base"
+import { Http1Exchange, Http2Exchange, type ServerExchange } from "./exchange.ts"
+
+/** PEM texts. `clientCA` may hold several certificates. */
+export interface ServingCertificates {
+  readonly cert: string
+  readonly key: string
+  /** Named to clients, so that they know which certificate to offer; verified in authn/x509.ts. */
+  readonly clientCA?: string | undefined
+}
+
+/** An HTTP/1.1 request that asks to become another protocol. */
+export interface UpgradeRequest {
+  readonly request: IncomingMessage
+  readonly socket: Duplex
+  /** What the client has sent behind the request's head. */
+  readonly head: Buffer
+}
+
+export interface ListenerOptions {
+  readonly clock: Clock
+  readonly log: Logger
+  /** All of them get the same port. */
+  readonly bindAddresses: readonly string[]
+  /** 0 for any free port. */
+  readonly port: number
+  readonly certificates: ServingCertificates
+  onRequest(exchange: ServerExchange): void
+  onUpgrade(upgrade: UpgradeRequest): void
+}
+
+export interface Listener {
+  readonly port: number
+  /** Serves new connections with other certificates; those that are open stay. */
+  setCertificates(certificates: ServingCertificates): void
+  /** No new connections; HTTP/2 clients are told to go away, idle connections are closed. */
+  beginShutdown(): void
+  /** Waits up to `graceMs` for requests to finish, then breaks off what is left. */
+  close(graceMs: number): Promise<void>
+  /** Open connections. */
+  readonly connections: number
+}
+
+const maxHeaderBytes = 64 * 1024
+const sessionOptions = {
+  // The default of 10 MB breaks concurrent lists of large collections.
+  maxSessionMemory: 512,
+  maxHeaderListPairs: 256,
+  maxSessionInvalidFrames: 100,
+  maxSessionRejectedStreams: 1000,
+  settings: { maxConcurrentStreams: 1000, initialWindowSize: 256 * 1024, maxHeaderListSize: maxHeaderBytes },
+}
+
+function tlsOptions(certificates: ServingCertificates): { cert: string; key: string; ca?: string; minVersion: "TLSv1.2" } {
+  const { cert, key, clientCA } = certificates
+  return { cert, key, minVersion: "TLSv1.2", ...(clientCA === undefined ? {} : { ca: clientCA }) }
+}
+
+/** Opens the port. Rejects when an address cannot be bound. */
+export async function listen(options: ListenerOptions): Promise<Listener> {
+  const { log, clock } = options
+  const sessions = new Set<ServerHttp2Session>()
+  const sockets = new Set<Duplex>()
+  const servers: HttpsServer[] = []
+  let closing = false
+
+  const onSession = (session: ServerHttp2Session): void => {
+    sessions.add(session)
+    session.on("close", () => sessions.delete(session))
+    session.on("error", (error) => log.debug("An HTTP/2 session failed", { err: messageOf(error) }))
+    session.on("stream", (stream, headers) => {
+      if (closing) return stream.close(constants.NGHTTP2_REFUSED_STREAM)
+      if (headers[":method"] === "CONNECT") {
+        // Extended CONNECT is not offered: exec over HTTP/2 is not a thing that clients do.
+        stream.on("error", () => {})
+        return stream.respond({ ":status": 405 }, { endStream: true })
+      }
+      options.onRequest(new Http2Exchange(stream, headers))
+    })
+    if (closing) session.close()
+  }
+
+  const create = (): HttpsServer => {
+    const server = createHttpsServer({
+      ...tlsOptions(options.certificates),
+      ALPNProtocols: ["h2", "http/1.1"],
+      requestCert: true,
+      rejectUnauthorized: false,
+      handshakeTimeout: 10_000,
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: 32_000,
+      requestTimeout: 0,
+      keepAliveTimeout: 180_000,
+      noDelay: true,
+    })
+    server.maxRequestsPerSocket = 0
+    // The server's own listener speaks HTTP/1.1; HTTP/2 connections must not reach it.
+    const onHttp1 = server.listeners("secureConnection")[0] as (this: HttpsServer, socket: TLSSocket) => void
+    server.removeAllListeners("secureConnection")
+    server.on("secureConnection", (socket) => {
+      sockets.add(socket)
+      socket.on("close", () => sockets.delete(socket))
+      socket.on("error", () => {})
+      if (socket.alpnProtocol === "h2") {
+        socket.setNoDelay(true)
+        onSession(performServerHandshake(socket, sessionOptions))
+      } else onHttp1.call(server, socket)
+    })
+    server.on("tlsClientError", (error) => log.debug("A TLS handshake failed", { err: messageOf(error) }))
+    server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+      if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy()
+      const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request"
+      socket.end(`HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status}`)
+    })
+    server.on("request", (request, response) => options.onRequest(new Http1Exchange(request, response)))
+    server.on("upgrade", (request, socket, head) => {
+      socket.on("error", () => {})
+      options.onUpgrade({ request, socket, head })
+    })
+    servers.push(server)
+    return server
+  }
+
+  let { port } = options
+  for (const address of options.bindAddresses) {
+    const server = create()
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject)
+      server.listen({ port, host: address, backlog: 4096 }, () => {
+        server.off("error", reject)
+        server.on("error", (error) => log.error("The secure port failed", error, { address }))
+        resolve()
+      })
+    })
+    port = (server.address() as AddressInfo).port
+  }
+
+  const beginShutdown = (): void => {
+    if (closing) return
+    closing = true
+    for (const server of servers) {
+      server.close()
+      server.closeIdleConnections()
+    }
+    // Sends GOAWAY and lets the open streams end.
+    for (const session of sessions) session.close()
+  }
+
+  return {
+    port,
+    get connections() {
+      return sockets.size
+    },
+    setCertificates(certificates) {
+      for (const server of servers) server.setSecureContext(tlsOptions(certificates))
+    },
+    beginShutdown,
+    async close(graceMs) {
+      beginShutdown()
+      const done = Promise.all(
+        [...sockets].map((socket) => new Promise<void>((resolve) => {
+          if (socket.destroyed) resolve()
+          else socket.once("close", () => resolve())
+        })),
+      )
+      let timer: Disposable | undefined
+      const late = new Promise<void>((resolve) => {
+        timer = clock.timer(graceMs, resolve)
+      })
+      await Promise.race([done, late])
+      timer?.[Symbol.dispose]()
+      for (const session of sessions) session.destroy()
+      for (const socket of sockets) socket.destroy()
+      for (const server of servers) server.closeAllConnections()
+    },
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * What a method and a URL ask for, without looking at the body.
+ * Mirrors: apiserver pkg/endpoints/request/requestinfo.go
+ */
+import type { RequestInfo } from "../contract.ts"
+
+/** Parts of a namespace's own URL that are subresources of it and not resources inside it. */
+const namespaceSubresources = new Set(["status", "finalize"])
+const specialVerbs = new Set(["proxy", "watch"])
+
+/** Reads a request line. Never throws: what is no resource request keeps its path and lower-case method. */
+export function parseRequestInfo(method: string, path: string, query: URLSearchParams): RequestInfo {
+  const parts = splitPath(path)
+  const root = parts[0]
+  const grouped = root === "apis"
+  if ((root !== "api" && !grouped) || parts.length < (grouped ? 4 : 3)) return nonResource(method, path)
+  let at = 1
+  const apiGroup = grouped ? parts[at++]! : ""
+  const apiVersion = parts[at++]!
+  let verb = verbOf(method)
+  let watchPrefix = false
+  if (specialVerbs.has(parts[at]!)) {
+    // The deprecated forms `/api/v1/watch/…` and `/api/v1/proxy/…`.
+    if (parts.length - at < 2) return nonResource(method, path)
+    verb = parts[at++]!
+    watchPrefix = true
+  }
+  let namespace = ""
+  let rest = parts.slice(at)
+  if (rest[0] === "namespaces") {
+    if (rest.length > 1) {
+      namespace = rest[1]!
+      if (rest.length > 2 && !namespaceSubresources.has(rest[2]!)) rest = rest.slice(2)
+    }
+  }
+  const resource = rest[0] ?? ""
+  let name = rest.length >= 2 ? rest[1]! : ""
+  const subresource = rest.length >= 3 && verb !== "proxy" ? rest[2]! : ""
+  if (name === "" && !watchPrefix) {
+    if (verb === "get") {
+      const selected = metadataNameOf(query.get("fieldSelector"))
+      if (selected !== undefined) name = selected
+      verb = isTrue(query.get("watch")) ? "watch" : "list"
+    } else if (verb === "delete") {
+      const selected = metadataNameOf(query.get("fieldSelector"))
+      if (selected !== undefined) name = selected
+      verb = "deletecollection"
+    }
+  }
+  return {
+    isResourceRequest: true,
+    path,
+    verb,
+    apiGroup,
+    apiVersion,
+    namespace,
+    resource,
+    subresource,
+    name,
+    rest: subresource === "proxy" ? restAfterProxy(path) : "",
+  }
+}
+
+function nonResource(method: string, path: string): RequestInfo {
+  return {
+    isResourceRequest: false,
+    path,
+    verb: method.toLowerCase(),
+    apiGroup: "",
+    apiVersion: "",
+    namespace: "",
+    resource: "",
+    subresource: "",
+    name: "",
+    rest: "",
+  }
+}
+
+function verbOf(method: string): string {
+  switch (method) {
+    case "POST":
+      return "create"
+    case "GET":
+    case "HEAD":
+      return "get"
+    case "PUT":
+      return "update"
+    case "PATCH":
+      return "patch"
+    case "DELETE":
+      return "delete"
+    default:
+      return ""
+  }
+}
+
+function splitPath(path: string): string[] {
+  let from = 0
+  let to = path.length
+  while (from < to && path.charCodeAt(from) === 47) from++
+  while (to > from && path.charCodeAt(to - 1) === 47) to--
+  if (from === to) return []
+  const parts = path.slice(from, to).split("/")
+  if (path.includes("%")) for (let i = 0; i < parts.length; i++) parts[i] = decode(parts[i]!)
+  return parts
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
+/** The path behind `…/proxy/`, as the client wrote it (with its trailing slash and its escapes). */
+function restAfterProxy(path: string): string {
+  const at = path.indexOf("/proxy/")
+  return at < 0 ? "" : path.slice(at + "/proxy/".length)
+}
+
+/** `metadata.name=x` alone or among others names one object, so that a rule with resourceNames can match. */
+function metadataNameOf(fieldSelector: string | null): string | undefined {
+  if (!fieldSelector || !fieldSelector.includes("metadata.name")) return undefined
+  for (const term of fieldSelector.split(",")) {
+    const match = /^\s*metadata\.name\s*==?\s*([^!=]*)$/.exec(term)
+    if (match) return /^[a-zA-Z0-9._:-]+$/.test(match[1]!.trim()) ? match[1]!.trim() : undefined
+  }
+  return undefined
+}
+
+function isTrue(value: string | null): boolean {
+  return value !== null && value !== "false" && value !== "0"
+}
+
+const longRunningSubresources = new Set(["attach", "exec", "log", "portforward", "proxy"])
+
+/** Requests that last as long as the client likes: no time-out, and no share of the in-flight bounds. */
+export function isLongRunning(info: RequestInfo): boolean {
+  return (
+    info.isResourceRequest &&
+    (info.verb === "watch" || info.verb === "proxy" || longRunningSubresources.has(info.subresource))
+  )
+}
+
+const readVerbs = new Set(["get", "list", "watch"])
+
+/** Anything but get, list and watch changes something. */
+export function isMutating(info: RequestInfo): boolean {
+  return !readVerbs.has(info.verb)
+}

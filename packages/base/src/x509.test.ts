@@ -1,0 +1,33 @@
+import assert from "node:assert/strict"
+import { X509Certificate, createPrivateKey } from "node:crypto"
+import { test } from "node:test"
+import { createCA, issueCertificate } from "./x509.ts"
+
+const now = Date.UTC(2026, 0, 1)
+const serial = Uint8Array.from({ length: 16 }, (_, i) => 200 + i)
+const span = { serial, notBeforeMs: now, notAfterMs: now + 365 * 86_400_000 }
+
+test("issueCertificate makes a certificate that its CA verifies", () => {
+  const ca = createCA({ subject: { commonName: "test-ca" }, ...span })
+  const { cert, key } = issueCertificate(ca, {
+    subject: { commonName: "system:node:a", organizations: ["system:nodes", "b"] },
+    dnsNames: ["localhost", "kubernetes.default"],
+    ipAddresses: ["127.0.0.1", "fd00::1"],
+    usages: ["serverAuth", "clientAuth"],
+    ...span,
+  })
+  const authority = new X509Certificate(ca.cert)
+  const leaf = new X509Certificate(cert)
+  assert.equal(authority.ca, true)
+  assert.equal(leaf.ca, false)
+  assert.equal(leaf.verify(authority.publicKey), true)
+  assert.equal(leaf.checkIssued(authority), true)
+  assert.equal(leaf.checkPrivateKey(createPrivateKey(key)), true)
+  assert.equal(leaf.subject, "O=system:nodes\nO=b\nCN=system:node:a")
+  assert.equal(
+    leaf.subjectAltName,
+    "DNS:localhost, DNS:kubernetes.default, IP Address:127.0.0.1, IP Address:FD00:0:0:0:0:0:0:1",
+  )
+  assert.deepEqual(leaf.keyUsage, ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"])
+  assert.equal(Date.parse(leaf.validTo), now + 365 * 86_400_000)
+})

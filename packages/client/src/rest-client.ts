@@ -1,0 +1,251 @@
+/** The client over HTTPS. */
+import { asError } from "@knarr/base"
+import {
+  genericServerResponse,
+  statusErrorFrom,
+  type Kind,
+  type KubeObject,
+  type Status,
+} from "@knarr/apimachinery"
+import type {
+  Client,
+  DeleteOptions,
+  ListOptions,
+  ObjectList,
+  PatchType,
+  Ref,
+  UpdateOptions,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
+} from "./client.ts"
+import { collectionPath, objectPath, queryText } from "./paths.ts"
+import type { HttpRequest, HttpResponse, Transport } from "./transport.ts"
+
+export interface RestClientOptions {
+  readonly transport: Transport
+  /** Default for `fieldManager`: what the server takes from the user agent. */
+  readonly fieldManager?: string
+  readonly impersonate?: {
+    readonly name: string
+    readonly groups?: readonly string[]
+    readonly userAgent?: string
+  }
+}
+
+const patchContentType: Record<PatchType, string> = {
+  json: "application/json-patch+json",
+  merge: "application/merge-patch+json",
+  strategic: "application/strategic-merge-patch+json",
+  apply: "application/apply-patch+yaml",
+}
+
+export function createRestClient(options: RestClientOptions): Client {
+  return new RestClient(options)
+}
+
+class RestClient implements Client {
+  readonly #options: RestClientOptions
+  readonly #headers: Readonly<Record<string, string | readonly string[]>>
+
+  constructor(options: RestClientOptions) {
+    this.#options = options
+    const { impersonate } = options
+    this.#headers = {
+      accept: "application/json",
+      ...(impersonate ? { "impersonate-user": impersonate.name } : {}),
+      ...(impersonate?.groups?.length ? { "impersonate-group": impersonate.groups } : {}),
+      ...(impersonate?.userAgent ? { "user-agent": impersonate.userAgent } : {}),
+    }
+  }
+
+  get<T extends KubeObject>(
+    kind: Kind<T>,
+    ref: Ref,
+    options: { resourceVersion?: string | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<T> {
+    const query = queryText({ resourceVersion: options.resourceVersion })
+    return this.#json({ method: "GET", path: objectPath(kind, ref) + query, signal: options.signal })
+  }
+
+  async list<T extends KubeObject>(kind: Kind<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
+    const { namespace, signal, ...query } = options
+    const path = collectionPath(kind, namespace) + queryText(query)
+    const list = await this.#json<{ metadata: ObjectList<T>["metadata"]; items: T[] | null }>({
+      method: "GET",
+      path,
+      signal,
+    })
+    const items = list.items ?? []
+    for (const item of items) complete(item, kind)
+    return { metadata: list.metadata, items }
+  }
+
+  async *watch<T extends KubeObject>(kind: Kind<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>> {
+    const { namespace, signal, ...query } = options
+    const resourceVersionMatch = query.sendInitialEvents ? "NotOlderThan" : undefined
+    const path = collectionPath(kind, namespace) + queryText({ watch: true, ...query, resourceVersionMatch })
+    const response = await this.#send({ method: "GET", path, signal })
+    for await (const line of lines(response.body)) {
+      const event = JSON.parse(line) as WatchEvent<T>
+      if (event.type !== "ERROR") complete(event.object, kind)
+      yield event
+    }
+  }
+
+  create<T extends KubeObject>(
+    kind: Kind<T>,
+    obj: { metadata?: { namespace?: string | undefined } },
+    options: WriteOptions = {},
+  ): Promise<T> {
+    const path = collectionPath(kind, obj.metadata?.namespace) + this.#writeQuery(options)
+    const body = { ...obj, apiVersion: kind.apiVersion, kind: kind.kind }
+    return this.#json({ method: "POST", path, ...jsonBody(body), signal: options.signal })
+  }
+
+  update<T extends KubeObject>(kind: Kind<T>, obj: T, options: UpdateOptions = {}): Promise<T> {
+    const path = objectPath(kind, obj.metadata, options.subresource) + this.#writeQuery(options)
+    return this.#json({ method: "PUT", path, ...jsonBody(obj), signal: options.signal })
+  }
+
+  patch<T extends KubeObject>(
+    kind: Kind<T>,
+    ref: Ref,
+    type: PatchType,
+    body: unknown,
+    options: UpdateOptions & { force?: boolean | undefined } = {},
+  ): Promise<T> {
+    const path = objectPath(kind, ref, options.subresource) + this.#writeQuery(options, options.force)
+    const headers = { "content-type": patchContentType[type] }
+    return this.#json({ method: "PATCH", path, headers, body: JSON.stringify(body), signal: options.signal })
+  }
+
+  delete<T extends KubeObject>(kind: Kind<T>, ref: Ref, options: DeleteOptions = {}): Promise<T | Status> {
+    return this.#json({
+      method: "DELETE",
+      path: objectPath(kind, ref),
+      ...deleteBody(options),
+      signal: options.signal,
+    })
+  }
+
+  async deleteCollection<T extends KubeObject>(
+    kind: Kind<T>,
+    list: ListOptions,
+    options: DeleteOptions = {},
+  ): Promise<void> {
+    const { namespace, signal, ...query } = list
+    const path = collectionPath(kind, namespace) + queryText(query)
+    await this.#json({ method: "DELETE", path, ...deleteBody(options), signal: options.signal ?? signal })
+  }
+
+  createSubresource<R>(
+    kind: Kind,
+    ref: Ref,
+    subresource: string,
+    body: unknown,
+    options: WriteOptions = {},
+  ): Promise<R> {
+    const path = objectPath(kind, ref, subresource) + this.#writeQuery(options)
+    return this.#json({ method: "POST", path, ...jsonBody(body), signal: options.signal })
+  }
+
+  getSubresource<R>(
+    kind: Kind,
+    ref: Ref,
+    subresource: string,
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<R> {
+    return this.#json({ method: "GET", path: objectPath(kind, ref, subresource), signal: options.signal })
+  }
+
+  as(user: { name: string; groups?: readonly string[]; userAgent?: string }): Client {
+    return new RestClient({ ...this.#options, impersonate: user })
+  }
+
+  #writeQuery(options: WriteOptions, force?: boolean): string {
+    return queryText({
+      fieldManager: options.fieldManager ?? this.#options.fieldManager,
+      dryRun: options.dryRun ? "All" : undefined,
+      fieldValidation: options.fieldValidation,
+      force,
+    })
+  }
+
+  async #json<R>(request: HttpRequest): Promise<R> {
+    const response = await this.#send(request)
+    return JSON.parse((await response.buffer()).toString("utf8")) as R
+  }
+
+  async #send(request: HttpRequest): Promise<HttpResponse> {
+    const response = await this.#options.transport.request({
+      ...request,
+      headers: { ...this.#headers, ...request.headers },
+    })
+    if (response.status >= 200 && response.status < 300) return response
+    throw statusErrorOf(request, response.status, await response.buffer(), response.headers["retry-after"])
+  }
+}
+
+/** The error that an answer outside 2xx means: the Status in it, or one made from the code. */
+export function statusErrorOf(
+  request: Pick<HttpRequest, "method" | "path">,
+  status: number,
+  body: Buffer,
+  retryAfter?: string,
+): Error {
+  const text = body.toString("utf8")
+  try {
+    const value = JSON.parse(text) as Partial<Status>
+    if (value.kind === "Status") return statusErrorFrom(value as Status)
+  } catch (thrown) {
+    // Not JSON: a proxy or another program answered. The generic error below carries its text.
+    void asError(thrown)
+  }
+  return genericServerResponse(
+    status,
+    request.method,
+    { group: "", resource: "" },
+    "",
+    text,
+    Number(retryAfter ?? 0),
+    true,
+  )
+}
+
+function jsonBody(body: unknown): Pick<HttpRequest, "headers" | "body"> {
+  return { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }
+}
+
+function deleteBody(options: DeleteOptions): Pick<HttpRequest, "headers" | "body"> {
+  const { signal: _, dryRun, ...rest } = options
+  return jsonBody({
+    apiVersion: "v1",
+    kind: "DeleteOptions",
+    ...rest,
+    ...(dryRun ? { dryRun: ["All"] } : {}),
+  })
+}
+
+/** Items of built-in lists may come without their type. */
+function complete(obj: KubeObject, kind: Kind): void {
+  obj.apiVersion ||= kind.apiVersion
+  obj.kind ||= kind.kind
+}
+
+/** Splits a stream at newlines, decoding whole lines only. */
+export async function* lines(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  let rest: Buffer[] = []
+  for await (const chunk of chunks) {
+    let from = 0
+    for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
+      const piece = chunk.subarray(from, at)
+      const line = rest.length > 0 ? Buffer.concat([...rest, piece]) : piece
+      rest = []
+      from = at + 1
+      if (line.length > 0) yield line.toString("utf8")
+    }
+    if (from < chunk.length) rest.push(chunk.subarray(from))
+  }
+  if (rest.length > 0) yield Buffer.concat(rest).toString("utf8")
+}

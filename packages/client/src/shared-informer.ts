@@ -1,0 +1,185 @@
+/** Informers: one copy per kind and selector, shared by all who ask. */
+import { abortable, deferred, type Env, type Scope } from "@knarr/base"
+import type { Kind, KubeObject } from "@knarr/apimachinery"
+import type { Client, Ref } from "./client.ts"
+import {
+  ownerIndex,
+  type IndexFunction,
+  type Informer,
+  type InformerFactory,
+  type InformerHandler,
+} from "./informer.ts"
+import { runReflector, type ReflectorTarget } from "./reflector.ts"
+
+const namespaceIndex = "namespace"
+
+export interface InformerFactoryOptions {
+  readonly client: Client
+  /** Informers run as its tasks. */
+  readonly scope: Scope
+  readonly env: Env
+}
+
+export function createInformerFactory(options: InformerFactoryOptions): InformerFactory {
+  const informers = new Map<string, SharedInformer<any>>()
+  return {
+    informer<T extends KubeObject>(
+      kind: Kind<T>,
+      selection: { namespace?: string; fieldSelector?: string; labelSelector?: string } = {},
+    ): Informer<T> {
+      const { namespace, fieldSelector, labelSelector } = selection
+      const id = `${kind.apiVersion}/${kind.plural}|${namespace ?? ""}|${fieldSelector ?? ""}|${labelSelector ?? ""}`
+      let informer = informers.get(id) as SharedInformer<T> | undefined
+      if (!informer) {
+        informer = new SharedInformer<T>(kind, options.env)
+        informers.set(id, informer)
+        const reflector = {
+          client: options.client,
+          kind,
+          env: options.env,
+          namespace,
+          fieldSelector,
+          labelSelector,
+          target: informer,
+        }
+        options.scope.run(`informer ${kind.plural}`, (signal) => runReflector(reflector, signal))
+      }
+      return informer
+    },
+    async waitForSync(signal) {
+      for (const informer of informers.values()) await informer.waitForSync(signal)
+    },
+  }
+}
+
+interface Index<T> {
+  readonly fn: IndexFunction<T>
+  readonly entries: Map<string, Map<string, T>>
+}
+
+class SharedInformer<T extends KubeObject> implements Informer<T>, ReflectorTarget<T> {
+  readonly kind: Kind<T>
+  readonly #env: Env
+  readonly #objects = new Map<string, T>()
+  readonly #indexes = new Map<string, Index<T>>()
+  readonly #handlers = new Set<InformerHandler<T>>()
+  readonly #sync = deferred()
+  synced = false
+
+  constructor(kind: Kind<T>, env: Env) {
+    this.kind = kind
+    this.#env = env
+    this.addIndex(namespaceIndex, (obj) => (obj.metadata.namespace ? [obj.metadata.namespace] : []))
+    this.addIndex(ownerIndex, (obj) => {
+      const owner = obj.metadata.ownerReferences?.find((ref) => ref.controller)
+      return owner ? [owner.uid] : []
+    })
+  }
+
+  // ── reading ──
+
+  get(ref: Ref): T | undefined {
+    return this.#objects.get(keyOf(ref))
+  }
+
+  list(namespace?: string): readonly T[] {
+    return namespace ? this.byIndex(namespaceIndex, namespace) : [...this.#objects.values()]
+  }
+
+  byIndex(name: string, value: string): readonly T[] {
+    const index = this.#indexes.get(name)
+    if (!index) throw new Error(`Cannot read index "${name}" of ${this.kind.plural}: there is none`)
+    const found = index.entries.get(value)
+    return found ? [...found.values()] : []
+  }
+
+  addIndex(name: string, fn: IndexFunction<T>): void {
+    if (this.#indexes.has(name)) return
+    const index: Index<T> = { fn, entries: new Map() }
+    this.#indexes.set(name, index)
+    for (const [key, obj] of this.#objects) put(index, key, obj)
+  }
+
+  waitForSync(signal: AbortSignal): Promise<void> {
+    return this.synced ? Promise.resolve() : abortable(this.#sync.promise, signal)
+  }
+
+  subscribe(handler: InformerHandler<T>): Disposable {
+    this.#handlers.add(handler)
+    for (const obj of this.#objects.values()) this.#call(() => handler.added?.(obj))
+    return { [Symbol.dispose]: () => void this.#handlers.delete(handler) }
+  }
+
+  // ── following ──
+
+  replace(items: readonly T[]): void {
+    const gone = new Set(this.#objects.keys())
+    for (const obj of items) {
+      gone.delete(keyOf(obj.metadata))
+      this.changed(obj)
+    }
+    for (const key of gone) this.deleted(this.#objects.get(key)!)
+    this.synced = true
+    this.#sync.resolve()
+  }
+
+  changed(obj: T): void {
+    const key = keyOf(obj.metadata)
+    const old = this.#objects.get(key)
+    if (
+      old?.metadata.resourceVersion === obj.metadata.resourceVersion &&
+      old.metadata.uid === obj.metadata.uid
+    )
+      return
+    // Deleted and made again between two lists: handlers must hear of both.
+    if (old && old.metadata.uid !== obj.metadata.uid) {
+      this.deleted(old)
+      return this.changed(obj)
+    }
+    this.#objects.set(key, obj)
+    for (const index of this.#indexes.values()) {
+      if (old) remove(index, key, old)
+      put(index, key, obj)
+    }
+    for (const handler of this.#handlers)
+      this.#call(() => (old ? handler.updated?.(obj, old) : handler.added?.(obj)))
+  }
+
+  deleted(obj: T): void {
+    const key = keyOf(obj.metadata)
+    const old = this.#objects.get(key)
+    if (!old) return
+    this.#objects.delete(key)
+    for (const index of this.#indexes.values()) remove(index, key, old)
+    for (const handler of this.#handlers) this.#call(() => handler.deleted?.(obj))
+  }
+
+  /** A handler's failure must not stop the others, nor the watch. */
+  #call(fn: () => void): void {
+    try {
+      fn()
+    } catch (thrown) {
+      this.#env.log.error("Informer handler failed", thrown, { kind: this.kind.kind })
+    }
+  }
+}
+
+function keyOf(ref: Ref): string {
+  return ref.namespace ? `${ref.namespace}/${ref.name}` : ref.name
+}
+
+function put<T>(index: Index<T>, key: string, obj: T): void {
+  for (const value of index.fn(obj)) {
+    let entry = index.entries.get(value)
+    if (!entry) index.entries.set(value, (entry = new Map()))
+    entry.set(key, obj)
+  }
+}
+
+function remove<T>(index: Index<T>, key: string, obj: T): void {
+  for (const value of index.fn(obj)) {
+    const entry = index.entries.get(value)
+    entry?.delete(key)
+    if (entry?.size === 0) index.entries.delete(value)
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Runs controllers: shared informers, a work queue and workers each, events to keys, retries with back-off.
+ * Mirrors: cmd/kube-controller-manager/app/controllermanager.go
+ */
+import { isConflict } from "@knarr/apimachinery"
+import { asError, TerminalError, type Env, type Scope } from "@knarr/base"
+import {
+  createEventRecorder,
+  createInformerFactory,
+  createWorkQueue,
+  type Client,
+  type InformerFactory,
+  type Ref,
+  type WorkQueue,
+} from "@knarr/client"
+import { ControllerCache } from "./cache.ts"
+import { controllerOf, keyOf, refFromKey, refersToKind, refOf } from "./controller-ref.ts"
+import type { Controller, ReconcileContext } from "./controller.ts"
+import { controllerNamespace, ensureRbac } from "./rbac-objects.ts"
+import type { KubeObject } from "./rbac.ts"
+
+export interface RunControllersOptions {
+  readonly controllers: readonly Controller[]
+  /** Acts as an administrator: writes roles, reads for the informers, and impersonates service accounts. */
+  readonly client: Client
+  readonly env: Env
+  /** Closing it stops every controller. */
+  readonly scope: Scope
+  /** Default: informers of their own on `client`. */
+  readonly informers?: InformerFactory
+  /**
+   * Each controller acts as `system:serviceaccount:kube-system:<serviceAccount>` with the rights that it
+   * declared. False: all act as `client`. Default true.
+   */
+  readonly useServiceAccounts?: boolean
+}
+
+/** Starts every controller in `scope`; resolves when all have read their caches and begun to work. */
+export async function runControllers(options: RunControllersOptions): Promise<void> {
+  const { controllers, client, env, scope } = options
+  const names = new Set<string>()
+  for (const { name } of controllers) {
+    if (names.has(name)) throw new Error(`Cannot start two controllers named "${name}"`)
+    names.add(name)
+  }
+  const informers =
+    options.informers ?? createInformerFactory({ client, scope: scope.child("informers"), env })
+  const useServiceAccounts = options.useServiceAccounts ?? true
+  if (useServiceAccounts) await ensureRbac(client, controllers, scope.signal)
+  const started = controllers.map((controller) =>
+    startController(controller, { ...options, informers, useServiceAccounts }),
+  )
+  await Promise.all(started)
+}
+
+type Started = RunControllersOptions & {
+  readonly informers: InformerFactory
+  readonly useServiceAccounts: boolean
+}
+
+async function startController(controller: Controller, options: Started): Promise<void> {
+  const scope = options.scope.child(controller.name)
+  const env: Env = { ...options.env, log: options.env.log.with({ controller: controller.name }) }
+  const client = options.useServiceAccounts
+    ? options.client.as({
+        name: `system:serviceaccount:${controllerNamespace}:${controller.serviceAccount}`,
+        groups: [
+          "system:serviceaccounts",
+          `system:serviceaccounts:${controllerNamespace}`,
+          "system:authenticated",
+        ],
+        userAgent: `kube-controller-manager/${controller.name}`,
+      })
+    : options.client
+  const recorder = createEventRecorder({ client, env, scope, component: controller.name })
+  const cache = new ControllerCache(controller, options.informers)
+  const queue = createWorkQueue({ env, scope })
+  const enqueue = (ref: Ref, afterMs?: number): void => {
+    if (afterMs === undefined) queue.add(keyOf(ref))
+    else queue.addAfter(keyOf(ref), afterMs)
+  }
+  // One object for `reconcile` and `run`: it stands for this run (see run-state.ts).
+  const ctx = {
+    ...env,
+    client,
+    cache,
+    recorder,
+    signal: scope.signal,
+    informer: <K extends KubeObject>(kind: Parameters<typeof cache.informer<K>>[0]) => cache.informer(kind),
+    enqueue,
+  }
+  if (controller.run) {
+    // Started before the event handlers, so that what it observes is known when a key is looked at.
+    const run = controller.run.bind(controller)
+    scope.run("run", (signal) => keepRunning(() => run(ctx), env, signal))
+  }
+  subscribe(controller, cache, enqueue, scope)
+  await cache.waitForSync(scope.signal)
+  for (let i = 0; i < (controller.workers ?? 5); i++) {
+    scope.run(`worker-${i}`, (signal) => work(controller, ctx, queue, signal))
+  }
+}
+
+async function keepRunning(run: () => Promise<void>, env: Env, signal: AbortSignal): Promise<void> {
+  for (let delayMs = 1000; ; delayMs = Math.min(delayMs * 2, 60_000)) {
+    try {
+      await run()
+      return
+    } catch (thrown) {
+      if (signal.aborted) return
+      env.log.error("Background work of the controller failed; it is started again", thrown)
+      await env.clock.sleep(delayMs, signal)
+    }
+  }
+}
+
+function subscribe(
+  controller: Controller,
+  cache: ControllerCache,
+  enqueue: (ref: Ref) => void,
+  scope: Scope,
+): void {
+  const on = (kind: Controller["for"], keys: (obj: KubeObject) => readonly Ref[]): void => {
+    const each = (obj: KubeObject): void => {
+      for (const ref of keys(obj)) enqueue(ref)
+    }
+    scope.use(
+      cache.informer(kind).subscribe({
+        added: each,
+        deleted: each,
+        updated(obj, old) {
+          each(obj)
+          // A change can move an object from one key to another: both look again.
+          each(old)
+        },
+      }),
+    )
+  }
+  on(controller.for, (obj) => [refOf(obj)])
+  for (const kind of controller.owns ?? []) {
+    on(kind, (obj) => {
+      const owner = controllerOf(obj)
+      if (!owner || !refersToKind(owner, controller.for)) return []
+      return [{ namespace: controller.for.namespaced ? obj.metadata.namespace : undefined, name: owner.name }]
+    })
+  }
+  for (const { kind, map } of controller.watches ?? []) on(kind, (obj) => map(obj, cache))
+}
+
+async function work(
+  controller: Controller,
+  ctx: ReconcileContext,
+  queue: WorkQueue,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    const key = await queue.get(signal)
+    if (key === undefined) return
+    try {
+      const result = await controller.reconcile(refFromKey(key), ctx)
+      queue.forget(key)
+      if (result) queue.addAfter(key, result.afterMs)
+    } catch (thrown) {
+      if (signal.aborted) return
+      retry(key, thrown, ctx, queue)
+    } finally {
+      queue.done(key)
+    }
+  }
+}
+
+function retry(key: string, thrown: unknown, ctx: ReconcileContext, queue: WorkQueue): void {
+  if (thrown instanceof TerminalError) {
+    queue.forget(key)
+    ctx.log.error("Reconciling failed for good", thrown, { key })
+    return
+  }
+  // Somebody else was faster; the change that they made is on its way to the cache.
+  if (isConflict(thrown))
+    ctx.log.debug("Reconciling met a conflict and is tried again", { key, err: asError(thrown).message })
+  else ctx.log.error("Reconciling failed and is tried again", thrown, { key })
+  queue.addRateLimited(key)
+}

@@ -1,0 +1,129 @@
+/**
+ * What the kubelet needs of a container runtime: the calls of the CRI (RuntimeService and ImageService of
+ * runtime.v1) and one stream of events, so that nothing has to poll.
+ * Mirrors: staging/src/k8s.io/cri-api/pkg/apis/services.go
+ */
+import type { CriMessages, criMethods } from "./cri.gen.ts"
+import type { MessageInit } from "./protobuf-codec.ts"
+
+/** The calls of the CRI that the kubelet makes. */
+export const runtimeCalls = [
+  "version",
+  "status",
+  "runPodSandbox",
+  "stopPodSandbox",
+  "removePodSandbox",
+  "podSandboxStatus",
+  "listPodSandbox",
+  "createContainer",
+  "startContainer",
+  "stopContainer",
+  "removeContainer",
+  "listContainers",
+  "containerStatus",
+  "updateContainerResources",
+  "execSync",
+  "exec",
+  "attach",
+  "portForward",
+  "containerStats",
+  "listContainerStats",
+  "podSandboxStats",
+  "listPodSandboxStats",
+  "reopenContainerLog",
+  "updateRuntimeConfig",
+  "listImages",
+  "imageStatus",
+  "pullImage",
+  "removeImage",
+  "imageFsInfo",
+] as const
+
+export type RuntimeCall = (typeof runtimeCalls)[number]
+
+type Methods = typeof criMethods
+
+/** What a call takes; any field may be left out. */
+export type RuntimeRequest<Call extends RuntimeCall> = MessageInit<CriMessages[Methods[Call][1]]>
+
+/** What a call answers; only sub-messages can be absent. */
+export type RuntimeResponse<Call extends RuntimeCall> = CriMessages[Methods[Call][2]]
+
+export type RuntimeCalls = {
+  /** Rejects with a {@link RuntimeError}, or with `signal.reason` when the signal is aborted first. */
+  readonly [Call in RuntimeCall]: (
+    request: RuntimeRequest<Call>,
+    options: { readonly signal: AbortSignal },
+  ) => Promise<RuntimeResponse<Call>>
+}
+
+/** Something happened to a container. A sandbox is reported too: its `containerId` is its `podSandboxId`. */
+export interface ContainerEvent {
+  readonly type: "created" | "started" | "stopped" | "deleted" | "oom"
+  readonly containerId: string
+  /** Absent when the container was gone before it could be asked for. */
+  readonly podSandboxId?: string
+  /** Of `stopped`: the exit code, 128 + signal for a killed process. */
+  readonly exitCode?: number
+  /** Wall time in milliseconds since the Unix epoch. */
+  readonly atMs: number
+}
+
+/** Events may have been missed: list everything. The first event of every (re)connection. */
+export interface ResyncEvent {
+  readonly type: "resync"
+  readonly atMs: number
+}
+
+export type RuntimeEvent = ContainerEvent | ResyncEvent
+
+export interface ContainerRuntime extends RuntimeCalls {
+  /**
+   * Every event from now on, until `signal` is aborted or the runtime is closed. When `started`, `stopped` or
+   * `deleted` arrives the lists and statuses already tell the same. Survives restarts of the runtime, with a
+   * `resync` after each.
+   */
+  events(signal: AbortSignal): AsyncIterable<RuntimeEvent>
+  /** Lets go of the runtime; pods go on running. Idempotent. */
+  close(): Promise<void>
+}
+
+/** The numbers of gRPC's status codes. */
+export const runtimeErrorCodes = {
+  cancelled: 1,
+  unknown: 2,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  alreadyExists: 6,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  failedPrecondition: 9,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+} as const
+
+/** The runtime refused or failed. `message` is the runtime's own text, which events and statuses show. */
+export class RuntimeError extends Error {
+  /** The gRPC status code, see {@link runtimeErrorCodes}. */
+  readonly code: number
+  readonly call: string
+
+  constructor(call: string, code: number, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = "RuntimeError"
+    this.call = call
+    this.code = code
+  }
+}
+
+/** Whether the runtime does not know the sandbox, container or image. */
+export function isRuntimeNotFound(thrown: unknown): boolean {
+  return thrown instanceof RuntimeError && thrown.code === runtimeErrorCodes.notFound
+}
+
+/** Whether the runtime could not be reached. */
+export function isRuntimeUnavailable(thrown: unknown): boolean {
+  return thrown instanceof RuntimeError && thrown.code === runtimeErrorCodes.unavailable
+}

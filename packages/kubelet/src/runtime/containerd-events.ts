@@ -1,0 +1,272 @@
+/**
+ * The runtime's events, out of containerd's own events service on the CRI socket. It works with every release
+ * (1.6 has no GetContainerEvents) and says everything that happens, so the kubelet has nothing to poll.
+ */
+import { CancelledError, Channel, Scope, type Env } from "@knarr/base"
+import type { RuntimeCalls, RuntimeEvent } from "./container-runtime.ts"
+import { createGrpcClient } from "./grpc-client.ts"
+import { createCodec } from "./protobuf-codec.ts"
+
+interface Timestamp {
+  seconds: number
+  nanos: number
+}
+
+interface Messages {
+  SubscribeRequest: { filters: string[] }
+  PublishRequest: { topic: string; event?: { typeUrl: string; value: Uint8Array } }
+  Envelope: {
+    timestamp?: Timestamp
+    namespace: string
+    topic: string
+    event?: { typeUrl: string; value: Uint8Array }
+  }
+  Any: { typeUrl: string; value: Uint8Array }
+  Timestamp: Timestamp
+  /** TaskExit; `id` is the exec's when not the container's own process ended. */
+  TaskExit: { containerId: string; id: string; pid: number; exitStatus: number; exitedAt?: Timestamp }
+  /** TaskStart, TaskOOM, ContainerCreate and ContainerDelete all begin with the container's id. */
+  Subject: { containerId: string }
+}
+
+const codec = createCodec<Messages>(
+  {
+    SubscribeRequest: "filters:1:[]string",
+    PublishRequest: "topic:1:string event:2:Any",
+    Envelope: "timestamp:1:Timestamp namespace:2:string topic:3:string event:4:Any",
+    Any: "typeUrl:1:string value:2:bytes",
+    Timestamp: "seconds:1:int64 nanos:2:int32",
+    TaskExit: "containerId:1:string id:2:string pid:3:uint32 exitStatus:4:uint32 exitedAt:5:Timestamp",
+    Subject: "containerId:1:string",
+  },
+  {},
+)
+
+const service = "/containerd.services.events.v1.Events"
+const namespace = "k8s.io"
+/** We publish this one ourselves: when it comes back, the subscription stands. */
+const markTopic = "/knarr/subscribed"
+
+const types: Readonly<Record<string, "created" | "started" | "stopped" | "deleted" | "oom">> = {
+  "/containers/create": "created",
+  "/tasks/start": "started",
+  "/tasks/exit": "stopped",
+  "/tasks/oom": "oom",
+  "/containers/delete": "deleted",
+}
+
+/** Events that wait for the kubelet; beyond it they are dropped and a resync takes their place. */
+const eventBound = 4096
+const minBackoffMs = 25
+const maxBackoffMs = 2000
+/** How long the CRI may take to know what containerd already said. */
+const settleLimitMs = 5000
+
+interface WatchOptions {
+  readonly socket: string
+  readonly env: Env
+  readonly runtime: RuntimeCalls
+  readonly signal: AbortSignal
+  readonly closing: AbortSignal
+}
+
+/** See `ContainerRuntime.events`. */
+export async function* watchContainerd(options: WatchOptions): AsyncGenerator<RuntimeEvent> {
+  const { signal, closing, env } = options
+  if (signal.aborted || closing.aborted) return
+  await using scope = new Scope("runtime-events")
+  const stop = (): void => void scope.close().catch(() => {})
+  signal.addEventListener("abort", stop, { once: true })
+  closing.addEventListener("abort", stop, { once: true })
+  try {
+    const watch = new Watch(options, scope)
+    scope.run("subscribe", (inner) => watch.run(inner))
+    for (;;) {
+      const event = await watch.next(scope.signal)
+      if (!event) return
+      yield event
+    }
+  } catch (thrown) {
+    if (signal.aborted || closing.aborted || thrown instanceof CancelledError) return
+    env.log.error("The runtime's event stream failed", thrown)
+    throw thrown
+  } finally {
+    signal.removeEventListener("abort", stop)
+    closing.removeEventListener("abort", stop)
+  }
+}
+
+class Watch {
+  readonly #socket: string
+  readonly #env: Env
+  readonly #runtime: RuntimeCalls
+  readonly #scope: Scope
+  readonly #out = new Channel<RuntimeEvent>(eventBound)
+  #overflowed = false
+  /** The events of one container are delivered in order; those of others do not wait for them. */
+  readonly #chains = new Map<string, Promise<void>>()
+  readonly #sandboxOf = new Map<string, string>()
+
+  constructor({ socket, env, runtime }: WatchOptions, scope: Scope) {
+    this.#socket = socket
+    this.#env = env
+    this.#runtime = runtime
+    this.#scope = scope
+  }
+
+  async next(signal: AbortSignal): Promise<RuntimeEvent | undefined> {
+    const event = await this.#out.next(signal)
+    if (this.#overflowed && this.#out.size === 0) {
+      this.#overflowed = false
+      this.#push({ type: "resync", atMs: this.#env.clock.now() })
+    }
+    return event
+  }
+
+  /** Subscribes, and again whenever the stream breaks. */
+  async run(signal: AbortSignal): Promise<void> {
+    let backoffMs = minBackoffMs
+    for (;;) {
+      try {
+        await this.#subscribe(signal, () => (backoffMs = minBackoffMs))
+        this.#env.log.debug("The runtime ended its event stream")
+      } catch (thrown) {
+        signal.throwIfAborted()
+        this.#env.log.debug("Cannot watch the runtime", { err: thrown, retryMs: backoffMs })
+      }
+      await this.#env.clock.sleep(backoffMs, signal)
+      backoffMs = Math.min(backoffMs * 2, maxBackoffMs)
+    }
+  }
+
+  async #subscribe(outer: AbortSignal, onReady: () => void): Promise<void> {
+    const client = createGrpcClient(this.#socket)
+    await using scope = this.#scope.child("stream")
+    scope.defer(() => client.close())
+    const signal = scope.signal
+    const topics = [...Object.keys(types), markTopic]
+    const filters = topics.map((topic) => `topic=="${topic}",namespace==${namespace}`)
+    const messages = await client.stream(
+      `${service}/Subscribe`,
+      codec.encode("SubscribeRequest", { filters }),
+      signal,
+    )
+    const mark = codec.encode("PublishRequest", {
+      topic: markTopic,
+      event: { typeUrl: "google.protobuf.Empty", value: new Uint8Array(0) },
+    })
+    let ready = false
+    scope.run("mark", async (inner) => {
+      // The server says nothing when a subscription begins, and a mark published too early is lost.
+      for (let delayMs = 2; !ready; delayMs = Math.min(delayMs * 2, 500)) {
+        await client.unary(`${service}/Publish`, mark, {
+          signal: inner,
+          headers: { "containerd-namespace": namespace },
+        })
+        if (!ready) await this.#env.clock.sleep(delayMs, inner)
+      }
+    })
+    for (;;) {
+      const bytes = await messages.next(signal)
+      outer.throwIfAborted()
+      if (!bytes) return
+      const envelope = codec.decode("Envelope", bytes)
+      if (envelope.topic !== markTopic) this.#receive(envelope)
+      else if (!ready) {
+        ready = true
+        onReady()
+        this.#push({ type: "resync", atMs: this.#env.clock.now() })
+      }
+    }
+  }
+
+  #receive(envelope: Messages["Envelope"]): void {
+    const type = types[envelope.topic]
+    const value = envelope.event?.value
+    if (!type || !value) return
+    const { containerId } = codec.decode("Subject", value)
+    let atMs = millisOf(envelope.timestamp)
+    let exitCode: number | undefined
+    if (type === "stopped") {
+      const exit = codec.decode("TaskExit", value)
+      if (exit.id !== "" && exit.id !== containerId) return
+      exitCode = exit.exitStatus
+      if (exit.exitedAt) atMs = millisOf(exit.exitedAt)
+    }
+    const before = this.#chains.get(containerId)
+    const chain: Promise<void> = (async () => {
+      await before
+      const podSandboxId = await this.#settle(type, containerId, () => this.#chains.get(containerId) !== chain)
+      const extra = {
+        ...(podSandboxId === undefined ? {} : { podSandboxId }),
+        ...(exitCode === undefined ? {} : { exitCode }),
+      }
+      this.#push({ type, containerId, atMs, ...extra })
+    })().finally(() => {
+      if (this.#chains.get(containerId) === chain) this.#chains.delete(containerId)
+    })
+    this.#chains.set(containerId, chain)
+    this.#scope.run(`event ${containerId}`, () => chain)
+  }
+
+  #push(event: RuntimeEvent): void {
+    if (!this.#out.push(event) && !this.#out.closed) this.#overflowed = true
+  }
+
+  /**
+   * Waits until the CRI's view agrees with the event, since it learns of it at the same time as we do, and
+   * returns the container's sandbox. An event that a later one follows (`superseded`) does not wait.
+   */
+  async #settle(type: string, id: string, superseded: () => boolean): Promise<string | undefined> {
+    const { clock } = this.#env
+    const signal = this.#scope.signal
+    const known = this.#sandboxOf.get(id)
+    if (type === "deleted") this.#sandboxOf.delete(id)
+    const deadline = clock.monotonic() + settleLimitMs
+    for (let delayMs = 1; ; delayMs = Math.min(delayMs * 2, 50)) {
+      const view = await this.#view(id, known, signal)
+      if (view && type !== "deleted") this.#sandboxOf.set(id, view.podSandboxId)
+      if (agrees(type, view?.state)) return view?.podSandboxId ?? known
+      if (superseded() || clock.monotonic() >= deadline) return view?.podSandboxId ?? known
+      await clock.sleep(delayMs, signal)
+    }
+  }
+
+  async #view(
+    id: string,
+    known: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ state: string; podSandboxId: string } | undefined> {
+    try {
+      if (known !== id) {
+        const { containers } = await this.#runtime.listContainers({ filter: { id } }, { signal })
+        const container = containers.find((item) => item.id === id)
+        if (container) return { state: container.state, podSandboxId: container.podSandboxId }
+      }
+      const { items } = await this.#runtime.listPodSandbox({ filter: { id } }, { signal })
+      const sandbox = items.find((item) => item.id === id)
+      return sandbox && { state: sandbox.state, podSandboxId: id }
+    } catch {
+      signal.throwIfAborted()
+      return undefined
+    }
+  }
+}
+
+/** Whether the CRI's state shows what an event says; a container that is gone agrees with everything but creation. */
+function agrees(type: string, state: string | undefined): boolean {
+  switch (type) {
+    case "started":
+      return state !== "CONTAINER_CREATED" && state !== undefined
+    case "stopped":
+      return state !== "CONTAINER_RUNNING" && state !== "SANDBOX_READY"
+    case "deleted":
+      return state === undefined
+    default:
+      return true
+  }
+}
+
+function millisOf(time: Timestamp | undefined): number {
+  return time ? time.seconds * 1000 + Math.floor(time.nanos / 1e6) : 0
+}

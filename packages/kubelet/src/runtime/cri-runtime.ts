@@ -1,0 +1,55 @@
+/**
+ * The container runtime behind a CRI socket (containerd).
+ * Mirrors: staging/src/k8s.io/cri-client/pkg/{remote_runtime,remote_image}.go
+ */
+import type { Env } from "@knarr/base"
+import { watchContainerd } from "./containerd-events.ts"
+import {
+  runtimeCalls,
+  type ContainerRuntime,
+  type RuntimeCall,
+  type RuntimeCalls,
+  type RuntimeRequest,
+  type RuntimeResponse,
+} from "./container-runtime.ts"
+import { criEnums, criMethods, criTables, type CriMessages } from "./cri.gen.ts"
+import { createGrpcClient } from "./grpc-client.ts"
+import { createCodec } from "./protobuf-codec.ts"
+
+const codec = createCodec<CriMessages>(criTables, criEnums)
+
+export interface CriRuntimeOptions {
+  /** The path of the runtime's unix socket. */
+  readonly socket: string
+  readonly env: Env
+}
+
+/** A client of the runtime at `socket`. Nothing is opened before the first call. */
+export function createCriRuntime({ socket, env }: CriRuntimeOptions): ContainerRuntime {
+  const client = createGrpcClient(socket)
+  const closing = new AbortController()
+  const call = async <Call extends RuntimeCall>(
+    name: Call,
+    request: RuntimeRequest<Call>,
+    signal: AbortSignal,
+  ): Promise<RuntimeResponse<Call>> => {
+    const [path, requestName, responseName] = criMethods[name]
+    const encode = codec.encode as (name: string, value: unknown) => Buffer
+    const decode = codec.decode as (name: string, bytes: Uint8Array) => unknown
+    const response = await client.unary(path, encode(requestName, request), { signal })
+    return decode(responseName, response) as RuntimeResponse<Call>
+  }
+  const calls: Record<string, unknown> = {}
+  for (const name of runtimeCalls) {
+    calls[name] = (request: never, { signal }: { signal: AbortSignal }) => call(name, request, signal)
+  }
+  const runtime = calls as RuntimeCalls
+  return {
+    ...runtime,
+    events: (signal) => watchContainerd({ socket, env, runtime, signal, closing: closing.signal }),
+    async close() {
+      closing.abort()
+      client.close()
+    },
+  }
+}

@@ -1,0 +1,496 @@
+/**
+ * A protobuf codec driven by the compact tables that tools/gen writes. A message is compiled on its first use.
+ *
+ * Decoding fills every scalar, list and map with its default, so that only sub-messages can be absent. 64-bit
+ * integers are numbers: exact to 2^53, so a time in nanoseconds is exact to a quarter of a microsecond.
+ */
+
+/** What a caller may pass where a message is sent: any field may be left out, at any depth. */
+export type MessageInit<T> = T extends Uint8Array
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly MessageInit<Item>[]
+    : T extends object
+      ? { readonly [K in keyof T]?: MessageInit<T[K]> | undefined }
+      : T
+
+export interface Codec<Messages> {
+  encode<Name extends keyof Messages & string>(name: Name, value: MessageInit<Messages[Name]>): Buffer
+  /** Throws a RangeError when `bytes` is cut short. */
+  decode<Name extends keyof Messages & string>(name: Name, bytes: Uint8Array): Messages[Name]
+}
+
+/** A codec of the messages in `tables`; see tools/gen/rpc.ts for the tables' form. */
+export function createCodec<Messages>(
+  tables: Readonly<Record<string, string>>,
+  enums: Readonly<Record<string, string>>,
+): Codec<Messages> {
+  const compiler = new Compiler(tables, enums)
+  return {
+    encode(name, value) {
+      const writer = new Writer()
+      compiler.message(name).write(writer, value as Fields)
+      return writer.finish()
+    },
+    decode(name, bytes) {
+      const reader = new Reader(bytes)
+      return compiler.message(name).read(reader, bytes.length) as Messages[typeof name]
+    },
+  }
+}
+
+type Fields = Record<string, unknown>
+
+/** How one value is written and read, without its tag. */
+interface ValueType {
+  readonly wireType: 0 | 1 | 2 | 5
+  /** A repeated field of this type may come in one length-delimited run. */
+  readonly packable: boolean
+  /** Made anew for each message; undefined where a missing value stays undefined. */
+  readonly missing: unknown
+  isDefault(value: unknown): boolean
+  write(writer: Writer, value: unknown): void
+  read(reader: Reader): unknown
+}
+
+interface Field {
+  readonly name: string
+  readonly number: number
+  readonly kind: "single" | "presence" | "list" | "map"
+  readonly value: ValueType
+  readonly key: ValueType | undefined
+}
+
+class Message {
+  readonly #compile: () => Field[]
+  #fields: Field[] | undefined
+  #byNumber: (Field | undefined)[] = []
+
+  constructor(compile: () => Field[]) {
+    this.#compile = compile
+  }
+
+  #all(): Field[] {
+    if (!this.#fields) {
+      this.#fields = this.#compile()
+      for (const field of this.#fields) this.#byNumber[field.number] = field
+    }
+    return this.#fields
+  }
+
+  write(writer: Writer, message: Fields): void {
+    for (const field of this.#all()) {
+      const value = message[field.name]
+      if (value === undefined || value === null) continue
+      switch (field.kind) {
+        case "single":
+          if (field.value.isDefault(value)) break
+          writer.tag(field.number, field.value.wireType)
+          field.value.write(writer, value)
+          break
+        case "presence":
+          writer.tag(field.number, field.value.wireType)
+          field.value.write(writer, value)
+          break
+        case "list":
+          writeList(writer, field, value as unknown[])
+          break
+        case "map":
+          writeMap(writer, field, value as Fields)
+          break
+      }
+    }
+  }
+
+  read(reader: Reader, end: number): Fields {
+    const message: Fields = {}
+    for (const field of this.#all()) {
+      if (field.kind === "list") message[field.name] = []
+      else if (field.kind === "map") message[field.name] = {}
+      else if (field.kind === "single" && field.value.missing !== undefined)
+        message[field.name] = field.value.missing
+    }
+    while (reader.at < end) {
+      const tag = reader.uint32()
+      const field = this.#byNumber[tag >>> 3]
+      if (field) readField(reader, message, field, tag & 7)
+      else reader.skip(tag & 7)
+    }
+    return message
+  }
+}
+
+function writeList(writer: Writer, field: Field, values: readonly unknown[]): void {
+  if (values.length === 0) return
+  if (field.value.packable) {
+    writer.tag(field.number, 2)
+    writer.delimited(() => {
+      for (const value of values) field.value.write(writer, value)
+    })
+    return
+  }
+  for (const value of values) {
+    writer.tag(field.number, field.value.wireType)
+    field.value.write(writer, value)
+  }
+}
+
+function writeMap(writer: Writer, field: Field, entries: Fields): void {
+  for (const key in entries) {
+    const value = entries[key]
+    if (value === undefined) continue
+    writer.tag(field.number, 2)
+    writer.delimited(() => {
+      writer.tag(1, field.key!.wireType)
+      field.key!.write(writer, field.key!.wireType === 2 ? key : Number(key))
+      writer.tag(2, field.value.wireType)
+      field.value.write(writer, value)
+    })
+  }
+}
+
+function readField(reader: Reader, message: Fields, field: Field, wireType: number): void {
+  if (field.kind === "map") {
+    const end = reader.uint32() + reader.at
+    let key = ""
+    let value = field.value.missing
+    while (reader.at < end) {
+      const tag = reader.uint32()
+      if (tag >>> 3 === 1) key = String(field.key!.read(reader))
+      else if (tag >>> 3 === 2) value = field.value.read(reader)
+      else reader.skip(tag & 7)
+    }
+    const entries = message[field.name] as Fields
+    if (key === "__proto__")
+      Object.defineProperty(entries, key, { value, enumerable: true, configurable: true, writable: true })
+    else entries[key] = value
+  } else if (field.kind === "list") {
+    const list = message[field.name] as unknown[]
+    if (wireType === 2 && field.value.packable) {
+      const end = reader.uint32() + reader.at
+      while (reader.at < end) list.push(field.value.read(reader))
+    } else list.push(field.value.read(reader))
+  } else message[field.name] = field.value.read(reader)
+}
+
+class Compiler {
+  readonly #tables: Readonly<Record<string, string>>
+  readonly #enums: Readonly<Record<string, string>>
+  readonly #messages = new Map<string, Message>()
+  readonly #types = new Map<string, ValueType>()
+
+  constructor(tables: Readonly<Record<string, string>>, enums: Readonly<Record<string, string>>) {
+    this.#tables = tables
+    this.#enums = enums
+  }
+
+  message(name: string): Message {
+    let message = this.#messages.get(name)
+    if (!message) {
+      const table = this.#tables[name]
+      if (table === undefined) throw new Error(`Cannot find the message "${name}"`)
+      message = new Message(() => (table === "" ? [] : table.split(" ").map((word) => this.#field(word))))
+      this.#messages.set(name, message)
+    }
+    return message
+  }
+
+  #field(word: string): Field {
+    const [name, number, type] = word.split(":") as [string, string, string]
+    const base = { name, number: Number(number), key: undefined }
+    if (type.startsWith("[]")) return { ...base, kind: "list", value: this.#type(type.slice(2)) }
+    if (type.startsWith("{")) {
+      const [key, value] = type.slice(1, -1).split(",") as [string, string]
+      return { ...base, kind: "map", key: this.#type(key), value: this.#type(value) }
+    }
+    if (type.endsWith("?")) return { ...base, kind: "presence", value: this.#type(type.slice(0, -1)) }
+    const kind = type in this.#tables ? "presence" : "single"
+    return { ...base, kind, value: this.#type(type) }
+  }
+
+  #type(name: string): ValueType {
+    let type = scalarTypes[name] ?? this.#types.get(name)
+    if (!type) {
+      type = name in this.#enums ? enumType(this.#enums[name]!) : messageType(this.message(name))
+      this.#types.set(name, type)
+    }
+    return type
+  }
+}
+
+function enumType(table: string): ValueType {
+  const byName = new Map<string, number>()
+  const byNumber = new Map<number, string>()
+  for (const word of table.split(" ")) {
+    const [name, number] = word.split(":") as [string, string]
+    byName.set(name, Number(number))
+    if (!byNumber.has(Number(number))) byNumber.set(Number(number), name)
+  }
+  return {
+    wireType: 0,
+    packable: true,
+    missing: byNumber.get(0),
+    isDefault: (value) => byName.get(value as string) === 0,
+    write: (writer, value) => writer.int64(byName.get(value as string) ?? Number(value)),
+    read(reader) {
+      const number = reader.int64()
+      return byNumber.get(number) ?? String(number)
+    },
+  }
+}
+
+function messageType(message: Message): ValueType {
+  return {
+    wireType: 2,
+    packable: false,
+    missing: undefined,
+    isDefault: () => false,
+    write: (writer, value) => writer.delimited(() => message.write(writer, value as Fields)),
+    read: (reader) => {
+      const length = reader.uint32()
+      return message.read(reader, reader.at + length)
+    },
+  }
+}
+
+function numberType(
+  write: (writer: Writer, value: number) => void,
+  read: (reader: Reader) => number,
+  wireType: 0 | 1 | 5 = 0,
+): ValueType {
+  return {
+    wireType,
+    packable: true,
+    missing: 0,
+    isDefault: (value) => value === 0,
+    write: (writer, value) => write(writer, value as number),
+    read,
+  }
+}
+
+const varint = numberType(
+  (w, v) => w.int64(v),
+  (r) => r.int64(),
+)
+const unsigned = numberType(
+  (w, v) => w.int64(v),
+  (r) => r.uint64(),
+)
+
+const scalarTypes: Readonly<Record<string, ValueType>> = {
+  int32: numberType(
+    (w, v) => w.int64(v),
+    (r) => r.int64() | 0,
+  ),
+  uint32: numberType(
+    (w, v) => w.int64(v),
+    (r) => r.uint32(),
+  ),
+  int64: varint,
+  uint64: unsigned,
+  double: numberType(
+    (w, v) => w.double(v),
+    (r) => r.double(),
+    1,
+  ),
+  float: numberType(
+    (w, v) => w.float(v),
+    (r) => r.float(),
+    5,
+  ),
+  bool: {
+    wireType: 0,
+    packable: true,
+    missing: false,
+    isDefault: (value) => value === false,
+    write: (writer, value) => writer.int64(value ? 1 : 0),
+    read: (reader) => reader.uint64() !== 0,
+  },
+  string: {
+    wireType: 2,
+    packable: false,
+    missing: "",
+    isDefault: (value) => value === "",
+    write: (writer, value) => writer.string(value as string),
+    read: (reader) => reader.string(),
+  },
+  bytes: {
+    wireType: 2,
+    packable: false,
+    missing: new Uint8Array(0),
+    isDefault: (value) => (value as Uint8Array).length === 0,
+    write: (writer, value) => writer.bytes(value as Uint8Array),
+    read: (reader) => reader.bytes(),
+  },
+}
+
+class Writer {
+  #buffer = Buffer.allocUnsafe(512)
+  #at = 0
+
+  finish(): Buffer {
+    return this.#buffer.subarray(0, this.#at)
+  }
+
+  tag(number: number, wireType: number): void {
+    this.#uint32(((number << 3) | wireType) >>> 0)
+  }
+
+  /** A signed or unsigned 64-bit varint; values outside of the range are clamped to it. */
+  int64(value: number): void {
+    if (value >= 0 && value <= 0xffffffff) return this.#uint32(value)
+    let bits = BigInt.asUintN(64, BigInt(Math.trunc(value)))
+    if (value >= 2 ** 64) bits = 2n ** 64n - 1n
+    // No int64 field of these interfaces may exceed its range; the largest one reads back as a double, 2^63.
+    else if (value === 2 ** 63) bits = 2n ** 63n - 1n
+    this.#reserve(10)
+    while (bits > 127n) {
+      this.#buffer[this.#at++] = Number(bits & 127n) | 128
+      bits >>= 7n
+    }
+    this.#buffer[this.#at++] = Number(bits)
+  }
+
+  double(value: number): void {
+    this.#reserve(8)
+    this.#at = this.#buffer.writeDoubleLE(value, this.#at)
+  }
+
+  float(value: number): void {
+    this.#reserve(4)
+    this.#at = this.#buffer.writeFloatLE(value, this.#at)
+  }
+
+  string(value: string): void {
+    const length = Buffer.byteLength(value)
+    this.#uint32(length)
+    this.#reserve(length)
+    this.#at += this.#buffer.write(value, this.#at)
+  }
+
+  bytes(value: Uint8Array): void {
+    this.#uint32(value.length)
+    this.#reserve(value.length)
+    this.#buffer.set(value, this.#at)
+    this.#at += value.length
+  }
+
+  /** What `fn` writes, with its length before it. */
+  delimited(fn: () => void): void {
+    this.#reserve(1)
+    const start = ++this.#at
+    fn()
+    const length = this.#at - start
+    if (length < 128) {
+      this.#buffer[start - 1] = length
+      return
+    }
+    const width = length < 2 ** 14 ? 2 : length < 2 ** 21 ? 3 : length < 2 ** 28 ? 4 : 5
+    this.#reserve(width)
+    this.#buffer.copyWithin(start - 1 + width, start, this.#at)
+    const end = this.#at + width - 1
+    this.#at = start - 1
+    this.#uint32(length)
+    this.#at = end
+  }
+
+  #uint32(value: number): void {
+    this.#reserve(5)
+    let left = value
+    while (left > 127) {
+      this.#buffer[this.#at++] = (left & 127) | 128
+      left >>>= 7
+    }
+    this.#buffer[this.#at++] = left
+  }
+
+  #reserve(length: number): void {
+    if (this.#at + length <= this.#buffer.length) return
+    const grown = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#at + length))
+    this.#buffer.copy(grown, 0, 0, this.#at)
+    this.#buffer = grown
+  }
+}
+
+class Reader {
+  readonly #buffer: Buffer
+  at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  uint32(): number {
+    return this.uint64() >>> 0
+  }
+
+  uint64(): number {
+    let value = 0
+    let scale = 1
+    for (let i = 0; i < 10; i++) {
+      const byte = this.#byte()
+      value += (byte & 127) * scale
+      if (byte < 128) return value
+      scale *= 128
+    }
+    throw new RangeError("Cannot read a varint: more than 10 bytes")
+  }
+
+  int64(): number {
+    const start = this.at
+    const value = this.uint64()
+    if (this.at - start < 10) return value
+    // Ten bytes: the sign bit is set. The value is exact only in integers.
+    let bits = 0n
+    for (let i = start, shift = 0n; i < this.at; i++, shift += 7n)
+      bits |= BigInt(this.#buffer[i]! & 127) << shift
+    return Number(BigInt.asIntN(64, bits))
+  }
+
+  double(): number {
+    this.#need(8)
+    this.at += 8
+    return this.#buffer.readDoubleLE(this.at - 8)
+  }
+
+  float(): number {
+    this.#need(4)
+    this.at += 4
+    return this.#buffer.readFloatLE(this.at - 4)
+  }
+
+  string(): string {
+    const length = this.uint32()
+    this.#need(length)
+    this.at += length
+    return this.#buffer.toString("utf8", this.at - length, this.at)
+  }
+
+  bytes(): Uint8Array {
+    const length = this.uint32()
+    this.#need(length)
+    this.at += length
+    return this.#buffer.subarray(this.at - length, this.at)
+  }
+
+  skip(wireType: number): void {
+    if (wireType === 0) this.uint64()
+    else if (wireType === 1) this.at += 8
+    else if (wireType === 2) {
+      const length = this.uint32()
+      this.at += length
+    }
+    else if (wireType === 5) this.at += 4
+    else throw new RangeError(`Cannot read a field: wire type ${wireType}`)
+    this.#need(0)
+  }
+
+  #byte(): number {
+    this.#need(1)
+    return this.#buffer[this.at++]!
+  }
+
+  #need(length: number): void {
+    if (this.at + length > this.#buffer.length) throw new RangeError("Cannot read a message: it is cut short")
+  }
+}
