@@ -117,7 +117,11 @@ function fieldType(
 }
 
 /** The type of one value; a nested name is found in the message that uses it first, as protobuf scopes it. */
-function single(type: string, message: string, pkg: Package): { ts: string; table: string; isMessage: boolean } {
+function single(
+  type: string,
+  message: string,
+  pkg: Package,
+): { ts: string; table: string; isMessage: boolean } {
   const scalar = scalars[type]
   if (scalar) return { ts: scalar, table: type, isMessage: false }
   const found = [`${message}.${type}`, type].find((name) => name in pkg.messages || name in pkg.enums)

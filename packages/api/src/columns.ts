@@ -25,7 +25,9 @@ export function boolean<T>(name: string, read: (obj: T, nowMs: number) => Cell):
 }
 
 /** Time since creation. */
-export const age: Column<KubeObject> = text("Age", (obj, nowMs) => since(obj.metadata.creationTimestamp, nowMs))
+export const age: Column<KubeObject> = text("Age", (obj, nowMs) =>
+  since(obj.metadata.creationTimestamp, nowMs),
+)
 
 /**
  * The Name column, for kinds whose name is not the plain first column: a list of columns that holds one named
@@ -55,10 +57,9 @@ export function labelsText(labels: Readonly<Record<string, string>> | undefined)
 
 /** A label selector as text, requirements by key: `a=b,c in (x,y),!d`; "" when it selects everything. */
 export function selectorText(selector: LabelSelector | undefined): string {
-  const parts: [key: string, text: string][] = Object.entries(selector?.matchLabels ?? {}).map(([key, value]) => [
-    key,
-    `${key}=${value}`,
-  ])
+  const parts: [key: string, text: string][] = Object.entries(selector?.matchLabels ?? {}).map(
+    ([key, value]) => [key, `${key}=${value}`],
+  )
   for (const { key, operator, values } of selector?.matchExpressions ?? []) {
     const list = `(${[...(values ?? [])].sort().join(",")})`
     if (operator === "In") parts.push([key, `${key} in ${list}`])

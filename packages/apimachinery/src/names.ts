@@ -4,8 +4,6 @@
  */
 import { byteLength } from "./go-format.ts"
 
-const none: string[] = []
-
 /** The limit of a DNS label, a label's value and the name part of a label's key. */
 export const maxLabelLength = 63
 /** The limit of a DNS subdomain, and so of most names. */
@@ -48,7 +46,7 @@ const subdomainMessage =
 
 /** A DNS label: namespaces, containers, volumes. */
 export function isDNS1123Label(value: string): string[] {
-  if (value.length <= maxLabelLength && dns1123LabelRegexp.test(value)) return none
+  if (value.length <= maxLabelLength && dns1123LabelRegexp.test(value)) return []
   const out: string[] = []
   if (byteLength(value) > maxLabelLength) out.push(maxLengthMessage(maxLabelLength))
   if (!dns1123LabelRegexp.test(value)) {
@@ -63,7 +61,7 @@ export function isDNS1123Label(value: string): string[] {
 
 /** A DNS subdomain: most objects' names. */
 export function isDNS1123Subdomain(value: string): string[] {
-  if (value.length <= maxSubdomainLength && dns1123SubdomainRegexp.test(value)) return none
+  if (value.length <= maxSubdomainLength && dns1123SubdomainRegexp.test(value)) return []
   const out: string[] = []
   if (byteLength(value) > maxSubdomainLength) out.push(maxLengthMessage(maxSubdomainLength))
   if (!dns1123SubdomainRegexp.test(value))
@@ -142,7 +140,7 @@ function bytesMessage(length: number): string {
 
 /** A label key, annotation key, finalizer or condition type: `name` or `prefix.example.com/name`. */
 export function isQualifiedName(value: string): string[] {
-  if (value.length <= maxLabelLength && labelNameRegexp.test(value)) return none
+  if (value.length <= maxLabelLength && labelNameRegexp.test(value)) return []
   const out: string[] = []
   const parts = value.split("/")
   if (parts.length > 2) {
@@ -174,7 +172,7 @@ const labelValueRegexp = whole(labelValue)
 
 /** A label's value; may be empty. */
 export function isValidLabelValue(value: string): string[] {
-  if (value.length <= maxLabelLength && labelValueRegexp.test(value)) return none
+  if (value.length <= maxLabelLength && labelValueRegexp.test(value)) return []
   const out: string[] = []
   if (byteLength(value) > maxLabelLength) out.push(bytesMessage(maxLabelLength))
   if (!labelValueRegexp.test(value)) {
@@ -190,7 +188,7 @@ const identifierRegexp = whole(identifier)
 
 /** An identifier as in C. */
 export function isCIdentifier(value: string): string[] {
-  if (identifierRegexp.test(value)) return none
+  if (identifierRegexp.test(value)) return []
   return [
     regexMessage(
       "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric " +
@@ -209,7 +207,7 @@ export function isValidPortNum(port: number): string[] {
 }
 
 export function isInRange(value: number, low: number, high: number): string[] {
-  return low <= value && value <= high ? none : [rangeMessage(low, high)]
+  return low <= value && value <= high ? [] : [rangeMessage(low, high)]
 }
 
 const maxId = 2 ** 31 - 1
@@ -236,7 +234,7 @@ export function isValidPortName(port: string): string[] {
 
 /** A percentage: `10%`. */
 export function isValidPercent(value: string): string[] {
-  if (/^[0-9]+%$/.test(value)) return none
+  if (/^[0-9]+%$/.test(value)) return []
   return [
     regexMessage(
       "a valid percent string must be a numeric string followed by an ending '%'",
@@ -248,7 +246,7 @@ export function isValidPercent(value: string): string[] {
 }
 
 export function isHTTPHeaderName(value: string): string[] {
-  if (/^[-A-Za-z0-9]+$/.test(value)) return none
+  if (/^[-A-Za-z0-9]+$/.test(value)) return []
   return [
     regexMessage(
       "a valid HTTP header must consist of alphanumeric characters or '-'",
@@ -283,7 +281,7 @@ export function isEnvVarName(value: string): string[] {
 /** The relaxed form, which pods may use: printable ASCII without `=`. */
 export function isRelaxedEnvVarName(value: string): string[] {
   if (value === "") return ["environment variable name must be non-empty"]
-  if (/^[\x20-\x3c\x3e-\x7e]*$/.test(value)) return none
+  if (/^[\x20-\x3c\x3e-\x7e]*$/.test(value)) return []
   return ["a valid environment variable name must consist only of printable ASCII characters other than '='"]
 }
 
@@ -309,7 +307,7 @@ export function isConfigMapKey(value: string): string[] {
 function hasParentPrefix(value: string): string[] {
   if (value === ".") return ["must not be '.'"]
   if (value === "..") return ["must not be '..'"]
-  return value.startsWith("..") ? ["must not start with '..'"] : none
+  return value.startsWith("..") ? ["must not start with '..'"] : []
 }
 
 /** A name that can be a segment of a URL path: the names of RBAC objects. */
@@ -330,7 +328,7 @@ const conditionReasonRegexp = whole(conditionReason)
 
 /** The reason of a condition. */
 export function isValidConditionReason(value: string): string[] {
-  if (conditionReasonRegexp.test(value)) return none
+  if (conditionReasonRegexp.test(value)) return []
   return [
     regexMessage(
       "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric " +

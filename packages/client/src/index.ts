@@ -36,7 +36,7 @@ export { type TlsOptions } from "./tls-options.ts"
 export { type RestClientOptions, createRestClient, lines, statusErrorOf } from "./rest-client.ts"
 export { type WorkQueue, createWorkQueue } from "./work-queue.ts"
 export { type ReflectorTarget, runReflector } from "./reflector.ts"
-export { type InformerFactoryOptions, createInformerFactory } from "./shared-informer.ts"
+export { type InformerFactoryOptions, SharedInformer, createInformerFactory } from "./shared-informer.ts"
 export { type EventRecorderOptions, createEventRecorder, partOf } from "./event-broadcaster.ts"
 export { type LeaderElectionOptions, runWhileLeader } from "./leader-election.ts"
 export {

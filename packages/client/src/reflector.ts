@@ -3,7 +3,7 @@
  * lists again only when that is too old. Mirrors: client-go tools/cache/reflector.go
  */
 import type { Env } from "@knarr/base"
-import { isGone, isResourceExpired, statusErrorFrom, type Kind, type KubeObject } from "@knarr/apimachinery"
+import { isGone, isExpired, statusErrorFrom, type Kind, type KubeObject } from "@knarr/apimachinery"
 import type { Client } from "./client.ts"
 
 export interface ReflectorTarget<T> {
@@ -54,7 +54,7 @@ export async function runReflector<T extends KubeObject>(
       await env.clock.sleep(10, signal)
     } catch (thrown) {
       if (signal.aborted) return
-      if (isGone(thrown) || isResourceExpired(thrown)) {
+      if (isGone(thrown) || isExpired(thrown)) {
         resourceVersion = undefined
         continue
       }

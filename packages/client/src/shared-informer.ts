@@ -57,7 +57,8 @@ interface Index<T> {
   readonly entries: Map<string, Map<string, T>>
 }
 
-class SharedInformer<T extends KubeObject> implements Informer<T>, ReflectorTarget<T> {
+/** One copy; `replace`, `changed` and `deleted` feed it. */
+export class SharedInformer<T extends KubeObject> implements Informer<T>, ReflectorTarget<T> {
   readonly kind: Kind<T>
   readonly #env: Env
   readonly #objects = new Map<string, T>()

@@ -3,30 +3,8 @@
  * Mirrors: pkg/controller/controller_ref_manager.go
  */
 import type { Kind, KubeObject, OwnerReference } from "@knarr/apimachinery"
-import { isInvalid, isNotFound } from "@knarr/apimachinery"
-import type { Client, Ref } from "@knarr/client"
-
-/** The reference to the object's controller, when it has one. */
-export function controllerOf(obj: KubeObject): OwnerReference | undefined {
-  return obj.metadata.ownerReferences?.find((ref) => ref.controller === true)
-}
-
-/** True when `owner` is the controller of `obj`. */
-export function isControlledBy(obj: KubeObject, owner: KubeObject): boolean {
-  return controllerOf(obj)?.uid === owner.metadata.uid
-}
-
-/** A reference that makes `owner`, an object of `kind`, the controller of the object that carries it. */
-export function controllerReference(owner: KubeObject, kind: Kind): OwnerReference {
-  return {
-    apiVersion: kind.apiVersion,
-    kind: kind.kind,
-    name: owner.metadata.name,
-    uid: owner.metadata.uid,
-    controller: true,
-    blockOwnerDeletion: true,
-  }
-}
+import { controllerOf, isInvalid, isNotFound, newControllerRef, objectKey, refOf } from "@knarr/apimachinery"
+import type { Client } from "@knarr/client"
 
 /** The group of an `apiVersion`: `apps` of `apps/v1`, "" of `v1`. */
 export function groupOf(apiVersion: string): string {
@@ -37,29 +15,6 @@ export function groupOf(apiVersion: string): string {
 /** True when `ref` names an object of `kind` (in any version). */
 export function refersToKind(ref: Pick<OwnerReference, "apiVersion" | "kind">, kind: Kind): boolean {
   return ref.kind === kind.kind && groupOf(ref.apiVersion) === kind.group
-}
-
-/** The name of an object, for calls. */
-export function refOf(obj: {
-  readonly metadata: { readonly namespace?: string | undefined; readonly name: string }
-}): Ref {
-  return { namespace: obj.metadata.namespace, name: obj.metadata.name }
-}
-
-/** `namespace/name`, or `name` for cluster-scoped objects. */
-export function keyOf(ref: Ref): string {
-  return ref.namespace ? `${ref.namespace}/${ref.name}` : ref.name
-}
-
-/** `namespace/name` of an object. */
-export function objectKey(obj: KubeObject): string {
-  return keyOf(refOf(obj))
-}
-
-/** The reverse of {@link keyOf}. */
-export function refFromKey(key: string): Ref {
-  const slash = key.indexOf("/")
-  return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) }
 }
 
 export interface ClaimOptions<T extends KubeObject> {
@@ -101,7 +56,7 @@ export async function claimObjects<T extends KubeObject>(options: ClaimOptions<T
     await mayAdopt
     const metadata: Record<string, unknown> = {
       uid: obj.metadata.uid,
-      ownerReferences: [controllerReference(owner, ownerKind)],
+      ownerReferences: [newControllerRef(owner, ownerKind)],
     }
     if (options.finalizer) metadata["finalizers"] = [options.finalizer]
     try {

@@ -8,3 +8,10 @@ export {
   defineController,
 } from "./controller.ts"
 export type { PolicyRuleLike } from "./rbac.ts"
+export { type RunControllersOptions, runControllers } from "./manager.ts"
+export { type ControllerRole, controllerNamespace, ensureRbac, rbacObjects } from "./rbac-objects.ts"
+export { allow, covers, recordEvents } from "./rules.ts"
+export { Expectations, expectationsTimeoutMs } from "./expectations.ts"
+export { type SlowStartResult, slowStart } from "./slow-start.ts"
+export { perRun, untilAborted } from "./run-state.ts"
+export { type ClaimOptions, claimObjects, groupOf, refersToKind } from "./controller-ref.ts"

@@ -2,7 +2,7 @@
  * Runs controllers: shared informers, a work queue and workers each, events to keys, retries with back-off.
  * Mirrors: cmd/kube-controller-manager/app/controllermanager.go
  */
-import { isConflict } from "@knarr/apimachinery"
+import { controllerOf, isConflict, parseKey, refKey, refOf } from "@knarr/apimachinery"
 import { asError, TerminalError, type Env, type Scope } from "@knarr/base"
 import {
   createEventRecorder,
@@ -14,7 +14,7 @@ import {
   type WorkQueue,
 } from "@knarr/client"
 import { ControllerCache } from "./cache.ts"
-import { controllerOf, keyOf, refFromKey, refersToKind, refOf } from "./controller-ref.ts"
+import { refersToKind } from "./controller-ref.ts"
 import type { Controller, ReconcileContext } from "./controller.ts"
 import { controllerNamespace, ensureRbac } from "./rbac-objects.ts"
 import type { KubeObject } from "./rbac.ts"
@@ -74,10 +74,10 @@ async function startController(controller: Controller, options: Started): Promis
     : options.client
   const recorder = createEventRecorder({ client, env, scope, component: controller.name })
   const cache = new ControllerCache(controller, options.informers)
-  const queue = createWorkQueue({ env, scope })
+  const queue = scope.use(createWorkQueue({ clock: env.clock }))
   const enqueue = (ref: Ref, afterMs?: number): void => {
-    if (afterMs === undefined) queue.add(keyOf(ref))
-    else queue.addAfter(keyOf(ref), afterMs)
+    if (afterMs === undefined) queue.add(refKey(ref))
+    else queue.addAfter(refKey(ref), afterMs)
   }
   // One object for `reconcile` and `run`: it stands for this run (see run-state.ts).
   const ctx = {
@@ -155,9 +155,8 @@ async function work(
 ): Promise<void> {
   for (;;) {
     const key = await queue.get(signal)
-    if (key === undefined) return
     try {
-      const result = await controller.reconcile(refFromKey(key), ctx)
+      const result = await controller.reconcile(parseKey(key), ctx)
       queue.forget(key)
       if (result) queue.addAfter(key, result.afterMs)
     } catch (thrown) {

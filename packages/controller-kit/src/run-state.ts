@@ -13,3 +13,11 @@ export function perRun<T extends object>(create: (ctx: ReconcileContext) => T): 
     return state
   }
 }
+
+/** Resolves when the signal is aborted: what `run` waits for when it only listens to informers. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener("abort", () => resolve(), { once: true })
+  })
+}

@@ -253,7 +253,7 @@ export class Http2Exchange extends ServerExchange {
     const headers = this.#headers
     headers[":status"] = status
     if (contentType !== "") headers["content-type"] = contentType
-    if (this.warnings.length > 0) headers["warning"] = this.warnings.map(warningHeader)
+    if (this.warnings.length > 0) headers["warning"] = this.warnings.map(warningHeader) as unknown as string
     return headers
   }
 

@@ -196,7 +196,11 @@ class Watch {
     const before = this.#chains.get(containerId)
     const chain: Promise<void> = (async () => {
       await before
-      const podSandboxId = await this.#settle(type, containerId, () => this.#chains.get(containerId) !== chain)
+      const podSandboxId = await this.#settle(
+        type,
+        containerId,
+        () => this.#chains.get(containerId) !== chain,
+      )
       const extra = {
         ...(podSandboxId === undefined ? {} : { podSandboxId }),
         ...(exitCode === undefined ? {} : { exitCode }),

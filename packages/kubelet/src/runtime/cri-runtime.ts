@@ -12,11 +12,9 @@ import {
   type RuntimeRequest,
   type RuntimeResponse,
 } from "./container-runtime.ts"
-import { criEnums, criMethods, criTables, type CriMessages } from "./cri.gen.ts"
+import { criCodec as codec } from "./cri-codec.ts"
+import { criMethods } from "./cri.gen.ts"
 import { createGrpcClient } from "./grpc-client.ts"
-import { createCodec } from "./protobuf-codec.ts"
-
-const codec = createCodec<CriMessages>(criTables, criEnums)
 
 export interface CriRuntimeOptions {
   /** The path of the runtime's unix socket. */

@@ -56,11 +56,18 @@ export function createGrpcClient(socket: string): GrpcClient {
           call.cancel()
           reject(signal.reason)
         }
-        const call = client.makeUnaryRequest(path, asBuffer, asBytes, request, metadata, (error, response) => {
-          signal.removeEventListener("abort", onAbort)
-          if (error) reject(toRuntimeError(path, error))
-          else resolve(response!)
-        })
+        const call = client.makeUnaryRequest(
+          path,
+          asBuffer,
+          asBytes,
+          request,
+          metadata,
+          (error, response) => {
+            signal.removeEventListener("abort", onAbort)
+            if (error) reject(toRuntimeError(path, error))
+            else resolve(response!)
+          },
+        )
         signal.addEventListener("abort", onAbort, { once: true })
       })
     },

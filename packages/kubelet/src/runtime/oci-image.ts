@@ -90,7 +90,8 @@ function createTar(files: readonly ImageFile[]): Buffer {
   for (const file of files) {
     const data = file.data ?? new Uint8Array(0)
     const header = Buffer.alloc(512)
-    if (Buffer.byteLength(file.path) > 100) throw new Error(`Cannot pack "${file.path}": the path is too long`)
+    if (Buffer.byteLength(file.path) > 100)
+      throw new Error(`Cannot pack "${file.path}": the path is too long`)
     const octal = (value: number, at: number, length: number): void => {
       header.write(`${value.toString(8).padStart(length - 1, "0")}\0`, at)
     }

@@ -54,7 +54,9 @@ test("The bytes are those of another protobuf implementation", () => {
       assert.deepEqual(new Uint8Array(codec.encode("Int64Value", { value })), new Uint8Array(theirs))
     assert.equal(codec.decode("Int64Value", theirs).value, value)
   }
-  const reader = new BinaryReader(codec.encode("ExecSyncRequest", { containerId: "c", cmd: ["a", ""], timeout: 5 }))
+  const reader = new BinaryReader(
+    codec.encode("ExecSyncRequest", { containerId: "c", cmd: ["a", ""], timeout: 5 }),
+  )
   const seen: unknown[] = []
   while (reader.pos < reader.len) {
     const [number, wire] = reader.tag()

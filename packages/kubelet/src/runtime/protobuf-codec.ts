@@ -5,9 +5,9 @@
  * integers are numbers: exact to 2^53, so a time in nanoseconds is exact to a quarter of a microsecond.
  */
 
-/** What a caller may pass where a message is sent: any field may be left out, at any depth. */
+/** What a caller may pass where a message is sent: any field may be left out, at any depth, and bytes may be text. */
 export type MessageInit<T> = T extends Uint8Array
-  ? T
+  ? T | string
   : T extends readonly (infer Item)[]
     ? readonly MessageInit<Item>[]
     : T extends object
@@ -318,8 +318,11 @@ const scalarTypes: Readonly<Record<string, ValueType>> = {
     wireType: 2,
     packable: false,
     missing: new Uint8Array(0),
-    isDefault: (value) => (value as Uint8Array).length === 0,
-    write: (writer, value) => writer.bytes(value as Uint8Array),
+    isDefault: (value) => (value as Uint8Array | string).length === 0,
+    write: (writer, value) => {
+      if (typeof value === "string") writer.string(value)
+      else writer.bytes(value as Uint8Array)
+    },
     read: (reader) => reader.bytes(),
   },
 }
@@ -479,8 +482,7 @@ class Reader {
     else if (wireType === 2) {
       const length = this.uint32()
       this.at += length
-    }
-    else if (wireType === 5) this.at += 4
+    } else if (wireType === 5) this.at += 4
     else throw new RangeError(`Cannot read a field: wire type ${wireType}`)
     this.#need(0)
   }

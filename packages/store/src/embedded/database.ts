@@ -8,7 +8,7 @@
  *     leases    lease → JSON of its LeaseState
  *     meta      name → number: format, compacted, swept
  */
-import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs"
+import { closeSync, fsyncSync, mkdirSync, openSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { type Database as Table, type RootDatabase, open } from "lmdb"
 import { asError } from "@knarr/base"
@@ -92,7 +92,7 @@ export class Database {
 
   /** The record of a revision, undefined when it is not in the log. Throws {@link DamagedStoreError}. */
   record(revision: number, snapshot?: Snapshot): LogRecord | undefined {
-    const bytes = this.log.getBinary(numberBytes(revision), inSnapshot(snapshot))
+    const bytes = this.log.get(numberBytes(revision), inSnapshot(snapshot))
     return bytes && this.decode(revision, bytes)
   }
 
@@ -109,6 +109,15 @@ export class Database {
     const record = this.record(revision, snapshot)
     if (!record) throw this.#damaged(new Error(`Revision ${revision} is missing`))
     return record
+  }
+
+  /** Runs `read`; what LMDB throws at a page that is not what it should be becomes a {@link DamagedStoreError}. */
+  guard<T>(read: () => T): T {
+    try {
+      return read()
+    } catch (thrown) {
+      throw isCorruption(thrown) ? this.#damaged(thrown) : thrown
+    }
   }
 
   /** A state to read from across turns, to be given back with `done()`. */
@@ -159,6 +168,19 @@ export function dataFile(dir: string): string {
   return join(dir, "data.mdb")
 }
 
+/** The newest revision in a data file that is not in use, such as a copy; leaves no trace beside it. */
+export async function revisionOf(file: string): Promise<number> {
+  const root = open<Buffer, Buffer>({ ...tableOptions, path: file, noSubdir: true, readOnly: true })
+  try {
+    const log = root.openDB<Buffer, Buffer>("log", tableOptions)
+    for (const key of log.getKeys({ reverse: true, limit: 1 })) return readNumber(key)
+    return 1
+  } finally {
+    await root.close()
+    rmSync(`${file}-lock`, { force: true })
+  }
+}
+
 /** Makes the names in a directory durable. */
 export function syncDirectory(dir: string): void {
   const fd = openSync(dir, "r")
@@ -188,6 +210,11 @@ async function commitError(thrown: unknown): Promise<Error> {
     return asError(reason)
   }
   return thrown
+}
+
+/** MDB_PAGE_NOTFOUND and MDB_CORRUPTED. */
+function isCorruption(thrown: unknown): boolean {
+  return thrown instanceof Error && "code" in thrown && (thrown.code === -30797 || thrown.code === -30796)
 }
 
 const outOfSpace = new Set<unknown>([28 /* ENOSPC */, 122 /* EDQUOT */, 27 /* EFBIG */, -30792 /* MDB_MAP_FULL */])

@@ -43,7 +43,7 @@ export function encodeRecord(
   bytes.writeDoubleLE(createRevision, 16)
   bytes.writeDoubleLE(version, 24)
   bytes.writeDoubleLE(lease, 32)
-  bytes.utf8Write(key, headerBytes, keyBytes)
+  bytes.write(key, headerBytes)
   if (value) bytes.set(value, start)
   bytes.writeUInt32LE(crc32(bytes.subarray(4)), 0)
   const kv: KeyValue | undefined =
@@ -59,7 +59,7 @@ export function decodeRecord(revision: number, bytes: Buffer): LogRecord {
     throw new Error(`The checksum of revision ${revision} is wrong`)
   const type = bytes.readUInt16LE(4) === 1 ? "put" : "delete"
   const start = headerBytes + bytes.readUInt16LE(6)
-  const key = bytes.utf8Slice(headerBytes, start)
+  const key = bytes.toString("utf8", headerBytes, start)
   const before = bytes.readDoubleLE(8)
   const kv: KeyValue | undefined =
     type === "put"

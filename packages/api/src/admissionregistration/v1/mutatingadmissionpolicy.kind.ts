@@ -1,5 +1,7 @@
 /** MutatingAdmissionPolicy (admissionregistration.k8s.io/v1). Mirrors: pkg/registry/admissionregistration/mutatingadmissionpolicy */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, integer, text } from "../../columns.ts"
+import { setPolicyDefaults } from "./webhook.defaults.ts"
 import type { MutatingAdmissionPolicy } from "./types.gen.ts"
 
 export const mutatingAdmissionPolicy: Kind<MutatingAdmissionPolicy> = defineKind<MutatingAdmissionPolicy>({
@@ -11,4 +13,12 @@ export const mutatingAdmissionPolicy: Kind<MutatingAdmissionPolicy> = defineKind
   namespaced: false,
   schema: "io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicy",
   storagePrefix: "mutatingadmissionpolicies",
+  columns: [
+    integer("Mutations", ({ spec }) => spec.mutations?.length ?? 0),
+    text("ParamKind", ({ spec: { paramKind } }) =>
+      paramKind ? `${paramKind.apiVersion ?? ""}/${paramKind.kind ?? ""}` : "<unset>",
+    ),
+    age,
+  ],
+  setDefaults: setPolicyDefaults,
 })

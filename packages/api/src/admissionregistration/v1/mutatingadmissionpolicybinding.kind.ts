@@ -1,5 +1,8 @@
 /** MutatingAdmissionPolicyBinding (admissionregistration.k8s.io/v1). Mirrors: pkg/registry/admissionregistration/mutatingadmissionpolicybinding */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { paramRefText } from "./param-ref-text.ts"
+import { age, text } from "../../columns.ts"
+import { setPolicyBindingDefaults } from "./webhook.defaults.ts"
 import type { MutatingAdmissionPolicyBinding } from "./types.gen.ts"
 
 export const mutatingAdmissionPolicyBinding: Kind<MutatingAdmissionPolicyBinding> =
@@ -12,4 +15,10 @@ export const mutatingAdmissionPolicyBinding: Kind<MutatingAdmissionPolicyBinding
     namespaced: false,
     schema: "io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicyBinding",
     storagePrefix: "mutatingadmissionpolicybindings",
+    columns: [
+      text("PolicyName", ({ spec }) => spec.policyName ?? ""),
+      text("ParamRef", ({ spec }) => paramRefText(spec.paramRef)),
+      age,
+    ],
+    setDefaults: setPolicyBindingDefaults,
   })

@@ -1,5 +1,7 @@
 /** MutatingWebhookConfiguration (admissionregistration.k8s.io/v1). Mirrors: pkg/registry/admissionregistration/mutatingwebhookconfiguration */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, integer } from "../../columns.ts"
+import { setWebhookDefaults } from "./webhook.defaults.ts"
 import type { MutatingWebhookConfiguration } from "./types.gen.ts"
 
 export const mutatingWebhookConfiguration: Kind<MutatingWebhookConfiguration> =
@@ -12,4 +14,11 @@ export const mutatingWebhookConfiguration: Kind<MutatingWebhookConfiguration> =
     namespaced: false,
     schema: "io.k8s.api.admissionregistration.v1.MutatingWebhookConfiguration",
     storagePrefix: "mutatingwebhookconfigurations",
+    columns: [integer("Webhooks", ({ webhooks }) => webhooks?.length ?? 0), age],
+    setDefaults({ webhooks }) {
+      for (const webhook of webhooks ?? []) {
+        setWebhookDefaults(webhook)
+        webhook.reinvocationPolicy ??= "Never"
+      }
+    },
   })

@@ -1,5 +1,7 @@
 /** ValidatingAdmissionPolicy (admissionregistration.k8s.io/v1). Mirrors: pkg/registry/admissionregistration/validatingadmissionpolicy */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, integer, text } from "../../columns.ts"
+import { setPolicyDefaults } from "./webhook.defaults.ts"
 import type { ValidatingAdmissionPolicy } from "./types.gen.ts"
 
 export const validatingAdmissionPolicy: Kind<ValidatingAdmissionPolicy> =
@@ -13,4 +15,12 @@ export const validatingAdmissionPolicy: Kind<ValidatingAdmissionPolicy> =
     subresources: ["status"],
     schema: "io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy",
     storagePrefix: "validatingadmissionpolicies",
+    columns: [
+      integer("Validations", ({ spec }) => spec.validations?.length ?? 0),
+      text("ParamKind", ({ spec: { paramKind } }) =>
+        paramKind ? `${paramKind.apiVersion ?? ""}/${paramKind.kind ?? ""}` : "<unset>",
+      ),
+      age,
+    ],
+    setDefaults: setPolicyDefaults,
   })

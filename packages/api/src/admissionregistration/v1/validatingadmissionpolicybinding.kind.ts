@@ -1,5 +1,8 @@
 /** ValidatingAdmissionPolicyBinding (admissionregistration.k8s.io/v1). Mirrors: pkg/registry/admissionregistration/validatingadmissionpolicybinding */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { paramRefText } from "./param-ref-text.ts"
+import { age, text } from "../../columns.ts"
+import { setPolicyBindingDefaults } from "./webhook.defaults.ts"
 import type { ValidatingAdmissionPolicyBinding } from "./types.gen.ts"
 
 export const validatingAdmissionPolicyBinding: Kind<ValidatingAdmissionPolicyBinding> =
@@ -12,4 +15,10 @@ export const validatingAdmissionPolicyBinding: Kind<ValidatingAdmissionPolicyBin
     namespaced: false,
     schema: "io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding",
     storagePrefix: "validatingadmissionpolicybindings",
+    columns: [
+      text("PolicyName", ({ spec }) => spec.policyName ?? ""),
+      text("ParamRef", ({ spec }) => paramRefText(spec.paramRef)),
+      age,
+    ],
+    setDefaults: setPolicyBindingDefaults,
   })

@@ -1,5 +1,7 @@
 /** ValidatingWebhookConfiguration (admissionregistration.k8s.io/v1). Mirrors: pkg/registry/admissionregistration/validatingwebhookconfiguration */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, integer } from "../../columns.ts"
+import { setWebhookDefaults } from "./webhook.defaults.ts"
 import type { ValidatingWebhookConfiguration } from "./types.gen.ts"
 
 export const validatingWebhookConfiguration: Kind<ValidatingWebhookConfiguration> =
@@ -12,4 +14,8 @@ export const validatingWebhookConfiguration: Kind<ValidatingWebhookConfiguration
     namespaced: false,
     schema: "io.k8s.api.admissionregistration.v1.ValidatingWebhookConfiguration",
     storagePrefix: "validatingwebhookconfigurations",
+    columns: [integer("Webhooks", ({ webhooks }) => webhooks?.length ?? 0), age],
+    setDefaults({ webhooks }) {
+      for (const webhook of webhooks ?? []) setWebhookDefaults(webhook)
+    },
   })

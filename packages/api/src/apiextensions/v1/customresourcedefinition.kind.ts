@@ -1,5 +1,7 @@
 /** CustomResourceDefinition (apiextensions.k8s.io/v1). Mirrors: pkg/registry/apiextensions/customresourcedefinition */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { text, wide } from "../../columns.ts"
+import { setDefinitionDefaults } from "./definition.defaults.ts"
 import type { CustomResourceDefinition } from "./types.gen.ts"
 
 export const customResourceDefinition: Kind<CustomResourceDefinition> = defineKind<CustomResourceDefinition>({
@@ -12,4 +14,25 @@ export const customResourceDefinition: Kind<CustomResourceDefinition> = defineKi
   namespaced: false,
   subresources: ["status"],
   schema: "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition",
+  columns: [
+    text("Scope", ({ spec }) => spec.scope),
+    text("Versions", ({ spec }) =>
+      spec.versions
+        .filter(({ served }) => served)
+        .map(({ name }) => name)
+        .join(","),
+    ),
+    { name: "Created At", type: "date", read: ({ metadata }) => metadata.creationTimestamp },
+    wide("Group", ({ spec }) => spec.group),
+    wide("Kind", ({ status }) => status.acceptedNames?.kind ?? ""),
+    wide("ShortNames", ({ status }) => (status.acceptedNames?.shortNames ?? []).join(",")),
+    {
+      name: "Established",
+      type: "boolean",
+      priority: 1,
+      read: ({ status }) =>
+        status.conditions?.some(({ type, status: is }) => type === "Established" && is === "True") ?? false,
+    },
+  ],
+  setDefaults: setDefinitionDefaults,
 })

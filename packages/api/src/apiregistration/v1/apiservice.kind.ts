@@ -1,5 +1,6 @@
 /** APIService (apiregistration.k8s.io/v1). Mirrors: pkg/registry/apiregistration/apiservice */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, text } from "../../columns.ts"
 import type { APIService } from "./types.gen.ts"
 
 export const apiService: Kind<APIService> = defineKind<APIService>({
@@ -11,4 +12,20 @@ export const apiService: Kind<APIService> = defineKind<APIService>({
   namespaced: false,
   subresources: ["status"],
   schema: "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService",
+  columns: [
+    text("Service", ({ spec }) =>
+      spec.service ? `${spec.service.namespace}/${spec.service.name}` : "Local",
+    ),
+    text("Available", ({ status }) => {
+      const condition = status.conditions?.find(({ type }) => type === "Available")
+      if (!condition) return "Unknown"
+      return condition.status !== "True" && condition.reason
+        ? `${condition.status} (${condition.reason})`
+        : condition.status
+    }),
+    age,
+  ],
+  setDefaults({ spec }) {
+    if (spec.service) spec.service.port ??= 443
+  },
 })

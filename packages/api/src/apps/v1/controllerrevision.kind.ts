@@ -1,5 +1,6 @@
 /** ControllerRevision (apps/v1). Mirrors: pkg/registry/apps/controllerrevision */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, text } from "../../columns.ts"
 import type { ControllerRevision } from "./types.gen.ts"
 
 export const controllerRevision: Kind<ControllerRevision> = defineKind<ControllerRevision>({
@@ -10,4 +11,14 @@ export const controllerRevision: Kind<ControllerRevision> = defineKind<Controlle
   namespaced: true,
   schema: "io.k8s.api.apps.v1.ControllerRevision",
   storagePrefix: "controllerrevisions",
+  columns: [
+    text("Controller", ({ metadata }) => {
+      const owner = metadata.ownerReferences?.find(({ controller }) => controller)
+      if (!owner) return "<none>"
+      const [group] = owner.apiVersion.includes("/") ? owner.apiVersion.split("/") : [""]
+      return `${(group ? `${owner.kind}.${group}` : owner.kind).toLowerCase()}/${owner.name}`
+    }),
+    text("Revision", ({ revision }) => revision ?? 0),
+    age,
+  ],
 })

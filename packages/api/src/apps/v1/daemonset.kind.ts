@@ -1,5 +1,16 @@
 /** DaemonSet (apps/v1). Mirrors: pkg/registry/apps/daemonset */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import {
+  age,
+  containerImages,
+  containerNames,
+  integer,
+  labelsText,
+  selectorOrNone,
+  text,
+  wide,
+} from "../../columns.ts"
+import { setDaemonSetDefaults } from "./workload.defaults.ts"
 import type { DaemonSet } from "./types.gen.ts"
 
 export const daemonSet: Kind<DaemonSet> = defineKind<DaemonSet>({
@@ -13,4 +24,17 @@ export const daemonSet: Kind<DaemonSet> = defineKind<DaemonSet>({
   subresources: ["status"],
   schema: "io.k8s.api.apps.v1.DaemonSet",
   storagePrefix: "daemonsets",
+  columns: [
+    integer("Desired", ({ status }) => status.desiredNumberScheduled),
+    integer("Current", ({ status }) => status.currentNumberScheduled),
+    integer("Ready", ({ status }) => status.numberReady),
+    integer("Up-to-date", ({ status }) => status.updatedNumberScheduled ?? 0),
+    integer("Available", ({ status }) => status.numberAvailable ?? 0),
+    text("Node Selector", ({ spec }) => labelsText(spec.template.spec?.nodeSelector)),
+    age,
+    wide("Containers", ({ spec }) => containerNames(spec.template.spec)),
+    wide("Images", ({ spec }) => containerImages(spec.template.spec)),
+    wide("Selector", ({ spec }) => selectorOrNone(spec.selector)),
+  ],
+  setDefaults: setDaemonSetDefaults,
 })

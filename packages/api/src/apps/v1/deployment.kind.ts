@@ -1,5 +1,7 @@
 /** Deployment (apps/v1). Mirrors: pkg/registry/apps/deployment */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, containerImages, containerNames, selectorText, text, wide } from "../../columns.ts"
+import { setDeploymentDefaults } from "./workload.defaults.ts"
 import type { Deployment } from "./types.gen.ts"
 
 export const deployment: Kind<Deployment> = defineKind<Deployment>({
@@ -13,4 +15,14 @@ export const deployment: Kind<Deployment> = defineKind<Deployment>({
   subresources: ["scale", "status"],
   schema: "io.k8s.api.apps.v1.Deployment",
   storagePrefix: "deployments",
+  columns: [
+    text("Ready", ({ spec, status }) => `${status.readyReplicas ?? 0}/${spec.replicas ?? 0}`),
+    text("Up-to-date", ({ status }) => status.updatedReplicas ?? 0),
+    text("Available", ({ status }) => status.availableReplicas ?? 0),
+    age,
+    wide("Containers", ({ spec }) => containerNames(spec.template.spec)),
+    wide("Images", ({ spec }) => containerImages(spec.template.spec)),
+    wide("Selector", ({ spec }) => selectorText(spec.selector)),
+  ],
+  setDefaults: setDeploymentDefaults,
 })

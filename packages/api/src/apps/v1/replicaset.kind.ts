@@ -1,5 +1,7 @@
 /** ReplicaSet (apps/v1). Mirrors: pkg/registry/apps/replicaset */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, containerImages, containerNames, integer, selectorOrNone, wide } from "../../columns.ts"
+import { setReplicaSetDefaults } from "./workload.defaults.ts"
 import type { ReplicaSet } from "./types.gen.ts"
 
 export const replicaSet: Kind<ReplicaSet> = defineKind<ReplicaSet>({
@@ -13,4 +15,14 @@ export const replicaSet: Kind<ReplicaSet> = defineKind<ReplicaSet>({
   subresources: ["scale", "status"],
   schema: "io.k8s.api.apps.v1.ReplicaSet",
   storagePrefix: "replicasets",
+  columns: [
+    integer("Desired", ({ spec }) => spec.replicas ?? 0),
+    integer("Current", ({ status }) => status.replicas),
+    integer("Ready", ({ status }) => status.readyReplicas ?? 0),
+    age,
+    wide("Containers", ({ spec }) => containerNames(spec.template.spec)),
+    wide("Images", ({ spec }) => containerImages(spec.template.spec)),
+    wide("Selector", ({ spec }) => selectorOrNone(spec.selector)),
+  ],
+  setDefaults: setReplicaSetDefaults,
 })

@@ -1,5 +1,7 @@
 /** StatefulSet (apps/v1). Mirrors: pkg/registry/apps/statefulset */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, containerImages, containerNames, text, wide } from "../../columns.ts"
+import { setStatefulSetDefaults } from "./workload.defaults.ts"
 import type { StatefulSet } from "./types.gen.ts"
 
 export const statefulSet: Kind<StatefulSet> = defineKind<StatefulSet>({
@@ -13,4 +15,11 @@ export const statefulSet: Kind<StatefulSet> = defineKind<StatefulSet>({
   subresources: ["scale", "status"],
   schema: "io.k8s.api.apps.v1.StatefulSet",
   storagePrefix: "statefulsets",
+  columns: [
+    text("Ready", ({ spec, status }) => `${status.readyReplicas ?? 0}/${spec.replicas ?? 0}`),
+    age,
+    wide("Containers", ({ spec }) => containerNames(spec.template.spec)),
+    wide("Images", ({ spec }) => containerImages(spec.template.spec)),
+  ],
+  setDefaults: setStatefulSetDefaults,
 })

@@ -13,4 +13,7 @@ export const horizontalPodAutoscalerV1: Kind<HorizontalPodAutoscaler> = defineKi
   subresources: ["status"],
   schema: "io.k8s.api.autoscaling.v1.HorizontalPodAutoscaler",
   storagePrefix: "horizontalpodautoscalers",
+  setDefaults({ spec }) {
+    spec.minReplicas ??= 1
+  },
 })

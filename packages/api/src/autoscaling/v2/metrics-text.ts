@@ -1,6 +1,12 @@
 /** The TARGETS column of autoscalers. Mirrors: pkg/printers/internalversion/printers.go (formatHPAMetrics) */
 import { canonicalQuantity } from "@knarr/apimachinery"
-import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus, MetricTarget, MetricValueStatus } from "./types.gen.ts"
+import type {
+  HorizontalPodAutoscaler,
+  MetricSpec,
+  MetricStatus,
+  MetricTarget,
+  MetricValueStatus,
+} from "./types.gen.ts"
 
 const unknown = "<unknown>"
 

@@ -1,5 +1,8 @@
 /** Job (batch/v1). Mirrors: pkg/registry/batch/job */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, containerImages, containerNames, selectorOrNone, text, wide } from "../../columns.ts"
+import { completionsText, durationText, jobStatusText } from "./job-text.ts"
+import { setJobDefaults } from "./job.defaults.ts"
 import type { Job } from "./types.gen.ts"
 
 export const job: Kind<Job> = defineKind<Job>({
@@ -12,4 +15,14 @@ export const job: Kind<Job> = defineKind<Job>({
   subresources: ["status"],
   schema: "io.k8s.api.batch.v1.Job",
   storagePrefix: "jobs",
+  columns: [
+    text("Status", jobStatusText),
+    text("Completions", completionsText),
+    text("Duration", durationText),
+    age,
+    wide("Containers", ({ spec }) => containerNames(spec.template.spec)),
+    wide("Images", ({ spec }) => containerImages(spec.template.spec)),
+    wide("Selector", ({ spec }) => selectorOrNone(spec.selector)),
+  ],
+  setDefaults: setJobDefaults,
 })

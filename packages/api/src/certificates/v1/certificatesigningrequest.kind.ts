@@ -1,5 +1,6 @@
 /** CertificateSigningRequest (certificates.k8s.io/v1). Mirrors: pkg/registry/certificates/certificatesigningrequest */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, humanDuration } from "@knarr/apimachinery"
+import { age, text } from "../../columns.ts"
 import type { CertificateSigningRequest } from "./types.gen.ts"
 
 export const certificateSigningRequest: Kind<CertificateSigningRequest> =
@@ -13,4 +14,17 @@ export const certificateSigningRequest: Kind<CertificateSigningRequest> =
     subresources: [{ name: "approval", verbs: ["get", "patch", "update"] }, "status"],
     schema: "io.k8s.api.certificates.v1.CertificateSigningRequest",
     storagePrefix: "certificatesigningrequests",
+    columns: [
+      age,
+      text("SignerName", ({ spec }) => spec.signerName || "<none>"),
+      text("Requestor", ({ spec }) => spec.username ?? ""),
+      text("RequestedDuration", ({ spec }) =>
+        spec.expirationSeconds === undefined ? "<none>" : humanDuration(spec.expirationSeconds * 1000),
+      ),
+      text("Condition", ({ status }) => {
+        const has = (type: string): boolean => status.conditions?.some((c) => c.type === type) ?? false
+        const decision = has("Denied") ? "Denied" : has("Approved") ? "Approved" : "Pending"
+        return decision + (has("Failed") ? ",Failed" : "") + (status.certificate ? ",Issued" : "")
+      }),
+    ],
   })

@@ -1,5 +1,6 @@
 /** ClusterTrustBundle (certificates.k8s.io/v1). Mirrors: pkg/registry/certificates/clustertrustbundle */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { text } from "../../columns.ts"
 import type { ClusterTrustBundle } from "./types.gen.ts"
 
 export const clusterTrustBundle: Kind<ClusterTrustBundle> = defineKind<ClusterTrustBundle>({
@@ -10,4 +11,5 @@ export const clusterTrustBundle: Kind<ClusterTrustBundle> = defineKind<ClusterTr
   namespaced: false,
   schema: "io.k8s.api.certificates.v1.ClusterTrustBundle",
   storagePrefix: "clustertrustbundles",
+  columns: [text("SignerName", ({ spec }) => spec.signerName || "<none>")],
 })

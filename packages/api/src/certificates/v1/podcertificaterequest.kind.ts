@@ -1,5 +1,6 @@
 /** PodCertificateRequest (certificates.k8s.io/v1). Mirrors: pkg/registry/certificates/podcertificaterequest */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { labelsText, text } from "../../columns.ts"
 import type { PodCertificateRequest } from "./types.gen.ts"
 
 export const podCertificateRequest: Kind<PodCertificateRequest> = defineKind<PodCertificateRequest>({
@@ -11,4 +12,20 @@ export const podCertificateRequest: Kind<PodCertificateRequest> = defineKind<Pod
   subresources: ["status"],
   schema: "io.k8s.api.certificates.v1.PodCertificateRequest",
   storagePrefix: "podcertificaterequests",
+  columns: [
+    text("PodName", ({ spec }) => spec.podName),
+    text("ServiceAccountName", ({ spec }) => spec.serviceAccountName),
+    text("NodeName", ({ spec }) => spec.nodeName),
+    text("SignerName", ({ spec }) => spec.signerName),
+    text(
+      "State",
+      ({ status }) =>
+        status.conditions?.findLast(({ type }) => ["Issued", "Denied", "Failed"].includes(type))?.type ??
+        "Pending",
+    ),
+    text("UnverifiedUserAnnotations", ({ spec }) => labelsText(spec.unverifiedUserAnnotations)),
+  ],
+  setDefaults({ spec }) {
+    spec.maxExpirationSeconds ??= 86_400
+  },
 })

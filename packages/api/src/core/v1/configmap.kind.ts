@@ -1,5 +1,6 @@
 /** ConfigMap (v1). Mirrors: pkg/registry/core/configmap */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, text } from "../../columns.ts"
 import type { ConfigMap } from "./types.gen.ts"
 
 export const configMap: Kind<ConfigMap> = defineKind<ConfigMap>({
@@ -10,4 +11,11 @@ export const configMap: Kind<ConfigMap> = defineKind<ConfigMap>({
   shortNames: ["cm"],
   namespaced: true,
   schema: "io.k8s.api.core.v1.ConfigMap",
+  columns: [
+    text(
+      "Data",
+      ({ data, binaryData }) => Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length,
+    ),
+    age,
+  ],
 })

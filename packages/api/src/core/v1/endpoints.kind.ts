@@ -1,5 +1,6 @@
 /** Endpoints (v1). Mirrors: pkg/registry/core/endpoints */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, text } from "../../columns.ts"
 import type { Endpoints } from "./types.gen.ts"
 
 export const endpoints: Kind<Endpoints> = defineKind<Endpoints>({
@@ -11,4 +12,22 @@ export const endpoints: Kind<Endpoints> = defineKind<Endpoints>({
   namespaced: true,
   schema: "io.k8s.api.core.v1.Endpoints",
   storagePrefix: "services/endpoints",
+  columns: [text("Endpoints", endpointsText), age],
+  setDefaults({ subsets }) {
+    for (const subset of subsets ?? []) for (const port of subset.ports ?? []) port.protocol ||= "TCP"
+  },
 })
+
+/** The first three addresses with their ports; Mirrors: pkg/printers/internalversion/printers.go (formatEndpoints) */
+function endpointsText({ subsets }: Endpoints): string {
+  if (!subsets || subsets.length === 0) return "<none>"
+  const all = subsets.flatMap(({ addresses, ports }) =>
+    ports && ports.length > 0
+      ? ports.flatMap(({ port }) =>
+          (addresses ?? []).map(({ ip }) => (ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`)),
+        )
+      : (addresses ?? []).map(({ ip }) => ip),
+  )
+  const shown = all.slice(0, 3).join(",")
+  return all.length > 3 ? `${shown} + ${all.length - 3} more...` : shown
+}

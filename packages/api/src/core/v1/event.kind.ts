@@ -1,5 +1,6 @@
 /** Event (v1). Mirrors: pkg/registry/core/event */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { eventColumns } from "./event.columns.ts"
 import type { Event } from "./types.gen.ts"
 
 export const event: Kind<Event> = defineKind<Event>({
@@ -10,4 +11,5 @@ export const event: Kind<Event> = defineKind<Event>({
   shortNames: ["ev"],
   namespaced: true,
   schema: "io.k8s.api.core.v1.Event",
+  columns: eventColumns,
 })

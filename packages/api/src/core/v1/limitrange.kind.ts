@@ -1,5 +1,6 @@
 /** LimitRange (v1). Mirrors: pkg/registry/core/limitrange */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { setLimitRangeDefaults } from "./limit-range.defaults.ts"
 import type { LimitRange } from "./types.gen.ts"
 
 export const limitRange: Kind<LimitRange> = defineKind<LimitRange>({
@@ -10,4 +11,5 @@ export const limitRange: Kind<LimitRange> = defineKind<LimitRange>({
   shortNames: ["limits"],
   namespaced: true,
   schema: "io.k8s.api.core.v1.LimitRange",
+  setDefaults: setLimitRangeDefaults,
 })

@@ -1,5 +1,6 @@
 /** Namespace (v1). Mirrors: pkg/registry/core/namespace */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, text } from "../../columns.ts"
 import type { Namespace } from "./types.gen.ts"
 
 export const namespace: Kind<Namespace> = defineKind<Namespace>({
@@ -12,4 +13,12 @@ export const namespace: Kind<Namespace> = defineKind<Namespace>({
   verbs: ["create", "delete", "get", "list", "patch", "update", "watch"],
   subresources: [{ name: "finalize", verbs: ["update"] }, "status"],
   schema: "io.k8s.api.core.v1.Namespace",
+  columns: [text("Status", ({ status }) => status.phase ?? ""), age],
+  setDefaults(obj) {
+    obj.spec ??= {}
+    obj.status ??= {}
+    obj.status.phase ||= "Active"
+    if (obj.metadata.name)
+      obj.metadata.labels = { ...obj.metadata.labels, "kubernetes.io/metadata.name": obj.metadata.name }
+  },
 })

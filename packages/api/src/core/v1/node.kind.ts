@@ -1,5 +1,7 @@
 /** Node (v1). Mirrors: pkg/registry/core/node */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, text, wide } from "../../columns.ts"
+import { roundUpResources } from "./quantities.defaults.ts"
 import type { Node } from "./types.gen.ts"
 
 export const node: Kind<Node> = defineKind<Node>({
@@ -19,4 +21,45 @@ export const node: Kind<Node> = defineKind<Node>({
   ],
   schema: "io.k8s.api.core.v1.Node",
   storagePrefix: "minions",
+  columns: [
+    text("Status", ({ spec, status }) => {
+      const ready = status.conditions?.findLast(({ type }) => type === "Ready")
+      const state = ready ? (ready.status === "True" ? "Ready" : "NotReady") : "Unknown"
+      return spec.unschedulable ? `${state},SchedulingDisabled` : state
+    }),
+    text("Roles", rolesText),
+    age,
+    text("Version", ({ status }) => status.nodeInfo?.kubeletVersion ?? ""),
+    wide("Internal-IP", (obj) => addressText(obj, "InternalIP")),
+    wide("External-IP", (obj) => addressText(obj, "ExternalIP")),
+    wide("OS-Image", ({ status }) => status.nodeInfo?.osImage || "<unknown>"),
+    wide("Kernel-Version", ({ status: { nodeInfo } }) => {
+      const version = nodeInfo?.kernelVersion || "<unknown>"
+      return nodeInfo?.architecture ? `${version} (${nodeInfo.architecture})` : version
+    }),
+    wide("Container-Runtime", ({ status }) => status.nodeInfo?.containerRuntimeVersion || "<unknown>"),
+  ],
+  setDefaults(obj) {
+    obj.spec ??= {}
+    obj.status ??= {}
+    roundUpResources(obj.status.capacity)
+    roundUpResources(obj.status.allocatable)
+    if (!obj.status.allocatable && obj.status.capacity) obj.status.allocatable = { ...obj.status.capacity }
+  },
 })
+
+const rolePrefix = "node-role.kubernetes.io/"
+
+function rolesText({ metadata }: Node): string {
+  const roles = new Set<string>()
+  for (const [label, value] of Object.entries(metadata.labels ?? {})) {
+    if (label.startsWith(rolePrefix)) roles.add(label.slice(rolePrefix.length))
+    else if (label === "kubernetes.io/role") roles.add(value)
+  }
+  roles.delete("")
+  return [...roles].sort().join(",") || "<none>"
+}
+
+function addressText({ status }: Node, type: string): string {
+  return status.addresses?.find((address) => address.type === type)?.address ?? "<none>"
+}

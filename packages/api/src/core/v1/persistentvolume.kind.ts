@@ -1,5 +1,8 @@
 /** PersistentVolume (v1). Mirrors: pkg/registry/core/persistentvolume */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, canonicalQuantity } from "@knarr/apimachinery"
+import { accessModesText, age, text, wide } from "../../columns.ts"
+import { roundUpResources } from "./quantities.defaults.ts"
+import { setPersistentVolumeSourceDefaults } from "./volume.defaults.ts"
 import type { PersistentVolume } from "./types.gen.ts"
 
 export const persistentVolume: Kind<PersistentVolume> = defineKind<PersistentVolume>({
@@ -11,4 +14,33 @@ export const persistentVolume: Kind<PersistentVolume> = defineKind<PersistentVol
   namespaced: false,
   subresources: ["status"],
   schema: "io.k8s.api.core.v1.PersistentVolume",
+  columns: [
+    text("Capacity", ({ spec }) => canonicalQuantity(spec.capacity?.["storage"] ?? "0")),
+    text("Access Modes", ({ spec }) => accessModesText(spec.accessModes)),
+    text("Reclaim Policy", ({ spec }) => spec.persistentVolumeReclaimPolicy ?? ""),
+    text("Status", ({ metadata, status }) =>
+      metadata.deletionTimestamp ? "Terminating" : (status.phase ?? ""),
+    ),
+    text("Claim", ({ spec }) =>
+      spec.claimRef ? `${spec.claimRef.namespace ?? ""}/${spec.claimRef.name ?? ""}` : "",
+    ),
+    text(
+      "StorageClass",
+      ({ metadata, spec }) =>
+        metadata.annotations?.["volume.beta.kubernetes.io/storage-class"] ?? spec.storageClassName ?? "",
+    ),
+    text("VolumeAttributesClass", ({ spec }) => spec.volumeAttributesClassName ?? "<unset>"),
+    text("Reason", ({ status }) => status.reason ?? ""),
+    age,
+    wide("VolumeMode", ({ spec }) => spec.volumeMode ?? "<unset>"),
+  ],
+  setDefaults(obj) {
+    obj.spec ??= {}
+    obj.status ??= {}
+    obj.status.phase ||= "Pending"
+    obj.spec.persistentVolumeReclaimPolicy ||= "Retain"
+    obj.spec.volumeMode ??= "Filesystem"
+    roundUpResources(obj.spec.capacity)
+    setPersistentVolumeSourceDefaults(obj.spec)
+  },
 })

@@ -1,5 +1,7 @@
 /** PersistentVolumeClaim (v1). Mirrors: pkg/registry/core/persistentvolumeclaim */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, canonicalQuantity } from "@knarr/apimachinery"
+import { accessModesText, age, text, wide } from "../../columns.ts"
+import { setClaimDefaults } from "./claim.defaults.ts"
 import type { PersistentVolumeClaim } from "./types.gen.ts"
 
 export const persistentVolumeClaim: Kind<PersistentVolumeClaim> = defineKind<PersistentVolumeClaim>({
@@ -11,4 +13,23 @@ export const persistentVolumeClaim: Kind<PersistentVolumeClaim> = defineKind<Per
   namespaced: true,
   subresources: ["status"],
   schema: "io.k8s.api.core.v1.PersistentVolumeClaim",
+  columns: [
+    text("Status", ({ metadata, status }) =>
+      metadata.deletionTimestamp ? "Terminating" : (status.phase ?? ""),
+    ),
+    text("Volume", ({ spec }) => spec.volumeName ?? ""),
+    text("Capacity", ({ spec, status }) =>
+      spec.volumeName ? canonicalQuantity(status.capacity?.["storage"] ?? "0") : "",
+    ),
+    text("Access Modes", ({ spec, status }) => (spec.volumeName ? accessModesText(status.accessModes) : "")),
+    text(
+      "StorageClass",
+      ({ metadata, spec }) =>
+        metadata.annotations?.["volume.beta.kubernetes.io/storage-class"] ?? spec.storageClassName ?? "",
+    ),
+    text("VolumeAttributesClass", ({ spec }) => spec.volumeAttributesClassName ?? "<unset>"),
+    age,
+    wide("VolumeMode", ({ spec }) => spec.volumeMode ?? "<unset>"),
+  ],
+  setDefaults: setClaimDefaults,
 })

@@ -12,14 +12,6 @@ interface Summary {
   readonly lastRestartMs: number | undefined
 }
 
-// The three columns of one row share one summary.
-let summarized: { readonly pod: Pod; readonly summary: Summary } | undefined
-
-function summaryOf(pod: Pod): Summary {
-  if (summarized?.pod !== pod) summarized = { pod, summary: summarize(pod) }
-  return summarized.summary
-}
-
 /** The reason in the STATUS column, for example `Running`, `Init:0/2`, `CrashLoopBackOff`, `Terminating`. */
 export function podStatusText(pod: Pod): string {
   return summarize(pod).reason
@@ -124,12 +116,12 @@ function gatesText(pod: Pod): string {
 
 export const podColumns: readonly Column<Pod>[] = [
   text("Ready", (pod) => {
-    const { ready, total } = summaryOf(pod)
+    const { ready, total } = summarize(pod)
     return `${ready}/${total}`
   }),
-  text("Status", (pod) => summaryOf(pod).reason),
+  text("Status", (pod) => summarize(pod).reason),
   text("Restarts", (pod, nowMs) => {
-    const { restarts, lastRestartMs } = summaryOf(pod)
+    const { restarts, lastRestartMs } = summarize(pod)
     if (restarts === 0 || lastRestartMs === undefined) return String(restarts)
     return `${restarts} (${since(new Date(lastRestartMs).toISOString(), nowMs)} ago)`
   }),

@@ -1,5 +1,7 @@
 /** Pod (v1). Mirrors: pkg/registry/core/pod */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { podColumns } from "./pod.columns.ts"
+import { setPodDefaults } from "./pod-spec.defaults.ts"
 import type { Pod } from "./types.gen.ts"
 
 export const pod: Kind<Pod> = defineKind<Pod>({
@@ -35,4 +37,6 @@ export const pod: Kind<Pod> = defineKind<Pod>({
     "status",
   ],
   schema: "io.k8s.api.core.v1.Pod",
+  columns: podColumns,
+  setDefaults: setPodDefaults,
 })

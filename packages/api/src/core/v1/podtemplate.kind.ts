@@ -1,5 +1,7 @@
 /** PodTemplate (v1). Mirrors: pkg/registry/core/podtemplate */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { containerImages, containerNames, labelsText, text } from "../../columns.ts"
+import { setPodTemplateDefaults } from "./pod-spec.defaults.ts"
 import type { PodTemplate } from "./types.gen.ts"
 
 export const podTemplate: Kind<PodTemplate> = defineKind<PodTemplate>({
@@ -9,4 +11,12 @@ export const podTemplate: Kind<PodTemplate> = defineKind<PodTemplate>({
   plural: "podtemplates",
   namespaced: true,
   schema: "io.k8s.api.core.v1.PodTemplate",
+  columns: [
+    text("Containers", ({ template }) => containerNames(template.spec)),
+    text("Images", ({ template }) => containerImages(template.spec)),
+    text("Pod Labels", ({ template }) => labelsText(template.metadata.labels)),
+  ],
+  setDefaults(obj) {
+    setPodTemplateDefaults((obj.template ??= { metadata: {}, spec: { containers: [] } }))
+  },
 })

@@ -1,5 +1,6 @@
 /** Secret (v1). Mirrors: pkg/registry/core/secret */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, text } from "../../columns.ts"
 import type { Secret } from "./types.gen.ts"
 
 export const secret: Kind<Secret> = defineKind<Secret>({
@@ -9,4 +10,19 @@ export const secret: Kind<Secret> = defineKind<Secret>({
   plural: "secrets",
   namespaced: true,
   schema: "io.k8s.api.core.v1.Secret",
+  columns: [
+    text("Type", ({ type }) => type ?? ""),
+    text("Data", ({ data }) => Object.keys(data ?? {}).length),
+    age,
+  ],
+  setDefaults(obj) {
+    obj.type ||= "Opaque"
+    // What is written as text is stored as bytes; stringData wins and is never read back.
+    if (obj.stringData) {
+      const data = (obj.data ??= {})
+      for (const name of Object.keys(obj.stringData))
+        data[name] = Buffer.from(obj.stringData[name]!, "utf8").toString("base64")
+      delete obj.stringData
+    }
+  },
 })

@@ -1,6 +1,8 @@
 /** Service (v1). Mirrors: pkg/registry/core/service */
 import { defineKind, type Kind } from "@knarr/apimachinery"
-import type { Service } from "./types.gen.ts"
+import { age, labelsText, text, wide } from "../../columns.ts"
+import { setServiceDefaults } from "./service.defaults.ts"
+import type { Service, ServicePort } from "./types.gen.ts"
 
 export const service: Kind<Service> = defineKind<Service>({
   group: "",
@@ -20,4 +22,39 @@ export const service: Kind<Service> = defineKind<Service>({
   ],
   schema: "io.k8s.api.core.v1.Service",
   storagePrefix: "services/specs",
+  columns: [
+    text("Type", ({ spec }) => spec.type ?? ""),
+    text("Cluster-IP", ({ spec }) => spec.clusterIPs?.[0] ?? "<none>"),
+    text("External-IP", externalIPText),
+    text("Port(s)", ({ spec }) => portsText(spec.ports) || "<none>"),
+    age,
+    wide("Selector", ({ spec }) => labelsText(spec.selector)),
+  ],
+  setDefaults: setServiceDefaults,
 })
+
+function externalIPText({ spec, status }: Service): string {
+  const external = spec.externalIPs ?? []
+  switch (spec.type) {
+    case "ClusterIP":
+    case "NodePort":
+      return external.join(",") || "<none>"
+    case "LoadBalancer": {
+      const ingress = status.loadBalancer?.ingress ?? []
+      const own = [...new Set(ingress.map(({ ip, hostname }) => ip || hostname || ""))].filter(Boolean).sort()
+      return [...own, ...external].join(",") || "<pending>"
+    }
+    case "ExternalName":
+      return spec.externalName ?? ""
+    default:
+      return "<unknown>"
+  }
+}
+
+function portsText(ports: readonly ServicePort[] | undefined): string {
+  return (ports ?? [])
+    .map(({ port, nodePort, protocol }) =>
+      nodePort ? `${port}:${nodePort}/${protocol ?? ""}` : `${port}/${protocol ?? ""}`,
+    )
+    .join(",")
+}

@@ -1,5 +1,6 @@
 /** ServiceAccount (v1). Mirrors: pkg/registry/core/serviceaccount */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age } from "../../columns.ts"
 import type { ServiceAccount } from "./types.gen.ts"
 
 export const serviceAccount: Kind<ServiceAccount> = defineKind<ServiceAccount>({
@@ -17,4 +18,5 @@ export const serviceAccount: Kind<ServiceAccount> = defineKind<ServiceAccount>({
     },
   ],
   schema: "io.k8s.api.core.v1.ServiceAccount",
+  columns: [age],
 })

@@ -1,5 +1,6 @@
 /** EndpointSlice (discovery.k8s.io/v1). Mirrors: pkg/registry/discovery/endpointslice */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, listWithMore, text } from "../../columns.ts"
 import type { EndpointSlice } from "./types.gen.ts"
 
 export const endpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
@@ -10,4 +11,20 @@ export const endpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
   namespaced: true,
   schema: "io.k8s.api.discovery.v1.EndpointSlice",
   storagePrefix: "endpointslices",
+  columns: [
+    text("AddressType", ({ addressType }) => addressType),
+    text("Ports", ({ ports }) =>
+      listWithMore((ports ?? []).map(({ port, name }) => String(port ?? name ?? "*"))),
+    ),
+    text("Endpoints", ({ endpoints }) =>
+      listWithMore((endpoints ?? []).flatMap(({ addresses }) => addresses)),
+    ),
+    age,
+  ],
+  setDefaults({ ports }) {
+    for (const port of ports ?? []) {
+      port.name ??= ""
+      port.protocol ??= "TCP"
+    }
+  },
 })

@@ -1,5 +1,6 @@
 /** FlowSchema (flowcontrol.apiserver.k8s.io/v1). Mirrors: pkg/registry/flowcontrol/flowschema */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, text } from "../../columns.ts"
 import type { FlowSchema } from "./types.gen.ts"
 
 export const flowSchema: Kind<FlowSchema> = defineKind<FlowSchema>({
@@ -11,4 +12,17 @@ export const flowSchema: Kind<FlowSchema> = defineKind<FlowSchema>({
   subresources: ["status"],
   schema: "io.k8s.api.flowcontrol.v1.FlowSchema",
   storagePrefix: "flowschemas",
+  columns: [
+    text("PriorityLevel", ({ spec }) => spec.priorityLevelConfiguration.name),
+    text("MatchingPrecedence", ({ spec }) => spec.matchingPrecedence ?? 0),
+    text("DistinguisherMethod", ({ spec }) => spec.distinguisherMethod?.type ?? "<none>"),
+    age,
+    text(
+      "MissingPL",
+      ({ status }) => status.conditions?.find(({ type }) => type === "Dangling")?.status ?? "?",
+    ),
+  ],
+  setDefaults({ spec }) {
+    spec.matchingPrecedence ||= 1000
+  },
 })

@@ -1,5 +1,6 @@
 /** IPAddress (networking.k8s.io/v1). Mirrors: pkg/registry/networking/ipaddress */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { text } from "../../columns.ts"
 import type { IPAddress } from "./types.gen.ts"
 
 export const ipAddress: Kind<IPAddress> = defineKind<IPAddress>({
@@ -11,4 +12,15 @@ export const ipAddress: Kind<IPAddress> = defineKind<IPAddress>({
   namespaced: false,
   schema: "io.k8s.api.networking.v1.IPAddress",
   storagePrefix: "ipaddresses",
+  columns: [
+    text("ParentRef", ({ spec: { parentRef } }) => {
+      if (!parentRef) return "<none>"
+      const resource = parentRef.group ? `${parentRef.resource}.${parentRef.group}` : parentRef.resource
+      return [
+        (resource ?? "").toLowerCase(),
+        ...(parentRef.namespace ? [parentRef.namespace] : []),
+        parentRef.name,
+      ].join("/")
+    }),
+  ],
 })

@@ -1,5 +1,6 @@
 /** NetworkPolicy (networking.k8s.io/v1). Mirrors: pkg/registry/networking/networkpolicy */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, selectorOrNone, text } from "../../columns.ts"
 import type { NetworkPolicy } from "./types.gen.ts"
 
 export const networkPolicy: Kind<NetworkPolicy> = defineKind<NetworkPolicy>({
@@ -11,4 +12,11 @@ export const networkPolicy: Kind<NetworkPolicy> = defineKind<NetworkPolicy>({
   namespaced: true,
   schema: "io.k8s.api.networking.v1.NetworkPolicy",
   storagePrefix: "networkpolicies",
+  columns: [text("Pod-Selector", ({ spec }) => selectorOrNone(spec.podSelector)), age],
+  setDefaults({ spec }) {
+    if (!spec.policyTypes?.length)
+      spec.policyTypes = spec.egress?.length ? ["Ingress", "Egress"] : ["Ingress"]
+    for (const rule of [...(spec.ingress ?? []), ...(spec.egress ?? [])])
+      for (const port of rule.ports ?? []) port.protocol ??= "TCP"
+  },
 })

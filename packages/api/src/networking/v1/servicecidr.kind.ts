@@ -1,5 +1,6 @@
 /** ServiceCIDR (networking.k8s.io/v1). Mirrors: pkg/registry/networking/servicecidr */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, text } from "../../columns.ts"
 import type { ServiceCIDR } from "./types.gen.ts"
 
 export const serviceCIDR: Kind<ServiceCIDR> = defineKind<ServiceCIDR>({
@@ -11,4 +12,5 @@ export const serviceCIDR: Kind<ServiceCIDR> = defineKind<ServiceCIDR>({
   subresources: ["status"],
   schema: "io.k8s.api.networking.v1.ServiceCIDR",
   storagePrefix: "servicecidrs",
+  columns: [text("CIDRs", ({ spec }) => (spec.cidrs ?? []).join(",")), age],
 })

@@ -1,5 +1,6 @@
 /** RuntimeClass (node.k8s.io/v1). Mirrors: pkg/registry/node/runtimeclass */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, text } from "../../columns.ts"
 import type { RuntimeClass } from "./types.gen.ts"
 
 export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
@@ -10,4 +11,5 @@ export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
   namespaced: false,
   schema: "io.k8s.api.node.v1.RuntimeClass",
   storagePrefix: "runtimeclasses",
+  columns: [text("Handler", ({ handler }) => handler), age],
 })

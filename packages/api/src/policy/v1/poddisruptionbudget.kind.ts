@@ -1,5 +1,6 @@
 /** PodDisruptionBudget (policy/v1). Mirrors: pkg/registry/policy/poddisruptionbudget */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, integer, text } from "../../columns.ts"
 import type { PodDisruptionBudget } from "./types.gen.ts"
 
 export const podDisruptionBudget: Kind<PodDisruptionBudget> = defineKind<PodDisruptionBudget>({
@@ -12,4 +13,10 @@ export const podDisruptionBudget: Kind<PodDisruptionBudget> = defineKind<PodDisr
   subresources: ["status"],
   schema: "io.k8s.api.policy.v1.PodDisruptionBudget",
   storagePrefix: "poddisruptionbudgets",
+  columns: [
+    text("Min Available", ({ spec }) => String(spec.minAvailable ?? "N/A")),
+    text("Max Unavailable", ({ spec }) => String(spec.maxUnavailable ?? "N/A")),
+    integer("Allowed Disruptions", ({ status }) => status.disruptionsAllowed ?? 0),
+    age,
+  ],
 })

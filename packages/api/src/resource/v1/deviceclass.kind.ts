@@ -1,5 +1,6 @@
 /** DeviceClass (resource.k8s.io/v1). Mirrors: pkg/registry/resource/deviceclass */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age } from "../../columns.ts"
 import type { DeviceClass } from "./types.gen.ts"
 
 export const deviceClass: Kind<DeviceClass> = defineKind<DeviceClass>({
@@ -10,4 +11,5 @@ export const deviceClass: Kind<DeviceClass> = defineKind<DeviceClass>({
   namespaced: false,
   schema: "io.k8s.api.resource.v1.DeviceClass",
   storagePrefix: "deviceclasses",
+  columns: [age],
 })

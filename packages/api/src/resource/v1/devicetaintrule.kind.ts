@@ -1,5 +1,6 @@
 /** DeviceTaintRule (resource.k8s.io/v1). Mirrors: pkg/registry/resource/devicetaintrule */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, since, text } from "../../columns.ts"
 import type { DeviceTaintRule } from "./types.gen.ts"
 
 export const deviceTaintRule: Kind<DeviceTaintRule> = defineKind<DeviceTaintRule>({
@@ -11,4 +12,11 @@ export const deviceTaintRule: Kind<DeviceTaintRule> = defineKind<DeviceTaintRule
   subresources: ["status"],
   schema: "io.k8s.api.resource.v1.DeviceTaintRule",
   storagePrefix: "devicetaintrules",
+  columns: [
+    text("Key", ({ spec }) => spec.taint.key),
+    text("Value", ({ spec }) => spec.taint.value ?? ""),
+    text("Effect", ({ spec }) => spec.taint.effect),
+    text("TimeAdded", ({ spec }, nowMs) => (spec.taint.timeAdded ? since(spec.taint.timeAdded, nowMs) : "")),
+    age,
+  ],
 })

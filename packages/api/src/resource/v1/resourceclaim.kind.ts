@@ -1,5 +1,7 @@
 /** ResourceClaim (resource.k8s.io/v1). Mirrors: pkg/registry/resource/resourceclaim */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, text } from "../../columns.ts"
+import { setClaimSpecDefaults } from "./claim.defaults.ts"
 import type { ResourceClaim } from "./types.gen.ts"
 
 export const resourceClaim: Kind<ResourceClaim> = defineKind<ResourceClaim>({
@@ -11,4 +13,18 @@ export const resourceClaim: Kind<ResourceClaim> = defineKind<ResourceClaim>({
   subresources: ["status"],
   schema: "io.k8s.api.resource.v1.ResourceClaim",
   storagePrefix: "resourceclaims",
+  columns: [
+    text("State", ({ metadata, status }) => {
+      const states = metadata.deletionTimestamp ? ["deleted"] : []
+      if (status.allocation) {
+        states.push("allocated")
+        if (status.reservedFor && status.reservedFor.length > 0) states.push("reserved")
+      } else if (!metadata.deletionTimestamp) states.push("pending")
+      return states.join(",")
+    }),
+    age,
+  ],
+  setDefaults({ spec }) {
+    setClaimSpecDefaults(spec)
+  },
 })

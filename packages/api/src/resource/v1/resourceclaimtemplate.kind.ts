@@ -1,5 +1,7 @@
 /** ResourceClaimTemplate (resource.k8s.io/v1). Mirrors: pkg/registry/resource/resourceclaimtemplate */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age } from "../../columns.ts"
+import { setClaimSpecDefaults } from "./claim.defaults.ts"
 import type { ResourceClaimTemplate } from "./types.gen.ts"
 
 export const resourceClaimTemplate: Kind<ResourceClaimTemplate> = defineKind<ResourceClaimTemplate>({
@@ -10,4 +12,8 @@ export const resourceClaimTemplate: Kind<ResourceClaimTemplate> = defineKind<Res
   namespaced: true,
   schema: "io.k8s.api.resource.v1.ResourceClaimTemplate",
   storagePrefix: "resourceclaimtemplates",
+  columns: [age],
+  setDefaults({ spec }) {
+    setClaimSpecDefaults(spec.spec)
+  },
 })

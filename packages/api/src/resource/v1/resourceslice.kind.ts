@@ -1,5 +1,6 @@
 /** ResourceSlice (resource.k8s.io/v1). Mirrors: pkg/registry/resource/resourceslice */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, text } from "../../columns.ts"
 import type { ResourceSlice } from "./types.gen.ts"
 
 export const resourceSlice: Kind<ResourceSlice> = defineKind<ResourceSlice>({
@@ -10,4 +11,10 @@ export const resourceSlice: Kind<ResourceSlice> = defineKind<ResourceSlice>({
   namespaced: false,
   schema: "io.k8s.api.resource.v1.ResourceSlice",
   storagePrefix: "resourceslices",
+  columns: [
+    text("Node", ({ spec }) => spec.nodeName ?? ""),
+    text("Driver", ({ spec }) => spec.driver),
+    text("Pool", ({ spec }) => spec.pool.name),
+    age,
+  ],
 })

@@ -1,5 +1,6 @@
 /** CSINode (storage.k8s.io/v1). Mirrors: pkg/registry/storage/csinode */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, integer } from "../../columns.ts"
 import type { CSINode } from "./types.gen.ts"
 
 export const csiNode: Kind<CSINode> = defineKind<CSINode>({
@@ -11,4 +12,5 @@ export const csiNode: Kind<CSINode> = defineKind<CSINode>({
   subresources: ["status"],
   schema: "io.k8s.api.storage.v1.CSINode",
   storagePrefix: "csinodes",
+  columns: [integer("Drivers", ({ spec }) => spec.drivers?.length ?? 0), age],
 })

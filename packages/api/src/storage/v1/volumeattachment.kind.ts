@@ -1,5 +1,6 @@
 /** VolumeAttachment (storage.k8s.io/v1). Mirrors: pkg/registry/storage/volumeattachment */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, boolean, text } from "../../columns.ts"
 import type { VolumeAttachment } from "./types.gen.ts"
 
 export const volumeAttachment: Kind<VolumeAttachment> = defineKind<VolumeAttachment>({
@@ -11,4 +12,11 @@ export const volumeAttachment: Kind<VolumeAttachment> = defineKind<VolumeAttachm
   subresources: ["status"],
   schema: "io.k8s.api.storage.v1.VolumeAttachment",
   storagePrefix: "volumeattachments",
+  columns: [
+    { name: "Attacher", type: "string", format: "name", read: ({ spec }) => spec.attacher },
+    text("PV", ({ spec }) => spec.source.persistentVolumeName ?? ""),
+    text("Node", ({ spec }) => spec.nodeName),
+    boolean("Attached", ({ status }) => status.attached),
+    age,
+  ],
 })

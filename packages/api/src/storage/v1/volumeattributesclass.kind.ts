@@ -1,5 +1,6 @@
 /** VolumeAttributesClass (storage.k8s.io/v1). Mirrors: pkg/registry/storage/volumeattributesclass */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, text } from "../../columns.ts"
 import type { VolumeAttributesClass } from "./types.gen.ts"
 
 export const volumeAttributesClass: Kind<VolumeAttributesClass> = defineKind<VolumeAttributesClass>({
@@ -11,4 +12,5 @@ export const volumeAttributesClass: Kind<VolumeAttributesClass> = defineKind<Vol
   namespaced: false,
   schema: "io.k8s.api.storage.v1.VolumeAttributesClass",
   storagePrefix: "volumeattributesclasses",
+  columns: [text("DriverName", ({ driverName }) => driverName), age],
 })

@@ -1,5 +1,6 @@
 /** StorageVersionMigration (storagemigration.k8s.io/v1). Mirrors: pkg/registry/storagemigration/storageversionmigration */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { nameColumn, text } from "../../columns.ts"
 import type { StorageVersionMigration } from "./types.gen.ts"
 
 export const storageVersionMigration: Kind<StorageVersionMigration> = defineKind<StorageVersionMigration>({
@@ -11,4 +12,17 @@ export const storageVersionMigration: Kind<StorageVersionMigration> = defineKind
   subresources: ["status"],
   schema: "io.k8s.api.storagemigration.v1.StorageVersionMigration",
   storagePrefix: "storageversionmigrations",
+  columns: [
+    nameColumn(undefined, 0, ""),
+    text("Resource", ({ spec: { resource } }) =>
+      resource.group ? `${resource.resource}.${resource.group}` : resource.resource,
+    ),
+    text(
+      "Status",
+      ({ status }) =>
+        status.conditions?.findLast(
+          ({ type, status: is }) => is === "True" && ["Running", "Failed", "Succeeded"].includes(type),
+        )?.type ?? "Unknown",
+    ),
+  ],
 })

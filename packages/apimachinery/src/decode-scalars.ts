@@ -1,0 +1,136 @@
+/** Readers of single values, with the messages of Go's decoder. Mirrors: encoding/json, and the UnmarshalJSON methods of apimachinery */
+import { goTimeError } from "./go-time-error.ts"
+import { canonicalQuantity } from "./quantity.ts"
+import type { Schema } from "./schema.ts"
+import { canonicalMicroTime, canonicalTime } from "./time.ts"
+
+/** A value of the wrong JSON type; the objects around it add where it is. */
+export class TypeProblem extends Error {
+  readonly #value: string
+  readonly #goType: string
+  #struct = ""
+  readonly #path: string[] = []
+
+  /** `value` is `string`, `number 1.5`, `array`, …; `goType` what was wanted. */
+  constructor(value: string, goType: string) {
+    super()
+    this.#value = value
+    this.#goType = goType
+  }
+
+  within(goStruct: string, field: string): void {
+    if (this.#struct === "") this.#struct = goStruct.slice(goStruct.indexOf(".") + 1)
+    this.#path.unshift(field)
+  }
+
+  text(): string {
+    const where =
+      this.#struct === "" ? "Go value" : `Go struct field ${this.#struct}.${this.#path.join(".")}`
+    return `json: cannot unmarshal ${this.#value} into ${where} of type ${this.#goType}`
+  }
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return "array"
+  return typeof value === "boolean" ? "bool" : typeof value
+}
+
+type Reader = (value: unknown) => unknown
+
+const readString: Reader = (value) => {
+  if (typeof value !== "string") throw new TypeProblem(kindOf(value), "string")
+  return value
+}
+
+const readBoolean: Reader = (value) => {
+  if (typeof value !== "boolean") throw new TypeProblem(kindOf(value), "bool")
+  return value
+}
+
+const readNumber: Reader = (value) => {
+  if (typeof value !== "number") throw new TypeProblem(kindOf(value), "float64")
+  return value
+}
+
+function readInt(value: unknown, goType: string, limit: number): number {
+  if (typeof value !== "number") throw new TypeProblem(kindOf(value), goType)
+  if (!Number.isInteger(value) || value >= limit || value < -limit) {
+    throw new TypeProblem(`number ${value}`, goType)
+  }
+  return value
+}
+
+const readInt32: Reader = (value) => readInt(value, "int32", 2 ** 31)
+// The largest int64 values are no exact numbers here: 2^63-1 arrives as 2^63.
+const readInt64: Reader = (value) => readInt(value, "int64", 2 ** 63 + 1)
+
+const readQuantity: Reader = (value) => {
+  if (typeof value === "string") return canonicalQuantity(value.trim())
+  if (typeof value === "number") return canonicalQuantity(String(value))
+  return canonicalQuantity(JSON.stringify(value))
+}
+
+const readIntOrString: Reader = (value) => (typeof value === "string" ? value : readInt32(value))
+
+const readTime: Reader = (value) => {
+  const text = readString(value) as string
+  const canonical = canonicalTime(text)
+  if (canonical === undefined) throw new Error(goTimeError(text, "2006-01-02T15:04:05Z07:00"))
+  return canonical
+}
+
+const readMicroTime: Reader = (value) => {
+  const text = readString(value) as string
+  const canonical = canonicalMicroTime(text)
+  if (canonical === undefined) throw new Error(goTimeError(text, "2006-01-02T15:04:05.000000Z07:00"))
+  return canonical
+}
+
+const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
+const readBytes: Reader = (value) => {
+  if (typeof value !== "string") throw new TypeProblem(kindOf(value), "[]uint8")
+  const text = /[\r\n]/.test(value) ? value.replace(/[\r\n]/g, "") : value
+  if (!base64.test(text)) throw new Error(`illegal base64 data at input byte ${badBase64Byte(value)}`)
+  return text
+}
+
+/** Where Go's base64 decoder stops. */
+function badBase64Byte(text: string): number {
+  const end = /^[A-Za-z0-9+/\r\n]*/.exec(text)![0].length
+  let digits = 0
+  for (let i = 0; i < end; i++) if (text[i] !== "\r" && text[i] !== "\n") digits++
+  // A text that ends inside a group of four is reported at the group's start.
+  if (end === text.length) return text.length - (digits % 4)
+  const used = digits % 4
+  if (text[end] === "=" && used >= 2) {
+    const rest = text.slice(end + 1).replace(/[\r\n]/g, "")
+    if (used === 3) return end + 1
+    return rest[0] === "=" ? end + 2 : rest === "" ? text.length : end + 1
+  }
+  return end
+}
+
+/** How to read a value of a scalar type. The reader throws {@link TypeProblem} or an Error with the final message. */
+export function scalarReader(schema: Schema): Reader {
+  switch (schema.type) {
+    case "boolean":
+      return readBoolean
+    case "number":
+      return readNumber
+    case "integer":
+      return schema.format === "int32" ? readInt32 : readInt64
+    case "quantity":
+      return readQuantity
+    case "int-or-string":
+      return readIntOrString
+    case "time":
+      return readTime
+    case "micro-time":
+      return readMicroTime
+    case "bytes":
+      return readBytes
+    default:
+      return readString
+  }
+}

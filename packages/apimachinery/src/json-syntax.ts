@@ -1,0 +1,181 @@
+/** JSON text to values, with the error messages of Go's decoder. Mirrors: encoding/json scanner.go */
+
+/** `JSON.parse`, but a text that is no JSON throws a SyntaxError with Go's message. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new SyntaxError(goSyntaxError(text), { cause })
+  }
+}
+
+const endOfInput = "unexpected end of JSON input"
+
+class Problem extends Error {}
+
+class Scanner {
+  readonly #text: string
+  #at = 0
+  #depth = 0
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  document(): void {
+    this.#value()
+    this.#space()
+    if (this.#at < this.#text.length) this.#bad("after top-level value")
+  }
+
+  #space(): void {
+    while (" \t\r\n".includes(this.#text[this.#at] ?? "x")) this.#at++
+  }
+
+  #bad(context: string): never {
+    const char = this.#text.codePointAt(this.#at)
+    if (char === undefined) throw new Problem(endOfInput)
+    throw new Problem(`invalid character ${quoteChar(char)} ${context}`)
+  }
+
+  #value(): void {
+    this.#space()
+    const char = this.#text[this.#at]
+    if (char === undefined) this.#bad("")
+    if (char === "{") this.#object()
+    else if (char === "[") this.#array()
+    else if (char === '"') this.#string()
+    else if (char === "t") this.#literal("true")
+    else if (char === "f") this.#literal("false")
+    else if (char === "n") this.#literal("null")
+    else if (char === "-" || (char >= "0" && char <= "9")) this.#number()
+    else this.#bad("looking for beginning of value")
+  }
+
+  #enter(): void {
+    if (++this.#depth > 10_000) throw new Problem("exceeded max depth")
+    this.#at++
+    this.#space()
+  }
+
+  #object(): void {
+    this.#enter()
+    if (this.#text[this.#at] === "}") {
+      this.#at++
+      this.#depth--
+      return
+    }
+    for (;;) {
+      if (this.#text[this.#at] !== '"') this.#bad("looking for beginning of object key string")
+      this.#string()
+      this.#space()
+      if (this.#text[this.#at] !== ":") this.#bad("after object key")
+      this.#at++
+      this.#value()
+      this.#space()
+      const char = this.#text[this.#at]
+      if (char === ",") {
+        this.#at++
+        this.#space()
+      } else if (char === "}") {
+        this.#at++
+        this.#depth--
+        return
+      } else this.#bad("after object key:value pair")
+    }
+  }
+
+  #array(): void {
+    this.#enter()
+    if (this.#text[this.#at] === "]") {
+      this.#at++
+      this.#depth--
+      return
+    }
+    for (;;) {
+      this.#value()
+      this.#space()
+      const char = this.#text[this.#at]
+      if (char === ",") this.#at++
+      else if (char === "]") {
+        this.#at++
+        this.#depth--
+        return
+      } else this.#bad("after array element")
+    }
+  }
+
+  #string(): void {
+    this.#at++
+    for (;;) {
+      const char = this.#text[this.#at]
+      if (char === undefined || char < " ") this.#bad("in string literal")
+      this.#at++
+      if (char === '"') return
+      if (char !== "\\") continue
+      const escape = this.#text[this.#at] ?? "\0"
+      if (escape === "u") {
+        this.#at++
+        for (let i = 0; i < 4; i++) {
+          if (!/[0-9a-fA-F]/.test(this.#text[this.#at] ?? "")) this.#bad("in \\u hexadecimal character escape")
+          this.#at++
+        }
+      } else if ('bfnrt\\/"'.includes(escape)) this.#at++
+      else this.#bad("in string escape code")
+    }
+  }
+
+  #literal(word: string): void {
+    for (let i = 0; i < word.length; i++) {
+      if (this.#text[this.#at] !== word[i]) this.#bad(`in literal ${word} (expecting ${quoteChar(word.charCodeAt(i))})`)
+      this.#at++
+    }
+  }
+
+  #digits(): boolean {
+    const from = this.#at
+    while (/\d/.test(this.#text[this.#at] ?? "")) this.#at++
+    return this.#at > from
+  }
+
+  #number(): void {
+    if (this.#text[this.#at] === "-") this.#at++
+    if (this.#text[this.#at] === "0") this.#at++
+    else if (!this.#digits()) this.#bad("in numeric literal")
+    if (this.#text[this.#at] === ".") {
+      this.#at++
+      if (!this.#digits()) this.#bad("after decimal point in numeric literal")
+    }
+    if (/[eE]/.test(this.#text[this.#at] ?? "")) {
+      this.#at++
+      if (/[+-]/.test(this.#text[this.#at] ?? "")) this.#at++
+      if (!this.#digits()) this.#bad("in exponent of numeric literal")
+    }
+  }
+}
+
+/** Go's scanner sees bytes: a character beyond ASCII is shown by its first byte. */
+function quoteChar(code: number): string {
+  if (code === 0x27) return `'\\''`
+  if (code === 0x22) return `'"'`
+  if (code >= 0x80) {
+    const first = new TextEncoder().encode(String.fromCodePoint(code))[0]!
+    return `'${String.fromCharCode(first)}'`
+  }
+  if (code === 0x0a) return "'\\n'"
+  if (code === 0x0d) return "'\\r'"
+  if (code === 0x09) return "'\\t'"
+  if (code < 0x20 || code === 0x7f) return `'\\x${code.toString(16).padStart(2, "0")}'`
+  return code === 0x5c ? "'\\\\'" : `'${String.fromCharCode(code)}'`
+}
+
+/** What Go says of a text that is no JSON. */
+export function goSyntaxError(text: string): string {
+  try {
+    new Scanner(text).document()
+  } catch (thrown) {
+    if (thrown instanceof Problem) return thrown.message
+    throw thrown
+  }
+  return endOfInput
+}

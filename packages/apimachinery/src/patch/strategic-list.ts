@@ -1,0 +1,166 @@
+/**
+ * Lists in strategic merge patches: finding items by their merge key, and the order of a merged list.
+ * Mirrors: apimachinery pkg/util/strategicpatch/patch.go (the list half)
+ */
+import { compareBytes } from "../go-format.ts"
+import { goValue, isObject, jsonEqual, type JsonObject } from "./json-value.ts"
+import { PatchError } from "./patch-error.ts"
+import { directiveKey, elementOrderPrefix } from "./strategic-meta.ts"
+
+export type ItemKind = "map" | "list" | "scalar"
+
+export function noMergeKey(item: JsonObject, mergeKey: string): PatchError {
+  return new PatchError(
+    "internal",
+    `map: ${goValue(item)} does not contain declared merge key: ${mergeKey}`,
+  )
+}
+
+function goType(value: unknown): string {
+  if (value === null || value === undefined) return "<nil>"
+  if (Array.isArray(value)) return "[]interface {}"
+  switch (typeof value) {
+    case "object":
+      return "map[string]interface {}"
+    case "string":
+      return "string"
+    case "boolean":
+      return "bool"
+    default:
+      return Number.isInteger(value) ? "int64" : "float64"
+  }
+}
+
+/** What all items of the lists are. Throws {@link PatchError} when they differ, or are lists. */
+export function itemKind(...lists: readonly (readonly unknown[])[]): ItemKind {
+  let first: string | undefined
+  for (const list of lists) {
+    for (const item of list) {
+      const type = goType(item)
+      if (type === "<nil>") throw new PatchError("internal", `unsupported element type "<nil>"`)
+      if (first === undefined) first = type
+      else if (first !== type)
+        throw new PatchError("internal", `list element types are not identical: ${goValue(lists)}`)
+    }
+  }
+  if (first === undefined) throw new PatchError("internal", "no elements in any given slices")
+  if (first === "[]interface {}")
+    throw new PatchError("unprocessable", "lists of lists are not supported")
+  return first === "map[string]interface {}" ? "map" : "scalar"
+}
+
+/** The item as an object that has the merge key. */
+export function keyed(item: unknown, mergeKey: string): JsonObject {
+  if (!isObject(item))
+    throw new PatchError("internal", `expected a map[string]interface {}, but received a ${goType(item)}`)
+  if (!Object.hasOwn(item, mergeKey)) throw noMergeKey(item, mergeKey)
+  return item
+}
+
+/** Where the list has an item with this value of the merge key; -1 when nowhere. */
+export function indexByKey(list: readonly unknown[], mergeKey: string, value: unknown): number {
+  return list.findIndex(
+    (item) => isObject(item) && Object.hasOwn(item, mergeKey) && jsonEqual(item[mergeKey], value),
+  )
+}
+
+function indexOf(list: readonly unknown[], item: unknown, mergeKey: string, kind: ItemKind): number {
+  if (kind === "map") return indexByKey(list, mergeKey, (item as JsonObject)[mergeKey])
+  return list.indexOf(item)
+}
+
+/** The list's items that are not `$patch: delete`, and those that are. */
+export function splitDeletions(list: readonly unknown[]): { kept: JsonObject[]; deletions: JsonObject[] } {
+  const kept: JsonObject[] = []
+  const deletions: JsonObject[] = []
+  for (const item of list) {
+    if (!isObject(item))
+      throw new PatchError("internal", `expected a map[string]interface {}, but received a ${goType(item)}`)
+    if (item[directiveKey] === "delete") deletions.push(item)
+    else kept.push(item)
+  }
+  return { kept, deletions }
+}
+
+/** Sorts as `order` has the items; what it does not name keeps its place before what follows; deletions come last. */
+export function sortLike(
+  list: readonly unknown[],
+  order: readonly unknown[],
+  mergeKey: string,
+  kind: ItemKind,
+): unknown[] {
+  let items = list.slice()
+  let deletions: unknown[] = []
+  if (kind === "map") {
+    for (const item of list) keyed(item, mergeKey)
+    for (const item of order) keyed(item, mergeKey)
+    const split = splitDeletions(list)
+    items = split.kept
+    deletions = split.deletions
+  }
+  const ranks = new Map(items.map((item) => [item, indexOf(order, item, mergeKey, kind)]))
+  const ranked = items.filter((item) => ranks.get(item)! >= 0)
+  if (ranked.length === items.length) items.sort((a, b) => ranks.get(a)! - ranks.get(b)!)
+  return [...items, ...deletions]
+}
+
+/** The order of a merged list: items of the patch as the patch has them, the others as they were, interleaved as they were. */
+export function orderMerged(
+  merged: readonly unknown[],
+  patchOrder: readonly unknown[],
+  oldOrder: readonly unknown[],
+  mergeKey: string,
+  kind: ItemKind,
+): unknown[] {
+  const patched: unknown[] = []
+  const others: unknown[] = []
+  for (const item of merged) {
+    if (mergeKey !== "") keyed(item, mergeKey)
+    const inPatch =
+      mergeKey === ""
+        ? patchOrder.includes(item)
+        : indexByKey(patchOrder, mergeKey, (item as JsonObject)[mergeKey]) >= 0
+    ;(inPatch ? patched : others).push(item)
+  }
+  const left = sortLike(others, oldOrder, mergeKey, kind)
+  const right = sortLike(patched, patchOrder, mergeKey, kind)
+  const out: unknown[] = []
+  let i = 0
+  let j = 0
+  while (i < left.length || j < right.length) {
+    if (i >= left.length) out.push(right[j++])
+    else if (j >= right.length) out.push(left[i++])
+    else {
+      const l = indexOf(oldOrder, left[i], mergeKey, kind)
+      const r = indexOf(oldOrder, right[j], mergeKey, kind)
+      out.push(l >= 0 && r >= 0 && l < r ? left[i++] : right[j++])
+    }
+  }
+  return out
+}
+
+/** Throws when the patch's items are not in the order that `$setElementOrder` states. */
+export function checkOrder(list: readonly unknown[], order: readonly unknown[], mergeKey: string): void {
+  if (list.length === 0 || order.length === 0) return
+  const items: readonly unknown[] = mergeKey === "" ? list : splitDeletions(list).kept
+  let i = 0
+  for (const named of order) {
+    if (i >= items.length) return
+    const same =
+      mergeKey === ""
+        ? jsonEqual(items[i], named)
+        : jsonEqual(keyed(items[i], mergeKey)[mergeKey], keyed(named, mergeKey)[mergeKey])
+    if (same) i++
+  }
+  if (i < items.length) {
+    throw new PatchError(
+      "internal",
+      `The order in patch list:\n${goValue(list)}\n doesn't match ${elementOrderPrefix} list:\n${goValue(order)}\n`,
+    )
+  }
+}
+
+/** Compares scalars as Go's printed text. */
+export function compareScalars(a: unknown, b: unknown): number {
+  return compareBytes(goValue(a), goValue(b))
+}

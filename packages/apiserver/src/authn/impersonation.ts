@@ -1,0 +1,105 @@
+/**
+ * Acting as somebody else, for who may: the `Impersonate-*` headers.
+ * Mirrors: apiserver pkg/endpoints/filters/impersonation.go
+ */
+import { badRequest, forbidden } from "@knarr/apimachinery"
+import { forbiddenReason } from "../authz/forbidden.ts"
+import type { AuthorizationAttributes, Authorizer, UserInfo } from "../contract.ts"
+import {
+  allAuthenticated,
+  allUnauthenticated,
+  anonymousUser,
+  parseServiceAccountUserName,
+  serviceAccountGroups,
+} from "./users.ts"
+
+const extraPrefix = "impersonate-extra-"
+const authenticationGroup = "authentication.k8s.io"
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>
+
+/** The user that the request acts as: `user` itself without such headers. Throws 400 and 403 StatusErrors. */
+export function impersonate(user: UserInfo, headers: Headers, authorizer: Authorizer): UserInfo {
+  const name = one(headers["impersonate-user"])
+  const groups = all(headers["impersonate-group"])
+  const uid = one(headers["impersonate-uid"])
+  let extra: Record<string, string[]> | undefined
+  for (const header in headers) {
+    if (!header.startsWith(extraPrefix)) continue
+    extra ??= {}
+    extra[unescape(header.slice(extraPrefix.length)).toLowerCase()] = all(headers[header])
+  }
+  if (name === "" && groups.length === 0 && uid === "" && !extra) return user
+  if (name === "") {
+    const asked = goUser(uid, groups, extra)
+    throw badRequest(`requested ${asked} without impersonating a user name`)
+  }
+
+  const allowed = (resource: string, apiGroup: string, named: string, namespace = "", subresource = ""): void => {
+    const attributes: AuthorizationAttributes = {
+      verb: "impersonate",
+      apiGroup,
+      resource,
+      subresource,
+      namespace,
+      name: named,
+      path: "",
+      isResourceRequest: true,
+    }
+    const decision = authorizer.authorize(user, attributes)
+    if (!decision.allowed)
+      throw forbidden({ group: apiGroup, resource }, named, forbiddenReason(user, attributes, decision.reason))
+  }
+
+  const account = parseServiceAccountUserName(name)
+  if (account) allowed("serviceaccounts", "", account.name, account.namespace)
+  else allowed("users", "", name)
+  for (const group of groups) allowed("groups", "", group)
+  if (extra) {
+    for (const key in extra)
+      for (const value of extra[key]!) allowed("userextras", authenticationGroup, value, "", key)
+  }
+  if (uid !== "") allowed("uids", authenticationGroup, uid)
+
+  let effective = groups
+  if (account && groups.length === 0) effective = serviceAccountGroups(account.namespace)
+  const marked = effective.includes(allAuthenticated) || effective.includes(allUnauthenticated)
+  if (name === anonymousUser.name) {
+    if (!effective.includes(allUnauthenticated)) effective = [...effective, allUnauthenticated]
+  } else if (!marked) effective = [...effective, allAuthenticated]
+  return {
+    name,
+    groups: effective,
+    ...(uid === "" ? {} : { uid }),
+    ...(extra ? { extra } : {}),
+  }
+}
+
+function one(value: string | string[] | undefined): string {
+  return value === undefined ? "" : typeof value === "string" ? value : (value[0] ?? "")
+}
+
+/** Node joins repeated headers that it does not know with ", ". */
+function all(value: string | string[] | undefined): string[] {
+  if (value === undefined) return []
+  const values = typeof value === "string" ? value.split(", ") : value
+  return values.filter((item) => item !== "")
+}
+
+function unescape(key: string): string {
+  try {
+    return decodeURIComponent(key)
+  } catch {
+    return key
+  }
+}
+
+function goUser(uid: string, groups: readonly string[], extra: Record<string, string[]> | undefined): string {
+  const quote = (text: string): string => JSON.stringify(text)
+  const list = (values: readonly string[]): string =>
+    values.length === 0 ? "[]string(nil)" : `[]string{${values.map(quote).join(", ")}}`
+  const map = extra
+    ? `map[string][]string{${Object.keys(extra).sort().map((key) => `${quote(key)}:${list(extra[key]!)}`).join(", ")}}`
+    : "map[string][]string(nil)"
+  return `&user.DefaultInfo{Name:"", UID:${quote(uid)}, Groups:${list(groups)}, Extra:${map}}`
+}

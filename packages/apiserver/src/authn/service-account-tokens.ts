@@ -1,0 +1,157 @@
+/**
+ * Users from service account tokens: the signature is checked once per token, the objects that it is bound to
+ * on every request. Mirrors: pkg/serviceaccount/claims.go, jwt.go
+ */
+import { node, pod, secret, serviceAccount } from "@knarr/api"
+import type { Clock } from "@knarr/base"
+import type { AdmissionDeps, UserInfo } from "../contract.ts"
+import { Lru } from "./lru.ts"
+import { allAuthenticated, serviceAccountGroups, serviceAccountUserName } from "./users.ts"
+import type { Claims, TokenSigner } from "./token-signer.ts"
+
+/** Reads objects from the watch caches. */
+export type ObjectReader = Pick<AdmissionDeps, "get" | "list">
+
+interface BoundObject {
+  readonly name: string
+  readonly uid: string
+}
+
+interface Token {
+  readonly namespace: string
+  readonly account: BoundObject
+  readonly pod: BoundObject | undefined
+  readonly secret: BoundObject | undefined
+  readonly node: BoundObject | undefined
+  readonly audiences: readonly string[]
+  readonly notBefore: number
+  readonly expires: number
+  readonly user: UserInfo
+}
+
+export type TokenResult =
+  | { readonly user: UserInfo; readonly audiences: readonly string[] }
+  | { readonly error: string }
+  /** Not one of our tokens. */
+  | undefined
+
+/** Clock differences that are forgiven. Mirrors: jwt.DefaultLeeway */
+const leewaySeconds = 60
+/** A token of an object that was deleted this long ago is refused. */
+const deletionLeewaySeconds = 60
+
+export class ServiceAccountTokens {
+  readonly #signer: TokenSigner
+  readonly #reader: ObjectReader
+  readonly #clock: Clock
+  readonly #known = new Lru<string, Token | { readonly error: string }>(10_000)
+
+  constructor(signer: TokenSigner, reader: ObjectReader, clock: Clock) {
+    this.#signer = signer
+    this.#reader = reader
+    this.#clock = clock
+  }
+
+  /** `audiences`: the token must be meant for one of these. */
+  authenticate(text: string, audiences: readonly string[]): TokenResult {
+    let token = this.#known.get(text)
+    if (!token) {
+      if (!this.#signer.issuedHere(text)) return undefined
+      const claims = this.#signer.verify(text)
+      token = claims ? this.#read(claims) : { error: "invalid bearer token" }
+      this.#known.set(text, token)
+    }
+    if ("error" in token) return token
+    const now = this.#clock.now() / 1000
+    if (now > token.expires + leewaySeconds) return { error: "service account token has expired" }
+    if (now < token.notBefore - leewaySeconds) return { error: "service account token is not valid yet" }
+    const meant = token.audiences.filter((audience) => audiences.includes(audience))
+    if (meant.length === 0) {
+      return { error: `token audiences ${goList(token.audiences)} is invalid for the target audiences ${goList(audiences)}` }
+    }
+    const problem = this.#problemWithBoundObjects(token)
+    return problem === undefined ? { user: token.user, audiences: meant } : { error: problem }
+  }
+
+  #read(claims: Claims): Token | { readonly error: string } {
+    const bound = claims["kubernetes.io"]
+    if (!isRecord(bound)) return { error: "invalid bearer token" }
+    const namespace = bound["namespace"]
+    const account = boundObject(bound["serviceaccount"])
+    if (typeof namespace !== "string" || !account) return { error: "invalid bearer token" }
+    if (claims["sub"] !== serviceAccountUserName(namespace, account.name)) return { error: "invalid bearer token" }
+    const aud = claims["aud"]
+    const audiences = typeof aud === "string" ? [aud] : Array.isArray(aud) ? aud.map(String) : []
+    const boundPod = boundObject(bound["pod"])
+    const boundNode = boundObject(bound["node"])
+    const extra: Record<string, readonly string[]> = {}
+    if (boundPod) {
+      extra["authentication.kubernetes.io/pod-name"] = [boundPod.name]
+      extra["authentication.kubernetes.io/pod-uid"] = [boundPod.uid]
+    }
+    if (boundNode) {
+      extra["authentication.kubernetes.io/node-name"] = [boundNode.name]
+      if (boundNode.uid !== "") extra["authentication.kubernetes.io/node-uid"] = [boundNode.uid]
+    }
+    if (typeof claims["jti"] === "string" && claims["jti"] !== "")
+      extra["authentication.kubernetes.io/credential-id"] = [`JTI=${claims["jti"]}`]
+    const user: UserInfo = Object.freeze({
+      name: serviceAccountUserName(namespace, account.name),
+      uid: account.uid,
+      groups: Object.freeze([...serviceAccountGroups(namespace), allAuthenticated]),
+      extra: Object.freeze(extra),
+    })
+    return {
+      namespace,
+      account,
+      pod: boundPod,
+      secret: boundObject(bound["secret"]),
+      node: boundNode,
+      audiences,
+      notBefore: Number(claims["nbf"] ?? 0),
+      expires: Number(claims["exp"] ?? 0),
+      user,
+    }
+  }
+
+  #problemWithBoundObjects(token: Token): string | undefined {
+    const { namespace, account } = token
+    const latestDeletion = this.#clock.now() - deletionLeewaySeconds * 1000
+    const gone = (obj: { metadata: { deletionTimestamp?: string | undefined } }): boolean =>
+      obj.metadata.deletionTimestamp !== undefined && Date.parse(obj.metadata.deletionTimestamp) < latestDeletion
+    const owner = this.#reader.get(serviceAccount, { namespace, name: account.name })
+    if (!owner) return `serviceaccounts ${JSON.stringify(account.name)} not found`
+    if (gone(owner)) return "service account token has been invalidated"
+    if (owner.metadata.uid !== account.uid)
+      return `service account UID (${owner.metadata.uid}) does not match claim (${account.uid})`
+    if (token.secret) {
+      const found = this.#reader.get(secret, { namespace, name: token.secret.name })
+      if (!found || gone(found) || found.metadata.uid !== token.secret.uid)
+        return "service account token has been invalidated"
+    }
+    if (token.pod) {
+      const found = this.#reader.get(pod, { namespace, name: token.pod.name })
+      if (!found || gone(found)) return "service account token has been invalidated"
+      if (found.metadata.uid !== token.pod.uid)
+        return `pod UID (${found.metadata.uid}) does not match service account pod ref claim (${token.pod.uid})`
+    } else if (token.node) {
+      const found = this.#reader.get(node, { name: token.node.name })
+      if (!found || gone(found) || found.metadata.uid !== token.node.uid)
+        return "service account token has been invalidated"
+    }
+    return undefined
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null
+}
+
+function boundObject(value: unknown): BoundObject | undefined {
+  if (!isRecord(value) || typeof value["name"] !== "string") return undefined
+  return { name: value["name"], uid: typeof value["uid"] === "string" ? value["uid"] : "" }
+}
+
+function goList(values: readonly string[]): string {
+  return `[${values.map((value) => JSON.stringify(value)).join(" ")}]`
+}

@@ -1,0 +1,112 @@
+/**
+ * Nobody grants by RBAC what they do not have themselves, unless they hold the verbs `escalate` or `bind`.
+ * Mirrors: pkg/registry/rbac/{role,clusterrole,rolebinding,clusterrolebinding}/policybased
+ */
+import { clusterRole, clusterRoleBinding, role, roleBinding } from "@knarr/api"
+import type { ClusterRole, PolicyRule, Role, RoleBinding, RoleRef } from "@knarr/api"
+import { forbidden, notFound, type KubeObject } from "@knarr/apimachinery"
+import { systemMasters } from "../authn/users.ts"
+import type { AdmissionAttributes, AdmissionHooks, AuthorizationAttributes, Authorizer, UserInfo } from "../contract.ts"
+import type { Rbac } from "./rbac.ts"
+import { compactRules, ruleText, uncoveredRules } from "./rules.ts"
+
+const group = "rbac.authorization.k8s.io"
+const guarded = new Set<unknown>([role, clusterRole, roleBinding, clusterRoleBinding])
+const fullAuthority: readonly PolicyRule[] = [
+  { verbs: ["*"], apiGroups: ["*"], resources: ["*"] },
+  { verbs: ["*"], nonResourceURLs: ["*"] },
+]
+
+/** The check, as the last hook of admission. */
+export function createEscalationCheck(rbac: Rbac, authorizer: Authorizer): AdmissionHooks {
+  const may = (user: UserInfo, verb: string, resource: string, namespace: string, name: string): boolean => {
+    const asked: AuthorizationAttributes = {
+      verb,
+      apiGroup: group,
+      resource,
+      subresource: "",
+      namespace,
+      name,
+      path: "",
+      isResourceRequest: true,
+    }
+    return authorizer.authorize(user, asked).allowed
+  }
+
+  const missing = (user: UserInfo, namespace: string, wanted: readonly PolicyRule[]): string | undefined => {
+    const own = rbac.rulesFor(user, namespace)
+    const lacking = uncoveredRules(own.rules, wanted)
+    if (lacking.length === 0) return undefined
+    const lines = [...new Set(compactRules(lacking).map(ruleText))].sort()
+    const groups = user.groups.map((name) => JSON.stringify(name)).join(" ")
+    let text =
+      `user ${JSON.stringify(user.name)} (groups=[${groups}]) ` +
+      `is attempting to grant RBAC permissions not currently held:\n${lines.join("\n")}`
+    if (own.errors.length > 0) text += `; resolution errors: [${own.errors.join(" ")}]`
+    return text
+  }
+
+  return {
+    handles: (a) => (a.operation === "CREATE" || a.operation === "UPDATE") && a.subresource === "" && guarded.has(a.kind),
+    validate(a: AdmissionAttributes) {
+      const { user } = a
+      if (user.groups.includes(systemMasters) || !a.object) return
+      const resource = { group, resource: a.kind.plural }
+      const refuse = (why: string): never => {
+        throw forbidden(resource, a.name || a.object!.metadata.name, why)
+      }
+      if (a.oldObject && onlyLosesReferences(a.object, a.oldObject)) return
+      if (a.kind === role || a.kind === clusterRole) {
+        const next = a.object as Role | ClusterRole
+        const old = a.oldObject as Role | ClusterRole | undefined
+        if (old && same(contentOf(next), contentOf(old))) return
+        if (may(user, "escalate", a.kind.plural, a.namespace, a.name)) return
+        const why = missing(user, a.namespace, next.rules ?? [])
+        if (why !== undefined) refuse(why)
+        if ("aggregationRule" in next && next.aggregationRule && missing(user, "", fullAuthority) !== undefined)
+          refuse("must have cluster-admin privileges to use the aggregationRule")
+        return
+      }
+      const next = a.object as RoleBinding
+      const old = a.oldObject as RoleBinding | undefined
+      if (old && same(next.roleRef, old.roleRef) && same(next.subjects, old.subjects)) return
+      if (mayBind(user, next.roleRef, a.namespace, may)) return
+      const rules = rbac.rulesOf(next.roleRef, a.namespace)
+      if (!rules) throw notFound({ group, resource: pluralOf(next.roleRef) }, next.roleRef.name)
+      const why = missing(user, a.namespace, rules)
+      if (why !== undefined) refuse(why)
+    },
+  }
+}
+
+function mayBind(
+  user: UserInfo,
+  ref: RoleRef,
+  namespace: string,
+  may: (user: UserInfo, verb: string, resource: string, namespace: string, name: string) => boolean,
+): boolean {
+  return may(user, "bind", pluralOf(ref), namespace, ref.name)
+}
+
+function pluralOf(ref: RoleRef): string {
+  return ref.kind === "ClusterRole" ? "clusterroles" : "roles"
+}
+
+function contentOf(obj: Role | ClusterRole): unknown {
+  return [obj.rules ?? [], "aggregationRule" in obj ? (obj.aggregationRule ?? null) : null]
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a ?? null) === JSON.stringify(b ?? null)
+}
+
+/** What the garbage collector does to let an object go. */
+function onlyLosesReferences(next: KubeObject, old: Readonly<KubeObject>): boolean {
+  const strip = (obj: Readonly<KubeObject>): unknown => {
+    const { ownerReferences: _o, finalizers: _f, managedFields: _m, resourceVersion: _r, ...metadata } = obj.metadata
+    return { ...obj, metadata }
+  }
+  if (same(next.metadata.ownerReferences, old.metadata.ownerReferences) && same(next.metadata.finalizers, old.metadata.finalizers))
+    return false
+  return same(strip(next), strip(old))
+}

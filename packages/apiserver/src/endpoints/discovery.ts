@@ -1,0 +1,291 @@
+/**
+ * Which groups, versions and resources there are, in both published forms, derived from the kinds.
+ * Mirrors: apiserver pkg/endpoints/discovery, kube-aggregator pkg/apiserver/handler_discovery.go
+ */
+import { createHash } from "node:crypto"
+import type { APIGroup, APIResource, Kind, Subresource } from "@knarr/apimachinery"
+import { pathNotFound } from "@knarr/apimachinery"
+import type { Exchange } from "../contract.ts"
+import { respondJson, respondNotFound, wantsPretty } from "../server/respond.ts"
+
+/** The order in which upstream lists its groups; others follow in the order of their names. */
+const groupOrder: readonly string[] = [
+  "apiregistration.k8s.io",
+  "apps",
+  "events.k8s.io",
+  "authentication.k8s.io",
+  "authorization.k8s.io",
+  "autoscaling",
+  "batch",
+  "certificates.k8s.io",
+  "networking.k8s.io",
+  "policy",
+  "rbac.authorization.k8s.io",
+  "storage.k8s.io",
+  "admissionregistration.k8s.io",
+  "apiextensions.k8s.io",
+  "scheduling.k8s.io",
+  "coordination.k8s.io",
+  "node.k8s.io",
+  "discovery.k8s.io",
+  "resource.k8s.io",
+  "flowcontrol.apiserver.k8s.io",
+  "internal.apiserver.k8s.io",
+  "storagemigration.k8s.io",
+  "lifecycle.k8s.io",
+]
+
+interface Group {
+  readonly name: string
+  /** Preferred first. */
+  readonly versions: Map<string, Kind[]>
+}
+
+/** A group that another server answers for. */
+export interface ForeignGroupVersion {
+  readonly group: string
+  readonly version: string
+  readonly resources: readonly APIResource[]
+}
+
+interface Documents {
+  readonly groups: readonly Group[]
+  readonly text: Map<string, string>
+}
+
+export class Discovery {
+  readonly #serverAddress: string
+  #kinds: readonly Kind[]
+  #documents: Documents | undefined
+
+  /** `serverAddress`: `host:port` that the legacy documents name. */
+  constructor(kinds: readonly Kind[], serverAddress: string) {
+    this.#kinds = kinds
+    this.#serverAddress = serverAddress
+  }
+
+  /** Serves other kinds from now on. */
+  replace(kinds: readonly Kind[]): void {
+    this.#kinds = kinds
+    this.#documents = undefined
+  }
+
+  /** Groups other than the core group, in their order, each with its versions, preferred first. */
+  groups(): readonly { readonly name: string; readonly versions: readonly string[] }[] {
+    return this.#get()
+      .groups.filter((group) => group.name !== "")
+      .map((group) => ({ name: group.name, versions: [...group.versions.keys()] }))
+  }
+
+  /** Answers `/api…` and `/apis…` paths that name no resource. */
+  respond(exchange: Exchange): void {
+    const parts = exchange.path.split("/").filter((part) => part !== "")
+    const { groups } = this.#get()
+    if (parts[0] === "api") {
+      if (parts.length === 1) return this.#root(exchange, "api", () => this.#apiVersions())
+      const core = groups.find((group) => group.name === "")
+      if (parts.length === 2 && core?.versions.has(parts[1]!)) return this.#resources(exchange, "", parts[1]!, core)
+      throw pathNotFound()
+    }
+    if (parts.length === 1) return this.#root(exchange, "apis", () => this.#groupList())
+    const group = groups.find((candidate) => candidate.name !== "" && candidate.name === parts[1])
+    if (!group) return respondNotFound(exchange)
+    if (parts.length === 2) return respondJson(exchange, 200, { kind: "APIGroup", apiVersion: "v1", ...apiGroup(group) })
+    if (parts.length === 3 && group.versions.has(parts[2]!))
+      return this.#resources(exchange, group.name, parts[2]!, group)
+    throw pathNotFound()
+  }
+
+  #root(exchange: Exchange, path: "api" | "apis", legacy: () => unknown): void {
+    const accepted = aggregatedType(String(exchange.headers["accept"] ?? ""))
+    exchange.setHeader("Vary", "Accept")
+    if (!accepted) return respondJson(exchange, 200, legacy())
+    const body = this.#text(`${path} ${accepted.version} ${wantsPretty(exchange)}`, () =>
+      JSON.stringify(
+        { kind: "APIGroupDiscoveryList", apiVersion: `apidiscovery.k8s.io/${accepted.version}`, metadata: {}, items: this.#aggregated(path) },
+        undefined,
+        wantsPretty(exchange) ? 2 : undefined,
+      ),
+    )
+    const etag = this.#text(`etag ${path} ${accepted.version}`, () =>
+      `"${createHash("sha512").update(JSON.stringify(this.#aggregated(path))).digest("hex").toUpperCase()}"`,
+    )
+    exchange.setHeader("ETag", etag)
+    exchange.setHeader("Cache-Control", "public")
+    const type = `application/json;g=apidiscovery.k8s.io;v=${accepted.version};as=APIGroupDiscoveryList`
+    if (exchange.headers["if-none-match"] === etag) return exchange.respond(304, "", "")
+    exchange.respond(200, type, body)
+  }
+
+  #aggregated(path: "api" | "apis"): unknown[] {
+    return this.#get()
+      .groups.filter((group) => (path === "api") === (group.name === ""))
+      .map((group) => ({
+        metadata: group.name === "" ? {} : { name: group.name },
+        versions: [...group.versions].map(([version, kinds]) => ({
+          version,
+          resources: kinds.map(aggregatedResource),
+          freshness: "Current",
+        })),
+      }))
+  }
+
+  #apiVersions(): unknown {
+    const core = this.#get().groups.find((group) => group.name === "")
+    return {
+      kind: "APIVersions",
+      versions: core ? [...core.versions.keys()] : [],
+      serverAddressByClientCIDRs: [{ clientCIDR: "0.0.0.0/0", serverAddress: this.#serverAddress }],
+    }
+  }
+
+  #groupList(): unknown {
+    return {
+      kind: "APIGroupList",
+      apiVersion: "v1",
+      groups: this.#get().groups.filter((group) => group.name !== "").map(apiGroup),
+    }
+  }
+
+  #resources(exchange: Exchange, group: string, version: string, from: Group): void {
+    const groupVersion = group === "" ? version : `${group}/${version}`
+    const pretty = wantsPretty(exchange)
+    const body = this.#text(`${groupVersion} ${pretty}`, () => {
+      const resources = from.versions.get(version)!.flatMap(legacyResources)
+      // Only the core group's document has no apiVersion: clients of the first releases read it.
+      const head = group === "" ? { kind: "APIResourceList" } : { kind: "APIResourceList", apiVersion: "v1" }
+      return JSON.stringify({ ...head, groupVersion, resources }, undefined, pretty ? 2 : undefined)
+    })
+    exchange.respond(200, "application/json", body)
+  }
+
+  #text(key: string, make: () => string): string {
+    const { text } = this.#get()
+    let value = text.get(key)
+    if (value === undefined) text.set(key, (value = make()))
+    return value
+  }
+
+  #get(): Documents {
+    this.#documents ??= { groups: groupKinds(this.#kinds), text: new Map() }
+    return this.#documents
+  }
+}
+
+function aggregatedType(accept: string): { version: "v2" | "v2beta1" } | undefined {
+  for (const range of accept.split(",")) {
+    const text = range.replaceAll(" ", "")
+    if (text.startsWith("application/json;") && text.includes("as=APIGroupDiscoveryList")) {
+      if (text.includes("v=v2beta1")) return { version: "v2beta1" }
+      if (text.includes("v=v2")) return { version: "v2" }
+    } else if (text === "application/json" || text.startsWith("application/json;q")) return undefined
+  }
+  return undefined
+}
+
+function groupKinds(kinds: readonly Kind[]): Group[] {
+  const groups = new Map<string, Group>()
+  for (const kind of kinds) {
+    if (kind.verbs.length === 0) continue
+    let group = groups.get(kind.group)
+    if (!group) groups.set(kind.group, (group = { name: kind.group, versions: new Map() }))
+    const list = group.versions.get(kind.version)
+    if (list) list.push(kind)
+    else group.versions.set(kind.version, [kind])
+  }
+  const rank = (name: string): number => {
+    if (name === "") return -1
+    const at = groupOrder.indexOf(name)
+    return at < 0 ? groupOrder.length : at
+  }
+  const sorted = [...groups.values()].sort((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1))
+  return sorted.map(({ name, versions }) => ({
+    name,
+    versions: new Map(
+      [...versions]
+        .sort(([a], [b]) => compareVersions(b, a))
+        .map(([version, list]) => [version, list.sort((a, b) => (a.plural < b.plural ? -1 : 1))]),
+    ),
+  }))
+}
+
+/** Versions by maturity, then by number: v2 above v1 above v1beta2. Mirrors: apimachinery pkg/version/helpers.go */
+export function compareVersions(a: string, b: string): number {
+  const x = parseVersion(a)
+  const y = parseVersion(b)
+  for (let i = 0; i < 3; i++) if (x[i]! !== y[i]!) return x[i]! - y[i]!
+  return x[0] === 0 ? (a < b ? 1 : a > b ? -1 : 0) : 0
+}
+
+function parseVersion(version: string): readonly [stability: number, major: number, minor: number] {
+  const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version)
+  if (!match) return [0, 0, 0]
+  const stability = match[2] === undefined ? 3 : match[2] === "beta" ? 2 : 1
+  return [stability, Number(match[1]), Number(match[3] ?? 0)]
+}
+
+function apiGroup(group: Group): APIGroup {
+  const versions = [...group.versions.keys()].map((version) => ({ groupVersion: `${group.name}/${version}`, version }))
+  return { name: group.name, versions, preferredVersion: versions[0] }
+}
+
+const sortedVerbs = (verbs: readonly string[]): string[] => [...verbs].sort()
+
+function bySubresource(kind: Kind): Subresource[] {
+  return [...kind.subresources.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function aggregatedResource(kind: Kind): unknown {
+  const subresources = bySubresource(kind)
+  return {
+    resource: kind.plural,
+    responseKind: { group: "", version: "", kind: kind.kind },
+    scope: kind.namespaced ? "Namespaced" : "Cluster",
+    singularResource: kind.singular,
+    verbs: sortedVerbs(kind.verbs),
+    ...(kind.shortNames.length > 0 ? { shortNames: kind.shortNames } : {}),
+    ...(kind.categories.length > 0 ? { categories: kind.categories } : {}),
+    ...(subresources.length > 0
+      ? {
+          subresources: subresources.map((sub) => ({
+            subresource: sub.name,
+            responseKind:
+              sub.kind && sub.kind.group !== kind.group
+                ? sub.kind
+                : { group: "", version: "", kind: sub.kind?.kind ?? kind.kind },
+            verbs: sortedVerbs(sub.verbs),
+          })),
+        }
+      : {}),
+  }
+}
+
+function legacyResources(kind: Kind): APIResource[] {
+  const main: APIResource = {
+    name: kind.plural,
+    singularName: kind.singular,
+    namespaced: kind.namespaced,
+    kind: kind.kind,
+    verbs: sortedVerbs(kind.verbs),
+    ...(kind.shortNames.length > 0 ? { shortNames: [...kind.shortNames] } : {}),
+    ...(kind.categories.length > 0 ? { categories: [...kind.categories] } : {}),
+    ...(kind.verbs.includes("watch") ? { storageVersionHash: storageVersionHash(kind) } : {}),
+  }
+  return [
+    main,
+    ...bySubresource(kind).map((sub): APIResource => ({
+      name: `${kind.plural}/${sub.name}`,
+      singularName: "",
+      namespaced: kind.namespaced,
+      ...(sub.kind && sub.kind.group !== kind.group ? { group: sub.kind.group, version: sub.kind.version } : {}),
+      kind: sub.kind?.kind ?? kind.kind,
+      verbs: sortedVerbs(sub.verbs),
+    })),
+  ]
+}
+
+/** Names the version that objects are stored in. Mirrors: apiserver pkg/endpoints/discovery/storageversionhash.go */
+export function storageVersionHash(kind: Kind): string {
+  const { group, version, kind: name } = kind.storedAs?.() ?? kind
+  return createHash("sha256").update(`${group}/${version}/${name}`).digest().subarray(0, 8).toString("base64")
+}

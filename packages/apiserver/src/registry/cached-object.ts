@@ -1,0 +1,166 @@
+/**
+ * One state of one object, as the watch cache keeps it: the served bytes and what selectors need. The decoded,
+ * frozen value is made when somebody asks; a bounded number of values is held, the others only as long as
+ * somebody else (an informer) holds them, so all readers share one value.
+ */
+import { deepFreeze, type Kind, type KubeObject } from "@knarr/apimachinery"
+import { insertRevision, prefixLength, replaceRevision } from "./object-codec.ts"
+
+export type Labels = Readonly<Record<string, string>>
+
+const noLabels: Labels = Object.freeze({})
+const noFields: readonly string[] = Object.freeze([])
+
+/** Holds decoded values up to a bound, with a clock hand; shared by all caches of a registry. */
+export class DecodedValues {
+  readonly #slots: (CachedObject | undefined)[]
+  #hand = 0
+
+  constructor(capacity: number) {
+    this.#slots = Array.from({ length: Math.max(1, capacity) }, () => undefined)
+  }
+
+  /** Keeps `object`'s value until its turn comes. */
+  hold(object: CachedObject): void {
+    for (;;) {
+      const held = this.#slots[this.#hand]
+      if (!held || held.loosen()) break
+      this.#hand = (this.#hand + 1) % this.#slots.length
+    }
+    this.#slots[this.#hand] = object
+    this.#hand = (this.#hand + 1) % this.#slots.length
+  }
+}
+
+/** What the objects of one stored resource have in common. */
+export interface ObjectShape {
+  readonly kind: Kind
+  /** Names of the fields whose values {@link CachedObject.fields} holds, beside metadata.name and metadata.namespace. */
+  readonly fieldNames: readonly string[]
+  readonly decoded: DecodedValues
+}
+
+export class CachedObject {
+  readonly shape: ObjectShape
+  /** `<namespace>/<name>`, or `<name>` for cluster-scoped kinds. */
+  readonly key: string
+  readonly namespace: string
+  readonly name: string
+  readonly revision: number
+  /** What a GET answers, in the stored version. */
+  readonly bytes: Buffer
+  readonly labels: Labels
+  /** In the order of `shape.fieldNames`. */
+  readonly fields: readonly string[]
+  #value: KubeObject | WeakRef<KubeObject> | undefined
+  #used = false
+
+  constructor(init: {
+    shape: ObjectShape
+    key: string
+    namespace: string
+    name: string
+    revision: number
+    bytes: Buffer
+    labels: Labels
+    fields: readonly string[]
+    value?: KubeObject
+  }) {
+    this.shape = init.shape
+    this.key = init.key
+    this.namespace = init.namespace
+    this.name = init.name
+    this.revision = init.revision
+    this.bytes = init.bytes
+    this.labels = init.labels
+    this.fields = init.fields
+    if (init.value) {
+      this.#value = init.value
+      this.shape.decoded.hold(this)
+    }
+  }
+
+  /** The decoded object, frozen, with its resourceVersion. */
+  get value(): Readonly<KubeObject> {
+    this.#used = true
+    const value = this.#value
+    if (value !== undefined) {
+      if (!(value instanceof WeakRef)) return value
+      const alive = value.deref()
+      if (alive) return alive
+    }
+    const made = deepFreeze(JSON.parse(this.bytes.toString()) as KubeObject)
+    this.#value = made
+    this.shape.decoded.hold(this)
+    return made
+  }
+
+  /** Lets go of the value unless it was used since the last call; returns whether it did. */
+  loosen(): boolean {
+    if (this.#used) {
+      this.#used = false
+      return false
+    }
+    if (this.#value && !(this.#value instanceof WeakRef)) this.#value = new WeakRef(this.#value)
+    return true
+  }
+
+  get uid(): string {
+    return this.value.metadata.uid
+  }
+
+  /** The same content as of another revision: what a DELETED event shows. */
+  at(revision: number): CachedObject {
+    const { shape, key, namespace, name, labels, fields } = this
+    const bytes = replaceRevision(this.bytes, prefixLength(this.bytes), revision)
+    return new CachedObject({ shape, key, namespace, name, revision, bytes, labels, fields })
+  }
+}
+
+/** The cached form of a stored value. `value`, when given, is `stored` decoded: it becomes frozen and shared. */
+export function cachedObject(
+  shape: ObjectShape,
+  key: string,
+  stored: Buffer,
+  revision: number,
+  value?: KubeObject,
+): CachedObject {
+  // Only the answer to a dry run of a create has no revision.
+  const bytes = revision === 0 ? stored : insertRevision(stored, prefixLength(stored), revision)
+  const decoded = value ?? (JSON.parse(stored.toString()) as KubeObject)
+  if (value) {
+    if (revision !== 0) value.metadata.resourceVersion = String(revision)
+    deepFreeze(value)
+  }
+  const { metadata } = decoded
+  return new CachedObject({
+    shape,
+    key,
+    namespace: metadata.namespace ?? "",
+    name: metadata.name,
+    revision,
+    bytes,
+    labels: metadata.labels ? internLabels(metadata.labels) : noLabels,
+    fields: readFields(shape, decoded),
+    ...(value ? { value } : {}),
+  })
+}
+
+function readFields(shape: ObjectShape, value: Readonly<KubeObject>): readonly string[] {
+  const { fieldNames, kind } = shape
+  if (fieldNames.length === 0) return noFields
+  return fieldNames.map((name) => kind.selectableFields[name]!(value) ?? "")
+}
+
+/** Objects of one owner mostly have the same labels: they share one map. Emptied when it has grown large. */
+const interned = new Map<string, Labels>()
+
+function internLabels(labels: Labels): Labels {
+  const text = JSON.stringify(labels)
+  const known = interned.get(text)
+  if (known) return known
+  if (interned.size >= 20_000) interned.clear()
+  const own = Object.freeze(JSON.parse(text) as Labels)
+  interned.set(text, own)
+  return own
+}

@@ -1,0 +1,152 @@
+/**
+ * Follows the store with one watch and hands each change to the cache it belongs to. Because every revision
+ * passes here, the revision reached is that of all caches at once: a consistent read waits for it.
+ */
+import { abortable, deferred, messageOf, type Clock, type Deferred, type Logger, type Scope } from "@knarr/base"
+import { CompactedError, type KeyValue, type Store, type StoreEvent } from "@knarr/store"
+import type { WatchCache } from "./watch-cache.ts"
+
+const root = "/registry/"
+/** Objects per read while a cache is filled. */
+const pageSize = 2000
+
+interface Waiter {
+  readonly revision: number
+  readonly turn: Deferred<void>
+}
+
+export class Follower {
+  readonly #store: Store
+  readonly #log: Logger
+  readonly #clock: Clock
+  /** By storage prefix, without `/registry/` and the last slash. */
+  readonly #caches = new Map<string, WatchCache>()
+  /** Caches that are being filled, with what happened meanwhile. */
+  readonly #filling = new Map<WatchCache, StoreEvent[]>()
+  #waiters: Waiter[] = []
+  #revision = 0
+
+  constructor(options: { store: Store; log: Logger; clock: Clock }) {
+    this.#store = options.store
+    this.#log = options.log
+    this.#clock = options.clock
+  }
+
+  /** Every change up to this revision is in the caches. */
+  get revision(): number {
+    return this.#revision
+  }
+
+  /** Fills `caches` and follows the store from there on, as long as the scope is open. */
+  async start(caches: readonly WatchCache[], scope: Scope): Promise<void> {
+    const at = this.#store.revision
+    for (const cache of caches) {
+      this.#caches.set(cache.kind.storagePrefix, cache)
+      await this.#fill(cache, at)
+    }
+    this.#revision = at
+    scope.run("follow", (signal) => this.#follow(signal))
+  }
+
+  /** Fills one more cache and follows it. */
+  async add(cache: WatchCache): Promise<void> {
+    this.#caches.set(cache.kind.storagePrefix, cache)
+    const missed: StoreEvent[] = []
+    this.#filling.set(cache, missed)
+    const at = this.#store.revision
+    await this.#fill(cache, at)
+    this.#filling.delete(cache)
+    for (const change of missed) cache.apply(change)
+    cache.flush()
+  }
+
+  /** Stops following a cache; its watches end. */
+  remove(cache: WatchCache): void {
+    if (this.#caches.get(cache.kind.storagePrefix) === cache) this.#caches.delete(cache.kind.storagePrefix)
+    cache.watchers.closeAll()
+  }
+
+  /** Resolves when the caches hold `revision`; at once, and without a turn, is what `reached` is for. */
+  async reach(revision: number, signal?: AbortSignal): Promise<void> {
+    if (revision <= this.#revision) return
+    const turn = deferred()
+    const waiter = { revision, turn }
+    this.#waiters.push(waiter)
+    try {
+      await (signal ? abortable(turn.promise, signal) : turn.promise)
+    } catch (thrown) {
+      this.#waiters = this.#waiters.filter((other) => other !== waiter)
+      throw thrown
+    }
+  }
+
+  async #fill(cache: WatchCache, revision: number): Promise<void> {
+    const kvs: KeyValue[] = []
+    let from = cache.prefix
+    for (;;) {
+      const page = await this.#store.range({ prefix: cache.prefix, from, limit: pageSize, revision })
+      for (const kv of page.kvs) kvs.push(kv)
+      if (page.kvs.length < pageSize) break
+      from = page.kvs[page.kvs.length - 1]!.key + "\0"
+    }
+    cache.load(kvs, revision)
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    for (let delayMs = 100; ; delayMs = Math.min(delayMs * 2, 5000)) {
+      try {
+        for await (const batch of this.#store.watch({ prefix: "", from: this.#revision + 1, signal })) {
+          this.#take(batch)
+          delayMs = 100
+        }
+      } catch (thrown) {
+        if (signal.aborted) throw thrown
+        if (thrown instanceof CompactedError) throw thrown
+        this.#log.warn("The watch of the store ended; watching again", { err: messageOf(thrown) })
+      }
+      await this.#clock.sleep(delayMs, signal)
+    }
+  }
+
+  #take(batch: readonly StoreEvent[]): void {
+    const changed = new Set<WatchCache>()
+    for (const change of batch) {
+      const cache = this.#cacheOf(change.key)
+      if (!cache) continue
+      const missed = this.#filling.get(cache)
+      if (missed) {
+        missed.push(change)
+        continue
+      }
+      try {
+        cache.apply(change)
+      } catch (thrown) {
+        // One unreadable value must not stop the others.
+        this.#log.error("Cannot read an object of the store", thrown, { key: change.key, revision: change.revision })
+      }
+      changed.add(cache)
+    }
+    const last = batch[batch.length - 1]
+    if (last && last.revision > this.#revision) this.#revision = last.revision
+    for (const cache of changed) cache.flush()
+    this.#wake()
+  }
+
+  #cacheOf(key: string): WatchCache | undefined {
+    if (!key.startsWith(root)) return undefined
+    // A storage prefix has one part or more: `pods`, `services/specs`, `apps/deployments`.
+    for (let end = key.indexOf("/", root.length); end >= 0; end = key.indexOf("/", end + 1)) {
+      const cache = this.#caches.get(key.slice(root.length, end))
+      if (cache) return cache
+    }
+    return undefined
+  }
+
+  #wake(): void {
+    if (this.#waiters.length === 0) return
+    const ready = this.#waiters.filter((waiter) => waiter.revision <= this.#revision)
+    if (ready.length === 0) return
+    this.#waiters = this.#waiters.filter((waiter) => waiter.revision > this.#revision)
+    for (const waiter of ready) waiter.turn.resolve()
+  }
+}

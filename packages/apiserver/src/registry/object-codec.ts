@@ -1,0 +1,74 @@
+/**
+ * The bytes of an object. Stored: JSON without a resourceVersion that always begins with
+ * `{"kind":"Pod","apiVersion":"v1","metadata":{`. Served: the same with `"resourceVersion":"N",` put in right
+ * after that beginning, once, when the write commits. Neither needs the object to be encoded again.
+ */
+import type { KubeObject } from "@knarr/apimachinery"
+
+const revisionField = '"resourceVersion":"'
+const quote = 0x22
+const brace = 0x7d
+
+/** What every stored object of a kind begins with. */
+export function objectPrefix(kind: string, apiVersion: string): string {
+  return `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{`
+}
+
+/** The stored bytes of `obj` (its resourceVersion is left out), which must have a name. */
+export function encodeStored(obj: Readonly<KubeObject>): Buffer {
+  const { kind, apiVersion, metadata, ...rest } = obj
+  const { resourceVersion: _, ...meta } = metadata
+  const body = JSON.stringify(rest)
+  const text =
+    objectPrefix(kind, apiVersion) +
+    JSON.stringify(meta).slice(1) +
+    (body.length === 2 ? "}" : "," + body.slice(1))
+  return exactBuffer(text)
+}
+
+/** `text` in a buffer that shares no pool with others, so that it holds on to nothing but itself. */
+export function exactBuffer(text: string): Buffer {
+  const out = Buffer.allocUnsafeSlow(Buffer.byteLength(text))
+  out.write(text)
+  return out
+}
+
+/** Where the resourceVersion belongs: the length of the object's prefix. Throws when the bytes do not begin as they should. */
+export function prefixLength(bytes: Buffer): number {
+  const at = bytes.indexOf('"metadata":{')
+  if (at < 0 || at > 512) throw new Error("Cannot read a stored object: it does not begin with its type and metadata")
+  return at + 12
+}
+
+/** The served bytes: `stored` with its resourceVersion. */
+export function insertRevision(stored: Buffer, prefix: number, revision: number): Buffer {
+  const empty = stored[prefix] === brace
+  const field = `${revisionField}${revision}"${empty ? "" : ","}`
+  const out = Buffer.allocUnsafeSlow(stored.length + field.length)
+  stored.copy(out, 0, 0, prefix)
+  out.latin1Write(field, prefix)
+  stored.copy(out, prefix + field.length, prefix)
+  return out
+}
+
+/** `served` with another resourceVersion. */
+export function replaceRevision(served: Buffer, prefix: number, revision: number): Buffer {
+  const from = prefix + revisionField.length
+  const to = served.indexOf(quote, from)
+  const digits = String(revision)
+  const out = Buffer.allocUnsafeSlow(served.length - (to - from) + digits.length)
+  served.copy(out, 0, 0, from)
+  out.latin1Write(digits, from)
+  served.copy(out, from + digits.length, to)
+  return out
+}
+
+/** Whether `served`, without its resourceVersion, is `stored`. */
+export function sameContent(served: Buffer, prefix: number, stored: Buffer): boolean {
+  const end = served.indexOf(quote, prefix + revisionField.length) + 2
+  if (served.length - (end - prefix) !== stored.length) return false
+  return (
+    served.compare(stored, 0, prefix, 0, prefix) === 0 &&
+    served.compare(stored, prefix, stored.length, end, served.length) === 0
+  )
+}

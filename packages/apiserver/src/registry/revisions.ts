@@ -1,0 +1,58 @@
+/** Resource versions in requests: reading them, and waiting for the cache to have seen them. */
+import { badRequest, goQuote, timeout } from "@knarr/apimachinery"
+import { TimeoutError, withTimeout } from "@knarr/base"
+import type { ResourceStorage } from "./storage.ts"
+
+/** How long a request waits for a revision that the cache has not seen. */
+const freshnessMs = 3000
+
+const never = new AbortController().signal
+
+/** A resourceVersion as a number; 0 for "" and "0". Throws a 400 StatusError. */
+export function parseResourceVersion(text: string): number {
+  if (text === "") return 0
+  if (!/^\d{1,19}$/.test(text)) {
+    throw badRequest(
+      `resourceVersion: Invalid value: ${goQuote(text)}: strconv.ParseUint: parsing ${goQuote(text)}: invalid syntax`,
+    )
+  }
+  return Number(text)
+}
+
+/**
+ * Waits until a read at `resourceVersion` may be answered from the cache: "" for the newest state, "0" for any,
+ * else at least that one. Throws 504 when it does not come.
+ */
+export async function waitForRevision(
+  storage: ResourceStorage,
+  resourceVersion: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (resourceVersion === "0") return
+  if (resourceVersion === "") {
+    const wait = storage.fresh(signal)
+    if (wait) await wait
+    return
+  }
+  const revision = parseResourceVersion(resourceVersion)
+  const { follower, env } = storage.deps
+  if (revision <= follower.revision) return
+  try {
+    await withTimeout(env.clock, freshnessMs, "wait for a resource version", signal ?? never, (inner) =>
+      follower.reach(revision, inner),
+    )
+  } catch (thrown) {
+    if (thrown instanceof TimeoutError) throw tooLargeResourceVersion(revision, follower.revision)
+    throw thrown
+  }
+}
+
+/** Mirrors: apiserver pkg/storage/errors.go NewTooLargeResourceVersionError */
+function tooLargeResourceVersion(wanted: number, current: number): Error {
+  const error = timeout(`Too large resource version: ${wanted}, current: ${current}`, 1)
+  error.status.details = {
+    ...error.status.details,
+    causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
+  }
+  return error
+}

@@ -1,0 +1,163 @@
+/**
+ * The one generic store behind every kind: reads from the watch cache, writes through the strategy of the kind
+ * to the store. Rules of the verbs are in create.ts, update.ts, delete.ts and patch.ts.
+ * Mirrors: apiserver pkg/registry/generic/registry/store.go
+ */
+import {
+  conflict,
+  type Kind,
+  type KubeObject,
+  notFound,
+  optimisticLockMessage,
+  type StatusError,
+} from "@knarr/apimachinery"
+import type { Env } from "@knarr/base"
+import type { Store } from "@knarr/store"
+import type { Admission } from "../contract.ts"
+import { cachedObject, type CachedObject } from "./cached-object.ts"
+import type { Follower } from "./follower.ts"
+import { KindView } from "./kind-view.ts"
+import { encodeStored, prefixLength, sameContent } from "./object-codec.ts"
+import type { ObjectRef } from "./request.ts"
+import { selectionOf, type Selection } from "./selection.ts"
+import type { TtlLeases } from "./ttl-leases.ts"
+import { waitForRevision } from "./revisions.ts"
+import type { WatchCache } from "./watch-cache.ts"
+import type { WriteHooks } from "./write-hooks.ts"
+
+/** What the storages of one registry share. */
+export interface StorageDeps {
+  readonly env: Env
+  readonly store: Store
+  readonly follower: Follower
+  readonly leases: TtlLeases
+  readonly admission: Admission
+  /** Allocations around the writes of a kind (services). */
+  hooksOf(kind: Kind): WriteHooks | undefined
+}
+
+/** What becomes of an object in {@link ResourceStorage.write}. */
+export type Change =
+  | { readonly put: KubeObject }
+  /** Nothing is written; the answer is `keep`. */
+  | { readonly keep: CachedObject }
+  | { readonly remove: true }
+
+export interface Written {
+  /** The new state; after a removal the last state with the revision of the removal. */
+  readonly object: CachedObject
+  readonly outcome: "created" | "updated" | "unchanged" | "removed"
+}
+
+/** Objects that end by themselves, in seconds. */
+const eventTtlSeconds = 3600
+
+export class ResourceStorage {
+  readonly view: KindView
+  readonly cache: WatchCache
+  readonly deps: StorageDeps
+
+  constructor(kind: Kind, cache: WatchCache, deps: StorageDeps) {
+    this.view = new KindView(kind)
+    this.cache = cache
+    this.deps = deps
+  }
+
+  get kind(): Kind {
+    return this.view.kind
+  }
+
+  get resource(): { group: string; resource: string } {
+    return { group: this.kind.group, resource: this.kind.plural }
+  }
+
+  notFound(name: string): StatusError {
+    return notFound(this.resource, name)
+  }
+
+  /** The key in the cache. */
+  key(ref: ObjectRef): string {
+    return this.kind.namespaced ? `${ref.namespace}/${ref.name}` : ref.name
+  }
+
+  select(options: {
+    namespace?: string | undefined
+    labelSelector?: string | undefined
+    fieldSelector?: string | undefined
+  }): Selection {
+    return selectionOf(this.kind, (object, field) => this.view.readField(object, field), options)
+  }
+
+  /** Waits until the cache holds everything that the store has committed. */
+  fresh(signal?: AbortSignal): Promise<void> | undefined {
+    const { follower, store } = this.deps
+    return follower.revision >= store.revision ? undefined : follower.reach(store.revision, signal)
+  }
+
+  /** The present state; `resourceVersion` as in GetOptions. Throws NotFound. */
+  async get(ref: ObjectRef, resourceVersion = "", signal?: AbortSignal): Promise<CachedObject> {
+    await waitForRevision(this, resourceVersion, signal)
+    const found = this.cache.get(this.key(ref))
+    if (!found) throw this.notFound(ref.name)
+    return found
+  }
+
+  /**
+   * Reads, lets `change` decide, writes; again from the start when somebody else wrote meanwhile. The value
+   * that `change` puts is in this version and belongs to the registry from then on.
+   */
+  async write(
+    key: string,
+    options: { dryRun: boolean; signal?: AbortSignal | undefined },
+    change: (current: CachedObject | undefined) => Promise<Change>,
+  ): Promise<Written> {
+    const { store, follower } = this.deps
+    const path = this.cache.prefix + key
+    for (;;) {
+      const wait = this.fresh(options.signal)
+      if (wait) await wait
+      const current = this.cache.get(key)
+      const wanted = await change(current)
+      if ("keep" in wanted) return { object: wanted.keep, outcome: "unchanged" }
+      if ("remove" in wanted) {
+        if (!current) throw this.notFound(key.slice(key.indexOf("/") + 1))
+        if (options.dryRun) return { object: current, outcome: "removed" }
+        const result = await store.delete(path, { expected: current.revision })
+        await follower.reach(result.revision, options.signal)
+        if (result.ok && result.previous) return { object: current.at(result.revision), outcome: "removed" }
+        continue
+      }
+      const value = this.view.toStored(wanted.put)
+      delete (value.metadata as Partial<KubeObject["metadata"]>).resourceVersion
+      const stored = encodeStored(value)
+      if (current && sameContent(current.bytes, prefixLength(current.bytes), stored)) {
+        return { object: current, outcome: "unchanged" }
+      }
+      const outcome = current ? "updated" : "created"
+      if (options.dryRun) {
+        return { object: cachedObject(this.cache.shape, key, stored, current?.revision ?? 0, value), outcome }
+      }
+      const lease = this.#ttl(current) ?? 0
+      const leaseId = lease > 0 ? await this.deps.leases.lease(lease) : 0
+      const pending = this.cache.expect(key, stored, value)
+      try {
+        const result = await store.put(path, stored, { expected: current?.revision ?? 0, lease: leaseId })
+        await follower.reach(result.revision, options.signal)
+        if (!result.ok) continue
+        const object = pending.arrived ?? cachedObject(this.cache.shape, key, stored, result.revision)
+        return { object, outcome }
+      } finally {
+        pending.cancel()
+      }
+    }
+  }
+
+  /** The failure of a write whose resourceVersion is not the present one. */
+  modified(name: string): StatusError {
+    return conflict(this.resource, name, optimisticLockMessage)
+  }
+
+  #ttl(_current: CachedObject | undefined): number | undefined {
+    return this.view.stored.plural === "events" ? eventTtlSeconds : undefined
+  }
+}

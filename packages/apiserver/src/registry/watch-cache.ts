@@ -1,0 +1,233 @@
+/**
+ * Every object of one stored resource, in order, as served bytes. It follows the store: what has been
+ * committed arrives through {@link apply}, in order of revision, and is handed to the watchers.
+ * Mirrors: apiserver pkg/storage/cacher
+ */
+import type { Kind, KubeObject } from "@knarr/apimachinery"
+import type { KeyValue, StoreEvent } from "@knarr/store"
+import { CacheEvent } from "./cache-event.ts"
+import { cachedObject, type CachedObject, type DecodedValues, type ObjectShape } from "./cached-object.ts"
+import { EventRing, type EventRingLimits } from "./event-ring.ts"
+import { OrderedMap } from "./ordered-map.ts"
+import type { Selection } from "./selection.ts"
+import { Watchers } from "./watchers.ts"
+
+/** A write of this server on its way to the store: when it comes back, its object needs no decoding. */
+export interface PendingWrite {
+  /** Set as soon as the write has arrived in the cache. */
+  arrived: CachedObject | undefined
+  cancel(): void
+}
+
+interface Expectation extends PendingWrite {
+  readonly stored: Buffer
+  readonly value: KubeObject
+}
+
+export class WatchCache {
+  readonly shape: ObjectShape
+  /** `/registry/<storagePrefix>/`. */
+  readonly prefix: string
+  readonly watchers: Watchers
+  readonly #objects = new OrderedMap<CachedObject>()
+  /** Objects by field value, one map for each of the first names in `shape.fieldNames`. */
+  readonly #byField: readonly Map<string, Set<CachedObject>>[]
+  readonly #expected = new Map<string, Expectation[]>()
+  readonly #limits: EventRingLimits
+  #ring: EventRing
+  #loadedAt = 0
+  #bytes = 0
+  #batch: CacheEvent[] = []
+
+  constructor(kind: Kind, decoded: DecodedValues, limits: EventRingLimits) {
+    const fieldNames = orderedFieldNames(kind)
+    const indexedNames = fieldNames.filter((name) => indexed.has(name))
+    this.shape = { kind, fieldNames, decoded }
+    this.prefix = `/registry/${kind.storagePrefix}/`
+    this.watchers = new Watchers(indexedNames)
+    this.#byField = indexedNames.map(() => new Map())
+    this.#limits = limits
+    this.#ring = new EventRing(limits, 0)
+  }
+
+  get kind(): Kind {
+    return this.shape.kind
+  }
+
+  get size(): number {
+    return this.#objects.size
+  }
+
+  /** The sum of the objects' served bytes. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Every event after this revision can be had from {@link eventsAfter}. */
+  get historySince(): number {
+    return this.#ring.since
+  }
+
+  /** The revision of the last change here, or the one at which the cache was loaded. */
+  get changedAt(): number {
+    return this.#ring.newest
+  }
+
+  /** Fills an empty cache with the state at `revision`. */
+  load(kvs: Iterable<KeyValue>, revision: number): void {
+    for (const kv of kvs) {
+      const key = kv.key.slice(this.prefix.length)
+      this.#put(cachedObject(this.shape, key, kv.value, kv.modRevision))
+    }
+    this.#loadedAt = revision
+    this.#ring = new EventRing(this.#limits, revision)
+  }
+
+  /** Announces a write of `stored`, which is `value` encoded. `value` must not be touched any more. */
+  expect(key: string, stored: Buffer, value: KubeObject): PendingWrite {
+    const list = this.#expected.get(key) ?? []
+    const expectation: Expectation = {
+      stored,
+      value,
+      arrived: undefined,
+      cancel: () => {
+        const at = list.indexOf(expectation)
+        if (at >= 0) list.splice(at, 1)
+        if (list.length === 0 && this.#expected.get(key) === list) this.#expected.delete(key)
+      },
+    }
+    list.push(expectation)
+    this.#expected.set(key, list)
+    return expectation
+  }
+
+  /** Takes in one committed change and tells the watchers; {@link flush} ends the batch. */
+  apply(change: StoreEvent): void {
+    if (change.revision <= this.#loadedAt) return
+    const event = this.#eventOf(change)
+    if (!event) return
+    if (event.type === "DELETED") this.#remove(event.previous!)
+    else this.#put(event.object)
+    this.#ring.push(event)
+    this.#batch.push(event)
+    this.watchers.dispatch(event)
+  }
+
+  flush(): void {
+    if (this.#batch.length === 0) return
+    const batch = this.#batch
+    this.#batch = []
+    this.watchers.flush()
+    for (const event of batch) event.forgetFrames()
+  }
+
+  /** The event that a change from the store's history stands for; it does not touch the cache. */
+  historicEvent(change: StoreEvent): CacheEvent | undefined {
+    const key = change.key.slice(this.prefix.length)
+    const previous =
+      change.previous && cachedObject(this.shape, key, change.previous.value, change.previous.modRevision)
+    if (change.type === "delete") return previous && new CacheEvent("DELETED", previous.at(change.revision), previous)
+    const object = cachedObject(this.shape, key, change.kv!.value, change.revision)
+    return new CacheEvent(previous ? "MODIFIED" : "ADDED", object, previous)
+  }
+
+  /** Events after `revision`, which must not be before {@link historySince}. */
+  eventsAfter(revision: number): CacheEvent[] {
+    return this.#ring.after(revision)
+  }
+
+  /** By `<namespace>/<name>` or `<name>`. */
+  get(key: string): CachedObject | undefined {
+    return this.#objects.get(key)
+  }
+
+  /** All objects in a namespace ("" for all), in order, beginning at `from`. */
+  collect(namespace: string, from = ""): CachedObject[] {
+    return this.#objects.collect(namespace === "" ? "" : `${namespace}/`, from)
+  }
+
+  /**
+   * The objects that can match: in order, narrowed by name or an indexed field where the selection has one.
+   * Those returned may still fail `selection.matches`.
+   */
+  candidates(selection: Selection): CachedObject[] {
+    const { namespace, fields } = selection
+    const name = fields.exactValue("metadata.name")
+    if (name !== undefined && (namespace !== "" || !this.kind.namespaced)) {
+      const found = this.get(this.kind.namespaced ? `${namespace}/${name}` : name)
+      return found ? [found] : []
+    }
+    for (let i = 0; i < this.#byField.length; i++) {
+      const value = fields.exactValue(this.shape.fieldNames[i]!)
+      // Most objects may share the empty value: walking in order is then as good.
+      if (value === undefined || value === "") continue
+      const out: CachedObject[] = []
+      for (const object of this.#byField[i]!.get(value) ?? []) {
+        if (namespace === "" || object.namespace === namespace) out.push(object)
+      }
+      return out.sort((a, b) => (a.key < b.key ? -1 : 1))
+    }
+    return this.collect(namespace)
+  }
+
+  values(): IterableIterator<CachedObject> {
+    return this.#objects.values()
+  }
+
+  #eventOf(change: StoreEvent): CacheEvent | undefined {
+    const key = change.key.slice(this.prefix.length)
+    const previous = this.#objects.get(key)
+    if (change.type === "delete") {
+      return previous && new CacheEvent("DELETED", previous.at(change.revision), previous)
+    }
+    const stored = change.kv!.value
+    const expected = this.#expected.get(key)?.find((e) => e.stored.equals(stored))
+    const object = cachedObject(this.shape, key, stored, change.revision, expected?.value)
+    if (expected) {
+      expected.arrived = object
+      expected.cancel()
+    }
+    return new CacheEvent(previous ? "MODIFIED" : "ADDED", object, previous)
+  }
+
+  #put(object: CachedObject): void {
+    const old = this.#objects.get(object.key)
+    if (old) this.#bytes -= old.bytes.length
+    this.#bytes += object.bytes.length
+    this.#objects.set(object.key, object)
+    for (let i = 0; i < this.#byField.length; i++) {
+      const value = object.fields[i]!
+      if (old) this.#unindex(i, old)
+      if (value === "") continue
+      const index = this.#byField[i]!
+      const set = index.get(value)
+      if (set) set.add(object)
+      else index.set(value, new Set([object]))
+    }
+  }
+
+  #remove(object: CachedObject): void {
+    this.#bytes -= object.bytes.length
+    this.#objects.delete(object.key)
+    for (let i = 0; i < this.#byField.length; i++) this.#unindex(i, object)
+  }
+
+  #unindex(i: number, object: CachedObject): void {
+    const index = this.#byField[i]!
+    const value = object.fields[i]!
+    const set = index.get(value)
+    if (!set?.delete(object)) return
+    if (set.size === 0) index.delete(value)
+  }
+}
+
+/** Fields whose values tell objects well apart: these are indexed, for lists and for watchers. */
+const indexed = new Set(["spec.nodeName", "involvedObject.uid"])
+
+/** The indexed ones come first, because the index looks values up by position. */
+function orderedFieldNames(kind: Kind): readonly string[] {
+  const names = Object.keys(kind.selectableFields).filter(
+    (name) => name !== "metadata.name" && name !== "metadata.namespace",
+  )
+  return [...names.filter((name) => indexed.has(name)), ...names.filter((name) => !indexed.has(name))]
+}

@@ -1,0 +1,173 @@
+/**
+ * What every request passes before it reaches its handler: identity, in-flight bounds, time-out, impersonation,
+ * authorisation; and what is counted about it. Mirrors: apiserver pkg/server/config.go DefaultBuildHandlerChain
+ */
+import { asError, uuid, type Env } from "@knarr/base"
+import { badRequest, timeout } from "@knarr/apimachinery"
+import { impersonate } from "../authn/impersonation.ts"
+import type { Authenticator } from "../authn/authenticator.ts"
+import { forbiddenError } from "../authz/forbidden.ts"
+import type { RequestAttributes } from "../authz/node.ts"
+import type { Authorizer, RequestContext, RequestInfo, UserInfo } from "../contract.ts"
+import type { ServerExchange } from "./exchange.ts"
+import type { InFlight } from "./in-flight.ts"
+import type { RequestMetrics } from "./request-metrics.ts"
+import { isLongRunning, parseRequestInfo } from "./request-info.ts"
+import { respondError, respondText, toStatusError } from "./respond.ts"
+
+/** A handler may answer at once or later; what it throws becomes the answer. */
+export type Handler = (exchange: ServerExchange, ctx: RequestContext) => void | Promise<void>
+
+export interface FilterOptions {
+  readonly env: Env
+  readonly authenticator: Authenticator
+  readonly authorizer: Authorizer
+  readonly inFlight: InFlight
+  readonly metrics: RequestMetrics
+  /** Default 60. */
+  readonly requestTimeoutSeconds?: number | undefined
+  readonly handler: Handler
+}
+
+/** What a request without an answer is told when its time is over. */
+const timeoutMessage = "request did not complete within the allotted timeout"
+
+class Context implements RequestContext {
+  readonly user: UserInfo
+  readonly info: RequestInfo
+  readonly #exchange: ServerExchange
+
+  constructor(user: UserInfo, info: RequestInfo, exchange: ServerExchange) {
+    this.user = user
+    this.info = info
+    this.#exchange = exchange
+  }
+
+  get userAgent(): string {
+    return this.#exchange.header("user-agent")
+  }
+
+  get signal(): AbortSignal {
+    return this.#exchange.signal
+  }
+
+  get warnings(): string[] {
+    return this.#exchange.warnings
+  }
+}
+
+/** The attributes that a request is authorised by. */
+export function attributesOf(info: RequestInfo, fieldSelector: () => string | null): RequestAttributes {
+  return {
+    verb: info.verb,
+    apiGroup: info.apiGroup,
+    resource: info.resource,
+    subresource: info.subresource,
+    namespace: info.namespace,
+    name: info.name,
+    path: info.path,
+    isResourceRequest: info.isResourceRequest,
+    get fieldSelector() {
+      return fieldSelector() ?? undefined
+    },
+  }
+}
+
+export interface Authorized {
+  readonly ctx: RequestContext
+  readonly longRunning: boolean
+}
+
+/** Authenticates, impersonates and authorises. Throws StatusErrors. */
+export function authorizeRequest(exchange: ServerExchange, options: FilterOptions, info: RequestInfo): Authorized {
+  const caller = options.authenticator.authenticate(exchange)
+  const user = impersonate(caller, exchange.headers, options.authorizer)
+  const attributes = attributesOf(info, () => exchange.query.get("fieldSelector"))
+  const decision = options.authorizer.authorize(user, attributes)
+  if (!decision.allowed) throw forbiddenError(user, attributes, decision.reason)
+  return { ctx: new Context(user, info, exchange), longRunning: isLongRunning(info) }
+}
+
+/** The function that a listener hands its requests to. */
+export function createFilters(options: FilterOptions): (exchange: ServerExchange) => void {
+  const { env, inFlight, metrics } = options
+  const { clock, log, random } = env
+  const limitMs = (options.requestTimeoutSeconds ?? 60) * 1000
+
+  return (exchange) => {
+    const startedAt = clock.monotonic()
+    exchange.setHeader("Audit-Id", exchange.header("audit-id") || uuid(random))
+    exchange.setHeader("Cache-Control", "no-cache, private")
+    let info: RequestInfo | undefined
+    let leave: (() => void) | undefined
+    let timer: Disposable | undefined
+    exchange.onFinished = () => {
+      timer?.[Symbol.dispose]()
+      leave?.()
+      if (info) metrics.finished(exchange, info, (clock.monotonic() - startedAt) / 1000)
+    }
+    const fail = (thrown: unknown): void => {
+      if (exchange.answered) {
+        if (!exchange.aborted) log.error("A request failed after its answer had begun", thrown, { path: exchange.path })
+        exchange.destroy()
+        return
+      }
+      if (exchange.aborted && !("status" in asError(thrown))) {
+        // Nobody is left to hear the answer, unless the time-out gave one.
+        exchange.destroy()
+        return
+      }
+      const error = toStatusError(thrown)
+      if (error !== thrown)
+        log.error("A request failed", thrown, { method: exchange.method, path: exchange.path })
+      respondError(exchange, error)
+    }
+    try {
+      info = parseRequestInfo(exchange.method, exchange.path, exchange.query)
+      const longRunning = isLongRunning(info)
+      if (!longRunning) {
+        const asked = timeoutOf(exchange)
+        const ms = asked === undefined ? limitMs : Math.min(asked, limitMs)
+        timer = clock.timer(ms, () => {
+          const late = timeout(timeoutMessage, 0)
+          if (exchange.answered) exchange.destroy()
+          else respondError(exchange, late)
+          exchange.abortSignal(late)
+        })
+      }
+      const { ctx } = authorizeRequest(exchange, options, info)
+      if (!longRunning) {
+        leave = inFlight.enter(info, ctx.user)
+        if (!leave) {
+          exchange.setHeader("Retry-After", "1")
+          return respondText(exchange, 429, "Too many requests, please try again later.\n")
+        }
+      }
+      const answer = options.handler(exchange, ctx)
+      if (answer) answer.catch(fail)
+    } catch (thrown) {
+      fail(thrown)
+    }
+  }
+}
+
+/** `?timeout=10s`, in milliseconds. */
+function timeoutOf(exchange: ServerExchange): number | undefined {
+  if (exchange.search === "" || !exchange.search.includes("timeout=")) return undefined
+  const text = exchange.query.get("timeout")
+  if (!text) return undefined
+  const ms = goDuration(text)
+  if (ms === undefined) throw badRequest("invalid timeout specified in the request URL")
+  return ms > 0 ? ms : undefined
+}
+
+const units: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, "µs": 1e-3, ms: 1, s: 1e3, m: 6e4, h: 36e5 }
+
+function goDuration(text: string): number | undefined {
+  if (text === "0") return 0
+  if (!/^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))*$/.test(text))
+    return undefined
+  let ms = 0
+  for (const [, value, unit] of text.matchAll(/([\d.]+)(ns|us|µs|ms|s|m|h)/g)) ms += Number(value) * units[unit!]!
+  return text.startsWith("-") ? -ms : ms
+}

@@ -1,0 +1,95 @@
+/** What is counted about requests. Mirrors: apiserver pkg/endpoints/metrics/metrics.go (names and labels) */
+import type { RequestInfo } from "../contract.ts"
+import type { ServerExchange } from "./exchange.ts"
+import type { InFlight } from "./in-flight.ts"
+import type { Counter, Histogram, MetricsRegistry } from "./metrics.ts"
+import { isLongRunning } from "./request-info.ts"
+
+const durationBuckets = [
+  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+]
+const sizeBuckets = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9]
+
+export class RequestMetrics {
+  readonly #total: Counter
+  readonly #duration: Histogram
+  readonly #sizes: Histogram
+  readonly #isServed: (info: RequestInfo) => boolean
+
+  /** `isServed` keeps resource names that nobody serves out of the labels, whose number would have no bound. */
+  constructor(registry: MetricsRegistry, inFlight: InFlight, isServed: (info: RequestInfo) => boolean) {
+    this.#isServed = isServed
+    this.#total = registry.counter(
+      "apiserver_request_total",
+      "Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code.",
+      ["verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component", "code"],
+    )
+    this.#duration = registry.histogram(
+      "apiserver_request_duration_seconds",
+      "Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.",
+      ["verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component"],
+      durationBuckets,
+    )
+    this.#sizes = registry.histogram(
+      "apiserver_response_sizes",
+      "Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.",
+      ["verb", "group", "version", "resource", "subresource", "scope", "component"],
+      sizeBuckets,
+    )
+    registry.collect(
+      "apiserver_current_inflight_requests",
+      "Maximal number of currently used inflight request limit of this apiserver per request kind in last second.",
+      "gauge",
+      () => [
+        [{ request_kind: "mutating" }, inFlight.mutating],
+        [{ request_kind: "readOnly" }, inFlight.reading],
+      ],
+    )
+  }
+
+  finished(exchange: ServerExchange, info: RequestInfo, seconds: number): void {
+    const served = !info.isResourceRequest || this.#isServed(info)
+    const verb = verbLabel(exchange.method, info)
+    const { apiGroup, apiVersion, resource, subresource } = served ? info : unknown
+    const scope = scopeOf(info)
+    const dryRun = info.isResourceRequest && exchange.search.includes("dryRun=All") ? "All" : ""
+    const code = String(exchange.status)
+    this.#total.add(1, verb, dryRun, apiGroup, apiVersion, resource, subresource, scope, "apiserver", code)
+    if (isLongRunning(info)) return
+    this.#duration.observe(seconds, verb, dryRun, apiGroup, apiVersion, resource, subresource, scope, "apiserver")
+    if (info.isResourceRequest && (info.verb === "get" || info.verb === "list"))
+      this.#sizes.observe(exchange.sentBytes, verb, apiGroup, apiVersion, resource, subresource, scope, "apiserver")
+  }
+}
+
+const unknown = { apiGroup: "", apiVersion: "", resource: "", subresource: "" }
+
+function verbLabel(method: string, info: RequestInfo): string {
+  if (!info.isResourceRequest) return method === "GET" || method === "HEAD" ? method : known(method)
+  switch (info.verb) {
+    case "create":
+      return "POST"
+    case "update":
+      return "PUT"
+    case "patch":
+      return (info.verb as string).toUpperCase()
+    case "get":
+    case "list":
+    case "watch":
+    case "delete":
+    case "deletecollection":
+      return info.verb.toUpperCase()
+    default:
+      return "other"
+  }
+}
+
+function known(method: string): string {
+  return ["POST", "PUT", "PATCH", "DELETE"].includes(method) ? method : "other"
+}
+
+function scopeOf(info: RequestInfo): string {
+  if (!info.isResourceRequest) return ""
+  if (info.name !== "" || info.verb === "create") return "resource"
+  return info.namespace === "" ? "cluster" : "namespace"
+}

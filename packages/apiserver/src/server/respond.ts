@@ -1,0 +1,46 @@
+/** Answers that are not stored objects: plain text, JSON documents and failures. */
+import { internalError, StatusError, type Status } from "@knarr/apimachinery"
+import { messageOf } from "@knarr/base"
+import type { Exchange } from "../contract.ts"
+
+const json = "application/json"
+
+/** Browsers and command-line tools get indented JSON, as does `?pretty=true`. */
+export function wantsPretty(exchange: Exchange): boolean {
+  const asked = exchange.query.get("pretty")
+  if (asked !== null) return asked !== "false" && asked !== "0"
+  const agent = exchange.headers["user-agent"]
+  return typeof agent === "string" && /^(curl|Wget|Mozilla\/5\.0)/.test(agent)
+}
+
+/** A JSON document. */
+export function respondJson(exchange: Exchange, status: number, value: unknown): void {
+  exchange.respond(status, json, JSON.stringify(value, undefined, wantsPretty(exchange) ? 2 : undefined))
+}
+
+export function respondText(exchange: Exchange, status: number, text: string): void {
+  exchange.setHeader("X-Content-Type-Options", "nosniff")
+  exchange.respond(status, "text/plain; charset=utf-8", text)
+}
+
+/** What Go's mux says to an unknown path. */
+export function respondNotFound(exchange: Exchange): void {
+  respondText(exchange, 404, "404 page not found\n")
+}
+
+/** The StatusError that `thrown` stands for; what is none becomes a 500. */
+export function toStatusError(thrown: unknown): StatusError {
+  return thrown instanceof StatusError ? thrown : internalError(messageOf(thrown))
+}
+
+/** Answers with the `Status` of a failure. */
+export function respondError(exchange: Exchange, thrown: unknown): void {
+  const { status } = toStatusError(thrown)
+  const retryAfter = status.details?.retryAfterSeconds
+  if (retryAfter !== undefined) exchange.setHeader("Retry-After", String(retryAfter))
+  respondStatus(exchange, status)
+}
+
+export function respondStatus(exchange: Exchange, status: Status): void {
+  respondJson(exchange, status.code ?? 500, status)
+}

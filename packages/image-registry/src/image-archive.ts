@@ -1,0 +1,283 @@
+/**
+ * Image archives: what `docker save` and OCI tools write (plain or gzip). Reads which images are inside and
+ * sends to a registry only the content that it does not have.
+ */
+import { createHash } from "node:crypto"
+import { createReadStream, openSync, readSync, closeSync } from "node:fs"
+import { request as httpRequest } from "node:http"
+import { PassThrough, Readable } from "node:stream"
+import { createGunzip } from "node:zlib"
+import { deferred } from "@knarr/base"
+import { extract } from "tar-stream"
+
+export interface LoadResult {
+  /** Full names, for example `docker.io/library/hello:1`. */
+  readonly images: readonly string[]
+  readonly blobsSent: number
+  readonly blobsKept: number
+}
+
+export interface LoadOptions {
+  readonly file: string
+  /** For example `http://127.0.0.1:5000`. */
+  readonly registry: string
+  /** Completes a name: `busybox` → `docker.io/library/busybox:latest`. */
+  readonly normalizeName: (name: string) => string
+  readonly signal: AbortSignal
+}
+
+interface Descriptor {
+  readonly mediaType?: string
+  readonly digest: string
+  readonly size: number
+  readonly annotations?: Readonly<Record<string, string>>
+}
+interface Entry {
+  readonly digest: string
+  readonly size: number
+  readonly gzip: boolean
+  /** The content of small files, which may be JSON. */
+  readonly text: Buffer | undefined
+}
+interface Image {
+  readonly name: string
+  readonly mediaType: string
+  readonly manifest: Buffer
+}
+
+const maxJsonBytes = 4 << 20
+const ociManifest = "application/vnd.oci.image.manifest.v1+json"
+
+/** Loads every named image of an archive. Throws with what is wrong when the file is not one, leaving the registry as it was but for unnamed blobs. */
+export async function loadImageArchive(options: LoadOptions): Promise<LoadResult> {
+  const { file, registry, signal } = options
+  const entries = await scan(file, signal)
+  const { images, wanted } = describe(file, entries, options.normalizeName)
+  const missing = new Set<string>()
+  for (const digest of wanted) if (!(await hasBlob(registry, digest))) missing.add(digest)
+  let sent = 0
+  if (missing.size > 0) {
+    await forEachEntry(file, signal, async (name, size, stream) => {
+      const entry = entries.get(name)
+      if (!entry || !missing.delete(entry.digest)) return
+      await put(
+        registry,
+        `/v2/load/blobs/uploads/?digest=${entry.digest}`,
+        "POST",
+        "application/octet-stream",
+        stream,
+        size,
+      )
+      sent++
+    })
+  }
+  if (missing.size > 0) throw new Error(`Cannot load "${file}": it does not hold the blob ${[...missing][0]}`)
+  for (const image of images) {
+    const { host, path, reference } = splitName(image.name)
+    await put(
+      registry,
+      `/v2/${path}/manifests/${reference}?ns=${encodeURIComponent(host)}`,
+      "PUT",
+      image.mediaType,
+      Readable.from([image.manifest]),
+      image.manifest.length,
+    )
+  }
+  return { images: images.map((image) => image.name), blobsSent: sent, blobsKept: wanted.size - sent }
+}
+
+/** Which images, and the digests of all that they need. */
+function describe(
+  file: string,
+  entries: ReadonlyMap<string, Entry>,
+  normalizeName: (name: string) => string,
+): { images: Image[]; wanted: Set<string> } {
+  const images: Image[] = []
+  const wanted = new Set<string>()
+  const json = (name: string): unknown => {
+    const entry = entries.get(name)
+    if (!entry?.text) throw new Error(`Cannot load "${file}": it does not hold "${name}"`)
+    return JSON.parse(entry.text.toString("utf8"))
+  }
+  if (entries.has("index.json") && entries.has("oci-layout")) {
+    const blob = (digest: string): Buffer => {
+      const entry = entries.get(`blobs/${digest.replace(":", "/")}`)
+      if (!entry?.text) throw new Error(`Cannot load "${file}": it does not hold the blob ${digest}`)
+      return entry.text
+    }
+    const visit = (descriptor: Descriptor, name: string | undefined): void => {
+      const content = blob(descriptor.digest)
+      const value = JSON.parse(content.toString("utf8")) as {
+        config?: Descriptor
+        layers?: Descriptor[]
+        manifests?: Descriptor[]
+        mediaType?: string
+      }
+      for (const child of value.manifests ?? []) {
+        // An index may list platforms whose content the archive leaves out.
+        if (entries.has(`blobs/${child.digest.replace(":", "/")}`)) visit(child, undefined)
+      }
+      for (const part of [value.config, ...(value.layers ?? [])]) if (part) wanted.add(part.digest)
+      wanted.add(descriptor.digest)
+      const mediaType = descriptor.mediaType ?? value.mediaType ?? ociManifest
+      if (name) images.push({ name, mediaType, manifest: content })
+    }
+    for (const descriptor of (json("index.json") as { manifests: Descriptor[] }).manifests) {
+      const given =
+        descriptor.annotations?.["io.containerd.image.name"] ??
+        descriptor.annotations?.["org.opencontainers.image.ref.name"]
+      visit(descriptor, given ? normalizeName(given) : undefined)
+    }
+  }
+  if (images.length === 0 && entries.has("manifest.json")) {
+    const list = json("manifest.json") as { Config: string; RepoTags: string[] | null; Layers: string[] }[]
+    for (const item of list) {
+      const descriptor = (name: string, mediaType: string): Descriptor => {
+        const entry = entries.get(name)
+        if (!entry) throw new Error(`Cannot load "${file}": it does not hold "${name}"`)
+        wanted.add(entry.digest)
+        return { mediaType, digest: entry.digest, size: entry.size }
+      }
+      const manifest = Buffer.from(
+        JSON.stringify({
+          schemaVersion: 2,
+          mediaType: ociManifest,
+          config: descriptor(item.Config, "application/vnd.oci.image.config.v1+json"),
+          layers: item.Layers.map((layer) =>
+            descriptor(
+              layer,
+              `application/vnd.oci.image.layer.v1.tar${entries.get(layer)?.gzip ? "+gzip" : ""}`,
+            ),
+          ),
+        }),
+      )
+      for (const name of item.RepoTags ?? [])
+        images.push({ name: normalizeName(name), mediaType: ociManifest, manifest })
+    }
+  }
+  if (images.length === 0)
+    throw new Error(`Cannot load "${file}": it is no docker or OCI image archive, or names no image`)
+  return { images, wanted }
+}
+
+async function scan(file: string, signal: AbortSignal): Promise<Map<string, Entry>> {
+  const entries = new Map<string, Entry>()
+  const links = new Map<string, string>()
+  await forEachEntry(
+    file,
+    signal,
+    async (name, size, stream) => {
+      const hash = createHash("sha256")
+      const kept: Buffer[] = []
+      let gzip = false
+      let first = true
+      for await (const chunk of stream as AsyncIterable<Buffer>) {
+        if (first) gzip = chunk[0] === 0x1f && chunk[1] === 0x8b
+        first = false
+        hash.update(chunk)
+        if (size <= maxJsonBytes) kept.push(chunk)
+      }
+      entries.set(name, {
+        digest: `sha256:${hash.digest("hex")}`,
+        size,
+        gzip,
+        text: size <= maxJsonBytes ? Buffer.concat(kept) : undefined,
+      })
+    },
+    (name, target) => links.set(name, target),
+  )
+  // Old docker archives link layers that occur twice.
+  for (const [name, target] of links) {
+    const resolved = new URL(target, `file:///${name}`).pathname.slice(1)
+    const entry = entries.get(resolved) ?? entries.get(target)
+    if (entry) entries.set(name, entry)
+  }
+  return entries
+}
+
+async function forEachEntry(
+  file: string,
+  signal: AbortSignal,
+  visit: (name: string, size: number, stream: Readable) => Promise<void>,
+  link?: (name: string, target: string) => void,
+): Promise<void> {
+  const unpack = extract()
+  const source = createReadStream(file, { highWaterMark: 1 << 20, signal })
+  const tar = isGzip(file) ? source.pipe(createGunzip()) : source
+  source.on("error", (error) => unpack.destroy(error))
+  tar.on("error", (error) => unpack.destroy(error))
+  tar.pipe(unpack)
+  try {
+    for await (const entry of unpack) {
+      const { name, size, type, linkname } = entry.header
+      if (type === "file") await visit(name.replace(/^\.\//, ""), size ?? 0, entry.pipe(new PassThrough()))
+      else if ((type === "symlink" || type === "link") && linkname)
+        link?.(name.replace(/^\.\//, ""), linkname)
+      entry.resume()
+    }
+  } catch (thrown) {
+    if (signal.aborted) throw signal.reason
+    throw new Error(`Cannot read "${file}" as an image archive: ${(thrown as Error).message}`, {
+      cause: thrown,
+    })
+  }
+}
+
+function isGzip(file: string): boolean {
+  const fd = openSync(file, "r")
+  try {
+    const magic = Buffer.alloc(2)
+    readSync(fd, magic, 0, 2, 0)
+    return magic[0] === 0x1f && magic[1] === 0x8b
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function splitName(name: string): { host: string; path: string; reference: string } {
+  const slash = name.indexOf("/")
+  const rest = name.slice(slash + 1)
+  const at = rest.indexOf("@")
+  const colon = rest.lastIndexOf(":")
+  const cut = at >= 0 ? at : colon
+  return { host: name.slice(0, slash), path: rest.slice(0, cut), reference: rest.slice(cut + 1) }
+}
+
+async function hasBlob(registry: string, digest: string): Promise<boolean> {
+  const { status } = await http(registry, `/v2/load/blobs/${digest}`, "HEAD")
+  return status === 200
+}
+
+async function put(
+  registry: string,
+  path: string,
+  method: string,
+  type: string,
+  body: Readable,
+  size: number,
+): Promise<void> {
+  const { status, text } = await http(registry, path, method, { type, body, size })
+  if (status >= 300) throw new Error(`Cannot store the image: the registry answered ${status} ${text}`)
+}
+
+async function http(
+  registry: string,
+  path: string,
+  method: string,
+  content?: { type: string; body: Readable; size: number },
+): Promise<{ status: number; text: string }> {
+  const done = deferred<{ status: number; text: string }>()
+  const headers = content ? { "content-type": content.type, "content-length": content.size } : {}
+  const request = httpRequest(new URL(path, registry), { method, headers }, (response) => {
+    const chunks: Buffer[] = []
+    response.on("data", (chunk: Buffer) => chunks.push(chunk))
+    response.on("error", done.reject)
+    response.on("end", () =>
+      done.resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }),
+    )
+  })
+  request.on("error", done.reject)
+  if (content) content.body.pipe(request)
+  else request.end()
+  return done.promise
+}

@@ -1,0 +1,2 @@
+export { type ImageRegistry, type ImageRegistryOptions, startImageRegistry } from "./registry-server.ts"
+export { type LoadOptions, type LoadResult, loadImageArchive } from "./image-archive.ts"

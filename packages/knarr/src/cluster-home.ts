@@ -1,0 +1,140 @@
+/**
+ * Where a cluster lives on this machine: `$KNARR_HOME`, else `~/.knarr`, with one folder per cluster.
+ *
+ *     <home>/<name>/cluster.json   what `up` decided once: addresses, ports, number of agents
+ *                   kubeconfig     the administrator's
+ *                   pki/           certificates and keys
+ *                   store/         the store
+ *                   images/        blobs of the cluster's registry
+ *                   nodes/<node>/  a node's containerd root, volumes and logs
+ *                   logs/          one file per process
+ */
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { homedir } from "node:os"
+import { join, resolve } from "node:path"
+import { isDNS1123Label } from "@knarr/apimachinery"
+
+/** What a cluster keeps from one `up` to the next. */
+export interface ClusterConfig {
+  readonly name: string
+  /** Tells this machine's clusters apart: their subnets, bridges and default ports follow from it. 0 to 99. */
+  readonly index: number
+  /** The API server's port. */
+  readonly port: number
+  /** Further nodes beside the first. */
+  readonly agents: number
+  /** False: a control plane without a node. */
+  readonly hasNode: boolean
+}
+
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = "UsageError"
+  }
+}
+
+export function knarrHome(
+  flag: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): string {
+  return resolve(flag ?? env["KNARR_HOME"] ?? join(env["HOME"] ?? homedir(), ".knarr"))
+}
+
+/** The files of one cluster. */
+export class ClusterHome {
+  readonly home: string
+  readonly name: string
+
+  constructor(home: string, name: string) {
+    const [problem] = isDNS1123Label(name)
+    if (problem) throw new UsageError(`invalid cluster name "${name}": ${problem}`)
+    this.home = home
+    this.name = name
+  }
+
+  get dir(): string {
+    return join(this.home, this.name)
+  }
+  get kubeconfig(): string {
+    return join(this.dir, "kubeconfig")
+  }
+  get pki(): string {
+    return join(this.dir, "pki")
+  }
+  get store(): string {
+    return join(this.dir, "store")
+  }
+  get images(): string {
+    return join(this.dir, "images")
+  }
+  get exists(): boolean {
+    return existsSync(join(this.dir, "cluster.json"))
+  }
+
+  /** `server` or the name of a further agent. */
+  log(process: string): string {
+    return join(this.dir, "logs", `${process}.log`)
+  }
+  pidFile(process: string): string {
+    return join(this.dir, `${process}.pid`)
+  }
+  node(name: string): string {
+    return join(this.dir, "nodes", name)
+  }
+
+  /** Undefined when there is no such cluster. Throws when the file cannot be read. */
+  read(): ClusterConfig | undefined {
+    if (!this.exists) return undefined
+    return JSON.parse(readFileSync(join(this.dir, "cluster.json"), "utf8")) as ClusterConfig
+  }
+
+  write(config: ClusterConfig): void {
+    mkdirSync(join(this.dir, "logs"), { recursive: true, mode: 0o700 })
+    writeAtomically(join(this.dir, "cluster.json"), JSON.stringify(config, undefined, 2) + "\n")
+  }
+
+  remove(): void {
+    rmSync(this.dir, { recursive: true, force: true })
+  }
+}
+
+/** The clusters under a home, by name. */
+export function listClusters(home: string): ClusterHome[] {
+  if (!existsSync(home)) return []
+  return readdirSync(home, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && isDNS1123Label(entry.name).length === 0)
+    .map((entry) => new ClusterHome(home, entry.name))
+    .filter((cluster) => cluster.exists)
+    .sort((a, b) => a.name.localeCompare(b.name))
+}
+
+/** A crash leaves the old file or the new one, never half of one. */
+export function writeAtomically(file: string, text: string, mode = 0o600): void {
+  writeFileSync(`${file}.tmp`, text, { mode })
+  renameSync(`${file}.tmp`, file)
+}
+
+/** The addresses that follow from a cluster's index. Everything is host-only: nothing leaves the machine. */
+export function addressesOf(index: number): {
+  readonly nodeBridge: string
+  readonly hostAddress: string
+  readonly nodeNetwork: string
+  readonly podCIDR: string
+  readonly serviceCIDR: string
+  readonly apiServiceAddress: string
+  readonly dnsAddress: string
+  readonly registryPort: number
+} {
+  const services = `10.${96 + index}`
+  return {
+    nodeBridge: `knarr${index}`,
+    hostAddress: `10.89.${index}.1`,
+    nodeNetwork: `10.89.${index}.0/24`,
+    podCIDR: `10.${244 - index}.0.0/16`,
+    serviceCIDR: `${services}.0.0/16`,
+    apiServiceAddress: `${services}.0.1`,
+    dnsAddress: `${services}.0.10`,
+    registryPort: 5000,
+  }
+}

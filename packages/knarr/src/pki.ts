@@ -1,0 +1,146 @@
+/** The cluster's certificates: made once, renewed by `up` when they are near their end. */
+import { X509Certificate, createPublicKey } from "node:crypto"
+import { existsSync, mkdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import {
+  createCA,
+  createPrivateKeyPem,
+  issueCertificate,
+  type CertificateOptions,
+  type Env,
+  type KeyPair,
+} from "@knarr/base"
+import { writeAtomically } from "./cluster-home.ts"
+
+export interface ClusterPki {
+  readonly ca: KeyPair
+  readonly server: KeyPair
+  /** The API server's identity towards kubelets. */
+  readonly kubeletClient: KeyPair
+  readonly admin: KeyPair
+  /** Signs service account tokens. */
+  readonly serviceAccount: { readonly privateKey: string; readonly publicKey: string }
+}
+
+const dayMs = 86_400_000
+const caLifeMs = 3650 * dayMs
+const leafLifeMs = 365 * dayMs
+/** A certificate is made anew when less than this is left. */
+const renewBeforeMs = 30 * dayMs
+
+/** Reads the certificates in `dir`, making what is missing, near its end, or names other addresses. */
+export function ensurePki(
+  dir: string,
+  env: Env,
+  server: { dnsNames: readonly string[]; ipAddresses: readonly string[] },
+): ClusterPki {
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const now = env.clock.now()
+  const span = (lifeMs: number): Pick<CertificateOptions, "serial" | "notBeforeMs" | "notAfterMs"> => ({
+    serial: env.random.bytes(16),
+    notBeforeMs: now - 60_000,
+    notAfterMs: now + lifeMs,
+  })
+  const ca = ensurePair(dir, "ca", now, () =>
+    createCA({ subject: { commonName: "knarr-ca" }, ...span(caLifeMs) }),
+  )
+  const leaf = (
+    name: string,
+    options: Omit<CertificateOptions, "serial" | "notBeforeMs" | "notAfterMs">,
+  ): KeyPair =>
+    ensurePair(
+      dir,
+      name,
+      now,
+      () => issueCertificate(ca, { ...options, ...span(leafLifeMs) }),
+      (cert) => isIssued(cert, ca) && covers(cert, options),
+    )
+  const keyFile = join(dir, "sa.key")
+  if (!existsSync(keyFile)) writeAtomically(keyFile, createPrivateKeyPem())
+  const privateKey = readFileSync(keyFile, "utf8")
+  return {
+    ca,
+    server: leaf("apiserver", {
+      subject: { commonName: "kube-apiserver" },
+      usages: ["serverAuth"],
+      ...server,
+    }),
+    kubeletClient: leaf("apiserver-kubelet-client", {
+      subject: { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"] },
+      usages: ["clientAuth"],
+    }),
+    admin: leaf("admin", {
+      subject: { commonName: "kubernetes-admin", organizations: ["system:masters"] },
+      usages: ["clientAuth"],
+    }),
+    serviceAccount: {
+      privateKey,
+      publicKey: createPublicKey(privateKey).export({ type: "spki", format: "pem" }) as string,
+    },
+  }
+}
+
+/** A node's certificate: its identity towards the API server and, as a server, towards those who call its kubelet. */
+export function ensureNodeCertificate(
+  dir: string,
+  env: Env,
+  ca: KeyPair,
+  nodeName: string,
+  address: string,
+): KeyPair {
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const now = env.clock.now()
+  const options = {
+    subject: { commonName: `system:node:${nodeName}`, organizations: ["system:nodes"] },
+    dnsNames: [nodeName],
+    ipAddresses: [address],
+    usages: ["clientAuth", "serverAuth"] as const,
+  }
+  return ensurePair(
+    dir,
+    "kubelet",
+    now,
+    () =>
+      issueCertificate(ca, {
+        ...options,
+        serial: env.random.bytes(16),
+        notBeforeMs: now - 60_000,
+        notAfterMs: now + leafLifeMs,
+      }),
+    (cert) => isIssued(cert, ca) && covers(cert, options),
+  )
+}
+
+function ensurePair(
+  dir: string,
+  name: string,
+  now: number,
+  make: () => KeyPair,
+  isGood: (cert: X509Certificate) => boolean = () => true,
+): KeyPair {
+  const certFile = join(dir, `${name}.crt`)
+  const keyFile = join(dir, `${name}.key`)
+  if (existsSync(certFile) && existsSync(keyFile)) {
+    const pair = { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") }
+    const cert = new X509Certificate(pair.cert)
+    if (Date.parse(cert.validTo) - now > renewBeforeMs && isGood(cert)) return pair
+  }
+  const pair = make()
+  writeAtomically(keyFile, pair.key)
+  writeAtomically(certFile, pair.cert, 0o644)
+  return pair
+}
+
+function isIssued(cert: X509Certificate, ca: KeyPair): boolean {
+  return cert.verify(createPublicKey(ca.cert))
+}
+
+function covers(
+  cert: X509Certificate,
+  options: { dnsNames?: readonly string[]; ipAddresses?: readonly string[] },
+): boolean {
+  return (
+    (options.dnsNames ?? []).every((name) => cert.checkHost(name) !== undefined) &&
+    (options.ipAddresses ?? []).every((ip) => cert.checkIP(ip) !== undefined)
+  )
+}

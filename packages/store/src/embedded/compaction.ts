@@ -1,0 +1,55 @@
+/**
+ * Removing the past. After a compaction at R the log holds every event from R on and, of each key that existed
+ * just before R, the event that made it what it then was. So every state from R on can be read, and a watch
+ * from R knows the `previous` of each event.
+ */
+import type { Database } from "./database.ts"
+import { numberBytes, readNumber } from "./record.ts"
+import type { Writer } from "./writer.ts"
+
+/** How many events one step looks at: a few milliseconds' work, in a commit shared with ordinary writes. */
+const step = 256
+
+/**
+ * Removes what the events in [from, to) made superfluous: the event of the same key before each, and deletions
+ * themselves. `from` is where the last sweep ended. May be stopped and repeated at any point.
+ */
+export async function sweep(options: {
+  database: Database
+  writer: Writer
+  from: number
+  to: number
+  signal: AbortSignal
+}): Promise<void> {
+  const { database, writer, to, signal } = options
+  for (let from = options.from; from < to; ) {
+    signal.throwIfAborted()
+    const { log, deleted } = database
+    const superfluous: Buffer[] = []
+    const forgotten: Buffer[] = []
+    let next = to
+    let seen = 0
+    for (const { key: at, value } of log.getRange({
+      start: numberBytes(from),
+      end: numberBytes(to),
+      limit: step,
+    })) {
+      const revision = readNumber(at)
+      if (++seen === step) next = revision + 1
+      const { type, key, before } = database.decode(revision, value)
+      if (before !== 0) superfluous.push(numberBytes(before))
+      if (type !== "delete") continue
+      superfluous.push(numberBytes(revision))
+      // A write on its way has already replaced the key's mark, or is about to.
+      const keyBytes = Buffer.from(key)
+      const mark = writer.busy(key) ? undefined : deleted.getBinary(keyBytes)
+      if (mark && readNumber(mark) === revision) forgotten.push(keyBytes)
+    }
+    await writer.maintain(() => {
+      for (const revision of superfluous) void log.remove(revision)
+      for (const key of forgotten) void deleted.remove(key)
+      database.setNumber("swept", next)
+    })
+    from = next
+  }
+}

@@ -1,0 +1,3 @@
+import { storeCrash } from "../store.crash.ts"
+
+storeCrash("embedded")

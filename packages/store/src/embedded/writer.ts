@@ -1,0 +1,274 @@
+/**
+ * The one writer of an embedded store. A write is decided at once, in the order of the calls, against what is
+ * on disk and what is already on its way there; it then waits, with all the others that came while the last
+ * commit ran, for one transaction and one fdatasync.
+ */
+import { type Deferred, asError, deferred } from "@knarr/base"
+import { checkKey } from "../keys.ts"
+import { type Expected, type KeyValue, NoSpaceError, type StoreEvent, type WriteResult } from "../store.ts"
+import { type Database, asBuffer } from "./database.ts"
+import { encodeRecord, numberBytes, readNumber } from "./record.ts"
+
+/** What becomes one transaction. */
+interface Batch {
+  readonly writes: (() => void)[]
+  readonly events: StoreEvent[]
+  bytes: number
+  readonly done: Deferred<void>
+}
+
+/** The newest state of a key: the event that made it, and the batch that brings it to disk when it is not there. */
+interface Current {
+  readonly kv: KeyValue | undefined
+  /** The revision of the key's last event in the log, 0 for none. */
+  readonly last: number
+  readonly batch: Batch | undefined
+}
+
+/** A transaction takes at most so much, to keep its memory and its time small; the rest is the next one's. */
+const maxBatchWrites = 2000
+const maxBatchBytes = 8 * 2 ** 20
+
+export interface WriterOptions {
+  readonly database: Database
+  readonly revision: number
+  /** Called after each commit with its events in order, before the writers' promises resolve. */
+  readonly committed: (events: readonly StoreEvent[]) => void
+  /** Whether a lease may be written. */
+  readonly leaseExists: (id: number) => boolean
+}
+
+export class Writer {
+  readonly #database: Database
+  readonly #committed: WriterOptions["committed"]
+  readonly #leaseExists: WriterOptions["leaseExists"]
+  /** The newest revision on disk. */
+  #durable: number
+  /** The newest revision that has been given out. */
+  #assigned: number
+  /** The newest event of each key that has one on its way to disk. */
+  readonly #pending = new Map<string, { readonly event: StoreEvent; readonly batch: Batch }>()
+  /** The first of these is being committed while `#running`. */
+  #batches: Batch[] = []
+  #running: Promise<void> | undefined
+  #closed: Error | undefined
+
+  constructor(options: WriterOptions) {
+    this.#database = options.database
+    this.#committed = options.committed
+    this.#leaseExists = options.leaseExists
+    this.#durable = this.#assigned = options.revision
+  }
+
+  /** The newest revision on disk. */
+  get revision(): number {
+    return this.#durable
+  }
+
+  async put(key: string, value: Uint8Array, expected: Expected, lease: number): Promise<WriteResult> {
+    this.#checkOpen()
+    checkKey(key)
+    if (lease !== 0 && !this.#leaseExists(lease))
+      throw new Error(`Cannot write "${key}": there is no lease ${lease}`)
+    const current = this.#current(key)
+    if (!holds(expected, current.kv)) return this.#refuse(current)
+    return this.#append(current, "put", key, value, lease)
+  }
+
+  async delete(key: string, expected: Expected): Promise<WriteResult> {
+    this.#checkOpen()
+    const current = this.#current(key)
+    if (!holds(expected, current.kv)) return this.#refuse(current)
+    if (!current.kv) {
+      await current.batch?.done.promise
+      return { ok: true, revision: this.#durable, previous: undefined }
+    }
+    return this.#append(current, "delete", key, undefined, 0)
+  }
+
+  /** Deletes `keys` as far as they are attached to `lease`. */
+  async deleteAttached(keys: readonly string[], lease: number): Promise<void> {
+    this.#checkOpen()
+    const writes = keys.flatMap((key) => {
+      const current = this.#current(key)
+      return current.kv?.lease === lease ? this.#append(current, "delete", key, undefined, 0) : []
+    })
+    await Promise.all(writes)
+  }
+
+  /** Brings other writes, which `write` makes, to disk in order with those of keys. */
+  maintain(write: () => void): Promise<void> {
+    this.#checkOpen()
+    const batch = this.#batch()
+    batch.writes.push(write)
+    return batch.done.promise
+  }
+
+  /** Whether the newest event of a key is still on its way to disk. */
+  busy(key: string): boolean {
+    return this.#pending.has(key)
+  }
+
+  /** Resolves, whatever the outcome, when everything that is on its way to disk now has been dealt with. */
+  async settled(): Promise<void> {
+    const last = this.#batches.at(-1)
+    await last?.done.promise.catch(() => {})
+  }
+
+  /** Brings to disk what is on its way and refuses more. */
+  async close(): Promise<void> {
+    this.#closed ??= new Error("Cannot use the store: it is closed")
+    await this.#running
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw this.#closed
+  }
+
+  #current(key: string): Current {
+    return this.#database.guard(() => this.#find(key))
+  }
+
+  #find(key: string): Current {
+    const pending = this.#pending.get(key)
+    if (pending) {
+      const { event, batch } = pending
+      return { kv: event.kv, last: event.revision, batch }
+    }
+    const database = this.#database
+    const bytes = Buffer.from(key)
+    const found = database.keys.getBinary(bytes)
+    if (found) {
+      const last = readNumber(found)
+      return { kv: database.mustRecord(last).kv, last, batch: undefined }
+    }
+    const gone = database.deleted.getBinary(bytes)
+    return { kv: undefined, last: gone ? readNumber(gone) : 0, batch: undefined }
+  }
+
+  /** The answer tells what is there, so it waits until that is on disk. */
+  async #refuse(current: Current): Promise<WriteResult> {
+    await current.batch?.done.promise
+    return { ok: false, revision: this.#durable, current: current.kv }
+  }
+
+  async #append(
+    current: Current,
+    type: "put" | "delete",
+    key: string,
+    value: Uint8Array | undefined,
+    lease: number,
+  ): Promise<WriteResult> {
+    const previous = current.kv
+    const revision = this.#assigned + 1
+    const { bytes, event } = encodeRecord({
+      type,
+      revision,
+      key,
+      value,
+      lease,
+      previous,
+      before: current.last,
+    })
+    this.#assigned = revision
+    const batch = this.#batch()
+    batch.bytes += bytes.length
+    batch.events.push(event)
+    batch.writes.push(() => this.#write(event, bytes, current.last))
+    this.#pending.set(key, { event, batch })
+    await batch.done.promise
+    return { ok: true, revision, previous }
+  }
+
+  #write(event: StoreEvent, bytes: Buffer, last: number): void {
+    const { log, keys, deleted, attached } = this.#database
+    const key = Buffer.from(event.key)
+    const revision = numberBytes(event.revision)
+    void log.put(revision, bytes)
+    if (event.type === "put") {
+      void keys.put(key, revision)
+      if (!event.previous && last !== 0) void deleted.remove(key)
+    } else {
+      void keys.remove(key)
+      void deleted.put(key, revision)
+    }
+    const before = event.previous?.lease ?? 0
+    const lease = event.kv?.lease ?? 0
+    if (before !== 0 && before !== lease) void attached.remove(attachedKey(before, event.key))
+    if (lease !== 0 && before !== lease) void attached.put(attachedKey(lease, event.key), nothing)
+  }
+
+  /** The batch that the next write joins. */
+  #batch(): Batch {
+    const last = this.#batches.at(-1)
+    const joins =
+      last !== undefined &&
+      !(this.#committing && this.#batches.length === 1) &&
+      last.writes.length < maxBatchWrites &&
+      last.bytes < maxBatchBytes
+    if (joins) return last
+    const batch: Batch = { writes: [], events: [], bytes: 0, done: deferred() }
+    // Whoever waits for it handles its failure; nobody may be waiting for a lease's or a compaction's batch.
+    batch.done.promise.catch(() => {})
+    this.#batches.push(batch)
+    this.#running ??= this.#run()
+    return batch
+  }
+
+  /** Whether the first batch has been handed to LMDB and is closed to further writes. */
+  #committing = false
+
+  async #run(): Promise<void> {
+    // The writers of this turn go together.
+    await Promise.resolve()
+    for (let batch = this.#batches[0]; batch; batch = this.#batches[0]) {
+      this.#committing = true
+      try {
+        await this.#database.commit(() => {
+          for (const write of batch.writes) write()
+        })
+      } catch (thrown) {
+        this.#fail(asError(thrown))
+        continue
+      } finally {
+        this.#committing = false
+      }
+      this.#batches.shift()
+      for (const event of batch.events) {
+        if (this.#pending.get(event.key)?.event === event) this.#pending.delete(event.key)
+      }
+      this.#durable = batch.events.at(-1)?.revision ?? this.#durable
+      if (batch.events.length > 0) this.#committed(batch.events)
+      batch.done.resolve()
+    }
+    this.#running = undefined
+  }
+
+  /** What waited behind the failed batch was decided in the belief that it would succeed, so it fails too. */
+  #fail(error: Error): void {
+    // After any other failure of the disk it is not known what the next fdatasync would vouch for.
+    if (!(error instanceof NoSpaceError))
+      this.#closed ??= new Error("Cannot write to the store: an earlier write failed", { cause: error })
+    const failed = this.#batches
+    this.#batches = []
+    this.#pending.clear()
+    this.#assigned = this.#durable
+    for (const batch of failed) batch.done.reject(error)
+  }
+}
+
+const nothing = Buffer.alloc(0)
+
+/** The key in the table `attached`. */
+export function attachedKey(lease: number, key: string): Buffer {
+  return Buffer.concat([numberBytes(lease), Buffer.from(key)])
+}
+
+/** The key of the store in a key of the table `attached`. */
+export function keyOfAttached(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString("utf8", 8)
+}
+
+function holds(expected: Expected, current: KeyValue | undefined): boolean {
+  return expected === undefined || expected === (current?.modRevision ?? 0)
+}

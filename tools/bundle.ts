@@ -1,0 +1,27 @@
+/** Bundles the `knarr` command into dist/: one file, because start-up time is a feature. */
+import { build } from "esbuild"
+import { join } from "node:path"
+
+const root = join(import.meta.dirname, "..")
+await build({
+  absWorkingDir: root,
+  entryPoints: { knarr: "packages/knarr/src/main.ts" },
+  outdir: "dist",
+  outExtension: { ".js": ".mjs" },
+  bundle: true,
+  splitting: true,
+  chunkNames: "chunks/[name]-[hash]",
+  platform: "node",
+  format: "esm",
+  target: "node26",
+  minifySyntax: true,
+  minifyWhitespace: true,
+  keepNames: false,
+  sourcemap: "linked",
+  sourcesContent: false,
+  external: ["lmdb"],
+  banner: {
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
+  logLevel: "warning",
+})
