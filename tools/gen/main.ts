@@ -1,6 +1,7 @@
 /** `npm run gen`: writes every generated file; with `--verify`, fails instead when one is not current. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { generateBootstrap } from "./bootstrap.ts"
 import { generateKinds } from "./kinds.ts"
 import { generateRpc } from "./rpc.ts"
 import { generateShapes } from "./shapes.ts"
@@ -9,6 +10,7 @@ const root = join(import.meta.dirname, "../..")
 const verify = process.argv.includes("--verify")
 const facts = join(root, "facts")
 const files = new Map([
+  ...generateBootstrap(facts),
   ...generateShapes(facts),
   ...generateKinds(join(root, "packages")),
   ...generateRpc(facts),

@@ -3,7 +3,7 @@ import { deepEqual, field, validateLabelName } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 
 export const notNegativeMessage = "must be greater than or equal to 0"
-export const positiveMessage = "must be greater than 0"
+export const positiveMessage = "must be greater than zero"
 export const immutableMessage = "field is immutable"
 export const maxInt32: number = 2 ** 31 - 1
 

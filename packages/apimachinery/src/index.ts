@@ -239,3 +239,14 @@ export {
   parseIntOrString,
   scaledValueFromIntOrPercent,
 } from "./int-or-string.ts"
+export { type JSONPath, type JSONPathOptions, parseJSONPath, relaxedJSONPath } from "./jsonpath.ts"
+export {
+  type ImageName,
+  formatImageName,
+  imageRepository,
+  imageTag,
+  normalizeImageName,
+  parseImageName,
+} from "./image-name.ts"
+export { type YamlOptions, type YamlParser, loadYaml, splitYamlDocuments } from "./yaml.ts"
+export { stringifyYaml } from "./yaml-print.ts"

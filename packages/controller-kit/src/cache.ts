@@ -6,10 +6,12 @@ import type { Cache, Controller } from "./controller.ts"
 /** Informers of the kinds that a controller declared; asking for another kind throws. */
 export class ControllerCache implements Cache {
   readonly #name: string
+  readonly #factory: InformerFactory
   readonly #informers = new Map<Kind, Informer<any>>()
 
   constructor(controller: Controller, factory: InformerFactory) {
     this.#name = controller.name
+    this.#factory = factory
     const kinds = [
       controller.for,
       ...(controller.owns ?? []),
@@ -27,6 +29,11 @@ export class ControllerCache implements Cache {
     if (!informer)
       throw new Error(`Cannot read ${kind.plural}: the controller "${this.#name}" does not declare the kind`)
     return informer
+  }
+
+  /** The informer of any kind, started when nobody uses it yet; for controllers that learn their kinds as they run. */
+  anyInformer<T extends KubeObject>(kind: Kind<T>): Informer<T> {
+    return this.#informers.get(kind) ?? this.#factory.informer(kind)
   }
 
   async waitForSync(signal: AbortSignal): Promise<void> {

@@ -17,7 +17,7 @@ import { ControllerCache } from "./cache.ts"
 import { refersToKind } from "./controller-ref.ts"
 import type { Controller, ReconcileContext } from "./controller.ts"
 import { controllerNamespace, ensureRbac } from "./rbac-objects.ts"
-import type { KubeObject } from "./rbac.ts"
+import type { Kind, KubeObject } from "./rbac.ts"
 
 export interface RunControllersOptions {
   readonly controllers: readonly Controller[]
@@ -86,7 +86,7 @@ async function startController(controller: Controller, options: Started): Promis
     cache,
     recorder,
     signal: scope.signal,
-    informer: <K extends KubeObject>(kind: Parameters<typeof cache.informer<K>>[0]) => cache.informer(kind),
+    informer: <K extends KubeObject>(kind: Kind<K>) => cache.anyInformer(kind),
     enqueue,
   }
   if (controller.run) {

@@ -21,6 +21,8 @@ export interface ClusterConfig {
   readonly index: number
   /** The API server's port. */
   readonly port: number
+  /** The image registry's port. */
+  readonly registryPort: number
   /** Further nodes beside the first. */
   readonly agents: number
   /** False: a control plane without a node. */

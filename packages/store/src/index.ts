@@ -1,5 +1,9 @@
 export * from "./store.ts"
 export { type MemoryStoreOptions, createMemoryStore } from "./memory/memory-store.ts"
-export { type EmbeddedStore, type EmbeddedStoreOptions, openEmbeddedStore } from "./embedded/embedded-store.ts"
+export {
+  type EmbeddedStore,
+  type EmbeddedStoreOptions,
+  openEmbeddedStore,
+} from "./embedded/embedded-store.ts"
 export { StoreInUseError } from "./embedded/directory-lock.ts"
 export { DamagedSnapshotError, restoreSnapshot, saveSnapshot } from "./snapshot.ts"

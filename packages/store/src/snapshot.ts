@@ -88,7 +88,7 @@ export async function restoreSnapshot(file: string, dir: string): Promise<{ revi
 /** Feeds the first `size` bytes of `from` to `hash`, and to `to`. */
 async function readInto(from: FileHandle, size: number, hash: Hash, to?: FileHandle): Promise<void> {
   const chunk = Buffer.allocUnsafe(Math.min(chunkBytes, Math.max(size, 1)))
-  for (let at = 0; at < size; ) {
+  for (let at = 0; at < size;) {
     const { bytesRead } = await from.read(chunk, 0, Math.min(chunk.length, size - at), at)
     if (bytesRead === 0) throw new Error("Cannot copy a snapshot: its file ended early")
     const bytes = chunk.subarray(0, bytesRead)

@@ -133,7 +133,11 @@ async function check(
     else if (what === "delete") writes.push({ key: first!, id: undefined, revision: Number(second) })
     else if (what === "seen") {
       const watcher = Number(first)
-      assert.equal(Number(second), expectations.resume[watcher], `watcher ${watcher} skips or repeats: ${where}`)
+      assert.equal(
+        Number(second),
+        expectations.resume[watcher],
+        `watcher ${watcher} skips or repeats: ${where}`,
+      )
       expectations.resume[watcher]!++
     } else assert.match(line, /^(open|compacted) \d+$/, where)
   }
@@ -144,7 +148,10 @@ async function check(
 
   await using store = await engine.open(dir)
   for (let watcher = 0; watcher < watchers; watcher++)
-    assert.ok(store.revision >= expectations.resume[watcher]! - 1, `a watcher saw what is not there: ${where}`)
+    assert.ok(
+      store.revision >= expectations.resume[watcher]! - 1,
+      `a watcher saw what is not there: ${where}`,
+    )
   for (const write of writes) {
     assert.ok(write.revision <= store.revision, `revision ${write.revision} is gone: ${where}`)
     const kv = await store.get(write.key, { revision: write.revision })

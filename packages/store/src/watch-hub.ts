@@ -9,8 +9,8 @@ import { CompactedError, SlowWatcherError, type StoreEvent, type WatchOptions } 
 /** What a watcher reads of its engine. */
 export interface History {
   /** The newest revision that has been published to live watchers. */
-  readonly revision: number
-  readonly compactRevision: number
+  readonly revision: () => number
+  readonly compactRevision: () => number
   /**
    * The events of keys with `prefix` from revision `from` on, up to `revision`, at most a slice of them; `next` is
    * the revision at which to go on. The work of one call is bounded.
@@ -43,7 +43,7 @@ export class WatchHub {
     this.#bound = bound
   }
 
-  /** Hands durable events to the live watchers; called in order of revision, after `history.revision` has moved. */
+  /** Hands durable events to the live watchers; called in order of revision, after the history has them. */
   publish(events: readonly StoreEvent[]): void {
     for (const [prefix, watchers] of this.#live) {
       const matching = prefix === "" ? events : events.filter((event) => event.key.startsWith(prefix))
@@ -54,7 +54,7 @@ export class WatchHub {
 
   /** See {@link Store.watch}. The default start is the revision after the present one, whenever iteration begins. */
   watch(options: WatchOptions): AsyncIterable<readonly StoreEvent[]> {
-    const from = options.from ?? this.#history.revision + 1
+    const from = options.from ?? this.#history.revision() + 1
     return { [Symbol.asyncIterator]: () => this.#run(options.prefix, from, options.signal) }
   }
 
@@ -74,8 +74,9 @@ export class WatchHub {
     for (let slices = 0; ; slices++) {
       signal.throwIfAborted()
       if (this.#closed) throw this.#closed
-      if (next < this.#history.compactRevision) throw new CompactedError(next, this.#history.compactRevision)
-      if (next > this.#history.revision) break
+      if (next < this.#history.compactRevision())
+        throw new CompactedError(next, this.#history.compactRevision())
+      if (next > this.#history.revision()) break
       const slice = this.#history.read(prefix, next)
       next = slice.next
       if (slice.events.length > 0) yield slice.events

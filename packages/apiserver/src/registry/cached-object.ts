@@ -130,6 +130,7 @@ export function cachedObject(
   const decoded = value ?? (JSON.parse(stored.toString()) as KubeObject)
   if (value) {
     if (revision !== 0) value.metadata.resourceVersion = String(revision)
+    else delete (value.metadata as Partial<KubeObject["metadata"]>).resourceVersion
     deepFreeze(value)
   }
   const { metadata } = decoded

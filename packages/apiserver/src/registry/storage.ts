@@ -41,7 +41,8 @@ export type Change =
   | { readonly put: KubeObject }
   /** Nothing is written; the answer is `keep`. */
   | { readonly keep: CachedObject }
-  | { readonly remove: true }
+  /** `answer`, when given, is what the answer shows instead of the state that was removed. */
+  | { readonly remove: true; readonly answer?: KubeObject }
 
 export interface Written {
   /** The new state; after a removal the last state with the revision of the removal. */
@@ -121,27 +122,27 @@ export class ResourceStorage {
       if ("keep" in wanted) return { object: wanted.keep, outcome: "unchanged" }
       if ("remove" in wanted) {
         if (!current) throw this.notFound(key.slice(key.indexOf("/") + 1))
-        if (options.dryRun) return { object: current, outcome: "removed" }
+        const answer = wanted.answer && this.transient(this.view.toStored(wanted.answer), current.revision)
+        if (options.dryRun) return { object: answer ?? current, outcome: "removed" }
         const result = await store.delete(path, { expected: current.revision })
         await follower.reach(result.revision, options.signal)
-        if (result.ok && result.previous) return { object: current.at(result.revision), outcome: "removed" }
-        continue
+        if (!result.ok || !result.previous) continue
+        this.deps.hooksOf(this.view.stored)?.afterDelete?.(current.value)
+        return { object: answer ?? current.at(result.revision), outcome: "removed" }
       }
       const value = this.view.toStored(wanted.put)
-      delete (value.metadata as Partial<KubeObject["metadata"]>).resourceVersion
       const stored = encodeStored(value)
       if (current && sameContent(current.bytes, prefixLength(current.bytes), stored)) {
         return { object: current, outcome: "unchanged" }
       }
       const outcome = current ? "updated" : "created"
       if (options.dryRun) {
-        return { object: cachedObject(this.cache.shape, key, stored, current?.revision ?? 0, value), outcome }
+        return { object: this.transient(value, current?.revision ?? 0), outcome }
       }
-      const lease = this.#ttl(current) ?? 0
-      const leaseId = lease > 0 ? await this.deps.leases.lease(lease) : 0
+      const lease = this.view.stored.plural === "events" ? await this.deps.leases.lease(eventTtlSeconds) : 0
       const pending = this.cache.expect(key, stored, value)
       try {
-        const result = await store.put(path, stored, { expected: current?.revision ?? 0, lease: leaseId })
+        const result = await store.put(path, stored, { expected: current?.revision ?? 0, lease })
         await follower.reach(result.revision, options.signal)
         if (!result.ok) continue
         const object = pending.arrived ?? cachedObject(this.cache.shape, key, stored, result.revision)
@@ -152,12 +153,14 @@ export class ResourceStorage {
     }
   }
 
+  /** An object in its stored version as an answer that was not, or not so, stored. Takes `value` over. */
+  transient(value: KubeObject, revision: number): CachedObject {
+    const key = this.key({ namespace: value.metadata.namespace ?? "", name: value.metadata.name })
+    return cachedObject(this.cache.shape, key, encodeStored(value), revision, value)
+  }
+
   /** The failure of a write whose resourceVersion is not the present one. */
   modified(name: string): StatusError {
     return conflict(this.resource, name, optimisticLockMessage)
-  }
-
-  #ttl(_current: CachedObject | undefined): number | undefined {
-    return this.view.stored.plural === "events" ? eventTtlSeconds : undefined
   }
 }

@@ -85,9 +85,10 @@ async function deleteContent(ns: Namespace, kinds: readonly Kind[], ctx: Reconci
   const remaining = new Map<string, number>()
   const finalizers = new Map<string, number>()
   let estimateSeconds = 0
-  // Pods go first: what they use (secrets, claims) stays until they have ended.
+  // Pods go first: what they use (secrets, claims, policies) stays until the last of them has ended.
   const order = [...kinds].sort((a, b) => Number(b === pod) - Number(a === pod))
   for (const kind of order) {
+    if (kind !== pod && remaining.has(resourceId(pod))) break
     try {
       const left = await deleteAll(kind, ns.metadata.name, ctx)
       if (left.length === 0) continue

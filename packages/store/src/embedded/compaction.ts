@@ -22,7 +22,7 @@ export async function sweep(options: {
   signal: AbortSignal
 }): Promise<void> {
   const { database, writer, to, signal } = options
-  for (let from = options.from; from < to; ) {
+  for (let from = options.from; from < to;) {
     signal.throwIfAborted()
     const { log, deleted } = database
     const superfluous: Buffer[] = []

@@ -8,7 +8,16 @@
  *     leases    lease → JSON of its LeaseState
  *     meta      name → number: format, compacted, swept
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, rmSync } from "node:fs"
+import {
+  closeSync,
+  fdatasyncSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs"
 import { dirname, join } from "node:path"
 import { type Database as Table, type RootDatabase, open } from "lmdb"
 import { asError } from "@knarr/base"
@@ -62,7 +71,7 @@ export class Database {
       this.leases = table("leases")
       this.#meta = table("meta")
       const found = this.number("format")
-      if (found === undefined) this.#root.transactionSync(() => void this.setNumber("format", format))
+      if (found === undefined) this.#root.transactionSync(() => this.setNumber("format", format))
       else if (found !== format)
         throw new Error(`Cannot open the store "${this.file}": it has format ${found}, not ${format}`)
       syncDirectory(dir)
@@ -132,9 +141,23 @@ export class Database {
 
   /**
    * Runs `write` (synchronous puts and removes) as one transaction on LMDB's thread; resolves when it is on
-   * disk. Rejects, with nothing written, with {@link NoSpaceError} or the system's error.
+   * disk. Rejects, with nothing written, with {@link NoSpaceError} or the system's error. `bytes` is about how
+   * much is written. May run `write` twice.
    */
-  async commit(write: () => void): Promise<void> {
+  async commit(bytes: number, write: () => void): Promise<void> {
+    try {
+      await this.#commitOnce(write)
+    } catch (thrown) {
+      // LMDB calls a write that was cut short an I/O error, which is how a full disk mostly shows itself. If
+      // there is room (again), all that was not written is written anew, so trying once more is safe.
+      if (errorCode(thrown) !== 5) throw thrown
+      const full = findFull(this.file, bytes)
+      if (full) throw new NoSpaceError(full)
+      await this.#commitOnce(write)
+    }
+  }
+
+  async #commitOnce(write: () => void): Promise<void> {
     try {
       await this.#root.batch(write)
     } catch (thrown) {
@@ -155,7 +178,7 @@ export class Database {
 
   #damaged(thrown: unknown): Error {
     const error = asError(thrown)
-    const code = "code" in error ? error.code : undefined
+    const code = errorCode(error)
     // The system's own errors (no permission, no such directory) say better what is the matter.
     if (typeof code === "string" && /^E[A-Z]+$/.test(code)) return error
     if (typeof code === "number" && code > 0 && code !== 22) return diskError(error)
@@ -212,13 +235,41 @@ async function commitError(thrown: unknown): Promise<Error> {
   return thrown
 }
 
-/** MDB_PAGE_NOTFOUND and MDB_CORRUPTED. */
-function isCorruption(thrown: unknown): boolean {
-  return thrown instanceof Error && "code" in thrown && (thrown.code === -30797 || thrown.code === -30796)
+/** The error of writing `bytes` behind the end of `file`, if they find no room; tried on a file beside it. */
+function findFull(file: string, bytes: number): Error | undefined {
+  const probe = `${file}.probe`
+  try {
+    const end = statSync(file).size
+    const chunk = Buffer.alloc(64 * 2 ** 10)
+    const fd = openSync(probe, "w", 0o600)
+    try {
+      for (let at = 0; at < bytes + chunk.length;) at += writeSync(fd, chunk, 0, chunk.length, end + at)
+      fdatasyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+    return undefined
+  } catch (thrown) {
+    return asError(thrown)
+  } finally {
+    rmSync(probe, { force: true })
+  }
 }
 
-const outOfSpace = new Set<unknown>([28 /* ENOSPC */, 122 /* EDQUOT */, 27 /* EFBIG */, -30792 /* MDB_MAP_FULL */])
+/** MDB_PAGE_NOTFOUND and MDB_CORRUPTED. */
+function isCorruption(thrown: unknown): boolean {
+  const code = errorCode(thrown)
+  return code === -30797 || code === -30796
+}
+
+function errorCode(thrown: unknown): unknown {
+  return thrown instanceof Error && "code" in thrown ? thrown.code : undefined
+}
+
+const outOfSpace = new Set<unknown>([
+  28 /* ENOSPC */, 122 /* EDQUOT */, 27 /* EFBIG */, -30792 /* MDB_MAP_FULL */,
+])
 
 function diskError(error: Error): Error {
-  return "code" in error && outOfSpace.has(error.code) ? new NoSpaceError(error) : error
+  return outOfSpace.has(errorCode(error)) ? new NoSpaceError(error) : error
 }

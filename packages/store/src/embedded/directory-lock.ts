@@ -23,11 +23,15 @@ export function lockDirectory(dir: string): Disposable {
   const lock = new DatabaseSync(join(dir, "lock"))
   try {
     lock.exec("PRAGMA journal_mode = OFF; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
-    writeFileSync(pidFile, `${process.pid}\n`)
   } catch (thrown) {
     lock.close()
     if (!(thrown instanceof Error && "errcode" in thrown && thrown.errcode === 5)) throw thrown
     throw new StoreInUseError(dir, readPid(pidFile))
+  }
+  try {
+    writeFileSync(pidFile, `${process.pid}\n`)
+  } catch {
+    // It is only for the message above; a full disk must not keep the store from being read.
   }
   return { [Symbol.dispose]: () => lock.close() }
 }

@@ -94,16 +94,11 @@ class OpenStore implements EmbeddedStore {
     this.#database = database
     this.#lock = lock
     this.#compactRevision = database.number("compacted") ?? 0
-    const store = this
     this.#reader = new Reader(database, () => this.#compactRevision)
     this.#hub = new WatchHub(
       {
-        get revision() {
-          return store.revision
-        },
-        get compactRevision() {
-          return store.#compactRevision
-        },
+        revision: () => this.revision,
+        compactRevision: () => this.#compactRevision,
         read: (prefix, from) => this.#reader.events(prefix, from, this.revision),
         pause: () => this.#reader.pause(),
       },
@@ -121,7 +116,9 @@ class OpenStore implements EmbeddedStore {
     const swept = database.number("swept") ?? 0
     if (swept < this.#compactRevision) {
       const unfinished = this.#sweep(swept, this.#compactRevision)
-      this.#compaction = unfinished.catch((thrown: unknown) => this.#report("Cannot finish a compaction", thrown))
+      this.#compaction = unfinished.catch((thrown: unknown) =>
+        this.#report("Cannot finish a compaction", thrown),
+      )
     }
   }
 

@@ -118,9 +118,13 @@ const limits = spawnSync("prlimit", ["--version"]).status === 0
 it("a full disk fails writes, not reads, and no longer than it is full", { skip: !limits }, () =>
   inTemporary(async (dir) => {
     const script = 'ulimit -S -f 2048 && exec "$0" "$@"'
-    const child = spawnSync("sh", ["-c", script, process.execPath, fileIn("full-disk-child.ts"), join(dir, "s")], {
-      encoding: "utf8",
-    })
+    const child = spawnSync(
+      "sh",
+      ["-c", script, process.execPath, fileIn("full-disk-child.ts"), join(dir, "s")],
+      {
+        encoding: "utf8",
+      },
+    )
     assert.equal(child.status, 0, child.stderr)
     await using store = await openIn(join(dir, "s"))
     assert.ok(await store.get("/after"))

@@ -16,7 +16,7 @@ const watching = (async () => {
 })()
 const value = Buffer.alloc(20_000, 1)
 let written = 0
-for (let failed = false; !failed; ) {
+for (let failed = false; !failed;) {
   const results = await Promise.allSettled([
     store.put(`/${written}`, value),
     store.put("/same", value),

@@ -14,6 +14,8 @@ import { type LogRecord, numberBytes, readNumber } from "./record.ts"
 
 /** How many keys or records are read in one turn of the event loop: about a millisecond's work. */
 const slice = 256
+/** And how much of the log at most, for logs of large values. */
+const sliceBytes = 4 * 2 ** 20
 
 /** The read part of a store, over its open file. */
 export class Reader {
@@ -46,7 +48,7 @@ export class Reader {
       const newest = this.#newest(snapshot)
       const revision = options.revision ?? newest
       this.#checkRevision(revision, newest)
-      const start = 
+      const start =
         options.from !== undefined && compareKeys(options.from, options.prefix) > 0
           ? options.from
           : options.prefix
@@ -80,14 +82,19 @@ export class Reader {
       limit: slice,
     })
     let scanned = 0
+    let bytes = 0
     let next = to + 1
     for (const { key, value } of range) {
       const revision = readNumber(key)
-      if (++scanned === slice) next = revision + 1
       const record = database.decode(revision, value)
-      if (!record.key.startsWith(prefix)) continue
-      const previous = record.before === 0 ? undefined : database.record(record.before)?.kv
-      events.push({ type: record.type, revision, key: record.key, kv: record.kv, previous })
+      if (record.key.startsWith(prefix)) {
+        const previous = record.before === 0 ? undefined : database.record(record.before)?.kv
+        events.push({ type: record.type, revision, key: record.key, kv: record.kv, previous })
+      }
+      bytes += value.length
+      if (++scanned < slice && bytes < sliceBytes) continue
+      next = revision + 1
+      break
     }
     return { events, next }
   }
@@ -122,9 +129,7 @@ export class Reader {
     }
     // LMDB counts a million keys in some milliseconds, so the rest is counted at once.
     const rest =
-      kvs.length < limit
-        ? 0
-        : keys.getKeysCount({ start, ...endOf(bounds), ...inSnapshot(bounds.snapshot) })
+      kvs.length < limit ? 0 : keys.getKeysCount({ start, ...endOf(bounds), ...inSnapshot(bounds.snapshot) })
     return { kvs, count: kvs.length + rest }
   }
 

@@ -224,7 +224,9 @@ export class Writer {
     for (let batch = this.#batches[0]; batch; batch = this.#batches[0]) {
       this.#committing = true
       try {
-        await this.#database.commit(() => {
+        // Each write may change some pages of 16 KiB besides those of its value.
+        const bytes = 2 * batch.bytes + batch.writes.length * 65_536
+        await this.#database.commit(bytes, () => {
           for (const write of batch.writes) write()
         })
       } catch (thrown) {

@@ -48,15 +48,10 @@ class MemoryStore implements Store {
   #closed = false
 
   constructor(options: MemoryStoreOptions) {
-    const store = this
     this.#hub = new WatchHub(
       {
-        get revision() {
-          return store.#revision
-        },
-        get compactRevision() {
-          return store.#compactRevision
-        },
+        revision: () => this.#revision,
+        compactRevision: () => this.#compactRevision,
         read: (prefix, from) => this.#readLog(prefix, from),
         pause: () => Promise.resolve(),
       },

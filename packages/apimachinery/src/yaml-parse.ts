@@ -1,0 +1,221 @@
+/**
+ * YAML text to JSON values by Go's rules. Loads the YAML library, so it is reached only through `loadYaml`.
+ * Mirrors: sigs.k8s.io/yaml, apimachinery pkg/util/yaml
+ */
+import { isAlias, isMap, isScalar, isSeq, parseDocument, Scalar } from "yaml"
+import type { Document, Node, Pair, YAMLError, YAMLMap } from "yaml"
+import { setOwn } from "./deep.ts"
+import { goQuote } from "./go-format.ts"
+import { resolvePlain, type YamlScalar } from "./yaml-resolve.ts"
+import type { YamlOptions } from "./yaml.ts"
+
+/** Errors of the library as go-yaml words them, and whether go-yaml's scanner (not its parser) finds them. */
+const wording: Readonly<Record<string, { text: string; scanner: boolean }>> = {
+  BLOCK_AS_IMPLICIT_KEY: { text: "mapping values are not allowed in this context", scanner: true },
+  TAB_AS_INDENT: { text: "found character that cannot start any token", scanner: true },
+  MULTILINE_IMPLICIT_KEY: { text: "could not find expected ':'", scanner: true },
+  BAD_SCALAR_START: { text: "found character that cannot start any token", scanner: true },
+  BAD_DQ_ESCAPE: { text: "found unknown escape character", scanner: true },
+  BAD_INDENT: { text: "did not find expected key", scanner: false },
+  BLOCK_IN_FLOW: { text: "did not find expected node content", scanner: false },
+  UNEXPECTED_TOKEN: { text: "did not find expected key", scanner: false },
+  MISSING_CHAR: { text: "could not find expected ':'", scanner: true },
+  BAD_ALIAS: { text: "did not find expected alphabetic or numeric character", scanner: true },
+  MULTIPLE_ANCHORS: { text: "did not find expected node content", scanner: false },
+}
+
+function goError(error: YAMLError): Error {
+  const { text, scanner } = wording[error.code] ?? { text: error.message.split("\n")[0]!, scanner: true }
+  const line = (error.linePos?.[0].line ?? 1) - (scanner ? 0 : 1)
+  const first = (error.linePos?.[0].line ?? 1) === 1
+  const where = first || line === 0 ? "" : `line ${line}: `
+  return new Error(`yaml: ${where}${text}`, { cause: error })
+}
+
+class Conversion {
+  readonly #document: Document.Parsed
+  readonly #source: string
+  readonly #strict: boolean
+  readonly #problems: string[] = []
+  readonly #open = new Set<Node>()
+  #decoded = 0
+  #decodedInAlias = 0
+  #aliasDepth = 0
+
+  constructor(document: Document.Parsed, source: string, strict: boolean) {
+    this.#document = document
+    this.#source = source
+    this.#strict = strict
+  }
+
+  run(): unknown {
+    const value = this.#value(this.#document.contents)
+    if (this.#problems.length > 0) {
+      throw new Error(`yaml: unmarshal errors:\n${this.#problems.map((text) => `  ${text}`).join("\n")}`)
+    }
+    return value
+  }
+
+  #value(node: unknown): unknown {
+    if (node === null || node === undefined) return null
+    this.#count()
+    if (isAlias(node)) return this.#alias(node.source)
+    if (isScalar(node)) return scalarValue(node)
+    if (isSeq(node)) return node.items.map((item) => this.#value(item))
+    if (isMap(node)) return this.#map(node)
+    return null
+  }
+
+  /** Small texts must not stand for huge values. The bounds are go-yaml's. */
+  #count(): void {
+    this.#decoded++
+    if (this.#aliasDepth > 0) this.#decodedInAlias++
+    const ratio =
+      this.#decoded <= 400_000
+        ? 0.99
+        : this.#decoded >= 4_000_000
+          ? 0.1
+          : 0.99 - (0.89 * (this.#decoded - 400_000)) / 3_600_000
+    if (this.#decodedInAlias > 100 && this.#decoded > 1000 && this.#decodedInAlias / this.#decoded > ratio) {
+      throw new Error("yaml: document contains excessive aliasing")
+    }
+  }
+
+  #target(name: string): Node {
+    const found = this.#anchors.get(name)
+    if (!found) throw new Error(`yaml: unknown anchor '${name}' referenced`)
+    if (this.#open.has(found)) throw new Error(`yaml: anchor '${name}' value contains itself`)
+    return found
+  }
+
+  #anchorsByName: Map<string, Node> | undefined
+
+  get #anchors(): Map<string, Node> {
+    if (this.#anchorsByName) return this.#anchorsByName
+    const out = new Map<string, Node>()
+    const visit = (node: unknown): void => {
+      if (node === null || typeof node !== "object") return
+      const anchor = (node as { anchor?: string }).anchor
+      if (anchor !== undefined) out.set(anchor, node as Node)
+      if (isSeq(node)) node.items.forEach(visit)
+      else if (isMap(node)) {
+        for (const pair of node.items) {
+          visit(pair.key)
+          visit(pair.value)
+        }
+      }
+    }
+    visit(this.#document.contents)
+    return (this.#anchorsByName = out)
+  }
+
+  #alias(name: string): unknown {
+    const target = this.#target(name)
+    this.#aliasDepth++
+    this.#open.add(target)
+    const value = this.#value(target)
+    this.#open.delete(target)
+    this.#aliasDepth--
+    return value
+  }
+
+  #map(node: YAMLMap): Record<string, unknown> {
+    const out: Record<string, unknown> = {}
+    const own = new Set<string>()
+    const merges: Pair[] = []
+    const wasOpen = this.#open.has(node)
+    this.#open.add(node)
+    for (const pair of node.items) {
+      const key = pair.key
+      if (isScalar(key) && key.type === Scalar.PLAIN && key.value === "<<") {
+        merges.push(pair)
+        continue
+      }
+      const name = this.#key(key)
+      if (own.has(name) && this.#strict) {
+        this.#problems.push(`line ${this.#lineOf(key)}: key ${goQuote(name)} already set in map`)
+      }
+      own.add(name)
+      setOwn(out, name, this.#value(pair.value))
+    }
+    for (const pair of merges) this.#merge(pair.value, out, own)
+    if (!wasOpen) this.#open.delete(node)
+    return out
+  }
+
+  #merge(source: unknown, into: Record<string, unknown>, own: Set<string>): void {
+    const node = isAlias(source) ? this.#target(source.source) : source
+    if (isSeq(node)) {
+      for (const item of node.items) this.#merge(item, into, own)
+      return
+    }
+    if (!isMap(node)) throw new Error("yaml: map merge requires map or sequence of maps as the value")
+    const values = this.#value(source) as Record<string, unknown>
+    for (const name in values) {
+      if (own.has(name)) continue
+      own.add(name)
+      setOwn(into, name, values[name])
+    }
+  }
+
+  /** JSON has only text as keys: what else a key may be becomes text. */
+  #key(node: unknown): string {
+    const value = this.#value(node)
+    if (typeof value === "string") return value
+    if (typeof value === "number" || typeof value === "boolean") return String(value)
+    if (value === null) throw new Error("unsupported map key of type: null")
+    throw new Error("yaml: invalid map key")
+  }
+
+  #lineOf(node: unknown): number {
+    const offset = (node as Node | null)?.range?.[0] ?? 0
+    let line = 1
+    for (let i = 0; i < offset; i++) if (this.#source.charCodeAt(i) === 10) line++
+    return line
+  }
+}
+
+function scalarValue(node: Scalar): YamlScalar {
+  const text = typeof node.value === "string" ? node.value : (node.source ?? "")
+  const tag = node.tag?.replace("tag:yaml.org,2002:", "!!")
+  if (tag === "!!binary") return Buffer.from(text, "base64").toString("latin1")
+  if (tag === "!!str") return text
+  if (tag === undefined || tag === "" || tag === "!") {
+    return node.type === Scalar.PLAIN && tag !== "!" ? jsonNumber(resolvePlain(text)) : text
+  }
+  const value = resolvePlain(text)
+  const fits =
+    (tag === "!!int" && typeof value === "number" && Number.isInteger(value)) ||
+    (tag === "!!float" && typeof value === "number") ||
+    (tag === "!!bool" && typeof value === "boolean") ||
+    (tag === "!!null" && value === null)
+  if (fits) return jsonNumber(value)
+  if (tag === "!!int" || tag === "!!float" || tag === "!!bool" || tag === "!!null") {
+    throw new Error(`yaml: cannot decode !!str \`${text}\` as a ${tag}`)
+  }
+  return text
+}
+
+function jsonNumber(value: YamlScalar): YamlScalar {
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    const shown = Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf"
+    throw new Error(`json: unsupported value: ${shown}`)
+  }
+  return value
+}
+
+/** One document. Empty text is null. */
+export function parseYamlText(text: string, options: YamlOptions): unknown {
+  const document = parseDocument(text, {
+    schema: "failsafe",
+    version: "1.1",
+    merge: false,
+    uniqueKeys: false,
+    strict: false,
+    prettyErrors: true,
+    logLevel: "silent",
+  })
+  const error = document.errors.find((one) => one.code !== "MULTIPLE_DOCS")
+  if (error) throw goError(error)
+  return new Conversion(document, text, options.strict === true).run()
+}

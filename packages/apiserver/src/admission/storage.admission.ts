@@ -1,0 +1,84 @@
+/** Plugins on claims and volumes: the default class, protection while in use, growing. */
+import { persistentVolume, persistentVolumeClaim, storageClass, volumeAttributesClass } from "@knarr/api"
+import type { PersistentVolumeClaim, StorageClass } from "@knarr/api"
+import { compareQuantities, parseQuantity, type Kind, type KubeObject } from "@knarr/apimachinery"
+import type { AdmissionPlugin } from "../contract.ts"
+import { refusal } from "./refuse.ts"
+
+const isDefault = (obj: Readonly<KubeObject>, key: string): boolean => obj.metadata.annotations?.[key] === "true"
+
+/** The newest of the objects so annotated, by name among those of the same second. */
+export function newestDefault<T extends KubeObject>(
+  objects: readonly Readonly<T>[],
+  annotations: readonly string[],
+): Readonly<T> | undefined {
+  const marked = objects.filter((obj) => annotations.some((key) => isDefault(obj, key)))
+  return marked.sort(
+    (a, b) =>
+      Date.parse(b.metadata.creationTimestamp) - Date.parse(a.metadata.creationTimestamp) ||
+      (a.metadata.name < b.metadata.name ? -1 : 1),
+  )[0]
+}
+
+/** Mirrors: plugin/pkg/admission/storage/storageclass/setdefault */
+export const defaultStorageClass: AdmissionPlugin = {
+  name: "DefaultStorageClass",
+  enabledByDefault: true,
+  create: ({ list }) => ({
+    handles: (a) => a.operation === "CREATE" && a.kind === persistentVolumeClaim && a.subresource === "",
+    admit(a) {
+      const obj = a.object as PersistentVolumeClaim
+      if (obj.spec.storageClassName !== undefined) return
+      if (obj.metadata.annotations?.["volume.beta.kubernetes.io/storage-class"] !== undefined) return
+      const found = newestDefault<StorageClass>(list(storageClass), [
+        "storageclass.kubernetes.io/is-default-class",
+        "storageclass.beta.kubernetes.io/is-default-class",
+      ])
+      if (found) obj.spec.storageClassName = found.metadata.name
+    },
+  }),
+}
+
+const protection = new Map<Kind, string>([
+  [persistentVolumeClaim, "kubernetes.io/pvc-protection"],
+  [persistentVolume, "kubernetes.io/pv-protection"],
+  [volumeAttributesClass, "kubernetes.io/vac-protection"],
+])
+
+/** Mirrors: plugin/pkg/admission/storage/storageobjectinuseprotection */
+export const storageObjectInUseProtection: AdmissionPlugin = {
+  name: "StorageObjectInUseProtection",
+  enabledByDefault: true,
+  create: () => ({
+    handles: (a) => a.operation === "CREATE" && a.subresource === "" && protection.has(a.kind),
+    admit(a) {
+      const { metadata } = a.object!
+      const finalizer = protection.get(a.kind)!
+      if (!metadata.finalizers?.includes(finalizer)) metadata.finalizers = [...(metadata.finalizers ?? []), finalizer]
+    },
+  }),
+}
+
+/** Mirrors: plugin/pkg/admission/storage/persistentvolume/resize */
+export const persistentVolumeClaimResize: AdmissionPlugin = {
+  name: "PersistentVolumeClaimResize",
+  enabledByDefault: true,
+  create: ({ get }) => ({
+    handles: (a) => a.operation === "UPDATE" && a.kind === persistentVolumeClaim && a.subresource === "",
+    validate(a) {
+      const next = (a.object as PersistentVolumeClaim).spec
+      const old = (a.oldObject as PersistentVolumeClaim).spec
+      const after = next.resources?.requests?.["storage"]
+      const before = old.resources?.requests?.["storage"]
+      if (after === undefined || before === undefined || compareQuantities(parseQuantity(after), parseQuantity(before)) <= 0) return
+      if ((a.oldObject as PersistentVolumeClaim).status?.phase !== "Bound")
+        throw refusal(a, "Only bound persistent volume claims can be expanded")
+      const name = next.storageClassName
+      if (!name || !get(storageClass, { name })?.allowVolumeExpansion)
+        throw refusal(
+          a,
+          "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize",
+        )
+    },
+  }),
+}

@@ -1,0 +1,295 @@
+/**
+ * Brings the objects that every cluster begins with into the store: namespaces, roles, bindings, priority
+ * classes, fairness, the `kubernetes` Service. What is there already is left alone, except that roles and
+ * bindings with the autoupdate annotation get back what they lack.
+ * Mirrors: plugin/pkg/auth/authorizer/rbac/bootstrappolicy, pkg/controlplane/controller
+ */
+import {
+  apiService,
+  clusterRole,
+  clusterRoleBinding,
+  configMap,
+  endpoints,
+  endpointSlice,
+  flowSchema,
+  namespace,
+  priorityClass,
+  priorityLevelConfiguration,
+  role,
+  roleBinding,
+  service,
+  serviceCIDR,
+} from "@knarr/api"
+import type { Creatable, PolicyRule, Subject } from "@knarr/api"
+import { deepClone, isAlreadyExists, isConflict, formatTime, type Kind, type KubeObject } from "@knarr/apimachinery"
+import type { Client } from "@knarr/client"
+import type { Env } from "@knarr/base"
+import type { ObjectReader } from "../authn/service-account-tokens.ts"
+import { uncoveredRules } from "../authz/rules.ts"
+import { bootstrapText } from "./objects.gen.ts"
+
+export interface BootstrapOptions {
+  readonly env: Env
+  /** Acts as an administrator. */
+  readonly client: Client
+  readonly reader: ObjectReader
+  /** Served kinds; objects of others are left out. */
+  readonly kinds: readonly Kind[]
+  /** The first address of each is the `kubernetes` Service's. */
+  readonly serviceCIDRs: readonly string[]
+  /** Where clients reach this server; undefined leaves the Service without endpoints. */
+  readonly advertise?: { readonly address: string; readonly port: number } | undefined
+  readonly clientCA?: string | undefined
+  readonly requestHeader?: RequestHeaderOptions | undefined
+  readonly signal: AbortSignal
+}
+
+/** How an aggregating proxy identifies its users, published for extension servers. */
+export interface RequestHeaderOptions {
+  readonly clientCA: string
+  readonly allowedNames: readonly string[]
+}
+
+const autoupdate = "rbac.authorization.kubernetes.io/autoupdate"
+
+/** Resolves when everything is there. Runs on every start; costs nothing when nothing is missing. */
+export async function bootstrap(options: BootstrapOptions): Promise<void> {
+  const { kinds } = options
+  const served = (kind: Kind): boolean => kinds.includes(kind)
+  const ensureAll = (kind: Kind): Promise<unknown> =>
+    served(kind)
+      ? Promise.all(objectsOf(kind.plural, kind).map((object) => ensure(options, kind, object)))
+      : Promise.resolve()
+  if (served(namespace)) await ensureAll(namespace)
+  await Promise.all([
+    ensureAll(clusterRole),
+    ensureAll(role),
+    ensureAll(clusterRoleBinding),
+    ensureAll(roleBinding),
+    ensureAll(priorityClass),
+    ensureAll(flowSchema),
+    ensureAll(priorityLevelConfiguration),
+    ensureApiServices(options),
+    served(serviceCIDR) ? ensureServiceCIDR(options) : undefined,
+    served(configMap) ? publishAuthentication(options) : undefined,
+  ])
+  if (served(service)) await ensureKubernetesService(options)
+}
+
+function objectsOf(resource: string, kind: Kind): KubeObject[] {
+  const text = bootstrapText[resource]
+  if (!text) return []
+  return text
+    .split("\n")
+    .map((line) => ({ apiVersion: kind.apiVersion, kind: kind.kind, ...(JSON.parse(line) as object) }) as KubeObject)
+}
+
+async function ensure(options: BootstrapOptions, kind: Kind, wanted: KubeObject): Promise<void> {
+  const { reader, client, signal } = options
+  const ref = { namespace: wanted.metadata.namespace, name: wanted.metadata.name }
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const present = reader.get(kind, ref)
+    try {
+      if (!present) {
+        await client.create(kind, wanted, { signal })
+        return
+      }
+      const repaired = repair(kind, present, wanted)
+      if (!repaired) return
+      await client.update(kind, repaired, { signal })
+      return
+    } catch (thrown) {
+      // Another server of the same cluster is doing the same.
+      if (isAlreadyExists(thrown)) {
+        if (!present) return
+      } else if (!isConflict(thrown)) throw thrown
+    }
+  }
+}
+
+/** The object with what it lacks; undefined when it lacks nothing or is not ours to change. */
+function repair(kind: Kind, present: Readonly<KubeObject>, wanted: KubeObject): KubeObject | undefined {
+  if (kind !== clusterRole && kind !== role && kind !== clusterRoleBinding && kind !== roleBinding) return undefined
+  if (present.metadata.annotations?.[autoupdate] === "false") return undefined
+  const next = deepClone(present) as KubeObject & { rules?: PolicyRule[]; subjects?: Subject[]; aggregationRule?: unknown }
+  const goal = wanted as typeof next
+  let changed = false
+  for (const part of ["labels", "annotations"] as const) {
+    for (const key in wanted.metadata[part]) {
+      if (next.metadata[part]?.[key] !== undefined) continue
+      next.metadata[part] = { ...next.metadata[part], [key]: wanted.metadata[part][key]! }
+      changed = true
+    }
+  }
+  if (kind === clusterRole || kind === role) {
+    if (goal.aggregationRule) {
+      if (!next.aggregationRule) {
+        next.aggregationRule = goal.aggregationRule
+        changed = true
+      }
+      return changed ? next : undefined
+    }
+    const lacking = uncoveredRules(next.rules ?? [], goal.rules ?? [])
+    if (lacking.length > 0) {
+      next.rules = [...(next.rules ?? []), ...lacking]
+      changed = true
+    }
+  } else {
+    const same = (a: Subject, b: Subject): boolean =>
+      a.kind === b.kind && a.name === b.name && (a.namespace ?? "") === (b.namespace ?? "")
+    const lacking = (goal.subjects ?? []).filter((s) => !(next.subjects ?? []).some((own) => same(own, s)))
+    if (lacking.length > 0) {
+      next.subjects = [...(next.subjects ?? []), ...lacking]
+      changed = true
+    }
+  }
+  return changed ? next : undefined
+}
+
+async function ensureApiServices(options: BootstrapOptions): Promise<void> {
+  if (!options.kinds.includes(apiService)) return
+  const served = new Set(options.kinds.map((kind) => `${kind.version}.${kind.group}`))
+  const now = formatTime(options.env.clock.now())
+  const wanted = objectsOf("apiservices", apiService).filter((object) => served.has(object.metadata.name))
+  await Promise.all(
+    wanted.map(async (object) => {
+      const ref = { name: object.metadata.name }
+      if (options.reader.get(apiService, ref)) return
+      await ensure(options, apiService, object)
+      const created = await options.client.get(apiService, ref, { signal: options.signal })
+      const next = deepClone(created)
+      next.status = {
+        conditions: [
+          {
+            type: "Available",
+            status: "True",
+            lastTransitionTime: now,
+            reason: "Local",
+            message: "Local APIServices are always available",
+          },
+        ],
+      }
+      await options.client.update(apiService, next, { subresource: "status", signal: options.signal })
+    }),
+  )
+}
+
+async function ensureServiceCIDR(options: BootstrapOptions): Promise<void> {
+  const ref = { name: "kubernetes" }
+  if (options.reader.get(serviceCIDR, ref)) return
+  const object: Creatable<ServiceCIDRObject> = {
+    apiVersion: serviceCIDR.apiVersion,
+    kind: "ServiceCIDR",
+    metadata: { name: "kubernetes", finalizers: ["networking.k8s.io/service-cidr-finalizer"] },
+    spec: { cidrs: [...options.serviceCIDRs] },
+  }
+  await ensure(options, serviceCIDR, object as KubeObject)
+  const next = deepClone(await options.client.get(serviceCIDR, ref, { signal: options.signal }))
+  next.status = {
+    conditions: [
+      {
+        type: "Ready",
+        status: "True",
+        reason: "",
+        message: "Kubernetes default Service CIDR is ready",
+        lastTransitionTime: formatTime(options.env.clock.now()),
+      },
+    ],
+  }
+  await options.client.update(serviceCIDR, next, { subresource: "status", signal: options.signal })
+}
+
+type ServiceCIDRObject = KubeObject & { spec: { cidrs: string[] } }
+
+async function publishAuthentication(options: BootstrapOptions): Promise<void> {
+  const data: Record<string, string> = {}
+  if (options.clientCA !== undefined) data["client-ca-file"] = options.clientCA
+  if (options.requestHeader) {
+    data["requestheader-allowed-names"] = JSON.stringify(options.requestHeader.allowedNames)
+    data["requestheader-client-ca-file"] = options.requestHeader.clientCA
+    data["requestheader-extra-headers-prefix"] = '["X-Remote-Extra-"]'
+    data["requestheader-group-headers"] = '["X-Remote-Group"]'
+    data["requestheader-username-headers"] = '["X-Remote-User"]'
+    data["requestheader-uid-headers"] = '["X-Remote-Uid"]'
+  }
+  if (Object.keys(data).length === 0) return
+  const ref = { namespace: "kube-system", name: "extension-apiserver-authentication" }
+  const { client, reader, signal } = options
+  const present = reader.get(configMap, ref)
+  if (!present) {
+    await ensure(options, configMap, { apiVersion: "v1", kind: "ConfigMap", metadata: ref, data } as unknown as KubeObject)
+  } else if (Object.keys(data).some((key) => present.data?.[key] !== data[key])) {
+    await client.update(configMap, { ...deepClone(present), data: { ...present.data, ...data } }, { signal })
+  }
+}
+
+/** The Service that pods find the API under, and who is behind it. */
+async function ensureKubernetesService(options: BootstrapOptions): Promise<void> {
+  const { reader, client, advertise, signal, kinds } = options
+  const ref = { namespace: "default", name: "kubernetes" }
+  const port = advertise?.port ?? 6443
+  if (!reader.get(service, ref)) {
+    const ips = options.serviceCIDRs.map(firstAddress)
+    await ensure(options, service, {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { ...ref, labels: { component: "apiserver", provider: "kubernetes" } },
+      spec: {
+        clusterIP: ips[0],
+        clusterIPs: ips.slice(0, 1),
+        ports: [{ name: "https", port: 443, protocol: "TCP", targetPort: port }],
+        sessionAffinity: "None",
+        type: "ClusterIP",
+        ipFamilyPolicy: "SingleStack",
+      },
+    } as unknown as KubeObject)
+  }
+  if (!advertise) return
+  const { address } = advertise
+  const family = address.includes(":") ? "IPv6" : "IPv4"
+  const subsets = [{ addresses: [{ ip: address }], ports: [{ name: "https", port, protocol: "TCP" as const }] }]
+  if (kinds.includes(endpoints)) {
+    const present = reader.get(endpoints, ref)
+    if (!present) {
+      await ensure(options, endpoints, {
+        apiVersion: "v1",
+        kind: "Endpoints",
+        metadata: { ...ref, labels: { "endpointslice.kubernetes.io/skip-mirror": "true" } },
+        subsets,
+      } as unknown as KubeObject)
+    } else if (JSON.stringify(present.subsets) !== JSON.stringify(subsets)) {
+      await client.update(endpoints, { ...deepClone(present), subsets }, { signal })
+    }
+  }
+  if (kinds.includes(endpointSlice)) {
+    const content = {
+      endpoints: [{ addresses: [address], conditions: { ready: true } }],
+      ports: [{ name: "https", port, protocol: "TCP" as const }],
+    }
+    const present = reader.get(endpointSlice, ref)
+    if (!present) {
+      await ensure(options, endpointSlice, {
+        apiVersion: endpointSlice.apiVersion,
+        kind: "EndpointSlice",
+        metadata: { ...ref, labels: { "kubernetes.io/service-name": "kubernetes" } },
+        addressType: family,
+        ...content,
+      } as unknown as KubeObject)
+    } else if (
+      present.endpoints?.[0]?.addresses[0] !== address ||
+      present.endpoints.length !== 1 ||
+      present.ports?.[0]?.port !== port
+    ) {
+      await client.update(endpointSlice, { ...deepClone(present), ...content }, { signal })
+    }
+  }
+}
+
+/** The first usable address of a range: `10.96.0.1` of `10.96.0.0/16`. */
+export function firstAddress(cidr: string): string {
+  const base = cidr.slice(0, cidr.indexOf("/"))
+  if (base.includes(":")) return base.endsWith("::") ? `${base}1` : base.replace(/[^:]*$/, (last) => (parseInt(last || "0", 16) + 1).toString(16))
+  const parts = base.split(".").map(Number)
+  parts[3]!++
+  return parts.join(".")
+}

@@ -1,0 +1,27 @@
+/** Calls the admission chain for one request. */
+import type { AdmissionAttributes } from "../contract.ts"
+import type { ObjectRef, WriteRequest } from "./request.ts"
+import type { ResourceStorage } from "./storage.ts"
+
+type What = Pick<AdmissionAttributes, "operation" | "object" | "oldObject"> & { readonly subresource?: string }
+
+export function admissionAttributes(
+  storage: ResourceStorage,
+  ref: ObjectRef,
+  what: What,
+  request: WriteRequest,
+): AdmissionAttributes {
+  return {
+    operation: what.operation,
+    kind: storage.kind,
+    subresource: what.subresource ?? "",
+    namespace: ref.namespace,
+    name: ref.name,
+    object: what.object,
+    oldObject: what.oldObject,
+    user: request.user,
+    dryRun: request.dryRun,
+    options: request.options,
+    warnings: request.warnings,
+  }
+}

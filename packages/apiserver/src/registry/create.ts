@@ -1,0 +1,109 @@
+/**
+ * Creating an object: names, system fields, admission, strategy, validation, one write.
+ * Mirrors: apiserver pkg/endpoints/handlers/create.go, pkg/registry/rest/create.go
+ */
+import {
+  alreadyExists,
+  deepClone,
+  generateName,
+  generateNameConflict,
+  invalid,
+  isAlreadyExists,
+  type Kind,
+  type KubeObject,
+  nameIsDNSSubdomain,
+  type FieldError,
+  validateObjectMeta,
+} from "@knarr/apimachinery"
+import { admissionAttributes } from "./admit.ts"
+import type { CachedObject } from "./cached-object.ts"
+import { trackUpdate } from "./managed-fields.ts"
+import { dedupOwnerReferences, fillSystemFields, matchNamespace } from "./metadata.ts"
+import type { WriteRequest } from "./request.ts"
+import type { ResourceStorage } from "./storage.ts"
+import { nothingAllocated } from "./write-hooks.ts"
+
+/** How often a made-up name is tried again when it is taken. */
+const nameAttempts = 8
+
+/** Creates `obj`, which belongs to the registry from now on; it has been decoded and defaulted. */
+export async function createObject(
+  storage: ResourceStorage,
+  namespace: string,
+  obj: KubeObject,
+  request: WriteRequest,
+  options: { applied?: boolean } = {},
+): Promise<CachedObject> {
+  const { kind, deps } = storage
+  const { env, admission } = deps
+  matchNamespace(kind, obj, namespace)
+  fillSystemFields(obj, env)
+  dedupOwnerReferences(obj, request.warnings, false)
+  if (!options.applied) trackUpdate(kind, undefined, obj, request.fieldManager, "", env.clock.now())
+  const ref = { namespace: kind.namespaced ? namespace : "", name: obj.metadata.name ?? "" }
+  await admission.admit(admissionAttributes(storage, ref, { operation: "CREATE", object: obj, oldObject: undefined }, request))
+  kind.setDefaults?.(obj)
+  dedupOwnerReferences(obj, request.warnings, true)
+  const generated = !obj.metadata.name && !!obj.metadata.generateName
+  if (!generated) return createNamed(storage, obj, request)
+  for (let attempt = 1; ; attempt++) {
+    const next = attempt < nameAttempts ? deepClone(obj) : obj
+    next.metadata.name = generateName(obj.metadata.generateName!, env.random)
+    try {
+      return await createNamed(storage, next, request)
+    } catch (thrown) {
+      if (!isAlreadyExists(thrown)) throw thrown
+      if (attempt === nameAttempts) throw generateNameConflict(storage.resource, next.metadata.name, 1)
+    }
+  }
+}
+
+async function createNamed(
+  storage: ResourceStorage,
+  obj: KubeObject,
+  request: WriteRequest,
+): Promise<CachedObject> {
+  const { kind, deps } = storage
+  const allocation = deps.hooksOf(kind)?.beginCreate?.(obj, request.dryRun) ?? nothingAllocated
+  let done = false
+  try {
+    prepareForCreate(kind, obj, deps.env.clock.now())
+    const errors = validateCreate(kind, obj)
+    const name = obj.metadata.name ?? ""
+    if (errors.length > 0) throw invalid({ group: kind.group, kind: kind.kind }, name, errors)
+    if (kind.warnings) request.warnings.push(...kind.warnings(obj))
+    const ref = { namespace: obj.metadata.namespace ?? "", name }
+    await deps.admission.validate(
+      admissionAttributes(storage, ref, { operation: "CREATE", object: obj, oldObject: undefined }, request),
+    )
+    const written = await storage.write(storage.key(ref), request, async (current) => {
+      if (!current) return { put: obj }
+      const error = alreadyExists(storage.resource, name)
+      if (!current.value.metadata.deletionTimestamp) throw error
+      error.status.message = error.message = `object is being deleted: ${error.message}`
+      throw error
+    })
+    done = true
+    return written.object
+  } finally {
+    if (done && !request.dryRun) allocation.commit()
+    else allocation.revert()
+  }
+}
+
+/** Puts a new object into the state in which it is validated. */
+export function prepareForCreate(kind: Kind, obj: KubeObject, nowMs: number): void {
+  const loose = obj as unknown as Record<string, unknown>
+  if (kind.subresources.has("status")) delete loose.status
+  if (kind.hasGeneration) obj.metadata.generation = 1
+  else delete obj.metadata.generation
+  kind.prepareForCreate?.(obj, { nowMs })
+  // Built-in kinds always show their status.
+  if (loose.status === undefined && kind.schema.name && kind.schema.fields?.has("status")) loose.status = {}
+}
+
+function validateCreate(kind: Kind, obj: Readonly<KubeObject>): FieldError[] {
+  const validateName = kind.validateName ?? nameIsDNSSubdomain
+  const errors = validateObjectMeta(obj.metadata, kind.namespaced, validateName, "metadata")
+  return kind.validate ? [...errors, ...kind.validate(obj)] : errors
+}

@@ -1,0 +1,202 @@
+/**
+ * Lists: from the cache, or from the store for an old revision. Pages continue at the revision of the first one.
+ * Mirrors: apiserver pkg/storage/etcd3/store.go GetList, pkg/storage/cacher
+ */
+import { badRequest, resourceExpired, type FieldError, field, invalid, type Kind } from "@knarr/apimachinery"
+import { CompactedError, FutureRevisionError, type KeyValue } from "@knarr/store"
+import { cachedObject, type CachedObject } from "./cached-object.ts"
+import { decodeContinue, encodeContinue } from "./continue-token.ts"
+import { parseResourceVersion, waitForRevision } from "./revisions.ts"
+import type { Selection } from "./selection.ts"
+import type { ResourceStorage } from "./storage.ts"
+
+export interface ListQuery {
+  readonly namespace?: string | undefined
+  readonly labelSelector?: string | undefined
+  readonly fieldSelector?: string | undefined
+  readonly limit?: number | undefined
+  readonly continue?: string | undefined
+  readonly resourceVersion?: string | undefined
+  readonly resourceVersionMatch?: string | undefined
+  readonly sendInitialEvents?: boolean | undefined
+}
+
+export interface ListResult {
+  /** In order. With `selection` not `all`, and no limit, these still have to be filtered by it. */
+  readonly items: CachedObject[]
+  readonly selection: Selection
+  /** Whether `items` are filtered already. */
+  readonly filtered: boolean
+  readonly revision: number
+  /** "" at the end. */
+  readonly continue: string
+  readonly remaining: number | undefined
+}
+
+/** Mirrors: apimachinery internalversion/validation */
+export function validateListQuery(query: ListQuery): void {
+  const errors: FieldError[] = []
+  const match = query.resourceVersionMatch ?? ""
+  const path = "resourceVersionMatch"
+  if (match !== "") {
+    if (!query.resourceVersion) {
+      errors.push(field.forbidden(path, "resourceVersionMatch is forbidden unless resourceVersion is provided"))
+    }
+    if (query.continue) {
+      errors.push(field.forbidden(path, "resourceVersionMatch is forbidden when continue is provided"))
+    }
+    if (match !== "Exact" && match !== "NotOlderThan") {
+      errors.push(field.notSupported(path, match, ["Exact", "NotOlderThan", ""]))
+    }
+    if (match === "Exact" && query.resourceVersion === "0") {
+      errors.push(
+        field.forbidden(path, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'),
+      )
+    }
+  }
+  if (query.sendInitialEvents !== undefined) {
+    errors.push(field.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+  }
+  if (errors.length > 0) throw invalid({ group: "meta.k8s.io", kind: "ListOptions" }, "", errors)
+}
+
+/** Answers a list. Throws StatusErrors: 400, 410, 422, 504. */
+export async function listObjects(
+  storage: ResourceStorage,
+  query: ListQuery,
+  signal?: AbortSignal,
+): Promise<ListResult> {
+  validateListQuery(query)
+  const selection = storage.select(query)
+  const limit = query.limit && query.limit > 0 ? query.limit : 0
+  const version = query.resourceVersion ?? ""
+  if (query.continue) {
+    if (version !== "" && version !== "0") {
+      throw badRequest("specifying resource version is not allowed when using continue")
+    }
+    const token = decodeContinue(query.continue)
+    await waitForRevision(storage, "", signal)
+    const start = keyPrefix(selection) + token.start
+    if (token.revision < 0) return fromCache(storage, selection, limit, start)
+    return atRevision(storage, selection, limit, start, token.revision)
+  }
+  if (query.resourceVersionMatch === "Exact") {
+    return atRevision(storage, selection, limit, keyPrefix(selection), parseResourceVersion(version))
+  }
+  await waitForRevision(storage, version, signal)
+  return fromCache(storage, selection, limit, "")
+}
+
+function keyPrefix(selection: Selection): string {
+  return selection.namespace === "" ? "" : `${selection.namespace}/`
+}
+
+function fromCache(storage: ResourceStorage, selection: Selection, limit: number, start: string): ListResult {
+  const { cache, deps } = storage
+  const { revision } = deps.follower
+  if (limit === 0 && start === "") {
+    const items = cache.candidates(selection)
+    return { items, selection, filtered: selection.all, revision, continue: "", remaining: undefined }
+  }
+  return page(cache.collect(selection.namespace, start), selection, limit, revision, selection.all)
+}
+
+/** The first `limit` of `objects` that match. */
+function page(
+  objects: readonly CachedObject[],
+  selection: Selection,
+  limit: number,
+  revision: number,
+  countRest: boolean,
+): ListResult {
+  const items: CachedObject[] = []
+  for (let i = 0; i < objects.length; i++) {
+    const object = objects[i]!
+    if (!selection.all && !selection.matches(object)) continue
+    items.push(object)
+    if (items.length === limit && i + 1 < objects.length) {
+      const start = object.key.slice(keyPrefix(selection).length) + "\0"
+      const remaining = countRest ? objects.length - i - 1 : undefined
+      return { items, selection, filtered: true, revision, continue: encodeContinue({ revision, start }), remaining }
+    }
+  }
+  return { items, selection, filtered: true, revision, continue: "", remaining: undefined }
+}
+
+async function atRevision(
+  storage: ResourceStorage,
+  selection: Selection,
+  limit: number,
+  start: string,
+  revision: number,
+): Promise<ListResult> {
+  const { cache, deps } = storage
+  // Nothing has changed since: the cache holds that very state.
+  if (revision >= cache.changedAt && revision <= deps.follower.revision) {
+    return page(cache.collect(selection.namespace, start), selection, limit, revision, selection.all)
+  }
+  const prefix = cache.prefix + keyPrefix(selection)
+  let from = cache.prefix + start
+  const items: CachedObject[] = []
+  const chunk = limit > 0 ? Math.max(limit, 100) : 1000
+  try {
+    for (;;) {
+      const range = await deps.store.range({ prefix, from, limit: chunk, revision })
+      for (const [i, kv] of range.kvs.entries()) {
+        const object = stateOf(storage, kv)
+        if (!selection.all && !selection.matches(object)) continue
+        items.push(object)
+        if (items.length !== limit) continue
+        const last = range.kvs.length < chunk && i + 1 === range.kvs.length
+        if (last) break
+        const token = encodeContinue({ revision, start: kv.key.slice(prefix.length) + "\0" })
+        const rest = selection.all ? await countAfter(storage, prefix, kv.key, revision) : undefined
+        if (rest === 0) break
+        return { items, selection, filtered: true, revision, continue: token, remaining: rest }
+      }
+      if (range.kvs.length < chunk) break
+      from = range.kvs[range.kvs.length - 1]!.key + "\0"
+    }
+  } catch (thrown) {
+    throw asExpired(thrown, storage.kind, start.slice(keyPrefix(selection).length))
+  }
+  return { items, selection, filtered: true, revision, continue: "", remaining: undefined }
+}
+
+async function countAfter(
+  storage: ResourceStorage,
+  prefix: string,
+  key: string,
+  revision: number,
+): Promise<number> {
+  const { store } = storage.deps
+  let count = 0
+  for (let from = key + "\0"; ; ) {
+    const range = await store.range({ prefix, from, revision, limit: 5000 })
+    count += range.kvs.length
+    if (range.kvs.length < 5000) return count
+    from = range.kvs[range.kvs.length - 1]!.key + "\0"
+  }
+}
+
+function stateOf(storage: ResourceStorage, kv: KeyValue): CachedObject {
+  const key = kv.key.slice(storage.cache.prefix.length)
+  const present = storage.cache.get(key)
+  if (present?.revision === kv.modRevision) return present
+  return cachedObject(storage.cache.shape, key, kv.value, kv.modRevision)
+}
+
+const inconsistentContinue =
+  "The provided continue parameter is too old to display a consistent list result. You can start a new list " +
+  "without the continue parameter, or use the continue token in this response to retrieve the remainder of the " +
+  "results. Continuing with the provided token results in an inconsistent list - objects that were created, " +
+  "modified, or deleted between the time the first chunk was returned and now may show up in the list."
+
+function asExpired(thrown: unknown, _kind: Kind, start: string): unknown {
+  if (thrown instanceof FutureRevisionError) return badRequest(thrown.message)
+  if (!(thrown instanceof CompactedError)) return thrown
+  if (start === "") return resourceExpired("The resourceVersion for the provided list is too old.")
+  const error = resourceExpired(inconsistentContinue)
+  error.status.metadata = { ...error.status.metadata, continue: encodeContinue({ revision: -1, start }) }
+  return error
+}

@@ -1,0 +1,198 @@
+/**
+ * The registry: one storage for each kind that is served, one watch cache for each resource that is stored,
+ * and one watch of the store that feeds them all. Nothing above it reads the store.
+ */
+import type { Kind, KubeObject } from "@knarr/apimachinery"
+import type { Env, Scope } from "@knarr/base"
+import type { Store } from "@knarr/store"
+import type { Admission } from "../contract.ts"
+import { DecodedValues, type CachedObject } from "./cached-object.ts"
+import type { EventRingLimits } from "./event-ring.ts"
+import { Follower } from "./follower.ts"
+import type { ObjectRef, WriteRequest } from "./request.ts"
+import { createServiceHooks, type ServiceNetwork } from "./service/service-hooks.ts"
+import { ResourceStorage, type StorageDeps } from "./storage.ts"
+import { TtlLeases } from "./ttl-leases.ts"
+import { WatchCache } from "./watch-cache.ts"
+import type { WriteHooks } from "./write-hooks.ts"
+
+export interface RegistryOptions {
+  readonly env: Env
+  readonly store: Store
+  readonly kinds: readonly Kind[]
+  /** The chain; may also be set later, before the first write, with {@link Registry.useAdmission}. */
+  readonly admission?: Admission
+  /** Default: `10.96.0.0/12`, node ports 30000-32767. */
+  readonly serviceNetwork?: ServiceNetwork
+  /** Decoded objects that are held although nobody uses them; default 4096. */
+  readonly decodedObjects?: number
+  /** The events each resource keeps for watches that resume; default 4096, at most 16 MiB. */
+  readonly history?: EventRingLimits
+}
+
+/** A subresource, or a resource that is not stored, that other parts of the server answer. */
+export interface Connector {
+  /** GET of the subresource. */
+  get?(ref: ObjectRef, request: WriteRequest): Promise<object>
+  /** POST. `body` is decoded and belongs to the connector. */
+  create?(ref: ObjectRef, body: Record<string, unknown>, request: WriteRequest): Promise<object>
+}
+
+const noAdmission: Admission = { async admit() {}, async validate() {} }
+
+export class Registry {
+  readonly env: Env
+  readonly store: Store
+  readonly follower: Follower
+  readonly #deps: StorageDeps
+  readonly #decoded: DecodedValues
+  readonly #history: EventRingLimits
+  readonly #caches = new Map<string, WatchCache>()
+  /** By `<group>/<version>/<plural>`. */
+  readonly #storages = new Map<string, ResourceStorage>()
+  readonly #byKind = new Map<Kind, ResourceStorage>()
+  readonly #hooks = new Map<string, WriteHooks>()
+  readonly #connectors = new Map<string, Connector>()
+  readonly #serviceNetwork: ServiceNetwork
+  #admission: Admission
+  #started = false
+
+  constructor(options: RegistryOptions) {
+    const { env, store } = options
+    this.env = env
+    this.store = store
+    this.follower = new Follower({ store, log: env.log, clock: env.clock })
+    this.#decoded = new DecodedValues(options.decodedObjects ?? 4096)
+    this.#history = options.history ?? { events: 4096, bytes: 16 * 1024 * 1024 }
+    this.#admission = options.admission ?? noAdmission
+    this.#serviceNetwork = options.serviceNetwork ?? {}
+    this.#deps = {
+      env,
+      store,
+      follower: this.follower,
+      leases: new TtlLeases(store, env.clock),
+      admission: {
+        admit: (attributes) => this.#admission.admit(attributes),
+        validate: (attributes) => this.#admission.validate(attributes),
+      },
+      hooksOf: (kind) => this.#hooks.get(`${kind.group}/${kind.plural}`),
+    }
+    for (const kind of options.kinds) this.#register(kind)
+  }
+
+  /** Loads every cache and follows the store until `scope` closes. Reads and writes may begin when it resolves. */
+  async start(scope: Scope): Promise<void> {
+    await this.follower.start([...this.#caches.values()], scope)
+    this.#started = true
+    const services = this.find("", "v1", "services")
+    if (services) this.#hooks.set("/services", createServiceHooks(services, this.#serviceNetwork, this))
+  }
+
+  useAdmission(admission: Admission): void {
+    this.#admission = admission
+  }
+
+  /** Serves one more kind. Resolves when its objects are loaded. */
+  async addKind(kind: Kind): Promise<void> {
+    const cache = this.#register(kind)
+    if (cache && this.#started) await this.follower.add(cache)
+  }
+
+  /** Stops serving a kind; its watches end. Objects stay in the store. */
+  removeKind(kind: Kind): void {
+    const storage = this.#byKind.get(kind)
+    if (!storage) return
+    this.#byKind.delete(kind)
+    this.#storages.delete(`${kind.group}/${kind.version}/${kind.plural}`)
+    const { cache } = storage
+    if ([...this.#byKind.values()].some((other) => other.cache === cache)) return
+    this.#caches.delete(cache.kind.storagePrefix)
+    this.follower.remove(cache)
+  }
+
+  /** Every kind that is served, in the order in which they were added. */
+  get kinds(): readonly Kind[] {
+    return [...this.#byKind.keys()]
+  }
+
+  /** The storage of a served kind. Throws when it is not served. */
+  storage(kind: Kind): ResourceStorage {
+    const storage = this.#byKind.get(kind) ?? this.find(kind.group, kind.version, kind.plural)
+    if (!storage) throw new Error(`Cannot use the kind "${kind.kind}" of ${kind.apiVersion}: it is not served`)
+    return storage
+  }
+
+  find(group: string, version: string, plural: string): ResourceStorage | undefined {
+    return this.#storages.get(`${group}/${version}/${plural}`)
+  }
+
+  /** The storage of the kind in any version, by kind name. */
+  findKind(group: string, version: string, kind: string): ResourceStorage | undefined {
+    for (const storage of this.#byKind.values()) {
+      const k = storage.kind
+      if (k.group === group && k.version === version && k.kind === kind) return storage
+    }
+    return undefined
+  }
+
+  /** From the cache: what this server has committed, at once; undefined when there is none. Shared and frozen. */
+  get<T extends KubeObject>(
+    kind: Kind<T>,
+    ref: { namespace?: string | undefined; name: string },
+  ): Readonly<T> | undefined {
+    const storage = this.storage(kind)
+    const found = storage.cache.get(storage.key({ namespace: ref.namespace ?? "", name: ref.name }))
+    return found && (storage.view.value(found) as Readonly<T>)
+  }
+
+  /** As {@link get}, for all objects (of a namespace), in order. */
+  list<T extends KubeObject>(kind: Kind<T>, namespace = ""): readonly Readonly<T>[] {
+    const storage = this.storage(kind)
+    return storage.cache.collect(namespace).map((object) => storage.view.value(object) as Readonly<T>)
+  }
+
+  /**
+   * Calls `changed` for each change of a kind, once per batch at the end of it, until disposed: for parts that
+   * derive data from the cache (authorisation rules, quotas).
+   */
+  onChange(kind: Kind, changed: (objects: readonly CachedObject[]) => void): Disposable {
+    const { cache, select } = { cache: this.storage(kind).cache, select: this.storage(kind).select({}) }
+    let objects: CachedObject[] = []
+    const watcher = {
+      selection: select,
+      accept: (item: { object: CachedObject }) => void objects.push(item.object),
+      flush: () => {
+        const batch = objects
+        objects = []
+        changed(batch)
+      },
+      close: () => {},
+    }
+    cache.watchers.add(watcher)
+    return { [Symbol.dispose]: () => cache.watchers.remove(watcher) }
+  }
+
+  /** Hands a subresource (`serviceaccounts`, `token`) or, with "", a resource that is not stored to another part. */
+  connect(group: string, plural: string, subresource: string, connector: Connector): void {
+    this.#connectors.set(`${group}/${plural}/${subresource}`, connector)
+  }
+
+  connector(group: string, plural: string, subresource: string): Connector | undefined {
+    return this.#connectors.get(`${group}/${plural}/${subresource}`)
+  }
+
+  /** Returns the cache when it is a new one. */
+  #register(kind: Kind): WatchCache | undefined {
+    const stored = kind.storedAs?.() ?? kind
+    let cache = this.#caches.get(stored.storagePrefix)
+    const isNew = !cache
+    if (!cache) {
+      cache = new WatchCache(stored, this.#decoded, this.#history)
+      this.#caches.set(stored.storagePrefix, cache)
+    }
+    const storage = new ResourceStorage(kind, cache, this.#deps)
+    this.#storages.set(`${kind.group}/${kind.version}/${kind.plural}`, storage)
+    this.#byKind.set(kind, storage)
+    return isNew ? cache : undefined
+  }
+}

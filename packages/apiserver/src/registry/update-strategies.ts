@@ -1,0 +1,74 @@
+/**
+ * What an update through the resource itself, `status` and the other subresources of the same kind may change.
+ * Subresources with rules of their own are in subresources/.
+ */
+import {
+  deepClone,
+  type FieldError,
+  type Kind,
+  type KubeObject,
+  type StrategyContext,
+} from "@knarr/apimachinery"
+import { raiseGeneration } from "./metadata.ts"
+
+export interface UpdateStrategy {
+  /** Puts back what this endpoint does not change. Runs before managed fields are computed, and again after admission. */
+  keep(kind: Kind, obj: KubeObject, old: Readonly<KubeObject>): void
+  prepare(kind: Kind, obj: KubeObject, old: Readonly<KubeObject>, ctx: StrategyContext): void
+  validate(kind: Kind, obj: Readonly<KubeObject>, old: Readonly<KubeObject>): FieldError[]
+}
+
+type Loose = Record<string, unknown>
+
+/** Copies the named top-level fields of `old`, or removes them. */
+export function keepFields(obj: KubeObject, old: Readonly<KubeObject>, names: Iterable<string>): void {
+  const to = obj as unknown as Loose
+  const from = old as unknown as Loose
+  for (const name of names) {
+    if (from[name] === undefined) delete to[name]
+    else to[name] = deepClone(from[name])
+  }
+}
+
+export const mainStrategy: UpdateStrategy = {
+  keep(kind, obj, old) {
+    if (kind.subresources.has("status")) keepFields(obj, old, ["status"])
+  },
+  prepare(kind, obj, old, ctx) {
+    kind.prepareForUpdate?.(obj, old, ctx)
+    if (kind.hasGeneration) raiseGeneration(obj, old)
+  },
+  validate: (kind, obj, old) => [...(kind.validate?.(obj) ?? []), ...(kind.validateUpdate?.(obj, old) ?? [])],
+}
+
+export const statusStrategy: UpdateStrategy = {
+  keep(kind, obj, old) {
+    const names = new Set([...Object.keys(obj), ...Object.keys(old)])
+    for (const name of ["kind", "apiVersion", "metadata", "status"]) names.delete(name)
+    keepFields(obj, old, names)
+    keepMetadata(kind, obj, old)
+  },
+  prepare: (kind, obj, old, ctx) => kind.prepareForStatusUpdate?.(obj, old, ctx),
+  validate: (kind, obj, old) => kind.validateStatusUpdate?.(obj, old) ?? [],
+}
+
+/** Most kinds let an update of `status` change annotations and labels too. */
+function keepMetadata(kind: Kind, obj: KubeObject, old: Readonly<KubeObject>): void {
+  const { metadata } = obj
+  if (!kind.schema.name) {
+    // Custom resources: nothing but managedFields.
+    const { managedFields, resourceVersion } = metadata
+    obj.metadata = { ...deepClone(old.metadata), resourceVersion }
+    if (managedFields) obj.metadata.managedFields = managedFields
+    else delete obj.metadata.managedFields
+    return
+  }
+  if (kind.kind === "Deployment" && kind.group === "apps") {
+    if (old.metadata.labels) metadata.labels = { ...old.metadata.labels }
+    else delete metadata.labels
+  }
+  if (kind.kind === "Pod" && kind.group === "") {
+    if (old.metadata.ownerReferences) metadata.ownerReferences = deepClone(old.metadata.ownerReferences)
+    else delete metadata.ownerReferences
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * Updating an object, through the resource or a subresource of its own kind: preconditions, managed fields,
+ * admission, strategy, validation, and the end of an object whose last finalizer goes.
+ * Mirrors: apiserver pkg/endpoints/handlers/update.go, pkg/registry/rest/update.go
+ */
+import {
+  conflict,
+  deepClone,
+  field,
+  invalid,
+  type KubeObject,
+  type StatusError,
+  validateObjectMetaUpdate,
+} from "@knarr/apimachinery"
+import { admissionAttributes } from "./admit.ts"
+import type { CachedObject } from "./cached-object.ts"
+import { createObject } from "./create.ts"
+import { trackUpdate } from "./managed-fields.ts"
+import { dedupOwnerReferences, keepSystemFields, matchNamespace } from "./metadata.ts"
+import type { ObjectRef, WriteRequest } from "./request.ts"
+import type { Change, ResourceStorage, Written } from "./storage.ts"
+import { mainStrategy, statusStrategy, type UpdateStrategy } from "./update-strategies.ts"
+import { nothingAllocated, type Allocation } from "./write-hooks.ts"
+
+export interface UpdateOptions {
+  /** "" for the resource itself. */
+  readonly subresource?: string
+  /** Default: the one of the resource, or of `status`. */
+  readonly strategy?: UpdateStrategy
+  /** The object that is to be stored, made anew for each attempt; it belongs to the registry. */
+  next(current: Readonly<KubeObject> | undefined): KubeObject | Promise<KubeObject>
+  /** A missing object is created (apply). */
+  readonly create?: boolean
+  /** managedFields come with the object (apply). */
+  readonly applied?: boolean
+}
+
+/** Updates an object, or creates it where the kind or the caller allows that. */
+export async function updateObject(
+  storage: ResourceStorage,
+  ref: ObjectRef,
+  request: WriteRequest,
+  options: UpdateOptions,
+): Promise<Written> {
+  const { kind } = storage
+  const key = storage.key(ref)
+  for (;;) {
+    const wait = storage.fresh(request.signal)
+    if (wait) await wait
+    if (storage.cache.get(key)) {
+      let allocation: Allocation = nothingAllocated
+      let done = false
+      try {
+        const written = await storage.write(key, request, async (current) => {
+          allocation.revert()
+          allocation = nothingAllocated
+          if (!current) throw new VanishedError()
+          return changeOf(storage, ref, current, request, options, (taken) => (allocation = taken))
+        })
+        done = written.outcome !== "removed"
+        return written
+      } catch (thrown) {
+        if (thrown instanceof VanishedError) continue
+        throw thrown
+      } finally {
+        if (done && !request.dryRun) allocation.commit()
+        else allocation.revert()
+      }
+    }
+    const next = await options.next(undefined)
+    checkUid(storage, ref, next, "")
+    if (options.subresource || !(options.create || kind.allowCreateOnUpdate)) throw storage.notFound(ref.name)
+    const object = await createObject(storage, ref.namespace, next, request, options.applied ? { applied: true } : {})
+    return { object, outcome: "created" }
+  }
+}
+
+/** The object was deleted between two steps: begin again. */
+class VanishedError extends Error {}
+
+async function changeOf(
+  storage: ResourceStorage,
+  ref: ObjectRef,
+  current: CachedObject,
+  request: WriteRequest,
+  options: UpdateOptions,
+  allocated: (allocation: Allocation) => void,
+): Promise<Change> {
+  const { kind, deps } = storage
+  const { env, admission } = deps
+  const subresource = options.subresource ?? ""
+  const strategy = options.strategy ?? (subresource === "status" ? statusStrategy : mainStrategy)
+  const old = storage.view.value(current)
+  const obj = await options.next(old)
+  checkUid(storage, ref, obj, old.metadata.uid)
+  const version = obj.metadata.resourceVersion ?? ""
+  if (version === "" || version === "0") {
+    if (kind.allowUnconditionalUpdate === false) {
+      const error = field.invalid("metadata.resourceVersion", 0, "must be specified for an update")
+      throw invalid({ group: kind.group, kind: kind.kind }, ref.name, [error])
+    }
+    obj.metadata.resourceVersion = String(current.revision)
+  } else if (version !== String(current.revision)) throw storage.modified(ref.name)
+
+  matchNamespace(kind, obj, ref.namespace)
+  keepSystemFields(obj, old)
+  strategy.keep(kind, obj, old)
+  dedupOwnerReferences(obj, request.warnings, false)
+  const nowMs = env.clock.now()
+  if (!options.applied) trackUpdate(kind, old, obj, request.fieldManager, subresource, nowMs)
+  await admission.admit(
+    admissionAttributes(storage, ref, { operation: "UPDATE", object: obj, oldObject: old, subresource }, request),
+  )
+  kind.setDefaults?.(obj)
+  dedupOwnerReferences(obj, request.warnings, true)
+  keepSystemFields(obj, old)
+  strategy.keep(kind, obj, old)
+  if (subresource === "") {
+    const allocation = deps.hooksOf(kind)?.beginUpdate?.(obj, old, request.dryRun)
+    if (allocation) allocated(allocation)
+  }
+  strategy.prepare(kind, obj, old, { nowMs })
+  const errors = [
+    ...validateObjectMetaUpdate(obj.metadata, old.metadata, "metadata"),
+    ...strategy.validate(kind, obj, old),
+  ]
+  if (errors.length > 0) throw invalid({ group: kind.group, kind: kind.kind }, ref.name, errors)
+  if (kind.warnings && subresource === "") request.warnings.push(...kind.warnings(obj, old))
+  await admission.validate(
+    admissionAttributes(storage, ref, { operation: "UPDATE", object: obj, oldObject: old, subresource }, request),
+  )
+  if (endsWith(obj, old)) return { remove: true, answer: obj }
+  return { put: obj }
+}
+
+/** A PUT of the same object again and again: each attempt gets a copy but the first. */
+export function putting(obj: KubeObject): () => KubeObject {
+  let original: KubeObject | undefined = deepClone(obj)
+  let first = true
+  return () => {
+    if (first) {
+      first = false
+      return obj
+    }
+    const copy = deepClone(original!)
+    return copy
+  }
+}
+
+/** Whether the update takes the last finalizer of an object that waits to be deleted. */
+function endsWith(obj: Readonly<KubeObject>, old: Readonly<KubeObject>): boolean {
+  if ((obj.metadata.finalizers?.length ?? 0) > 0 || !old.metadata.deletionTimestamp) return false
+  if (obj.kind === "Namespace" && obj.apiVersion === "v1") {
+    const { spec } = obj as KubeObject & { spec?: { finalizers?: string[] } }
+    if ((spec?.finalizers?.length ?? 0) > 0) return false
+  }
+  return (old.metadata.deletionGracePeriodSeconds ?? 0) === 0
+}
+
+function checkUid(storage: ResourceStorage, ref: ObjectRef, obj: Readonly<KubeObject>, uid: string): void {
+  const wanted = obj.metadata.uid
+  if (wanted && wanted !== uid) throw preconditionFailed(storage, ref, "UID", wanted, uid)
+}
+
+/** The failure of a precondition at the moment of the write. Mirrors: apiserver pkg/storage/interfaces.go Preconditions.Check */
+export function preconditionFailed(
+  storage: ResourceStorage,
+  ref: ObjectRef,
+  what: "UID" | "ResourceVersion",
+  wanted: string,
+  found: string,
+): StatusError {
+  const key = storage.cache.prefix + storage.key(ref)
+  return conflict(
+    storage.resource,
+    ref.name,
+    `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ` +
+      `Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${found}`,
+  )
+}

@@ -1,0 +1,284 @@
+/**
+ * One watch: the present objects or the events since a revision, then what happens, bookmarks, and an end.
+ * Every queue is bounded; a watch that cannot keep up is closed, and the client resumes from where it was.
+ * Mirrors: apiserver pkg/storage/cacher, pkg/endpoints/handlers/watch.go
+ */
+import {
+  field,
+  type FieldError,
+  invalid,
+  resourceExpired,
+  StatusError,
+  internalError,
+} from "@knarr/apimachinery"
+import { asError, deferred } from "@knarr/base"
+import { CompactedError } from "@knarr/store"
+import type { CacheEvent } from "./cache-event.ts"
+import { parseResourceVersion, waitForRevision } from "./revisions.ts"
+import type { Selection } from "./selection.ts"
+import type { ResourceStorage } from "./storage.ts"
+import { seenAs, type Watcher, type WatchItem } from "./watchers.ts"
+
+export interface WatchQuery {
+  readonly namespace?: string | undefined
+  readonly labelSelector?: string | undefined
+  readonly fieldSelector?: string | undefined
+  readonly resourceVersion?: string | undefined
+  readonly resourceVersionMatch?: string | undefined
+  readonly sendInitialEvents?: boolean | undefined
+  readonly allowWatchBookmarks?: boolean | undefined
+  readonly timeoutSeconds?: number | undefined
+  readonly continue?: string | undefined
+}
+
+/** Where a watch's events go. None of these may throw. */
+export interface WatchSink {
+  /** Items in order, of one batch or a part of an initial list. False: the reader is too slow, the watch ends. */
+  deliver(items: readonly WatchItem[]): boolean
+  /** Everything up to `revision` has been delivered. `initialEventsEnd`: and that was the initial list. */
+  bookmark(revision: number, initialEventsEnd: boolean): void
+  /** The last thing a watch says when it ends because of a failure. */
+  fail(error: StatusError): void
+  /** Resolves when more of an initial list may be delivered; undefined: at once. */
+  ready?(signal: AbortSignal): Promise<void> | undefined
+}
+
+/** Items that may wait while a watch catches up. */
+const backlogLimit = 100_000
+const bookmarkMs = 60_000
+const initialSlice = 256
+/** How long a watch lasts when the client does not say; up to twice that. */
+const minTimeoutMs = 30 * 60_000
+
+/** Mirrors: apimachinery internalversion/validation validateWatchOptions */
+function validateWatchQuery(query: WatchQuery): void {
+  const errors: FieldError[] = []
+  const match = query.resourceVersionMatch ?? ""
+  const path = "resourceVersionMatch"
+  if (query.sendInitialEvents !== undefined && match !== "NotOlderThan") {
+    errors.push(
+      field.forbidden(path, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
+    )
+  }
+  if (match !== "") {
+    if (query.sendInitialEvents === undefined) {
+      errors.push(
+        field.forbidden(path, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"),
+      )
+    }
+    if (match !== "NotOlderThan") errors.push(field.notSupported(path, match, ["NotOlderThan"]))
+    if (query.continue) {
+      errors.push(field.forbidden(path, "resourceVersionMatch is forbidden when continue is provided"))
+    }
+  }
+  if (errors.length > 0) throw invalid({ group: "meta.k8s.io", kind: "ListOptions" }, "", errors)
+}
+
+/** A watch that has been accepted; {@link run} does the rest. */
+export interface PreparedWatch {
+  /** Resolves when the watch has ended: its time is over, the signal, a failure told to the sink, or a slow reader. */
+  run(sink: WatchSink, signal: AbortSignal): Promise<void>
+}
+
+/** Checks a watch and waits until it can begin. Throws StatusErrors that are the request's answer. */
+export async function prepareWatch(
+  storage: ResourceStorage,
+  query: WatchQuery,
+  signal?: AbortSignal,
+): Promise<PreparedWatch> {
+  validateWatchQuery(query)
+  const selection = storage.select(query)
+  const version = query.resourceVersion ?? ""
+  const since = parseResourceVersion(version)
+  const initial = query.sendInitialEvents ?? since === 0
+  if (initial || since === 0) await waitForRevision(storage, version, signal)
+  return { run: (sink, until) => new Watch(storage, selection, query, sink, initial, since).run(until) }
+}
+
+class Watch implements Watcher {
+  readonly selection: Selection
+  readonly #storage: ResourceStorage
+  readonly #query: WatchQuery
+  readonly #sink: WatchSink
+  readonly #initial: boolean
+  readonly #since: number
+  readonly #ended = deferred()
+  #items: WatchItem[] = []
+  #live = false
+  #open = true
+
+  constructor(
+    storage: ResourceStorage,
+    selection: Selection,
+    query: WatchQuery,
+    sink: WatchSink,
+    initial: boolean,
+    since: number,
+  ) {
+    this.#storage = storage
+    this.selection = selection
+    this.#query = query
+    this.#sink = sink
+    this.#initial = initial
+    this.#since = since
+  }
+
+  accept(item: WatchItem): void {
+    if (this.#items.length >= backlogLimit) this.close()
+    if (this.#open) this.#items.push(item)
+  }
+
+  flush(): void {
+    if (!this.#live || this.#items.length === 0) return
+    const items = this.#items
+    this.#items = []
+    if (!this.#sink.deliver(items)) this.close()
+  }
+
+  close(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#storage.cache.watchers.remove(this)
+    this.#ended.resolve()
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { env } = this.#storage.deps
+    const onAbort = (): void => this.close()
+    signal.addEventListener("abort", onAbort, { once: true })
+    const controller = new AbortController()
+    let bookmarks: Disposable | undefined
+    const { timeoutSeconds } = this.#query
+    const timeoutMs =
+      timeoutSeconds && timeoutSeconds > 0 ? timeoutSeconds * 1000 : minTimeoutMs * (1 + env.random.next())
+    const timer = env.clock.timer(timeoutMs, () => {
+      if (this.#live && this.#query.allowWatchBookmarks) this.#bookmark(false)
+      this.close()
+    })
+    const sendBookmark = (): void => {
+      if (!this.#open) return
+      this.#bookmark(false)
+      bookmarks = env.clock.timer(bookmarkMs, sendBookmark)
+    }
+    this.#ended.promise.then(
+      () => controller.abort(),
+      () => {},
+    )
+    try {
+      if (signal.aborted) return
+      await this.#begin(controller.signal)
+      if (!this.#open) return
+      if (this.#query.allowWatchBookmarks) {
+        // Not all at the same moment.
+        bookmarks = env.clock.timer(bookmarkMs * (0.9 + 0.1 * env.random.next()), sendBookmark)
+      }
+      await this.#ended.promise
+    } catch (thrown) {
+      if (!controller.signal.aborted) this.#sink.fail(asWatchFailure(thrown, this.#since))
+    } finally {
+      this.close()
+      timer[Symbol.dispose]()
+      bookmarks?.[Symbol.dispose]()
+      signal.removeEventListener("abort", onAbort)
+    }
+  }
+
+  /** Delivers what there is to begin with; on return the watch is live. */
+  async #begin(signal: AbortSignal): Promise<void> {
+    const { cache, deps } = this.#storage
+    let shown = deps.follower.revision
+    if (this.#initial) {
+      const present = cache.candidates(this.selection)
+      cache.watchers.add(this)
+      await this.#deliverInitial(present, signal)
+    } else if (this.#since === 0 || this.#since >= cache.historySince) {
+      const missed = this.#since === 0 ? [] : cache.eventsAfter(this.#since)
+      cache.watchers.add(this)
+      this.#deliverEvents(missed)
+      // Upstream sends nothing older than what was asked for, also when that is still to come.
+      shown = Math.max(shown, this.#since)
+    } else {
+      await this.#deliverHistory(signal)
+    }
+    if (!this.#open) return
+    this.#live = true
+    const backlog = this.#items
+    this.#items = []
+    const early = backlog.filter((item) => item.event === undefined || item.event.revision > this.#since)
+    if (this.#initial && this.#query.sendInitialEvents && this.#query.allowWatchBookmarks) {
+      this.#sink.bookmark(shown, true)
+    }
+    if (early.length > 0 && !this.#sink.deliver(early)) this.close()
+  }
+
+  async #deliverInitial(present: readonly WatchItem["object"][], signal: AbortSignal): Promise<void> {
+    const { sink, selection } = { sink: this.#sink, selection: this.selection }
+    for (let at = 0; at < present.length; at += initialSlice) {
+      const items: WatchItem[] = []
+      for (let i = at; i < at + initialSlice && i < present.length; i++) {
+        const object = present[i]!
+        if (selection.matches(object)) items.push({ type: "ADDED", object, event: undefined })
+      }
+      if (items.length > 0 && !sink.deliver(items)) return this.close()
+      const wait = sink.ready?.(signal)
+      if (wait) await wait
+      if (!this.#open) return
+    }
+  }
+
+  #deliverEvents(events: readonly CacheEvent[]): void {
+    const items: WatchItem[] = []
+    for (const event of events) {
+      const item = seenAs(this.selection, event)
+      if (item) items.push(item)
+    }
+    if (items.length > 0 && !this.#sink.deliver(items)) this.close()
+  }
+
+  /** From the store's history, as far back as it reaches, up to where the cache's own begins. */
+  async #deliverHistory(signal: AbortSignal): Promise<void> {
+    const { cache, deps } = this.#storage
+    const { store } = deps
+    // Revisions of other resources are read too: the last one tells that nothing is missing.
+    const stop = new AbortController()
+    const onAbort = (): void => stop.abort(signal.reason)
+    signal.addEventListener("abort", onAbort, { once: true })
+    try {
+      let reached = this.#since
+      for await (const batch of store.watch({ prefix: "", from: this.#since + 1, signal: stop.signal })) {
+        const events: CacheEvent[] = []
+        for (const change of batch) {
+          if (change.revision > deps.follower.revision) break
+          reached = change.revision
+          if (!change.key.startsWith(cache.prefix)) continue
+          const event = cache.historicEvent(change)
+          if (event) events.push(event)
+        }
+        this.#deliverEvents(events)
+        if (!this.#open) return
+        const wait = this.#sink.ready?.(signal)
+        if (wait) await wait
+        if (!this.#open) return
+        if (reached >= cache.historySince) break
+      }
+      cache.watchers.add(this)
+      this.#deliverEvents(cache.eventsAfter(reached))
+    } finally {
+      signal.removeEventListener("abort", onAbort)
+      stop.abort()
+    }
+  }
+
+  #bookmark(initialEventsEnd: boolean): void {
+    const { revision } = this.#storage.deps.follower
+    this.#sink.bookmark(Math.max(revision, this.#since), initialEventsEnd)
+  }
+}
+
+function asWatchFailure(thrown: unknown, since: number): StatusError {
+  if (thrown instanceof StatusError) return thrown
+  if (thrown instanceof CompactedError) {
+    return resourceExpired(`too old resource version: ${since} (${thrown.compactRevision})`)
+  }
+  return internalError(asError(thrown))
+}

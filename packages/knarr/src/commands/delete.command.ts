@@ -1,0 +1,25 @@
+/** `knarr delete`: stops a cluster and removes all that it left. */
+import { removeFromKubeconfig } from "../kubeconfig-file.ts"
+import { releaseIndex } from "../machine.ts"
+import { removeClusterNetwork, stopCluster } from "../stop-cluster.ts"
+import { clusterFlags, contextName, existingCluster, userKubeconfig } from "./cluster-flags.ts"
+import { defineCommand } from "./command.ts"
+
+export const deleteCluster = defineCommand({
+  name: "delete",
+  usage: "[--name NAME] [--home DIR]",
+  summary: "Stop a cluster and remove everything that it left on this machine",
+  flags: clusterFlags,
+  async run({ flags }, ctx) {
+    const { cluster, config } = existingCluster(flags, ctx)
+    await stopCluster(cluster, config, ctx)
+    if (config.hasNode) {
+      await removeClusterNetwork(config, ctx)
+      releaseIndex(cluster.dir, config.index)
+    }
+    removeFromKubeconfig(userKubeconfig(ctx), contextName(cluster))
+    cluster.remove()
+    ctx.print(`Deleted cluster "${cluster.name}"\n`)
+    return 0
+  },
+})

@@ -1,0 +1,25 @@
+/** The nodes of a cluster on one machine. */
+import type { ClusterConfig } from "./cluster-home.ts"
+
+export interface LocalNode {
+  readonly node: string
+  /** 0 for the first node, which is the machine itself. */
+  readonly number: number
+  readonly address: string
+  /** The network namespace; "" for the machine's own. */
+  readonly netns: string
+}
+
+export function firstNode(config: Pick<ClusterConfig, "index">): LocalNode {
+  return { node: "node-0", number: 0, address: `10.89.${config.index}.1`, netns: "" }
+}
+
+/** The further nodes. */
+export function agentNames(config: Pick<ClusterConfig, "index" | "agents">): LocalNode[] {
+  return Array.from({ length: config.agents }, (_, i) => ({
+    node: `node-${i + 1}`,
+    number: i + 1,
+    address: `10.89.${config.index}.${i + 2}`,
+    netns: `knarr-${config.index}-${i + 1}`,
+  }))
+}

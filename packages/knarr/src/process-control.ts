@@ -1,0 +1,112 @@
+/** Starting, finding and ending the cluster's processes. */
+import { spawn, type ChildProcess } from "node:child_process"
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs"
+import { dirname } from "node:path"
+import type { Readable } from "node:stream"
+import { CancelledError, type Clock } from "@knarr/base"
+import { lines } from "@knarr/client"
+import { writeAtomically } from "./cluster-home.ts"
+
+/** A process by its pid file; undefined when it is not running (any more). */
+export function runningPid(pidFile: string): number | undefined {
+  if (!existsSync(pidFile)) return undefined
+  const [pid, started] = readFileSync(pidFile, "utf8").trim().split(" ")
+  // The start time tells our process from a later one that got the same number.
+  return startTimeOf(Number(pid)) === started ? Number(pid) : undefined
+}
+
+export function writePidFile(pidFile: string, pid: number): void {
+  writeAtomically(pidFile, `${pid} ${startTimeOf(pid) ?? ""}\n`)
+}
+
+/** Field 22 of /proc/PID/stat: when the process started, in clock ticks since boot. */
+function startTimeOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    return fields[0] === "Z" ? undefined : fields[19]
+  } catch {
+    return undefined
+  }
+}
+
+/** What a starting process tells its parent on file descriptor 3, a line each. */
+export type Progress =
+  | { readonly step: string; readonly ms: number }
+  | { readonly ready: true }
+  | { readonly error: string }
+
+export interface SpawnOptions {
+  readonly command: readonly string[]
+  readonly log: string
+  readonly pidFile: string
+  readonly onStep: (step: string, ms: number) => void
+}
+
+/** Starts a process that outlives us; resolves when it says that it is ready, rejects with what went wrong. */
+export async function spawnDaemon(options: SpawnOptions): Promise<void> {
+  mkdirSync(dirname(options.log), { recursive: true, mode: 0o700 })
+  const log = openSync(options.log, "a", 0o600)
+  const [program, ...args] = options.command
+  const child = spawn(program!, args, { detached: true, stdio: ["ignore", log, log, "pipe"] })
+  closeSync(log)
+  const exited = exitOf(child)
+  if (child.pid !== undefined) writePidFile(options.pidFile, child.pid)
+  let failure: string | undefined
+  let ready = false
+  for await (const line of lines(child.stdio[3] as Readable)) {
+    const progress = JSON.parse(line) as Progress
+    if ("step" in progress) options.onStep(progress.step, progress.ms)
+    else if ("error" in progress) failure = progress.error
+    else {
+      ready = true
+      break
+    }
+  }
+  if (ready) {
+    ;(child.stdio[3] as Readable).destroy()
+    child.unref()
+    return
+  }
+  const status = await exited
+  rmSync(options.pidFile, { force: true })
+  throw new Error(failure ?? `the process ended (${status}); see ${options.log}`)
+}
+
+function exitOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.on("error", (error) => resolve(error.message))
+    child.on("exit", (code, signal) => resolve(signal ? `signal ${signal}` : `exit code ${code}`))
+  })
+}
+
+/** Asks the process to stop, and kills it when it has not after `graceMs`. True when it was running. */
+export async function stopProcess(
+  pidFile: string,
+  clock: Clock,
+  signal: AbortSignal,
+  graceMs: number,
+): Promise<boolean> {
+  const pid = runningPid(pidFile)
+  if (pid === undefined) {
+    rmSync(pidFile, { force: true })
+    return false
+  }
+  process.kill(pid, "SIGTERM")
+  const end = clock.monotonic() + graceMs
+  while (runningPid(pidFile) === pid) {
+    if (clock.monotonic() > end) process.kill(pid, "SIGKILL")
+    await clock.sleep(10, signal)
+  }
+  rmSync(pidFile, { force: true })
+  return true
+}
+
+/** A signal that SIGINT and SIGTERM abort. */
+export function stopSignal(): AbortSignal {
+  const controller = new AbortController()
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.once(name, () => controller.abort(new CancelledError("the process")))
+  }
+  return controller.signal
+}

@@ -1,0 +1,19 @@
+/** The names by which the API server is called. */
+import { addressesOf, type ClusterConfig } from "./cluster-home.ts"
+
+export function serverAddresses(config: Pick<ClusterConfig, "index">): {
+  dnsNames: string[]
+  ipAddresses: string[]
+} {
+  const { apiServiceAddress, hostAddress } = addressesOf(config.index)
+  return {
+    dnsNames: [
+      "localhost",
+      "kubernetes",
+      "kubernetes.default",
+      "kubernetes.default.svc",
+      "kubernetes.default.svc.cluster.local",
+    ],
+    ipAddresses: ["127.0.0.1", hostAddress, apiServiceAddress],
+  }
+}

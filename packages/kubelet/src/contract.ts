@@ -1,0 +1,96 @@
+/**
+ * What the parts of the kubelet hand to one another, along the path of a pod:
+ * `sources/` → `pod-worker/` → `runtime/` → `probes/` → `status/`.
+ */
+import type { Pod, PodStatus, Secret, ConfigMap, Service } from "@knarr/api"
+
+/** Where a pod came from. Static pods come from files and are mirrored into the API. */
+export type PodSource = "api" | "file"
+
+/** One pod as a source sees it now. */
+export interface SourcedPod {
+  readonly pod: Readonly<Pod>
+  readonly source: PodSource
+}
+
+/** Reads what pods refer to. Values are as fresh as a watch; a miss is looked up once at the API. */
+export interface ObjectReader {
+  secret(namespace: string, name: string, signal: AbortSignal): Promise<Readonly<Secret> | undefined>
+  configMap(namespace: string, name: string, signal: AbortSignal): Promise<Readonly<ConfigMap> | undefined>
+  /** A bound service account token for the pod, renewed before it expires. */
+  serviceAccountToken(
+    pod: Readonly<Pod>,
+    audience: string | undefined,
+    expirationSeconds: number,
+    signal: AbortSignal,
+  ): Promise<string>
+  services(namespace: string): readonly Readonly<Service>[]
+}
+
+/** A mounted volume: what to bind into containers. */
+export interface MountedVolume {
+  readonly name: string
+  /** The path on the host. */
+  readonly hostPath: string
+  readonly readOnly: boolean
+  /** SELinux and ownership are done; `true` when files in it are rewritten while the pod runs. */
+  readonly refreshed: boolean
+}
+
+/** Sets up, refreshes and tears down the volumes of pods (volume/). */
+export interface VolumeManager {
+  /**
+   * Mounts every volume of the pod and resolves when all are ready. Idempotent. Rejects with the message for
+   * the pod's `FailedMount` event, worded as upstream's: `MountVolume.SetUp failed for volume "x" : …`.
+   */
+  mount(pod: Readonly<Pod>, signal: AbortSignal): Promise<ReadonlyMap<string, MountedVolume>>
+  /** Unmounts and removes what the pod had. Idempotent, works from what is on disk after a restart. */
+  unmount(podUid: string, signal: AbortSignal): Promise<void>
+  /** UIDs of pods that have something on disk, for cleaning up after a restart. */
+  podsOnDisk(): readonly string[]
+}
+
+export type ProbeType = "liveness" | "readiness" | "startup"
+
+export interface ProbeOutcome {
+  readonly podUid: string
+  readonly container: string
+  readonly containerId: string
+  readonly type: ProbeType
+  readonly success: boolean
+  readonly message: string
+}
+
+/** Runs probes (probes/). Results are told once, when they change. */
+export interface ProbeManager {
+  /** Starts (or goes on with) the probes of a container that has started; `podIP` is where http and tcp probes go. */
+  containerStarted(pod: Readonly<Pod>, container: string, containerId: string, podIP: string): void
+  /** Stops probes of the container, or of the whole pod. */
+  stop(podUid: string, container?: string): void
+  /** Undefined: no probe of that type, or no result yet. */
+  result(podUid: string, container: string, containerId: string, type: ProbeType): boolean | undefined
+}
+
+/** Writes pod statuses to the API: newest wins, unchanged ones are not sent, conflicts and restarts are survived (status/). */
+export interface StatusManager {
+  /** The status that the node holds to be true; also of static pods' mirrors. */
+  set(pod: Readonly<Pod>, status: PodStatus): void
+  /** The last one set, else the API's. */
+  get(podUid: string): Readonly<PodStatus> | undefined
+  /** The pod's containers and volumes are gone: delete the object for good (grace 0) once its status is written. */
+  finished(pod: Readonly<Pod>): void
+  forget(podUid: string): void
+}
+
+/** What the rest of the node needs of the pod workers (pod-worker/). */
+export interface PodWorkers {
+  /** The pod is wanted in this form. Deletion (a `deletionTimestamp`) begins its graceful end. */
+  update(pod: SourcedPod): void
+  /** The pod is gone from its source: end it, with its grace period. */
+  remove(podUid: string): void
+  /** Something about the pod's containers changed (an exit, a probe result): look again soon. */
+  wake(podUid: string): void
+  /** Ends a pod on the node's own account: eviction, preemption. The status gets the reason and message. */
+  evict(podUid: string, options: { reason: string; message: string; gracePeriodSeconds: number }): void
+  pods(): readonly SourcedPod[]
+}
