@@ -76,8 +76,11 @@ const readTime: Reader = (value) => {
   const text = readString(value) as string
   const canonical = canonicalTime(text)
   if (canonical === undefined) throw new Error(goTimeError(text, "2006-01-02T15:04:05Z07:00"))
-  return canonical
+  return canonical === zeroTime ? null : canonical
 }
+
+/** Go's zero time, which it prints as null. */
+const zeroTime = "0001-01-01T00:00:00Z"
 
 const readMicroTime: Reader = (value) => {
   const text = readString(value) as string

@@ -208,7 +208,7 @@ function objectWalk(plan: ObjectPlan): Walk {
         const before = run.unknown.length
         const read = field.walk(item, run)
         if (run.unknown.length > before) prefixFrom(run.unknown, before, name)
-        if (field.dropEmpty && isEmpty(read as object)) continue
+        if (read === null || (field.dropEmpty && isEmpty(read as object))) continue
         out[name] = read
       }
     } catch (thrown) {

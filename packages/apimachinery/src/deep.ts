@@ -57,8 +57,8 @@ export function deepEqual(a: unknown, b: unknown): boolean {
 }
 
 /**
- * As {@link deepEqual}, but an absent, null or empty value (`""` and 0 are not) equals any other of these.
- * Mirrors: equality.Semantic.DeepEqual, for which nil and empty lists and maps are equal.
+ * As {@link deepEqual}, but null and the empty list equal an absent value. An empty object does not (`emptyDir: {}`
+ * says something); decoding has dropped empty maps. Mirrors: equality.Semantic.DeepEqual
  */
 export function semanticEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true
@@ -77,11 +77,7 @@ export function semanticEqual(a: unknown, b: unknown): boolean {
 }
 
 function isEmpty(value: unknown): boolean {
-  if (value === undefined || value === null) return true
-  if (typeof value !== "object") return false
-  if (Array.isArray(value)) return value.length === 0
-  for (const _ in value) return false
-  return true
+  return value === undefined || value === null || (Array.isArray(value) && value.length === 0)
 }
 
 /** Freezes a JSON value and all that is in it; returns it. Stops at what is frozen already. */

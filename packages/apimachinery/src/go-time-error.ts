@@ -16,7 +16,7 @@ const elements: readonly (Element | string)[] = [
   "-",
   { layout: "02", pattern: /^\d\d/, inRange: (t) => +t >= 1 && +t <= 31, rangeName: "day" },
   "T",
-  { layout: "15", pattern: /^\d\d/, inRange: (t) => +t < 24, rangeName: "hour" },
+  { layout: "15", pattern: /^\d\d?/, inRange: (t) => +t < 24, rangeName: "hour" },
   ":",
   { layout: "04", pattern: /^\d\d/, inRange: (t) => +t < 60, rangeName: "minute" },
   ":",

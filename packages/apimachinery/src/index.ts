@@ -250,3 +250,37 @@ export {
 } from "./image-name.ts"
 export { type YamlOptions, type YamlParser, loadYaml, splitYamlDocuments } from "./yaml.ts"
 export { stringifyYaml } from "./yaml-print.ts"
+export {
+  type JSONPatchOperation,
+  applyJSONPatch,
+  maxJSONPatchCopyBytes,
+  maxJSONPatchOperations,
+} from "./patch/json-patch.ts"
+export { type JsonObject, isObject, jsonClone, jsonEqual } from "./patch/json-value.ts"
+export { hasConflicts } from "./patch/merge-conflict.ts"
+export {
+  applyMergePatch,
+  createMergePatch,
+  createThreeWayMergePatch as createThreeWayJSONMergePatch,
+} from "./patch/merge-patch.ts"
+export { PatchError, type PatchErrorKind } from "./patch/patch-error.ts"
+export { applyStrategicMergePatch } from "./patch/strategic.ts"
+export {
+  createThreeWayMergePatch,
+  createTwoWayMergePatch,
+  strategicPatchesConflict,
+} from "./patch/strategic-diff.ts"
+export { type Comparison, compare, fieldSetOf } from "./apply/compare.ts"
+export { FieldSet, FieldSetBuilder, type FieldsNode } from "./apply/field-set.ts"
+export { type ManagedFieldsContext, type ResetFields } from "./apply/field-updater.ts"
+export { lastAppliedAnnotation, lastAppliedFields } from "./apply/last-applied.ts"
+export {
+  type Applied,
+  applyConfig,
+  equalButManagedTimes,
+  updateManagers,
+} from "./apply/managed-fields.ts"
+export { merge as mergeTyped } from "./apply/merge.ts"
+export { extractItems, removeItems } from "./apply/remove.ts"
+export { deducedSchema } from "./apply/shape.ts"
+export { problemsText, validateTyped } from "./apply/validate.ts"

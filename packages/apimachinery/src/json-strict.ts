@@ -58,7 +58,9 @@ class StrictScanner {
   }
 
   /** `schema` undefined: any value, duplicates are reported; null: a value to step over. */
-  value(schema: Schema | undefined | null, path: string): void {
+  value(known: Schema | undefined | null, path: string): void {
+    // What is inside a value of any type is not looked at.
+    const schema = known && !["object", "map", "array"].includes(known.type) ? null : known
     this.#space()
     switch (this.#text[this.#at]) {
       case "{":

@@ -34,7 +34,11 @@ class Scanner {
 
   #bad(context: string): never {
     const char = this.#text.codePointAt(this.#at)
-    if (char === undefined) throw new Problem(endOfInput)
+    if (char === undefined) {
+      // Go's scanner ends a number or literal with a space of its own.
+      const inWord = /numeric literal|^in literal/.test(context)
+      throw new Problem(inWord ? `invalid character ' ' ${context}` : endOfInput)
+    }
     throw new Problem(`invalid character ${quoteChar(char)} ${context}`)
   }
 

@@ -8,11 +8,11 @@ export function formatTime(ms: number): string {
 /** RFC 3339 with six digits, UTC: `2006-01-02T15:04:05.000000Z`. `ms` may have a fraction. */
 export function formatMicroTime(ms: number): string {
   const whole = Math.floor(ms)
-  const micros = Math.floor((ms - whole) * 1000)
+  const micros = Math.min(Math.round((ms - whole) * 1000), 999)
   return new Date(whole).toISOString().slice(0, 23) + String(micros).padStart(3, "0") + "Z"
 }
 
-const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))$/
+const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d?):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))$/
 const monthDays = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
 /** Milliseconds since the epoch (with a fraction down to microseconds), or NaN when `text` is not RFC 3339. */

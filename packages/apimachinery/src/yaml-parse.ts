@@ -24,11 +24,26 @@ const wording: Readonly<Record<string, { text: string; scanner: boolean }>> = {
   MULTIPLE_ANCHORS: { text: "did not find expected node content", scanner: false },
 }
 
+/** What the library says of an unfinished collection or quote, and go-yaml's words for it. */
+const unfinished: readonly [RegExp, string, boolean][] = [
+  [/quote/, "found unexpected end of stream", true],
+  [/flow map|expected flow map|and end with a \}/i, "did not find expected ',' or '}'", false],
+  [/flow sequence|and end with a \]/i, "did not find expected ',' or ']'", false],
+  [/A block sequence may not be used|All sequence items/, "did not find expected '-' indicator", false],
+]
+
+function wordingOf(error: YAMLError): { text: string; scanner: boolean } {
+  for (const [pattern, text, scanner] of unfinished) {
+    if (pattern.test(error.message.split("\n")[0]!)) return { text, scanner }
+  }
+  return wording[error.code] ?? { text: error.message.split("\n")[0]!, scanner: true }
+}
+
 function goError(error: YAMLError): Error {
-  const { text, scanner } = wording[error.code] ?? { text: error.message.split("\n")[0]!, scanner: true }
-  const line = (error.linePos?.[0].line ?? 1) - (scanner ? 0 : 1)
-  const first = (error.linePos?.[0].line ?? 1) === 1
-  const where = first || line === 0 ? "" : `line ${line}: `
+  const { text, scanner } = wordingOf(error)
+  const at = error.linePos?.[1]?.line ?? error.linePos?.[0].line ?? 1
+  const line = at - (scanner ? 0 : 1)
+  const where = at === 1 ? "" : `line ${line}: `
   return new Error(`yaml: ${where}${text}`, { cause: error })
 }
 

@@ -88,7 +88,7 @@ function formatNumber(value: number): string {
   if (Number.isNaN(value)) return ".nan"
   const [digits, exponent] = value.toExponential().split("e") as [string, string]
   const power = Number(exponent)
-  if (power >= -4 && power < 21) return value.toString()
+  if (power >= -4 && power < 6) return value.toString()
   return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`
 }
 

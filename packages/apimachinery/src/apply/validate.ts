@@ -38,14 +38,21 @@ function check(shape: Shape, value: unknown, path: string, problems: string[]): 
     case "list":
       if (!Array.isArray(value)) return say(`expected list, got ${wrapped(value)}`)
       return checkItems(shape, value, path, problems)
-    case "map":
+    case "map": {
       if (!isObject(value)) return say(`expected map, got ${wrapped(value)}`)
+      const before = problems.length
       for (const key of Object.keys(value).sort()) {
         const field = shape.fields.get(key)
         const inner = field ? field.shape : (shape.values ?? (shape.fields.size === 0 ? deducedShape : undefined))
         if (inner) check(inner, value[key], `${path}.${key}`, problems)
-        else problems.push(`${path}.${key}: field not declared in schema`)
+        else {
+          // Upstream looks no further in this map, and forgets what it found in it.
+          problems.length = before
+          problems.push(`${path}.${key}: field not declared in schema`)
+          return
+        }
       }
+    }
   }
 }
 

@@ -42,14 +42,14 @@ function decode(patch: unknown): JSONPatchOperation[] {
   if (!Array.isArray(patch)) {
     throw new PatchError(
       "bad-request",
-      `json: cannot unmarshal ${jsonKind(patch)} into Go value of type jsonpatch.Patch`,
+      `error decoding patch: json: cannot unmarshal ${jsonKind(patch)} into Go value of type []handlers.jsonPatchOp`,
     )
   }
   for (const operation of patch) {
     if (operation !== null && !isObject(operation)) {
       throw new PatchError(
         "bad-request",
-        `json: cannot unmarshal ${jsonKind(operation)} into Go value of type jsonpatch.Operation`,
+        `error decoding patch: json: cannot unmarshal ${jsonKind(operation)} into Go value of type handlers.jsonPatchOp`,
       )
     }
   }
@@ -252,8 +252,8 @@ function indexIn(key: string, bound: number, from: number): number {
 
 function read(container: Container, key: string): unknown {
   if (Array.isArray(container)) return container[indexIn(key, container.length, container.length)]
-  if (!Object.hasOwn(container, key)) return missing(`unable to get nonexistent key: ${key}`)
-  return container[key]
+  // What an object does not have reads as null: upstream replaces and copies it without complaint.
+  return Object.hasOwn(container, key) ? container[key] : null
 }
 
 function insert(container: Container, key: string, value: unknown): void {

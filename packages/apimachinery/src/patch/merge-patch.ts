@@ -12,7 +12,14 @@ import { PatchError } from "./patch-error.ts"
  */
 export function applyMergePatch(doc: unknown, patch: unknown): JsonObject {
   if (!isObject(doc)) throw new PatchError("bad-request", "Invalid JSON Document")
-  if (!isObject(patch)) throw new PatchError("bad-request", "Invalid JSON Patch")
+  if (patch === null) throw new PatchError("bad-request", "Invalid JSON Patch")
+  if (!isObject(patch)) {
+    const kind = Array.isArray(patch) ? "array" : typeof patch === "boolean" ? "bool" : typeof patch
+    throw new PatchError(
+      "bad-request",
+      `error decoding patch: json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`,
+    )
+  }
   return mergeObjects(doc, patch, false)
 }
 

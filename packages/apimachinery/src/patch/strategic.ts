@@ -120,7 +120,7 @@ function retainKeys(out: JsonObject, patch: JsonObject, applying: boolean): void
     if (patch[key] === null || key.startsWith(deleteListPrefix) || key.startsWith(elementOrderPrefix))
       continue
     if (!keep.includes(key))
-      throw new PatchError("unprocessable", "patch content doesn't match retainKeys list")
+      throw badRetainKeys()
   }
   for (const key of Object.keys(out)) if (!keep.includes(key)) delete out[key]
 }
@@ -141,7 +141,7 @@ function mergeOrderedLists(
       } else out[directive] = order
     }
     delete patch[directive]
-    if (!Array.isArray(order)) throw badOrderList()
+    if (!Array.isArray(order)) throw notAList(order)
     const key = listOfDirective(directive, elementOrderPrefix)
     const old = out[key]
     const list = patch[key]

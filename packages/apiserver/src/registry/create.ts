@@ -17,6 +17,7 @@ import {
 } from "@knarr/apimachinery"
 import { admissionAttributes } from "./admit.ts"
 import type { CachedObject } from "./cached-object.ts"
+import { setObjectDefaults } from "./defaults.ts"
 import { trackUpdate } from "./managed-fields.ts"
 import { dedupOwnerReferences, fillSystemFields, matchNamespace } from "./metadata.ts"
 import type { WriteRequest } from "./request.ts"
@@ -37,12 +38,13 @@ export async function createObject(
   const { kind, deps } = storage
   const { env, admission } = deps
   matchNamespace(kind, obj, namespace)
+  clearStatus(kind, obj)
   fillSystemFields(obj, env)
   dedupOwnerReferences(obj, request.warnings, false)
   if (!options.applied) trackUpdate(kind, undefined, obj, request.fieldManager, "", env.clock.now())
   const ref = { namespace: kind.namespaced ? namespace : "", name: obj.metadata.name ?? "" }
   await admission.admit(admissionAttributes(storage, ref, { operation: "CREATE", object: obj, oldObject: undefined }, request))
-  kind.setDefaults?.(obj)
+  setObjectDefaults(kind, obj)
   dedupOwnerReferences(obj, request.warnings, true)
   const generated = !obj.metadata.name && !!obj.metadata.generateName
   if (!generated) return createNamed(storage, obj, request)
@@ -93,13 +95,19 @@ async function createNamed(
 
 /** Puts a new object into the state in which it is validated. */
 export function prepareForCreate(kind: Kind, obj: KubeObject, nowMs: number): void {
-  const loose = obj as unknown as Record<string, unknown>
-  if (kind.subresources.has("status")) delete loose.status
   if (kind.hasGeneration) obj.metadata.generation = 1
   else delete obj.metadata.generation
   kind.prepareForCreate?.(obj, { nowMs })
-  // Built-in kinds always show their status.
-  if (loose.status === undefined && kind.schema.name && kind.schema.fields?.has("status")) loose.status = {}
+}
+
+/** A status that is written through an endpoint of its own begins empty; built-in kinds always show it. */
+function clearStatus(kind: Kind, obj: KubeObject): void {
+  const loose = obj as unknown as Record<string, unknown>
+  const shown = kind.schema.name !== undefined && kind.schema.fields?.has("status")
+  if (kind.subresources.has("status")) {
+    if (shown) loose.status = {}
+    else delete loose.status
+  } else if (shown) loose.status ??= {}
 }
 
 function validateCreate(kind: Kind, obj: Readonly<KubeObject>): FieldError[] {

@@ -117,7 +117,8 @@ export async function deleteObject(
 }
 
 type Plan =
-  | { action: "pending" | "remove" }
+  | { action: "pending" }
+  | { action: "remove" }
   /** `stays`: the object remains after the update. */
   | { action: "mark"; next: KubeObject; stays: boolean }
 

@@ -46,7 +46,7 @@ export function insertRevision(stored: Buffer, prefix: number, revision: number)
   const field = `${revisionField}${revision}"${empty ? "" : ","}`
   const out = Buffer.allocUnsafeSlow(stored.length + field.length)
   stored.copy(out, 0, 0, prefix)
-  out.latin1Write(field, prefix)
+  out.write(field, prefix, "latin1")
   stored.copy(out, prefix + field.length, prefix)
   return out
 }
@@ -58,7 +58,7 @@ export function replaceRevision(served: Buffer, prefix: number, revision: number
   const digits = String(revision)
   const out = Buffer.allocUnsafeSlow(served.length - (to - from) + digits.length)
   served.copy(out, 0, 0, from)
-  out.latin1Write(digits, from)
+  out.write(digits, from, "latin1")
   served.copy(out, from + digits.length, to)
   return out
 }

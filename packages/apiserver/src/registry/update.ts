@@ -15,6 +15,7 @@ import {
 import { admissionAttributes } from "./admit.ts"
 import type { CachedObject } from "./cached-object.ts"
 import { createObject } from "./create.ts"
+import { setObjectDefaults } from "./defaults.ts"
 import { trackUpdate } from "./managed-fields.ts"
 import { dedupOwnerReferences, keepSystemFields, matchNamespace } from "./metadata.ts"
 import type { ObjectRef, WriteRequest } from "./request.ts"
@@ -111,7 +112,7 @@ async function changeOf(
   await admission.admit(
     admissionAttributes(storage, ref, { operation: "UPDATE", object: obj, oldObject: old, subresource }, request),
   )
-  kind.setDefaults?.(obj)
+  setObjectDefaults(kind, obj)
   dedupOwnerReferences(obj, request.warnings, true)
   keepSystemFields(obj, old)
   strategy.keep(kind, obj, old)

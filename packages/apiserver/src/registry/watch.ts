@@ -124,6 +124,8 @@ class Watch implements Watcher {
   }
 
   accept(item: WatchItem): void {
+    // A resourceVersion may be asked for that is still to come.
+    if (!this.#initial && item.event && item.event.revision <= this.#since) return
     if (this.#items.length >= backlogLimit) this.close()
     if (this.#open) this.#items.push(item)
   }
@@ -186,7 +188,7 @@ class Watch implements Watcher {
   /** Delivers what there is to begin with; on return the watch is live. */
   async #begin(signal: AbortSignal): Promise<void> {
     const { cache, deps } = this.#storage
-    let shown = deps.follower.revision
+    const shown = deps.follower.revision
     if (this.#initial) {
       const present = cache.candidates(this.selection)
       cache.watchers.add(this)
@@ -195,8 +197,6 @@ class Watch implements Watcher {
       const missed = this.#since === 0 ? [] : cache.eventsAfter(this.#since)
       cache.watchers.add(this)
       this.#deliverEvents(missed)
-      // Upstream sends nothing older than what was asked for, also when that is still to come.
-      shown = Math.max(shown, this.#since)
     } else {
       await this.#deliverHistory(signal)
     }
@@ -204,11 +204,10 @@ class Watch implements Watcher {
     this.#live = true
     const backlog = this.#items
     this.#items = []
-    const early = backlog.filter((item) => item.event === undefined || item.event.revision > this.#since)
     if (this.#initial && this.#query.sendInitialEvents && this.#query.allowWatchBookmarks) {
       this.#sink.bookmark(shown, true)
     }
-    if (early.length > 0 && !this.#sink.deliver(early)) this.close()
+    if (backlog.length > 0 && !this.#sink.deliver(backlog)) this.close()
   }
 
   async #deliverInitial(present: readonly WatchItem["object"][], signal: AbortSignal): Promise<void> {

@@ -4,10 +4,11 @@
  */
 import { pod, type Pod, type PodTemplateSpec, type ReplicaSet } from "@knarr/api"
 import { controllerOf, deepClone, isNotFound, type Kind, type KubeObject, objectKey, refKey, refOf, semanticEqual } from "@knarr/apimachinery"
-import { claimObjects, Expectations, perRun, refersToKind, slowStart, untilAborted, type Cache, type Controller, type ReconcileContext, type ReconcileResult } from "@knarr/controller-kit"
+import { claimObjects, Expectations, perRun, slowStart, type Cache, type ReconcileContext, type ReconcileResult } from "@knarr/controller-kit"
 import type { Ref } from "@knarr/client"
 import { podsToDelete } from "../workload/deletion-order.ts"
 import { createPod, deletePod, isNamespaceTerminating, podFromTemplate } from "../workload/pod-control.ts"
+import { observePods, type RunContext } from "../workload/pod-expectations.ts"
 import { isPodActive, isPodTerminating, nextAvailableMs } from "../workload/pod-state.ts"
 import type { Matches } from "../workload/selector.ts"
 import { replicaStatus, type ManageOutcome } from "./replica-status.ts"
@@ -27,8 +28,6 @@ export interface ReplicaControllerOptions<T extends Replicated> {
   readonly related: (owner: T, cache: Cache) => readonly Pod[]
   readonly countTerminating: boolean
 }
-
-type RunContext = Parameters<NonNullable<Controller["run"]>>[0]
 
 export interface ReplicaController {
   reconcile(ref: Ref, ctx: ReconcileContext): Promise<ReconcileResult>
@@ -85,29 +84,7 @@ export function replicaController<T extends Replicated>(options: ReplicaControll
       return afterMs === undefined ? undefined : { afterMs }
     },
 
-    async run(ctx) {
-      const expectations = expectationsOf(ctx)
-      const ownerKey = (obj: Pod): string | undefined => {
-        const owner = controllerOf(obj)
-        return owner && refersToKind(owner, kind) ? refKey({ namespace: obj.metadata.namespace, name: owner.name }) : undefined
-      }
-      const gone = (obj: Pod): void => {
-        const key = ownerKey(obj)
-        if (key) expectations.deletionObserved(key, obj.metadata.uid)
-      }
-      using _subscription = ctx.informer(pod).subscribe({
-        added(obj) {
-          if (obj.metadata.deletionTimestamp) return gone(obj)
-          const key = ownerKey(obj)
-          if (key) expectations.creationObserved(key)
-        },
-        updated(obj, old) {
-          if (obj.metadata.deletionTimestamp && !old.metadata.deletionTimestamp) gone(obj)
-        },
-        deleted: gone,
-      })
-      await untilAborted(ctx.signal)
-    },
+    run: (ctx) => observePods(ctx, kind, expectationsOf(ctx)),
   }
 }
 

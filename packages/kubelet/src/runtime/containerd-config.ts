@@ -32,7 +32,6 @@ const disabledPlugins = [
   "io.containerd.tracing.processor.v1.otlp",
   "io.containerd.internal.v1.tracing",
   "io.containerd.internal.v1.restart",
-  "io.containerd.image-verifier.v1.bindir",
   "io.containerd.monitor.task.v1.cgroups",
   "io.containerd.monitor.v1.cgroups",
 ]

@@ -242,7 +242,12 @@ class Daemon implements Containerd {
         await env.clock.sleep(10, signal)
       }
     }
-    await abortable(Promise.race([ready(), ended.promise]), signal)
+    try {
+      await abortable(Promise.race([ready(), ended.promise]), signal)
+    } catch (thrown) {
+      child.kill("SIGKILL")
+      throw thrown
+    }
     env.log.debug("containerd answers", { pid: this.#pid, ms: Math.round(env.clock.monotonic() - started) })
   }
 

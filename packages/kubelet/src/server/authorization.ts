@@ -52,7 +52,8 @@ const coarse: readonly (readonly [path: string, subresource: string])[] = [
 ]
 
 export function accessOf(user: KubeletUser, method: string, path: string): KubeletAccess {
-  const under = ([prefix]: readonly [string, string]): boolean => path === prefix || path.startsWith(`${prefix}/`)
+  const under = ([prefix]: readonly [string, string]): boolean =>
+    path === prefix || path.startsWith(`${prefix}/`)
   const subresources = fine.filter(under).map(([, subresource]) => subresource)
   subresources.push(coarse.find(under)?.[1] ?? "proxy")
   return { user, verb: verbs[method] ?? "", subresources, path }

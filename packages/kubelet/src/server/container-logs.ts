@@ -43,6 +43,8 @@ export async function* readContainerLog(
   const formatter = new LineFormatter(options)
   using changes = options.follow ? new FolderChanges(dirname(source.path)) : undefined
   let file = await open(source.path)
+  /** The file after a rotation; what was still written to the old one comes first. */
+  let newer: FileHandle | undefined
   try {
     let at = options.tailLines === undefined ? 0 : await findTail(file, options.tailLines)
     let rest: Buffer = Buffer.alloc(0)
@@ -65,13 +67,15 @@ export async function* readContainerLog(
         if (left <= 0) return
         continue
       }
-      const next = options.follow ? await reopened(file, source.path) : undefined
-      if (next) {
+      if (newer) {
         await file.close()
-        file = next
+        file = newer
+        newer = undefined
         at = 0
         continue
       }
+      newer = options.follow ? await reopened(file, source.path) : undefined
+      if (newer) continue
       if (last) {
         const out = formatter.format(rest)
         if (out.length > 0) yield out.subarray(0, left)
@@ -81,6 +85,7 @@ export async function* readContainerLog(
     }
   } finally {
     await file.close()
+    await newer?.close()
   }
 }
 
@@ -97,7 +102,7 @@ class LineFormatter {
   format(lines: Buffer): Buffer {
     const { sinceMs, timestamps, stream } = this.#options
     const parts: Buffer[] = []
-    for (let start = 0; start < lines.length; ) {
+    for (let start = 0; start < lines.length;) {
       let end = lines.indexOf(newline, start)
       if (end < 0) end = lines.length
       const timeEnd = lines.indexOf(space, start)
@@ -125,7 +130,7 @@ async function findTail(file: FileHandle, lines: number): Promise<number> {
   if (lines === 0) return size
   const buffer = Buffer.allocUnsafe(chunkBytes)
   let missing = lines
-  for (let end = size; end > 0; ) {
+  for (let end = size; end > 0;) {
     const start = Math.max(0, end - chunkBytes)
     const { bytesRead } = await file.read(buffer, 0, end - start, start)
     for (let i = bytesRead - 1; i >= 0; i--) {

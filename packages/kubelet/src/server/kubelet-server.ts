@@ -156,6 +156,8 @@ class Api {
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on("error", () => socket.destroy())
+    // A client may say that it is done and still listen.
+    socket.allowHalfOpen = true
     this.#run(request, socket, async (signal) => {
       try {
         const url = await this.#admit(request, signal)
@@ -226,7 +228,8 @@ class Api {
       return requireUpgrade(request)
     }
     if (first === "run" && request.method === "POST") return this.#runCommand(response, rest, url, signal)
-    if (request.method !== "GET" && request.method !== "HEAD") throw new HttpError(405, "405: Method Not Allowed")
+    if (request.method !== "GET" && request.method !== "HEAD")
+      throw new HttpError(405, "405: Method Not Allowed")
     switch ([first, ...rest].join("/").replace(/\/$/, "")) {
       case "pods":
         return json(deps.pods())
@@ -282,7 +285,10 @@ class Api {
         return await chunks.next()
       } catch (thrown) {
         if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown
-        throw new HttpError(400, `failed to try resolving symlinks in path "${source.path}": lstat ${source.path}: no such file or directory`)
+        throw new HttpError(
+          400,
+          `failed to try resolving symlinks in path "${source.path}": lstat ${source.path}: no such file or directory`,
+        )
       }
     }
     const begin = (): unknown => response.writeHead(200, { "Content-Type": "text/plain; charset=utf-8" })
@@ -313,7 +319,8 @@ class Api {
     const cmd = (url.searchParams.get("cmd") ?? "").split(" ")
     const { stdout, stderr, exitCode } = await this.#deps.runtime.execSync({ containerId, cmd }, { signal })
     const output = Buffer.concat([stdout, stderr])
-    if (exitCode !== 0) throw new HttpError(500, `command '${cmd.join(" ")}' exited with ${exitCode}: ${output.toString()}`)
+    if (exitCode !== 0)
+      throw new HttpError(500, `command '${cmd.join(" ")}' exited with ${exitCode}: ${output.toString()}`)
     response.writeHead(200, { "Content-Type": "text/plain; charset=utf-8" }).end(output)
   }
 
@@ -321,7 +328,8 @@ class Api {
     const { runtime } = this.#deps
     const [first = "", ...rest] = url.pathname.slice(1).split("/").map(decodeURIComponent)
     if (!streams.has(first)) throw new HttpError(404, "404 page not found")
-    if (request.method !== "GET" && request.method !== "POST") throw new HttpError(405, "405: Method Not Allowed")
+    if (request.method !== "GET" && request.method !== "POST")
+      throw new HttpError(405, "405: Method Not Allowed")
     const { pod, container } = this.#podOf(first, rest)
     requireUpgrade(request)
     if (first === "portForward") {

@@ -19,14 +19,17 @@ export async function serveNodeLogs(
   if (file !== root && !file.startsWith(root + sep)) return notFound()
   const info = await stat(file).catch(notFound)
   if (info.isDirectory()) {
-    if (!path.endsWith("/")) return void response.writeHead(301, { Location: `${path.split("/").at(-1)}/` }).end()
+    if (!path.endsWith("/"))
+      return void response.writeHead(301, { Location: `${path.split("/").at(-1)}/` }).end()
     const entries = await readdir(file, { withFileTypes: true })
     const links = entries
       .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
       .sort()
       .map((name) => `<a href="${escapeHtml(encodeURI(name))}">${escapeHtml(name)}</a>\n`)
     response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" })
-    return void response.end(`<!doctype html>\n<meta name="viewport" content="width=device-width">\n<pre>\n${links.join("")}</pre>\n`)
+    return void response.end(
+      `<!doctype html>\n<meta name="viewport" content="width=device-width">\n<pre>\n${links.join("")}</pre>\n`,
+    )
   }
   response.writeHead(200, { "Content-Type": "text/plain; charset=utf-8" })
   await pipeline(createReadStream(file, { end: Math.max(info.size - 1, 0) }), response, { signal })

@@ -77,10 +77,7 @@ export function requireUpgrade(request: IncomingMessage): void {
   const wanted = connection?.toLowerCase().includes("upgrade") ? upgrade?.toLowerCase() : undefined
   if (wanted === "websocket" || wanted === "spdy/3.1") return
   const seen = { Connection: connection ?? "", Upgrade: upgrade ?? "" }
-  throw new HttpError(
-    400,
-    `unable to upgrade: missing upgrade headers in request: ${JSON.stringify(seen)}`,
-  )
+  throw new HttpError(400, `unable to upgrade: missing upgrade headers in request: ${JSON.stringify(seen)}`)
 }
 
 /**

@@ -2,6 +2,9 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { podColumns } from "./pod.columns.ts"
 import { setPodDefaults } from "./pod-spec.defaults.ts"
+import { preparePodForCreate, preparePodForStatusUpdate, preparePodForUpdate } from "./pod.strategy.ts"
+import { validatePod, validatePodStatusUpdate, validatePodUpdate } from "./pod.validate.ts"
+import { podWarnings } from "./pod.warnings.ts"
 import type { Pod } from "./types.gen.ts"
 
 export const pod: Kind<Pod> = defineKind<Pod>({
@@ -39,4 +42,27 @@ export const pod: Kind<Pod> = defineKind<Pod>({
   schema: "io.k8s.api.core.v1.Pod",
   columns: podColumns,
   setDefaults: setPodDefaults,
+  prepareForCreate: preparePodForCreate,
+  prepareForUpdate: preparePodForUpdate,
+  prepareForStatusUpdate: preparePodForStatusUpdate,
+  validate: validatePod,
+  validateUpdate: validatePodUpdate,
+  validateStatusUpdate: validatePodStatusUpdate,
+  warnings: podWarnings,
+  // A pod that no kubelet has, or that has ended, needs no time to end.
+  gracePeriodSeconds({ spec, status }, requested) {
+    if (!spec.nodeName || status.phase === "Failed" || status.phase === "Succeeded") return 0
+    const seconds = requested ?? spec.terminationGracePeriodSeconds ?? 0
+    return seconds < 0 ? 1 : seconds
+  },
+  selectableFields: {
+    "spec.nodeName": ({ spec }) => spec.nodeName ?? "",
+    "spec.restartPolicy": ({ spec }) => spec.restartPolicy ?? "",
+    "spec.schedulerName": ({ spec }) => spec.schedulerName ?? "",
+    "spec.serviceAccountName": ({ spec }) => spec.serviceAccountName ?? "",
+    "spec.hostNetwork": ({ spec }) => String(spec.hostNetwork ?? false),
+    "status.phase": ({ status }) => status.phase ?? "",
+    "status.podIP": ({ status }) => status.podIPs?.[0]?.ip ?? "",
+    "status.nominatedNodeName": ({ status }) => status.nominatedNodeName ?? "",
+  },
 })

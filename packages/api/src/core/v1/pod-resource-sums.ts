@@ -1,0 +1,45 @@
+/**
+ * What a pod's containers ask for together: those that run side by side count in sum, init containers one at a
+ * time beside the sidecars before them. Mirrors: component-helpers resource/helpers.go
+ */
+import { compareQuantities, parseQuantity, type Quantity } from "@knarr/apimachinery"
+import type { PodSpec } from "./types.gen.ts"
+
+export type Amounts = Map<string, Quantity>
+
+function add(into: Amounts, list: Readonly<Record<string, string>> | undefined): void {
+  for (const name in list) {
+    const amount = parseQuantity(list[name]!)
+    const sum = into.get(name)
+    into.set(name, sum ? sum.add(amount) : amount)
+  }
+}
+
+function raise(into: Amounts, other: Amounts): void {
+  for (const [name, amount] of other) {
+    const now = into.get(name)
+    if (!now || compareQuantities(amount, now) > 0) into.set(name, amount)
+  }
+}
+
+/** The sum of the containers' requests or limits; without the pod's own and without overhead. */
+export function sumContainers(spec: Readonly<PodSpec>, list: "requests" | "limits"): Amounts {
+  const sum: Amounts = new Map()
+  for (const container of spec.containers ?? []) add(sum, container.resources?.[list])
+  const sidecars: Amounts = new Map()
+  const peak: Amounts = new Map()
+  for (const container of spec.initContainers ?? []) {
+    const own = container.resources?.[list]
+    if (container.restartPolicy === "Always") {
+      add(sum, own)
+      add(sidecars, own)
+      raise(peak, sidecars)
+    } else {
+      const beside = new Map(sidecars)
+      add(beside, own)
+      raise(peak, beside)
+    }
+  }
+  raise(sum, peak)
+  return sum
+}

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { formatGoDuration, humanDuration, parseGoDuration, shortHumanDuration } from "./duration.ts"
+import { canonicalMicroTime, canonicalTime, formatMicroTime, formatTime, parseTime } from "./time.ts"
+
+const s = 1000
+const m = 60 * s
+const h = 60 * m
+const d = 24 * h
+const y = 365 * d
+
+test("humanDuration", () => {
+  const cases: [number, string][] = [
+    [s, "1s"],
+    [70 * s, "70s"],
+    [190 * s, "3m10s"],
+    [70 * m, "70m"],
+    [47 * h, "47h"],
+    [49 * h, "2d1h"],
+    [8 * d + 2 * h, "8d"],
+    [367 * d, "367d"],
+    [2 * y + 25 * d, "2y25d"],
+    [3 * y, "3y"],
+    [8 * y + 2 * d, "8y"],
+    [2 * m, "2m"],
+    [10 * m - 1, "9m59s"],
+    [10 * m, "10m"],
+    [3 * h - 1, "179m"],
+    [3 * h, "3h"],
+    [8 * h - 1, "7h59m"],
+    [8 * h, "8h"],
+    [48 * h - 1, "47h"],
+    [8 * d - 1, "7d23h"],
+    [2 * y - 1, "729d"],
+    [2 * y, "2y"],
+    [2 * y + d - 1, "2y"],
+    [8 * y - 1, "7y364d"],
+    [-1.5 * s, "0s"],
+    [-2 * s, "<invalid>"],
+  ]
+  for (const [ms, text] of cases) {
+    assert.equal(humanDuration(ms), text, String(ms))
+  }
+  assert.equal(shortHumanDuration(370 * d), "1y")
+  assert.equal(shortHumanDuration(90 * m), "1h")
+})
+
+test("Go durations", () => {
+  const cases: [string, number, string][] = [
+    ["0", 0, "0s"],
+    ["1h30m", 5_400_000, "1h30m0s"],
+    ["-1.5s", -1500, "-1.5s"],
+    ["300ms", 300, "300ms"],
+    ["1.5us", 0.0015, "1.5µs"],
+    [".5m", 30_000, "30s"],
+  ]
+  for (const [text, ms, printed] of cases) {
+    assert.equal(parseGoDuration(text), ms)
+    assert.equal(formatGoDuration(ms), printed)
+  }
+  assert.throws(() => parseGoDuration("x"), /time: invalid duration "x"/)
+  assert.throws(() => parseGoDuration("1"), /time: missing unit in duration "1"/)
+  assert.throws(() => parseGoDuration("1d"), /time: unknown unit "d" in duration "1d"/)
+})
+
+test("times", () => {
+  const ms = Date.UTC(2024, 1, 29, 12, 0, 1, 250)
+  assert.equal(formatTime(ms), "2024-02-29T12:00:01Z")
+  assert.equal(formatMicroTime(ms + 0.001), "2024-02-29T12:00:01.250001Z")
+  assert.equal(parseTime("2024-02-29T13:00:01.25+01:00"), ms)
+  assert.equal(canonicalTime("2024-02-29T13:00:01.25+01:00"), "2024-02-29T12:00:01Z")
+  assert.equal(canonicalMicroTime("2024-02-29T12:00:01.1234567Z"), "2024-02-29T12:00:01.123456Z")
+  for (const bad of ["", "2023-02-29T00:00:00Z", "2024-02-29", "2024-02-29T24:00:00Z", "2024-1-01T00:00:00Z"]) {
+    assert.ok(Number.isNaN(parseTime(bad)), bad)
+  }
+})

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { stringifyYaml } from "./yaml-print.ts"
+import { loadYaml } from "./yaml.ts"
+
+const yaml = await loadYaml()
+
+test("printing", () => {
+  const value = {
+    list: [{ name: "a", v: [1, 2] }, ["x", ["y"]], {}],
+    a10: 1,
+    a2: 2,
+    "y": "yes",
+    empty: "",
+    none: null,
+    l: [],
+    m: {},
+    time: "2024-01-01T00:00:00Z",
+    colon: "a: b",
+    quote: "it's: x",
+    multi: "a\n\nb\n",
+    strip: "a\nb",
+    keep: "x\n\n",
+    indented: "  x\ny\n",
+    trailing: "x \ny",
+    tab: "a\tb",
+    number: "012",
+    long: "word ".repeat(20).trim(),
+  }
+  assert.equal(
+    stringifyYaml(value),
+    `a2: 2
+a10: 1
+colon: 'a: b'
+empty: ""
+indented: |2
+    x
+  y
+keep: |+
+  x
+
+l: []
+list:
+- name: a
+  v:
+  - 1
+  - 2
+- - x
+  - - "y"
+- {}
+long: word word word word word word word word word word word word word word word word
+  word word word word
+m: {}
+multi: |
+  a
+
+  b
+none: null
+number: "012"
+quote: 'it''s: x'
+strip: |-
+  a
+  b
+tab: "a\\tb"
+time: "2024-01-01T00:00:00Z"
+trailing: "x \\ny"
+"y": "yes"
+`,
+  )
+  assert.deepEqual(yaml.parse(stringifyYaml(value)), value)
+})
+
+test("plain scalars by Go's rules", () => {
+  const cases: Record<string, unknown> = {
+    yes: true,
+    off: false,
+    Y: true,
+    "~": null,
+    "": null,
+    "010": 8,
+    "0x1F": 31,
+    "0o17": 15,
+    "0b11": 3,
+    "1_000": 1000,
+    "08": 8,
+    "1e3": 1000,
+    ".5": 0.5,
+    "1.": 1,
+    "-1": -1,
+    "1:20": "1:20",
+    "2024-01-01": "2024-01-01",
+    "1.2.3": "1.2.3",
+    '"1"': "1",
+    "'yes'": "yes",
+    "!!str 1": "1",
+    "0x": "0x",
+    nUll: "nUll",
+  }
+  for (const [text, value] of Object.entries(cases)) {
+    assert.deepEqual(yaml.parse(`a: ${text}`), { a: value }, text)
+  }
+})
+
+test("anchors, merges, keys and documents", () => {
+  assert.deepEqual(yaml.parse("a: &x {b: 1, c: 2}\nd:\n  <<: *x\n  c: 3\n1: x\ntrue: z"), {
+    "1": "x",
+    a: { b: 1, c: 2 },
+    d: { b: 1, c: 3 },
+    true: "z",
+  })
+  assert.deepEqual(yaml.parseAll('a: 1\n---\n# c\n---\nb: 2\n--- # hi\n{"c": 3}\n'), [{ a: 1 }, { b: 2 }, { c: 3 }])
+  assert.equal(yaml.parse(""), null)
+})
+
+test("errors", () => {
+  assert.throws(() => yaml.parse("a: 1\na: 2", { strict: true }), {
+    message: 'yaml: unmarshal errors:\n  line 2: key "a" already set in map',
+  })
+  assert.throws(() => yaml.parse("x: y\na: b: c"), {
+    message: "yaml: line 2: mapping values are not allowed in this context",
+  })
+  assert.throws(() => yaml.parse("a: *b"), { message: "yaml: unknown anchor 'b' referenced" })
+  const bomb = ["a: &a [x,x,x,x,x,x,x,x,x]"]
+  for (let i = 1; i < 9; i++) {
+    const name = String.fromCharCode(97 + i)
+    const previous = String.fromCharCode(96 + i)
+    bomb.push(`${name}: &${name} [${Array.from({ length: 9 }, () => `*${previous}`).join(",")}]`)
+  }
+  assert.throws(() => yaml.parse(bomb.join("\n")), { message: "yaml: document contains excessive aliasing" })
+})

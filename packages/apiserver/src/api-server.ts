@@ -1,0 +1,147 @@
+/** The API server with its port: everything of control-plane.ts behind TLS, filters and routes. */
+import type { Client } from "@knarr/client"
+import type { UserInfo } from "./contract.ts"
+import { createControlPlane, type ControlPlane, type ControlPlaneOptions } from "./control-plane.ts"
+import { connectStreaming } from "./endpoints/connect/connect.ts"
+import type { KubeletOptions } from "./endpoints/connect/kubelet.ts"
+import { Discovery } from "./endpoints/discovery.ts"
+import { OpenApi } from "./endpoints/openapi.ts"
+import { createResourceHandler } from "./endpoints/resources.ts"
+import { versionInfo } from "./endpoints/version.ts"
+import { createFilters, type FilterOptions, type Handler } from "./server/filters.ts"
+import { Health } from "./server/health.ts"
+import { InFlight, type InFlightLimits } from "./server/in-flight.ts"
+import { listen, type Listener, type ServingCertificates } from "./server/listener.ts"
+import { MetricsRegistry } from "./server/metrics.ts"
+import { addProcessMetrics, addStorageMetrics } from "./server/process-metrics.ts"
+import { RequestMetrics } from "./server/request-metrics.ts"
+import { respondJson } from "./server/respond.ts"
+import { createRouter } from "./server/router.ts"
+
+export interface ApiServerOptions extends ControlPlaneOptions {
+  /** Default `["0.0.0.0"]`. */
+  readonly bindAddresses?: readonly string[] | undefined
+  /** 0 for any free port. */
+  readonly port: number
+  readonly certificates: ServingCertificates
+  /** How to reach kubelets; without it logs, exec and the other streams answer 503. */
+  readonly kubelet?: KubeletOptions | undefined
+  readonly limits?: InFlightLimits | undefined
+  /** Default 60. */
+  readonly requestTimeoutSeconds?: number | undefined
+  /** How long requests may take to finish when the server stops; default 5. */
+  readonly shutdownGraceSeconds?: number | undefined
+}
+
+export interface ApiServer extends ControlPlane {
+  readonly port: number
+  /** Serves new connections with other certificates, and verifies clients by another authority. */
+  setCertificates(certificates: ServingCertificates): void
+}
+
+/** Opens the port, brings in what every cluster begins with, and resolves when the server is ready. Ends with `scope`. */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const { env, scope } = options
+  const plane = await createControlPlane({ ...options, clientCA: options.clientCA ?? options.certificates.clientCA })
+  const { registry } = plane
+  const metrics = new MetricsRegistry()
+  const inFlight = new InFlight(options.limits ?? {})
+  const isServed = (group: string, version: string, resource: string): boolean =>
+    registry.find(group, version, resource) !== undefined
+  const requestMetrics = new RequestMetrics(metrics, inFlight, (info) => isServed(info.apiGroup, info.apiVersion, info.resource))
+  addProcessMetrics(metrics, env.clock)
+  addStorageMetrics(metrics, registry)
+
+  const health = new Health()
+  let stopping = false
+  const isBootstrapped = (): void => {
+    if (!plane.bootstrapped) throw new Error("not finished")
+  }
+  health.add({ name: "ping", check() {} })
+  health.add({ name: "log", check() {} })
+  health.add({ name: "etcd", check: () => void registry.store.revision })
+  health.add({ name: "etcd-readiness", check: () => void registry.store.revision }, ["readyz"])
+  health.add({ name: "informer-sync", check() {} }, ["readyz"])
+  for (const hook of ["rbac/bootstrap-roles", "scheduling/bootstrap-system-priority-classes", "priority-and-fairness-config-producer", "start-system-namespaces-controller", "bootstrap-controller"])
+    health.add({ name: `poststarthook/${hook}`, check: isBootstrapped })
+  health.add(
+    {
+      name: "shutdown",
+      check() {
+        if (stopping) throw new Error("process is shutting down")
+      },
+    },
+    ["readyz"],
+  )
+
+  let discovery: Discovery | undefined
+  const openApi = new OpenApi(registry.kinds)
+  const paths = new Map<string, Handler>()
+  const healthHandler: Handler = (exchange) => health.respond(exchange)
+  for (const path of ["/healthz", "/livez", "/readyz"]) paths.set(path, healthHandler).set(`${path}/`, healthHandler)
+  paths.set("/version", (exchange) => respondJson(exchange, 200, versionInfo()))
+  paths.set("/metrics", (exchange) => exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8", metrics.text()))
+  paths.set("/openapi/v2", (exchange) => openApi.respondV2(exchange))
+  const openApiV3: Handler = (exchange) => openApi.respondV3(exchange)
+  paths.set("/openapi/v3", openApiV3).set("/openapi/v3/", openApiV3)
+  paths.set("/openid/v1/jwks", (exchange) => exchange.respond(200, "application/jwk-set+json", plane.signer.jwks()))
+  paths.set("/.well-known/openid-configuration", (exchange) => {
+    const { address, port } = options.advertise ?? { address: "127.0.0.1", port: listener.port }
+    const host = address.includes(":") ? `[${address}]` : address
+    exchange.respond(200, "application/json", plane.signer.openIdConfiguration(`https://${host}:${port}/openid/v1/jwks`))
+  })
+  paths.set("/", (exchange) => respondJson(exchange, 200, { paths: index() }))
+
+  const streams = connectStreaming({ env, registry, kubelet: options.kubelet, scope })
+  const filters: FilterOptions = {
+    env,
+    authenticator: plane.authenticator,
+    authorizer: plane.authorizer,
+    inFlight,
+    metrics: requestMetrics,
+    requestTimeoutSeconds: options.requestTimeoutSeconds,
+    handler: createRouter({
+      isServed,
+      resources: createResourceHandler(registry),
+      streaming: streams.handlers,
+      paths,
+      discovery: (exchange) => discovery!.respond(exchange),
+    }),
+  }
+
+  const listener: Listener = await listen({
+    clock: env.clock,
+    log: env.log,
+    bindAddresses: options.bindAddresses ?? ["0.0.0.0"],
+    port: options.port,
+    certificates: options.certificates,
+    onRequest: createFilters(filters),
+    onUpgrade: (upgrade) => streams.upgrade(upgrade, filters),
+  })
+  scope.defer(async () => {
+    stopping = true
+    await listener.close((options.shutdownGraceSeconds ?? 5) * 1000)
+  })
+  const { address, port } = options.advertise ?? { address: "127.0.0.1", port: listener.port }
+  discovery = new Discovery(registry.kinds, `${address}:${port}`)
+
+  function index(): string[] {
+    const all = new Set<string>([...paths.keys(), ...health.paths(), "/api", "/api/v1", "/apis"])
+    for (const group of discovery!.groups()) {
+      all.add(`/apis/${group.name}`)
+      for (const version of group.versions) all.add(`/apis/${group.name}/${version}`)
+    }
+    return [...all].filter((path) => path !== "/" && !(path.endsWith("/") && all.has(path.slice(0, -1)))).sort()
+  }
+
+  await plane.bootstrap()
+  return Object.assign(Object.create(plane) as ControlPlane, {
+    port: listener.port,
+    setCertificates(certificates: ServingCertificates) {
+      listener.setCertificates(certificates)
+      if (certificates.clientCA !== undefined) plane.certificates.setAuthority(certificates.clientCA)
+    },
+  }) as ApiServer
+}
+
+export type { Client, UserInfo }

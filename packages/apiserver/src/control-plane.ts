@@ -1,0 +1,155 @@
+/**
+ * The API server without a port: registry, authentication, authorisation, admission, discovery, and the objects
+ * that every cluster begins with. Runs on any clock and does no I/O but the store's.
+ */
+import { serviceAccount } from "@knarr/api"
+import { clusterRole, clusterRoleBinding, role, roleBinding } from "@knarr/api"
+import type { Kind } from "@knarr/apimachinery"
+import type { Env, Scope } from "@knarr/base"
+import type { Client } from "@knarr/client"
+import type { Store } from "@knarr/store"
+import { createAdmission } from "./admission/chain.ts"
+import { admissionOrder } from "./admission/order.ts"
+import { createAuthenticator, type Authenticator } from "./authn/authenticator.ts"
+import { ServiceAccountTokens } from "./authn/service-account-tokens.ts"
+import { TokenSigner, type SigningKeyOptions } from "./authn/token-signer.ts"
+import { loopbackUser } from "./authn/users.ts"
+import { ClientCertificates } from "./authn/x509.ts"
+import { createAuthorizer } from "./authz/authorizer.ts"
+import { createEscalationCheck } from "./authz/escalation.ts"
+import { NodeAuthorizer } from "./authz/node.ts"
+import { Rbac } from "./authz/rbac.ts"
+import { bootstrap, type RequestHeaderOptions } from "./bootstrap/bootstrap.ts"
+import type { Authorizer, UserInfo } from "./contract.ts"
+import { connectReviews } from "./endpoints/reviews.ts"
+import { connectTokenRequest } from "./endpoints/token-request.ts"
+import { createLoopbackClient } from "./loopback-client.ts"
+import { Registry } from "./registry/registry.ts"
+
+export interface ServiceAccountOptions extends SigningKeyOptions {
+  /** What tokens are for; default: the issuers. */
+  readonly audiences?: readonly string[] | undefined
+  /** Default true: see {@link connectTokenRequest}. */
+  readonly extendExpiration?: boolean | undefined
+}
+
+export interface ControlPlaneOptions {
+  readonly env: Env
+  readonly store: Store
+  readonly kinds: readonly Kind[]
+  readonly scope: Scope
+  readonly serviceAccounts: ServiceAccountOptions
+  /** Networks of Service addresses, one or one of each family. Default `10.96.0.0/12`. */
+  readonly serviceCIDRs?: readonly string[] | undefined
+  readonly nodePorts?: { readonly first: number; readonly last: number } | undefined
+  /** Where other machines and pods reach this server; without it the `kubernetes` Service has no endpoints. */
+  readonly advertise?: { readonly address: string; readonly port: number } | undefined
+  /** PEM of the authority of client certificates. */
+  readonly clientCA?: string | undefined
+  readonly requestHeader?: RequestHeaderOptions | undefined
+  readonly admission?: { readonly enable?: readonly string[]; readonly disable?: readonly string[] } | undefined
+  /** Default true. */
+  readonly anonymous?: boolean | undefined
+  /** Bearer tokens with fixed users. */
+  readonly staticTokens?: ReadonlyMap<string, UserInfo> | undefined
+}
+
+export interface ControlPlane {
+  readonly registry: Registry
+  readonly authorizer: Authorizer
+  readonly rbac: Rbac
+  readonly authenticator: Authenticator
+  readonly certificates: ClientCertificates
+  readonly signer: TokenSigner
+  /** A client that acts as `user`; default: the server itself, who may do everything. */
+  client(user?: UserInfo): Client
+  /** Brings in what every cluster begins with. Resolves when it is there. */
+  bootstrap(): Promise<void>
+  /** True when {@link bootstrap} is done. */
+  readonly bootstrapped: boolean
+}
+
+export const defaultServiceCIDR = "10.96.0.0/12"
+
+/** Loads the caches and puts the parts together. `bootstrap()` is left to the caller, who may open a port first. */
+export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { env, store, kinds, scope } = options
+  const serviceCIDRs = options.serviceCIDRs ?? [defaultServiceCIDR]
+  const registry = new Registry({
+    env,
+    store,
+    kinds,
+    serviceNetwork: { cidrs: serviceCIDRs, ...(options.nodePorts ? { nodePorts: options.nodePorts } : {}) },
+  })
+  await registry.start(scope)
+
+  const rbac = new Rbac(registry)
+  for (const kind of [role, roleBinding, clusterRole, clusterRoleBinding]) {
+    if (kinds.includes(kind)) scope.use(registry.onChange(kind, () => rbac.invalidate()))
+  }
+  const authorizer = createAuthorizer([
+    { name: "node", authorizer: new NodeAuthorizer(registry) },
+    { name: "rbac", authorizer: rbac },
+  ])
+  const signer = new TokenSigner(options.serviceAccounts)
+  const audiences = options.serviceAccounts.audiences ?? options.serviceAccounts.issuers
+  const certificates = new ClientCertificates(env.clock, options.clientCA)
+  const authenticator = createAuthenticator({
+    certificates,
+    serviceAccountTokens: new ServiceAccountTokens(signer, registry, env.clock),
+    audiences,
+    anonymous: options.anonymous,
+    staticTokens: options.staticTokens,
+  })
+  registry.useAdmission(
+    createAdmission({
+      deps: {
+        env,
+        get: (kind, ref) => (kinds.includes(kind) ? registry.get(kind, ref) : undefined),
+        list: (kind, namespace) => (kinds.includes(kind) ? registry.list(kind, namespace) : []),
+        authorize: (user, attributes) => authorizer.authorize(user, attributes),
+      },
+      plugins: admissionOrder,
+      enable: options.admission?.enable,
+      disable: options.admission?.disable,
+      always: [createEscalationCheck(rbac, authorizer)],
+    }),
+  )
+  connectReviews(registry, { clock: env.clock, authorizer, rbac, authenticator })
+  if (kinds.includes(serviceAccount))
+    connectTokenRequest(registry, {
+      env,
+      signer,
+      audiences,
+      extendExpiration: options.serviceAccounts.extendExpiration,
+    })
+
+  let bootstrapped = false
+  const client = (user: UserInfo = loopbackUser): Client => createLoopbackClient({ registry, user })
+  return {
+    registry,
+    authorizer,
+    rbac,
+    authenticator,
+    certificates,
+    signer,
+    client,
+    get bootstrapped() {
+      return bootstrapped
+    },
+    async bootstrap() {
+      await bootstrap({
+        env,
+        client: client(),
+        reader: registry,
+        kinds,
+        serviceCIDRs,
+        advertise: options.advertise,
+        clientCA: options.clientCA,
+        requestHeader: options.requestHeader,
+        signal: scope.signal,
+      })
+      bootstrapped = true
+    },
+  }
+}

@@ -1,0 +1,162 @@
+/** Schema tables as OpenAPI schemas, the same for version 2 and 3 but for how they refer to one another. */
+import { schemaOf, type Field, type Kind, type Schema } from "@knarr/apimachinery"
+
+export type Json = Record<string, unknown>
+
+/** The doc text of a definition (`field` undefined) or of one of its fields; undefined when there is none. */
+export type Describe = (definition: string, field?: string) => string | undefined
+
+const meta = "io.k8s.apimachinery.pkg.apis.meta.v1"
+const named: Readonly<Partial<Record<Schema["type"], string>>> = {
+  time: `${meta}.Time`,
+  "micro-time": `${meta}.MicroTime`,
+  quantity: "io.k8s.apimachinery.pkg.api.resource.Quantity",
+  "int-or-string": "io.k8s.apimachinery.pkg.util.intstr.IntOrString",
+}
+
+/** Definitions that are no objects of a table. */
+const scalars: Readonly<Record<string, (version: 2 | 3) => Json>> = {
+  [named["time"]!]: () => ({ type: "string", format: "date-time" }),
+  [named["micro-time"]!]: () => ({ type: "string", format: "date-time" }),
+  [named["quantity"]!]: (version) =>
+    version === 3 ? { oneOf: [{ type: "string" }, { type: "number" }] } : { type: "string" },
+  [named["int-or-string"]!]: (version) =>
+    version === 3
+      ? { format: "int-or-string", oneOf: [{ type: "integer" }, { type: "string" }] }
+      : { type: "string", format: "int-or-string" },
+}
+
+/** Collects definitions, each with everything that it refers to. */
+export class SchemaCollector {
+  readonly #version: 2 | 3
+  readonly #prefix: string
+  readonly #describe: Describe
+  readonly #gvks: ReadonlyMap<string, readonly Json[]>
+  readonly #out = new Map<string, Json>()
+
+  /** `gvks`: which kinds a definition is the shape of, for `x-kubernetes-group-version-kind`. */
+  constructor(version: 2 | 3, gvks: ReadonlyMap<string, readonly Json[]>, describe: Describe) {
+    this.#version = version
+    this.#prefix = version === 3 ? "#/components/schemas/" : "#/definitions/"
+    this.#gvks = gvks
+    this.#describe = describe
+  }
+
+  /** All that were added, by name. */
+  definitions(): Json {
+    return Object.fromEntries([...this.#out].sort(([a], [b]) => (a < b ? -1 : 1)))
+  }
+
+  /** Adds a published definition; answers the reference to it. */
+  ref(name: string): Json {
+    if (!this.#out.has(name)) {
+      const scalar = scalars[name]
+      const out: Json = {}
+      this.#out.set(name, out)
+      const text = this.#describe(name)
+      if (text) out["description"] = text
+      Object.assign(out, scalar ? scalar(this.#version) : this.#object(schemaOf(name)))
+    }
+    return { $ref: this.#prefix + name }
+  }
+
+  /** Adds the list of a kind; answers the reference to it. */
+  listOf(kind: Kind): Json {
+    const item = nameOf(kind)
+    const name = `${item}List`
+    if (!this.#out.has(name)) {
+      const items = this.ref(item)
+      this.#out.set(name, {
+        description: `${kind.kind}List is a list of ${kind.kind}.`,
+        type: "object",
+        required: ["items"],
+        properties: {
+          apiVersion: { type: "string" },
+          items: { type: "array", items },
+          kind: { type: "string" },
+          metadata: this.#with(this.ref(`${meta}.ListMeta`), { default: {} }),
+        },
+        "x-kubernetes-group-version-kind": [{ group: kind.group, kind: `${kind.kind}List`, version: kind.version }],
+      })
+    }
+    return { $ref: this.#prefix + name }
+  }
+
+  /** The schema of a kind: a reference, or the whole when its shape has no published name. */
+  kind(kind: Kind): Json {
+    const name = nameOf(kind)
+    if (kind.schema.name !== undefined) return this.ref(name)
+    if (!this.#out.has(name)) {
+      const out: Json = {}
+      this.#out.set(name, out)
+      Object.assign(out, this.#object(kind.schema), {
+        "x-kubernetes-group-version-kind": [{ group: kind.group, kind: kind.kind, version: kind.version }],
+      })
+    }
+    return { $ref: this.#prefix + name }
+  }
+
+  #object(schema: Schema): Json {
+    const out: Json = { type: "object" }
+    const required: string[] = []
+    const properties: Json = {}
+    for (const [name, field] of schema.fields ?? []) {
+      if (field.required) required.push(name)
+      properties[name] = this.#field(schema.name, field)
+    }
+    if (required.length > 0) out["required"] = required
+    if (Object.keys(properties).length > 0) out["properties"] = properties
+    if (schema.preserveUnknown) out["x-kubernetes-preserve-unknown-fields"] = true
+    const gvks = schema.name && this.#gvks.get(schema.name)
+    if (gvks) out["x-kubernetes-group-version-kind"] = gvks
+    if (schema.atomic) out["x-kubernetes-map-type"] = "atomic"
+    return out
+  }
+
+  #field(owner: string | undefined, field: Field): Json {
+    const extra: Json = {}
+    const text = owner && this.#describe(owner, field.name)
+    if (text) extra["description"] = text
+    if (field.default !== undefined) extra["default"] = field.default
+    if (field.enum) extra["enum"] = field.enum
+    if (field.mapKeys) extra["x-kubernetes-list-map-keys"] = field.mapKeys
+    if (field.listType) extra["x-kubernetes-list-type"] = field.listType
+    if (field.atomic) extra["x-kubernetes-map-type"] = "atomic"
+    if (field.mergeKey) extra["x-kubernetes-patch-merge-key"] = field.mergeKey
+    if (field.patchStrategy) extra["x-kubernetes-patch-strategy"] = field.patchStrategy.join(",")
+    return this.#with(this.#type(field.schema), extra)
+  }
+
+  #with(type: Json, extra: Json): Json {
+    if (!("$ref" in type)) return { ...extra, ...type }
+    if (Object.keys(extra).length === 0) return type
+    // Version 2 readers follow a reference beside other keys; in version 3 a reference stands alone.
+    return this.#version === 3 ? { ...extra, allOf: [type] } : { ...extra, ...type }
+  }
+
+  #type(schema: Schema): Json {
+    const scalar = named[schema.type]
+    if (scalar) return this.ref(scalar)
+    switch (schema.type) {
+      case "object":
+        return schema.name ? this.ref(schema.name) : this.#object(schema)
+      case "map":
+        return { type: "object", additionalProperties: this.#type(schema.values ?? { type: "string" }) }
+      case "array":
+        return { type: "array", items: this.#type(schema.items ?? { type: "string" }) }
+      case "bytes":
+        return { type: "string", format: "byte" }
+      case "any":
+        return { type: "object" }
+      default:
+        return schema.format ? { type: schema.type, format: schema.format } : { type: schema.type }
+    }
+  }
+}
+
+/** The definition's name of a kind. */
+export function nameOf(kind: Kind): string {
+  if (kind.schema.name) return kind.schema.name
+  const reversed = kind.group.split(".").reverse().join(".")
+  return `${reversed}.${kind.version}.${kind.kind}`
+}

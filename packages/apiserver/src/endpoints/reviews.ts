@@ -1,0 +1,183 @@
+/**
+ * Questions about access that are asked as objects and never stored: SubjectAccessReview and its relatives,
+ * SelfSubjectRulesReview, TokenReview, SelfSubjectReview.
+ * Mirrors: pkg/registry/authorization, pkg/registry/authentication
+ */
+import type {
+  NonResourceRule,
+  ResourceRule,
+  SelfSubjectAccessReview,
+  SelfSubjectReview,
+  SelfSubjectRulesReview,
+  SubjectAccessReview,
+  SubjectAccessReviewSpec,
+  SubjectAccessReviewStatus,
+  TokenReview,
+} from "@knarr/api"
+import { badRequest, formatTime, invalid, type FieldError } from "@knarr/apimachinery"
+import type { Clock } from "@knarr/base"
+import { aggregate, type Rbac } from "../authz/rbac.ts"
+import type { Authenticator } from "../authn/authenticator.ts"
+import type { RequestAttributes } from "../authz/node.ts"
+import type { Authorizer, UserInfo } from "../contract.ts"
+import type { Registry } from "../registry/registry.ts"
+
+export interface ReviewDeps {
+  readonly clock: Clock
+  readonly authorizer: Authorizer
+  readonly rbac: Rbac
+  readonly authenticator: Pick<Authenticator, "authenticateToken" | "audiences">
+}
+
+const authorization = "authorization.k8s.io"
+const authentication = "authentication.k8s.io"
+
+/** Makes the registry answer creates of the review resources. */
+export function connectReviews(registry: Registry, deps: ReviewDeps): void {
+  const { authorizer } = deps
+
+  registry.connect(authorization, "subjectaccessreviews", "", {
+    async create(_ref, body) {
+      const review = body as unknown as SubjectAccessReview
+      validateSpec(review.spec ?? {}, true)
+      return { ...review, status: decide(authorizer, userOf(review.spec), review.spec) }
+    },
+  })
+  registry.connect(authorization, "localsubjectaccessreviews", "", {
+    async create(ref, body) {
+      const review = body as unknown as SubjectAccessReview
+      validateSpec(review.spec ?? {}, true)
+      if (review.spec.nonResourceAttributes)
+        throw invalid({ group: authorization, kind: "" }, "", [
+          problem("spec.nonResourceAttributes", review.spec.nonResourceAttributes, "disallowed on this kind of request"),
+        ])
+      if ((review.spec.resourceAttributes?.namespace ?? "") !== ref.namespace)
+        throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${ref.namespace}`)
+      return { ...review, status: decide(authorizer, userOf(review.spec), review.spec) }
+    },
+  })
+  registry.connect(authorization, "selfsubjectaccessreviews", "", {
+    async create(_ref, body, request) {
+      const review = body as unknown as SelfSubjectAccessReview
+      validateSpec(review.spec ?? {}, false)
+      return { ...review, status: decide(authorizer, request.user, review.spec) }
+    },
+  })
+  registry.connect(authorization, "selfsubjectrulesreviews", "", {
+    async create(_ref, body, request) {
+      const review = body as unknown as SelfSubjectRulesReview
+      const namespace = review.spec?.namespace ?? ""
+      if (namespace === "") throw badRequest("no namespace on request")
+      return { ...review, spec: {}, status: rulesStatus(deps.rbac, request.user, namespace) }
+    },
+  })
+  registry.connect(authentication, "selfsubjectreviews", "", {
+    async create(_ref, body, request) {
+      const review = body as unknown as SelfSubjectReview
+      const creationTimestamp = formatTime(deps.clock.now())
+      return {
+        ...review,
+        metadata: { ...review.metadata, creationTimestamp },
+        status: { userInfo: userInfoOf(request.user) },
+      }
+    },
+  })
+  registry.connect(authentication, "tokenreviews", "", {
+    async create(_ref, body) {
+      const review = body as unknown as TokenReview
+      if (!review.spec?.token) throw badRequest("token is required for TokenReview in authentication")
+      const wanted = review.spec.audiences ?? []
+      const result = deps.authenticator.authenticateToken(
+        review.spec.token,
+        wanted.length > 0 ? wanted : deps.authenticator.audiences,
+      )
+      if ("error" in result) return { ...review, status: { user: {}, error: result.error } }
+      return {
+        ...review,
+        status: { authenticated: true, user: userInfoOf(result.user), audiences: [...result.audiences] },
+      }
+    },
+  })
+}
+
+function problem(field: string, value: unknown, detail: string): FieldError {
+  return { type: "FieldValueInvalid", field, value, detail }
+}
+
+function validateSpec(spec: SubjectAccessReviewSpec, withUser: boolean): void {
+  const errors: FieldError[] = []
+  const { resourceAttributes, nonResourceAttributes } = spec
+  if (resourceAttributes && nonResourceAttributes)
+    errors.push(problem("spec", nonResourceAttributes, "cannot specify both nonResourceAttributes and resourceAttributes"))
+  if (!resourceAttributes && !nonResourceAttributes)
+    errors.push(problem("spec", null, "exactly one of nonResourceAttributes or resourceAttributes must be specified"))
+  if (withUser && !spec.user && (spec.groups?.length ?? 0) === 0)
+    errors.push(problem("spec.user", spec.user ?? "", "at least one of user or group must be specified"))
+  if (errors.length > 0) throw invalid({ group: authorization, kind: "" }, "", errors)
+}
+
+function userOf(spec: SubjectAccessReviewSpec): UserInfo {
+  return {
+    name: spec.user ?? "",
+    groups: spec.groups ?? [],
+    ...(spec.uid ? { uid: spec.uid } : {}),
+    ...(spec.extra ? { extra: spec.extra } : {}),
+  }
+}
+
+function decide(authorizer: Authorizer, user: UserInfo, spec: SubjectAccessReviewSpec): SubjectAccessReviewStatus {
+  const { allowed, reason } = authorizer.authorize(user, attributesOf(spec))
+  return reason === "" ? { allowed } : { allowed, reason }
+}
+
+function attributesOf(spec: SubjectAccessReviewSpec): RequestAttributes {
+  const r = spec.resourceAttributes
+  return {
+    verb: r?.verb ?? spec.nonResourceAttributes?.verb ?? "",
+    apiGroup: r?.group ?? "",
+    resource: r?.resource ?? "",
+    subresource: r?.subresource ?? "",
+    namespace: r?.namespace ?? "",
+    name: r?.name ?? "",
+    path: spec.nonResourceAttributes?.path ?? "",
+    isResourceRequest: r !== undefined,
+    fieldSelector:
+      r?.fieldSelector?.rawSelector ??
+      r?.fieldSelector?.requirements
+        ?.filter((term) => term.operator === "In" && term.values?.length === 1)
+        .map((term) => `${term.key}=${term.values![0]}`)
+        .join(","),
+  }
+}
+
+function rulesStatus(rbac: Rbac, user: UserInfo, namespace: string): SelfSubjectRulesReview["status"] {
+  const { rules, errors } = rbac.rulesFor(user, namespace)
+  const resourceRules: ResourceRule[] = []
+  const nonResourceRules: NonResourceRule[] = []
+  for (const rule of rules) {
+    if ((rule.resources?.length ?? 0) > 0) {
+      const { verbs, apiGroups, resources, resourceNames } = rule
+      resourceRules.push({
+        verbs: [...verbs],
+        ...(apiGroups ? { apiGroups: [...apiGroups] } : {}),
+        ...(resources ? { resources: [...resources] } : {}),
+        ...(resourceNames && resourceNames.length > 0 ? { resourceNames: [...resourceNames] } : {}),
+      })
+    }
+    if ((rule.nonResourceURLs?.length ?? 0) > 0)
+      nonResourceRules.push({ verbs: [...rule.verbs], nonResourceURLs: [...rule.nonResourceURLs!] })
+  }
+  const status: SelfSubjectRulesReview["status"] = { resourceRules, nonResourceRules, incomplete: errors.length > 0 }
+  if (errors.length > 0) status.evaluationError = aggregate(errors)
+  return status
+}
+
+function userInfoOf(user: UserInfo): NonNullable<SelfSubjectReview["status"]["userInfo"]> {
+  const extra = user.extra && Object.fromEntries(Object.entries(user.extra).map(([key, values]) => [key, [...values]]))
+  return {
+    username: user.name,
+    ...(user.uid ? { uid: user.uid } : {}),
+    ...(user.groups.length > 0 ? { groups: [...user.groups] } : {}),
+    ...(extra ? { extra } : {}),
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * The `serviceaccounts/token` subresource: tokens bound to a pod, a secret or a node.
+ * Mirrors: pkg/registry/core/serviceaccount/storage/token.go
+ */
+import { node, pod, secret, serviceAccount } from "@knarr/api"
+import type { TokenRequest } from "@knarr/api"
+import { badRequest, conflict, formatTime, invalid, notFound, type FieldError, type KubeObject } from "@knarr/apimachinery"
+import { uuid, type Env } from "@knarr/base"
+import type { TokenSigner } from "../authn/token-signer.ts"
+import { serviceAccountUserName } from "../authn/users.ts"
+import type { ObjectRef } from "../registry/request.ts"
+import type { Registry } from "../registry/registry.ts"
+
+export interface TokenRequestOptions {
+  readonly env: Env
+  readonly signer: TokenSigner
+  /** What tokens are for when the request does not say. */
+  readonly audiences: readonly string[]
+  /** Tokens that the ServiceAccount admission asks for live a year, for clients that do not reload them. Default true. */
+  readonly extendExpiration?: boolean | undefined
+}
+
+/** The lifetime that stands for "as the admission plugin asks". */
+const admissionSeconds = 60 * 60 + 7
+const extendedSeconds = 365 * 24 * 60 * 60
+const defaultSeconds = 60 * 60
+
+interface Bound {
+  pod?: { name: string; uid: string }
+  secret?: { name: string; uid: string }
+  node?: { name: string; uid: string }
+}
+
+export function connectTokenRequest(registry: Registry, options: TokenRequestOptions): void {
+  const { env, signer } = options
+  registry.connect("", "serviceaccounts", "token", {
+    async create(ref, body) {
+      const request = body as unknown as TokenRequest
+      const account = registry.get(serviceAccount, ref)
+      if (!account) throw notFound({ group: "", resource: "serviceaccounts" }, ref.name)
+      const spec = { ...request.spec }
+      spec.expirationSeconds ??= defaultSeconds
+      validate(spec.expirationSeconds)
+      if (!spec.audiences || spec.audiences.length === 0) spec.audiences = [...options.audiences]
+      const bound = bindTo(registry, ref, spec.boundObjectRef)
+
+      const now = Math.floor(env.clock.now() / 1000)
+      let seconds = spec.expirationSeconds
+      let warnAfter: number | undefined
+      const forUs = spec.audiences.every((audience) => options.audiences.includes(audience))
+      if ((options.extendExpiration ?? true) && seconds === admissionSeconds && forUs) {
+        warnAfter = now + seconds
+        seconds = extendedSeconds
+      }
+      const token = signer.sign({
+        aud: spec.audiences,
+        exp: now + seconds,
+        iat: now,
+        iss: signer.issuers[0],
+        jti: uuid(env.random),
+        "kubernetes.io": {
+          namespace: ref.namespace,
+          ...(bound.node ? { node: bound.node } : {}),
+          ...(bound.pod ? { pod: bound.pod } : {}),
+          ...(bound.secret ? { secret: bound.secret } : {}),
+          serviceaccount: { name: ref.name, uid: account.metadata.uid },
+          ...(warnAfter === undefined ? {} : { warnafter: warnAfter }),
+        },
+        nbf: now,
+        sub: serviceAccountUserName(ref.namespace, ref.name),
+      })
+      return {
+        kind: "TokenRequest",
+        apiVersion: "authentication.k8s.io/v1",
+        metadata: {
+          name: ref.name,
+          namespace: ref.namespace,
+          creationTimestamp: formatTime(now * 1000),
+        },
+        spec,
+        status: { token, expirationTimestamp: formatTime((now + spec.expirationSeconds) * 1000) },
+      }
+    },
+  })
+}
+
+function validate(seconds: number): void {
+  const problem = (detail: string): FieldError => ({
+    type: "FieldValueInvalid",
+    field: "spec.expirationSeconds",
+    value: seconds,
+    detail,
+  })
+  const kind = { group: "authentication.k8s.io", kind: "TokenRequest" }
+  if (seconds < 10 * 60) throw invalid(kind, "", [problem("may not specify a duration less than 10 minutes")])
+  if (seconds > 2 ** 32) throw invalid(kind, "", [problem("may not specify a duration larger than 2^32 seconds")])
+}
+
+function bindTo(registry: Registry, account: ObjectRef, ref: TokenRequest["spec"]["boundObjectRef"]): Bound {
+  if (!ref) return {}
+  const name = ref.name ?? ""
+  const check = (found: Readonly<KubeObject> | undefined, resource: string): Readonly<KubeObject> => {
+    if (!found) throw notFound({ group: "", resource }, name)
+    if (ref.uid && ref.uid !== found.metadata.uid)
+      throw conflict(
+        { group: "", resource },
+        name,
+        `the UID in the bound object reference (${ref.uid}) does not match the UID in record. ` +
+          "The object might have been deleted and then recreated",
+      )
+    return found
+  }
+  const within = { namespace: account.namespace, name }
+  switch (ref.apiVersion === "v1" ? ref.kind : "") {
+    case "Pod": {
+      const found = registry.get(pod, within)
+      check(found, "pods")
+      if ((found!.spec.serviceAccountName ?? "") !== account.name)
+        throw badRequest(
+          `cannot bind token for serviceaccount ${JSON.stringify(account.name)} to pod running with different serviceaccount name.`,
+        )
+      const bound: Bound = { pod: { name, uid: found!.metadata.uid } }
+      if (found!.spec.nodeName) {
+        const on = registry.get(node, { name: found!.spec.nodeName })
+        bound.node = { name: found!.spec.nodeName, uid: on?.metadata.uid ?? "" }
+      }
+      return bound
+    }
+    case "Secret":
+      return { secret: { name, uid: check(registry.get(secret, within), "secrets").metadata.uid } }
+    case "Node":
+      return { node: { name, uid: check(registry.get(node, { name }), "nodes").metadata.uid } }
+    default:
+      throw badRequest(`cannot bind token to object of type ${ref.apiVersion ?? ""}, Kind=${ref.kind ?? ""}`)
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * Patching an object: JSON patch, merge patch, strategic merge patch and apply, each an update whose object is
+ * made from the present one. Mirrors: apiserver pkg/endpoints/handlers/patch.go
+ */
+import {
+  applyJSONPatch,
+  applyMergePatch,
+  applyStrategicMergePatch,
+  badRequest,
+  DecodeError,
+  decodeObject,
+  field,
+  genericServerResponse,
+  goJson,
+  internalError,
+  invalid,
+  type KubeObject,
+  PatchError,
+  requestEntityTooLarge,
+  type Schema,
+  type StatusError,
+  strictErrorMessage,
+  unsupportedMediaType,
+} from "@knarr/apimachinery"
+import { setObjectDefaults } from "./defaults.ts"
+import { applyToObject } from "./managed-fields.ts"
+import type { ObjectRef, WriteRequest } from "./request.ts"
+import type { ResourceStorage, Written } from "./storage.ts"
+import { updateObject } from "./update.ts"
+import { mainStrategy, statusStrategy, type UpdateStrategy } from "./update-strategies.ts"
+
+export type PatchType = "json" | "merge" | "strategic" | "apply"
+export type FieldValidation = "Strict" | "Warn" | "Ignore"
+
+export interface ObjectPatch {
+  readonly type: PatchType
+  /** Operations for "json", else a partial object; shared and not changed. */
+  readonly body: unknown
+  /** Duplicate fields that were found when the body was read. */
+  readonly strictErrors?: readonly string[]
+  readonly fieldValidation: FieldValidation
+  /** Only for apply. */
+  readonly force?: boolean
+  readonly subresource?: string
+  readonly strategy?: UpdateStrategy
+}
+
+/** Patches an object; apply also creates it. */
+export async function patchObject(
+  storage: ResourceStorage,
+  ref: ObjectRef,
+  patch: ObjectPatch,
+  request: WriteRequest,
+): Promise<Written> {
+  const { kind, deps } = storage
+  const { subresource = "" } = patch
+  const strategy = patch.strategy ?? (subresource === "status" ? statusStrategy : mainStrategy)
+  const base = { subresource, ...(patch.strategy ? { strategy: patch.strategy } : {}) }
+  if (patch.type === "apply") {
+    return updateObject(storage, ref, request, {
+      ...base,
+      create: subresource === "",
+      applied: true,
+      next: (current) =>
+        applyToObject(kind, current, patch.body as KubeObject, {
+          manager: request.fieldManager,
+          force: patch.force ?? false,
+          subresource,
+          nowMs: deps.env.clock.now(),
+          strategy,
+        }),
+    })
+  }
+  let first = true
+  return updateObject(storage, ref, request, {
+    ...base,
+    next: (current) => {
+      if (!current) throw storage.notFound(ref.name)
+      const value = applyPatch(kind.schema, current, patch)
+      const obj = decodePatched<KubeObject>(kind.schema, value, patch, first ? request.warnings : [])
+      first = false
+      setObjectDefaults(kind, obj)
+      return obj
+    },
+  })
+}
+
+/** The document after the patch. Throws StatusErrors. */
+export function applyPatch(schema: Schema, current: object, patch: ObjectPatch): unknown {
+  try {
+    switch (patch.type) {
+      case "json":
+        return applyJSONPatch(current, patch.body)
+      case "merge":
+        return applyMergePatch(current, patch.body)
+      default:
+        if (!schema.name) {
+          throw unsupportedMediaType([
+            "application/json-patch+json",
+            "application/merge-patch+json",
+            "application/apply-patch+yaml",
+          ])
+        }
+        if (typeof patch.body !== "object" || patch.body === null || Array.isArray(patch.body)) {
+          throw badRequest(
+            `error decoding patch: json: cannot unmarshal ${jsonType(patch.body)} into Go value of type map[string]interface {}`,
+          )
+        }
+        return applyStrategicMergePatch(
+          schema,
+          current as Record<string, unknown>,
+          patch.body as Record<string, unknown>,
+        )
+    }
+  } catch (thrown) {
+    throw thrown instanceof PatchError ? statusOfPatchError(thrown) : thrown
+  }
+}
+
+function jsonType(value: unknown): string {
+  return Array.isArray(value) ? "array" : value === null ? "null" : typeof value === "boolean" ? "bool" : typeof value
+}
+
+function statusOfPatchError(error: PatchError): StatusError {
+  switch (error.kind) {
+    case "bad-request":
+      return badRequest(error.message)
+    case "too-large":
+      return requestEntityTooLarge(error.message)
+    case "unprocessable":
+      return genericServerResponse(422, "", { group: "", resource: "" }, "", error.message)
+    default:
+      return internalError(error.message)
+  }
+}
+
+/** Reads a patched document as an object of its shape, with the checks that `fieldValidation` asks for. */
+export function decodePatched<T>(
+  schema: Schema,
+  value: unknown,
+  patch: Pick<ObjectPatch, "type" | "body" | "fieldValidation" | "strictErrors">,
+  warnings: string[],
+): T {
+  const fail = (why: string): never => {
+    const shown = patch.type === "strategic" ? goJson(patch.body) : goJson(value)
+    throw invalid({ group: "", kind: "" }, "", [field.invalid("patch", shown, why)])
+  }
+  const strict = patch.fieldValidation !== "Ignore"
+  let decoded
+  try {
+    decoded = decodeObject<T>(schema, value, { strict })
+  } catch (thrown) {
+    if (thrown instanceof DecodeError) return fail(thrown.message)
+    throw thrown
+  }
+  const errors = strict ? [...(patch.strictErrors ?? []), ...decoded.strictErrors] : []
+  if (errors.length > 0) {
+    if (patch.fieldValidation === "Strict") fail(strictErrorMessage(errors))
+    warnings.push(...errors)
+  }
+  return decoded.object
+}

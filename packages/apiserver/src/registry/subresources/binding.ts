@@ -1,0 +1,81 @@
+/** Binding a pod to a node. Mirrors: pkg/registry/core/pod/storage BindingREST */
+import {
+  badRequest,
+  conflict,
+  deepClone,
+  field,
+  type FieldError,
+  formatTime,
+  invalid,
+  type KubeObject,
+} from "@knarr/apimachinery"
+import type { Pod } from "@knarr/api"
+import { admissionAttributes } from "../admit.ts"
+import type { ObjectRef, WriteRequest } from "../request.ts"
+import type { ResourceStorage } from "../storage.ts"
+import { preconditionFailed } from "../update.ts"
+import { setPodCondition } from "./pod-condition.ts"
+
+export interface Binding extends KubeObject {
+  target?: { kind?: string; name?: string; apiVersion?: string }
+}
+
+/** Sets the node of a pod that has none. Throws NotFound, or a conflict that says why it cannot be. */
+export async function bindPod(
+  pods: ResourceStorage,
+  ref: ObjectRef,
+  binding: Binding,
+  request: WriteRequest,
+): Promise<void> {
+  const { metadata, target } = binding
+  if (metadata.name && metadata.name !== ref.name) {
+    throw badRequest("name in URL does not match name in Binding object")
+  }
+  const errors: FieldError[] = []
+  if (target?.kind && target.kind !== "Node") {
+    errors.push(field.notSupported("target.kind", target.kind, ["Node", "<empty>"]))
+  }
+  if (!target?.name) errors.push(field.required("target.name", ""))
+  if (errors.length > 0) throw invalid({ group: "", kind: "Binding" }, ref.name, errors)
+  const attributes = admissionAttributes(
+    pods,
+    ref,
+    { operation: "CREATE", object: binding, oldObject: undefined, subresource: "binding" },
+    request,
+  )
+  await pods.deps.admission.admit(attributes)
+  await pods.deps.admission.validate(attributes)
+  const now = formatTime(pods.deps.env.clock.now())
+  await pods.write(pods.key(ref), request, async (current) => {
+    if (!current) throw pods.notFound(ref.name)
+    const old = current.value as unknown as Readonly<Pod>
+    if (metadata.uid && metadata.uid !== old.metadata.uid) {
+      throw preconditionFailed(pods, ref, "UID", metadata.uid, old.metadata.uid)
+    }
+    if (metadata.resourceVersion && metadata.resourceVersion !== old.metadata.resourceVersion) {
+      throw preconditionFailed(
+        pods,
+        ref,
+        "ResourceVersion",
+        metadata.resourceVersion,
+        old.metadata.resourceVersion,
+      )
+    }
+    const why = unbindable(old)
+    if (why !== "") throw conflict({ group: "", resource: "pods/binding" }, ref.name, why)
+    const next = deepClone(old) as Pod
+    next.spec.nodeName = target!.name
+    if (metadata.annotations) next.metadata.annotations = { ...next.metadata.annotations, ...metadata.annotations }
+    if (metadata.labels) next.metadata.labels = { ...next.metadata.labels, ...metadata.labels }
+    setPodCondition(next, { type: "PodScheduled", status: "True" }, now)
+    return { put: next }
+  })
+}
+
+function unbindable(pod: Readonly<Pod>): string {
+  const { name } = pod.metadata
+  if (pod.metadata.deletionTimestamp) return `pod ${name} is being deleted, cannot be assigned to a host`
+  if (pod.spec.nodeName) return `pod ${name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`
+  if (pod.spec.schedulingGates?.length) return `pod ${name} has non-empty .spec.schedulingGates`
+  return ""
+}

@@ -1,0 +1,104 @@
+/** The `scale` subresource of any kind that has one. Mirrors: pkg/registry/apps/deployment/storage ScaleREST */
+import {
+  badRequest,
+  conflict,
+  deepClone,
+  field,
+  invalid,
+  type Kind,
+  type KubeObject,
+  selectorFrom,
+  optimisticLockMessage,
+  selectorFromLabels,
+} from "@knarr/apimachinery"
+import type { CachedObject } from "../cached-object.ts"
+import type { ObjectRef, WriteRequest } from "../request.ts"
+import type { ResourceStorage } from "../storage.ts"
+import { preconditionFailed, updateObject } from "../update.ts"
+
+export interface Scale extends KubeObject {
+  spec: { replicas?: number | undefined }
+  status: { replicas: number; selector?: string | undefined }
+}
+
+interface Scalable extends KubeObject {
+  spec?: { replicas?: number; selector?: unknown }
+  status?: { replicas?: number }
+}
+
+/** The scale of an object. */
+export function scaleOf(storage: ResourceStorage, object: CachedObject): Scale {
+  const obj = storage.view.value(object) as Scalable
+  const { kind } = storage
+  const { name, namespace, uid, creationTimestamp } = obj.metadata
+  const replicas = kind.scale?.getReplicas(obj) ?? obj.spec?.replicas ?? 0
+  const selector = kind.scale ? kind.scale.selector(obj) : selectorText(kind, obj)
+  const metadata: KubeObject["metadata"] = { name, uid, resourceVersion: String(object.revision), creationTimestamp }
+  if (namespace) metadata.namespace = namespace
+  return {
+    kind: "Scale",
+    apiVersion: "autoscaling/v1",
+    metadata,
+    spec: replicas === 0 ? {} : { replicas },
+    status: {
+      replicas: kind.scale?.statusReplicas(obj) ?? obj.status?.replicas ?? 0,
+      ...(selector === "" ? {} : { selector }),
+    },
+  }
+}
+
+function selectorText(kind: Kind, obj: Scalable): string {
+  const selector = obj.spec?.selector
+  if (typeof selector !== "object" || selector === null) return ""
+  if (kind.group === "" && kind.kind === "ReplicationController") {
+    return selectorFromLabels(selector as Record<string, string>).toString()
+  }
+  return selectorFrom(selector).toString()
+}
+
+/** Sets the replicas; `next` makes the wanted scale from the present one, for each attempt. */
+export async function updateScale(
+  storage: ResourceStorage,
+  ref: ObjectRef,
+  request: WriteRequest,
+  next: (present: Scale) => Scale,
+): Promise<Scale> {
+  const { kind } = storage
+  const written = await updateObject(storage, ref, request, {
+    subresource: "scale",
+    next(current) {
+      const object = storage.cache.get(storage.key(ref))
+      if (!current || !object) throw storage.notFound(ref.name)
+      const scale = next(scaleOf(storage, object))
+      checkScale(storage, ref, scale, object)
+      const obj = deepClone(current) as Scalable
+      const replicas = scale.spec.replicas ?? 0
+      if (kind.scale) kind.scale.setReplicas(obj, replicas)
+      else obj.spec = { ...obj.spec, replicas }
+      return obj
+    },
+  })
+  return scaleOf(storage, written.object)
+}
+
+function checkScale(storage: ResourceStorage, ref: ObjectRef, scale: Scale, object: CachedObject): void {
+  const { name, namespace, uid, resourceVersion } = scale.metadata ?? {}
+  if (name && name !== ref.name) {
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${ref.name})`)
+  }
+  if (namespace && namespace !== ref.namespace) {
+    throw badRequest(
+      `the namespace of the object (${namespace}) does not match the namespace on the request (${ref.namespace})`,
+    )
+  }
+  const replicas = scale.spec?.replicas ?? 0
+  if (replicas < 0) {
+    throw invalid({ group: "autoscaling", kind: "Scale" }, ref.name, [
+      field.invalid("spec.replicas", replicas, "must be greater than or equal to 0"),
+    ])
+  }
+  if (uid && uid !== object.uid) throw preconditionFailed(storage, ref, "UID", uid, object.uid)
+  if (resourceVersion && resourceVersion !== String(object.revision)) {
+    throw conflict(storage.resource, ref.name, optimisticLockMessage)
+  }
+}

@@ -1,0 +1,18 @@
+/** Failures that are about a path or a method, not about an object. */
+import { pathNotFound, statusErrorFrom, type StatusError } from "@knarr/apimachinery"
+
+export { pathNotFound }
+
+/** 405 for a path whose methods are others. */
+export function methodNotAllowed(): StatusError {
+  return statusErrorFrom({
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message: "the server does not allow this method on the requested resource",
+    reason: "MethodNotAllowed",
+    details: {},
+    code: 405,
+  })
+}

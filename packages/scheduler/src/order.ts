@@ -1,0 +1,27 @@
+/** The plugins that run by default, in order: filters refuse in this order, so messages depend on it. */
+import type { SchedulerPlugin } from "./framework.ts"
+import { imageLocality } from "./plugins/image-locality.plugin.ts"
+import { interPodAffinity } from "./plugins/inter-pod-affinity.plugin.ts"
+import { nodeAffinity } from "./plugins/node-affinity.plugin.ts"
+import { nodeName } from "./plugins/node-name.plugin.ts"
+import { nodePorts } from "./plugins/node-ports.plugin.ts"
+import { nodeResourcesBalancedAllocation } from "./plugins/node-resources-balanced-allocation.plugin.ts"
+import { nodeResourcesFit } from "./plugins/node-resources-fit.plugin.ts"
+import { nodeUnschedulable } from "./plugins/node-unschedulable.plugin.ts"
+import { podTopologySpread } from "./plugins/pod-topology-spread.plugin.ts"
+import { schedulingGates } from "./plugins/scheduling-gates.plugin.ts"
+import { taintToleration } from "./plugins/taint-toleration.plugin.ts"
+
+export const defaultPlugins: readonly SchedulerPlugin[] = [
+  schedulingGates,
+  nodeUnschedulable,
+  nodeName,
+  taintToleration,
+  nodeAffinity,
+  nodePorts,
+  nodeResourcesFit,
+  podTopologySpread,
+  interPodAffinity,
+  nodeResourcesBalancedAllocation,
+  imageLocality,
+]

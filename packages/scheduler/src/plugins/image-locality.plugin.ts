@@ -1,0 +1,39 @@
+/** Rather nodes that have the pod's images already. Mirrors: plugins/imagelocality */
+import { normalizeImageName } from "@knarr/apimachinery"
+import type { NodeInfo } from "../cache/node-info.ts"
+import { definePlugin, maxNodeScore } from "../framework.ts"
+
+const megabyte = 1024 * 1024
+const minBytes = 23 * megabyte
+const maxBytesPerContainer = 1000 * megabyte
+
+interface ImageShare {
+  readonly name: string
+  /** The share of nodes that have it. */
+  readonly spread: number
+}
+
+export const imageLocality = definePlugin<void, readonly ImageShare[]>({
+  name: "ImageLocality",
+  events: [],
+  preScore(pod, nodes) {
+    const names = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map((container) =>
+      normalizeImageName(container.image ?? ""),
+    )
+    return names.map((name) => ({
+      name,
+      spread: nodes.filter((node) => sizeOn(node, name) > 0).length / nodes.length,
+    }))
+  },
+  score(_pod, node, images) {
+    let sum = 0
+    for (const { name, spread } of images) sum += sizeOn(node, name) * spread
+    const max = maxBytesPerContainer * images.length
+    const clamped = Math.min(Math.max(sum, minBytes), max)
+    return Math.floor((maxNodeScore * (clamped - minBytes)) / (max - minBytes))
+  },
+})
+
+function sizeOn(node: NodeInfo, name: string): number {
+  return node.images.get(name) ?? 0
+}
