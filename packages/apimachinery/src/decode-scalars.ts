@@ -24,8 +24,7 @@ export class TypeProblem extends Error {
   }
 
   text(): string {
-    const where =
-      this.#struct === "" ? "Go value" : `Go struct field ${this.#struct}.${this.#path.join(".")}`
+    const where = this.#struct === "" ? "Go value" : `Go struct field ${this.#struct}.${this.#path.join(".")}`
     return `json: cannot unmarshal ${this.#value} into ${where} of type ${this.#goType}`
   }
 }

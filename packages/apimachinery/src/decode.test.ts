@@ -68,6 +68,8 @@ test("decoding fills what Go prints, drops nulls and empties and makes values ca
     status: { at: "2024-01-01T00:00:00Z", ratio: 0.5 },
   })
   assert.deepEqual(decodeObject(widget, {}).object, { metadata: {}, spec: {} })
+  const zero = decodeObject(widget, { status: { at: "0001-01-01T00:00:00Z" } }).object
+  assert.deepEqual(zero, { metadata: {}, spec: {}, status: {} })
 })
 
 test("type errors", () => {
@@ -90,7 +92,10 @@ test("type errors", () => {
       { metadata: { labels: { a: 1 } } },
       "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string",
     ],
-    [{ spec: { parts: {} } }, "json: cannot unmarshal object into Go struct field WidgetSpec.spec.parts of type []v1.Part"],
+    [
+      { spec: { parts: {} } },
+      "json: cannot unmarshal object into Go struct field WidgetSpec.spec.parts of type []v1.Part",
+    ],
     [
       { spec: { port: true } },
       "json: cannot unmarshal bool into Go struct field WidgetSpec.spec.port of type int32",
@@ -100,10 +105,7 @@ test("type errors", () => {
       "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
     ],
     [{ spec: { data: { a: "a$" } } }, "illegal base64 data at input byte 1"],
-    [
-      { status: { at: "x" } },
-      'parsing time "x" as "2006-01-02T15:04:05Z07:00": cannot parse "x" as "2006"',
-    ],
+    [{ status: { at: "x" } }, 'parsing time "x" as "2006-01-02T15:04:05Z07:00": cannot parse "x" as "2006"'],
   ]
   for (const [value, message] of cases) {
     assert.throws(
@@ -134,7 +136,9 @@ test("strict decoding reports unknown and duplicate fields in the order of the t
 })
 
 test("a field called __proto__ is only data", () => {
-  const value = JSON.parse('{"metadata":{"labels":{"__proto__":"x"}},"__proto__":{"polluted":true}}') as unknown
+  const value = JSON.parse(
+    '{"metadata":{"labels":{"__proto__":"x"}},"__proto__":{"polluted":true}}',
+  ) as unknown
   const { object } = decodeObject<{ metadata: { labels: object } }>(widget, value)
   assert.ok(Object.hasOwn(object.metadata.labels, "__proto__"))
   assert.equal((object as unknown as { polluted?: boolean }).polluted, undefined)

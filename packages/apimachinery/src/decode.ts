@@ -336,7 +336,9 @@ function read<T>(schema: Schema, value: unknown, run: Run): T {
 
 function strictErrorsOf(unknown: readonly string[]): readonly string[] {
   if (unknown.length === 0) return noErrors
-  return [...new Set(unknown)].slice(0, maxStrictErrors).map((path) => `unknown field ${JSON.stringify(path)}`)
+  return [...new Set(unknown)]
+    .slice(0, maxStrictErrors)
+    .map((path) => `unknown field ${JSON.stringify(path)}`)
 }
 
 const noErrors: readonly string[] = Object.freeze([])
@@ -345,4 +347,3 @@ const noErrors: readonly string[] = Object.freeze([])
 export function strictErrorMessage(strictErrors: readonly string[]): string {
   return `strict decoding error: ${strictErrors.join(", ")}`
 }
-

@@ -21,7 +21,13 @@ export {
   schemaNames,
   schemaOf,
 } from "./schema.ts"
-export { type FieldError, type FieldErrorType, aggregateMessage, fieldErrorBody, fieldErrorMessage } from "./field-error.ts"
+export {
+  type FieldError,
+  type FieldErrorType,
+  aggregateMessage,
+  fieldErrorBody,
+  fieldErrorMessage,
+} from "./field-error.ts"
 /** Problems of fields and paths to them: `field.invalid(field.child("spec", "replicas"), -1, "…")`. */
 export * as field from "./field-error.ts"
 export {
@@ -79,13 +85,7 @@ export {
   statusOf,
   suggestsClientDelay,
 } from "./status-predicates.ts"
-export {
-  canonicalMicroTime,
-  canonicalTime,
-  formatMicroTime,
-  formatTime,
-  parseTime,
-} from "./time.ts"
+export { canonicalMicroTime, canonicalTime, formatMicroTime, formatTime, parseTime } from "./time.ts"
 export { formatGoDuration, humanDuration, parseGoDuration, shortHumanDuration } from "./duration.ts"
 export {
   type QuantityFormat,
@@ -274,12 +274,7 @@ export { type Comparison, compare, fieldSetOf } from "./apply/compare.ts"
 export { FieldSet, FieldSetBuilder, type FieldsNode } from "./apply/field-set.ts"
 export { type ManagedFieldsContext, type ResetFields } from "./apply/field-updater.ts"
 export { lastAppliedAnnotation, lastAppliedFields } from "./apply/last-applied.ts"
-export {
-  type Applied,
-  applyConfig,
-  equalButManagedTimes,
-  updateManagers,
-} from "./apply/managed-fields.ts"
+export { type Applied, applyConfig, equalButManagedTimes, updateManagers } from "./apply/managed-fields.ts"
 export { merge as mergeTyped } from "./apply/merge.ts"
 export { extractItems, removeItems } from "./apply/remove.ts"
 export { deducedSchema } from "./apply/shape.ts"

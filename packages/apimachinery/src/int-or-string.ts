@@ -29,7 +29,9 @@ function readPercent(text: string): number {
   if (!text.endsWith("%")) throw new Error("invalid type: string is not a percentage")
   const digits = text.slice(0, -1)
   if (!/^[+-]?\d+$/.test(digits)) {
-    throw new Error(`invalid value ${goQuote(text)}: strconv.Atoi: parsing ${goQuote(digits)}: invalid syntax`)
+    throw new Error(
+      `invalid value ${goQuote(text)}: strconv.Atoi: parsing ${goQuote(digits)}: invalid syntax`,
+    )
   }
   return Number(digits)
 }

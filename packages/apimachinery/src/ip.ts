@@ -131,7 +131,7 @@ export function parseCIDR(text: string): IPNetwork | undefined {
 /** The address with the bits beyond the prefix cleared. */
 export function networkAddress(network: IPNetwork): IPAddress {
   const bytes = Uint8Array.from(network.address.bytes)
-  for (let bit = network.prefixLength; bit < bytes.length * 8; ) {
+  for (let bit = network.prefixLength; bit < bytes.length * 8;) {
     if (bit % 8 === 0) {
       bytes[bit / 8] = 0
       bit += 8
@@ -284,5 +284,7 @@ export function validateInterfaceAddress(path: string, value: string): FieldErro
   const mapped = isIPv4Mapped(network.address) && network.prefixLength > 32
   const length = mapped ? network.prefixLength - 96 : network.prefixLength
   const canonical = `${formatIP(network.address)}/${length}`
-  return value === canonical ? [] : [invalid(path, value, `must be in canonical form (${goQuote(canonical)})`)]
+  return value === canonical
+    ? []
+    : [invalid(path, value, `must be in canonical form (${goQuote(canonical)})`)]
 }

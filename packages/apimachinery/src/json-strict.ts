@@ -22,7 +22,7 @@ export function countKeys(value: unknown): number {
 /** How many keys the objects in a valid JSON text have, duplicates included. */
 export function countTextKeys(text: string): number {
   let count = 0
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const quote = text.indexOf('"', at)
     const end = quote < 0 ? text.length : quote
     for (let i = at; i < end; i++) if (text.charCodeAt(i) === 58) count++
@@ -34,7 +34,7 @@ export function countTextKeys(text: string): number {
 
 /** The index after the string that starts at `quote`. */
 function stringEnd(text: string, quote: number): number {
-  for (let at = quote + 1; ; ) {
+  for (let at = quote + 1; ;) {
     const close = text.indexOf('"', at)
     if (close < 0) return text.length
     let slashes = 0
@@ -73,7 +73,7 @@ class StrictScanner {
         this.#at = stringEnd(this.#text, this.#at)
         break
       default:
-        while (this.#at < this.#text.length && !',]} \t\r\n'.includes(this.#text[this.#at]!)) this.#at++
+        while (this.#at < this.#text.length && !",]} \t\r\n".includes(this.#text[this.#at]!)) this.#at++
     }
   }
 

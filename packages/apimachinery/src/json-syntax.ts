@@ -121,7 +121,8 @@ class Scanner {
       if (escape === "u") {
         this.#at++
         for (let i = 0; i < 4; i++) {
-          if (!/[0-9a-fA-F]/.test(this.#text[this.#at] ?? "")) this.#bad("in \\u hexadecimal character escape")
+          if (!/[0-9a-fA-F]/.test(this.#text[this.#at] ?? ""))
+            this.#bad("in \\u hexadecimal character escape")
           this.#at++
         }
       } else if ('bfnrt\\/"'.includes(escape)) this.#at++
@@ -131,7 +132,8 @@ class Scanner {
 
   #literal(word: string): void {
     for (let i = 0; i < word.length; i++) {
-      if (this.#text[this.#at] !== word[i]) this.#bad(`in literal ${word} (expecting ${quoteChar(word.charCodeAt(i))})`)
+      if (this.#text[this.#at] !== word[i])
+        this.#bad(`in literal ${word} (expecting ${quoteChar(word.charCodeAt(i))})`)
       this.#at++
     }
   }

@@ -149,7 +149,10 @@ class Parser {
     const text = inner === "*" ? ":" : inner
     const parts = text.split(",")
     if (parts.length > 1) {
-      into.push({ type: "union", lists: parts.map((part) => parseAction(`[${part.replace(/^ +| +$/g, "")}]`)) })
+      into.push({
+        type: "union",
+        lists: parts.map((part) => parseAction(`[${part.replace(/^ +| +$/g, "")}]`)),
+      })
       return
     }
     const key = dictKey.exec(text)
@@ -252,7 +255,7 @@ function unquote(text: string): string | undefined {
   const body = text.slice(1, -1)
   if (text.length < 2 || text.at(-1) !== quote) return undefined
   let out = ""
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     const char = body[at]!
     if (char === quote) return undefined
     if (char !== "\\") {
@@ -267,8 +270,9 @@ function unquote(text: string): string | undefined {
       at += 2
       continue
     }
-    const coded =
-      /^\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3}))/.exec(body.slice(at))
+    const coded = /^\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3}))/.exec(
+      body.slice(at),
+    )
     if (!coded) return undefined
     const code = coded[4] ? parseInt(coded[4], 8) : parseInt((coded[1] ?? coded[2] ?? coded[3])!, 16)
     if (code > (coded[4] ? 255 : 0x10ffff)) return undefined

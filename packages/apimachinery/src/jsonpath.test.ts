@@ -36,7 +36,8 @@ test("templates", () => {
     "{range .items[*]}[{.metadata.name}, {.status.capacity}] {end}":
       '[127.0.0.1, {"cpu":"4"}] [127.0.0.2, {"cpu":"8"}] ',
     '{range .items[*]}{.metadata.name}{"\\t"}{end}{"\\n"}': "127.0.0.1\t127.0.0.2\t\n",
-    "{range .items[*]}{range .status.addresses[*]}{.address},{end}/{end}!": "127.0.0.1,/127.0.0.2,127.0.0.3,/!",
+    "{range .items[*]}{range .status.addresses[*]}{.address},{end}/{end}!":
+      "127.0.0.1,/127.0.0.2,127.0.0.3,/!",
     "{..name}": "127.0.0.1 127.0.0.2 myself e2e",
     '{.users[?(@.name=="e2e")].user.password}': "secret",
     "{.users[?(@.user)].name}": "e2e",
@@ -92,5 +93,6 @@ test("image names", () => {
     [`a:b@${digest}`]: `docker.io/library/a:b@${digest}`,
   }
   for (const [text, full] of Object.entries(cases)) assert.equal(normalizeImageName(text), full)
-  for (const bad of ["", "Foo", "a//b", "a:", "a:b:c", "a@sha256:x"]) assert.throws(() => parseImageName(bad), bad)
+  for (const bad of ["", "Foo", "a//b", "a:", "a:b:c", "a@sha256:x"])
+    assert.throws(() => parseImageName(bad), bad)
 })

@@ -58,7 +58,9 @@ function sorted(value: unknown): unknown {
 }
 
 function printIndented(results: unknown[]): string {
-  return JSON.stringify(sorted(results), null, 4).replace(/[<>&]/g, (char) => goJson(char).slice(1, -1)) + "\n"
+  return (
+    JSON.stringify(sorted(results), null, 4).replace(/[<>&]/g, (char) => goJson(char).slice(1, -1)) + "\n"
+  )
 }
 
 function textOf(value: unknown): string {
@@ -285,9 +287,7 @@ function compare(left: unknown, right: unknown, operator: string): boolean {
   if (operator === "!=") return left !== right
   if (kind === "bool") throw new Error("invalid type for comparison")
   const order =
-    kind === "string"
-      ? compareBytes(left as string, right as string)
-      : (left as number) - (right as number)
+    kind === "string" ? compareBytes(left as string, right as string) : (left as number) - (right as number)
   switch (operator) {
     case "<":
       return order < 0

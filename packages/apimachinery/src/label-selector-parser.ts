@@ -4,7 +4,21 @@ import { compareBytes } from "./go-format.ts"
 import type { LabelOperator, LabelRequirement } from "./label-selector.ts"
 import { isQualifiedName } from "./names.ts"
 
-type TokenType = "error" | "end" | "identifier" | ")" | "," | "!" | "==" | "=" | ">" | "in" | "<" | "!=" | "notin" | "("
+type TokenType =
+  | "error"
+  | "end"
+  | "identifier"
+  | ")"
+  | ","
+  | "!"
+  | "=="
+  | "="
+  | ">"
+  | "in"
+  | "<"
+  | "!="
+  | "notin"
+  | "("
 
 interface Token {
   readonly type: TokenType

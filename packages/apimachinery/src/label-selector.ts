@@ -1,5 +1,13 @@
 /** Selectors of labels: text, object form, matching. Mirrors: apimachinery pkg/labels/selector.go */
-import { aggregateMessage, child, index, invalid, key as keyPath, notSupported, type FieldError } from "./field-error.ts"
+import {
+  aggregateMessage,
+  child,
+  index,
+  invalid,
+  key as keyPath,
+  notSupported,
+  type FieldError,
+} from "./field-error.ts"
 import { compareBytes, goQuote } from "./go-format.ts"
 import { parseRequirements } from "./label-selector-parser.ts"
 import type { LabelSelector, LabelSelectorRequirement } from "./meta/types.gen.ts"
@@ -215,7 +223,9 @@ export function parseSelector(text: string): Selector {
 
 /** The selector that wants exactly these labels (they are not checked, as upstream does not). */
 export function selectorFromLabels(labels: Labels): Selector {
-  return selectorOf(Object.entries(labels ?? {}).map(([key, value]) => ({ key, operator: "=", values: [value] })))
+  return selectorOf(
+    Object.entries(labels ?? {}).map(([key, value]) => ({ key, operator: "=", values: [value] })),
+  )
 }
 
 const objectOperators: Readonly<Record<string, LabelOperator>> = {

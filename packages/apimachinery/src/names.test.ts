@@ -56,7 +56,17 @@ test("addresses", () => {
     "64:ff9b::1.2.3.4": "64:ff9b::102:304",
   }
   for (const [text, out] of Object.entries(canonical)) assert.equal(formatIP(parseIP(text)!), out, text)
-  for (const bad of ["", "1.2.3", "1.2.3.256", "1::2::3", "12345::", ":1", "1:2:3:4:5:6:7:8:9", "::1%eth0", "1:2:3:4:5:6:7::8:9"]) {
+  for (const bad of [
+    "",
+    "1.2.3",
+    "1.2.3.256",
+    "1::2::3",
+    "12345::",
+    ":1",
+    "1:2:3:4:5:6:7:8:9",
+    "::1%eth0",
+    "1:2:3:4:5:6:7::8:9",
+  ]) {
     assert.equal(parseIP(bad), undefined, bad)
   }
   assert.deepEqual(isValidIP("2001:DB8::1"), ['must be in canonical form ("2001:db8::1")'])

@@ -154,8 +154,7 @@ export function isQualifiedName(value: string): string[] {
     const prefix = parts[0]!
     if (prefix === "") out.push("prefix part must be non-empty")
     else {
-      if (byteLength(prefix) > maxSubdomainLength)
-        out.push(`prefix part ${bytesMessage(maxSubdomainLength)}`)
+      if (byteLength(prefix) > maxSubdomainLength) out.push(`prefix part ${bytesMessage(maxSubdomainLength)}`)
       if (!dns1123SubdomainRegexp.test(prefix))
         out.push(`prefix part ${regexMessage(subdomainMessage, dns1123Subdomain, "example.com")}`)
     }
@@ -177,7 +176,13 @@ export function isValidLabelValue(value: string): string[] {
   if (byteLength(value) > maxLabelLength) out.push(bytesMessage(maxLabelLength))
   if (!labelValueRegexp.test(value)) {
     out.push(
-      regexMessage(`a valid label must be an empty string or ${labelNameMessage.slice(5)}`, labelValue, "MyValue", "my_value", "12345"),
+      regexMessage(
+        `a valid label must be an empty string or ${labelNameMessage.slice(5)}`,
+        labelValue,
+        "MyValue",
+        "my_value",
+        "12345",
+      ),
     )
   }
   return out

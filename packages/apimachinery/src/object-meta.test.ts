@@ -11,12 +11,16 @@ import { controllerOf, isControlledBy, newControllerRef, objectKey, parseKey } f
 const base: ObjectMeta = { name: "a", namespace: "b", uid: "u", resourceVersion: "1", creationTimestamp: "t" }
 
 function problems(meta: Partial<ObjectMeta>, namespaced = true): string[] {
-  return validateObjectMeta({ ...base, ...meta }, namespaced, nameIsDNSSubdomain, "metadata").map(fieldErrorMessage)
+  return validateObjectMeta({ ...base, ...meta }, namespaced, nameIsDNSSubdomain, "metadata").map(
+    fieldErrorMessage,
+  )
 }
 
 test("metadata of a new object", () => {
   assert.deepEqual(problems({}), [])
-  assert.deepEqual(problems({ name: "" }), ["metadata.name: Required value: name or generateName is required"])
+  assert.deepEqual(problems({ name: "" }), [
+    "metadata.name: Required value: name or generateName is required",
+  ])
   assert.deepEqual(problems({ namespace: "" }), ["metadata.namespace: Required value"])
   assert.deepEqual(problems({}, false), ["metadata.namespace: Forbidden: not allowed on this type"])
   assert.deepEqual(problems({ annotations: { a: "x".repeat(256 * 1024) } }), [
@@ -52,7 +56,9 @@ test("metadata of an update", () => {
 
 test("references", () => {
   const owner = { apiVersion: "apps/v1", kind: "ReplicaSet", metadata: base }
-  const owned = { metadata: { ownerReferences: [newControllerRef(owner, { apiVersion: "apps/v1", kind: "ReplicaSet" })] } }
+  const owned = {
+    metadata: { ownerReferences: [newControllerRef(owner, { apiVersion: "apps/v1", kind: "ReplicaSet" })] },
+  }
   assert.deepEqual(controllerOf(owned), {
     apiVersion: "apps/v1",
     kind: "ReplicaSet",

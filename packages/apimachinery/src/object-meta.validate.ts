@@ -167,9 +167,7 @@ function validateOwnerReference(ref: OwnerReference, path: string): FieldError[]
   const gv = parseGroupVersion(ref.apiVersion ?? "")
   if (!ref.apiVersion) out.push(required(child(path, "apiVersion"), "must not be empty"))
   else if (!gv || gv.version === "") {
-    out.push(
-      invalid(child(path, "apiVersion"), ref.apiVersion, "must be <group>/<version> or <version>"),
-    )
+    out.push(invalid(child(path, "apiVersion"), ref.apiVersion, "must be <group>/<version> or <version>"))
   }
   for (const name of ["kind", "name", "uid"] as const) {
     if (!ref[name]) out.push(required(child(path, name), "must not be empty"))
@@ -259,9 +257,7 @@ export function validateLabelSelector(
       case "In":
       case "NotIn":
         if (values.length === 0) {
-          out.push(
-            required(child(here, "values"), "must be specified when `operator` is 'In' or 'NotIn'"),
-          )
+          out.push(required(child(here, "values"), "must be specified when `operator` is 'In' or 'NotIn'"))
         }
         break
       case "Exists":

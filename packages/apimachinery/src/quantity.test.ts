@@ -31,7 +31,8 @@ test("canonical form", () => {
     "1000Ki": "1000Ki",
     "1e100": "10e99",
   }
-  for (const [text, canonical] of Object.entries(cases)) assert.equal(canonicalQuantity(text), canonical, text)
+  for (const [text, canonical] of Object.entries(cases))
+    assert.equal(canonicalQuantity(text), canonical, text)
 })
 
 test("errors", () => {

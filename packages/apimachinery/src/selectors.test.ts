@@ -20,7 +20,8 @@ test("label selectors print canonically", () => {
     "x=": "x=",
     "in=notin": "in=notin",
   }
-  for (const [text, canonical] of Object.entries(cases)) assert.equal(parseSelector(text).toString(), canonical)
+  for (const [text, canonical] of Object.entries(cases))
+    assert.equal(parseSelector(text).toString(), canonical)
 })
 
 test("label selector errors", () => {

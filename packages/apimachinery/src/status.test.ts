@@ -119,7 +119,13 @@ test("predicates read the reason, also of a cause, and the code only for unknown
   assert.ok(ask.isAlreadyExists(status.alreadyExists(pods, "a")))
   assert.ok(ask.isExpired(status.resourceExpired("old")))
   assert.ok(!ask.isGone(status.resourceExpired("old")))
-  const odd = status.statusErrorFrom({ apiVersion: "v1", kind: "Status", metadata: {}, code: 404, reason: "Odd" })
+  const odd = status.statusErrorFrom({
+    apiVersion: "v1",
+    kind: "Status",
+    metadata: {},
+    code: 404,
+    reason: "Odd",
+  })
   assert.ok(ask.isNotFound(odd))
   assert.ok(!ask.isNotFound(new Error("x")))
   assert.ok(!ask.isNotFound(undefined))

@@ -56,5 +56,7 @@ export function canonicalMicroTime(text: string): string | undefined {
   if (Number.isNaN(ms)) return undefined
   if (text.length === 27 && text.charCodeAt(26) === 90) return text
   const fraction = /[.,](\d+)/.exec(text)?.[1] ?? ""
-  return formatTime(Math.floor(ms / 1000) * 1000).slice(0, 19) + "." + fraction.slice(0, 6).padEnd(6, "0") + "Z"
+  return (
+    formatTime(Math.floor(ms / 1000) * 1000).slice(0, 19) + "." + fraction.slice(0, 6).padEnd(6, "0") + "Z"
+  )
 }

@@ -5,7 +5,7 @@
 import { needsQuotes } from "./yaml-resolve.ts"
 
 const bestWidth = 80
-/** A longer key is written with `?`. */
+/** A longer key, or one of several lines, is written with `?`. */
 const maxSimpleKey = 128
 
 /** A JSON value as one YAML document, with a newline at its end. */
@@ -46,9 +46,15 @@ function writeBlock(value: Block, indent: number, out: string[], continues: bool
     if (!first) out.push(margin)
     first = false
     const item = value[name]
+    if (name.includes("\n") || Buffer.byteLength(name) > maxSimpleKey) {
+      const key = scalar(name, indent + 2, indent + 2)
+      out.push("? ", key, key.endsWith("\n") ? "" : "\n", margin, ": ")
+      if (isBlock(item)) writeBlock(item, indent + 2, out, true)
+      else writeScalarLine(item, indent + 2, indent + 2, out)
+      continue
+    }
     const key = scalar(name, 0, 0, true)
-    if (Buffer.byteLength(name) > maxSimpleKey) out.push(`? ${scalar(name, indent + 2, indent + 2)}\n${margin}:`)
-    else out.push(key, ":")
+    out.push(key, ":")
     if (!isBlock(item)) {
       out.push(" ")
       writeScalarLine(item, indent + key.length + 2, indent + 2, out)
@@ -196,7 +202,7 @@ function escapeChar(char: string): string {
 
 function doubleQuoted(value: string, column: number, indent: number, isKey: boolean): string {
   const margin = "\n" + " ".repeat(indent)
-  const chars = [...value]
+  const chars = Array.from(value)
   let out = '"'
   let at = column + 1
   let previousSpace = false
@@ -218,7 +224,8 @@ function doubleQuoted(value: string, column: number, indent: number, isKey: bool
       previousSpace = true
       continue
     }
-    const shown = char === '"' || char === "\\" || char === "\n" || special.test(char) ? escapeChar(char) : char
+    const shown =
+      char === '"' || char === "\\" || char === "\n" || special.test(char) ? escapeChar(char) : char
     out += shown
     at += shown.length
     previousSpace = false
@@ -241,8 +248,8 @@ const digit = /^\p{Nd}$/u
 
 /** Letters by code, numbers by value, everything else before letters: `a2` comes before `a10`. */
 function compareKeys(a: string, b: string): number {
-  const ar = [...a]
-  const br = [...b]
+  const ar = Array.from(a)
+  const br = Array.from(b)
   for (let i = 0; i < ar.length && i < br.length; i++) {
     const x = ar[i]!
     const y = br[i]!

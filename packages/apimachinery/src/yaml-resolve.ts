@@ -54,7 +54,6 @@ const base60 = /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$/
 
 /** Whether a text would mean something else if it were written plain. */
 export function needsQuotes(text: string): boolean {
-  if (text === "<<") return true
   if (/^[-+.\d]/.test(text) && (timestamp.test(text) || base60.test(text))) return true
   return typeof resolvePlain(text) !== "string"
 }

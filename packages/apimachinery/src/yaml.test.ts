@@ -10,7 +10,7 @@ test("printing", () => {
     list: [{ name: "a", v: [1, 2] }, ["x", ["y"]], {}],
     a10: 1,
     a2: 2,
-    "y": "yes",
+    y: "yes",
     empty: "",
     none: null,
     l: [],
@@ -108,7 +108,11 @@ test("anchors, merges, keys and documents", () => {
     d: { b: 1, c: 3 },
     true: "z",
   })
-  assert.deepEqual(yaml.parseAll('a: 1\n---\n# c\n---\nb: 2\n--- # hi\n{"c": 3}\n'), [{ a: 1 }, { b: 2 }, { c: 3 }])
+  assert.deepEqual(yaml.parseAll('a: 1\n---\n# c\n---\nb: 2\n--- # hi\n{"c": 3}\n'), [
+    { a: 1 },
+    { b: 2 },
+    { c: 3 },
+  ])
   assert.equal(yaml.parse(""), null)
 })
 

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { dirname, isAbsolute, join } from "node:path"
-import { parseYaml } from "@knarr/apimachinery"
+import { loadYaml } from "@knarr/apimachinery"
 import type { TransportOptions } from "./transport.ts"
 
 export interface KubeconfigCluster {
@@ -57,9 +57,10 @@ export function defaultKubeconfigFiles(env: Readonly<Record<string, string | und
 }
 
 /** Reads one file; paths in it become absolute. Throws when it is missing or malformed. */
-export function readKubeconfig(file: string): Kubeconfig {
+export async function readKubeconfig(file: string): Promise<Kubeconfig> {
   const text = readFileSync(file, "utf8")
-  const value = (parseYaml(text) ?? {}) as Partial<Kubeconfig>
+  const { parse } = await loadYaml()
+  const value = (parse(text) ?? {}) as Partial<Kubeconfig>
   const config: Kubeconfig = {
     ...emptyKubeconfig,
     ...value,
@@ -79,11 +80,11 @@ export function readKubeconfig(file: string): Kubeconfig {
 }
 
 /** Merges the files as kubectl does: the first to say something wins; missing files are passed over. */
-export function loadKubeconfig(files: readonly string[]): Kubeconfig {
+export async function loadKubeconfig(files: readonly string[]): Promise<Kubeconfig> {
   const merged: Kubeconfig = { ...emptyKubeconfig, clusters: [], contexts: [], users: [] }
   for (const file of files) {
     if (!existsSync(file)) continue
-    const config = readKubeconfig(file)
+    const config = await readKubeconfig(file)
     merged["current-context"] ||= config["current-context"]
     for (const list of ["clusters", "contexts", "users"] as const) {
       const into = merged[list] as { name: string }[]

@@ -13,6 +13,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, w
 import { homedir } from "node:os"
 import { join, resolve } from "node:path"
 import { isDNS1123Label } from "@knarr/apimachinery"
+import { nodeAddress } from "@knarr/pod-network"
 
 /** What a cluster keeps from one `up` to the next. */
 export interface ClusterConfig {
@@ -119,9 +120,7 @@ export function writeAtomically(file: string, text: string, mode = 0o600): void 
 
 /** The addresses that follow from a cluster's index. Everything is host-only: nothing leaves the machine. */
 export function addressesOf(index: number): {
-  readonly nodeBridge: string
   readonly hostAddress: string
-  readonly nodeNetwork: string
   readonly podCIDR: string
   readonly serviceCIDR: string
   readonly apiServiceAddress: string
@@ -130,9 +129,7 @@ export function addressesOf(index: number): {
 } {
   const services = `10.${96 + index}`
   return {
-    nodeBridge: `knarr${index}`,
-    hostAddress: `10.89.${index}.1`,
-    nodeNetwork: `10.89.${index}.0/24`,
+    hostAddress: nodeAddress({ name: "", index }, 0),
     podCIDR: `10.${244 - index}.0.0/16`,
     serviceCIDR: `${services}.0.0/16`,
     apiServiceAddress: `${services}.0.1`,

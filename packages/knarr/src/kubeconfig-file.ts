@@ -36,8 +36,8 @@ export function writeKubeconfig(file: string, config: Kubeconfig): void {
 }
 
 /** Puts the context into the user's file and makes it the current one. A file that cannot be read is left alone: throws. */
-export function mergeIntoKubeconfig(file: string, addition: Kubeconfig): void {
-  const config = existsSync(file) ? readKubeconfig(file) : { ...emptyKubeconfig }
+export async function mergeIntoKubeconfig(file: string, addition: Kubeconfig): Promise<void> {
+  const config = existsSync(file) ? await readKubeconfig(file) : { ...emptyKubeconfig }
   const merged: Kubeconfig = { ...config, "current-context": addition["current-context"] }
   for (const list of ["clusters", "contexts", "users"] as const) {
     const added = addition[list] as { name: string }[]
@@ -50,9 +50,9 @@ export function mergeIntoKubeconfig(file: string, addition: Kubeconfig): void {
 }
 
 /** Takes the context out again. */
-export function removeFromKubeconfig(file: string, contextName: string): void {
+export async function removeFromKubeconfig(file: string, contextName: string): Promise<void> {
   if (!existsSync(file)) return
-  const config = readKubeconfig(file)
+  const config = await readKubeconfig(file)
   const without = <E extends { name: string }>(entries: E[]): E[] =>
     entries.filter((entry) => entry.name !== contextName)
   if (without(config.contexts).length === config.contexts.length) return

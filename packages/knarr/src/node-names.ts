@@ -1,4 +1,5 @@
 /** The nodes of a cluster on one machine. */
+import { nodeAddress, nodeNetns } from "@knarr/pod-network"
 import type { ClusterConfig } from "./cluster-home.ts"
 
 export interface LocalNode {
@@ -10,16 +11,16 @@ export interface LocalNode {
   readonly netns: string
 }
 
-export function firstNode(config: Pick<ClusterConfig, "index">): LocalNode {
-  return { node: "node-0", number: 0, address: `10.89.${config.index}.1`, netns: "" }
+export function firstNode(config: Pick<ClusterConfig, "name" | "index">): LocalNode {
+  return { node: "node-0", number: 0, address: nodeAddress(config, 0), netns: "" }
 }
 
 /** The further nodes. */
-export function agentNames(config: Pick<ClusterConfig, "index" | "agents">): LocalNode[] {
+export function agentNames(config: Pick<ClusterConfig, "name" | "index" | "agents">): LocalNode[] {
   return Array.from({ length: config.agents }, (_, i) => ({
     node: `node-${i + 1}`,
     number: i + 1,
-    address: `10.89.${config.index}.${i + 2}`,
-    netns: `knarr-${config.index}-${i + 1}`,
+    address: nodeAddress(config, i + 1),
+    netns: nodeNetns(config, i + 1),
   }))
 }

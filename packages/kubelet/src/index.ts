@@ -24,7 +24,12 @@ export {
 export { type StopContainerdOptions, stopContainerd } from "./runtime/containerd-stop.ts"
 export { findBinary } from "./runtime/containerd-host.ts"
 export { type CriRuntimeOptions, createCriRuntime } from "./runtime/cri-runtime.ts"
-export { type ImageFile, type ImageSpecification, createImageTar, hostArchitecture } from "./runtime/oci-image.ts"
+export {
+  type ImageFile,
+  type ImageSpecification,
+  createImageTar,
+  hostArchitecture,
+} from "./runtime/oci-image.ts"
 export { createPauseImageTar, pauseImage } from "./runtime/pause-image.ts"
 export {
   type SimulatedBehaviour,

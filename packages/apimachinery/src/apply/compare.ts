@@ -121,14 +121,19 @@ class CompareWalk {
     const { fields } = shape
     if ((!old || isEmptyObject(old)) && (!now || isEmptyObject(now))) {
       if (shape.zeroFields.length === 0 || (!old && !now) || (old && now)) return true
-      if (!this.#hasZero(shape)) return true
     }
     const values = shape.values ?? deducedShape
     if (now) {
       for (const key in now) {
         const value = now[key]
         const field = fields.get(key)
-        if (field) this.#child(field.element, field.shape, old && fieldOf(old, key, field.zero), value ?? orZero(value, field.zero))
+        if (field)
+          this.#child(
+            field.element,
+            field.shape,
+            old && fieldOf(old, key, field.zero),
+            value ?? orZero(value, field.zero),
+          )
         else if (value !== undefined) this.#child(`f:${key}`, values, old && own(old, key), value)
       }
     }
@@ -136,7 +141,8 @@ class CompareWalk {
       for (const key in old) {
         if (now && now[key] !== undefined) continue
         const field = fields.get(key)
-        if (field) this.#child(field.element, field.shape, old[key] ?? orZero(old[key], field.zero), now && field.zero)
+        if (field)
+          this.#child(field.element, field.shape, old[key] ?? orZero(old[key], field.zero), now && field.zero)
         else this.#child(`f:${key}`, values, old[key], undefined)
       }
     }
@@ -149,10 +155,6 @@ class CompareWalk {
       }
     }
     return false
-  }
-
-  #hasZero(shape: Shape): boolean {
-    return shape.zeroFields.length > 0
   }
 
   #child(element: string, shape: Shape, before: unknown, after: unknown): void {
@@ -169,7 +171,8 @@ class CompareWalk {
     const left = groups(shape, old)
     const right = groups(shape, now)
     for (const [element, items] of left) this.#items(element, shape.items!, items, right.get(element) ?? [])
-    for (const [element, items] of right) if (!left.has(element)) this.#items(element, shape.items!, [], items)
+    for (const [element, items] of right)
+      if (!left.has(element)) this.#items(element, shape.items!, [], items)
     return false
   }
 

@@ -243,8 +243,7 @@ function sameNode(a: FieldsNode, b: FieldsNode): boolean {
 }
 
 function* pathsOf(node: FieldsNode, prefix: readonly string[]): Generator<readonly string[]> {
-  for (const element in node)
-    if (element !== self && isMember(node[element]!)) yield [...prefix, element]
+  for (const element in node) if (element !== self && isMember(node[element]!)) yield [...prefix, element]
   for (const element in node) if (element !== self) yield* pathsOf(node[element]!, [...prefix, element])
 }
 

@@ -133,7 +133,9 @@ export function applyOwners(
   const merged = merge(ctx.schema, live, config) as JsonObject
   const fields = withoutResetFields(ctx, fieldSetOf(ctx.schema, config))
   owners.set(key, { ...owner, fields })
-  const result = last ? prune(ctx, merged, owners, last) : merged
+  // When all that was applied is applied again, there is nothing to take out.
+  const drops = last !== undefined && !last.fields.difference(fields).isEmpty()
+  const result = drops ? prune(ctx, merged, owners, last) : merged
   takeOver(ctx, live, result, owners, key, force)
   return jsonEqual(live, result) ? live : result
 }

@@ -24,7 +24,11 @@ export function lastAppliedOf(obj: JsonObject): string | undefined {
 }
 
 /** The fields that the annotation says were applied and that are still so; undefined when it says nothing. */
-export function lastAppliedFields(schema: Schema, apiVersion: string, live: JsonObject): FieldSet | undefined {
+export function lastAppliedFields(
+  schema: Schema,
+  apiVersion: string,
+  live: JsonObject,
+): FieldSet | undefined {
   const text = lastAppliedOf(live)
   if (text === undefined) return undefined
   let applied: unknown
@@ -46,8 +50,7 @@ export function withLastApplied(obj: JsonObject, config: JsonObject): JsonObject
   const text = goJson(sortKeys(withoutAnnotation(withoutManagedFields(config)))) + "\n"
   annotations[lastAppliedAnnotation] = text
   let size = 0
-  for (const key of Object.keys(annotations))
-    size += byteLength(key) + byteLength(String(annotations[key]))
+  for (const key of Object.keys(annotations)) size += byteLength(key) + byteLength(String(annotations[key]))
   if (size > maxAnnotationBytes) delete annotations[lastAppliedAnnotation]
   return { ...obj, metadata: { ...metadata, annotations } }
 }

@@ -65,10 +65,12 @@ export function equalButManagedTimes(a: object, b: object): boolean {
   const right = b as JsonObject
   if (!jsonEqual(withoutManagedFields(left), withoutManagedFields(right))) return false
   const timeless = (obj: JsonObject): unknown =>
-    ((obj["metadata"] as JsonObject | undefined)?.["managedFields"] as object[] | undefined)?.map((entry) => ({
-      ...entry,
-      time: null,
-    })) ?? []
+    ((obj["metadata"] as JsonObject | undefined)?.["managedFields"] as object[] | undefined)?.map(
+      (entry) => ({
+        ...entry,
+        time: null,
+      }),
+    ) ?? []
   return jsonEqual(timeless(left), timeless(right))
 }
 
@@ -185,9 +187,7 @@ function checkConfig(ctx: ManagedFieldsContext, config: JsonObject): void {
   if (managed !== undefined && managed !== null) throw badRequest("metadata.managedFields must be nil")
   const problems = validateTyped(ctx.schema, config)
   if (problems.length > 0) {
-    throw plainFailure(
-      `failed to create typed patch object (${nameOf(config)}): ${problemsText(problems)}`,
-    )
+    throw plainFailure(`failed to create typed patch object (${nameOf(config)}): ${problemsText(problems)}`)
   }
 }
 
@@ -251,5 +251,12 @@ function applyAs(
 
 /** What the API answers for an error that it has no reason for. */
 function plainFailure(message: string): StatusError {
-  return new StatusError({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code: 500 })
+  return new StatusError({
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message,
+    code: 500,
+  })
 }

@@ -43,7 +43,10 @@ const schemas: Record<string, Schema> = {
 const timeless = (obj: JsonObject): unknown =>
   ((obj["metadata"] as JsonObject)["managedFields"] as { time?: string }[] | undefined)
     ?.map((entry) => {
-      const { fieldsV1, ...rest } = { ...entry, time: entry.time === undefined ? undefined : "now" } as JsonObject
+      const { fieldsV1, ...rest } = {
+        ...entry,
+        time: entry.time === undefined ? undefined : "now",
+      } as JsonObject
       return JSON.stringify(Object.entries(rest).sort()) + JSON.stringify(fieldsV1)
     })
     .sort() ?? []
@@ -52,14 +55,17 @@ const live = new Map<string, JsonObject>()
 for (const write of writes) {
   const { label, body, manager, subresource, result } = write
   const metadata = body["metadata"] as JsonObject | undefined
-  const kind = (body["kind"] as string | undefined) ?? (label.startsWith("custom") || label.startsWith("many") ? "Thing" : "Deployment")
+  const kind =
+    (body["kind"] as string | undefined) ??
+    (label.startsWith("custom") || label.startsWith("many") ? "Thing" : "Deployment")
   const name = (metadata?.["name"] as string | undefined) ?? (label === "update untracked" ? "up" : "ssa")
   const key = `${kind}/${name}`
   const old = live.get(key)
   if (result) live.set(key, result)
   test(`managed fields: ${label}`, () => {
     const apiVersion = kind === "Thing" ? "t.io/v1" : (result?.apiVersion ?? "apps/v1")
-    const reset = subresource === "status" ? FieldSet.of(["f:spec"], ["f:metadata"]) : FieldSet.of(["f:status"])
+    const reset =
+      subresource === "status" ? FieldSet.of(["f:spec"], ["f:metadata"]) : FieldSet.of(["f:status"])
     const ctx = {
       schema: schemas[kind] ?? deducedSchema,
       apiVersion,

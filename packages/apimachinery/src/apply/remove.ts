@@ -77,9 +77,7 @@ function named(shape: Shape, node: FieldsNode): FieldsNode {
     if (element === "." || isEmptyObject(child)) continue
     const step = parseElement(element)
     const field = step.type === "field" ? shape.fields.get(step.name) : undefined
-    const inner = field
-      ? field.shape
-      : ((step.type === "field" ? shape.values : shape.items) ?? deducedShape)
+    const inner = field ? field.shape : ((step.type === "field" ? shape.values : shape.items) ?? deducedShape)
     let next = named(inner, child)
     if (field && !isMember(next)) next = { ".": {}, ...next }
     if (next === child) continue

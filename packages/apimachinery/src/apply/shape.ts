@@ -65,7 +65,8 @@ class CompiledShape implements Shape {
         break
       case "array": {
         this.kind = "list"
-        const keys = field?.mapKeys ?? (field?.listType === "map" && field.mergeKey ? [field.mergeKey] : undefined)
+        const keys =
+          field?.mapKeys ?? (field?.listType === "map" && field.mergeKey ? [field.mergeKey] : undefined)
         const type = field?.listType ?? listTypeOfPatch(field)
         const merged = type === "map" ? (keys ?? [field!.mergeKey!]) : undefined
         this.atomic = type !== "map" && type !== "set"
@@ -147,7 +148,8 @@ const emptyStruct: Readonly<Record<string, unknown>> = Object.freeze({})
 function zeroOf(field: Field): unknown {
   const { type } = field.schema
   if (type === "object" && typeof field.default === "object" && field.default !== null) return emptyStruct
-  if (!field.required) return undefined
+  // A stated default of "" or 0 marks a field that Go always writes, too.
+  if (!field.required && field.default !== "" && field.default !== 0) return undefined
   switch (type) {
     case "string":
       return ""

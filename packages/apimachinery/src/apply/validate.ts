@@ -43,7 +43,9 @@ function check(shape: Shape, value: unknown, path: string, problems: string[]): 
       const before = problems.length
       for (const key of Object.keys(value).sort()) {
         const field = shape.fields.get(key)
-        const inner = field ? field.shape : (shape.values ?? (shape.fields.size === 0 ? deducedShape : undefined))
+        const inner = field
+          ? field.shape
+          : (shape.values ?? (shape.fields.size === 0 ? deducedShape : undefined))
         if (inner) check(inner, value[key], `${path}.${key}`, problems)
         else {
           // Upstream looks no further in this map, and forgets what it found in it.
@@ -80,7 +82,9 @@ function scalarProblem(kind: Shape["scalar"], value: unknown): string | undefine
     case "numeric":
       return typeof value === "number" ? undefined : `expected numeric (int or float), got ${goType(value)}`
     case "string":
-      return typeof value === "string" ? undefined : `expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}`
+      return typeof value === "string"
+        ? undefined
+        : `expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}`
     case "boolean":
       return typeof value === "boolean" ? undefined : `expected boolean, got ${wrapped(value)}`
     case "any":
@@ -104,7 +108,9 @@ function goSyntax(value: unknown): string {
   if (value === null || value === undefined) return "interface {}(nil)"
   if (Array.isArray(value)) return `[]interface {}{${value.map(goSyntax).join(", ")}}`
   if (isObject(value)) {
-    const fields = Object.keys(value).sort().map((key) => `${goQuote(key)}:${goSyntax(value[key])}`)
+    const fields = Object.keys(value)
+      .sort()
+      .map((key) => `${goQuote(key)}:${goSyntax(value[key])}`)
     return `map[string]interface {}{${fields.join(", ")}}`
   }
   return typeof value === "string" ? goQuote(value) : String(value as number | boolean)

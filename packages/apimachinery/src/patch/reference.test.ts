@@ -18,7 +18,9 @@ interface Case {
   code?: number
   message?: string
 }
-const golden = JSON.parse(readFileSync(new URL("../apply/testdata/patches.json", import.meta.url), "utf8")) as {
+const golden = JSON.parse(
+  readFileSync(new URL("../apply/testdata/patches.json", import.meta.url), "utf8"),
+) as {
   base: Record<string, JsonObject>
   cases: Case[]
 }
@@ -33,7 +35,10 @@ const codes = { "bad-request": 400, unprocessable: 422, "too-large": 413, intern
 function within(ours: unknown, theirs: unknown, path = ""): string | undefined {
   if (isObject(ours) && isObject(theirs)) {
     for (const key of Object.keys(ours)) {
-      const problem = key in theirs ? within(ours[key], theirs[key], `${path}.${key}`) : dropped(ours[key], `${path}.${key}`)
+      const problem =
+        key in theirs
+          ? within(ours[key], theirs[key], `${path}.${key}`)
+          : dropped(ours[key], `${path}.${key}`)
       if (problem) return problem
     }
     return undefined
@@ -42,11 +47,15 @@ function within(ours: unknown, theirs: unknown, path = ""): string | undefined {
     if (ours.length !== theirs.length) return `${path}: ${ours.length} items, not ${theirs.length}`
     return ours.map((item, i) => within(item, theirs[i], `${path}[${i}]`)).find(Boolean)
   }
-  return jsonEqual(ours, theirs) ? undefined : `${path}: ${JSON.stringify(ours)}, not ${JSON.stringify(theirs)}`
+  return jsonEqual(ours, theirs)
+    ? undefined
+    : `${path}: ${JSON.stringify(ours)}, not ${JSON.stringify(theirs)}`
 }
 function dropped(value: unknown, path: string): string | undefined {
   const nothing = value === null || (typeof value === "object" && Object.keys(value).length === 0)
-  return nothing || path.endsWith(".$patch") || path.endsWith(".bogus") ? undefined : `${path}: not there upstream`
+  return nothing || path.endsWith(".$patch") || path.endsWith(".bogus")
+    ? undefined
+    : `${path}: not there upstream`
 }
 
 for (const { type, on, patch, result, code, message } of golden.cases) {

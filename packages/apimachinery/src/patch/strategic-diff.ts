@@ -158,7 +158,9 @@ function diffList(
   if (deletions.length > 0) patch[`${deleteListPrefix}/${key}`] = deletions
   if (options.elementOrder && (options.deletions ? changedOrder : list.length > 0)) {
     const order =
-      kind === "map" ? value.map((item) => ({ [meta.mergeKey]: keyed(item, meta.mergeKey)[meta.mergeKey] })) : value
+      kind === "map"
+        ? value.map((item) => ({ [meta.mergeKey]: keyed(item, meta.mergeKey)[meta.mergeKey] }))
+        : value
     if (order.length > 0) patch[`${elementOrderPrefix}/${key}`] = order
   }
 }
@@ -224,11 +226,7 @@ function diffScalarLists(
 }
 
 /** Whether two strategic merge patches set one place to different values. Lists that merge are compared item by item. */
-export function strategicPatchesConflict(
-  left: unknown,
-  right: unknown,
-  schema: Schema | undefined,
-): boolean {
+export function strategicPatchesConflict(left: unknown, right: unknown, schema: Schema | undefined): boolean {
   return conflicting(left, right, { schema, strategy: undefined, retainKeys: false, mergeKey: "" })
 }
 

@@ -10,10 +10,7 @@ import { directiveKey, elementOrderPrefix } from "./strategic-meta.ts"
 export type ItemKind = "map" | "list" | "scalar"
 
 export function noMergeKey(item: JsonObject, mergeKey: string): PatchError {
-  return new PatchError(
-    "internal",
-    `map: ${goValue(item)} does not contain declared merge key: ${mergeKey}`,
-  )
+  return new PatchError("internal", `map: ${goValue(item)} does not contain declared merge key: ${mergeKey}`)
 }
 
 function goType(value: unknown): string {
@@ -44,8 +41,7 @@ export function itemKind(...lists: readonly (readonly unknown[])[]): ItemKind {
     }
   }
   if (first === undefined) throw new PatchError("internal", "no elements in any given slices")
-  if (first === "[]interface {}")
-    throw new PatchError("unprocessable", "lists of lists are not supported")
+  if (first === "[]interface {}") throw new PatchError("unprocessable", "lists of lists are not supported")
   return first === "map[string]interface {}" ? "map" : "scalar"
 }
 

@@ -67,17 +67,13 @@ function mergeMap(
       if (applying) continue
     }
     if (!Object.hasOwn(out, key)) {
-      if (!deletes) setField(out, key, applying ? withoutNulls(value) : (value ?? null))
+      if (!deletes) setField(out, key, applying ? withoutNulls(withoutDirectives(value)) : (value ?? null))
       continue
     }
     const old = out[key]
     if (isObject(old) && isObject(value)) {
       const meta = patchMeta(schema, key)
-      setField(
-        out,
-        key,
-        meta.strategy === "replace" ? value : mergeMap(old, value, meta.schema, applying),
-      )
+      setField(out, key, meta.strategy === "replace" ? value : mergeMap(old, value, meta.schema, applying))
     } else if (Array.isArray(old) && Array.isArray(value)) {
       const meta = patchMeta(schema, key)
       const merges = meta.strategy === "merge" || deletes
@@ -119,8 +115,7 @@ function retainKeys(out: JsonObject, patch: JsonObject, applying: boolean): void
   for (const key of Object.keys(patch)) {
     if (patch[key] === null || key.startsWith(deleteListPrefix) || key.startsWith(elementOrderPrefix))
       continue
-    if (!keep.includes(key))
-      throw badRetainKeys()
+    if (!keep.includes(key)) throw badRetainKeys()
   }
   for (const key of Object.keys(out)) if (!keep.includes(key)) delete out[key]
 }
@@ -159,9 +154,44 @@ function mergeOrderedLists(
     out[key] =
       merged.length === 0 && order.length === 0
         ? merged
-        : orderMerged(merged, order, old ?? [], mergeKey, itemKind(old ?? [], list ?? [], order))
+        : orderMerged(
+            merged,
+            order,
+            orderAfterDeletions(old ?? [], list ?? [], mergeKey),
+            mergeKey,
+            itemKind(old ?? [], list ?? [], order),
+          )
     delete patch[key]
   }
+}
+
+/**
+ * The old order as upstream sees it once the patch's deletions are done: it deletes and appends in place, so that what
+ * the patch adds stands where deleted items left room.
+ */
+function orderAfterDeletions(old: unknown[], list: readonly unknown[], mergeKey: string): unknown[] {
+  if (mergeKey === "" || !list.some((item) => isObject(item) && item[directiveKey] === "delete")) return old
+  const order = old.slice()
+  let length = order.length
+  for (const item of list as JsonObject[]) {
+    if (item[directiveKey] !== "delete") continue
+    for (let i = 0; i < length; i++) {
+      if (!jsonEqual((order[i] as JsonObject)[mergeKey], item[mergeKey])) continue
+      order.copyWithin(i, i + 1, length)
+      length--
+      break
+    }
+  }
+  for (const item of list as JsonObject[]) {
+    if (length >= order.length) break
+    if (
+      Object.hasOwn(item, directiveKey) ||
+      indexByKey(order.slice(0, length), mergeKey, item[mergeKey]) >= 0
+    )
+      continue
+    order[length++] = item
+  }
+  return order
 }
 
 function notAList(value: unknown): PatchError {
@@ -240,17 +270,24 @@ function withoutNulls(value: unknown): unknown {
   return out
 }
 
-/** A new list without its `$patch: delete` items and without directives inside the others. */
+/** A new value without the `$patch` items of its lists and without directives inside the others. */
 function withoutDirectives(value: unknown): unknown {
   if (Array.isArray(value)) {
     return value
-      .filter((item) => !(isObject(item) && item[directiveKey] === "delete"))
+      .filter((item) => !(isObject(item) && Object.hasOwn(item, directiveKey)))
       .map(withoutDirectives)
   }
   if (!isObject(value)) return value
   const out: JsonObject = {}
+  if (value[directiveKey] === "delete") return out
   for (const key of Object.keys(value)) {
-    if (key.startsWith("$")) continue
+    if (
+      key === directiveKey ||
+      key === retainKeysKey ||
+      key.startsWith(`${deleteListPrefix}/`) ||
+      key.startsWith(`${elementOrderPrefix}/`)
+    )
+      continue
     setField(out, key, withoutDirectives(value[key]))
   }
   return out

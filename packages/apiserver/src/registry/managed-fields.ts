@@ -1,12 +1,78 @@
-/** Who set which field, for server-side apply. */
-import type { Kind, KubeObject } from "@knarr/apimachinery"
+/** Who set which field, for server-side apply: `metadata.managedFields` of every write. */
+import {
+  applyConfig,
+  decodeObject,
+  equalButManagedTimes,
+  FieldSet,
+  formatTime,
+  type Kind,
+  type KubeObject,
+  type ManagedFieldsContext,
+  updateManagers,
+} from "@knarr/apimachinery"
+import { setObjectDefaults } from "./defaults.ts"
+import type { UpdateStrategy } from "./update-strategies.ts"
+
+export { equalButManagedTimes }
+
+const resets = new WeakMap<Kind, Map<string, FieldSet>>()
+
+/** Fields that a write to this endpoint does not change and so cannot own. */
+function resetFields(kind: Kind, subresource: string): FieldSet {
+  let known = resets.get(kind)
+  if (!known) resets.set(kind, (known = new Map()))
+  let set = known.get(subresource)
+  if (!set) {
+    const fields: Record<string, object> = {}
+    if (subresource === "status") {
+      for (const name of kind.schema.fields?.keys() ?? []) {
+        if (!["apiVersion", "kind", "metadata", "status"].includes(name)) fields[`f:${name}`] = {}
+      }
+      if (!kind.schema.name) fields["f:metadata"] = {}
+    } else if (kind.subresources.has("status")) fields["f:status"] = {}
+    set = FieldSet.fromJSON(fields as never)
+    known.set(subresource, set)
+  }
+  return set
+}
+
+function contextOf(kind: Kind, subresource: string, nowMs: number): ManagedFieldsContext {
+  return {
+    schema: kind.schema,
+    apiVersion: kind.apiVersion,
+    subresource,
+    nowText: formatTime(nowMs),
+    resetFields: resetFields(kind, subresource),
+  }
+}
 
 /** Records in `obj` what `manager` changed, compared with `live`. */
 export function trackUpdate(
-  _kind: Kind,
-  _live: Readonly<KubeObject> | undefined,
-  _obj: KubeObject,
-  _manager: string,
-  _subresource: string,
-  _nowMs: number,
-): void {}
+  kind: Kind,
+  live: Readonly<KubeObject> | undefined,
+  obj: KubeObject,
+  manager: string,
+  subresource: string,
+  nowMs: number,
+): void {
+  const tracked = updateManagers(contextOf(kind, subresource, nowMs), live, obj, manager)
+  const { managedFields } = tracked.metadata
+  if (managedFields && managedFields.length > 0) obj.metadata.managedFields = managedFields
+  else delete obj.metadata.managedFields
+}
+
+/** The object that applying `config` makes of `live`. Throws StatusErrors (409 for conflicts). */
+export function applyToObject(
+  kind: Kind,
+  live: Readonly<KubeObject> | undefined,
+  config: KubeObject,
+  options: { manager: string; force: boolean; subresource: string; nowMs: number; strategy: UpdateStrategy },
+): KubeObject {
+  const { manager, force, subresource, nowMs } = options
+  const applied = applyConfig(contextOf(kind, subresource, nowMs), live, config, manager, force)
+  const { object } = decodeObject<KubeObject>(kind.schema, applied.object)
+  object.kind = kind.kind
+  object.apiVersion = kind.apiVersion
+  setObjectDefaults(kind, object)
+  return object
+}

@@ -16,7 +16,7 @@ import { admissionAttributes } from "./admit.ts"
 import type { CachedObject } from "./cached-object.ts"
 import { createObject } from "./create.ts"
 import { setObjectDefaults } from "./defaults.ts"
-import { trackUpdate } from "./managed-fields.ts"
+import { equalButManagedTimes, trackUpdate } from "./managed-fields.ts"
 import { dedupOwnerReferences, keepSystemFields, matchNamespace } from "./metadata.ts"
 import type { ObjectRef, WriteRequest } from "./request.ts"
 import type { Change, ResourceStorage, Written } from "./storage.ts"
@@ -131,6 +131,7 @@ async function changeOf(
     admissionAttributes(storage, ref, { operation: "UPDATE", object: obj, oldObject: old, subresource }, request),
   )
   if (endsWith(obj, old)) return { remove: true, answer: obj }
+  if (equalButManagedTimes(obj, old)) return { keep: current }
   return { put: obj }
 }
 

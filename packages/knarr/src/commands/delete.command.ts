@@ -17,7 +17,7 @@ export const deleteCluster = defineCommand({
       await removeClusterNetwork(config, ctx)
       releaseIndex(cluster.dir, config.index)
     }
-    removeFromKubeconfig(userKubeconfig(ctx), contextName(cluster))
+    await removeFromKubeconfig(userKubeconfig(ctx), contextName(cluster))
     cluster.remove()
     ctx.print(`Deleted cluster "${cluster.name}"\n`)
     return 0

@@ -42,7 +42,7 @@ async function show(cluster: ClusterHome, config: ClusterConfig, ctx: CommandCon
 }
 
 async function readiness(cluster: ClusterHome, ctx: CommandContext): Promise<string> {
-  using transport = createTransport(resolveContext(loadKubeconfig([cluster.kubeconfig])).transport)
+  using transport = createTransport(resolveContext(await loadKubeconfig([cluster.kubeconfig])).transport)
   try {
     const response = await transport.request({
       method: "GET",
@@ -57,7 +57,7 @@ async function readiness(cluster: ClusterHome, ctx: CommandContext): Promise<str
 }
 
 async function nodeState(cluster: ClusterHome, name: string, ctx: CommandContext): Promise<string> {
-  using transport = createTransport(resolveContext(loadKubeconfig([cluster.kubeconfig])).transport)
+  using transport = createTransport(resolveContext(await loadKubeconfig([cluster.kubeconfig])).transport)
   try {
     const found = await createRestClient({ transport }).get(
       node,

@@ -1,5 +1,4 @@
 /** `knarr up`: starts a cluster on this machine and returns when it is ready. */
-import { existsSync } from "node:fs"
 import { ClusterHome, UsageError, addressesOf, type ClusterConfig } from "../cluster-home.ts"
 import { adminKubeconfig, mergeIntoKubeconfig, writeKubeconfig } from "../kubeconfig-file.ts"
 import { claimIndex, freePort, isPortFree } from "../machine.ts"
@@ -8,7 +7,7 @@ import { ensurePki } from "../pki.ts"
 import { runningPid, spawnDaemon } from "../process-control.ts"
 import { serverAddresses } from "../server-certificate.ts"
 import { clusterFlags, clusterOf, contextName, numberFlag, userKubeconfig } from "./cluster-flags.ts"
-import { defineCommand, type CommandContext } from "./command.ts"
+import { defineCommand } from "./command.ts"
 
 const maxAgents = 32
 
@@ -31,7 +30,7 @@ export const up = defineCommand({
       )
     }
     const startedMs = ctx.clock.monotonic()
-    const config = await decideConfig(cluster, flags, ctx)
+    const config = await decideConfig(cluster, flags)
     cluster.write(config)
     const pki = ensurePki(cluster.pki, ctx, serverAddresses(config))
     const kubeconfig = adminKubeconfig(contextName(cluster), `https://127.0.0.1:${config.port}`, pki)
@@ -47,6 +46,10 @@ export const up = defineCommand({
       pidFile: cluster.pidFile("server"),
       onStep: onStep(""),
     })
+    if (config.agents > 0) {
+      const { ensureAgentNetworks } = await import("../agent.ts")
+      await ensureAgentNetworks(config, ctx.signal)
+    }
     await Promise.all(
       agentNames(config).map(({ node, netns }) =>
         spawnDaemon({
@@ -67,7 +70,7 @@ export const up = defineCommand({
       ),
     )
     const userFile = userKubeconfig(ctx)
-    mergeIntoKubeconfig(userFile, kubeconfig)
+    await mergeIntoKubeconfig(userFile, kubeconfig)
     ctx.print(` ${formatSeconds(ctx.clock.monotonic() - startedMs)}  ready\n`)
     ctx.print(`kubectl is now configured to use the context "${contextName(cluster)}" (${userFile})\n`)
     return 0
@@ -87,9 +90,6 @@ async function decideConfig(
     throw new UsageError(
       'a node runs containers and needs root: run "sudo knarr up", or "knarr up --no-agent" for a control plane alone',
     )
-  }
-  if (hasNode && !existsSync("/proc/net/nf_conntrack") && !existsSync("/proc/sys/net/netfilter")) {
-    ctx.log.debug("Connection tracking is not loaded yet")
   }
   const index = hasNode ? claimIndex(cluster.dir, before?.index) : (before?.index ?? 0)
   const wanted = numberFlag(flags, "port", 1, 65_535) ?? before?.port

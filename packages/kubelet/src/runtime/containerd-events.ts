@@ -106,6 +106,8 @@ class Watch {
   /** The events of one container are delivered in order; those of others do not wait for them. */
   readonly #chains = new Map<string, Promise<void>>()
   readonly #sandboxOf = new Map<string, string>()
+  /** Containers that ran out of memory: their end is told once the CRI gives that as its reason. */
+  readonly #outOfMemory = new Set<string>()
 
   constructor({ socket, env, runtime }: WatchOptions, scope: Scope) {
     this.#socket = socket
@@ -175,6 +177,9 @@ class Watch {
       else if (!ready) {
         ready = true
         onReady()
+        // Containers may have gone while nobody listened.
+        this.#sandboxOf.clear()
+        this.#outOfMemory.clear()
         this.#push({ type: "resync", atMs: this.#env.clock.now() })
       }
     }
@@ -225,15 +230,33 @@ class Watch {
     const { clock } = this.#env
     const signal = this.#scope.signal
     const known = this.#sandboxOf.get(id)
-    if (type === "deleted") this.#sandboxOf.delete(id)
+    if (type === "oom") this.#outOfMemory.add(id)
+    if (type === "deleted") {
+      this.#sandboxOf.delete(id)
+      this.#outOfMemory.delete(id)
+    }
     const deadline = clock.monotonic() + settleLimitMs
     for (let delayMs = 1; ; delayMs = Math.min(delayMs * 2, 50)) {
       const view = await this.#view(id, known, signal)
       if (view && type !== "deleted") this.#sandboxOf.set(id, view.podSandboxId)
-      if (agrees(type, view?.state)) return view?.podSandboxId ?? known
+      if (agrees(type, view?.state) && (await this.#reasonIsKnown(type, id, view?.state, signal)))
+        return view?.podSandboxId ?? known
       if (superseded() || clock.monotonic() >= deadline) return view?.podSandboxId ?? known
       await clock.sleep(delayMs, signal)
     }
+  }
+
+  async #reasonIsKnown(
+    type: string,
+    containerId: string,
+    state: string | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (type !== "oom" && type !== "stopped") return true
+    if (state !== "CONTAINER_EXITED" || !this.#outOfMemory.has(containerId)) return true
+    const answer = await this.#runtime.containerStatus({ containerId }, { signal }).catch(() => undefined)
+    signal.throwIfAborted()
+    return answer?.status === undefined || answer.status.reason === "OOMKilled"
   }
 
   async #view(

@@ -4,7 +4,16 @@
  */
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
-import { mkdirSync, openSync, closeSync, readFileSync, rmSync, writeFileSync, existsSync } from "node:fs"
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
 import { connect } from "node:http2"
 import { createConnection } from "node:net"
 import { join } from "node:path"
@@ -321,13 +330,22 @@ export async function importImage(
 
 /** The pid of the daemon that runs with this configuration, whoever started it. */
 export function findDaemon(paths: ContainerdPaths): number | undefined {
-  try {
-    const pid = Number(readFileSync(paths.pid, "utf8"))
-    const args = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")
-    return args.includes(paths.config) && isAlive(pid) ? pid : undefined
-  } catch {
-    return undefined
+  const runs = (pid: number): boolean => {
+    try {
+      const args = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")
+      return args[0]!.endsWith("containerd") && args.includes(paths.config) && isAlive(pid)
+    } catch {
+      return false
+    }
   }
+  if (existsSync(paths.pid)) {
+    const pid = Number(readFileSync(paths.pid, "utf8"))
+    return runs(pid) ? pid : undefined
+  }
+  // Somebody may have emptied /run: the daemon still holds its database, and a second one would wait for it.
+  return readdirSync("/proc")
+    .map(Number)
+    .find((pid) => pid > 0 && runs(pid))
 }
 
 /** Ends a daemon, politely first. Its shims and containers run on. */

@@ -1,95 +1,16 @@
 import assert from "node:assert/strict"
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, rmdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, readdirSync, rmdirSync } from "node:fs"
+import { createHash } from "node:crypto"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { test } from "node:test"
-import { silentLogger, systemClock, systemRandom } from "@knarr/base"
-import { defaultRunDir, ensureContainerd, importImage } from "./containerd.ts"
-import { findBinary } from "./containerd-host.ts"
-import { stopContainerd } from "./containerd-stop.ts"
+import { defaultRunDir, ensureContainerd } from "./containerd.ts"
+import { env, pollUntil, shellImage, skip, spareImage, startContainerd } from "./containerd-fixture.ts"
+import { RuntimeError } from "./container-runtime.ts"
 import { createCriRuntime } from "./cri-runtime.ts"
-import { createImageTar, hostArchitecture } from "./oci-image.ts"
 import { pauseImage } from "./pause-image.ts"
 import { runtimeConformance } from "./runtime.conformance.ts"
-
-const env = { clock: systemClock, random: systemRandom, log: silentLogger }
-
-function has(program: string): boolean {
-  try {
-    findBinary(program)
-    return true
-  } catch {
-    return false
-  }
-}
-
-const missing = ["containerd", "ctr", "runc", "busybox"].filter((program) => !has(program))
-const skip =
-  process.getuid?.() !== 0
-    ? "containers need root"
-    : missing.length > 0
-      ? `not installed: ${missing.join(", ")}`
-      : false
-
-/** A containerd of the test's own, with a network that needs no bridge. */
-async function startContainerd() {
-  const dir = mkdtempSync("/tmp/knarr-cri-")
-  const cniConfDir = join(dir, "cni")
-  mkdirSync(cniConfDir)
-  const network = {
-    cniVersion: "0.4.0",
-    name: "test",
-    plugins: [
-      {
-        type: "ptp",
-        ipam: { type: "host-local", dataDir: join(dir, "ipam"), ranges: [[{ subnet: "10.253.77.0/24" }]] },
-      },
-    ],
-  }
-  writeFileSync(join(cniConfDir, "10-test.conflist"), JSON.stringify(network))
-  const signal = AbortSignal.timeout(120_000)
-  const options = { dir, env, cniBinDir: "/usr/lib/cni", cniConfDir }
-  const containerd = await ensureContainerd(options, signal)
-  const busybox = { path: "bin/busybox", mode: 0o755, data: readFileSync(findBinary("busybox")) }
-  const links = ["sh", "sleep", "echo", "grep", "cat"].map((name) => ({
-    path: `bin/${name}`,
-    mode: 0o777,
-    link: "busybox",
-  }))
-  for (const name of ["test.invalid/shell:1", "test.invalid/spare:1"]) {
-    const files = name.includes("spare") ? [busybox] : [busybox, ...links]
-    const tar = createImageTar({
-      name,
-      architecture: hostArchitecture(),
-      files,
-      config: { Env: ["PATH=/bin"] },
-    })
-    await importImage(containerd.socket, tar, { signal })
-    const { image } = await pollUntil(
-      () => containerd.runtime.imageStatus({ image: { image: name } }, { signal }),
-      (answer) => answer.image !== undefined,
-    )
-    assert.ok(image)
-  }
-  return {
-    containerd,
-    options,
-    signal,
-    async dispose() {
-      await containerd.close()
-      await stopContainerd({ dir, env }, AbortSignal.timeout(60_000))
-      rmSync(dir, { recursive: true, force: true })
-    },
-  }
-}
-
-async function pollUntil<T>(ask: () => Promise<T>, done: (value: T) => boolean): Promise<T> {
-  const signal = AbortSignal.timeout(20_000)
-  for (;;) {
-    const value = await ask()
-    if (done(value)) return value
-    await systemClock.sleep(10, signal)
-  }
-}
 
 runtimeConformance("containerd through the CRI", {
   skip,
@@ -98,8 +19,8 @@ runtimeConformance("containerd through the CRI", {
     const cgroupParent = `/knarr-test-${process.pid}`
     return {
       cgroupParent,
-      image: "test.invalid/shell:1",
-      spareImage: "test.invalid/spare:1",
+      image: shellImage,
+      spareImage: spareImage,
       connect: () => createCriRuntime({ socket: containerd.socket, env }),
       async dispose() {
         await dispose()
@@ -135,7 +56,7 @@ test(
       const { podSandboxId } = await containerd.runtime.runPodSandbox({ config: sandboxConfig }, call)
       const config = {
         metadata: { name: "c" },
-        image: { image: "test.invalid/shell:1" },
+        image: { image: shellImage },
         command: ["/bin/sh", "-c", "echo hello; sleep 1000"],
         logPath: "c/0.log",
       }
@@ -184,3 +105,103 @@ test(
     assert.ok(!readFileSync("/proc/self/mountinfo", "utf8").includes(options.dir))
   },
 )
+
+test("A container that exceeds its memory is told apart", { skip, timeout: 120_000 }, async () => {
+  const { containerd, signal, dispose } = await startContainerd()
+  const cgroupParent = `/knarr-oom-${process.pid}`
+  try {
+    const call = { signal }
+    const stop = new AbortController()
+    const events = containerd.runtime.events(stop.signal)
+    const sandboxConfig = { metadata: { name: "p", namespace: "d", uid: "u" }, linux: { cgroupParent } }
+    const { podSandboxId } = await containerd.runtime.runPodSandbox({ config: sandboxConfig }, call)
+    let containerId = ""
+    const seen: string[] = []
+    for await (const event of events) {
+      if (event.type === "resync") {
+        const config = {
+          metadata: { name: "c" },
+          image: { image: shellImage },
+          command: ["/bin/busybox", "dd", "if=/dev/zero", "of=/dev/null", "bs=256M", "count=1"],
+          linux: { resources: { memoryLimitInBytes: 32 * 1024 * 1024 } },
+        }
+        const created = await containerd.runtime.createContainer(
+          { podSandboxId, config, sandboxConfig },
+          call,
+        )
+        containerId = created.containerId
+        await containerd.runtime.startContainer({ containerId }, call)
+      } else if (event.containerId === containerId) {
+        seen.push(event.type)
+        if (seen.includes("oom") && seen.includes("stopped")) break
+      }
+    }
+    stop.abort()
+    const { status } = await containerd.runtime.containerStatus({ containerId }, call)
+    assert.equal(status!.exitCode, 137)
+    assert.equal(status!.reason, "OOMKilled")
+  } finally {
+    await dispose()
+    removeCgroup(cgroupParent)
+  }
+})
+
+test("Images of every registry are pulled through the mirror", { skip, timeout: 120_000 }, async () => {
+  const digestOf = (data: Buffer): string => `sha256:${createHash("sha256").update(data).digest("hex")}`
+  const layer = Buffer.alloc(1024)
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: "amd64",
+      os: "linux",
+      rootfs: { type: "layers", diff_ids: [digestOf(layer)] },
+    }),
+  )
+  const part = (kind: string, data: Buffer) => ({
+    mediaType: `application/vnd.oci.image.${kind}`,
+    digest: digestOf(data),
+    size: data.length,
+  })
+  const type = "application/vnd.oci.image.manifest.v1+json"
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: type,
+      config: part("config.v1+json", config),
+      layers: [part("layer.v1.tar", layer)],
+    }),
+  )
+  const asked: string[] = []
+  const mirror = createServer((request, response) => {
+    asked.push(request.url!)
+    const path = new URL(request.url!, "http://mirror").pathname
+    const data = [layer, config, manifest].find((item) => path.endsWith(digestOf(item)))
+    const body = data ?? (path.endsWith("/manifests/2.0") ? manifest : undefined)
+    if (!body) return void response.writeHead(404).end()
+    response.writeHead(200, {
+      "Content-Type": body === manifest ? type : "application/octet-stream",
+      "Content-Length": body.length,
+      "Docker-Content-Digest": digestOf(body),
+    })
+    response.end(request.method === "HEAD" ? undefined : body)
+  })
+  await new Promise<void>((resolve) => mirror.listen(0, "127.0.0.1", resolve))
+  const registryMirror = `http://127.0.0.1:${(mirror.address() as AddressInfo).port}`
+  const { containerd, signal, dispose } = await startContainerd({ registryMirror })
+  try {
+    const image = { image: "registry.invalid/team/app:2.0" }
+    const { imageRef } = await containerd.runtime.pullImage({ image }, { signal })
+    assert.equal(imageRef, digestOf(config))
+    assert.ok(
+      asked.some((url) => url === "/v2/team/app/manifests/2.0?ns=registry.invalid"),
+      asked.join(" "),
+    )
+    const found = await containerd.runtime.imageStatus({ image }, { signal })
+    assert.deepEqual(found.image!.repoDigests, [`registry.invalid/team/app@${digestOf(manifest)}`])
+    const none = { image: "registry.invalid/team/app:none" }
+    await assert.rejects(containerd.runtime.pullImage({ image: none }, { signal }), RuntimeError)
+  } finally {
+    await dispose()
+    mirror.closeAllConnections()
+    mirror.close()
+  }
+})

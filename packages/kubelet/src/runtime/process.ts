@@ -1,5 +1,6 @@
 /** Running programs and watching processes that may not be our children. */
 import { spawn } from "node:child_process"
+import { readFileSync } from "node:fs"
 import type { Clock } from "@knarr/base"
 
 export interface CommandOptions {
@@ -37,11 +38,11 @@ export function runCommand(
   })
 }
 
-/** Whether the process exists and we may signal it. */
+/** Whether the process runs; one that has ended and only waits for its parent to notice does not. */
 export function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0)
-    return true
+    const text = readFileSync(`/proc/${pid}/stat`, "latin1")
+    return text[text.lastIndexOf(")") + 2] !== "Z"
   } catch {
     return false
   }

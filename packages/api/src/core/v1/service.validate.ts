@@ -53,7 +53,7 @@ export function validateService(service: Readonly<Service>, old?: Readonly<Servi
   out.push(...validateAffinity(spec), ...validateClusterIPs(spec, old))
   for (const [i, ip] of (spec.externalIPs ?? []).entries()) {
     const at = `spec.externalIPs[${i}]`
-    const errors = validateLegacyIP(at, ip, old?.spec.externalIPs)
+    const errors = validateLegacyIP(at, ip, true, old?.spec.externalIPs)
     out.push(...(errors.length > 0 ? errors : validateEndpointIP(at, ip)))
   }
   out.push(...oneOf("spec.type", spec.type, types), ...validatePortNumbers(spec))
@@ -148,7 +148,7 @@ function validateClusterIPs(spec: ServiceSpec, old: Readonly<Service> | undefine
       }
       return
     }
-    const errors = validateLegacyIP(`${path}[${i}]`, ip, old?.spec.clusterIPs)
+    const errors = validateLegacyIP(`${path}[${i}]`, ip, true, old?.spec.clusterIPs)
     if (errors.length > 0) bad = true
     out.push(...errors)
   })
@@ -214,12 +214,12 @@ function validateLoadBalancer({ metadata, spec }: Readonly<Service>, old?: Reado
     const path = "spec.LoadBalancerSourceRanges"
     if (!balanced) out.push(field.forbidden(path, onlyForLoadBalancer))
     const before = old?.spec.loadBalancerSourceRanges?.map((range) => range.trim())
-    ranges.forEach((range, i) => out.push(...validateLegacyCIDR(`${path}[${i}]`, range.trim(), before)))
+    ranges.forEach((range, i) => out.push(...validateLegacyCIDR(`${path}[${i}]`, range.trim(), true, before)))
   } else if (annotation !== undefined) {
     const path = `metadata.annotations[${rangesAnnotation}]`
     if (!balanced) out.push(field.forbidden(path, onlyForLoadBalancer))
     if (annotation.trim() && annotation !== old?.metadata.annotations?.[rangesAnnotation])
-      for (const range of annotation.split(",")) out.push(...validateLegacyCIDR(path, range.trim()))
+      for (const range of annotation.split(",")) out.push(...validateLegacyCIDR(path, range.trim(), true))
   }
   const allocate = spec.allocateLoadBalancerNodePorts
   if (allocate !== undefined && !balanced)
@@ -323,7 +323,7 @@ export function validateServiceStatusUpdate(
   const out: FieldError[] = []
   ingresses.forEach(({ ip, ipMode, hostname }, i) => {
     const at = `${path}[${i}]`
-    if (ip) out.push(...validateLegacyIP(`${at}.ip`, ip, before))
+    if (ip) out.push(...validateLegacyIP(`${at}.ip`, ip, true, before))
     if (ipMode === undefined) {
       if (ip) out.push(field.required(`${at}.ipMode`, "must be specified when `ip` is set"))
     } else if (!ip) out.push(field.forbidden(`${at}.ipMode`, "may not be specified when `ip` is not set"))

@@ -1,0 +1,21 @@
+/** How jobs are made ready for storing. Mirrors: pkg/registry/batch/job/strategy.go */
+import { dropDisabledFields } from "../../core/v1/pod-disabled-fields.ts"
+import type { Job } from "./types.gen.ts"
+
+/** Gives the job its selector and its pods their labels, unless the user does it. The UID is set already. */
+export function prepareJobForCreate(job: Job): void {
+  const { metadata, spec } = job
+  job.status = {}
+  const templateMeta = (spec.template.metadata ??= {})
+  if (spec.manualSelector !== true) {
+    const labels = (templateMeta.labels ??= {})
+    labels["controller-uid"] = metadata.uid
+    labels["job-name"] = metadata.name
+    labels["batch.kubernetes.io/controller-uid"] = metadata.uid
+    labels["batch.kubernetes.io/job-name"] = metadata.name
+    const selector = (spec.selector ??= {})
+    const match = (selector.matchLabels ??= {})
+    match["batch.kubernetes.io/controller-uid"] ??= metadata.uid
+  }
+  dropDisabledFields(spec.template.spec)
+}

@@ -1,0 +1,172 @@
+/** Reads request bodies. Mirrors: apiserver pkg/endpoints/handlers/{create,rest}.go, pkg/runtime/serializer/json */
+import {
+  badRequest,
+  DecodeError,
+  decodeJson,
+  decodeObject,
+  type Kind,
+  type KubeObject,
+  loadYaml,
+  type Schema,
+  schemaNames,
+  strictErrorMessage,
+  unsupportedMediaType,
+} from "@knarr/apimachinery"
+import { messageOf } from "@knarr/base"
+import type { Exchange } from "../../contract.ts"
+import type { FieldValidation } from "../../registry/patch.ts"
+import { mediaTypes } from "./negotiation.ts"
+
+/** What a body is to be. */
+export interface Expected {
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+  readonly schema: Schema
+}
+
+export function expectedOf(kind: Kind): Expected {
+  return { group: kind.group, version: kind.version, kind: kind.kind, schema: kind.schema }
+}
+
+/** The media type of a body, without parameters; JSON when it does not say. */
+export function contentType(exchange: Exchange): string {
+  const header = exchange.headers["content-type"]
+  const text = (Array.isArray(header) ? header[0] : header) ?? ""
+  const type = text.split(";")[0]!.trim().toLowerCase()
+  return type === "" ? "application/json" : type
+}
+
+/** Decodes the body as an object of a kind. Throws 400 and 415 in upstream's words. */
+export async function readObject<T extends KubeObject>(
+  exchange: Exchange,
+  expected: Expected,
+  fieldValidation: FieldValidation,
+  warnings: string[],
+): Promise<T> {
+  const type = contentType(exchange)
+  if (type !== "application/json" && type !== "application/yaml" && type !== "application/x-yaml") {
+    throw unsupportedMediaType(mediaTypes)
+  }
+  const body = await exchange.body()
+  const text = body.toString()
+  const strict = fieldValidation !== "Ignore"
+  const yaml = type !== "application/json"
+  let strictErrors: readonly string[]
+  let object: T
+  try {
+    const decoded = yaml
+      ? decodeObject<T>(expected.schema, await parseYaml(text), { strict })
+      : decodeJson<T>(expected.schema, text, { strict })
+    object = decoded.object
+    strictErrors = decoded.strictErrors
+  } catch (thrown) {
+    if (!(thrown instanceof DecodeError)) throw thrown
+    throw undecodable(body, text, yaml, expected, thrown.message)
+  }
+  if (typeof object !== "object" || object === null) {
+    throw undecodable(body, text, yaml, expected, "json: cannot unmarshal into Go value")
+  }
+  checkType(object, expected, body)
+  if (strictErrors.length > 0) {
+    if (fieldValidation === "Strict") {
+      throw badRequest(cannotBeHandled(expected.kind, expected, strictErrorMessage(strictErrors)))
+    }
+    warnings.push(...strictErrors)
+  }
+  object.metadata ??= {} as T["metadata"]
+  return object
+}
+
+async function parseYaml(text: string): Promise<unknown> {
+  const yaml = await loadYaml()
+  try {
+    return yaml.parse(text)
+  } catch (thrown) {
+    throw new DecodeError(`error converting YAML to JSON: ${messageOf(thrown)}`)
+  }
+}
+
+function cannotBeHandled(kind: string, expected: Expected, why: string): string {
+  return `${kind} in version "${expected.version}" cannot be handled as a ${expected.kind}: ${why}`
+}
+
+function undecodable(body: Buffer, text: string, yaml: boolean, expected: Expected, why: string): Error {
+  if (!yaml) {
+    try {
+      const value = JSON.parse(text) as { kind?: unknown }
+      if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+        const kind = typeof value.kind === "string" && value.kind !== "" ? value.kind : expected.kind
+        return badRequest(cannotBeHandled(kind, expected, why))
+      }
+    } catch {
+      // Not JSON at all: upstream fails before it knows the kind.
+    }
+  }
+  return badRequest(
+    `the object provided is unrecognized (must be of type ${expected.kind}): ` +
+      `couldn't get version/kind; json parse error: ${why} (${summary(body)})`,
+  )
+}
+
+function summary(body: Buffer): string {
+  const max = 30
+  if (body.length === 0) return "<empty>"
+  const more = body.length > max ? " ..." : ""
+  return body.subarray(0, max).toString(body[0] === 0x7b ? "utf8" : "hex") + more
+}
+
+/** Fills in a missing type; refuses another one. */
+function checkType(object: KubeObject, expected: Expected, _body: Buffer): void {
+  const apiVersion = expected.group === "" ? expected.version : `${expected.group}/${expected.version}`
+  object.kind ||= expected.kind
+  object.apiVersion ||= apiVersion
+  if (object.kind !== expected.kind) {
+    const packageOf = (group: string): string => group.split(".")[0] || "core"
+    const version = object.apiVersion.split("/").pop()!
+    if (isKnown(object.apiVersion, object.kind)) {
+      throw badRequest(
+        `${object.kind} in version "${version}" cannot be handled as a ${expected.kind}: converting ` +
+          `(${version}.${object.kind}) to (${packageOf(expected.group)}.${expected.kind}): unknown conversion`,
+      )
+    }
+    throw badRequest(
+      `${object.kind} in version "${version}" cannot be handled as a ${expected.kind}: no kind ` +
+        `"${object.kind}" is registered for version "${object.apiVersion}" in scheme "pkg/api/legacyscheme/scheme.go:30"`,
+    )
+  }
+  if (object.apiVersion !== apiVersion) {
+    throw badRequest(
+      `the API version in the data (${object.apiVersion}) does not match the expected API version (${apiVersion})`,
+    )
+  }
+}
+
+function isKnown(apiVersion: string, kind: string): boolean {
+  const [group, version] = apiVersion.includes("/") ? apiVersion.split("/") : ["core", apiVersion]
+  const tail = `.${group!.split(".")[0]}.${version}.${kind}`
+  for (const name of schemaNames()) if (name.endsWith(tail)) return true
+  return false
+}
+
+/** The body of a patch, and the duplicate fields in it. Throws 400. */
+export async function readPatch(
+  exchange: Exchange,
+  yaml: boolean,
+): Promise<{ value: unknown; strictErrors: readonly string[] }> {
+  const text = (await exchange.body()).toString()
+  if (yaml) {
+    try {
+      return { value: (await loadYaml()).parse(text), strictErrors: [] }
+    } catch (thrown) {
+      throw badRequest(`error decoding YAML: ${messageOf(thrown)}`)
+    }
+  }
+  try {
+    const value: unknown = JSON.parse(text)
+    return { value, strictErrors: [] }
+  } catch (thrown) {
+    throw badRequest(`error decoding patch: ${messageOf(thrown)}`)
+  }
+}
+

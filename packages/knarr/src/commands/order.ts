@@ -1,0 +1,51 @@
+/** Every command, in the order of the help text. Loaded on use: most runs need one. */
+import type { KnarrCommand } from "./command.ts"
+
+export interface CommandEntry {
+  readonly name: string
+  readonly summary: string
+  load(): Promise<KnarrCommand>
+}
+
+export const commandLoaders: readonly CommandEntry[] = [
+  {
+    name: "up",
+    summary: "Start a cluster on this machine",
+    load: async () => (await import("./up.command.ts")).up,
+  },
+  {
+    name: "down",
+    summary: "Stop a cluster; its state stays",
+    load: async () => (await import("./down.command.ts")).down,
+  },
+  {
+    name: "delete",
+    summary: "Remove a cluster with everything that it left",
+    load: async () => (await import("./delete.command.ts")).deleteCluster,
+  },
+  {
+    name: "status",
+    summary: "Show which clusters there are and how they are",
+    load: async () => (await import("./status.command.ts")).status,
+  },
+  {
+    name: "kubeconfig",
+    summary: "Print the path of a cluster's kubeconfig",
+    load: async () => (await import("./kubeconfig.command.ts")).kubeconfig,
+  },
+  {
+    name: "image load",
+    summary: "Load an image archive into the cluster's registry",
+    load: async () => (await import("./image-load.command.ts")).imageLoad,
+  },
+  {
+    name: "server",
+    summary: "Run a server in the foreground",
+    load: async () => (await import("./server.command.ts")).server,
+  },
+  {
+    name: "agent",
+    summary: "Run a node's agent in the foreground",
+    load: async () => (await import("./agent.command.ts")).agent,
+  },
+]

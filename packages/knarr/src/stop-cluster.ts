@@ -1,0 +1,38 @@
+/** Ends a cluster's processes and takes its network apart. */
+import type { Env } from "@knarr/base"
+import { stopContainerd } from "@knarr/kubelet"
+import { removeNodeNetwork } from "@knarr/pod-network"
+import { removeServiceProxy } from "@knarr/proxy"
+import { nodeContainerd, proxyTable } from "./agent.ts"
+import type { ClusterConfig, ClusterHome } from "./cluster-home.ts"
+import { agentNames, firstNode } from "./node-names.ts"
+import { stopProcess } from "./process-control.ts"
+
+const stopGraceMs = 15_000
+
+type Context = Env & { readonly signal: AbortSignal }
+
+/** Stops servers, agents, containers and runtimes. True when something was running. */
+export async function stopCluster(
+  cluster: ClusterHome,
+  config: ClusterConfig,
+  ctx: Context,
+): Promise<boolean> {
+  const nodes = config.hasNode ? [firstNode(config), ...agentNames(config)] : []
+  const processes = ["server", ...agentNames(config).map(({ node }) => node)]
+  const stopped = await Promise.all(
+    processes.map((name) => stopProcess(cluster.pidFile(name), ctx.clock, ctx.signal, stopGraceMs)),
+  )
+  await Promise.all(
+    nodes.map(({ node }) =>
+      stopContainerd({ ...nodeContainerd(cluster, config, node), env: ctx }, ctx.signal),
+    ),
+  )
+  return stopped.includes(true)
+}
+
+/** Removes bridges, namespaces, routes and rules. */
+export async function removeClusterNetwork(config: ClusterConfig, ctx: Context): Promise<void> {
+  await removeServiceProxy(proxyTable(config), ctx.signal)
+  await removeNodeNetwork(config, ctx.signal)
+}
