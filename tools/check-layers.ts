@@ -22,17 +22,17 @@ for (const [name, level] of Object.entries(layers)) {
     const path = join(dir, file)
     const where = relative(root, path)
     const text = readFileSync(path, "utf8")
-    for (const [, specifier] of text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)) {
-      if (specifier!.startsWith("node:")) continue
-      if (specifier!.startsWith(".")) {
-        const target = relative(dir, join(path, "..", specifier!))
+    for (const specifier of specifiersIn(text)) {
+      if (specifier.startsWith("node:")) continue
+      if (specifier.startsWith(".")) {
+        const target = relative(dir, join(path, "..", specifier))
         if (target.startsWith("..") && !file.endsWith(".test.ts")) {
           problems.push(`${where}: "${specifier}" leaves the package; import it by the package's name`)
         }
         continue
       }
-      const parts = specifier!.split("/")
-      const dependency = specifier!.startsWith("@") ? `${parts[0]}/${parts[1]}` : parts[0]!
+      const parts = specifier.split("/")
+      const dependency = specifier.startsWith("@") ? `${parts[0]}/${parts[1]}` : parts[0]!
       const ours = dependency === "knarr" ? "knarr" : /^@knarr\/(.+)$/.exec(dependency)?.[1]
       if (!declared.has(dependency))
         problems.push(`${where}: "${dependency}" is not in the package's dependencies`)
@@ -53,6 +53,13 @@ for (const [name, level] of Object.entries(layers)) {
       problems.push(`${where}: "${use}" reaches for the real world; take clock and random from an Env`)
     }
   }
+}
+
+/** What a module imports, statically and on demand. */
+function specifiersIn(text: string): string[] {
+  const statements = text.matchAll(/^(?:import|export)\s(?:[^"'`;]*?\sfrom\s+)?"([^"]+)"/gm)
+  const calls = text.matchAll(/\bimport\(\s*"([^"]+)"\s*\)/g)
+  return [...statements, ...calls].map(([, specifier]) => specifier!)
 }
 
 if (problems.length > 0) {

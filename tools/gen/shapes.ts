@@ -197,7 +197,7 @@ function schemaFile(
   const typeOf = (def: Definition): string => {
     const ref = refOf(def)
     if (ref) {
-      if (special[ref] === "unknown" || /^JSONSchemaProps \|/.test(special[ref] ?? "")) return "any"
+      if (special[ref] === "unknown" || special[ref]?.startsWith("JSONSchemaProps |")) return "any"
       return packageOf(ref) === pkg && !(ref in special) ? shortName(ref) : ref
     }
     if (def.oneOf) return intOrString

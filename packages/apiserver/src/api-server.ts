@@ -135,13 +135,14 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   }
 
   await plane.bootstrap()
-  return Object.assign(Object.create(plane) as ControlPlane, {
+  return {
+    ...plane,
     port: listener.port,
     setCertificates(certificates: ServingCertificates) {
       listener.setCertificates(certificates)
       if (certificates.clientCA !== undefined) plane.certificates.setAuthority(certificates.clientCA)
     },
-  }) as ApiServer
+  }
 }
 
 export type { Client, UserInfo }

@@ -1,4 +1,5 @@
 /** A node's parts: containerd, pod network, kubelet, service proxy, cluster DNS. */
+import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { Scope, type Env, type KeyPair } from "@knarr/base"
 import {
@@ -113,7 +114,7 @@ async function prepare(options: NodeOptions, node: LocalNode): Promise<Container
     {
       ...nodeContainerd(cluster, config, node.node),
       env,
-      cniBinDir: cniBinDirs.join(":"),
+      cniBinDir: cniBinDirs.find((dir) => existsSync(join(dir, "bridge"))) ?? cniBinDirs[0]!,
       cniConfDir: join(cluster.node(node.node), "cni"),
       registryMirror: `http://${addresses.hostAddress}:${config.registryPort}`,
     },

@@ -3,6 +3,7 @@
  * network namespace for each further one. Everything is idempotent and can be removed.
  */
 import { existsSync, readdirSync } from "node:fs"
+import { acceptForwarded, removeAccepted } from "./forward-accept.ts"
 import { ipBatch, runHostCommand, setKernelParameters } from "./host-command.ts"
 import { applyMasquerade, masqueradeTable, removeMasquerade } from "./masquerade.ts"
 
@@ -67,6 +68,7 @@ export async function ensureNodeNetwork(cluster: LocalCluster, signal: AbortSign
   await ensureForwarding(signal)
   setKernelParameters({ [`net/ipv4/conf/${bridge}/rp_filter`]: "0" })
   const table = `${masqueradeTable(cluster.name)}-nodes`
+  await acceptForwarded([nodeCIDR(cluster)], masqueradeTable(cluster.name), signal)
   await applyMasquerade({ table, from: nodeCIDR(cluster), except: [nodeCIDR(cluster)] }, signal)
 }
 
@@ -131,6 +133,7 @@ export async function removeNodeNetwork(cluster: LocalCluster, signal: AbortSign
   for (const link of [podBridge(cluster, 0), nodeBridge(cluster)])
     if (existsSync(`/sys/class/net/${link}`)) await ipBatch([`link delete ${link}`], signal)
   const table = masqueradeTable(cluster.name)
+  await removeAccepted(table, signal)
   await removeMasquerade([table, `${table}-nodes`], signal)
 }
 

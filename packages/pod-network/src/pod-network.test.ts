@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { test } from "node:test"
 import type { Node } from "@knarr/api"
 import { cniConflist, writeCniConfig } from "./cni-config.ts"
+import { planForwardRemoval, planForwardRules } from "./forward-accept.ts"
 import { isInstalled, runHostCommand } from "./host-command.ts"
 import { applyMasquerade, masqueradeRules, masqueradeTable, removeMasquerade } from "./masquerade.ts"
 import {
@@ -89,6 +90,32 @@ test("Masquerading spares the cluster, and a table's name is one that nftables t
   )
   assert.equal(masqueradeTable("my cluster/1"), "knarr-my_cluster_1-net")
   assert.throws(() => nodeAddress({ name: "x", index: 0 }, 254), RangeError)
+})
+
+test("Forwarding is let through only where it would be dropped, once, and taken back", () => {
+  const rule = (flag: string): string[] => [
+    "-I",
+    "FORWARD",
+    flag,
+    "10.244.0.0/16",
+    "-m",
+    "comment",
+    "--comment",
+    "knarr-x-net",
+    "-j",
+    "ACCEPT",
+  ]
+  assert.deepEqual(planForwardRules("-P FORWARD ACCEPT\n", ["10.244.0.0/16"], "knarr-x-net"), [])
+  assert.deepEqual(planForwardRules("", ["10.244.0.0/16"], "knarr-x-net"), [])
+  const dropping = "-P FORWARD DROP\n-A FORWARD -j DOCKER-USER\n"
+  assert.deepEqual(planForwardRules(dropping, ["10.244.0.0/16"], "knarr-x-net"), [rule("-s"), rule("-d")])
+  const half = `${dropping}-A FORWARD -s 10.244.0.0/16 -m comment --comment knarr-x-net -j ACCEPT\n`
+  assert.deepEqual(planForwardRules(half, ["10.244.0.0/16"], "knarr-x-net"), [rule("-d")])
+  assert.deepEqual(planForwardRules(half, ["10.244.0.0/16"], "knarr-y-net").length, 2)
+  const removal = [["-D", ...rule("-s").slice(1)]]
+  assert.deepEqual(planForwardRemoval(half, "knarr-x-net"), removal)
+  assert.deepEqual(planForwardRemoval(half.replace("knarr-x-net", '"knarr-x-net"'), "knarr-x-net"), removal)
+  assert.deepEqual(planForwardRemoval(half, "knarr-x"), [])
 })
 
 const missing = ["ip", "nft", "nsenter"].filter((program) => !isInstalled(program))

@@ -6,6 +6,7 @@ import { Channel, type Env } from "@knarr/base"
 import { node as nodeKind, type Node } from "@knarr/api"
 import type { InformerFactory } from "@knarr/client"
 import { writeCniConfig } from "./cni-config.ts"
+import { acceptForwarded } from "./forward-accept.ts"
 import { applyMasquerade, masqueradeTable } from "./masquerade.ts"
 import { ensureForwarding } from "./node-network.ts"
 import { syncRoutes, type NodeRoute } from "./routes.ts"
@@ -80,6 +81,7 @@ export async function runPodNetwork(options: PodNetworkOptions, signal: AbortSig
       if (plan.podCIDR !== undefined && plan.podCIDR !== masqueraded) {
         const except = [clusterCIDR, ...(nodeCIDR === undefined ? [] : [nodeCIDR])]
         await applyMasquerade({ table: masqueradeTable(clusterName), from: plan.podCIDR, except }, signal)
+        await acceptForwarded([clusterCIDR], masqueradeTable(clusterName), signal)
         masqueraded = plan.podCIDR
         if (writeCniConfig({ ...cni, podCIDR: plan.podCIDR }))
           env.log.info("Configured the pod network", { podCIDR: plan.podCIDR, bridge: cni.bridge })

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2"
+import type { Readable } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import { constants } from "node:http2"
 import { CancelledError, abortable, deferred } from "@knarr/base"
@@ -104,6 +105,8 @@ export abstract class ServerExchange implements Exchange {
     return this.status !== 0
   }
 
+  /** The body as it comes, without a bound; instead of {@link body}. */
+  abstract bodyStream(): Readable
   protected abstract readBody(): Promise<Buffer>
   abstract setHeader(name: string, value: string): void
   abstract respond(status: number, contentType: string, body: Buffer | string): void
@@ -162,6 +165,10 @@ export class Http1Exchange extends ServerExchange {
     this.request = request
     this.#response = response
     response.on("close", () => (response.writableFinished ? this.finish() : this.clientGone()))
+  }
+
+  bodyStream(): Readable {
+    return this.request
   }
 
   protected readBody(): Promise<Buffer> {
@@ -236,6 +243,10 @@ export class Http2Exchange extends ServerExchange {
     this.#stream = stream
     stream.on("error", ignore)
     stream.on("close", () => (this.#ended && stream.rstCode === 0 ? this.finish() : this.clientGone()))
+  }
+
+  bodyStream(): Readable {
+    return this.#stream
   }
 
   protected readBody(): Promise<Buffer> {

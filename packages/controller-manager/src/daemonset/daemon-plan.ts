@@ -1,10 +1,9 @@
 /** Which nodes run a daemon's pod, and what is to be created and deleted. Pure. Mirrors: pkg/controller/daemon */
 import type { DaemonSet, DaemonSetStatus, Node, Pod, PodTemplateSpec, Taint, Toleration } from "@knarr/api"
 import { deepClone, scaledValueFromIntOrPercent } from "@knarr/apimachinery"
+import { matchesRequiredNodeAffinity, tolerates } from "@knarr/pod-rules"
 import { revisionHashLabel } from "../workload/controller-revisions.ts"
-import { matchesNode } from "../workload/node-match.ts"
 import { isPodAvailable, isPodReady } from "../workload/pod-state.ts"
-import { tolerates } from "../workload/tolerations.ts"
 
 const daemonTolerations: readonly Toleration[] = [
   { key: "node.kubernetes.io/not-ready", operator: "Exists", effect: "NoExecute" },
@@ -70,7 +69,7 @@ export interface Fit {
 
 export function fit(ds: DaemonSet, template: PodTemplateSpec, node: Node): Fit {
   const { spec } = template
-  if ((spec.nodeName && spec.nodeName !== node.metadata.name) || !matchesNode(spec, node)) return { run: false, stay: false }
+  if ((spec.nodeName && spec.nodeName !== node.metadata.name) || !matchesRequiredNodeAffinity(spec, node)) return { run: false, stay: false }
   const untolerated = (taint: Taint): boolean => !(spec.tolerations ?? []).some((one) => tolerates(one, taint))
   const taints = (node.spec?.taints ?? []).filter(untolerated)
   if (taints.some((taint) => taint.effect === "NoExecute")) return { run: false, stay: false }

@@ -80,7 +80,6 @@ export const up = defineCommand({
 async function decideConfig(
   cluster: ClusterHome,
   flags: Readonly<Record<string, string | boolean | undefined>>,
-  ctx: CommandContext,
 ): Promise<ClusterConfig> {
   const before = cluster.read()
   const hasNode = flags["no-agent"] === undefined ? (before?.hasNode ?? true) : !flags["no-agent"]

@@ -9,6 +9,7 @@ import { defaultRunDir, ensureContainerd } from "./containerd.ts"
 import { env, pollUntil, shellImage, skip, spareImage, startContainerd } from "./containerd-fixture.ts"
 import { RuntimeError } from "./container-runtime.ts"
 import { createCriRuntime } from "./cri-runtime.ts"
+import { hostArchitecture } from "./oci-image.ts"
 import { pauseImage } from "./pause-image.ts"
 import { runtimeConformance } from "./runtime.conformance.ts"
 
@@ -151,7 +152,7 @@ test("Images of every registry are pulled through the mirror", { skip, timeout: 
   const layer = Buffer.alloc(1024)
   const config = Buffer.from(
     JSON.stringify({
-      architecture: "amd64",
+      architecture: hostArchitecture(),
       os: "linux",
       rootfs: { type: "layers", diff_ids: [digestOf(layer)] },
     }),

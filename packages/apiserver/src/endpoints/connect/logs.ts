@@ -1,0 +1,62 @@
+/** `pods/log`: the kubelet's answer, passed on as it comes. Mirrors: pkg/registry/core/pod/strategy.go LogLocation */
+import { invalid, type FieldError } from "@knarr/apimachinery"
+import type { Handler } from "../../server/filters.ts"
+import type { Registry } from "../../registry/registry.ts"
+import { answerError, readText, type KubeletClient } from "./kubelet.ts"
+import { flag, requireContainer, requirePod } from "./pod-target.ts"
+
+export function logHandler(registry: Registry, kubelet: KubeletClient): Handler {
+  return async (exchange, ctx) => {
+    const { namespace, name } = ctx.info
+    const { query } = exchange
+    const params = logParams(query, name)
+    const target = requirePod(registry, namespace, name)
+    const container = requireContainer(target, query.get("container") ?? "")
+    if (!target.spec.nodeName) return exchange.respond(200, "text/plain", "")
+    const at = kubelet.locate(target.spec.nodeName)
+    const text = params.toString()
+    const path = `/containerLogs/${namespace}/${name}/${container}${text === "" ? "" : `?${text}`}`
+    const response = await kubelet.get(at, path, ctx.signal)
+    const status = response.statusCode ?? 500
+    if (status < 200 || status > 206) throw answerError(status, await readText(response), "pods/log", name)
+    const out = exchange.stream(200, "text/plain")
+    try {
+      for await (const chunk of response) {
+        if (!out.write(chunk as Buffer)) await out.drained(ctx.signal)
+      }
+      out.end()
+    } catch (thrown) {
+      out.abort()
+      if (!ctx.signal.aborted) throw thrown
+    } finally {
+      response.destroy()
+    }
+  }
+}
+
+function logParams(query: URLSearchParams, name: string): URLSearchParams {
+  const params = new URLSearchParams()
+  const errors: FieldError[] = []
+  for (const name of ["follow", "previous", "timestamps"]) if (flag(query, name)) params.set(name, "true")
+  const number = (field: string, least: number, text: string): void => {
+    const value = query.get(field)
+    if (value === null || value === "") return
+    const n = Number(value)
+    if (!Number.isInteger(n) || n < least)
+      errors.push({ type: "FieldValueInvalid", field, value: Number.isNaN(n) ? value : n, detail: text })
+    params.set(field, value)
+  }
+  number("tailLines", 0, "must be greater than or equal to 0")
+  number("limitBytes", 1, "must be greater than 0")
+  number("sinceSeconds", 1, "must be greater than 0")
+  const since = query.get("sinceTime")
+  if (since) {
+    if (query.get("sinceSeconds"))
+      errors.push({ type: "FieldValueForbidden", field: "", value: "", detail: "at most one of `sinceTime` or `sinceSeconds` may be specified" })
+    params.set("sinceTime", since)
+  }
+  const stream = query.get("stream")
+  if (stream && stream !== "All") params.set("stream", stream)
+  if (errors.length > 0) throw invalid({ group: "", kind: "PodLogOptions" }, name, errors)
+  return params
+}

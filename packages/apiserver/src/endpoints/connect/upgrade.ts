@@ -1,0 +1,55 @@
+/** Connections that change their protocol: the answer to the client, and bytes copied both ways. */
+import { STATUS_CODES, ServerResponse, type IncomingMessage } from "node:http"
+import type { Socket } from "node:net"
+import type { Duplex } from "node:stream"
+import { Http1Exchange } from "../../server/exchange.ts"
+import type { UpgradeRequest } from "../../server/listener.ts"
+import type { UpgradedConnection } from "./kubelet.ts"
+
+/** An upgrade request as an exchange, so that it can be refused like any other; `detach` gives the socket back. */
+export function exchangeOfUpgrade(upgrade: UpgradeRequest): { exchange: Http1Exchange; detach(): void } {
+  const response = new ServerResponse(upgrade.request)
+  response.shouldKeepAlive = false
+  response.assignSocket(upgrade.socket as Socket)
+  const exchange = new Http1Exchange(upgrade.request, response)
+  return {
+    exchange,
+    detach: () => response.detachSocket(upgrade.socket as Socket),
+  }
+}
+
+/** Sends the other side's 101 to the client and joins the two connections until either ends. */
+export function splice(client: UpgradeRequest, upstream: UpgradedConnection, signal: AbortSignal): void {
+  client.socket.write(switchingHead(upstream.response))
+  if (upstream.head.length > 0) client.socket.write(upstream.head)
+  if (client.head.length > 0) upstream.socket.write(client.head)
+  join(client.socket, upstream.socket, signal)
+}
+
+/** Copies bytes both ways with back-pressure; a half that ends ends the other's writing. */
+export function join(a: Duplex, b: Duplex, signal: AbortSignal): void {
+  const destroy = (): void => {
+    a.destroy()
+    b.destroy()
+  }
+  signal.addEventListener("abort", destroy, { once: true })
+  const over = (): void => {
+    signal.removeEventListener("abort", destroy)
+    destroy()
+  }
+  for (const socket of [a, b]) {
+    socket.on("error", over)
+    socket.on("close", over)
+    if ("setNoDelay" in socket) (socket as Socket).setNoDelay(true)
+  }
+  a.pipe(b)
+  b.pipe(a)
+}
+
+function switchingHead(response: IncomingMessage): string {
+  const status = response.statusCode ?? 101
+  let head = `HTTP/1.1 ${status} ${response.statusMessage ?? STATUS_CODES[status] ?? ""}\r\n`
+  for (let i = 0; i < response.rawHeaders.length; i += 2)
+    head += `${response.rawHeaders[i]}: ${response.rawHeaders[i + 1]}\r\n`
+  return `${head}\r\n`
+}

@@ -1,0 +1,211 @@
+/**
+ * WebSocket clients of exec, attach and port-forward. Kubelets speak SPDY: the channels of `v5.channel.k8s.io` and
+ * its older relatives become SPDY streams; a port-forward tunnel carries SPDY bytes and is only unwrapped.
+ * Mirrors: apimachinery pkg/util/httpstream/wsstream, apiserver pkg/util/proxy/streamtranslator.go, streamtunnel.go
+ */
+import type { Duplex } from "node:stream"
+import { WebSocketServer, type WebSocket } from "ws"
+import type { UpgradeRequest } from "../../server/listener.ts"
+import { SpdyClient } from "../../spdy/spdy-client.ts"
+import type { UpgradedConnection } from "./kubelet.ts"
+
+const protocols = [
+  "v5.channel.k8s.io",
+  "v4.channel.k8s.io",
+  "v4.base64.channel.k8s.io",
+  "channel.k8s.io",
+  "base64.channel.k8s.io",
+] as const
+const tunnelProtocol = "SPDY/3.1+portforward.k8s.io"
+/** Bytes waiting in a WebSocket before its other side is paused. */
+const highWater = 1024 * 1024
+
+const stdin = 0
+const stdout = 1
+const stderr = 2
+const error = 3
+const resize = 4
+const closeSignal = 255
+
+function offered(upgrade: UpgradeRequest): string[] {
+  const header = upgrade.request.headers["sec-websocket-protocol"] ?? ""
+  return header.split(",").map((p) => p.trim()).filter((p) => p !== "")
+}
+
+/** The channel protocol to speak; undefined when the client offers none that is known. */
+export function channelProtocol(upgrade: UpgradeRequest): string | undefined {
+  const asked = offered(upgrade)
+  if (asked.length === 0) return ""
+  return protocols.find((protocol) => asked.includes(protocol))
+}
+
+export function isPortForwardTunnel(upgrade: UpgradeRequest): boolean {
+  return offered(upgrade).includes(tunnelProtocol)
+}
+
+const server = new WebSocketServer({
+  noServer: true,
+  maxPayload: 32 * 1024 * 1024,
+  perMessageDeflate: false,
+  handleProtocols: (asked) => protocols.find((protocol) => asked.has(protocol)) ?? false,
+})
+
+export interface ChannelOptions {
+  readonly stdin: boolean
+  readonly stdout: boolean
+  readonly stderr: boolean
+  readonly tty: boolean
+}
+
+/** Accepts the client's WebSocket and joins its channels to streams of the kubelet's SPDY connection. */
+export function translate(upgrade: UpgradeRequest, kubelet: UpgradedConnection, options: ChannelOptions, signal: AbortSignal): void {
+  server.handleUpgrade(upgrade.request, upgrade.socket, upgrade.head, (socket) => {
+    new Translation(socket, kubelet, options, signal)
+  })
+}
+
+class Translation {
+  readonly #socket: WebSocket
+  readonly #spdy: SpdyClient
+  readonly #base64: boolean
+  /** Stream number → channel. */
+  readonly #channels = new Map<number, number>()
+  readonly #stdin: number | undefined
+  readonly #resize: number | undefined
+  /** Channels from the kubelet that have not ended. */
+  readonly #open = new Set<number>()
+
+  constructor(socket: WebSocket, kubelet: UpgradedConnection, options: ChannelOptions, signal: AbortSignal) {
+    this.#socket = socket
+    this.#base64 = socket.protocol.includes("base64")
+    socket.binaryType = "nodebuffer"
+    const spdy = new SpdyClient(kubelet.socket, kubelet.head, {
+      data: (stream, chunk) => this.#fromKubelet(stream, chunk),
+      ended: (stream) => this.#ended(stream),
+      closed: () => this.#finish(),
+    })
+    this.#spdy = spdy
+    // The kubelet takes them in any order but waits for all.
+    const open = (streamType: string, channel: number): number => {
+      const id = spdy.open({ streamType })
+      this.#channels.set(id, channel)
+      return id
+    }
+    open("error", error)
+    this.#open.add(error)
+    if (options.stdin) this.#stdin = open("stdin", stdin)
+    if (options.stdout) {
+      open("stdout", stdout)
+      this.#open.add(stdout)
+    }
+    if (options.stderr && !options.tty) {
+      open("stderr", stderr)
+      this.#open.add(stderr)
+    }
+    if (options.tty) this.#resize = open("resize", resize)
+    // Tells the client that the connection stands.
+    if (options.stdout) this.#send(stdout, Buffer.alloc(0))
+
+    const destroy = (): void => {
+      socket.terminate()
+      spdy.destroy()
+    }
+    signal.addEventListener("abort", destroy, { once: true })
+    socket.on("message", (data) => this.#fromClient(data as Buffer))
+    socket.on("error", destroy)
+    socket.on("close", () => {
+      signal.removeEventListener("abort", destroy)
+      spdy.destroy()
+    })
+  }
+
+  #fromClient(message: Buffer): void {
+    if (message.length === 0) return
+    const channel = this.#base64 ? message[0]! - 48 : message[0]!
+    const data = this.#base64 ? Buffer.from(message.toString("latin1", 1), "base64") : message.subarray(1)
+    if (channel === closeSignal) {
+      if (data[0] === stdin && this.#stdin !== undefined) this.#spdy.end(this.#stdin)
+      return
+    }
+    const stream = channel === stdin ? this.#stdin : channel === resize ? this.#resize : undefined
+    if (stream === undefined || data.length === 0) return
+    if (!this.#spdy.write(stream, data)) {
+      this.#socket.pause()
+      this.#spdy.onceDrained(() => this.#socket.resume())
+    }
+  }
+
+  #fromKubelet(stream: number, chunk: Buffer): void {
+    const channel = this.#channels.get(stream)
+    if (channel !== undefined) this.#send(channel, chunk)
+  }
+
+  #send(channel: number, chunk: Buffer): void {
+    const socket = this.#socket
+    if (socket.readyState !== socket.OPEN) return
+    let sent: () => void = () => {}
+    if (socket.bufferedAmount > highWater) {
+      this.#spdy.pause()
+      sent = () => this.#spdy.resume()
+    }
+    if (this.#base64) socket.send(`${channel}${chunk.toString("base64")}`, { binary: false }, sent)
+    else {
+      const message = Buffer.allocUnsafe(chunk.length + 1)
+      message[0] = channel
+      chunk.copy(message, 1)
+      socket.send(message, { binary: true }, sent)
+    }
+  }
+
+  #ended(stream: number): void {
+    const channel = this.#channels.get(stream)
+    if (channel === undefined || !this.#open.delete(channel)) return
+    if (this.#open.size === 0) this.#finish()
+  }
+
+  #finish(): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.close(1000)
+    this.#spdy.destroy()
+  }
+}
+
+/** Accepts a port-forward tunnel: each message's payload is a piece of the SPDY connection behind it. */
+export function tunnel(upgrade: UpgradeRequest, kubelet: UpgradedConnection, signal: AbortSignal): void {
+  // The name holds a "/", which the library takes for malformed: it must not see it, and the answer must have it.
+  delete upgrade.request.headers["sec-websocket-protocol"]
+  const answerProtocol = (headers: string[]): void => {
+    headers.push(`Sec-WebSocket-Protocol: ${tunnelProtocol}`)
+  }
+  server.once("headers", answerProtocol)
+  server.handleUpgrade(upgrade.request, upgrade.socket, upgrade.head, (socket) => {
+    const spdy: Duplex = kubelet.socket
+    const destroy = (): void => {
+      socket.terminate()
+      spdy.destroy()
+    }
+    signal.addEventListener("abort", destroy, { once: true })
+    const send = (chunk: Buffer): void => {
+      if (socket.readyState !== socket.OPEN) return
+      if (socket.bufferedAmount > highWater) {
+        spdy.pause()
+        socket.send(chunk, { binary: true }, () => spdy.resume())
+      } else socket.send(chunk, { binary: true })
+    }
+    if (kubelet.head.length > 0) send(kubelet.head)
+    spdy.on("data", send)
+    spdy.on("end", () => socket.close(1000))
+    spdy.on("close", () => socket.close(1000))
+    spdy.on("error", destroy)
+    socket.on("message", (data) => {
+      if (spdy.write(data as Buffer)) return
+      socket.pause()
+      spdy.once("drain", () => socket.resume())
+    })
+    socket.on("error", destroy)
+    socket.on("close", () => {
+      signal.removeEventListener("abort", destroy)
+      spdy.destroy()
+    })
+  })
+  server.off("headers", answerProtocol)
+}

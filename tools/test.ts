@@ -1,0 +1,69 @@
+/**
+ * Runs the tests: `node tools/test.ts [unit|integration|e2e …] [--match RE]`, all suites by default. Ends with
+ * a line `N passed, N failed`; exits 1 when a test failed or none ran.
+ */
+import { globSync } from "node:fs"
+import { cpus } from "node:os"
+import { join } from "node:path"
+import { run } from "node:test"
+import { spec } from "node:test/reporters"
+import { parseArgs } from "node:util"
+
+const root = join(import.meta.dirname, "..")
+const suites: Readonly<Record<string, { readonly files: readonly string[]; readonly concurrency: number }>> =
+  {
+    unit: {
+      files: ["packages/*/src/**/*.test.ts", "tools/**/*.test.ts", "examples/**/*.test.ts"],
+      concurrency: cpus().length,
+    },
+    integration: { files: ["test/integration/**/*.test.ts"], concurrency: cpus().length },
+    // Clusters on the real machine: one at a time.
+    e2e: { files: ["test/e2e/**/*.test.ts"], concurrency: 1 },
+  }
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { match: { type: "string" } } })
+const unknown = positionals.filter((name) => !(name in suites))
+if (unknown.length > 0)
+  throw new Error(`Cannot run "${unknown[0]}": the suites are ${Object.keys(suites).join(", ")}`)
+const wanted = positionals.length > 0 ? positionals : Object.keys(suites)
+const match = new RegExp(values.match ?? "")
+
+let passed = 0
+let failed = 0
+for (const name of wanted) {
+  const { files, concurrency } = suites[name]!
+  const found = files
+    .flatMap((pattern) => globSync(pattern, { cwd: root }))
+    .map((file) => join(root, file))
+    .filter((file) => match.test(file))
+    .sort()
+  if (found.length === 0) continue
+  process.stdout.write(`\n${name}: ${found.length} files\n`)
+  const stream = run({
+    files: found,
+    concurrency,
+    cwd: root,
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+  })
+  stream.on("test:pass", (event) => {
+    // Suites and files count through the tests in them.
+    if (event.details.type !== "suite" && !event.skip && !isFile(event.name)) passed++
+  })
+  stream.on("test:fail", (event) => {
+    if (event.details.type !== "suite" && !isSuiteFailure(event)) failed++
+  })
+  const ended = new Promise<void>((resolve) => stream.on("end", () => resolve()))
+  stream.compose(spec).pipe(process.stdout, { end: false })
+  await ended
+}
+process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
+process.exit(failed > 0 || passed === 0 ? 1 : 0)
+
+function isFile(name: string): boolean {
+  return name.endsWith(".test.ts")
+}
+
+/** A suite fails with its tests, which were counted. */
+function isSuiteFailure(event: { readonly details: { readonly error?: Error } }): boolean {
+  return (event.details.error as { failureType?: string } | undefined)?.failureType === "subtestsFailed"
+}
