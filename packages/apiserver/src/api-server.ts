@@ -1,4 +1,5 @@
 /** The API server with its port: everything of control-plane.ts behind TLS, filters and routes. */
+import { CancelledError } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { UserInfo } from "./contract.ts"
 import { createControlPlane, type ControlPlane, type ControlPlaneOptions } from "./control-plane.ts"
@@ -109,17 +110,20 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     }),
   }
 
+  const chain = createFilters(filters)
   const listener: Listener = await listen({
     clock: env.clock,
     log: env.log,
     bindAddresses: options.bindAddresses ?? ["0.0.0.0"],
     port: options.port,
     certificates: options.certificates,
-    onRequest: createFilters(filters),
+    onRequest: (exchange) => chain.handle(exchange),
     onUpgrade: (upgrade) => streams.upgrade(upgrade, filters),
   })
   scope.defer(async () => {
     stopping = true
+    listener.beginShutdown()
+    chain.endLongRunning(new CancelledError("The server"))
     await listener.close((options.shutdownGraceSeconds ?? 5) * 1000)
   })
   const { address, port } = options.advertise ?? { address: "127.0.0.1", port: listener.port }

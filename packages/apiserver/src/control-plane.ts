@@ -5,7 +5,7 @@
 import { serviceAccount } from "@knarr/api"
 import { clusterRole, clusterRoleBinding, role, roleBinding } from "@knarr/api"
 import type { Kind } from "@knarr/apimachinery"
-import type { Env, Scope } from "@knarr/base"
+import { Scope, type Env } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { Store } from "@knarr/store"
 import { createAdmission } from "./admission/chain.ts"
@@ -81,7 +81,10 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     kinds,
     serviceNetwork: { cidrs: serviceCIDRs, ...(options.nodePorts ? { nodePorts: options.nodePorts } : {}) },
   })
-  await registry.start(scope)
+  // Requests that are at work when the server stops still need the caches: they end after the port.
+  const caches = new Scope("registry")
+  scope.defer(() => caches.close())
+  await registry.start(caches)
 
   const rbac = new Rbac(registry)
   for (const kind of [role, roleBinding, clusterRole, clusterRoleBinding]) {

@@ -11,6 +11,8 @@ import type { EventRingLimits } from "./event-ring.ts"
 import { Follower } from "./follower.ts"
 import type { ObjectRef, WriteRequest } from "./request.ts"
 import { createServiceHooks, type ServiceNetwork } from "./service/service-hooks.ts"
+import { createdStatus } from "./answers.ts"
+import { type Binding, bindPod } from "./subresources/binding.ts"
 import { ResourceStorage, type StorageDeps } from "./storage.ts"
 import { TtlLeases } from "./ttl-leases.ts"
 import { WatchCache } from "./watch-cache.ts"
@@ -85,6 +87,16 @@ export class Registry {
     await this.follower.start([...this.#caches.values()], scope)
     this.#started = true
     const services = this.find("", "v1", "services")
+    const pods = this.find("", "v1", "pods")
+    if (pods && this.find("", "v1", "bindings")) {
+      // The way in which pods were bound before they had a subresource for it.
+      this.connect("", "bindings", "", {
+        async create(ref, body, request) {
+          await bindPod(pods, ref, body as unknown as Binding, request)
+          return createdStatus
+        },
+      })
+    }
     if (services) this.#hooks.set("/services", createServiceHooks(services, this.#serviceNetwork, this))
   }
 

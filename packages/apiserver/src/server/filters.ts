@@ -88,13 +88,21 @@ export function authorizeRequest(exchange: ServerExchange, options: FilterOption
   return { ctx: new Context(user, info, exchange), longRunning: isLongRunning(info) }
 }
 
-/** The function that a listener hands its requests to. */
-export function createFilters(options: FilterOptions): (exchange: ServerExchange) => void {
+export interface Filters {
+  /** What a listener hands its requests to. */
+  handle(exchange: ServerExchange): void
+  /** Ends what would otherwise last: watches, logs. */
+  endLongRunning(reason: unknown): void
+}
+
+export function createFilters(options: FilterOptions): Filters {
   const { env, inFlight, metrics } = options
   const { clock, log, random } = env
   const limitMs = (options.requestTimeoutSeconds ?? 60) * 1000
 
-  return (exchange) => {
+  const lasting = new Set<ServerExchange>()
+
+  const handle = (exchange: ServerExchange): void => {
     const startedAt = clock.monotonic()
     exchange.setHeader("Audit-Id", exchange.header("audit-id") || uuid(random))
     exchange.setHeader("Cache-Control", "no-cache, private")
@@ -104,6 +112,7 @@ export function createFilters(options: FilterOptions): (exchange: ServerExchange
     exchange.onFinished = () => {
       timer?.[Symbol.dispose]()
       leave?.()
+      lasting.delete(exchange)
       if (info) metrics.finished(exchange, info, (clock.monotonic() - startedAt) / 1000)
     }
     const fail = (thrown: unknown): void => {
@@ -136,7 +145,8 @@ export function createFilters(options: FilterOptions): (exchange: ServerExchange
         })
       }
       const { ctx } = authorizeRequest(exchange, options, info)
-      if (!longRunning) {
+      if (longRunning) lasting.add(exchange)
+      else {
         leave = inFlight.enter(info, ctx.user)
         if (!leave) {
           exchange.setHeader("Retry-After", "1")
@@ -148,6 +158,12 @@ export function createFilters(options: FilterOptions): (exchange: ServerExchange
     } catch (thrown) {
       fail(thrown)
     }
+  }
+  return {
+    handle,
+    endLongRunning(reason) {
+      for (const exchange of lasting) exchange.abortSignal(reason)
+    },
   }
 }
 

@@ -203,7 +203,6 @@ function planInit(
       if (outcome === "underway") {
         // The start failed half-way: it would stay like this for ever.
         if (last.state === "created") actions.startInit.push(container)
-        else planInitKill(pod, container, last, actions)
         continue
       }
       if (outcome === "failed") {
@@ -227,19 +226,6 @@ function planInit(
     else done = true
   }
   return done
-}
-
-/** An init container whose image was changed while it runs is started anew. */
-function planInitKill(
-  pod: Readonly<Pod>,
-  container: Readonly<Container>,
-  running: RuntimeContainer,
-  actions: PodActions,
-): void {
-  if (running.hash === "" || running.hash === hashContainer(container)) return
-  const message = `Init container ${container.name} definition changed`
-  actions.kill.push({ container, containerId: running.id, message, reason: "" })
-  if (restartsOnFailure(container, pod)) actions.startInit.push(container)
 }
 
 /** Whether the sidecar has started, so that the next init container may begin. */

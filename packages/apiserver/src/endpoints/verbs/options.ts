@@ -1,6 +1,7 @@
 /** Reads the options of a request out of its query. Mirrors: apimachinery meta/v1 conversion of url.Values */
 import { badRequest, field, type FieldError, goQuote, invalid, validateFieldManager } from "@knarr/apimachinery"
 import type { RequestContext } from "../../contract.ts"
+import { managerOfAgent } from "../../registry/manager.ts"
 import type { FieldValidation } from "../../registry/patch.ts"
 import type { ListQuery } from "../../registry/list.ts"
 import type { DeletionOptions, WriteRequest } from "../../registry/request.ts"
@@ -97,17 +98,6 @@ export function validateDryRun(dryRun: readonly string[]): FieldError[] {
     .filter((value) => value !== "All")
     .slice(0, 1)
     .map(() => field.notSupported("dryRun", dryRun, ["All"]))
-}
-
-/** The manager of writes that name none: the user agent up to its first slash. */
-export function managerOfAgent(userAgent: string): string {
-  let out = ""
-  for (const rune of userAgent.split("/")[0]!) {
-    if (!/[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(rune)) continue
-    if (Buffer.byteLength(out + rune) > 128) break
-    out += rune
-  }
-  return out
 }
 
 /** Options of a delete: from the body when there is one, else from the query. */

@@ -145,7 +145,7 @@ async function spend(
     checkBudget(old)
     const next = deepClone(old) as PodDisruptionBudget
     const { status } = next
-    status.disruptionsAllowed--
+    status.disruptionsAllowed = (status.disruptionsAllowed ?? 0) - 1
     if (status.disruptionsAllowed === 0) {
       const condition = status.conditions?.find(({ type }) => type === "DisruptionAllowed")
       if (condition && condition.status !== "False") {

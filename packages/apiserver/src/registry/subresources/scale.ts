@@ -9,6 +9,8 @@ import {
   type KubeObject,
   selectorFrom,
   optimisticLockMessage,
+  type Schema,
+  schemaOf,
   selectorFromLabels,
 } from "@knarr/apimachinery"
 import type { CachedObject } from "../cached-object.ts"
@@ -24,6 +26,11 @@ export interface Scale extends KubeObject {
 interface Scalable extends KubeObject {
   spec?: { replicas?: number; selector?: unknown }
   status?: { replicas?: number }
+}
+
+/** The shape of a Scale. */
+export function scaleSchema(): Schema {
+  return schemaOf("io.k8s.api.autoscaling.v1.Scale")
 }
 
 /** The scale of an object. */

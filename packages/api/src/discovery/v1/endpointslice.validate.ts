@@ -1,0 +1,79 @@
+/** Validation of endpoint slices. Mirrors: pkg/apis/discovery/validation/validation.go */
+import {
+  field,
+  isDNS1123Label,
+  isQualifiedName,
+  isWildcardDNS1123Subdomain,
+  isDNS1123Subdomain,
+  nameIsDNSSubdomain,
+  parseIP,
+  validateLegacyIP,
+} from "@knarr/apimachinery"
+import type { FieldError } from "@knarr/apimachinery"
+import { immutable, reasons } from "../../checks.ts"
+import { validateEndpointIP } from "../../core/v1/endpoints.validate.ts"
+import type { Endpoint, EndpointSlice } from "./types.gen.ts"
+
+const addressTypes = ["FQDN", "IPv4", "IPv6"]
+
+function validateAddress(path: string, address: string, type: string): FieldError[] {
+  if (type === "FQDN") return reasons(path, address, address.startsWith("*") ? isWildcardDNS1123Subdomain(address) : isDNS1123Subdomain(address))
+  if (type !== "IPv4" && type !== "IPv6") return []
+  const out = validateLegacyIP(path, address, true)
+  if (out.length > 0) return out
+  if (address.includes(":") !== (type === "IPv6"))
+    return [field.invalid(path, address, `must be an ${type} address`)]
+  return parseIP(address) ? validateEndpointIP(path, address) : []
+}
+
+function validateEndpoint(path: string, endpoint: Endpoint, type: string): FieldError[] {
+  const out: FieldError[] = []
+  const addresses = endpoint.addresses ?? []
+  if (addresses.length === 0) out.push(field.required(`${path}.addresses`, "must contain at least 1 address"))
+  else if (addresses.length > 100) out.push(field.tooMany(`${path}.addresses`, addresses.length, 100))
+  addresses.forEach((address, i) => out.push(...validateAddress(`${path}.addresses[${i}]`, address, type)))
+  if (endpoint.nodeName !== undefined)
+    out.push(...reasons(`${path}.nodeName`, endpoint.nodeName, nameIsDNSSubdomain(endpoint.nodeName, false)))
+  if (endpoint.hostname !== undefined)
+    out.push(...reasons(`${path}.hostname`, endpoint.hostname, isDNS1123Label(endpoint.hostname)))
+  const zones = endpoint.hints?.forZones ?? []
+  if (zones.length > 8) out.push(field.tooMany(`${path}.hints.forZones`, zones.length, 8))
+  const seen = new Set<string>()
+  zones.forEach(({ name }, i) => {
+    const at = `${path}.hints.forZones[${i}].name`
+    if (seen.has(name)) out.push(field.duplicate(at, name))
+    seen.add(name)
+    out.push(...reasons(at, name, isQualifiedName(name)))
+  })
+  return out
+}
+
+export function validateEndpointSlice({ addressType, endpoints, ports }: Readonly<EndpointSlice>): FieldError[] {
+  const out: FieldError[] = []
+  if (!addressType) out.push(field.required("addressType", ""))
+  else if (!addressTypes.includes(addressType))
+    out.push(field.notSupported("addressType", addressType, addressTypes))
+  if ((endpoints ?? []).length > 1000) return [...out, field.tooMany("endpoints", endpoints!.length, 1000)]
+  endpoints?.forEach((endpoint, i) => out.push(...validateEndpoint(`endpoints[${i}]`, endpoint, addressType)))
+  if ((ports ?? []).length > 20_000) return [...out, field.tooMany("ports", ports!.length, 20_000)]
+  const names = new Set<string>()
+  ports?.forEach(({ name = "", protocol, appProtocol }, i) => {
+    const at = `ports[${i}]`
+    if (name) out.push(...reasons(`${at}.name`, name, isDNS1123Label(name)))
+    if (names.has(name)) out.push(field.duplicate(`${at}.name`, name))
+    names.add(name)
+    if (protocol === undefined) out.push(field.required(`${at}.protocol`, ""))
+    else if (!["SCTP", "TCP", "UDP"].includes(protocol))
+      out.push(field.notSupported(`${at}.protocol`, protocol, ["SCTP", "TCP", "UDP"]))
+    if (appProtocol !== undefined)
+      out.push(...reasons(`${at}.appProtocol`, appProtocol, isQualifiedName(appProtocol)))
+  })
+  return out
+}
+
+export function validateEndpointSliceUpdate(
+  slice: Readonly<EndpointSlice>,
+  old: Readonly<EndpointSlice>,
+): FieldError[] {
+  return immutable("addressType", slice.addressType, old.addressType)
+}

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import { clusterRole, clusterRoleBinding, role, roleBinding } from "@knarr/api"
+import type { PolicyRule } from "@knarr/api"
+import type { Kind, KubeObject } from "@knarr/apimachinery"
+import type { ObjectReader } from "../authn/service-account-tokens.ts"
+import type { AuthorizationAttributes, UserInfo } from "../contract.ts"
+import { createEscalationCheck } from "./escalation.ts"
+import { Rbac } from "./rbac.ts"
+import { compactRules, ruleAllows, ruleText, uncoveredRules } from "./rules.ts"
+
+function readerOf(objects: readonly [Kind, object][]): ObjectReader {
+  const typed = objects as readonly [Kind, KubeObject][]
+  return {
+    get: (kind, ref) =>
+      typed.find(([k, o]) => k === kind && o.metadata.name === ref.name && (o.metadata.namespace ?? "") === (ref.namespace ?? ""))?.[1] as never,
+    list: (kind, namespace) =>
+      typed.filter(([k, o]) => k === kind && (!namespace || o.metadata.namespace === namespace)).map(([, o]) => o) as never,
+  }
+}
+
+const ask = (verb: string, resource: string, namespace = "", name = "", apiGroup = ""): AuthorizationAttributes => {
+  const [main, subresource = ""] = resource.split("/")
+  return { verb, apiGroup, resource: main!, subresource, namespace, name, path: "", isResourceRequest: true }
+}
+const askPath = (verb: string, path: string): AuthorizationAttributes => ({ ...ask(verb, ""), path, isResourceRequest: false })
+
+const eve: UserInfo = { name: "eve", groups: ["devs", "system:authenticated"] }
+const robot: UserInfo = { name: "system:serviceaccount:ci:robot", groups: ["system:serviceaccounts"] }
+const roleRef = (kind: string, name: string): object => ({ apiGroup: "rbac.authorization.k8s.io", kind, name })
+
+describe("rules", () => {
+  const rule = (over: Partial<PolicyRule>): PolicyRule => ({ verbs: ["get"], apiGroups: [""], resources: ["pods"], ...over })
+  const rows: [PolicyRule, AuthorizationAttributes, boolean][] = [
+    [rule({}), ask("get", "pods"), true],
+    [rule({}), ask("list", "pods"), false],
+    [rule({}), ask("get", "pods/log"), false],
+    [rule({ resources: ["pods/log"] }), ask("get", "pods/log"), true],
+    [rule({ resources: ["*/scale"] }), ask("get", "things/scale"), true],
+    [rule({ resources: ["*"] }), ask("get", "pods/log"), true],
+    [rule({ resources: ["xpods/log"] }), ask("get", "pods/log"), false],
+    [rule({ apiGroups: ["apps"] }), ask("get", "pods"), false],
+    [rule({ resourceNames: ["a"] }), ask("get", "pods", "", "a"), true],
+    [rule({ resourceNames: ["a"] }), ask("get", "pods", "", "b"), false],
+    [rule({ resourceNames: ["a"] }), ask("list", "pods"), false],
+    [{ verbs: ["get"], nonResourceURLs: ["/api/*"] }, askPath("get", "/api/v1"), true],
+    [{ verbs: ["get"], nonResourceURLs: ["/api"] }, askPath("get", "/api/v1"), false],
+    [{ verbs: ["*"], nonResourceURLs: ["*"] }, ask("get", "pods"), false],
+  ]
+  rows.forEach(([r, asked, expected], i) => {
+    it(`row ${i}: ${ruleText(r)}`, () => assert.equal(ruleAllows(r, asked), expected))
+  })
+
+  it("cover one another", () => {
+    assert.deepEqual(uncoveredRules([rule({ verbs: ["*"] })], [rule({ verbs: ["get", "list"] })]), [])
+    const missing = uncoveredRules([rule({})], [rule({ verbs: ["get", "list", "watch"], resources: ["pods", "nodes"] })])
+    assert.deepEqual(compactRules(missing).map(ruleText), [
+      '{APIGroups:[""], Resources:["pods"], Verbs:["list" "watch"]}',
+      '{APIGroups:[""], Resources:["nodes"], Verbs:["get" "list" "watch"]}',
+    ])
+  })
+})
+
+describe("Rbac", () => {
+  const reader = readerOf([
+    [clusterRole, { metadata: { name: "view" }, rules: [{ verbs: ["get"], apiGroups: [""], resources: ["pods"] }] }],
+    [role, { metadata: { name: "local", namespace: "ci" }, rules: [{ verbs: ["create"], apiGroups: ["apps"], resources: ["deployments"] }] }],
+    [clusterRoleBinding, { metadata: { name: "all-view" }, roleRef: roleRef("ClusterRole", "view"), subjects: [{ kind: "Group", name: "devs" }] }],
+    [clusterRoleBinding, { metadata: { name: "broken" }, roleRef: roleRef("ClusterRole", "gone"), subjects: [{ kind: "User", name: "eve" }] }],
+    [roleBinding, { metadata: { name: "robots", namespace: "ci" }, roleRef: roleRef("Role", "local"), subjects: [{ kind: "ServiceAccount", name: "robot" }] }],
+  ])
+  const rbac = new Rbac(reader)
+
+  it("allows by group, and says why", () => {
+    assert.deepEqual(rbac.authorize(eve, ask("get", "pods", "x")), {
+      allowed: true,
+      reason: 'RBAC: allowed by ClusterRoleBinding "all-view" of ClusterRole "view" to Group "devs"',
+    })
+  })
+
+  it("allows a service account in its namespace only", () => {
+    const asked = (namespace: string): AuthorizationAttributes => ask("create", "deployments", namespace, "", "apps")
+    assert.deepEqual(rbac.authorize(robot, asked("ci")), {
+      allowed: true,
+      reason: 'RBAC: allowed by RoleBinding "robots/ci" of Role "local" to ServiceAccount "robot/ci"',
+    })
+    assert.deepEqual(rbac.authorize(robot, asked("default")), { allowed: false, reason: "" })
+  })
+
+  it("names roles that are missing", () => {
+    assert.deepEqual(rbac.authorize(eve, ask("delete", "pods", "x")), {
+      allowed: false,
+      reason: 'RBAC: clusterrole.rbac.authorization.k8s.io "gone" not found',
+    })
+  })
+
+  it("refuses to grant what one does not have", () => {
+    const check = createEscalationCheck(rbac, rbac)
+    const attempt = (rules: PolicyRule[]): void =>
+      void check.validate!({
+        operation: "CREATE",
+        kind: role,
+        subresource: "",
+        namespace: "x",
+        name: "r",
+        object: { apiVersion: "", kind: "Role", metadata: { name: "r" }, rules } as unknown as KubeObject,
+        oldObject: undefined,
+        user: { name: "eve", groups: ["devs"] },
+        dryRun: false,
+        options: {},
+        warnings: [],
+      })
+    attempt([{ verbs: ["get"], apiGroups: [""], resources: ["pods"] }])
+    assert.throws(() => attempt([{ verbs: ["get", "list"], apiGroups: [""], resources: ["nodes"] }]), {
+      message:
+        'roles.rbac.authorization.k8s.io "r" is forbidden: user "eve" (groups=["devs"]) is attempting to grant RBAC permissions not currently held:\n' +
+        '{APIGroups:[""], Resources:["nodes"], Verbs:["get" "list"]}; resolution errors: [clusterrole.rbac.authorization.k8s.io "gone" not found]',
+    })
+  })
+})

@@ -1,0 +1,105 @@
+/**
+ * Answers requests about resources: reads the request, calls the registry, sends the answer in the form that
+ * the client wants. Failures are thrown as StatusErrors; the server's filters send them.
+ * Mirrors: apiserver pkg/endpoints/handlers
+ */
+import { genericServerResponse, type KubeObject, pathNotFound } from "@knarr/apimachinery"
+import type { Env } from "@knarr/base"
+import type { Exchange, RequestContext } from "../contract.ts"
+import type { Registry } from "../registry/registry.ts"
+import type { ResourceStorage } from "../registry/storage.ts"
+import { listObjects } from "../registry/list.ts"
+import { prepareWatch } from "../registry/watch.ts"
+import { answerBytes, answerValue } from "./verbs/answer.ts"
+import { handleDelete, handleDeleteCollection } from "./verbs/delete.ts"
+import { itemEncoder } from "./verbs/item-encoder.ts"
+import { sendList } from "./verbs/list-stream.ts"
+import { answerForm } from "./verbs/negotiation.ts"
+import { listQuery } from "./verbs/options.ts"
+import { handleSubresource } from "./verbs/subresource.ts"
+import { WatchStream } from "./verbs/watch-stream.ts"
+import { handleCreate, handlePatch, handleUpdate } from "./verbs/write.ts"
+
+export type ResourceHandler = (exchange: Exchange, ctx: RequestContext) => Promise<void>
+
+/** What a verb needs of its request. */
+export interface Call {
+  readonly exchange: Exchange
+  readonly ctx: RequestContext
+  readonly registry: Registry
+  readonly storage: ResourceStorage
+  readonly env: Env
+}
+
+/** The handler of all requests about resources that the registry serves. Rejects with a StatusError to refuse. */
+export function createResourceHandler(registry: Registry): ResourceHandler {
+  return async (exchange, ctx) => {
+    const { info } = ctx
+    const storage = registry.find(info.apiGroup, info.apiVersion, info.resource)
+    if (!storage) throw pathNotFound()
+    const { kind } = storage
+    if (kind.namespaced && info.namespace === "" && info.name !== "") throw pathNotFound()
+    const call: Call = { exchange, ctx, registry, storage, env: registry.env }
+    if (info.subresource !== "") return handleSubresource(call)
+    if (!kind.verbs.includes(info.verb as never)) throw verbNotSupported(call)
+    switch (info.verb) {
+      case "get":
+        return handleGet(call)
+      case "list":
+        return handleList(call)
+      case "watch":
+        return handleWatch(call)
+      case "create":
+        return handleCreate(call)
+      case "update":
+        return handleUpdate(call)
+      case "patch":
+        return handlePatch(call)
+      case "delete":
+        return handleDelete(call)
+      case "deletecollection":
+        return handleDeleteCollection(call)
+      default:
+        throw verbNotSupported(call)
+    }
+  }
+}
+
+/** 405 as upstream answers it. */
+export function verbNotSupported({ exchange, storage }: Call): Error {
+  return genericServerResponse(405, exchange.method, storage.resource, "", "")
+}
+
+async function handleGet({ exchange, ctx, storage, env }: Call): Promise<void> {
+  const form = answerForm(exchange, ctx.userAgent)
+  const { namespace, name } = ctx.info
+  const version = exchange.query.get("resourceVersion") ?? ""
+  const object = await storage.get({ namespace, name }, version, ctx.signal)
+  if (form.as === "") return answerBytes(exchange, 200, form, storage.view.bytes(object))
+  const encoder = itemEncoder(storage.view, form, exchange.query, () => env.clock.now())
+  if (form.as === "Table") {
+    const text = encoder.header({ resourceVersion: String(object.revision) }) + encoder.item(object).toString() + "]}"
+    return answerValue(exchange, 200, form, JSON.parse(text) as KubeObject)
+  }
+  return answerBytes(exchange, 200, form, encoder.item(object))
+}
+
+async function handleList({ exchange, ctx, storage, env }: Call): Promise<void> {
+  const form = answerForm(exchange, ctx.userAgent)
+  const { query } = exchange
+  const encoder = itemEncoder(storage.view, form, query, () => env.clock.now())
+  const { namespace, name } = ctx.info
+  const result = await listObjects(storage, listQuery(query, namespace, name), ctx.signal)
+  return sendList(exchange, form, encoder, result)
+}
+
+async function handleWatch({ exchange, ctx, storage, env }: Call): Promise<void> {
+  const form = answerForm(exchange, ctx.userAgent, true)
+  const { query } = exchange
+  const encoder = itemEncoder(storage.view, form, query, () => env.clock.now())
+  const { namespace, name } = ctx.info
+  const watch = await prepareWatch(storage, listQuery(query, namespace, name), ctx.signal)
+  const stream = exchange.stream(200, "application/json")
+  await watch.run(new WatchStream(stream, encoder, ctx.signal), ctx.signal)
+  stream.end()
+}

@@ -1,0 +1,79 @@
+/** DELETE of an object and of a collection. Mirrors: apiserver pkg/endpoints/handlers/delete.go */
+import {
+  badRequest,
+  decodeObject,
+  DecodeError,
+  invalid,
+  loadYaml,
+  schemaOf,
+} from "@knarr/apimachinery"
+import { messageOf } from "@knarr/base"
+import { deletedStatus } from "../../registry/answers.ts"
+import { deleteCollection, deleteObject } from "../../registry/delete.ts"
+import { listObjects } from "../../registry/list.ts"
+import type { DeletionOptions, WriteRequest } from "../../registry/request.ts"
+import type { Call } from "../resources.ts"
+import { answerValue } from "./answer.ts"
+import { contentType } from "./body.ts"
+import { itemEncoder } from "./item-encoder.ts"
+import { sendList } from "./list-stream.ts"
+import { answerForm } from "./negotiation.ts"
+import { deletionOptions, listQuery, validateDryRun, writeRequest } from "./options.ts"
+import { answerObject } from "./write.ts"
+
+interface Options extends DeletionOptions {
+  kind?: string
+  dryRun?: string[]
+}
+
+async function readOptions(call: Call): Promise<{ options: DeletionOptions; request: WriteRequest }> {
+  const { exchange, ctx } = call
+  const { request } = writeRequest(exchange.query, ctx, "DeleteOptions")
+  const body = await exchange.body()
+  if (body.length === 0) return { options: deletionOptions(exchange.query), request: withOptions(request, {}) }
+  let value: unknown
+  try {
+    const text = body.toString()
+    value = contentType(exchange).includes("yaml") ? (await loadYaml()).parse(text) : JSON.parse(text)
+    value = decodeObject<Options>(schemaOf("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"), value).object
+  } catch (thrown) {
+    if (thrown instanceof DecodeError || thrown instanceof Error) throw badRequest(messageOf(thrown))
+    throw thrown
+  }
+  const sent = value as Options
+  if (sent.kind && sent.kind !== "DeleteOptions") {
+    throw badRequest("decoded object cannot be converted to DeleteOptions")
+  }
+  const { dryRun = [], ...options } = sent
+  const errors = validateDryRun(dryRun)
+  if (errors.length > 0) throw invalid({ group: "meta.k8s.io", kind: "DeleteOptions" }, "", errors)
+  return { options, request: withOptions({ ...request, dryRun: dryRun.length > 0 }, sent) }
+}
+
+function withOptions(request: WriteRequest, sent: object): WriteRequest {
+  return { ...request, options: { ...request.options, ...sent, kind: "DeleteOptions", apiVersion: "meta.k8s.io/v1" } }
+}
+
+export async function handleDelete(call: Call): Promise<void> {
+  const { exchange, ctx, storage } = call
+  const form = answerForm(exchange, ctx.userAgent)
+  const { namespace, name } = ctx.info
+  const { options, request } = await readOptions(call)
+  const deleted = await deleteObject(storage, { namespace, name }, options, request)
+  const waits =
+    !deleted.gone && (options.orphanDependents === false || options.propagationPolicy === "Foreground")
+  const status = waits ? 202 : 200
+  if (!deleted.asStatus) return answerObject(call, form, status, deleted.object)
+  return answerValue(exchange, status, form, deletedStatus(storage, name, deleted.object.uid))
+}
+
+export async function handleDeleteCollection(call: Call): Promise<void> {
+  const { exchange, ctx, storage, env } = call
+  const form = answerForm(exchange, ctx.userAgent)
+  const { options, request } = await readOptions(call)
+  const result = await listObjects(storage, listQuery(exchange.query, ctx.info.namespace, ""), ctx.signal)
+  const chosen = result.filtered ? result.items : result.items.filter((object) => result.selection.matches(object))
+  await deleteCollection(storage, chosen, options, request)
+  const encoder = itemEncoder(storage.view, form, exchange.query, () => env.clock.now())
+  return sendList(exchange, form, encoder, { ...result, items: chosen, filtered: true })
+}

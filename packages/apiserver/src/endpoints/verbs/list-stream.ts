@@ -1,0 +1,147 @@
+/**
+ * Sends a list: the cached bytes of each item between a header and a footer, in slices, giving other requests
+ * their turn between them. A list is never encoded as a whole.
+ */
+import { once } from "node:events"
+import { setImmediate } from "node:timers/promises"
+import { createGzip, type Gzip } from "node:zlib"
+import type { Exchange, ResponseStream } from "../../contract.ts"
+import type { CachedObject } from "../../registry/cached-object.ts"
+import type { ListResult } from "../../registry/list.ts"
+import { answerValue, gzipThreshold, takesGzip } from "./answer.ts"
+import type { ItemEncoder, ListMetadata } from "./item-encoder.ts"
+import type { AnswerForm } from "./negotiation.ts"
+
+const sliceBytes = 256 * 1024
+/** Objects examined in one turn, when few of them match. */
+const sliceObjects = 5000
+const comma = 0x2c
+
+/** Collects pieces into slices. */
+class Slices {
+  #pieces: Buffer[] = []
+  size = 0
+
+  add(piece: Buffer): void {
+    this.#pieces.push(piece)
+    this.size += piece.length
+  }
+
+  take(): Buffer {
+    const out = Buffer.concat(this.#pieces, this.size)
+    this.#pieces = []
+    this.size = 0
+    return out
+  }
+}
+
+const separator = Buffer.from([comma])
+
+export function listMetadata(result: ListResult): ListMetadata {
+  return {
+    resourceVersion: String(result.revision),
+    ...(result.continue === "" ? {} : { continue: result.continue }),
+    ...(result.remaining ? { remainingItemCount: result.remaining } : {}),
+  }
+}
+
+export async function sendList(
+  exchange: Exchange,
+  form: AnswerForm,
+  encoder: ItemEncoder,
+  result: ListResult,
+): Promise<void> {
+  const { items, selection, filtered } = result
+  const wanted = (object: CachedObject): boolean => filtered || selection.matches(object)
+  const slices = new Slices()
+  slices.add(Buffer.from(encoder.header(listMetadata(result))))
+  if (form.yaml || form.pretty) {
+    let first = true
+    for (const object of items) {
+      if (!wanted(object)) continue
+      if (!first) slices.add(separator)
+      first = false
+      slices.add(encoder.item(object))
+    }
+    slices.add(Buffer.from(encoder.footer))
+    return answerValue(exchange, 200, form, JSON.parse(slices.take().toString()))
+  }
+  let sink: Sink | undefined
+  let first = true
+  let examined = 0
+  for (const object of items) {
+    if (++examined >= sliceObjects) {
+      examined = 0
+      await setImmediate()
+      exchange.signal.throwIfAborted()
+    }
+    if (!wanted(object)) continue
+    if (!first) slices.add(separator)
+    first = false
+    slices.add(encoder.item(object))
+    if (slices.size < sliceBytes) continue
+    sink ??= openSink(exchange)
+    await sink.write(slices.take())
+    examined = 0
+  }
+  slices.add(Buffer.from(encoder.footer))
+  if (sink) {
+    await sink.write(slices.take())
+    return sink.end()
+  }
+  const bytes = slices.take()
+  if (bytes.length <= gzipThreshold || !takesGzip(exchange)) return exchange.respond(200, "application/json", bytes)
+  const only = openSink(exchange)
+  await only.write(bytes)
+  return only.end()
+}
+
+interface Sink {
+  /** Resolves when the next slice may come. */
+  write(slice: Buffer): Promise<void>
+  end(): Promise<void>
+}
+
+function openSink(exchange: Exchange): Sink {
+  if (!takesGzip(exchange)) {
+    const stream = exchange.stream(200, "application/json")
+    return {
+      async write(slice) {
+        if (stream.write(slice)) await setImmediate()
+        else await stream.drained(exchange.signal)
+      },
+      async end() {
+        stream.end()
+      },
+    }
+  }
+  exchange.setHeader("Content-Encoding", "gzip")
+  exchange.setHeader("Vary", "Accept-Encoding")
+  return gzipSink(exchange, exchange.stream(200, "application/json"), createGzip({ level: 1, chunkSize: 64 * 1024 }))
+}
+
+function gzipSink(exchange: Exchange, stream: ResponseStream, gzip: Gzip): Sink {
+  let full = false
+  gzip.on("data", (chunk: Buffer) => {
+    if (!stream.write(chunk)) full = true
+  })
+  const onAbort = (): void => {
+    gzip.destroy()
+  }
+  exchange.signal.addEventListener("abort", onAbort, { once: true })
+  return {
+    async write(slice) {
+      if (!gzip.write(slice)) await once(gzip, "drain", { signal: exchange.signal })
+      if (full) {
+        full = false
+        await stream.drained(exchange.signal)
+      }
+    },
+    async end() {
+      gzip.end()
+      await once(gzip, "end", { signal: exchange.signal })
+      exchange.signal.removeEventListener("abort", onAbort)
+      stream.end()
+    },
+  }
+}

@@ -1,0 +1,123 @@
+/** POST, PUT and PATCH of a resource. Mirrors: apiserver pkg/endpoints/handlers/{create,update,patch}.go */
+import {
+  badRequest,
+  type Kind,
+  type KubeObject,
+  unsupportedMediaType,
+} from "@knarr/apimachinery"
+import type { CachedObject } from "../../registry/cached-object.ts"
+import { createObject } from "../../registry/create.ts"
+import { setObjectDefaults } from "../../registry/defaults.ts"
+import { patchObject, type PatchType } from "../../registry/patch.ts"
+import { putting, updateObject } from "../../registry/update.ts"
+import type { UpdateStrategy } from "../../registry/update-strategies.ts"
+import type { Call } from "../resources.ts"
+import { answerBytes, answerValue } from "./answer.ts"
+import { contentType, expectedOf, readObject, readPatch } from "./body.ts"
+import { itemEncoder } from "./item-encoder.ts"
+import { answerForm, type AnswerForm } from "./negotiation.ts"
+import { writeRequest } from "./options.ts"
+
+/** Answers with an object that was written. */
+export function answerObject(call: Call, form: AnswerForm, status: number, object: CachedObject): Promise<void> {
+  const { exchange, storage, env } = call
+  if (form.as === "") return answerBytes(exchange, status, form, storage.view.bytes(object))
+  const encoder = itemEncoder(storage.view, form, exchange.query, () => env.clock.now())
+  if (form.as !== "Table") return answerBytes(exchange, status, form, encoder.item(object))
+  const text = encoder.header({ resourceVersion: String(object.revision) }) + encoder.item(object).toString() + "]}"
+  return answerValue(exchange, status, form, JSON.parse(text))
+}
+
+export async function handleCreate(call: Call): Promise<void> {
+  const { exchange, ctx, registry, storage } = call
+  const { kind } = storage
+  const form = answerForm(exchange, ctx.userAgent)
+  const { request, fieldValidation } = writeRequest(exchange.query, ctx, "CreateOptions")
+  const obj = await readObject<KubeObject>(exchange, expectedOf(kind), fieldValidation, ctx.warnings)
+  const { namespace } = ctx.info
+  const connector = registry.connector(kind.group, kind.plural, "")
+  if (connector?.create) {
+    if (kind.namespaced) obj.metadata.namespace ??= namespace
+    const ref = { namespace, name: obj.metadata.name ?? "" }
+    const answer = await connector.create(ref, obj as unknown as Record<string, unknown>, request)
+    return answerValue(exchange, 201, form, answer)
+  }
+  setObjectDefaults(kind, obj)
+  const object = await createObject(storage, namespace, obj, request)
+  return answerObject(call, form, 201, object)
+}
+
+export async function handleUpdate(call: Call, subresource = "", strategy?: UpdateStrategy): Promise<void> {
+  const { exchange, ctx, storage } = call
+  const { kind } = storage
+  const form = answerForm(exchange, ctx.userAgent)
+  const { request, fieldValidation } = writeRequest(exchange.query, ctx, "UpdateOptions")
+  const obj = await readObject<KubeObject>(exchange, expectedOf(kind), fieldValidation, ctx.warnings)
+  const { namespace, name } = ctx.info
+  checkName(kind, obj, namespace, name)
+  setObjectDefaults(kind, obj)
+  const written = await updateObject(storage, { namespace, name }, request, {
+    subresource,
+    next: putting(obj),
+    ...(strategy ? { strategy } : {}),
+  })
+  return answerObject(call, form, written.outcome === "created" ? 201 : 200, written.object)
+}
+
+/** The name in the body is that of the URL. */
+export function checkName(kind: Kind, obj: Readonly<KubeObject>, namespace: string, name: string): void {
+  const own = obj.metadata.name ?? ""
+  if (own === "") {
+    throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`)
+  }
+  if (own !== name) {
+    throw badRequest(`the name of the object (${own}) does not match the name on the URL (${name})`)
+  }
+  const ownNamespace = obj.metadata.namespace ?? ""
+  if (kind.namespaced && ownNamespace !== "" && ownNamespace !== namespace) {
+    throw badRequest(
+      `the namespace of the object (${ownNamespace}) does not match the namespace on the request (${namespace})`,
+    )
+  }
+}
+
+const patchTypes: Readonly<Record<string, PatchType>> = {
+  "application/json-patch+json": "json",
+  "application/merge-patch+json": "merge",
+  "application/strategic-merge-patch+json": "strategic",
+  "application/apply-patch+yaml": "apply",
+}
+
+/** The kind of a patch, from its content type. Throws 415. */
+export function patchTypeOf(call: Call): PatchType {
+  const type = patchTypes[contentType(call.exchange)]
+  const custom = !call.storage.kind.schema.name
+  if (!type || (type === "strategic" && custom)) {
+    throw unsupportedMediaType(Object.keys(patchTypes).filter((name) => !custom || patchTypes[name] !== "strategic"))
+  }
+  return type
+}
+
+export async function handlePatch(call: Call, subresource = "", strategy?: UpdateStrategy): Promise<void> {
+  const { exchange, ctx, storage } = call
+  const form = answerForm(exchange, ctx.userAgent)
+  const type = patchTypeOf(call)
+  const { request, fieldValidation, force } = writeRequest(exchange.query, ctx, "PatchOptions", type === "apply")
+  const { value, strictErrors } = await readPatch(exchange, type === "apply")
+  const { namespace, name } = ctx.info
+  const written = await patchObject(
+    storage,
+    { namespace, name },
+    {
+      type,
+      body: value,
+      strictErrors,
+      fieldValidation,
+      force: force ?? false,
+      subresource,
+      ...(strategy ? { strategy } : {}),
+    },
+    request,
+  )
+  return answerObject(call, form, written.outcome === "created" ? 201 : 200, written.object)
+}

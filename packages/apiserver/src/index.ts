@@ -1,0 +1,13 @@
+export { type ApiServer, type ApiServerOptions, startApiServer } from "./api-server.ts"
+export {
+  type ControlPlane,
+  type ControlPlaneOptions,
+  type ServiceAccountOptions,
+  createControlPlane,
+  defaultServiceCIDR,
+} from "./control-plane.ts"
+export type { KubeletOptions } from "./endpoints/connect/kubelet.ts"
+export type { ServingCertificates } from "./server/listener.ts"
+export { loopbackUser } from "./authn/users.ts"
+export { kubernetesVersion } from "./endpoints/version.ts"
+export type { AdmissionPlugin, AuthorizationAttributes, Authorizer, Decision, UserInfo } from "./contract.ts"

@@ -1,0 +1,33 @@
+/** What this package's tests share: an environment and certificates. */
+import { createCA, issueCertificate, randomInt, silentLogger, systemClock, systemRandom, type Env, type KeyPair } from "@knarr/base"
+
+export const testEnv: Env = { clock: systemClock, random: systemRandom, log: silentLogger }
+
+export interface TestCertificates {
+  readonly ca: KeyPair
+  readonly server: KeyPair
+  client(name: string, ...groups: string[]): KeyPair
+}
+
+const day = 24 * 60 * 60 * 1000
+
+export function testCertificates(): TestCertificates {
+  const now = Date.parse("2026-01-01T00:00:00Z")
+  const validity = { notBeforeMs: now - 1000 * day, notAfterMs: now + 3650 * day }
+  const serial = (): Uint8Array => systemRandom.bytes(16)
+  const ca = createCA({ subject: { commonName: `test-ca-${randomInt(systemRandom, 1e9)}` }, serial: serial(), ...validity })
+  const server = issueCertificate(ca, {
+    subject: { commonName: "kube-apiserver" },
+    serial: serial(),
+    ...validity,
+    dnsNames: ["localhost"],
+    ipAddresses: ["127.0.0.1"],
+    usages: ["serverAuth"],
+  })
+  return {
+    ca,
+    server,
+    client: (commonName, ...organizations) =>
+      issueCertificate(ca, { subject: { commonName, organizations }, serial: serial(), ...validity, usages: ["clientAuth"] }),
+  }
+}
