@@ -34,7 +34,11 @@ export function oneOf(path: string, value: string | undefined, allowed: readonly
 }
 
 /** A choice out of `allowed` that may be left out. */
-export function oneOfIfSet(path: string, value: string | undefined, allowed: readonly string[]): FieldError[] {
+export function oneOfIfSet(
+  path: string,
+  value: string | undefined,
+  allowed: readonly string[],
+): FieldError[] {
   return value === undefined || allowed.includes(value) ? [] : [field.notSupported(path, value, allowed)]
 }
 

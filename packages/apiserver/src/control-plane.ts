@@ -128,7 +128,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     })
 
   let bootstrapped = false
-  const client = (user: UserInfo = loopbackUser): Client => createLoopbackClient({ registry, user })
+  const client = (user: UserInfo = loopbackUser): Client => createLoopbackClient({ registry, user, authorizer, userAgent: "kube-apiserver" })
   return {
     registry,
     authorizer,

@@ -12,6 +12,7 @@ import { openEmbeddedStore } from "@knarr/store"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { ensurePki, type ClusterPki } from "./pki.ts"
 import { serverAddresses } from "./server-certificate.ts"
+import { ensureDnsService } from "./dns-service.ts"
 import type { Steps } from "./steps.ts"
 
 export interface RunningServer {
@@ -49,7 +50,7 @@ export async function startServer(options: {
     serviceAccounts: { signingKey: pki.serviceAccount.privateKey, issuers: [serviceAccountIssuer] },
     serviceCIDRs: [addresses.serviceCIDR],
     ...(config.hasNode ? { advertise: { address: addresses.hostAddress, port: config.port } } : {}),
-    kubelet: { clientCertificate: pki.kubeletClient, certificateAuthority: pki.ca.cert },
+    kubelet: { clientCert: pki.kubeletClient.cert, clientKey: pki.kubeletClient.key, ca: pki.ca.cert },
   })
   steps.done("API server ready")
 
@@ -68,7 +69,6 @@ export async function startServer(options: {
   const controllers = createControllers({
     rootCA: pki.ca.cert,
     clusterCIDR: addresses.podCIDR,
-    serviceCIDR: addresses.serviceCIDR,
     kinds,
   })
   const manager = {
@@ -77,6 +77,7 @@ export async function startServer(options: {
   }
   const scheduler = { name: "system:kube-scheduler", groups: ["system:authenticated"] }
   await Promise.all([
+    ...(config.hasNode ? [ensureDnsService(apiServer.client(), addresses.dnsAddress, scope.signal)] : []),
     runControllers({
       controllers,
       client: apiServer.client(manager),

@@ -236,8 +236,8 @@ async function resize(one: Job, plan: JobPlan, expectations: Expectations, ctx: 
   const results = await Promise.allSettled(
     remove.map(async (victim) => {
       try {
-        // The finalizer goes first: a pod that is deleted here is not to be counted as failed.
-        await releasePods(one.spec.suspend || plan.verdict ? [victim] : [], ctx)
+        // Without its finalizer a deleted pod is not counted; those of a job that fails are.
+        if (plan.verdict?.type !== "Failed") await releasePods([victim], ctx)
         await deletePod(ctx, victim, one)
       } catch (thrown) {
         expectations.deletionObserved(key, victim.metadata.uid)

@@ -1,5 +1,5 @@
 /** Equal parts of a network. Pure. Mirrors: pkg/controller/nodeipam/ipam/cidrset */
-import { formatIP, parseCIDR, type IPNetwork } from "@knarr/apimachinery"
+import { formatIP, networkContains, parseCIDR, type IPNetwork } from "@knarr/apimachinery"
 
 export class CidrSet {
   readonly #network: IPNetwork
@@ -49,4 +49,11 @@ export class CidrSet {
     }
     return undefined
   }
+}
+
+/** Whether two networks have an address in common. */
+export function overlap(a: string, b: string): boolean {
+  const x = parseCIDR(a)
+  const y = parseCIDR(b)
+  return x !== undefined && y !== undefined && (networkContains(x, y.address) || networkContains(y, x.address))
 }

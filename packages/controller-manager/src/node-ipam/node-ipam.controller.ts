@@ -1,11 +1,13 @@
 /** Gives each node its part of the pod network. Mirrors: pkg/controller/nodeipam/ipam/range_allocator.go */
 import { node, type Node } from "@knarr/api"
 import { allow, defineController, perRun, recordEvents, type Controller } from "@knarr/controller-kit"
-import { CidrSet } from "./cidr-set.ts"
+import { CidrSet, overlap } from "./cidr-set.ts"
 
 export interface NodeIpamOptions {
   /** One network, or one of each family. Empty: nodes get none. */
   readonly clusterCIDRs: readonly string[]
+  /** Networks that are in use otherwise and may lie within the former. */
+  readonly serviceCIDRs?: readonly string[]
   /** Length of a node's part. Default 24. */
   readonly nodeMaskIPv4?: number
   /** Default 64. */
@@ -16,6 +18,7 @@ export function createNodeIpamController(options: NodeIpamOptions): Controller {
   const sets = options.clusterCIDRs.map(
     (cidr) => new CidrSet(cidr, cidr.includes(":") ? (options.nodeMaskIPv6 ?? 64) : (options.nodeMaskIPv4 ?? 24)),
   )
+  const taken = options.serviceCIDRs ?? []
   const stateOf = perRun(() => ({
     /** Given out and perhaps not in the cache yet, by node. */
     given: new Map<string, readonly string[]>(),
@@ -48,7 +51,7 @@ export function createNodeIpamController(options: NodeIpamOptions): Controller {
       for (const [other, cidrs] of given) if (other !== name) for (const cidr of cidrs) used.add(cidr)
       const podCIDRs: string[] = []
       for (const [i, set] of sets.entries()) {
-        const found = set.next(from[i]!, (cidr) => used.has(cidr))
+        const found = set.next(from[i]!, (cidr) => used.has(cidr) || taken.some((other) => overlap(cidr, other)))
         if (!found) {
           ctx.recorder.event(one, "Normal", "CIDRNotAvailable", `Node ${name} status is now: CIDRNotAvailable`)
           throw new Error("CIDR allocation failed; there are no remaining CIDRs left to allocate in the accepted range")

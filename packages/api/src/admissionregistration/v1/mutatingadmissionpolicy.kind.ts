@@ -21,4 +21,6 @@ export const mutatingAdmissionPolicy: Kind<MutatingAdmissionPolicy> = defineKind
     age,
   ],
   setDefaults: setPolicyDefaults,
+  hasGeneration: true,
+  allowUnconditionalUpdate: false,
 })

@@ -21,4 +21,6 @@ export const mutatingAdmissionPolicyBinding: Kind<MutatingAdmissionPolicyBinding
       age,
     ],
     setDefaults: setPolicyBindingDefaults,
+    hasGeneration: true,
+    allowUnconditionalUpdate: false,
   })

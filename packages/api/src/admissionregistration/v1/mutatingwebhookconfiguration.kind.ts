@@ -21,4 +21,6 @@ export const mutatingWebhookConfiguration: Kind<MutatingWebhookConfiguration> =
         webhook.reinvocationPolicy ??= "Never"
       }
     },
+    hasGeneration: true,
+    allowUnconditionalUpdate: false,
   })

@@ -23,4 +23,6 @@ export const validatingAdmissionPolicy: Kind<ValidatingAdmissionPolicy> =
       age,
     ],
     setDefaults: setPolicyDefaults,
+    hasGeneration: true,
+    allowUnconditionalUpdate: false,
   })

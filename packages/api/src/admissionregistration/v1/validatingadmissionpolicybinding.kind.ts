@@ -21,4 +21,6 @@ export const validatingAdmissionPolicyBinding: Kind<ValidatingAdmissionPolicyBin
       age,
     ],
     setDefaults: setPolicyBindingDefaults,
+    hasGeneration: true,
+    allowUnconditionalUpdate: false,
   })

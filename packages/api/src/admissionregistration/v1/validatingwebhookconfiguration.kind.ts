@@ -18,4 +18,6 @@ export const validatingWebhookConfiguration: Kind<ValidatingWebhookConfiguration
     setDefaults({ webhooks }) {
       for (const webhook of webhooks ?? []) setWebhookDefaults(webhook)
     },
+    hasGeneration: true,
+    allowUnconditionalUpdate: false,
   })

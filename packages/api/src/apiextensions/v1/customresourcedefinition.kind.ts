@@ -35,4 +35,5 @@ export const customResourceDefinition: Kind<CustomResourceDefinition> = defineKi
     },
   ],
   setDefaults: setDefinitionDefaults,
+  allowUnconditionalUpdate: false,
 })

@@ -1,5 +1,5 @@
 /** APIService (apiregistration.k8s.io/v1). Mirrors: pkg/registry/apiregistration/apiservice */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, nameIsPathSegment } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
 import type { APIService } from "./types.gen.ts"
 
@@ -28,4 +28,7 @@ export const apiService: Kind<APIService> = defineKind<APIService>({
   setDefaults({ spec }) {
     if (spec.service) spec.service.port ??= 443
   },
+  hasGeneration: false,
+  allowUnconditionalUpdate: false,
+  validateName: nameIsPathSegment,
 })

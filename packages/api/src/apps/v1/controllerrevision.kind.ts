@@ -1,6 +1,8 @@
 /** ControllerRevision (apps/v1). Mirrors: pkg/registry/apps/controllerrevision */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
+import { validateControllerRevision } from "./workload.validate.ts"
+import { immutable } from "../../checks.ts"
 import type { ControllerRevision } from "./types.gen.ts"
 
 export const controllerRevision: Kind<ControllerRevision> = defineKind<ControllerRevision>({
@@ -21,4 +23,6 @@ export const controllerRevision: Kind<ControllerRevision> = defineKind<Controlle
     text("Revision", ({ revision }) => revision ?? 0),
     age,
   ],
+  validate: validateControllerRevision,
+  validateUpdate: (obj, old) => immutable("data", obj.data, old.data),
 })

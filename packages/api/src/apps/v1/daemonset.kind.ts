@@ -11,6 +11,9 @@ import {
   wide,
 } from "../../columns.ts"
 import { setDaemonSetDefaults } from "./workload.defaults.ts"
+import { dropDisabledFields } from "../../core/v1/pod-disabled-fields.ts"
+import { templateWarnings } from "../../core/v1/pod.warnings.ts"
+import { validateDaemonSet, validateSelectorUpdate } from "./workload.validate.ts"
 import type { DaemonSet } from "./types.gen.ts"
 
 export const daemonSet: Kind<DaemonSet> = defineKind<DaemonSet>({
@@ -37,4 +40,13 @@ export const daemonSet: Kind<DaemonSet> = defineKind<DaemonSet>({
     wide("Selector", ({ spec }) => selectorOrNone(spec.selector)),
   ],
   setDefaults: setDaemonSetDefaults,
+  prepareForCreate({ spec }) {
+    dropDisabledFields(spec.template.spec)
+  },
+  prepareForUpdate({ spec }) {
+    dropDisabledFields(spec.template.spec)
+  },
+  validate: validateDaemonSet,
+  validateUpdate: validateSelectorUpdate,
+  warnings: ({ spec }) => templateWarnings("spec.template", spec.template),
 })

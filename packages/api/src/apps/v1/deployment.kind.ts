@@ -1,7 +1,10 @@
 /** Deployment (apps/v1). Mirrors: pkg/registry/apps/deployment */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, semanticEqual } from "@knarr/apimachinery"
 import { age, containerImages, containerNames, selectorText, text, wide } from "../../columns.ts"
 import { setDeploymentDefaults } from "./workload.defaults.ts"
+import { dropDisabledFields } from "../../core/v1/pod-disabled-fields.ts"
+import { templateWarnings } from "../../core/v1/pod.warnings.ts"
+import { validateDeployment, validateReplicaStatus, validateSelectorUpdate } from "./workload.validate.ts"
 import type { Deployment } from "./types.gen.ts"
 
 export const deployment: Kind<Deployment> = defineKind<Deployment>({
@@ -25,4 +28,20 @@ export const deployment: Kind<Deployment> = defineKind<Deployment>({
     wide("Selector", ({ spec }) => selectorText(spec.selector)),
   ],
   setDefaults: setDeploymentDefaults,
+  prepareForCreate({ spec }) {
+    dropDisabledFields(spec.template.spec)
+  },
+  prepareForUpdate({ metadata, spec }, old) {
+    dropDisabledFields(spec.template.spec)
+    // The revision annotation is part of what the controller observes.
+    if (
+      metadata.generation === old.metadata.generation &&
+      !semanticEqual(metadata.annotations, old.metadata.annotations)
+    )
+      metadata.generation = (old.metadata.generation ?? 0) + 1
+  },
+  validate: validateDeployment,
+  validateUpdate: validateSelectorUpdate,
+  validateStatusUpdate: validateReplicaStatus,
+  warnings: ({ spec }) => templateWarnings("spec.template", spec.template),
 })

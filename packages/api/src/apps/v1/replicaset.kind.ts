@@ -2,6 +2,9 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, containerImages, containerNames, integer, selectorOrNone, wide } from "../../columns.ts"
 import { setReplicaSetDefaults } from "./workload.defaults.ts"
+import { dropDisabledFields } from "../../core/v1/pod-disabled-fields.ts"
+import { templateWarnings } from "../../core/v1/pod.warnings.ts"
+import { validateReplicaSet, validateReplicaStatus, validateSelectorUpdate } from "./workload.validate.ts"
 import type { ReplicaSet } from "./types.gen.ts"
 
 export const replicaSet: Kind<ReplicaSet> = defineKind<ReplicaSet>({
@@ -25,4 +28,15 @@ export const replicaSet: Kind<ReplicaSet> = defineKind<ReplicaSet>({
     wide("Selector", ({ spec }) => selectorOrNone(spec.selector)),
   ],
   setDefaults: setReplicaSetDefaults,
+  prepareForCreate({ spec }) {
+    dropDisabledFields(spec.template.spec)
+  },
+  prepareForUpdate({ spec }) {
+    dropDisabledFields(spec.template.spec)
+  },
+  validate: validateReplicaSet,
+  validateUpdate: validateSelectorUpdate,
+  validateStatusUpdate: validateReplicaStatus,
+  warnings: ({ spec }) => templateWarnings("spec.template", spec.template),
+  selectableFields: { "status.replicas": ({ status }) => String(status.replicas ?? 0) },
 })

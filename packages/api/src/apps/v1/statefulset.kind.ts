@@ -2,6 +2,9 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, containerImages, containerNames, text, wide } from "../../columns.ts"
 import { setStatefulSetDefaults } from "./workload.defaults.ts"
+import { dropDisabledFields } from "../../core/v1/pod-disabled-fields.ts"
+import { templateWarnings } from "../../core/v1/pod.warnings.ts"
+import { validateReplicaStatus, validateStatefulSet, validateStatefulSetUpdate } from "./workload.validate.ts"
 import type { StatefulSet } from "./types.gen.ts"
 
 export const statefulSet: Kind<StatefulSet> = defineKind<StatefulSet>({
@@ -22,4 +25,14 @@ export const statefulSet: Kind<StatefulSet> = defineKind<StatefulSet>({
     wide("Images", ({ spec }) => containerImages(spec.template.spec)),
   ],
   setDefaults: setStatefulSetDefaults,
+  prepareForCreate({ spec }) {
+    dropDisabledFields(spec.template.spec)
+  },
+  prepareForUpdate({ spec }) {
+    dropDisabledFields(spec.template.spec)
+  },
+  validate: validateStatefulSet,
+  validateUpdate: validateStatefulSetUpdate,
+  validateStatusUpdate: validateReplicaStatus,
+  warnings: ({ spec }) => templateWarnings("spec.template", spec.template),
 })

@@ -92,10 +92,7 @@ export function validateDeployment({ spec }: Readonly<Deployment>): FieldError[]
   if (strategy.type === "Recreate") {
     if (strategy.rollingUpdate)
       out.push(
-        field.forbidden(
-          `${path}.rollingUpdate`,
-          "may not be specified when strategy `type` is 'Recreate'",
-        ),
+        field.forbidden(`${path}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'"),
       )
   } else if (strategy.type === "RollingUpdate") {
     const rolling = strategy.rollingUpdate
@@ -121,7 +118,9 @@ export function validateDeployment({ spec }: Readonly<Deployment>): FieldError[]
   if (deadline !== undefined) {
     out.push(...notNegative("spec.progressDeadlineSeconds", deadline))
     if (deadline <= (spec.minReadySeconds ?? 0))
-      out.push(field.invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds"))
+      out.push(
+        field.invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds"),
+      )
   }
   return out
 }
@@ -219,7 +218,10 @@ export function validateSelectorUpdate(obj: Selecting, old: Selecting): FieldErr
 const mutableOfStatefulSet =
   "'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds'"
 
-export function validateStatefulSetUpdate(set: Readonly<StatefulSet>, old: Readonly<StatefulSet>): FieldError[] {
+export function validateStatefulSetUpdate(
+  set: Readonly<StatefulSet>,
+  old: Readonly<StatefulSet>,
+): FieldError[] {
   const munged = deepClone(set.spec)
   munged.replicas = old.spec.replicas
   munged.template = old.spec.template
@@ -252,7 +254,13 @@ interface ReplicaCounts {
   readonly collisionCount?: number | undefined
 }
 
-const counts = ["updatedReplicas", "currentReplicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas"] as const
+const counts = [
+  "updatedReplicas",
+  "currentReplicas",
+  "fullyLabeledReplicas",
+  "readyReplicas",
+  "availableReplicas",
+] as const
 
 /** Counts that a controller reports; no part is more than the whole. */
 export function validateReplicaStatus(
@@ -269,7 +277,11 @@ export function validateReplicaStatus(
       out.push(field.invalid(`status.${name}`, status[name], "cannot be greater than status.replicas"))
   if ((status.availableReplicas ?? 0) > (status.readyReplicas ?? 0))
     out.push(
-      field.invalid("status.availableReplicas", status.availableReplicas, "cannot be greater than readyReplicas"),
+      field.invalid(
+        "status.availableReplicas",
+        status.availableReplicas,
+        "cannot be greater than readyReplicas",
+      ),
     )
   const before = old.status.collisionCount
   if (before !== undefined && (status.collisionCount ?? 0) < before)

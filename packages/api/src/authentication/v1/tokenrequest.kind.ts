@@ -10,4 +10,5 @@ export const tokenRequest: Kind<TokenRequest> = defineKind<TokenRequest>({
   namespaced: true,
   verbs: [],
   schema: "io.k8s.api.authentication.v1.TokenRequest",
+  hasGeneration: false,
 })

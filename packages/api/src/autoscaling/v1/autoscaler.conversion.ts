@@ -57,13 +57,19 @@ export function autoscalerToV2(hpa: HorizontalPodAutoscaler): V2 {
   }
   currentMetrics.push(...saved.filter((metric) => !isCpu(metric)))
   const conditions = parse<HorizontalPodAutoscalerCondition[]>(annotations[conditionsAnnotation])
-  const behavior = parse<{ scaleUp?: HPAScalingRules; scaleDown?: HPAScalingRules }>(annotations[behaviorAnnotation])
+  const behavior = parse<{ scaleUp?: HPAScalingRules; scaleDown?: HPAScalingRules }>(
+    annotations[behaviorAnnotation],
+  )
   for (const name of own) delete annotations[name]
   const out: V2 = {
     apiVersion: "autoscaling/v2",
     kind: hpa.kind,
     metadata: { ...hpa.metadata },
-    spec: { scaleTargetRef: spec.scaleTargetRef, minReplicas: spec.minReplicas, maxReplicas: spec.maxReplicas },
+    spec: {
+      scaleTargetRef: spec.scaleTargetRef,
+      minReplicas: spec.minReplicas,
+      maxReplicas: spec.maxReplicas,
+    },
     status: { currentReplicas: status.currentReplicas, desiredReplicas: status.desiredReplicas },
   }
   if (Object.keys(annotations).length > 0) out.metadata.annotations = annotations
@@ -81,7 +87,9 @@ export function autoscalerFromV2(hpa: V2): HorizontalPodAutoscaler {
   const { spec, status } = hpa
   const annotations = { ...hpa.metadata.annotations }
   for (const name of own) delete annotations[name]
-  const cpu = spec.metrics?.find((metric) => isCpu(metric) && metric.resource!.target.averageUtilization !== undefined)
+  const cpu = spec.metrics?.find(
+    (metric) => isCpu(metric) && metric.resource!.target.averageUtilization !== undefined,
+  )
   const others = (spec.metrics ?? []).filter((metric) => metric !== cpu)
   if (others.length > 0) annotations[metricsAnnotation] = JSON.stringify(others)
   if (spec.behavior) annotations[behaviorAnnotation] = JSON.stringify(spec.behavior)
@@ -92,7 +100,11 @@ export function autoscalerFromV2(hpa: V2): HorizontalPodAutoscaler {
     apiVersion: "autoscaling/v1",
     kind: hpa.kind,
     metadata: { ...hpa.metadata },
-    spec: { scaleTargetRef: spec.scaleTargetRef, minReplicas: spec.minReplicas, maxReplicas: spec.maxReplicas },
+    spec: {
+      scaleTargetRef: spec.scaleTargetRef,
+      minReplicas: spec.minReplicas,
+      maxReplicas: spec.maxReplicas,
+    },
     status: { currentReplicas: status?.currentReplicas ?? 0, desiredReplicas: status?.desiredReplicas ?? 0 },
   }
   if (Object.keys(annotations).length > 0) out.metadata.annotations = annotations

@@ -1,5 +1,11 @@
 /** HorizontalPodAutoscaler (autoscaling/v1). Mirrors: pkg/registry/autoscaling/horizontalpodautoscaler */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { age, text } from "../../columns.ts"
+import { metricsText } from "../v2/metrics-text.ts"
+import { horizontalPodAutoscaler } from "../v2/horizontalpodautoscaler.kind.ts"
+import { validateAutoscaler } from "../v2/autoscaler.validate.ts"
+import { autoscalerFromV2, autoscalerToV2 } from "./autoscaler.conversion.ts"
+import type { HorizontalPodAutoscaler as V2 } from "../v2/types.gen.ts"
 import type { HorizontalPodAutoscaler } from "./types.gen.ts"
 
 export const horizontalPodAutoscalerV1: Kind<HorizontalPodAutoscaler> = defineKind<HorizontalPodAutoscaler>({
@@ -16,4 +22,16 @@ export const horizontalPodAutoscalerV1: Kind<HorizontalPodAutoscaler> = defineKi
   setDefaults({ spec }) {
     spec.minReplicas ??= 1
   },
+  storedAs: () => horizontalPodAutoscaler,
+  toStored: autoscalerToV2,
+  fromStored: (obj) => autoscalerFromV2(obj as V2),
+  columns: [
+    text("Reference", ({ spec }) => `${spec.scaleTargetRef.kind}/${spec.scaleTargetRef.name}`),
+    text("Targets", (obj) => metricsText(autoscalerToV2(obj))),
+    text("MinPods", ({ spec }) => String(spec.minReplicas ?? "<unset>")),
+    text("MaxPods", ({ spec }) => spec.maxReplicas),
+    text("Replicas", ({ status }) => status.currentReplicas ?? 0),
+    age,
+  ],
+  validate: (obj) => validateAutoscaler(autoscalerToV2(obj)),
 })

@@ -10,4 +10,5 @@ export const scale: Kind<Scale> = defineKind<Scale>({
   namespaced: true,
   verbs: [],
   schema: "io.k8s.api.autoscaling.v1.Scale",
+  hasGeneration: false,
 })

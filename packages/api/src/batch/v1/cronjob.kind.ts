@@ -12,6 +12,8 @@ import {
   wide,
 } from "../../columns.ts"
 import { setCronJobDefaults } from "./job.defaults.ts"
+import { templateWarnings } from "../../core/v1/pod.warnings.ts"
+import { validateCronJob } from "./job.validate.ts"
 import type { CronJob } from "./types.gen.ts"
 
 export const cronJob: Kind<CronJob> = defineKind<CronJob>({
@@ -41,4 +43,6 @@ export const cronJob: Kind<CronJob> = defineKind<CronJob>({
     wide("Selector", ({ spec }) => selectorOrNone(spec.jobTemplate.spec?.selector)),
   ],
   setDefaults: setCronJobDefaults,
+  validate: validateCronJob,
+  warnings: ({ spec }) => templateWarnings("spec.jobTemplate.spec.template", spec.jobTemplate.spec.template),
 })

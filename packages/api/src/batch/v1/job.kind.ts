@@ -3,6 +3,9 @@ import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, containerImages, containerNames, selectorOrNone, text, wide } from "../../columns.ts"
 import { completionsText, durationText, jobStatusText } from "./job-text.ts"
 import { setJobDefaults } from "./job.defaults.ts"
+import { templateWarnings } from "../../core/v1/pod.warnings.ts"
+import { prepareJobForCreate } from "./job.strategy.ts"
+import { validateJob, validateJobStatusUpdate, validateJobUpdate } from "./job.validate.ts"
 import type { Job } from "./types.gen.ts"
 
 export const job: Kind<Job> = defineKind<Job>({
@@ -25,4 +28,10 @@ export const job: Kind<Job> = defineKind<Job>({
     wide("Selector", ({ spec }) => selectorOrNone(spec.selector)),
   ],
   setDefaults: setJobDefaults,
+  prepareForCreate: prepareJobForCreate,
+  validate: validateJob,
+  validateUpdate: validateJobUpdate,
+  validateStatusUpdate: validateJobStatusUpdate,
+  warnings: ({ spec }) => templateWarnings("spec.template", spec.template),
+  selectableFields: { "status.successful": ({ status }) => String(status.succeeded ?? 0) },
 })

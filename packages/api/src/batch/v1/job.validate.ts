@@ -73,8 +73,7 @@ function validateJobSpec(path: string, spec: JobSpec): FieldError[] {
   out.push(...validatePodTemplate(`${path}.template`, spec.template))
   const restarts = spec.template.spec.restartPolicy
   const at = `${path}.template.spec.restartPolicy`
-  if (restarts === "Always")
-    out.push(field.required(at, 'valid values: "OnFailure", "Never"'))
+  if (restarts === "Always") out.push(field.required(at, 'valid values: "OnFailure", "Never"'))
   else if (restarts !== "OnFailure" && restarts !== "Never")
     out.push(field.notSupported(at, restarts ?? "", ["OnFailure", "Never"]))
   else if (spec.podFailurePolicy && restarts !== "Never")
@@ -92,12 +91,16 @@ function validateFailureRule(path: string, rule: PodFailurePolicyRule, spec: Job
     )
   else if (rule.action === "FailIndex" && spec.backoffLimitPerIndex === undefined)
     out.push(field.invalid(`${path}.action`, rule.action, "requires the backoffLimitPerIndex to be set"))
-  else if (!actions.includes(rule.action)) out.push(field.notSupported(`${path}.action`, rule.action, actions))
+  else if (!actions.includes(rule.action))
+    out.push(field.notSupported(`${path}.action`, rule.action, actions))
   if (onExitCodes) {
     const at = `${path}.onExitCodes`
     out.push(...oneOf(`${at}.operator`, onExitCodes.operator, ["In", "NotIn"]))
     const names = [...spec.template.spec.containers, ...(spec.template.spec.initContainers ?? [])]
-    if (onExitCodes.containerName !== undefined && !names.some(({ name }) => name === onExitCodes.containerName))
+    if (
+      onExitCodes.containerName !== undefined &&
+      !names.some(({ name }) => name === onExitCodes.containerName)
+    )
       out.push(
         field.invalid(
           `${at}.containerName`,
@@ -124,7 +127,11 @@ function validateFailureRule(path: string, rule: PodFailurePolicyRule, spec: Job
   })
   if (onExitCodes && onPodConditions?.length)
     out.push(
-      field.invalid(path, field.omitValue, "specifying both OnExitCodes and OnPodConditions is not supported"),
+      field.invalid(
+        path,
+        field.omitValue,
+        "specifying both OnExitCodes and OnPodConditions is not supported",
+      ),
     )
   if (!onExitCodes && !onPodConditions?.length)
     out.push(
@@ -172,7 +179,9 @@ export function validateJob(job: Readonly<Job>): FieldError[] {
 
 function validateGeneratedSelector({ metadata, spec }: Readonly<Job>): FieldError[] {
   if (!metadata.uid) return [field.required("metadata.uid", "")]
-  const expected = spec.selector?.matchLabels?.["batch.kubernetes.io/controller-uid"] ?? spec.selector?.matchLabels?.["controller-uid"]
+  const expected =
+    spec.selector?.matchLabels?.["batch.kubernetes.io/controller-uid"] ??
+    spec.selector?.matchLabels?.["controller-uid"]
   if (expected !== metadata.uid)
     return [field.invalid("spec.selector", spec.selector, "`selector` not auto-generated")]
   return []
@@ -191,7 +200,9 @@ export function validateJobUpdate(job: Readonly<Job>, old: Readonly<Job>): Field
       spec.completions === spec.parallelism
     if (!elastic) {
       const detail =
-        spec.completionMode === "Indexed" ? "can only be modified in tandem with spec.parallelism" : templateDetail
+        spec.completionMode === "Indexed"
+          ? "can only be modified in tandem with spec.parallelism"
+          : templateDetail
       out.push(field.invalid("spec.completions", spec.completions, detail))
     }
   }

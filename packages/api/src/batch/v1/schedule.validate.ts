@@ -8,7 +8,9 @@ interface Bounds {
   readonly names?: Readonly<Record<string, number>>
 }
 
-const months = Object.fromEntries("jan feb mar apr may jun jul aug sep oct nov dec".split(" ").map((m, i) => [m, i + 1]))
+const months = Object.fromEntries(
+  "jan feb mar apr may jun jul aug sep oct nov dec".split(" ").map((m, i) => [m, i + 1]),
+)
 const days = Object.fromEntries("sun mon tue wed thu fri sat".split(" ").map((d, i) => [d, i]))
 const fields: readonly Bounds[] = [
   { min: 0, max: 59 },

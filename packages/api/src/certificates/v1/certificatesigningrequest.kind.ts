@@ -1,6 +1,7 @@
 /** CertificateSigningRequest (certificates.k8s.io/v1). Mirrors: pkg/registry/certificates/certificatesigningrequest */
-import { defineKind, type Kind, humanDuration } from "@knarr/apimachinery"
+import { defineKind, type Kind, deepClone, humanDuration } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
+import { prepareRequestForCreate, validateRequest, validateRequestUpdate } from "./request.validate.ts"
 import type { CertificateSigningRequest } from "./types.gen.ts"
 
 export const certificateSigningRequest: Kind<CertificateSigningRequest> =
@@ -27,4 +28,15 @@ export const certificateSigningRequest: Kind<CertificateSigningRequest> =
         return decision + (has("Failed") ? ",Failed" : "") + (status.certificate ? ",Issued" : "")
       }),
     ],
+    hasGeneration: false,
+    // Any name that the storage takes.
+    validateName: () => [],
+    prepareForCreate: prepareRequestForCreate,
+    prepareForUpdate(obj, old) {
+      obj.spec = deepClone(old.spec)
+    },
+    validate: validateRequest,
+    validateUpdate: validateRequestUpdate,
+    validateStatusUpdate: validateRequestUpdate,
+    selectableFields: { "spec.signerName": ({ spec }) => spec.signerName },
   })

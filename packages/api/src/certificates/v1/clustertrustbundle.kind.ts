@@ -12,4 +12,6 @@ export const clusterTrustBundle: Kind<ClusterTrustBundle> = defineKind<ClusterTr
   schema: "io.k8s.api.certificates.v1.ClusterTrustBundle",
   storagePrefix: "clustertrustbundles",
   columns: [text("SignerName", ({ spec }) => spec.signerName || "<none>")],
+  allowUnconditionalUpdate: false,
+  selectableFields: { "spec.signerName": ({ spec }) => spec.signerName ?? "" },
 })

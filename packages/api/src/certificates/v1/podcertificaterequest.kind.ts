@@ -28,4 +28,11 @@ export const podCertificateRequest: Kind<PodCertificateRequest> = defineKind<Pod
   setDefaults({ spec }) {
     spec.maxExpirationSeconds ??= 86_400
   },
+  hasGeneration: false,
+  allowUnconditionalUpdate: false,
+  selectableFields: {
+    "spec.signerName": ({ spec }) => spec.signerName,
+    "spec.podName": ({ spec }) => spec.podName,
+    "spec.nodeName": ({ spec }) => spec.nodeName,
+  },
 })

@@ -1,6 +1,7 @@
 /** Lease (coordination.k8s.io/v1). Mirrors: pkg/registry/coordination/lease */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, field } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
+import type { FieldError } from "@knarr/apimachinery"
 import type { Lease } from "./types.gen.ts"
 
 export const lease: Kind<Lease> = defineKind<Lease>({
@@ -12,4 +13,17 @@ export const lease: Kind<Lease> = defineKind<Lease>({
   schema: "io.k8s.api.coordination.v1.Lease",
   storagePrefix: "leases",
   columns: [text("Holder", ({ spec }) => spec.holderIdentity ?? ""), age],
+  allowCreateOnUpdate: true,
+  allowUnconditionalUpdate: false,
+  validate({ spec }) {
+    const out: FieldError[] = []
+    const { leaseDurationSeconds: duration, leaseTransitions: transitions } = spec
+    if (duration !== undefined && duration <= 0)
+      out.push(field.invalid("spec.leaseDurationSeconds", duration, "must be greater than 0"))
+    if (transitions !== undefined && transitions < 0)
+      out.push(field.invalid("spec.leaseTransitions", transitions, "must be greater than or equal to 0"))
+    if (spec.preferredHolder !== undefined && !spec.strategy)
+      out.push(field.forbidden("spec.preferredHolder", "may only be specified if `strategy` is defined"))
+    return out
+  },
 })

@@ -31,12 +31,16 @@ function validateNodeSelectorTerm(path: string, term: NodeSelectorTerm, strict: 
         field.forbidden(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
       )
     else if ((operator === "Gt" || operator === "Lt") && values.length !== 1)
-      out.push(field.required(`${at}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"))
+      out.push(
+        field.required(`${at}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"),
+      )
     else if (!["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"].includes(operator))
       out.push(field.invalid(`${at}.operator`, operator ?? "", "not a valid selector operator"))
     out.push(...validateLabelName(key, `${at}.key`))
     if (strict)
-      values.forEach((value, j) => out.push(...reasons(`${at}.values[${j}]`, value, isValidLabelValue(value))))
+      values.forEach((value, j) =>
+        out.push(...reasons(`${at}.values[${j}]`, value, isValidLabelValue(value))),
+      )
   }
   for (const [i, { key, operator, values = [] }] of (term.matchFields ?? []).entries()) {
     const at = `${path}.matchFields[${i}]`
@@ -88,13 +92,16 @@ function validateMatchLabelKeys(
   if (matchKeys?.length && selector) {
     const inSelector = new Map<string, number>()
     for (const key of Object.keys(selector.matchLabels ?? {})) inSelector.set(key, 1)
-    for (const { key } of selector.matchExpressions ?? [])
-      inSelector.set(key, (inSelector.get(key) ?? 0) + 1)
+    for (const { key } of selector.matchExpressions ?? []) inSelector.set(key, (inSelector.get(key) ?? 0) + 1)
     // Merging the keys into the selector has left one entry for each; a second one is the user's.
     matchKeys.forEach((key, i) => {
       if ((inSelector.get(key) ?? 0) > 1)
         out.push(
-          field.invalid(`${path}.matchLabelKeys[${i}]`, key, "exists in both matchLabelKeys and labelSelector"),
+          field.invalid(
+            `${path}.matchLabelKeys[${i}]`,
+            key,
+            "exists in both matchLabelKeys and labelSelector",
+          ),
         )
     })
   }
@@ -102,7 +109,11 @@ function validateMatchLabelKeys(
   matchKeys?.forEach((key, i) => {
     if (mismatched.has(key))
       out.push(
-        field.invalid(`${path}.matchLabelKeys[${i}]`, key, "exists in both matchLabelKeys and mismatchLabelKeys"),
+        field.invalid(
+          `${path}.matchLabelKeys[${i}]`,
+          key,
+          "exists in both matchLabelKeys and mismatchLabelKeys",
+        ),
       )
   })
   return out
@@ -111,7 +122,8 @@ function validateMatchLabelKeys(
 function validatePodAffinityTerm(path: string, term: PodAffinityTerm): FieldError[] {
   const out = validateLabelSelector(term.labelSelector, `${path}.labelSelector`)
   out.push(...validateLabelSelector(term.namespaceSelector, `${path}.namespaceSelector`))
-  for (const name of term.namespaces ?? []) out.push(...reasons(`${path}.namespace`, name, nameIsDNSLabel(name, false)))
+  for (const name of term.namespaces ?? [])
+    out.push(...reasons(`${path}.namespace`, name, nameIsDNSLabel(name, false)))
   out.push(...validateMatchLabelKeys(path, term.matchLabelKeys, term.mismatchLabelKeys, term.labelSelector))
   if (!term.topologyKey) out.push(field.required(`${path}.topologyKey`, "can not be empty"))
   return [...out, ...validateLabelName(term.topologyKey ?? "", `${path}.topologyKey`)]
@@ -121,15 +133,22 @@ const required = "requiredDuringSchedulingIgnoredDuringExecution"
 const preferred = "preferredDuringSchedulingIgnoredDuringExecution"
 
 function weight(path: string, value: number): FieldError[] {
-  return value < 1 || value > 100 ? [field.invalid(`${path}.weight`, value, "must be in the range 1-100")] : []
+  return value < 1 || value > 100
+    ? [field.invalid(`${path}.weight`, value, "must be in the range 1-100")]
+    : []
 }
 
 function validatePodAffinity(path: string, affinity: PodAffinity): FieldError[] {
   const out: FieldError[] = []
-  affinity[required]?.forEach((term, i) => out.push(...validatePodAffinityTerm(`${path}.${required}[${i}]`, term)))
+  affinity[required]?.forEach((term, i) =>
+    out.push(...validatePodAffinityTerm(`${path}.${required}[${i}]`, term)),
+  )
   affinity[preferred]?.forEach((weighted, i) => {
     const at = `${path}.${preferred}[${i}]`
-    out.push(...weight(at, weighted.weight), ...validatePodAffinityTerm(`${at}.podAffinityTerm`, weighted.podAffinityTerm))
+    out.push(
+      ...weight(at, weighted.weight),
+      ...validatePodAffinityTerm(`${at}.podAffinityTerm`, weighted.podAffinityTerm),
+    )
   })
   return out
 }
@@ -156,12 +175,19 @@ export function validateAffinity(path: string, affinity: Affinity | undefined): 
 const taintEffects = ["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
 /** The effect of a taint or toleration. */
-export function validateTaintEffect(path: string, effect: string | undefined, allowEmpty: boolean): FieldError[] {
+export function validateTaintEffect(
+  path: string,
+  effect: string | undefined,
+  allowEmpty: boolean,
+): FieldError[] {
   if (!effect) return allowEmpty ? [] : [field.required(path, "")]
   return taintEffects.includes(effect) ? [] : [field.notSupported(path, effect, taintEffects)]
 }
 
-export function validateTolerations(path: string, tolerations: readonly Toleration[] | undefined): FieldError[] {
+export function validateTolerations(
+  path: string,
+  tolerations: readonly Toleration[] | undefined,
+): FieldError[] {
   const out: FieldError[] = []
   for (const [i, { key, operator, effect, tolerationSeconds, value = "" }] of (tolerations ?? []).entries()) {
     const at = `${path}[${i}]`
@@ -186,7 +212,8 @@ export function validateTolerations(path: string, tolerations: readonly Tolerati
       const why = isValidLabelValue(value)
       if (why.length > 0) out.push(field.invalid(`${at}.operator`, value, why.join(";")))
     } else if (operator === "Exists") {
-      if (value) out.push(field.invalid(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"))
+      if (value)
+        out.push(field.invalid(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"))
     } else if (operator === "Lt" || operator === "Gt") {
       out.push(field.notSupported(`${at}.operator`, operator, ["Equal", "Exists", "Lt", "Gt"]))
     } else out.push(field.notSupported(`${at}.operator`, operator, ["Equal", "Exists"]))
@@ -247,7 +274,9 @@ export function validateGateNames(
   const seen = new Set<string>()
   for (const [i, gate] of (gates ?? []).entries()) {
     if (gate.conditionType !== undefined) {
-      out.push(...reasons(`${path}[${i}].conditionType`, gate.conditionType, isQualifiedName(gate.conditionType)))
+      out.push(
+        ...reasons(`${path}[${i}].conditionType`, gate.conditionType, isQualifiedName(gate.conditionType)),
+      )
       continue
     }
     const name = gate.name ?? ""

@@ -10,4 +10,5 @@ export const binding: Kind<Binding> = defineKind<Binding>({
   namespaced: true,
   verbs: ["create"],
   schema: "io.k8s.api.core.v1.Binding",
+  hasGeneration: false,
 })

@@ -14,7 +14,12 @@ import { oneOfIfSet, reasons, required } from "../../checks.ts"
 import { validateResourceQuantity } from "./resources.validate.ts"
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from "./types.gen.ts"
 
-export const accessModes: readonly string[] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
+export const accessModes: readonly string[] = [
+  "ReadOnlyMany",
+  "ReadWriteMany",
+  "ReadWriteOnce",
+  "ReadWriteOncePod",
+]
 export const volumeModes: readonly string[] = ["Block", "Filesystem"]
 
 /** Access modes of a claim or a volume. */
@@ -40,10 +45,12 @@ export function validateClaimSpec(path: string, spec: PersistentVolumeClaimSpec 
     const at = `${path}.resources[storage]`
     const errors = validateResourceQuantity(at, "storage", storage)
     if (errors.length > 0) out.push(...errors)
-    else if (parseQuantity(storage).sign() <= 0) out.push(field.invalid(at, storage, "must be greater than zero"))
+    else if (parseQuantity(storage).sign() <= 0)
+      out.push(field.invalid(at, storage, "must be greater than zero"))
   }
   const className = spec?.storageClassName
-  if (className) out.push(...reasons(`${path}.storageClassName`, className, nameIsDNSSubdomain(className, false)))
+  if (className)
+    out.push(...reasons(`${path}.storageClassName`, className, nameIsDNSSubdomain(className, false)))
   out.push(...oneOfIfSet(`${path}.volumeMode`, spec?.volumeMode, volumeModes))
   for (const name of ["dataSource", "dataSourceRef"] as const) {
     const source = spec?.[name]
@@ -52,14 +59,20 @@ export function validateClaimSpec(path: string, spec: PersistentVolumeClaimSpec 
     out.push(...required(`${at}.name`, source.name), ...required(`${at}.kind`, source.kind))
     if (!source.apiGroup && source.kind !== "PersistentVolumeClaim")
       out.push(
-        field.invalid(at, source.kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"),
+        field.invalid(
+          at,
+          source.kind,
+          "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
+        ),
       )
     if (source.apiGroup)
       out.push(...reasons(`${at}.apiGroup`, source.apiGroup, isDNS1123Subdomain(source.apiGroup)))
   }
   const attributes = spec?.volumeAttributesClassName
   if (attributes)
-    out.push(...reasons(`${path}.volumeAttributesClassName`, attributes, nameIsDNSSubdomain(attributes, false)))
+    out.push(
+      ...reasons(`${path}.volumeAttributesClassName`, attributes, nameIsDNSSubdomain(attributes, false)),
+    )
   return out
 }
 

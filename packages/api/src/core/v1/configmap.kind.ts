@@ -1,6 +1,7 @@
 /** ConfigMap (v1). Mirrors: pkg/registry/core/configmap */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
+import { validateConfigMap, validateConfigMapUpdate } from "./secret.validate.ts"
 import type { ConfigMap } from "./types.gen.ts"
 
 export const configMap: Kind<ConfigMap> = defineKind<ConfigMap>({
@@ -18,4 +19,6 @@ export const configMap: Kind<ConfigMap> = defineKind<ConfigMap>({
     ),
     age,
   ],
+  validate: validateConfigMap,
+  validateUpdate: validateConfigMapUpdate,
 })

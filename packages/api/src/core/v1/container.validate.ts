@@ -84,16 +84,31 @@ function validateMounts(
       out.push(field.invalid(`${at}.name`, mount.name, "must not already exist in volumeDevices"))
     if (devicePaths.has(mount.mountPath))
       out.push(
-        field.invalid(`${at}.mountPath`, mount.mountPath, "must not already exist as a path in volumeDevices"),
+        field.invalid(
+          `${at}.mountPath`,
+          mount.mountPath,
+          "must not already exist as a path in volumeDevices",
+        ),
       )
     for (const name of ["subPath", "subPathExpr"] as const) {
       const sub = mount[name]
       if (!sub) continue
       if (name === "subPathExpr" && mount.subPath)
         out.push(
-          field.invalid(`${at}.subPathExpr`, mount.subPathExpr, "subPathExpr and subPath are mutually exclusive"),
+          field.invalid(
+            `${at}.subPathExpr`,
+            mount.subPathExpr,
+            "subPathExpr and subPath are mutually exclusive",
+          ),
         )
-      if (sub.startsWith("/")) out.push(field.invalid(at + (name === "subPath" ? ".subPath" : ".subPathExpr"), sub, "must be a relative path"))
+      if (sub.startsWith("/"))
+        out.push(
+          field.invalid(
+            at + (name === "subPath" ? ".subPath" : ".subPathExpr"),
+            sub,
+            "must be a relative path",
+          ),
+        )
       out.push(...noBacksteps(`${at}.${name}`, sub))
     }
     const propagation = mount.mountPropagation
@@ -155,15 +170,17 @@ function validateDevices(
         out.push(field.invalid(`${at}.devicePath`, device.devicePath, "must be unique"))
       paths.add(device.devicePath)
       if (noBacksteps("", device.devicePath).length > 0)
-        out.push(
-          field.invalid(`${at}.devicePath`, device.devicePath, "can not contain backsteps ('..')"),
-        )
+        out.push(field.invalid(`${at}.devicePath`, device.devicePath, "can not contain backsteps ('..')"))
     }
     if (mounts.has(device.name))
       out.push(field.invalid(`${at}.name`, device.name, "must not already exist in volumeMounts"))
     if (mountPaths.has(device.devicePath))
       out.push(
-        field.invalid(`${at}.devicePath`, device.devicePath, "must not already exist as a path in volumeMounts"),
+        field.invalid(
+          `${at}.devicePath`,
+          device.devicePath,
+          "must not already exist as a path in volumeMounts",
+        ),
       )
   }
   return out
@@ -246,7 +263,12 @@ export function validateContainers(path: string, context: PodContext): FieldErro
     if (names.has(container.name)) out.push(field.duplicate(`${at}.name`, container.name))
     names.add(container.name)
     out.push(
-      ...validateLifecycle(`${at}.lifecycle`, container.lifecycle, context.graceSeconds, context.spec.os?.name),
+      ...validateLifecycle(
+        `${at}.lifecycle`,
+        container.lifecycle,
+        context.graceSeconds,
+        context.spec.os?.name,
+      ),
       ...validateProbes(at, container, context.graceSeconds),
       ...validateRestartPolicy(at, container, false),
     )

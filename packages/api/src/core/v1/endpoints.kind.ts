@@ -1,6 +1,7 @@
 /** Endpoints (v1). Mirrors: pkg/registry/core/endpoints */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
+import { validateEndpoints } from "./endpoints.validate.ts"
 import type { Endpoints } from "./types.gen.ts"
 
 export const endpoints: Kind<Endpoints> = defineKind<Endpoints>({
@@ -16,6 +17,9 @@ export const endpoints: Kind<Endpoints> = defineKind<Endpoints>({
   setDefaults({ subsets }) {
     for (const subset of subsets ?? []) for (const port of subset.ports ?? []) port.protocol ||= "TCP"
   },
+  allowCreateOnUpdate: true,
+  validate: validateEndpoints,
+  warnings: () => ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"],
 })
 
 /** The first three addresses with their ports; Mirrors: pkg/printers/internalversion/printers.go (formatEndpoints) */

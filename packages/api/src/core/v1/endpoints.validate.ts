@@ -1,5 +1,12 @@
 /** Validation of endpoints. Mirrors: pkg/apis/core/validation/validation.go (ValidateEndpoints) */
-import { field, isDNS1123Label, isQualifiedName, isValidPortNum, nameIsDNSSubdomain, parseIP } from "@knarr/apimachinery"
+import {
+  field,
+  isDNS1123Label,
+  isQualifiedName,
+  isValidPortNum,
+  nameIsDNSSubdomain,
+  parseIP,
+} from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { oneOf, reasons } from "../../checks.ts"
 import type { EndpointAddress, Endpoints } from "./types.gen.ts"

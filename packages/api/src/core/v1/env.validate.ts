@@ -1,8 +1,21 @@
 /** Validation of container environments. Mirrors: pkg/apis/core/validation/validation.go */
-import { canonicalQuantity, field, isConfigMapKey, isQualifiedName, isRelaxedEnvVarName, nameIsDNSSubdomain } from "@knarr/apimachinery"
+import {
+  canonicalQuantity,
+  field,
+  isConfigMapKey,
+  isQualifiedName,
+  isRelaxedEnvVarName,
+  nameIsDNSSubdomain,
+} from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { noBacksteps, reasons } from "../../checks.ts"
-import type { EnvFromSource, EnvVar, EnvVarSource, ObjectFieldSelector, ResourceFieldSelector } from "./types.gen.ts"
+import type {
+  EnvFromSource,
+  EnvVar,
+  EnvVarSource,
+  ObjectFieldSelector,
+  ResourceFieldSelector,
+} from "./types.gen.ts"
 
 export const envFieldPaths: readonly string[] = [
   "metadata.name",
@@ -59,7 +72,8 @@ export function validateEnv(path: string, env: readonly EnvVar[] | undefined): F
     const at = `${path}[${i}]`
     if (!variable.name) out.push(field.required(`${at}.name`, ""))
     else out.push(...reasons(`${at}.name`, variable.name, isRelaxedEnvVarName(variable.name)))
-    if (variable.valueFrom) out.push(...validateValueFrom(`${at}.valueFrom`, variable.valueFrom, variable.value))
+    if (variable.valueFrom)
+      out.push(...validateValueFrom(`${at}.valueFrom`, variable.valueFrom, variable.value))
   }
   return out
 }
@@ -79,7 +93,8 @@ function validateValueFrom(path: string, from: EnvVarSource, value: string | und
     const ref = from[source]
     if (!ref) continue
     sources++
-    if (ref.name) out.push(...reasons(`${path}.${source}.name`, ref.name, nameIsDNSSubdomain(ref.name, false)))
+    if (ref.name)
+      out.push(...reasons(`${path}.${source}.name`, ref.name, nameIsDNSSubdomain(ref.name, false)))
     if (!ref.key) out.push(field.required(`${path}.${source}.key`, ""))
     else out.push(...reasons(`${path}.${source}.key`, ref.key, isConfigMapKey(ref.key)))
   }
@@ -120,14 +135,15 @@ export function validateFieldRef(
   if (!ref.fieldPath) return [field.required(`${path}.fieldPath`, "")]
   const subscript = /^(.+)\['([^']*)'\]$/.exec(ref.fieldPath)
   const [base, key] = subscript ? [subscript[1]!, subscript[2]!] : [ref.fieldPath, undefined]
-  const known = subscript ? base === "metadata.annotations" || base === "metadata.labels" : knownPaths.has(base)
+  const known = subscript
+    ? base === "metadata.annotations" || base === "metadata.labels"
+    : knownPaths.has(base)
   if (!known) {
     const detail = `error converting fieldPath: field label not supported: ${ref.fieldPath}`
     return [field.invalid(`${path}.fieldPath`, ref.fieldPath, detail)]
   }
   if (key !== undefined && subscripts) return validateSubscript(path, base, key)
-  if (!allowed.includes(base))
-    return [field.notSupported(`${path}.fieldPath`, ref.fieldPath, allowed)]
+  if (!allowed.includes(base)) return [field.notSupported(`${path}.fieldPath`, ref.fieldPath, allowed)]
   return []
 }
 
@@ -137,7 +153,11 @@ function validateSubscript(path: string, base: string, key: string): FieldError[
 }
 
 /** An amount of one of the container's resources; `named` demands the container's name. */
-export function validateResourceFieldRef(path: string, ref: ResourceFieldSelector, named: boolean): FieldError[] {
+export function validateResourceFieldRef(
+  path: string,
+  ref: ResourceFieldSelector,
+  named: boolean,
+): FieldError[] {
   if (named && !ref.containerName) return [field.required(`${path}.containerName`, "")]
   if (!ref.resource) return [field.required(`${path}.resource`, "")]
   const huge = /^(limits|requests)\.hugepages-/.test(ref.resource)
@@ -158,7 +178,12 @@ function validateDivisor(path: string, { resource, divisor }: ResourceFieldSelec
     return [field.invalid(`${path}.divisor`, name, detail)]
   }
   if (byteDivisors.has(text)) return []
-  const what = name === "ephemeral-storage" ? "local ephemeral storage" : name.startsWith("hugepages-") ? "hugepages" : name
+  const what =
+    name === "ephemeral-storage"
+      ? "local ephemeral storage"
+      : name.startsWith("hugepages-")
+        ? "hugepages"
+        : name
   const detail = `only divisor's values ${byteDivisorText} are supported with the ${what} resource`
   return [field.invalid(`${path}.divisor`, name, detail)]
 }
@@ -177,7 +202,8 @@ export function validateEnvFrom(path: string, sources: readonly EnvFromSource[] 
       else out.push(...reasons(`${at}.${kind}.name`, ref.name, nameIsDNSSubdomain(ref.name, false)))
     }
     if (count === 0) out.push(field.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`"))
-    else if (count > 1) out.push(field.invalid(path, "", "may not have more than one field specified at a time"))
+    else if (count > 1)
+      out.push(field.invalid(path, "", "may not have more than one field specified at a time"))
   }
   return out
 }

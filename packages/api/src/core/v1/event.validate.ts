@@ -32,8 +32,7 @@ function validateCommon(event: Common): FieldError[] {
   if (!event.controller) out.push(field.required(event.controllerField, ""))
   out.push(...reasons(event.controllerField, event.controller ?? "", isQualifiedName(event.controller ?? "")))
   const limited = (name: string, value: string | undefined, max: number): void => {
-    if (byteLength(value ?? "") > max)
-      out.push(field.invalid(name, "", `can have at most ${max} characters`))
+    if (byteLength(value ?? "") > max) out.push(field.invalid(name, "", `can have at most ${max} characters`))
   }
   if (!event.instance) out.push(field.required("reportingInstance", ""))
   limited("reportingInstance", event.instance, 128)
@@ -87,7 +86,10 @@ export function validateEventsEvent(event: Readonly<EventsEvent>): FieldError[] 
 }
 
 /** Of a new event only the series changes. */
-export function validateEventsEventUpdate(event: Readonly<EventsEvent>, old: Readonly<EventsEvent>): FieldError[] {
+export function validateEventsEventUpdate(
+  event: Readonly<EventsEvent>,
+  old: Readonly<EventsEvent>,
+): FieldError[] {
   return [
     ...immutable("involvedObject", event.regarding, old.regarding),
     ...immutable("reason", event.reason, old.reason),

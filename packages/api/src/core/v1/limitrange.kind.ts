@@ -1,6 +1,7 @@
 /** LimitRange (v1). Mirrors: pkg/registry/core/limitrange */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { setLimitRangeDefaults } from "./limit-range.defaults.ts"
+import { validateLimitRange } from "./quota.validate.ts"
 import type { LimitRange } from "./types.gen.ts"
 
 export const limitRange: Kind<LimitRange> = defineKind<LimitRange>({
@@ -12,4 +13,6 @@ export const limitRange: Kind<LimitRange> = defineKind<LimitRange>({
   namespaced: true,
   schema: "io.k8s.api.core.v1.LimitRange",
   setDefaults: setLimitRangeDefaults,
+  allowCreateOnUpdate: true,
+  validate: validateLimitRange,
 })

@@ -1,6 +1,7 @@
 /** Namespace (v1). Mirrors: pkg/registry/core/namespace */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, nameIsDNSLabel } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
+import { validateNamespace, validateNamespaceStatusUpdate } from "./node.validate.ts"
 import type { Namespace } from "./types.gen.ts"
 
 export const namespace: Kind<Namespace> = defineKind<Namespace>({
@@ -20,5 +21,23 @@ export const namespace: Kind<Namespace> = defineKind<Namespace>({
     obj.status.phase ||= "Active"
     if (obj.metadata.name)
       obj.metadata.labels = { ...obj.metadata.labels, "kubernetes.io/metadata.name": obj.metadata.name }
+  },
+  hasGeneration: false,
+  validateName: nameIsDNSLabel,
+  prepareForCreate(obj) {
+    obj.status = { phase: "Active" }
+    const finalizers = (obj.spec.finalizers ??= [])
+    if (!finalizers.includes("kubernetes")) finalizers.push("kubernetes")
+  },
+  // Finalizers change through their own endpoint.
+  prepareForUpdate(obj, old) {
+    if (old.spec.finalizers) obj.spec.finalizers = [...old.spec.finalizers]
+    else delete obj.spec.finalizers
+  },
+  validate: validateNamespace,
+  validateStatusUpdate: validateNamespaceStatusUpdate,
+  selectableFields: {
+    "status.phase": ({ status }) => status.phase ?? "",
+    name: ({ metadata }) => metadata.name,
   },
 })

@@ -2,6 +2,7 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, text, wide } from "../../columns.ts"
 import { roundUpResources } from "./quantities.defaults.ts"
+import { validateNode, validateNodeUpdate } from "./node.validate.ts"
 import type { Node } from "./types.gen.ts"
 
 export const node: Kind<Node> = defineKind<Node>({
@@ -46,6 +47,11 @@ export const node: Kind<Node> = defineKind<Node>({
     roundUpResources(obj.status.allocatable)
     if (!obj.status.allocatable && obj.status.capacity) obj.status.allocatable = { ...obj.status.capacity }
   },
+  hasGeneration: false,
+  validate: validateNode,
+  validateUpdate: validateNodeUpdate,
+  validateStatusUpdate: (obj, old) => [...validateNode(obj), ...validateNodeUpdate(obj, old)],
+  selectableFields: { "spec.unschedulable": ({ spec }) => String(spec.unschedulable ?? false) },
 })
 
 const rolePrefix = "node-role.kubernetes.io/"

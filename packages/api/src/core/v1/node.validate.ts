@@ -1,5 +1,11 @@
 /** Validation of nodes and namespaces. Mirrors: pkg/apis/core/validation/validation.go */
-import { field, isQualifiedName, isValidLabelValue, validateLabelName, validateLegacyCIDR } from "@knarr/apimachinery"
+import {
+  field,
+  isQualifiedName,
+  isValidLabelValue,
+  validateLabelName,
+  validateLegacyCIDR,
+} from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { reasons } from "../../checks.ts"
 import { validateTaintEffect } from "./affinity.validate.ts"
@@ -46,14 +52,11 @@ export function validateNodeUpdate(node: Readonly<Node>, old: Readonly<Node>): F
   const before = old.spec.podCIDRs ?? []
   const now = node.spec.podCIDRs ?? []
   if (before.length > 0 && (before.length !== now.length || before.some((cidr, i) => cidr !== now[i])))
-    out.push(
-      field.forbidden(
-        "spec.podCIDRs",
-        'node updates may not change podCIDR except from "" to valid',
-      ),
-    )
+    out.push(field.forbidden("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid'))
   if (old.spec.providerID && node.spec.providerID !== old.spec.providerID) {
-    const detail = node.spec.providerID ? "field cannot be modified once set" : "field cannot be cleared once set"
+    const detail = node.spec.providerID
+      ? "field cannot be modified once set"
+      : "field cannot be cleared once set"
     out.push(field.invalid("spec.providerID", null, detail))
   }
   return out

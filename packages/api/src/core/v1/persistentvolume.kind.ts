@@ -1,8 +1,9 @@
 /** PersistentVolume (v1). Mirrors: pkg/registry/core/persistentvolume */
-import { defineKind, type Kind, canonicalQuantity } from "@knarr/apimachinery"
+import { defineKind, type Kind, canonicalQuantity, formatTime } from "@knarr/apimachinery"
 import { accessModesText, age, text, wide } from "../../columns.ts"
 import { roundUpResources } from "./quantities.defaults.ts"
 import { setPersistentVolumeSourceDefaults } from "./volume.defaults.ts"
+import { validatePersistentVolume, validatePersistentVolumeUpdate } from "./persistent-volume.validate.ts"
 import type { PersistentVolume } from "./types.gen.ts"
 
 export const persistentVolume: Kind<PersistentVolume> = defineKind<PersistentVolume>({
@@ -43,4 +44,16 @@ export const persistentVolume: Kind<PersistentVolume> = defineKind<PersistentVol
     roundUpResources(obj.spec.capacity)
     setPersistentVolumeSourceDefaults(obj.spec)
   },
+  hasGeneration: false,
+  prepareForCreate(obj, { nowMs }) {
+    obj.status = { phase: "Pending", lastPhaseTransitionTime: formatTime(nowMs) }
+  },
+  prepareForStatusUpdate(obj, old, { nowMs }) {
+    if (obj.status.phase !== old.status.phase) {
+      if (obj.status.lastPhaseTransitionTime === old.status.lastPhaseTransitionTime)
+        obj.status.lastPhaseTransitionTime = formatTime(nowMs)
+    }
+  },
+  validate: validatePersistentVolume,
+  validateUpdate: validatePersistentVolumeUpdate,
 })

@@ -2,7 +2,8 @@
 import { defineKind, type Kind, canonicalQuantity } from "@knarr/apimachinery"
 import { accessModesText, age, text, wide } from "../../columns.ts"
 import { setClaimDefaults } from "./claim.defaults.ts"
-import type { PersistentVolumeClaim } from "./types.gen.ts"
+import { validateClaimSpec, validateClaimUpdate } from "./claim.validate.ts"
+import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from "./types.gen.ts"
 
 export const persistentVolumeClaim: Kind<PersistentVolumeClaim> = defineKind<PersistentVolumeClaim>({
   group: "",
@@ -32,4 +33,25 @@ export const persistentVolumeClaim: Kind<PersistentVolumeClaim> = defineKind<Per
     wide("VolumeMode", ({ spec }) => spec.volumeMode ?? "<unset>"),
   ],
   setDefaults: setClaimDefaults,
+  hasGeneration: false,
+  prepareForCreate(obj) {
+    obj.status = { phase: "Pending" }
+    copyDataSource(obj.spec)
+  },
+  prepareForUpdate(obj) {
+    copyDataSource(obj.spec)
+  },
+  validate: ({ spec }) => validateClaimSpec("spec", spec),
+  validateUpdate: validateClaimUpdate,
 })
+
+/** `dataSource` and `dataSourceRef` mean the same within a namespace: one fills the other. */
+function copyDataSource(spec: PersistentVolumeClaimSpec): void {
+  if (spec.dataSource && !spec.dataSourceRef) spec.dataSourceRef = { ...spec.dataSource }
+  else if (spec.dataSourceRef && !spec.dataSource && spec.dataSourceRef.namespace === undefined) {
+    const { apiGroup, kind, name } = spec.dataSourceRef
+    const volume = !apiGroup && kind === "PersistentVolumeClaim"
+    const snapshot = apiGroup === "snapshot.storage.k8s.io" && kind === "VolumeSnapshot"
+    if (volume || snapshot) spec.dataSource = { ...(apiGroup ? { apiGroup } : {}), kind, name }
+  }
+}

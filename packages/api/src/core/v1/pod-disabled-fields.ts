@@ -17,7 +17,13 @@ export function dropDisabledFields(spec: PodSpec): void {
 function dropInContainer(container: Container | EphemeralContainer): void {
   if (container.lifecycle) drop(container.lifecycle, "stopSignal")
   const { livenessProbe, readinessProbe, startupProbe, lifecycle } = container
-  for (const handler of [livenessProbe, readinessProbe, startupProbe, lifecycle?.postStart, lifecycle?.preStop]) {
+  for (const handler of [
+    livenessProbe,
+    readinessProbe,
+    startupProbe,
+    lifecycle?.postStart,
+    lifecycle?.preStop,
+  ]) {
     if (handler?.httpGet) drop(handler.httpGet, "protocol")
     const grpc = (handler as { grpc?: object } | undefined)?.grpc
     if (grpc) drop(grpc, "mode")

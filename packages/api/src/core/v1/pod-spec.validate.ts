@@ -11,14 +11,23 @@ import {
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { maxInt32, oneOf, oneOfIfSet, reasons } from "../../checks.ts"
-import { validateAffinity, validateGateNames, validateTolerations, validateTopologySpread } from "./affinity.validate.ts"
+import {
+  validateAffinity,
+  validateGateNames,
+  validateTolerations,
+  validateTopologySpread,
+} from "./affinity.validate.ts"
 import {
   validateContainers,
   validateEphemeralContainers,
   validateInitContainers,
   type PodContext,
 } from "./container.validate.ts"
-import { validateResourceName, validateResourceQuantity, validateResourceRequirements } from "./resources.validate.ts"
+import {
+  validateResourceName,
+  validateResourceQuantity,
+  validateResourceRequirements,
+} from "./resources.validate.ts"
 import { validateHostUsers, validatePodSecurityContext } from "./security.validate.ts"
 import { validateVolumes } from "./volume.validate.ts"
 import { validateOS } from "./pod-os.validate.ts"
@@ -44,7 +53,12 @@ export function validatePodSpec(path: string, spec: PodSpec, podName?: string): 
     ...validatePodResources(`${path}.resources`, spec, context.claims),
     ...validateHostNetwork(path, spec),
     ...oneOf(`${path}.restartPolicy`, spec.restartPolicy, ["Always", "OnFailure", "Never"]),
-    ...oneOf(`${path}.dnsPolicy`, spec.dnsPolicy, ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]),
+    ...oneOf(`${path}.dnsPolicy`, spec.dnsPolicy, [
+      "ClusterFirstWithHostNet",
+      "ClusterFirst",
+      "Default",
+      "None",
+    ]),
     ...validateLabels(spec.nodeSelector ?? {}, `${path}.nodeSelector`),
     ...validatePodSecurityContext(`${path}.securityContext`, spec.securityContext, spec),
   )
@@ -70,10 +84,15 @@ export function validatePodSpec(path: string, spec: PodSpec, podName?: string): 
   const deadline = spec.activeDeadlineSeconds
   if (deadline !== undefined && (deadline < 1 || deadline > maxInt32))
     out.push(
-      field.invalid(`${path}.activeDeadlineSeconds`, deadline, `must be between 1 and ${maxInt32}, inclusive`),
+      field.invalid(
+        `${path}.activeDeadlineSeconds`,
+        deadline,
+        `must be between 1 and ${maxInt32}, inclusive`,
+      ),
     )
   if (spec.hostname) out.push(...reasons(`${path}.hostname`, spec.hostname, isDNS1123Label(spec.hostname)))
-  if (spec.subdomain) out.push(...reasons(`${path}.subdomain`, spec.subdomain, isDNS1123Label(spec.subdomain)))
+  if (spec.subdomain)
+    out.push(...reasons(`${path}.subdomain`, spec.subdomain, isDNS1123Label(spec.subdomain)))
   out.push(
     ...validateTolerations(`${path}.tolerations`, spec.tolerations),
     ...validateHostAliases(`${path}.hostAliases`, spec.hostAliases),
@@ -81,9 +100,15 @@ export function validatePodSpec(path: string, spec: PodSpec, podName?: string): 
   )
   if (spec.runtimeClassName !== undefined)
     out.push(
-      ...reasons(`${path}.runtimeClassName`, spec.runtimeClassName, nameIsDNSSubdomain(spec.runtimeClassName, false)),
+      ...reasons(
+        `${path}.runtimeClassName`,
+        spec.runtimeClassName,
+        nameIsDNSSubdomain(spec.runtimeClassName, false),
+      ),
     )
-  out.push(...oneOfIfSet(`${path}.preemptionPolicy`, spec.preemptionPolicy, ["PreemptLowerPriority", "Never"]))
+  out.push(
+    ...oneOfIfSet(`${path}.preemptionPolicy`, spec.preemptionPolicy, ["PreemptLowerPriority", "Never"]),
+  )
   for (const name of Object.keys(spec.overhead ?? {}).sort()) {
     const at = `${path}.overhead.limits[${name}]`
     out.push(...validateResourceName(at, name), ...validateResourceQuantity(at, name, spec.overhead![name]!))
@@ -182,7 +207,11 @@ function validatePodResources(path: string, spec: PodSpec, claims: ReadonlySet<s
   return out
 }
 
-function sumOf(spec: PodSpec, list: "requests" | "limits", name: string): ReturnType<typeof parseQuantity> | undefined {
+function sumOf(
+  spec: PodSpec,
+  list: "requests" | "limits",
+  name: string,
+): ReturnType<typeof parseQuantity> | undefined {
   let sum: ReturnType<typeof parseQuantity> | undefined
   for (const container of spec.containers) {
     const text = container.resources?.[list]?.[name]
@@ -316,7 +345,10 @@ export function validatePodAnnotations(
       ),
     )
   const cost = annotations?.[deletionCostAnnotation]
-  if (cost !== undefined && (!/^(0|-?[1-9]\d*)$/.test(cost) || Number(cost) > maxInt32 || Number(cost) < -maxInt32 - 1))
+  if (
+    cost !== undefined &&
+    (!/^(0|-?[1-9]\d*)$/.test(cost) || Number(cost) > maxInt32 || Number(cost) < -maxInt32 - 1)
+  )
     out.push(field.invalid(`${path}[${deletionCostAnnotation}]`, cost, "must be a 32bit integer"))
   return out
 }

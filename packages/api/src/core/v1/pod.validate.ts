@@ -1,5 +1,12 @@
 /** Validation of pods: on create, update and of their status. Mirrors: pkg/apis/core/validation/validation.go */
-import { deepClone, field, isQualifiedName, nameIsDNSSubdomain, parseIP, semanticEqual } from "@knarr/apimachinery"
+import {
+  deepClone,
+  field,
+  isQualifiedName,
+  nameIsDNSSubdomain,
+  parseIP,
+  semanticEqual,
+} from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { immutable, maxInt32, notNegative, reasons } from "../../checks.ts"
 import { validateImageSpace } from "./container.validate.ts"
@@ -142,7 +149,10 @@ function onlyAddedTolerations(now: readonly Toleration[], was: readonly Tolerati
   const there = new Set(now.map(key))
   if (was.every((toleration) => there.has(key(toleration)))) return []
   return [
-    field.forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds"),
+    field.forbidden(
+      "spec.tolerations",
+      "existing toleration can not be modified except its tolerationSeconds",
+    ),
   ]
 }
 
@@ -209,9 +219,13 @@ export function validateEphemeralContainersUpdate(pod: Readonly<Pod>, old: Reado
     const { name } = container
     const same = now.get(name)
     if (!same)
-      out.push(field.forbidden(path, `existing ephemeral containers ${JSON.stringify(name)} may not be removed\n`))
+      out.push(
+        field.forbidden(path, `existing ephemeral containers ${JSON.stringify(name)} may not be removed\n`),
+      )
     else if (!semanticEqual(same, container))
-      out.push(field.forbidden(path, `existing ephemeral containers ${JSON.stringify(name)} may not be changed\n`))
+      out.push(
+        field.forbidden(path, `existing ephemeral containers ${JSON.stringify(name)} may not be changed\n`),
+      )
   }
   return out
 }
@@ -230,11 +244,16 @@ export function validatePodStatusUpdate(pod: Readonly<Pod>, old: Readonly<Pod>):
     out.push(...reasons("status.nominatedNodeName", nominated, nameIsDNSSubdomain(nominated, false)))
     if (old.spec.nodeName)
       out.push(
-        field.forbidden("status.nominatedNodeName", "may not be set on pods that are already bound to a node"),
+        field.forbidden(
+          "status.nominatedNodeName",
+          "may not be set on pods that are already bound to a node",
+        ),
       )
   }
   if ((status.observedGeneration ?? 0) < 0)
-    out.push(field.invalid("status.observedGeneration", status.observedGeneration, "must be a non-negative integer"))
+    out.push(
+      field.invalid("status.observedGeneration", status.observedGeneration, "must be a non-negative integer"),
+    )
   out.push(...immutable("status.qosClass", status.qosClass ?? "", old.status.qosClass ?? ""))
   const restarts = old.spec.restartPolicy
   out.push(
@@ -276,7 +295,13 @@ function podIPs({ status }: Readonly<Pod>): FieldError[] {
   for (const [i, { ip }] of ips.entries()) {
     const parsed = parseIP(ip)
     if (!parsed)
-      out.push(field.invalid(`status.podIPs[${i}]`, ip, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"))
+      out.push(
+        field.invalid(
+          `status.podIPs[${i}]`,
+          ip,
+          "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
+        ),
+      )
     else families.set(ip.includes(":"), (families.get(ip.includes(":")) ?? 0) + 1)
   }
   if (ips.length > 1 && [...families.values()].some((count) => count > 1))

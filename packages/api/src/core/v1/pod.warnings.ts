@@ -37,7 +37,8 @@ function specWarnings(
     if (volume.glusterfs) out.push(`${at}.glusterfs: deprecated in v1.25, non-functional in v1.26+`)
     if (volume.rbd) out.push(`${at}.rbd: deprecated in v1.28, non-functional in v1.31+`)
     if (volume.cephfs) out.push(`${at}.cephfs: deprecated in v1.28, non-functional in v1.31+`)
-    if (volume.photonPersistentDisk) out.push(`${at}.photonPersistentDisk: deprecated in v1.11, non-functional in v1.16+`)
+    if (volume.photonPersistentDisk)
+      out.push(`${at}.photonPersistentDisk: deprecated in v1.11, non-functional in v1.16+`)
     if (volume.scaleIO) out.push(`${at}.scaleIO: deprecated in v1.16, non-functional in v1.22+`)
     if (volume.flocker) out.push(`${at}.flocker: deprecated in v1.22, non-functional in v1.25+`)
     if (volume.quobyte) out.push(`${at}.quobyte: deprecated in v1.22, non-functional in v1.25+`)
@@ -58,8 +59,14 @@ function specWarnings(
     out.push(
       'metadata.annotations[seccomp.security.alpha.kubernetes.io/pod]: non-functional in v1.27+; use the "seccompProfile" field instead',
     )
-  if (spec.priority !== undefined && spec.terminationGracePeriodSeconds !== undefined && spec.terminationGracePeriodSeconds < 0)
-    out.push(`${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`)
+  if (
+    spec.priority !== undefined &&
+    spec.terminationGracePeriodSeconds !== undefined &&
+    spec.terminationGracePeriodSeconds < 0
+  )
+    out.push(
+      `${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`,
+    )
   for (const kind of ["initContainers", "containers"] as const) {
     for (const [i, container] of (spec[kind] ?? []).entries()) {
       const at = `${path}.${kind}[${i}]`
@@ -76,14 +83,18 @@ function specWarnings(
       const names = new Map<string, string | undefined>()
       for (const [j, { name, value }] of (container.env ?? []).entries()) {
         if (names.has(name) && !(names.get(name) !== value && (value ?? "").includes(`$(${name})`)))
-          out.push(`${at}.env[${j}]: hides previous definition of "${name}", which may be dropped when using apply`)
+          out.push(
+            `${at}.env[${j}]: hides previous definition of "${name}", which may be dropped when using apply`,
+          )
         names.set(name, value)
       }
       const ports = new Set<string>()
       for (const [j, port] of (container.ports ?? []).entries()) {
         const key = `${port.containerPort}/${port.protocol}/${port.hostIP ?? ""}/${port.hostPort ?? ""}`
         if (ports.has(key))
-          out.push(`${at}.ports[${j}]: duplicate port definition with ${at}.ports[${[...ports].indexOf(key)}]`)
+          out.push(
+            `${at}.ports[${j}]: duplicate port definition with ${at}.ports[${[...ports].indexOf(key)}]`,
+          )
         ports.add(key)
       }
     }

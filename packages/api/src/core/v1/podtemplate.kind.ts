@@ -2,6 +2,7 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { containerImages, containerNames, labelsText, text } from "../../columns.ts"
 import { setPodTemplateDefaults } from "./pod-spec.defaults.ts"
+import { validatePodTemplate } from "./pod-spec.validate.ts"
 import type { PodTemplate } from "./types.gen.ts"
 
 export const podTemplate: Kind<PodTemplate> = defineKind<PodTemplate>({
@@ -19,4 +20,6 @@ export const podTemplate: Kind<PodTemplate> = defineKind<PodTemplate>({
   setDefaults(obj) {
     setPodTemplateDefaults((obj.template ??= { metadata: {}, spec: { containers: [] } }))
   },
+  hasGeneration: true,
+  validate: ({ template }) => validatePodTemplate("template", template),
 })

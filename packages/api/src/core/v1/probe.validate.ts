@@ -2,7 +2,15 @@
 import { field, isHTTPHeaderName, isValidPortName, isValidPortNum } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { notNegative, oneOf, reasons } from "../../checks.ts"
-import type { HTTPGetAction, Lifecycle, Probe, ExecAction, GRPCAction, SleepAction, TCPSocketAction } from "./types.gen.ts"
+import type {
+  HTTPGetAction,
+  Lifecycle,
+  Probe,
+  ExecAction,
+  GRPCAction,
+  SleepAction,
+  TCPSocketAction,
+} from "./types.gen.ts"
 
 interface Handler {
   readonly exec?: ExecAction | undefined
@@ -38,8 +46,7 @@ function validateHandler(path: string, handler: Handler, graceSeconds: number): 
     count++
   }
   const { exec, httpGet, tcpSocket, grpc, sleep } = handler
-  if (exec)
-    take("exec", () => (exec.command?.length ? [] : [field.required(`${path}.exec.command`, "")]))
+  if (exec) take("exec", () => (exec.command?.length ? [] : [field.required(`${path}.exec.command`, "")]))
   if (httpGet) take("httpGet", () => validateHTTPGet(`${path}.httpGet`, httpGet))
   if (tcpSocket) take("tcpSocket", () => validatePort(`${path}.tcpSocket.port`, tcpSocket.port))
   if (grpc) take("grpc", () => validatePort(`${path}.grpc.port`, grpc.port))
@@ -81,15 +88,21 @@ export function validateProbes(path: string, container: Probed, graceSeconds: nu
   const { livenessProbe, readinessProbe, startupProbe } = container
   const out = validateProbe(`${path}.livenessProbe`, livenessProbe, graceSeconds)
   if (livenessProbe && livenessProbe.successThreshold !== 1)
-    out.push(field.invalid(`${path}.livenessProbe.successThreshold`, livenessProbe.successThreshold, "must be 1"))
+    out.push(
+      field.invalid(`${path}.livenessProbe.successThreshold`, livenessProbe.successThreshold, "must be 1"),
+    )
   out.push(...validateProbe(`${path}.readinessProbe`, readinessProbe, graceSeconds))
   if (readinessProbe?.terminationGracePeriodSeconds !== undefined) {
     const at = `${path}.readinessProbe.terminationGracePeriodSeconds`
-    out.push(field.invalid(at, readinessProbe.terminationGracePeriodSeconds, "must not be set for readinessProbes"))
+    out.push(
+      field.invalid(at, readinessProbe.terminationGracePeriodSeconds, "must not be set for readinessProbes"),
+    )
   }
   out.push(...validateProbe(`${path}.startupProbe`, startupProbe, graceSeconds))
   if (startupProbe && startupProbe.successThreshold !== 1)
-    out.push(field.invalid(`${path}.startupProbe.successThreshold`, startupProbe.successThreshold, "must be 1"))
+    out.push(
+      field.invalid(`${path}.startupProbe.successThreshold`, startupProbe.successThreshold, "must be 1"),
+    )
   return out
 }
 
@@ -108,13 +121,17 @@ export function validateLifecycle(
 ): FieldError[] {
   if (!lifecycle) return []
   const out: FieldError[] = []
-  if (lifecycle.postStart) out.push(...validateHandler(`${path}.postStart`, lifecycle.postStart, graceSeconds))
+  if (lifecycle.postStart)
+    out.push(...validateHandler(`${path}.postStart`, lifecycle.postStart, graceSeconds))
   if (lifecycle.preStop) out.push(...validateHandler(`${path}.preStop`, lifecycle.preStop, graceSeconds))
   if (lifecycle.stopSignal !== undefined) {
     const at = `${path}.stopSignal`
     if (!os) out.push(field.forbidden(at, "may not be set for containers with empty `spec.os.name`"))
     else if (os === "windows") out.push(...oneOf(at, lifecycle.stopSignal, ["SIGKILL", "SIGTERM"]))
-    else if (!linuxSignals.has(lifecycle.stopSignal) && !/^SIGRTM(IN|AX)([+-]\d+)?$/.test(lifecycle.stopSignal))
+    else if (
+      !linuxSignals.has(lifecycle.stopSignal) &&
+      !/^SIGRTM(IN|AX)([+-]\d+)?$/.test(lifecycle.stopSignal)
+    )
       out.push(field.notSupported(at, lifecycle.stopSignal, [...linuxSignals]))
   }
   return out

@@ -2,6 +2,10 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, containerImages, containerNames, integer, labelsText, wide } from "../../columns.ts"
 import { setPodTemplateDefaults } from "./pod-spec.defaults.ts"
+import { dropDisabledFields } from "./pod-disabled-fields.ts"
+import { templateWarnings } from "./pod.warnings.ts"
+import { validateReplicationController } from "./replication-controller.validate.ts"
+import { validateReplicaStatus } from "../../apps/v1/workload.validate.ts"
 import type { ReplicationController } from "./types.gen.ts"
 
 export const replicationController: Kind<ReplicationController> = defineKind<ReplicationController>({
@@ -33,5 +37,27 @@ export const replicationController: Kind<ReplicationController> = defineKind<Rep
     }
     spec.replicas ??= 1
     if (spec.template) setPodTemplateDefaults(spec.template)
+  },
+  prepareForCreate({ spec }) {
+    if (spec.template) dropDisabledFields(spec.template.spec)
+  },
+  prepareForUpdate({ spec }) {
+    if (spec.template) dropDisabledFields(spec.template.spec)
+  },
+  validate: validateReplicationController,
+  validateStatusUpdate: validateReplicaStatus,
+  warnings: ({ spec }) => (spec.template ? templateWarnings("spec.template", spec.template) : []),
+  selectableFields: { "status.replicas": ({ status }) => String(status.replicas ?? 0) },
+  scale: {
+    getReplicas: ({ spec }) => spec.replicas ?? 0,
+    setReplicas({ spec }, replicas) {
+      spec.replicas = replicas
+    },
+    statusReplicas: ({ status }) => status.replicas ?? 0,
+    selector: ({ spec }) =>
+      Object.entries(spec.selector ?? {})
+        .map(([key, value]) => `${key}=${value}`)
+        .sort()
+        .join(","),
   },
 })

@@ -2,6 +2,7 @@
 import { defineKind, type Kind, canonicalQuantity } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
 import { roundUpResources } from "./quantities.defaults.ts"
+import { validateResourceQuota, validateResourceQuotaUpdate } from "./quota.validate.ts"
 import type { ResourceQuota } from "./types.gen.ts"
 
 export const resourceQuota: Kind<ResourceQuota> = defineKind<ResourceQuota>({
@@ -25,6 +26,9 @@ export const resourceQuota: Kind<ResourceQuota> = defineKind<ResourceQuota>({
     roundUpResources(obj.status.hard)
     roundUpResources(obj.status.used)
   },
+  hasGeneration: false,
+  validate: validateResourceQuota,
+  validateUpdate: validateResourceQuotaUpdate,
 })
 
 /** `pods: 1/10, …` of the limits, or of everything else. */

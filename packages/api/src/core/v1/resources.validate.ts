@@ -137,10 +137,16 @@ export function validateResourceRequirements(
     if (request && limit) {
       const order = compareQuantities(request, limit)
       if (order !== 0 && !isOvercommitAllowed(name))
-        out.push(field.invalid(`${path}.requests`, request.toString(), `must be equal to ${name} limit of ${limit}`))
+        out.push(
+          field.invalid(`${path}.requests`, request.toString(), `must be equal to ${name} limit of ${limit}`),
+        )
       else if (order > 0)
         out.push(
-          field.invalid(`${path}.requests`, request.toString(), `must be less than or equal to ${name} limit of ${limit}`),
+          field.invalid(
+            `${path}.requests`,
+            request.toString(),
+            `must be less than or equal to ${name} limit of ${limit}`,
+          ),
         )
     } else if (!limit && !isOvercommitAllowed(name)) {
       out.push(field.required(`${path}.limits`, "Limit must be set for non overcommitable resources"))
@@ -155,7 +161,8 @@ export function validateResourceRequirements(
       continue
     }
     const key = request ? `${name}/${request}` : name
-    if (seen.has(key) || (request && seen.has(name))) out.push(field.duplicate(at, seen.has(key) ? key : name))
+    if (seen.has(key) || (request && seen.has(name)))
+      out.push(field.duplicate(at, seen.has(key) ? key : name))
     seen.add(key)
     if (!claims.has(name)) out.push(field.notFound(at, name))
   }

@@ -1,6 +1,7 @@
 /** Secret (v1). Mirrors: pkg/registry/core/secret */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
+import { validateSecret, validateSecretUpdate } from "./secret.validate.ts"
 import type { Secret } from "./types.gen.ts"
 
 export const secret: Kind<Secret> = defineKind<Secret>({
@@ -25,4 +26,11 @@ export const secret: Kind<Secret> = defineKind<Secret>({
       delete obj.stringData
     }
   },
+  // An update that leaves the type out means the type that it has.
+  prepareForUpdate(obj, old) {
+    obj.type ||= old.type
+  },
+  validate: validateSecret,
+  validateUpdate: validateSecretUpdate,
+  selectableFields: { type: ({ type }) => type ?? "" },
 })

@@ -17,7 +17,8 @@ function validateSeccomp(path: string, profile: SeccompProfile | undefined): Fie
   if (!profile) return []
   const out: FieldError[] = []
   if (!profile.type) out.push(field.required(`${path}.type`, "type is required when seccompProfile is set"))
-  else if (!profileTypes.includes(profile.type)) out.push(field.notSupported(`${path}.type`, profile.type, profileTypes))
+  else if (!profileTypes.includes(profile.type))
+    out.push(field.notSupported(`${path}.type`, profile.type, profileTypes))
   const at = `${path}.localhostProfile`
   const file = profile.localhostProfile
   if (profile.type === "Localhost") {
@@ -44,7 +45,8 @@ function validateAppArmor(path: string, profile: AppArmorProfile | undefined): F
       if (Buffer.byteLength(name) > maxLocalProfile) out.push(field.tooLong(at, "", maxLocalProfile))
     }
   } else if (profileTypes.includes(profile.type)) {
-    if (name !== undefined) out.push(field.invalid(at, name, "can only be set when AppArmor type is Localhost"))
+    if (name !== undefined)
+      out.push(field.invalid(at, name, "can only be set when AppArmor type is Localhost"))
   } else if (!profile.type) {
     out.push(field.required(`${path}.type`, "type is required when appArmorProfile is set"))
   } else {
@@ -117,12 +119,18 @@ export function validateSecurityContext(
     out.push(...reasons(`${path}.runAsGroup`, context.runAsGroup, isValidGroupID(context.runAsGroup)))
   out.push(...oneOfIfSet(`${path}.procMount`, context.procMount, ["Default", "Unmasked"]))
   if (hostUsers && context.procMount === "Unmasked")
-    out.push(field.invalid(`${path}.procMount`, context.procMount, "`hostUsers` must be false to use `Unmasked`"))
+    out.push(
+      field.invalid(`${path}.procMount`, context.procMount, "`hostUsers` must be false to use `Unmasked`"),
+    )
   out.push(...validateSeccomp(`${path}.seccompProfile`, context.seccompProfile))
   if (context.allowPrivilegeEscalation === false) {
     if (context.privileged)
       out.push(
-        field.invalid(path, context, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"),
+        field.invalid(
+          path,
+          context,
+          "cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
+        ),
       )
     if (context.capabilities?.add?.includes("CAP_SYS_ADMIN"))
       out.push(
@@ -137,10 +145,16 @@ export function validateSecurityContext(
   if (windows) {
     if (windows.gmsaCredentialSpec === "")
       out.push(
-        field.invalid(`${path}.windowsOptions.gmsaCredentialSpec`, "", "gmsaCredentialSpec cannot be an empty string"),
+        field.invalid(
+          `${path}.windowsOptions.gmsaCredentialSpec`,
+          "",
+          "gmsaCredentialSpec cannot be an empty string",
+        ),
       )
     if (windows.runAsUserName === "")
-      out.push(field.invalid(`${path}.windowsOptions.runAsUserName`, "", "runAsUserName cannot be an empty string"))
+      out.push(
+        field.invalid(`${path}.windowsOptions.runAsUserName`, "", "runAsUserName cannot be an empty string"),
+      )
   }
   out.push(...validateAppArmor(`${path}.appArmorProfile`, context.appArmorProfile))
   return out

@@ -1,7 +1,9 @@
 /** Service (v1). Mirrors: pkg/registry/core/service */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, nameIsDNSLabel } from "@knarr/apimachinery"
 import { age, labelsText, text, wide } from "../../columns.ts"
 import { setServiceDefaults } from "./service.defaults.ts"
+import { prepareServiceForUpdate } from "./service.strategy.ts"
+import { validateService, validateServiceStatusUpdate, validateServiceUpdate } from "./service.validate.ts"
 import type { Service, ServicePort } from "./types.gen.ts"
 
 export const service: Kind<Service> = defineKind<Service>({
@@ -31,6 +33,17 @@ export const service: Kind<Service> = defineKind<Service>({
     wide("Selector", ({ spec }) => labelsText(spec.selector)),
   ],
   setDefaults: setServiceDefaults,
+  hasGeneration: false,
+  allowCreateOnUpdate: true,
+  validateName: nameIsDNSLabel,
+  prepareForUpdate: prepareServiceForUpdate,
+  validate: (obj) => validateService(obj),
+  validateUpdate: validateServiceUpdate,
+  validateStatusUpdate: validateServiceStatusUpdate,
+  selectableFields: {
+    "spec.clusterIP": ({ spec }) => spec.clusterIP ?? "",
+    "spec.type": ({ spec }) => spec.type ?? "",
+  },
 })
 
 function externalIPText({ spec, status }: Service): string {

@@ -39,7 +39,8 @@ export function validateService(service: Readonly<Service>, old?: Readonly<Servi
   const out: FieldError[] = []
   const headless = isHeadless(spec)
   const ports = spec.ports ?? []
-  if (ports.length === 0 && !headless && spec.type !== "ExternalName") out.push(field.required("spec.ports", ""))
+  if (ports.length === 0 && !headless && spec.type !== "ExternalName")
+    out.push(field.required("spec.ports", ""))
   if (headless && (spec.type === "LoadBalancer" || spec.type === "NodePort"))
     out.push(
       field.invalid("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${spec.type} services`),
@@ -73,7 +74,12 @@ function validateExternalName(spec: ServiceSpec): FieldError[] {
   return out
 }
 
-function validateServicePort(path: string, port: ServicePort, named: boolean, names: Set<string>): FieldError[] {
+function validateServicePort(
+  path: string,
+  port: ServicePort,
+  named: boolean,
+  names: Set<string>,
+): FieldError[] {
   const out: FieldError[] = []
   if (!port.name) {
     if (named) out.push(field.required(`${path}.name`, ""))
@@ -161,7 +167,11 @@ function validateClusterIPs(spec: ServiceSpec, old: Readonly<Service> | undefine
     const family = families[i]
     if (family !== undefined && (family === "IPv6") !== isIPv6(ip))
       out.push(
-        field.invalid(`${path}[${i}]`, ip, `expected an ${family} value as indicated by \`ipFamilies[${i}]\``),
+        field.invalid(
+          `${path}[${i}]`,
+          ip,
+          `expected an ${family} value as indicated by \`ipFamilies[${i}]\``,
+        ),
       )
   })
   return out
@@ -177,9 +187,7 @@ function validatePortNumbers(spec: ServiceSpec): FieldError[] {
   if (spec.type === "ClusterIP")
     ports.forEach(({ nodePort }, i) => {
       if (nodePort)
-        out.push(
-          field.forbidden(`spec.ports[${i}].nodePort`, "may not be used when `type` is 'ClusterIP'"),
-        )
+        out.push(field.forbidden(`spec.ports[${i}].nodePort`, "may not be used when `type` is 'ClusterIP'"))
     })
   const nodePorts = new Set<string>()
   ports.forEach(({ nodePort, protocol }, i) => {
@@ -237,10 +245,15 @@ function validateLoadBalancer({ metadata, spec }: Readonly<Service>, old?: Reado
 function validateTraffic(spec: ServiceSpec): FieldError[] {
   const out: FieldError[] = []
   const policy = spec.externalTrafficPolicy
-  if (isExternallyAccessible(spec)) out.push(...oneOf("spec.externalTrafficPolicy", policy, ["Cluster", "Local"]))
+  if (isExternallyAccessible(spec))
+    out.push(...oneOf("spec.externalTrafficPolicy", policy, ["Cluster", "Local"]))
   else if (policy)
     out.push(
-      field.invalid("spec.externalTrafficPolicy", policy, "may only be set for externally-accessible services"),
+      field.invalid(
+        "spec.externalTrafficPolicy",
+        policy,
+        "may only be set for externally-accessible services",
+      ),
     )
   const health = spec.healthCheckNodePort ?? 0
   if (!needsHealthCheck(spec)) {
@@ -294,7 +307,13 @@ function validateKept(
   if (before.length === 0) return out
   const path = `spec.${name}`
   if (now.length === 0) {
-    out.push(field.invalid(`${path}[0]`, now, `primary ${one === "ipFamily" ? "ipFamily" : "clusterIP"} can not be unset`))
+    out.push(
+      field.invalid(
+        `${path}[0]`,
+        now,
+        `primary ${one === "ipFamily" ? "ipFamily" : "clusterIP"} can not be unset`,
+      ),
+    )
     return out
   }
   if (now[0] !== before[0]) out.push(field.invalid(`${path}[0]`, now, "may not change once set"))

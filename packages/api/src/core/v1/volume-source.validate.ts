@@ -39,7 +39,8 @@ const demanded: Readonly<Record<string, readonly string[]>> = {
   local: ["path"],
 }
 
-const iqnPattern = /^iqn\.\d{4}-\d{2}\.([a-z0-9.-]+)(:[^,;*&$|\s]+)$|^eui\.[0-9A-Fa-f]{16}$|^naa\.[0-9A-Fa-f]{32}$/
+const iqnPattern =
+  /^iqn\.\d{4}-\d{2}\.([a-z0-9.-]+)(:[^,;*&$|\s]+)$|^eui\.[0-9A-Fa-f]{16}$|^naa\.[0-9A-Fa-f]{32}$/
 
 /** Checks the source called `name`. `path` is the source's own. */
 export function validateLegacySource(path: string, name: string, holder: object): FieldError[] {
@@ -65,7 +66,8 @@ export function validateLegacySource(path: string, name: string, holder: object)
     else if (iqn && !iqnPattern.test(iqn)) out.push(field.invalid(`${path}.iqn`, iqn, "must be valid format"))
     if (lun < 0 || lun > 255)
       out.push(field.invalid(`${path}.lun`, lun, "must be between 0 and 255, inclusive"))
-    if ((chapAuthDiscovery || chapAuthSession) && !secretRef) out.push(field.required(`${path}.secretRef`, ""))
+    if ((chapAuthDiscovery || chapAuthSession) && !secretRef)
+      out.push(field.required(`${path}.secretRef`, ""))
   }
   if (name === "fc" && sources.fc) {
     const { targetWWNs = [], wwids = [], lun } = sources.fc
@@ -80,7 +82,8 @@ export function validateLegacySource(path: string, name: string, holder: object)
         ),
       )
     if (targetWWNs.length > 0) {
-      if (lun === undefined) out.push(field.required(`${path}.lun`, "lun is required if targetWWNs is specified"))
+      if (lun === undefined)
+        out.push(field.required(`${path}.lun`, "lun is required if targetWWNs is specified"))
       else if (lun < 0 || lun > 255)
         out.push(field.invalid(`${path}.lun`, lun, "must be between 0 and 255, inclusive"))
     }

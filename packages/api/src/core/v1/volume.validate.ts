@@ -15,7 +15,16 @@ import { validateDriverName, validateLegacySource } from "./volume-source.valida
 import type { DownwardAPIVolumeFile, KeyToPath, ProjectedVolumeSource, Volume } from "./types.gen.ts"
 
 const fileModeMessage = "must be a number between 0 and 0777 (octal), both inclusive"
-const hostPathTypes = ["", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"]
+const hostPathTypes = [
+  "",
+  "BlockDevice",
+  "CharDevice",
+  "Directory",
+  "DirectoryOrCreate",
+  "File",
+  "FileOrCreate",
+  "Socket",
+]
 const oneTypeMessage = "may not specify more than 1 volume type"
 
 /** In the order in which upstream looks at them. */
@@ -88,7 +97,9 @@ function validateSource(path: string, volume: Volume, podName: string | undefine
       found = true
       const limit = volume.emptyDir?.sizeLimit
       if (limit !== undefined && parseQuantity(limit).sign() < 0)
-        out.push(field.forbidden(`${path}.emptyDir.sizeLimit`, "SizeLimit field must be a valid resource quantity"))
+        out.push(
+          field.forbidden(`${path}.emptyDir.sizeLimit`, "SizeLimit field must be a valid resource quantity"),
+        )
       continue
     }
     const at = `${path}.${name === "cephfs" ? "cephFS" : name}`
@@ -243,7 +254,14 @@ function validateProjected(path: string, projected: ProjectedVolumeSource): Fiel
   for (const [i, source] of (projected.sources ?? []).entries()) {
     const at = `${path}.sources[${i}]`
     const kinds = (
-      ["secret", "configMap", "downwardAPI", "serviceAccountToken", "clusterTrustBundle", "podCertificate"] as const
+      [
+        "secret",
+        "configMap",
+        "downwardAPI",
+        "serviceAccountToken",
+        "clusterTrustBundle",
+        "podCertificate",
+      ] as const
     ).filter((kind) => source[kind] !== undefined)
     for (const kind of ["secret", "configMap"] as const) {
       const ref = source[kind]
@@ -264,11 +282,19 @@ function validateProjected(path: string, projected: ProjectedVolumeSource): Fiel
       if (seconds === undefined) out.push(field.required(`${where}.expirationSeconds`, ""))
       else if (seconds < 600)
         out.push(
-          field.invalid(`${where}.expirationSeconds`, seconds, "may not specify a duration less than 10 minutes"),
+          field.invalid(
+            `${where}.expirationSeconds`,
+            seconds,
+            "may not specify a duration less than 10 minutes",
+          ),
         )
       else if (seconds > 2 ** 32)
         out.push(
-          field.invalid(`${where}.expirationSeconds`, seconds, "may not specify a duration larger than 2^32 seconds"),
+          field.invalid(
+            `${where}.expirationSeconds`,
+            seconds,
+            "may not specify a duration larger than 2^32 seconds",
+          ),
         )
       if (!file) out.push(field.required(`${path}.path`, ""))
       else {
@@ -293,7 +319,8 @@ function validateProjected(path: string, projected: ProjectedVolumeSource): Fiel
           )
       } else if (bundle.signerName !== undefined) {
         if (!bundle.signerName) out.push(field.required(`${where}.signerName`, "must be a valid signer name"))
-        if (bundle.labelSelector) out.push(...validateLabelSelector(bundle.labelSelector, `${where}.labelSelector`))
+        if (bundle.labelSelector)
+          out.push(...validateLabelSelector(bundle.labelSelector, `${where}.labelSelector`))
       } else out.push(field.required(where, "either name or signerName must be specified"))
       if (!bundle.path) out.push(field.required(`${where}.path`, ""))
       else {

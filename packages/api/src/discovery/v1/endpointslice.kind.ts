@@ -1,6 +1,7 @@
 /** EndpointSlice (discovery.k8s.io/v1). Mirrors: pkg/registry/discovery/endpointslice */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, listWithMore, text } from "../../columns.ts"
+import { validateEndpointSlice, validateEndpointSliceUpdate } from "./endpointslice.validate.ts"
 import type { EndpointSlice } from "./types.gen.ts"
 
 export const endpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
@@ -27,4 +28,7 @@ export const endpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
       port.protocol ??= "TCP"
     }
   },
+  hasGeneration: true,
+  validate: validateEndpointSlice,
+  validateUpdate: validateEndpointSliceUpdate,
 })

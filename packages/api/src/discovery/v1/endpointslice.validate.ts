@@ -17,7 +17,12 @@ import type { Endpoint, EndpointSlice } from "./types.gen.ts"
 const addressTypes = ["FQDN", "IPv4", "IPv6"]
 
 function validateAddress(path: string, address: string, type: string): FieldError[] {
-  if (type === "FQDN") return reasons(path, address, address.startsWith("*") ? isWildcardDNS1123Subdomain(address) : isDNS1123Subdomain(address))
+  if (type === "FQDN")
+    return reasons(
+      path,
+      address,
+      address.startsWith("*") ? isWildcardDNS1123Subdomain(address) : isDNS1123Subdomain(address),
+    )
   if (type !== "IPv4" && type !== "IPv6") return []
   const out = validateLegacyIP(path, address, true)
   if (out.length > 0) return out
@@ -48,7 +53,11 @@ function validateEndpoint(path: string, endpoint: Endpoint, type: string): Field
   return out
 }
 
-export function validateEndpointSlice({ addressType, endpoints, ports }: Readonly<EndpointSlice>): FieldError[] {
+export function validateEndpointSlice({
+  addressType,
+  endpoints,
+  ports,
+}: Readonly<EndpointSlice>): FieldError[] {
   const out: FieldError[] = []
   if (!addressType) out.push(field.required("addressType", ""))
   else if (!addressTypes.includes(addressType))

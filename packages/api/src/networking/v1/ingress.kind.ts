@@ -1,6 +1,7 @@
 /** Ingress (networking.k8s.io/v1). Mirrors: pkg/registry/networking/ingress */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
+import { validateIngress } from "./networking.validate.ts"
 import type { Ingress, IngressRule } from "./types.gen.ts"
 
 export const ingress: Kind<Ingress> = defineKind<Ingress>({
@@ -25,6 +26,7 @@ export const ingress: Kind<Ingress> = defineKind<Ingress>({
     text("Ports", ({ spec }) => (spec.tls && spec.tls.length > 0 ? "80, 443" : "80")),
     age,
   ],
+  validate: validateIngress,
 })
 
 function hostsText(rules: readonly IngressRule[]): string {

@@ -1,6 +1,7 @@
 /** IngressClass (networking.k8s.io/v1). Mirrors: pkg/registry/networking/ingressclass */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, nameColumn, text } from "../../columns.ts"
+import { validateIngressClass, validateIngressClassUpdate } from "./networking.validate.ts"
 import type { IngressClass } from "./types.gen.ts"
 
 export const ingressClass: Kind<IngressClass> = defineKind<IngressClass>({
@@ -29,4 +30,7 @@ export const ingressClass: Kind<IngressClass> = defineKind<IngressClass>({
   setDefaults({ spec }) {
     if (spec?.parameters) spec.parameters.scope ??= "Cluster"
   },
+  hasGeneration: true,
+  validate: validateIngressClass,
+  validateUpdate: validateIngressClassUpdate,
 })

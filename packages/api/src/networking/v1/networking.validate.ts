@@ -156,8 +156,7 @@ function validatePath(path: string, item: HTTPIngressPath): FieldError[] {
       }
       break
     case "ImplementationSpecific":
-      if (text !== "" && !text.startsWith("/"))
-        out.push(field.invalid(at, text, "must be an absolute path"))
+      if (text !== "" && !text.startsWith("/")) out.push(field.invalid(at, text, "must be an absolute path"))
       break
     default:
       out.push(
@@ -172,7 +171,11 @@ export function validateIngress({ metadata, spec }: Readonly<Ingress>): FieldErr
   const rules = spec.rules ?? []
   if (rules.length === 0 && !spec.defaultBackend)
     out.push(
-      field.invalid("spec", rules.length === 0 ? null : rules, "either `defaultBackend` or `rules` must be specified"),
+      field.invalid(
+        "spec",
+        rules.length === 0 ? null : rules,
+        "either `defaultBackend` or `rules` must be specified",
+      ),
     )
   if (spec.defaultBackend) out.push(...validateBackend("spec.defaultBackend", spec.defaultBackend))
   rules.forEach(({ host, http }, i) => {
@@ -194,7 +197,12 @@ export function validateIngress({ metadata, spec }: Readonly<Ingress>): FieldErr
   if (className !== undefined)
     out.push(...reasons("spec.ingressClassName", className, nameIsDNSSubdomain(className, false)))
   const annotation = metadata.annotations?.["kubernetes.io/ingress.class"]
-  if (!metadata.resourceVersion && annotation !== undefined && className !== undefined && annotation !== className)
+  if (
+    !metadata.resourceVersion &&
+    annotation !== undefined &&
+    className !== undefined &&
+    annotation !== className
+  )
     out.push(
       field.invalid(
         "metadata.annotations.kubernetes.io/ingress.class",
@@ -226,6 +234,9 @@ export function validateIngressClass({ spec }: Readonly<IngressClass>): FieldErr
   return out
 }
 
-export function validateIngressClassUpdate(obj: Readonly<IngressClass>, old: Readonly<IngressClass>): FieldError[] {
+export function validateIngressClassUpdate(
+  obj: Readonly<IngressClass>,
+  old: Readonly<IngressClass>,
+): FieldError[] {
   return immutable("spec.controller", obj.spec.controller, old.spec.controller)
 }

@@ -1,6 +1,7 @@
 /** NetworkPolicy (networking.k8s.io/v1). Mirrors: pkg/registry/networking/networkpolicy */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, selectorOrNone, text } from "../../columns.ts"
+import { validateNetworkPolicy } from "./networking.validate.ts"
 import type { NetworkPolicy } from "./types.gen.ts"
 
 export const networkPolicy: Kind<NetworkPolicy> = defineKind<NetworkPolicy>({
@@ -19,4 +20,6 @@ export const networkPolicy: Kind<NetworkPolicy> = defineKind<NetworkPolicy>({
     for (const rule of [...(spec.ingress ?? []), ...(spec.egress ?? [])])
       for (const port of rule.ports ?? []) port.protocol ??= "TCP"
   },
+  hasGeneration: true,
+  validate: validateNetworkPolicy,
 })

@@ -13,4 +13,5 @@ export const serviceCIDR: Kind<ServiceCIDR> = defineKind<ServiceCIDR>({
   schema: "io.k8s.api.networking.v1.ServiceCIDR",
   storagePrefix: "servicecidrs",
   columns: [text("CIDRs", ({ spec }) => (spec.cidrs ?? []).join(",")), age],
+  hasGeneration: false,
 })

@@ -1,6 +1,7 @@
 /** RuntimeClass (node.k8s.io/v1). Mirrors: pkg/registry/node/runtimeclass */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, isDNS1123Label } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
+import { immutable, reasons } from "../../checks.ts"
 import type { RuntimeClass } from "./types.gen.ts"
 
 export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
@@ -12,4 +13,8 @@ export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
   schema: "io.k8s.api.node.v1.RuntimeClass",
   storagePrefix: "runtimeclasses",
   columns: [text("Handler", ({ handler }) => handler), age],
+  allowCreateOnUpdate: true,
+  allowUnconditionalUpdate: false,
+  validate: ({ handler }) => reasons("handler", handler ?? "", isDNS1123Label(handler ?? "")),
+  validateUpdate: (obj, old) => immutable("handler", obj.handler, old.handler),
 })

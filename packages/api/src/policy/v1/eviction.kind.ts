@@ -10,4 +10,5 @@ export const eviction: Kind<Eviction> = defineKind<Eviction>({
   namespaced: true,
   verbs: [],
   schema: "io.k8s.api.policy.v1.Eviction",
+  hasGeneration: false,
 })

@@ -1,6 +1,7 @@
 /** PodDisruptionBudget (policy/v1). Mirrors: pkg/registry/policy/poddisruptionbudget */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, integer, text } from "../../columns.ts"
+import { validateBudget } from "./budget.validate.ts"
 import type { PodDisruptionBudget } from "./types.gen.ts"
 
 export const podDisruptionBudget: Kind<PodDisruptionBudget> = defineKind<PodDisruptionBudget>({
@@ -19,4 +20,6 @@ export const podDisruptionBudget: Kind<PodDisruptionBudget> = defineKind<PodDisr
     integer("Allowed Disruptions", ({ status }) => status.disruptionsAllowed ?? 0),
     age,
   ],
+  allowUnconditionalUpdate: false,
+  validate: validateBudget,
 })

@@ -1,5 +1,6 @@
 /** ClusterRole (rbac.authorization.k8s.io/v1). Mirrors: pkg/registry/rbac/clusterrole */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, nameIsPathSegment } from "@knarr/apimachinery"
+import { validateClusterRole } from "./rbac.validate.ts"
 import type { ClusterRole } from "./types.gen.ts"
 
 export const clusterRole: Kind<ClusterRole> = defineKind<ClusterRole>({
@@ -10,4 +11,7 @@ export const clusterRole: Kind<ClusterRole> = defineKind<ClusterRole>({
   namespaced: false,
   schema: "io.k8s.api.rbac.v1.ClusterRole",
   storagePrefix: "clusterroles",
+  allowCreateOnUpdate: true,
+  validateName: nameIsPathSegment,
+  validate: validateClusterRole,
 })

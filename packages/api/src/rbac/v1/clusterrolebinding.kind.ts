@@ -1,7 +1,8 @@
 /** ClusterRoleBinding (rbac.authorization.k8s.io/v1). Mirrors: pkg/registry/rbac/clusterrolebinding */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, nameIsPathSegment } from "@knarr/apimachinery"
 import { age, text, wide } from "../../columns.ts"
 import { subjectNames } from "./subjects-text.ts"
+import { validateBindingUpdate, validateClusterRoleBinding } from "./rbac.validate.ts"
 import type { ClusterRoleBinding } from "./types.gen.ts"
 
 export const clusterRoleBinding: Kind<ClusterRoleBinding> = defineKind<ClusterRoleBinding>({
@@ -26,4 +27,8 @@ export const clusterRoleBinding: Kind<ClusterRoleBinding> = defineKind<ClusterRo
         subject.apiGroup ||= "rbac.authorization.k8s.io"
     }
   },
+  allowCreateOnUpdate: true,
+  validateName: nameIsPathSegment,
+  validate: validateClusterRoleBinding,
+  validateUpdate: validateBindingUpdate,
 })

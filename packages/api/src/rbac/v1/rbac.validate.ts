@@ -36,9 +36,7 @@ export function validateClusterRole({ rules, aggregationRule }: Readonly<Cluster
   const path = "aggregationRule.clusterRoleSelectors"
   const selectors = aggregationRule.clusterRoleSelectors ?? []
   if (selectors.length === 0)
-    out.push(
-      field.required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil"),
-    )
+    out.push(field.required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil"))
   selectors.forEach((selector, i) => {
     try {
       selectorFrom(selector)

@@ -1,5 +1,6 @@
 /** Role (rbac.authorization.k8s.io/v1). Mirrors: pkg/registry/rbac/role */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, nameIsPathSegment } from "@knarr/apimachinery"
+import { validateRole } from "./rbac.validate.ts"
 import type { Role } from "./types.gen.ts"
 
 export const role: Kind<Role> = defineKind<Role>({
@@ -10,4 +11,7 @@ export const role: Kind<Role> = defineKind<Role>({
   namespaced: true,
   schema: "io.k8s.api.rbac.v1.Role",
   storagePrefix: "roles",
+  allowCreateOnUpdate: true,
+  validateName: nameIsPathSegment,
+  validate: validateRole,
 })

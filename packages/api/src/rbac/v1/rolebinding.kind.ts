@@ -1,7 +1,8 @@
 /** RoleBinding (rbac.authorization.k8s.io/v1). Mirrors: pkg/registry/rbac/rolebinding */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, nameIsPathSegment } from "@knarr/apimachinery"
 import { age, text, wide } from "../../columns.ts"
 import { subjectNames } from "./subjects-text.ts"
+import { validateBindingUpdate, validateRoleBinding } from "./rbac.validate.ts"
 import type { RoleBinding } from "./types.gen.ts"
 
 export const roleBinding: Kind<RoleBinding> = defineKind<RoleBinding>({
@@ -26,4 +27,8 @@ export const roleBinding: Kind<RoleBinding> = defineKind<RoleBinding>({
         subject.apiGroup ||= "rbac.authorization.k8s.io"
     }
   },
+  allowCreateOnUpdate: true,
+  validateName: nameIsPathSegment,
+  validate: validateRoleBinding,
+  validateUpdate: validateBindingUpdate,
 })

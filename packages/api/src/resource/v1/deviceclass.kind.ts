@@ -12,4 +12,5 @@ export const deviceClass: Kind<DeviceClass> = defineKind<DeviceClass>({
   schema: "io.k8s.api.resource.v1.DeviceClass",
   storagePrefix: "deviceclasses",
   columns: [age],
+  hasGeneration: true,
 })

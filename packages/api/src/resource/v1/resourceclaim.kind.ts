@@ -27,4 +27,5 @@ export const resourceClaim: Kind<ResourceClaim> = defineKind<ResourceClaim>({
   setDefaults({ spec }) {
     setClaimSpecDefaults(spec)
   },
+  hasGeneration: false,
 })

@@ -17,4 +17,5 @@ export const resourceSlice: Kind<ResourceSlice> = defineKind<ResourceSlice>({
     text("Pool", ({ spec }) => spec.pool.name),
     age,
   ],
+  hasGeneration: true,
 })

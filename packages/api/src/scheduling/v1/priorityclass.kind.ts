@@ -1,6 +1,8 @@
 /** PriorityClass (scheduling.k8s.io/v1). Mirrors: pkg/registry/scheduling/priorityclass */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, field } from "@knarr/apimachinery"
 import { age, boolean, integer, text } from "../../columns.ts"
+import { immutable, oneOfIfSet } from "../../checks.ts"
+import type { FieldError } from "@knarr/apimachinery"
 import type { PriorityClass } from "./types.gen.ts"
 
 export const priorityClass: Kind<PriorityClass> = defineKind<PriorityClass>({
@@ -20,5 +22,30 @@ export const priorityClass: Kind<PriorityClass> = defineKind<PriorityClass>({
   ],
   setDefaults(obj) {
     obj.preemptionPolicy ??= "PreemptLowerPriority"
+  },
+  hasGeneration: true,
+  validate({ metadata, value, preemptionPolicy }) {
+    const out: FieldError[] = []
+    if (metadata.name.startsWith("system-")) {
+      const system: Readonly<Record<string, number>> = {
+        "system-node-critical": 2_000_001_000,
+        "system-cluster-critical": 2_000_000_000,
+      }
+      if (system[metadata.name] !== value)
+        out.push(
+          field.forbidden(
+            "metadata.name",
+            `priority class names with 'system-' prefix are reserved for system use only. error: ${metadata.name} is not a known system priority class`,
+          ),
+        )
+    } else if ((value ?? 0) > 1_000_000_000) {
+      out.push(field.forbidden("value", "maximum allowed value of a user defined priority is 1000000000"))
+    }
+    return [...out, ...oneOfIfSet("preemptionPolicy", preemptionPolicy, ["PreemptLowerPriority", "Never"])]
+  },
+  validateUpdate(obj, old) {
+    const out: FieldError[] = []
+    if (obj.value !== old.value) out.push(field.forbidden("value", "may not be changed in an update."))
+    return [...out, ...immutable("preemptionPolicy", obj.preemptionPolicy, old.preemptionPolicy)]
   },
 })

@@ -33,4 +33,5 @@ export const csiDriver: Kind<CSIDriver> = defineKind<CSIDriver>({
     spec.seLinuxMount ??= false
     spec.preventPodSchedulingIfMissing ??= false
   },
+  allowUnconditionalUpdate: false,
 })

@@ -13,4 +13,6 @@ export const csiNode: Kind<CSINode> = defineKind<CSINode>({
   schema: "io.k8s.api.storage.v1.CSINode",
   storagePrefix: "csinodes",
   columns: [integer("Drivers", ({ spec }) => spec.drivers?.length ?? 0), age],
+  hasGeneration: false,
+  allowUnconditionalUpdate: false,
 })

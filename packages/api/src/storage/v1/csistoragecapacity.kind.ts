@@ -10,4 +10,5 @@ export const csiStorageCapacity: Kind<CSIStorageCapacity> = defineKind<CSIStorag
   namespaced: true,
   schema: "io.k8s.api.storage.v1.CSIStorageCapacity",
   storagePrefix: "csistoragecapacities",
+  allowUnconditionalUpdate: false,
 })

@@ -1,6 +1,8 @@
 /** StorageClass (storage.k8s.io/v1). Mirrors: pkg/registry/storage/storageclass */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, field, semanticEqual } from "@knarr/apimachinery"
 import { age, nameColumn, text } from "../../columns.ts"
+import { oneOf, oneOfIfSet, required } from "../../checks.ts"
+import type { FieldError } from "@knarr/apimachinery"
 import type { StorageClass } from "./types.gen.ts"
 
 export const storageClass: Kind<StorageClass> = defineKind<StorageClass>({
@@ -28,5 +30,28 @@ export const storageClass: Kind<StorageClass> = defineKind<StorageClass>({
   setDefaults(obj) {
     obj.reclaimPolicy ??= "Delete"
     obj.volumeBindingMode ??= "Immediate"
+  },
+  validate({ provisioner, reclaimPolicy, volumeBindingMode, parameters }) {
+    const out = required("provisioner", provisioner)
+    if (Object.keys(parameters ?? {}).length > 512) out.push(field.tooLong("parameters", "", 512))
+    for (const key of Object.keys(parameters ?? {}))
+      if (key === "") out.push(field.invalid("parameters", key, "field can not be empty."))
+    return [
+      ...out,
+      ...oneOfIfSet("reclaimPolicy", reclaimPolicy, ["Delete", "Retain"]),
+      ...oneOf("volumeBindingMode", volumeBindingMode, ["Immediate", "WaitForFirstConsumer"]),
+    ]
+  },
+  validateUpdate(obj, old) {
+    const out: FieldError[] = []
+    if (!semanticEqual(obj.parameters, old.parameters))
+      out.push(field.forbidden("parameters", "updates to parameters are forbidden."))
+    if (obj.provisioner !== old.provisioner)
+      out.push(field.forbidden("provisioner", "updates to provisioner are forbidden."))
+    if (obj.reclaimPolicy !== old.reclaimPolicy)
+      out.push(field.forbidden("reclaimPolicy", "updates to reclaimPolicy are forbidden."))
+    if (obj.volumeBindingMode !== old.volumeBindingMode)
+      out.push(field.invalid("volumeBindingMode", obj.volumeBindingMode, "field is immutable"))
+    return out
   },
 })

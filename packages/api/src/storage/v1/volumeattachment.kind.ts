@@ -19,4 +19,6 @@ export const volumeAttachment: Kind<VolumeAttachment> = defineKind<VolumeAttachm
     boolean("Attached", ({ status }) => status.attached),
     age,
   ],
+  hasGeneration: false,
+  allowUnconditionalUpdate: false,
 })

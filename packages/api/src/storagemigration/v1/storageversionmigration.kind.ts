@@ -25,4 +25,6 @@ export const storageVersionMigration: Kind<StorageVersionMigration> = defineKind
         )?.type ?? "Unknown",
     ),
   ],
+  hasGeneration: false,
+  allowUnconditionalUpdate: false,
 })

@@ -1,0 +1,92 @@
+/** The list of controllers, in the order in which they start. */
+import { kinds as builtInKinds } from "@knarr/api"
+import type { Kind } from "@knarr/apimachinery"
+import type { Controller } from "@knarr/controller-kit"
+import { clusterRoleAggregationController } from "./clusterrole-aggregation/clusterrole-aggregation.controller.ts"
+import { cronJobController } from "./cronjob/cronjob.controller.ts"
+import { daemonSetController } from "./daemonset/daemonset.controller.ts"
+import { deploymentController } from "./deployment/deployment.controller.ts"
+import { disruptionController } from "./disruption/disruption.controller.ts"
+import { endpointsController } from "./endpoints/endpoints.controller.ts"
+import { endpointSliceController } from "./endpointslice/endpointslice.controller.ts"
+import { createGarbageCollector } from "./garbage-collector/garbage-collector.controller.ts"
+import { jobController } from "./job/job.controller.ts"
+import { createNamespaceController } from "./namespace/namespace.controller.ts"
+import { createNodeIpamController } from "./node-ipam/node-ipam.controller.ts"
+import { createNodeLifecycleController, type NodeLifecycleOptions } from "./node-lifecycle/node-lifecycle.controller.ts"
+import { createPodGCController } from "./pod-gc/pod-gc.controller.ts"
+import { replicaSetController } from "./replicaset/replicaset.controller.ts"
+import { replicationControllerController } from "./replicationcontroller/replicationcontroller.controller.ts"
+import { createRootCACertPublisher } from "./root-ca-cert-publisher/root-ca-cert-publisher.controller.ts"
+import { serviceAccountController } from "./serviceaccount/serviceaccount.controller.ts"
+import { statefulSetController } from "./statefulset/statefulset.controller.ts"
+import { taintEvictionController } from "./taint-eviction/taint-eviction.controller.ts"
+import { ttlAfterFinishedController } from "./ttl-after-finished/ttl-after-finished.controller.ts"
+
+/** What a cluster's controllers have to be told. */
+export interface ControllersOptions extends NodeLifecycleOptions {
+  /** The certificate authority of the API server, PEM. Absent: nobody publishes it. */
+  readonly rootCA?: string | undefined
+  /** The pod network: one network or one of each family, separated by a comma. Absent: nodes get no part of one. */
+  readonly clusterCIDR?: string | undefined
+  /** Networks of Service addresses, as in `clusterCIDR`: nodes get no part of these. */
+  readonly serviceCIDR?: string | undefined
+  /** Length of a node's part of an IPv4 pod network. Default 24. */
+  readonly nodeCIDRMaskSizeIPv4?: number | undefined
+  /** Default 64. */
+  readonly nodeCIDRMaskSizeIPv6?: number | undefined
+  /** A node that shows no sign of life for so long is not ready. Default 50,000. */
+  readonly nodeMonitorGracePeriodMs?: number | undefined
+  /** Pods that have ended beyond this number are deleted. Default 12,500; 0 keeps all. */
+  readonly terminatedPodGCThreshold?: number | undefined
+  /** The built-in kinds that the namespace controller and the garbage collector look after. Default: all. */
+  readonly kinds?: readonly Kind[] | undefined
+}
+
+function list(text: string | undefined): string[] {
+  return (text ?? "").split(",").map((item) => item.trim()).filter((item) => item !== "")
+}
+
+/** Every controller of a cluster. */
+export function createControllers(options: ControllersOptions = {}): readonly Controller[] {
+  const kinds = options.kinds ?? builtInKinds
+  const { nodeMonitorGracePeriodMs, nodeCIDRMaskSizeIPv4, nodeCIDRMaskSizeIPv6, terminatedPodGCThreshold } = options
+  const nodeLifecycle: NodeLifecycleOptions =
+    nodeMonitorGracePeriodMs === undefined ? options : { ...options, monitorGracePeriodMs: nodeMonitorGracePeriodMs }
+  return Object.freeze([
+    serviceAccountController,
+    ...(options.rootCA === undefined ? [] : [createRootCACertPublisher(options.rootCA)]),
+    clusterRoleAggregationController,
+    createNamespaceController(kinds),
+    createGarbageCollector(kinds),
+    ...(options.clusterCIDR
+      ? [
+          createNodeIpamController({
+            clusterCIDRs: list(options.clusterCIDR),
+            serviceCIDRs: list(options.serviceCIDR),
+            ...(nodeCIDRMaskSizeIPv4 === undefined ? {} : { nodeMaskIPv4: nodeCIDRMaskSizeIPv4 }),
+            ...(nodeCIDRMaskSizeIPv6 === undefined ? {} : { nodeMaskIPv6: nodeCIDRMaskSizeIPv6 }),
+          }),
+        ]
+      : []),
+    createNodeLifecycleController(nodeLifecycle),
+    taintEvictionController,
+    createPodGCController(
+      terminatedPodGCThreshold === undefined ? {} : { terminatedPodThreshold: terminatedPodGCThreshold },
+    ),
+    endpointsController,
+    endpointSliceController,
+    deploymentController,
+    replicaSetController,
+    replicationControllerController,
+    daemonSetController,
+    statefulSetController,
+    jobController,
+    cronJobController,
+    ttlAfterFinishedController,
+    disruptionController,
+  ])
+}
+
+/** Every controller that needs no configuration, with the defaults for the others. */
+export const controllers: readonly Controller[] = createControllers()

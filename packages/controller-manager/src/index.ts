@@ -1,0 +1,1 @@
+export { type ControllersOptions, controllers, createControllers } from "./controllers.ts"

@@ -1,0 +1,30 @@
+/** The Service under whose address every node answers DNS questions itself. */
+import { service } from "@knarr/api"
+import { isAlreadyExists } from "@knarr/apimachinery"
+import type { Client } from "@knarr/client"
+
+/** Creates `kube-system/kube-dns` when it is not there. It has no endpoints: nodes answer on its address. */
+export async function ensureDnsService(client: Client, address: string, signal: AbortSignal): Promise<void> {
+  try {
+    await client.create(
+      service,
+      {
+        metadata: {
+          namespace: "kube-system",
+          name: "kube-dns",
+          labels: { "k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS", "kubernetes.io/cluster-service": "true" },
+        },
+        spec: {
+          clusterIP: address,
+          ports: [
+            { name: "dns", port: 53, protocol: "UDP", targetPort: 53 },
+            { name: "dns-tcp", port: 53, protocol: "TCP", targetPort: 53 },
+          ],
+        },
+      },
+      { signal },
+    )
+  } catch (thrown) {
+    if (!isAlreadyExists(thrown)) throw thrown
+  }
+}

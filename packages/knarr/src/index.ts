@@ -1,0 +1,1 @@
+export { type TestControlPlane, type TestControlPlaneOptions, startControlPlane } from "./testing.ts"

@@ -1,0 +1,109 @@
+/** A whole control plane without nodes, on a virtual clock: API server core, memory store and all controllers. */
+import assert from "node:assert/strict"
+import { generateKeyPairSync } from "node:crypto"
+import { kinds, node, pod, type Pod } from "@knarr/api"
+import { createControlPlane, type ControlPlane } from "@knarr/apiserver"
+import { formatTime, type Kind, type KubeObject } from "@knarr/apimachinery"
+import { createLogger, Scope, seededRandom, silentLogger, VirtualClock, type Env } from "@knarr/base"
+import { createInformerFactory, type Client, type InformerFactory } from "@knarr/client"
+import { runControllers, type Controller } from "@knarr/controller-kit"
+import { createControllers } from "@knarr/controller-manager"
+import { createMemoryStore } from "@knarr/store"
+
+const { privateKey } = generateKeyPairSync("ec", {
+  namedCurve: "P-256",
+  privateKeyEncoding: { type: "pkcs8", format: "pem" },
+  publicKeyEncoding: { type: "spki", format: "pem" },
+})
+
+export interface TestCluster extends AsyncDisposable {
+  readonly client: Client
+  readonly clock: VirtualClock
+  readonly env: Env
+  readonly informers: InformerFactory
+  readonly plane: ControlPlane
+  /** Lets the cluster run until `done` holds of what the API server has. Virtual seconds. */
+  until(what: string, done: () => boolean, limitSeconds?: number): Promise<void>
+  list<T extends KubeObject>(kind: Kind<T>, namespace?: string): readonly T[]
+  get<T extends KubeObject>(kind: Kind<T>, name: string, namespace?: string): T | undefined
+  /** Adds a node that is ready. */
+  addNode(name: string, labels?: Record<string, string>): Promise<void>
+  /** Plays kubelet for a pod: running and ready, with an address. */
+  makeReady(one: Pod, nodeName?: string): Promise<void>
+}
+
+export async function startCluster(
+  options: { readonly seed?: number; readonly extra?: readonly Controller[]; readonly useServiceAccounts?: boolean } = {},
+): Promise<TestCluster> {
+  const clock = new VirtualClock()
+  const log = process.env["KNARR_TEST_LOG"]
+    ? createLogger({ clock, level: "debug", write: (line) => process.stderr.write(line) })
+    : silentLogger
+  const env: Env = { clock, random: seededRandom(options.seed ?? 1), log }
+  const scope = new Scope("cluster")
+  const store = createMemoryStore({ env })
+  const serviceAccounts = { signingKey: privateKey, issuers: ["https://kubernetes.default.svc"] }
+  const plane = await createControlPlane({ env, store, kinds, scope: scope.child("apiserver"), serviceAccounts })
+  const client = plane.client()
+  try {
+    await plane.bootstrap()
+  } catch {
+    options = { ...options, useServiceAccounts: false }
+    for (const name of ["default", "kube-system", "kube-node-lease"]) {
+      const { namespace } = await import("@knarr/api")
+      await client.create(namespace, { metadata: { name }, spec: {} }).catch(() => undefined)
+    }
+  }
+  const informers = createInformerFactory({ client, scope: scope.child("informers"), env })
+  const controllers = [...createControllers({ rootCA: "CA", clusterCIDR: "10.244.0.0/16" }), ...(options.extra ?? [])]
+  await runControllers({
+    controllers,
+    client,
+    env,
+    scope: scope.child("controllers"),
+    informers,
+    useServiceAccounts: options.useServiceAccounts ?? true,
+  })
+  let addresses = 1
+  return {
+    client,
+    clock,
+    env,
+    informers,
+    plane,
+    until: (what, done, limitSeconds = 30) => clock.runUntil(done, { what, limitMs: limitSeconds * 1000 }),
+    list: (kind, namespace) => plane.registry.list(kind, namespace),
+    get: (kind, name, namespace) => plane.registry.get(kind, { namespace, name }),
+    async addNode(name, labels = {}) {
+      const now = formatTime(clock.now())
+      const conditions = [
+        { type: "Ready", status: "True", reason: "KubeletReady", lastHeartbeatTime: now, lastTransitionTime: now },
+      ]
+      await client.create(node, { metadata: { name, labels }, spec: {} })
+      await client.patch(node, { name }, "strategic", { status: { conditions } }, { subresource: "status" })
+    },
+    async makeReady(one, nodeName = "node-a") {
+      const ref = { namespace: one.metadata.namespace, name: one.metadata.name }
+      if (!one.spec.nodeName) {
+        const target = { apiVersion: "v1", kind: "Node", name: nodeName }
+        await client.createSubresource(pod, ref, "binding", { metadata: { name: ref.name }, target })
+      }
+      const now = formatTime(clock.now())
+      const podIP = `10.244.0.${addresses++}`
+      const conditions = [{ type: "Ready", status: "True", lastTransitionTime: now }]
+      const status = { phase: "Running", podIP, podIPs: [{ ip: podIP }], startTime: now, conditions }
+      await client.patch(pod, ref, "strategic", { status }, { subresource: "status" })
+    },
+    [Symbol.asyncDispose]: () => scope.close(),
+  }
+}
+
+/** A pod template with one container. */
+export function template(labels: Record<string, string>, image = "app:1"): { metadata: { labels: Record<string, string> }; spec: Pod["spec"] } {
+  return { metadata: { labels }, spec: { containers: [{ name: "app", image }] } as Pod["spec"] }
+}
+
+/** Fails with both values when they differ. */
+export function same(actual: unknown, expected: unknown): void {
+  assert.deepEqual(JSON.parse(JSON.stringify(actual)), expected)
+}
