@@ -64,6 +64,8 @@ export function generateShapes(factsDir: string): Map<string, string> {
   const read = (name: string): unknown => JSON.parse(readFileSync(join(factsDir, name), "utf8"))
   const definitions = (read("definitions-v3.json") as { schemas: Definitions }).schemas
   const protobuf = (read("protobuf.json") as { packages: Protobuf }).packages
+  const omitZero = (read("go-fields.json") as { omitZero: Readonly<Record<string, readonly string[]>> })
+    .omitZero
   const packages = new Map<string, string[]>()
   for (const name of Object.keys(definitions).sort()) {
     if (!name.startsWith("io.k8s.")) continue
@@ -77,10 +79,7 @@ export function generateShapes(factsDir: string): Map<string, string> {
     const folder = pkg === meta ? "apimachinery/src/meta" : `api/src/${folderOf(pkg)!}`
     if (pkg !== meta) folders.push(folderOf(pkg)!)
     files.set(`${folder}/types.gen.ts`, typesFile(pkg, names, definitions))
-    files.set(
-      `${folder}/schema.gen.ts`,
-      schemaFile(pkg, names, definitions, protobuf[protoPackage(pkg)] ?? {}),
-    )
+    files.set(`${folder}/schema.gen.ts`, schemaFile(pkg, names, definitions, protobuf, omitZero))
   }
   const imports = folders.sort().map((folder) => `import "./${folder}/schema.gen.ts"\n`)
   files.set("api/src/schemas.gen.ts", header + "// Loads every schema table.\n" + imports.join(""))
@@ -192,7 +191,8 @@ function schemaFile(
   pkg: string,
   names: readonly string[],
   definitions: Definitions,
-  messages: Readonly<Record<string, Readonly<Record<string, readonly [number, string]>>>>,
+  protobuf: Protobuf,
+  omitZero: Readonly<Record<string, readonly string[]>>,
 ): string {
   const typeOf = (def: Definition): string => {
     const ref = refOf(def)
@@ -223,14 +223,17 @@ function schemaFile(
   for (const name of names) {
     if (name in special) continue
     const def = definitions[name]!
-    const message = messages[shortName(name)] ?? {}
+    const numbers = fieldNumbers(protobuf, protoPackage(pkg), shortName(name))
+    const omitted = new Set(omitZero[name])
     body += `  ${shortName(name)}: {\n`
     if (def["x-kubernetes-map-type"] === "atomic") body += `    $atomic: "",\n`
     for (const [field, fieldDef] of Object.entries(def.properties ?? {})) {
       const words: string[] = []
-      if (message[field]) words.push(String(message[field][0]))
+      const number = numbers.get(field)
+      if (number) words.push(number)
       words.push(typeOf(fieldDef))
       if (def.required?.includes(field)) words.push("required")
+      if (omitted.has(field)) words.push("omitzero")
       if (fieldDef.default !== undefined)
         words.push(`default=${JSON.stringify(fieldDef.default).replaceAll(" ", "\\u0020")}`)
       const values = fieldDef.enum
@@ -249,4 +252,25 @@ function schemaFile(
     body += "  },\n"
   }
   return body + "})\n"
+}
+
+/**
+ * JSON field → protobuf field number. What JSON writes inline (a volume's source) is a message of its own in
+ * protobuf: its fields get the path to them, `2.5`.
+ */
+function fieldNumbers(protobuf: Protobuf, packageName: string, message: string): Map<string, string> {
+  const numbers = new Map<string, string>()
+  for (const [field, [number, type]] of Object.entries(protobuf[packageName]?.[message] ?? {})) {
+    numbers.set(field, String(number))
+    // An embedded message is named after its type.
+    const inner = type.replace(/^.*\./, "")
+    const [innerPackage, innerName] = type.includes(".")
+      ? [type.replace(/^\./, "").slice(0, -inner.length - 1), inner]
+      : [packageName, type]
+    if (field.toLowerCase() !== innerName.toLowerCase() && field !== "handler") continue
+    for (const [nested, path] of fieldNumbers(protobuf, innerPackage, innerName)) {
+      if (!numbers.has(nested)) numbers.set(nested, `${number}.${path}`)
+    }
+  }
+  return numbers
 }

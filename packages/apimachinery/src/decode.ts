@@ -52,6 +52,8 @@ interface FieldPlan {
   readonly walk: Walk
   /** Go leaves an empty list or map out when it prints. */
   readonly dropEmpty: boolean
+  /** Go leaves a plain value out when it is zero. */
+  readonly dropZero: boolean
 }
 
 interface Fill {
@@ -84,6 +86,7 @@ class ObjectPlan {
       name,
       walk: walkOf(field.schema),
       dropEmpty: !field.required && (type === "array" || type === "map"),
+      dropZero: field.omitZero === true && !field.required,
     }
     this.#fields.set(name, plan)
     return plan
@@ -209,6 +212,7 @@ function objectWalk(plan: ObjectPlan): Walk {
         const read = field.walk(item, run)
         if (run.unknown.length > before) prefixFrom(run.unknown, before, name)
         if (read === null || (field.dropEmpty && isEmpty(read as object))) continue
+        if (field.dropZero && (read === "" || read === 0 || read === false)) continue
         out[name] = read
       }
     } catch (thrown) {

@@ -45,8 +45,10 @@ export interface Field {
   /** The default that the published schema states; kinds' `setDefaults` holds the ones that depend on other fields. */
   readonly default?: unknown
   readonly enum?: readonly string[]
-  /** Protobuf field number; absent where the type has none. */
-  readonly proto?: number
+  /** Go leaves the field out when it is zero (`""`, `0`, `false`): a plain value, not a pointer. */
+  readonly omitZero?: boolean
+  /** Protobuf field number, behind those of the messages that JSON writes inline; absent where the type has none. */
+  readonly proto?: readonly number[]
   /** How apply merges a list; absent means atomic. */
   readonly listType?: "atomic" | "set" | "map"
   readonly mapKeys?: readonly string[]
@@ -58,7 +60,7 @@ export interface Field {
 }
 
 /**
- * A table row per type, a text per field: `[number] type [required] [default=JSON] [enum=A,B] [list=atomic|set|map:k1,k2]
+ * A table row per type, a text per field: `[number] type [required] [omitzero] [default=JSON] [enum=A,B] [list=atomic|set|map:k1,k2]
  * [atomic] [patch=s1,s2] [key=mergeKey]`. A type is a scalar name, `[]T`, `map[T]`, or a definition name
  * (short inside its own package).
  */
@@ -116,7 +118,8 @@ class TableField implements Field {
   readonly required: boolean = false
   readonly default?: unknown
   readonly enum?: readonly string[]
-  readonly proto?: number
+  readonly omitZero?: boolean
+  readonly proto?: readonly number[]
   readonly listType?: "atomic" | "set" | "map"
   readonly mapKeys?: readonly string[]
   readonly atomic?: boolean
@@ -131,7 +134,7 @@ class TableField implements Field {
     this.#package = packageName
     const words = row.split(" ")
     let at = 0
-    if (/^\d+$/.test(words[0]!)) this.proto = Number(words[at++])
+    if (/^\d/.test(words[0]!)) this.proto = words[at++]!.split(".").map(Number)
     this.#type = words[at++]!
     for (; at < words.length; at++) {
       const word = words[at]!
@@ -140,6 +143,9 @@ class TableField implements Field {
       switch (eq < 0 ? word : word.slice(0, eq)) {
         case "required":
           this.required = true
+          break
+        case "omitzero":
+          this.omitZero = true
           break
         case "atomic":
           this.atomic = true

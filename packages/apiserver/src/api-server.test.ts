@@ -22,7 +22,7 @@ interface Answer {
 describe("API server", () => {
   const scope = new Scope("test")
   let server: ApiServer
-  let session: ClientHttp2Session
+  let session: ClientHttp2Session | undefined
 
   before(async () => {
     server = await startApiServer({
@@ -41,7 +41,7 @@ describe("API server", () => {
   })
 
   after(async () => {
-    session.destroy()
+    session?.destroy()
     await scope.close()
   })
 
@@ -177,7 +177,7 @@ describe("API server", () => {
   })
 
   it("watches over HTTP/2", async () => {
-    const stream = session.request({ ":path": "/api/v1/namespaces/default/configmaps?watch=true&resourceVersion=0" })
+    const stream = session!.request({ ":path": "/api/v1/namespaces/default/configmaps?watch=true&resourceVersion=0" })
     const lines: string[] = []
     const seen = Promise.withResolvers<void>()
     let text = ""

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict"
 import { generateKeyPairSync } from "node:crypto"
 import { kinds, node, pod, type Pod } from "@knarr/api"
-import { createControlPlane, type ControlPlane } from "@knarr/apiserver"
-import { formatTime, type Kind, type KubeObject } from "@knarr/apimachinery"
+import { createControlPlane, type ControlPlane, type UserInfo } from "@knarr/apiserver"
+import { forbidden, formatTime, type Kind, type KubeObject } from "@knarr/apimachinery"
 import { createLogger, Scope, seededRandom, silentLogger, VirtualClock, type Env } from "@knarr/base"
 import { createInformerFactory, type Client, type InformerFactory } from "@knarr/client"
 import { runControllers, type Controller } from "@knarr/controller-kit"
@@ -44,21 +44,14 @@ export async function startCluster(
   const store = createMemoryStore({ env })
   const serviceAccounts = { signingKey: privateKey, issuers: ["https://kubernetes.default.svc"] }
   const plane = await createControlPlane({ env, store, kinds, scope: scope.child("apiserver"), serviceAccounts })
+  await plane.bootstrap()
   const client = plane.client()
-  try {
-    await plane.bootstrap()
-  } catch {
-    options = { ...options, useServiceAccounts: false }
-    for (const name of ["default", "kube-system", "kube-node-lease"]) {
-      const { namespace } = await import("@knarr/api")
-      await client.create(namespace, { metadata: { name }, spec: {} }).catch(() => undefined)
-    }
-  }
+  const denied: string[] = []
   const informers = createInformerFactory({ client, scope: scope.child("informers"), env })
   const controllers = [...createControllers({ rootCA: "CA", clusterCIDR: "10.244.0.0/16" }), ...(options.extra ?? [])]
   await runControllers({
     controllers,
-    client,
+    client: withAuthorization(client, plane, denied),
     env,
     scope: scope.child("controllers"),
     informers,
@@ -94,8 +87,70 @@ export async function startCluster(
       const status = { phase: "Running", podIP, podIPs: [{ ip: podIP }], startTime: now, conditions }
       await client.patch(pod, ref, "strategic", { status }, { subresource: "status" })
     },
-    [Symbol.asyncDispose]: () => scope.close(),
+    async [Symbol.asyncDispose]() {
+      await scope.close()
+      assert.deepEqual([...new Set(denied)], [], "controllers asked for what their roles do not allow")
+    },
   }
+}
+
+const verbs: Readonly<Record<string, string>> = {
+  get: "get",
+  list: "list",
+  watch: "watch",
+  create: "create",
+  update: "update",
+  patch: "patch",
+  delete: "delete",
+  deleteCollection: "deletecollection",
+  createSubresource: "create",
+  getSubresource: "get",
+}
+
+/** `client`, whose `as()` asks the cluster's own authoriser about each call, as a server on the network does. */
+function withAuthorization(client: Client, plane: ControlPlane, denied: string[]): Client {
+  const check = (user: UserInfo, method: string, args: readonly any[]): void => {
+    const [kind, target, third] = args as [Kind, any, any]
+    const options = { update: third, patch: method === "patch" ? args[4] : undefined }[method] ?? {}
+    const subresource = method.endsWith("Subresource") ? third : (options.subresource ?? "")
+    const isPlain = method === "list" || method === "watch" || method === "deleteCollection"
+    const meta = isPlain ? {} : (target.metadata ?? target)
+    const namespace = (isPlain ? target?.namespace : (meta.namespace ?? third?.metadata?.namespace)) ?? ""
+    const attributes = {
+      verb: verbs[method]!,
+      apiGroup: kind.group,
+      resource: kind.plural,
+      subresource,
+      namespace,
+      name: meta.name ?? "",
+      path: "",
+      isResourceRequest: true,
+    }
+    if (!plane.authorizer.authorize(user, attributes).allowed) {
+      const what = `${user.name}: ${attributes.verb} ${kind.plural}.${kind.group}/${subresource}`
+      denied.push(what)
+      throw forbidden({ group: kind.group, resource: kind.plural }, attributes.name, what)
+    }
+  }
+  const wrap = (inner: Client, user: UserInfo): Client =>
+    new Proxy(inner, {
+      get(target, property) {
+        const value: unknown = Reflect.get(target, property)
+        if (typeof value !== "function") return value
+        if (!(property as string in verbs)) return value.bind(target)
+        return (...args: unknown[]) => {
+          check(user, property as string, args)
+          return value.apply(target, args)
+        }
+      },
+    })
+  return new Proxy(client, {
+    get(target, property) {
+      const value: unknown = Reflect.get(target, property)
+      if (property === "as") return (user: { name: string; groups: string[] }) => wrap(target.as(user), user)
+      return typeof value === "function" ? value.bind(target) : value
+    },
+  })
 }
 
 /** A pod template with one container. */

@@ -244,7 +244,8 @@ async function ensureKubernetesService(options: BootstrapOptions): Promise<void>
       },
     } as unknown as KubeObject)
   }
-  if (!advertise) return
+  // Endpoints must not be loopback addresses: from a pod they lead nowhere.
+  if (!advertise || /^(127\.|::1$)/.test(advertise.address)) return
   const { address } = advertise
   const family = address.includes(":") ? "IPv6" : "IPv4"
   const subsets = [{ addresses: [{ ip: address }], ports: [{ name: "https", port, protocol: "TCP" as const }] }]

@@ -7,6 +7,7 @@ import type { Kind } from "@knarr/apimachinery"
 import type { Exchange } from "../contract.ts"
 import { respondError, respondNotFound } from "../server/respond.ts"
 import { notAcceptable } from "@knarr/apimachinery"
+import { encodeOpenApiV2 } from "./openapi-protobuf.ts"
 import { PathWriter } from "./openapi-paths.ts"
 import { nameOf, SchemaCollector, type Describe, type Json } from "./openapi-schemas.ts"
 import { kubernetesVersion } from "./version.ts"
@@ -38,9 +39,12 @@ export class OpenApi {
 
   respondV2(exchange: Exchange): void {
     const accept = String(exchange.headers["accept"] ?? "")
-    const json = accept === "" || /\*\/\*|application\/\*|application\/json|\+json/.test(accept)
-    if (!json) return respondError(exchange, notAcceptable(["application/json"]))
-    this.#send(exchange, this.#document("v2", () => this.#v2()))
+    if (accept === "" || /\*\/\*|application\/\*|application\/json|\+json/.test(accept))
+      return this.#send(exchange, this.#document("v2", () => this.#v2()))
+    if (!/com\.github\.proto-openapi\.spec\.v2[@.]v1\.0\+protobuf/.test(accept))
+      return respondError(exchange, notAcceptable(["application/json", "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"]))
+    const bytes = this.#bytes("v2 protobuf", () => encodeOpenApiV2(this.#v2()))
+    this.#send(exchange, bytes, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
   }
 
   respondV3(exchange: Exchange): void {
@@ -65,18 +69,22 @@ export class OpenApi {
     this.#send(exchange, { bytes, hash: current })
   }
 
-  #send(exchange: Exchange, document: Document): void {
+  #send(exchange: Exchange, document: Document, type = "application/json"): void {
     const etag = `"${document.hash}"`
     exchange.setHeader("ETag", etag)
     exchange.setHeader("Vary", "Accept")
     if (exchange.headers["if-none-match"] === etag) return exchange.respond(304, "", "")
-    exchange.respond(200, "application/json", document.bytes)
+    exchange.respond(200, type, document.bytes)
   }
 
   #document(key: string, make: () => unknown): Document {
+    return this.#bytes(key, () => Buffer.from(JSON.stringify(make())))
+  }
+
+  #bytes(key: string, make: () => Buffer): Document {
     let document = this.#documents.get(key)
     if (!document) {
-      const bytes = Buffer.from(JSON.stringify(make()))
+      const bytes = make()
       document = { bytes, hash: createHash("sha512").update(bytes).digest("hex").toUpperCase() }
       this.#documents.set(key, document)
     }
@@ -144,7 +152,7 @@ export class OpenApi {
     }
   }
 
-  #v2(): unknown {
+  #v2(): Json {
     const schemas = new SchemaCollector(2, this.#gvks(), this.#describe)
     const writer = new PathWriter(2, schemas, this.#kinds)
     for (const kind of this.#kinds) if (kind.verbs.length > 0) writer.add(kind)

@@ -38,8 +38,10 @@ export function createResourceHandler(registry: Registry): ResourceHandler {
     const storage = registry.find(info.apiGroup, info.apiVersion, info.resource)
     if (!storage) throw pathNotFound()
     const { kind } = storage
-    if (kind.namespaced && info.namespace === "" && info.name !== "") throw pathNotFound()
     const call: Call = { exchange, ctx, registry, storage, env: registry.env }
+    if (kind.namespaced && info.namespace === "" && info.verb !== "list" && info.verb !== "watch") {
+      throw info.name === "" ? verbNotSupported(call) : pathNotFound()
+    }
     if (info.subresource !== "") return handleSubresource(call)
     if (!kind.verbs.includes(info.verb as never)) throw verbNotSupported(call)
     switch (info.verb) {

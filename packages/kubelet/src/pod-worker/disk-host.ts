@@ -3,12 +3,11 @@ import { constants } from "node:fs"
 import { lstat, mkdir, open, readFile, readdir, rename, rm, symlink, unlink, writeFile } from "node:fs/promises"
 import { request as httpRequest } from "node:http"
 import { request as httpsRequest } from "node:https"
-import { createConnection } from "node:net"
 import { dirname } from "node:path"
 import type { Clock } from "@knarr/base"
 import { Cgroups } from "./cgroups.ts"
 import type { KubeletHost } from "./host.ts"
-import { bindSubPath, unbindUnder } from "./sub-path.ts"
+import { bindSubPath, mountsUnder, unbindUnder } from "./sub-path.ts"
 
 export interface DiskHostOptions {
   readonly clock: Clock
@@ -37,6 +36,8 @@ export function createDiskHost(options: DiskHostOptions): KubeletHost {
     readFile: (path) => orNone(readFile(path, "utf8")),
     readTail: (path, maxBytes) => orNone(readTail(path, maxBytes)),
     async remove(path) {
+      const mounted = (await mountsUnder(path))[0]
+      if (mounted !== undefined) throw new Error(`Cannot remove "${path}": "${mounted}" is mounted`)
       await rm(path, { recursive: true, force: true })
     },
     async list(dir) {
@@ -83,16 +84,6 @@ export function createDiskHost(options: DiskHostOptions): KubeletHost {
         })
         request.on("error", reject)
         request.end()
-      })
-    },
-    connect(host, port, signal) {
-      return new Promise((resolve, reject) => {
-        const socket = createConnection({ host, port, signal })
-        socket.once("error", reject)
-        socket.once("connect", () => {
-          socket.destroy()
-          resolve()
-        })
       })
     },
   }

@@ -19,7 +19,7 @@ export interface KubeletHost {
   readFile(path: string): Promise<string | undefined>
   /** The last `maxBytes` of a file; undefined when there is none. Never follows a symbolic link. */
   readTail(path: string, maxBytes: number): Promise<string | undefined>
-  /** With all that is in it. Nothing there is no error. Stays on one file system: never reaches into a mount. */
+  /** With all that is in it. Nothing there is no error. Rejects when something is mounted in it. */
   remove(path: string): Promise<void>
   /** Names in a folder; none when it is not there. */
   list(dir: string): Promise<readonly string[]>
@@ -46,6 +46,4 @@ export interface KubeletHost {
 
   /** Answers the HTTP status; rejects when there was no answer. */
   request(request: HookRequest, signal: AbortSignal): Promise<number>
-  /** Opens and closes a connection. */
-  connect(host: string, port: number, signal: AbortSignal): Promise<void>
 }

@@ -53,6 +53,5 @@ export function createMemoryHost(options: MemoryHostOptions = {}): KubeletHost {
     async request({ url }) {
       return options.request?.(url) ?? 200
     },
-    async connect() {},
   }
 }

@@ -75,12 +75,13 @@ export function isPrivilegedPod(pod: Readonly<Pod>): boolean {
   )
 }
 
-export function sandboxSecurity(pod: Readonly<Pod>, options: SecurityOptions): SandboxSecurity {
+export function sandboxSecurity(pod: Readonly<Pod>): SandboxSecurity {
   const context = pod.spec.securityContext ?? {}
   return {
     namespaceOptions: namespaceOptions(pod),
     privileged: isPrivilegedPod(pod),
-    seccomp: seccompOf(context.seccompProfile, options, "RuntimeDefault"),
+    // The pause process needs no more, whatever the pod's own profile allows it.
+    seccomp: { profileType: "RuntimeDefault" },
     supplementalGroups: groupsOf(context),
     supplementalGroupsPolicy: context.supplementalGroupsPolicy === "Strict" ? "Strict" : "Merge",
     ...(context.runAsUser === undefined ? {} : { runAsUser: { value: context.runAsUser } }),

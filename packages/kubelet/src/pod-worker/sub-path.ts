@@ -103,7 +103,8 @@ async function isMounted(path: string): Promise<boolean> {
   return (await mountPoints()).includes(path)
 }
 
-async function mountsUnder(dir: string): Promise<string[]> {
+/** Mount points below `dir`, outermost first. */
+export async function mountsUnder(dir: string): Promise<string[]> {
   return (await mountPoints()).filter((path) => path.startsWith(`${dir}/`))
 }
 

@@ -3,7 +3,7 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.admissionregistration.v1", {
   ApplyConfiguration: {
-    expression: "1 string",
+    expression: "1 string omitzero",
   },
   AuditAnnotation: {
     key: "1 string required default=\"\"",
@@ -14,7 +14,7 @@ defineSchemas("io.k8s.api.admissionregistration.v1", {
     warning: "3 string required default=\"\"",
   },
   JSONPatch: {
-    expression: "1 string",
+    expression: "1 string omitzero",
   },
   MatchCondition: {
     expression: "2 string required default=\"\"",
@@ -49,7 +49,7 @@ defineSchemas("io.k8s.api.admissionregistration.v1", {
   MutatingAdmissionPolicyBindingSpec: {
     matchResources: "3 MatchResources",
     paramRef: "2 ParamRef",
-    policyName: "1 string",
+    policyName: "1 string omitzero",
   },
   MutatingAdmissionPolicyList: {
     apiVersion: "string",
@@ -63,7 +63,7 @@ defineSchemas("io.k8s.api.admissionregistration.v1", {
     matchConstraints: "2 MatchResources",
     mutations: "4 []Mutation list=atomic",
     paramKind: "1 ParamKind",
-    reinvocationPolicy: "7 string enum=IfNeeded,Never",
+    reinvocationPolicy: "7 string omitzero enum=IfNeeded,Never",
     variables: "3 []Variable list=atomic",
   },
   MutatingWebhook: {
@@ -99,31 +99,31 @@ defineSchemas("io.k8s.api.admissionregistration.v1", {
   },
   NamedRuleWithOperations: {
     $atomic: "",
-    apiGroups: "[]string list=atomic",
-    apiVersions: "[]string list=atomic",
-    operations: "[]string list=atomic",
+    apiGroups: "2.2.1 []string list=atomic",
+    apiVersions: "2.2.2 []string list=atomic",
+    operations: "2.1 []string list=atomic",
     resourceNames: "1 []string list=atomic",
-    resources: "[]string list=atomic",
-    scope: "string enum=*,Cluster,Namespaced",
+    resources: "2.2.3 []string list=atomic",
+    scope: "2.2.4 string enum=*,Cluster,Namespaced",
   },
   ParamKind: {
     $atomic: "",
-    apiVersion: "1 string",
-    kind: "2 string",
+    apiVersion: "1 string omitzero",
+    kind: "2 string omitzero",
   },
   ParamRef: {
     $atomic: "",
-    name: "1 string",
-    namespace: "2 string",
+    name: "1 string omitzero",
+    namespace: "2 string omitzero",
     parameterNotFoundAction: "4 string",
     selector: "3 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector",
   },
   RuleWithOperations: {
-    apiGroups: "[]string list=atomic",
-    apiVersions: "[]string list=atomic",
+    apiGroups: "2.1 []string list=atomic",
+    apiVersions: "2.2 []string list=atomic",
     operations: "1 []string list=atomic",
-    resources: "[]string list=atomic",
-    scope: "string enum=*,Cluster,Namespaced",
+    resources: "2.3 []string list=atomic",
+    scope: "2.4 string enum=*,Cluster,Namespaced",
   },
   ServiceReference: {
     name: "2 string required default=\"\"",
@@ -156,7 +156,7 @@ defineSchemas("io.k8s.api.admissionregistration.v1", {
   ValidatingAdmissionPolicyBindingSpec: {
     matchResources: "3 MatchResources",
     paramRef: "2 ParamRef",
-    policyName: "1 string required",
+    policyName: "1 string required omitzero",
     validationActions: "4 []string required list=set",
   },
   ValidatingAdmissionPolicyList: {
@@ -176,7 +176,7 @@ defineSchemas("io.k8s.api.admissionregistration.v1", {
   },
   ValidatingAdmissionPolicyStatus: {
     conditions: "3 []io.k8s.apimachinery.pkg.apis.meta.v1.Condition list=map:type",
-    observedGeneration: "1 int64",
+    observedGeneration: "1 int64 omitzero",
     typeChecking: "2 TypeChecking",
   },
   ValidatingWebhook: {
@@ -206,8 +206,8 @@ defineSchemas("io.k8s.api.admissionregistration.v1", {
   },
   Validation: {
     expression: "string required default=\"\"",
-    message: "2 string",
-    messageExpression: "4 string",
+    message: "2 string omitzero",
+    messageExpression: "4 string omitzero",
     reason: "3 string",
   },
   Variable: {

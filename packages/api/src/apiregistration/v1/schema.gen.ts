@@ -11,8 +11,8 @@ defineSchemas("io.k8s.kube-aggregator.pkg.apis.apiregistration.v1", {
   },
   APIServiceCondition: {
     lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    message: "5 string",
-    reason: "4 string",
+    message: "5 string omitzero",
+    reason: "4 string omitzero",
     status: "2 string required default=\"\"",
     type: "1 string required default=\"\"",
   },
@@ -24,19 +24,19 @@ defineSchemas("io.k8s.kube-aggregator.pkg.apis.apiregistration.v1", {
   },
   APIServiceSpec: {
     caBundle: "5 bytes list=atomic",
-    group: "2 string",
+    group: "2 string omitzero",
     groupPriorityMinimum: "7 int32 required default=0",
-    insecureSkipTLSVerify: "4 boolean",
+    insecureSkipTLSVerify: "4 boolean omitzero",
     service: "1 ServiceReference",
-    version: "3 string",
+    version: "3 string omitzero",
     versionPriority: "8 int32 required default=0",
   },
   APIServiceStatus: {
     conditions: "1 []APIServiceCondition list=map:type patch=merge key=type",
   },
   ServiceReference: {
-    name: "2 string",
-    namespace: "1 string",
+    name: "2 string omitzero",
+    namespace: "1 string omitzero",
     port: "3 int32",
   },
 })

@@ -3,10 +3,10 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.authentication.v1", {
   BoundObjectReference: {
-    apiVersion: "2 string",
-    kind: "1 string",
-    name: "3 string",
-    uid: "string",
+    apiVersion: "2 string omitzero",
+    kind: "1 string omitzero",
+    name: "3 string omitzero",
+    uid: "string omitzero",
   },
   SelfSubjectReview: {
     apiVersion: "string",
@@ -43,18 +43,18 @@ defineSchemas("io.k8s.api.authentication.v1", {
   },
   TokenReviewSpec: {
     audiences: "2 []string list=atomic",
-    token: "1 string required",
+    token: "1 string required omitzero",
   },
   TokenReviewStatus: {
     audiences: "4 []string list=atomic",
-    authenticated: "1 boolean",
-    error: "3 string",
+    authenticated: "1 boolean omitzero",
+    error: "3 string omitzero",
     user: "2 UserInfo default={}",
   },
   UserInfo: {
     extra: "4 map[[]string]",
     groups: "3 []string list=atomic",
-    uid: "2 string",
-    username: "1 string",
+    uid: "2 string omitzero",
+    username: "1 string omitzero",
   },
 })

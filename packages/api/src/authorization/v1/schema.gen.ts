@@ -3,11 +3,11 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.authorization.v1", {
   FieldSelectorAttributes: {
-    rawSelector: "1 string",
+    rawSelector: "1 string omitzero",
     requirements: "2 []io.k8s.apimachinery.pkg.apis.meta.v1.FieldSelectorRequirement list=atomic",
   },
   LabelSelectorAttributes: {
-    rawSelector: "1 string",
+    rawSelector: "1 string omitzero",
     requirements: "2 []io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement list=atomic",
   },
   LocalSubjectAccessReview: {
@@ -18,8 +18,8 @@ defineSchemas("io.k8s.api.authorization.v1", {
     status: "3 SubjectAccessReviewStatus default={}",
   },
   NonResourceAttributes: {
-    path: "1 string",
-    verb: "2 string",
+    path: "1 string omitzero",
+    verb: "2 string omitzero",
   },
   NonResourceRule: {
     nonResourceURLs: "2 []string list=atomic",
@@ -27,14 +27,14 @@ defineSchemas("io.k8s.api.authorization.v1", {
   },
   ResourceAttributes: {
     fieldSelector: "8 FieldSelectorAttributes",
-    group: "3 string",
+    group: "3 string omitzero",
     labelSelector: "9 LabelSelectorAttributes",
-    name: "7 string",
-    namespace: "1 string",
-    resource: "5 string",
-    subresource: "6 string",
-    verb: "2 string",
-    version: "4 string",
+    name: "7 string omitzero",
+    namespace: "1 string omitzero",
+    resource: "5 string omitzero",
+    subresource: "6 string omitzero",
+    verb: "2 string omitzero",
+    version: "4 string omitzero",
   },
   ResourceRule: {
     apiGroups: "2 []string list=atomic",
@@ -61,7 +61,7 @@ defineSchemas("io.k8s.api.authorization.v1", {
     status: "3 SubjectRulesReviewStatus default={}",
   },
   SelfSubjectRulesReviewSpec: {
-    namespace: "1 string",
+    namespace: "1 string omitzero",
   },
   SubjectAccessReview: {
     apiVersion: "string",
@@ -75,17 +75,17 @@ defineSchemas("io.k8s.api.authorization.v1", {
     groups: "4 []string list=atomic",
     nonResourceAttributes: "2 NonResourceAttributes",
     resourceAttributes: "1 ResourceAttributes",
-    uid: "6 string",
-    user: "3 string",
+    uid: "6 string omitzero",
+    user: "3 string omitzero",
   },
   SubjectAccessReviewStatus: {
     allowed: "1 boolean required default=false",
-    denied: "4 boolean",
-    evaluationError: "3 string",
-    reason: "2 string",
+    denied: "4 boolean omitzero",
+    evaluationError: "3 string omitzero",
+    reason: "2 string omitzero",
   },
   SubjectRulesReviewStatus: {
-    evaluationError: "4 string",
+    evaluationError: "4 string omitzero",
     incomplete: "3 boolean required default=false",
     nonResourceRules: "2 []NonResourceRule required list=atomic",
     resourceRules: "1 []ResourceRule required list=atomic",

@@ -4,7 +4,7 @@ import { defineSchemas } from "@knarr/apimachinery"
 defineSchemas("io.k8s.api.autoscaling.v1", {
   CrossVersionObjectReference: {
     $atomic: "",
-    apiVersion: "3 string",
+    apiVersion: "3 string omitzero",
     kind: "1 string required default=\"\"",
     name: "2 string required default=\"\"",
   },
@@ -42,10 +42,10 @@ defineSchemas("io.k8s.api.autoscaling.v1", {
     status: "3 ScaleStatus default={}",
   },
   ScaleSpec: {
-    replicas: "1 int32 default=0",
+    replicas: "1 int32 omitzero default=0",
   },
   ScaleStatus: {
     replicas: "1 int32 required default=0",
-    selector: "2 string",
+    selector: "2 string omitzero",
   },
 })

@@ -13,7 +13,7 @@ defineSchemas("io.k8s.api.autoscaling.v2", {
     name: "1 string required default=\"\"",
   },
   CrossVersionObjectReference: {
-    apiVersion: "3 string",
+    apiVersion: "3 string omitzero",
     kind: "1 string required default=\"\"",
     name: "2 string required default=\"\"",
   },
@@ -49,9 +49,9 @@ defineSchemas("io.k8s.api.autoscaling.v2", {
   },
   HorizontalPodAutoscalerCondition: {
     lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    message: "5 string",
+    message: "5 string omitzero",
     observedGeneration: "6 int64",
-    reason: "4 string",
+    reason: "4 string omitzero",
     status: "2 string required default=\"\"",
     type: "1 string required default=\"\"",
   },
@@ -71,7 +71,7 @@ defineSchemas("io.k8s.api.autoscaling.v2", {
   HorizontalPodAutoscalerStatus: {
     conditions: "6 []HorizontalPodAutoscalerCondition list=map:type patch=merge key=type",
     currentMetrics: "5 []MetricStatus list=atomic",
-    currentReplicas: "3 int32",
+    currentReplicas: "3 int32 omitzero",
     desiredReplicas: "4 int32 required default=0",
     lastScaleTime: "2 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
     observedGeneration: "1 int64",

@@ -12,8 +12,8 @@ defineSchemas("io.k8s.api.certificates.v1", {
   CertificateSigningRequestCondition: {
     lastTransitionTime: "5 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
     lastUpdateTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    message: "3 string",
-    reason: "2 string",
+    message: "3 string omitzero",
+    reason: "2 string omitzero",
     status: "6 string required default=\"\"",
     type: "1 string required default=\"\"",
   },
@@ -29,9 +29,9 @@ defineSchemas("io.k8s.api.certificates.v1", {
     groups: "4 []string list=atomic",
     request: "1 bytes required",
     signerName: "7 string required default=\"\"",
-    uid: "3 string",
+    uid: "3 string omitzero",
     usages: "5 []string list=atomic",
-    username: "2 string",
+    username: "2 string omitzero",
   },
   CertificateSigningRequestStatus: {
     certificate: "2 bytes",
@@ -50,7 +50,7 @@ defineSchemas("io.k8s.api.certificates.v1", {
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   ClusterTrustBundleSpec: {
-    signerName: "1 string",
+    signerName: "1 string omitzero",
     trustBundle: "2 string required default=\"\"",
   },
   PodCertificateRequest: {
@@ -80,7 +80,7 @@ defineSchemas("io.k8s.api.certificates.v1", {
   },
   PodCertificateRequestStatus: {
     beginRefreshAt: "5 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    certificateChain: "2 string",
+    certificateChain: "2 string omitzero",
     conditions: "1 []io.k8s.apimachinery.pkg.apis.meta.v1.Condition list=map:type patch=merge key=type",
     notAfter: "6 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
     notBefore: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time",

@@ -18,10 +18,10 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
   },
   FlowSchemaCondition: {
     lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    message: "5 string",
-    reason: "4 string",
-    status: "2 string",
-    type: "1 string required",
+    message: "5 string omitzero",
+    reason: "4 string omitzero",
+    status: "2 string omitzero",
+    type: "1 string required omitzero",
   },
   FlowSchemaList: {
     apiVersion: "string",
@@ -69,10 +69,10 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
   },
   PriorityLevelConfigurationCondition: {
     lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    message: "5 string",
-    reason: "4 string",
-    status: "2 string",
-    type: "1 string required",
+    message: "5 string omitzero",
+    reason: "4 string omitzero",
+    status: "2 string omitzero",
+    type: "1 string required omitzero",
   },
   PriorityLevelConfigurationList: {
     apiVersion: "string",
@@ -98,7 +98,7 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
   },
   ResourcePolicyRule: {
     apiGroups: "2 []string required list=set",
-    clusterScope: "4 boolean",
+    clusterScope: "4 boolean omitzero",
     namespaces: "5 []string list=set",
     resources: "3 []string required list=set",
     verbs: "1 []string required list=set",

@@ -4,7 +4,7 @@ import { defineSchemas } from "@knarr/apimachinery"
 defineSchemas("io.k8s.api.networking.v1", {
   HTTPIngressPath: {
     backend: "2 IngressBackend required default={}",
-    path: "1 string",
+    path: "1 string omitzero",
     pathType: "3 string required enum=Exact,ImplementationSpecific,Prefix",
   },
   HTTPIngressRuleValue: {
@@ -60,7 +60,7 @@ defineSchemas("io.k8s.api.networking.v1", {
     scope: "4 string",
   },
   IngressClassSpec: {
-    controller: "1 string",
+    controller: "1 string omitzero",
     parameters: "2 IngressClassParametersReference",
   },
   IngressList: {
@@ -70,8 +70,8 @@ defineSchemas("io.k8s.api.networking.v1", {
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   IngressLoadBalancerIngress: {
-    hostname: "2 string",
-    ip: "1 string",
+    hostname: "2 string omitzero",
+    ip: "1 string omitzero",
     ports: "4 []IngressPortStatus list=atomic",
   },
   IngressLoadBalancerStatus: {
@@ -83,8 +83,8 @@ defineSchemas("io.k8s.api.networking.v1", {
     protocol: "2 string required default=\"\" enum=SCTP,TCP,UDP",
   },
   IngressRule: {
-    host: "1 string",
-    http: "HTTPIngressRuleValue",
+    host: "1 string omitzero",
+    http: "2.1 HTTPIngressRuleValue",
   },
   IngressServiceBackend: {
     name: "1 string required default=\"\"",
@@ -101,7 +101,7 @@ defineSchemas("io.k8s.api.networking.v1", {
   },
   IngressTLS: {
     hosts: "1 []string list=atomic",
-    secretName: "2 string",
+    secretName: "2 string omitzero",
   },
   NetworkPolicy: {
     apiVersion: "string",
@@ -140,15 +140,15 @@ defineSchemas("io.k8s.api.networking.v1", {
     policyTypes: "4 []string list=atomic",
   },
   ParentReference: {
-    group: "1 string",
-    name: "4 string required",
-    namespace: "3 string",
-    resource: "2 string required",
+    group: "1 string omitzero",
+    name: "4 string required omitzero",
+    namespace: "3 string omitzero",
+    resource: "2 string required omitzero",
   },
   ServiceBackendPort: {
     $atomic: "",
-    name: "1 string",
-    number: "2 int32",
+    name: "1 string omitzero",
+    number: "2 int32 omitzero",
   },
   ServiceCIDR: {
     apiVersion: "string",

@@ -34,6 +34,6 @@ defineSchemas("io.k8s.api.policy.v1", {
     disruptedPods: "2 map[io.k8s.apimachinery.pkg.apis.meta.v1.Time]",
     disruptionsAllowed: "3 int32 default=0",
     expectedPods: "6 int32 default=0",
-    observedGeneration: "1 int64",
+    observedGeneration: "1 int64 omitzero",
   },
 })

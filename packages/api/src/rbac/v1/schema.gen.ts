@@ -14,7 +14,7 @@ defineSchemas("io.k8s.api.rbac.v1", {
   },
   ClusterRoleBinding: {
     apiVersion: "string",
-    kind: "string",
+    kind: "3.2 string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
     roleRef: "3 RoleRef required default={}",
     subjects: "2 []Subject list=atomic",
@@ -46,7 +46,7 @@ defineSchemas("io.k8s.api.rbac.v1", {
   },
   RoleBinding: {
     apiVersion: "string",
-    kind: "string",
+    kind: "3.2 string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
     roleRef: "3 RoleRef required default={}",
     subjects: "2 []Subject list=atomic",
@@ -71,9 +71,9 @@ defineSchemas("io.k8s.api.rbac.v1", {
   },
   Subject: {
     $atomic: "",
-    apiGroup: "2 string",
+    apiGroup: "2 string omitzero",
     kind: "1 string required default=\"\"",
     name: "3 string required default=\"\"",
-    namespace: "4 string",
+    namespace: "4 string omitzero",
   },
 })

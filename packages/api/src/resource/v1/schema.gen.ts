@@ -55,7 +55,7 @@ defineSchemas("io.k8s.api.resource.v1", {
     taints: "8 []DeviceTaint list=atomic",
   },
   DeviceAllocationConfiguration: {
-    opaque: "OpaqueDeviceConfiguration",
+    opaque: "3.1 OpaqueDeviceConfiguration",
     requests: "2 []string list=atomic",
     source: "1 string required default=\"\" enum=FromClaim,FromClass",
   },
@@ -83,7 +83,7 @@ defineSchemas("io.k8s.api.resource.v1", {
     requests: "1 []DeviceRequest list=atomic",
   },
   DeviceClaimConfiguration: {
-    opaque: "OpaqueDeviceConfiguration",
+    opaque: "2.1 OpaqueDeviceConfiguration",
     requests: "1 []string list=atomic",
   },
   DeviceClass: {
@@ -93,7 +93,7 @@ defineSchemas("io.k8s.api.resource.v1", {
     spec: "2 DeviceClassSpec default={}",
   },
   DeviceClassConfiguration: {
-    opaque: "OpaqueDeviceConfiguration",
+    opaque: "1.1 OpaqueDeviceConfiguration",
   },
   DeviceClassList: {
     apiVersion: "string",
@@ -142,9 +142,9 @@ defineSchemas("io.k8s.api.resource.v1", {
     cel: "1 CELDeviceSelector",
   },
   DeviceSubRequest: {
-    allocationMode: "4 string enum=All,ExactCount",
+    allocationMode: "4 string omitzero enum=All,ExactCount",
     capacity: "7 CapacityRequirements",
-    count: "5 int64",
+    count: "5 int64 omitzero",
     derivedAttributes: "8 []DeviceDerivedAttribute list=atomic",
     deviceClassName: "2 string required default=\"\"",
     name: "1 string required default=\"\"",
@@ -155,7 +155,7 @@ defineSchemas("io.k8s.api.resource.v1", {
     effect: "3 string required default=\"\" enum=NoExecute,NoSchedule,None",
     key: "1 string required default=\"\"",
     timeAdded: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    value: "2 string",
+    value: "2 string omitzero",
   },
   DeviceTaintRule: {
     apiVersion: "string",
@@ -183,25 +183,25 @@ defineSchemas("io.k8s.api.resource.v1", {
     pool: "3 string",
   },
   DeviceToleration: {
-    effect: "4 string enum=NoExecute,NoSchedule,None",
-    key: "1 string",
-    operator: "2 string default=\"Equal\" enum=Equal,Exists",
+    effect: "4 string omitzero enum=NoExecute,NoSchedule,None",
+    key: "1 string omitzero",
+    operator: "2 string omitzero default=\"Equal\" enum=Equal,Exists",
     tolerationSeconds: "5 int64",
-    value: "3 string",
+    value: "3 string omitzero",
   },
   ExactDeviceRequest: {
     adminAccess: "5 boolean",
-    allocationMode: "3 string enum=All,ExactCount",
+    allocationMode: "3 string omitzero enum=All,ExactCount",
     capacity: "7 CapacityRequirements",
-    count: "4 int64",
+    count: "4 int64 omitzero",
     derivedAttributes: "8 []DeviceDerivedAttribute list=atomic",
     deviceClassName: "1 string required default=\"\"",
     selectors: "2 []DeviceSelector list=atomic",
     tolerations: "6 []DeviceToleration list=atomic",
   },
   NetworkDeviceData: {
-    hardwareAddress: "3 string",
-    interfaceName: "1 string",
+    hardwareAddress: "3 string omitzero",
+    interfaceName: "1 string omitzero",
     ips: "2 []string list=atomic",
   },
   NodeAllocatableMapping: {
@@ -229,7 +229,7 @@ defineSchemas("io.k8s.api.resource.v1", {
     status: "3 ResourceClaimStatus default={}",
   },
   ResourceClaimConsumerReference: {
-    apiGroup: "1 string",
+    apiGroup: "1 string omitzero",
     name: "4 string required default=\"\"",
     resource: "3 string required default=\"\"",
     uid: "5 string required default=\"\"",

@@ -4,8 +4,8 @@ import { defineSchemas } from "@knarr/apimachinery"
 defineSchemas("io.k8s.api.scheduling.v1", {
   PriorityClass: {
     apiVersion: "string",
-    description: "4 string",
-    globalDefault: "3 boolean",
+    description: "4 string omitzero",
+    globalDefault: "3 boolean omitzero",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
     preemptionPolicy: "5 string enum=Never,PreemptLowerPriority",

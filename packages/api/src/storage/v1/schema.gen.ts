@@ -92,7 +92,7 @@ defineSchemas("io.k8s.api.storage.v1", {
   StorageHealthCondition: {
     accessMode: "4 string enum=ReadOnlyMany,ReadWriteMany,ReadWriteOnce,ReadWriteOncePod",
     lastTransitionTime: "6 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    message: "3 string",
+    message: "3 string omitzero",
     reason: "2 string required default=\"\"",
     status: "1 string required default=\"\" enum=StorageDegraded,StorageUnreachable",
     volumeMode: "5 string enum=Block,Filesystem",
@@ -144,7 +144,7 @@ defineSchemas("io.k8s.api.storage.v1", {
   },
   VolumeError: {
     errorCode: "3 int32",
-    message: "2 string",
+    message: "2 string omitzero",
     time: "1 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
   },
   VolumeNodeResources: {

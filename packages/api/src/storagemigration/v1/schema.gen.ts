@@ -20,6 +20,6 @@ defineSchemas("io.k8s.api.storagemigration.v1", {
   },
   StorageVersionMigrationStatus: {
     conditions: "1 []io.k8s.apimachinery.pkg.apis.meta.v1.Condition list=map:type patch=merge key=type",
-    resourceVersion: "2 string",
+    resourceVersion: "2 string omitzero",
   },
 })

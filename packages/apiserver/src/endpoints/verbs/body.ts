@@ -7,6 +7,7 @@ import {
   type Kind,
   type KubeObject,
   loadYaml,
+  parseJson,
   type Schema,
   schemaNames,
   strictErrorMessage,
@@ -61,7 +62,7 @@ export async function readObject<T extends KubeObject>(
     object = decoded.object
     strictErrors = decoded.strictErrors
   } catch (thrown) {
-    if (!(thrown instanceof DecodeError)) throw thrown
+    if (!(thrown instanceof DecodeError || thrown instanceof SyntaxError)) throw thrown
     throw undecodable(body, text, yaml, expected, thrown.message)
   }
   if (typeof object !== "object" || object === null) {
@@ -163,7 +164,7 @@ export async function readPatch(
     }
   }
   try {
-    const value: unknown = JSON.parse(text)
+    const value = parseJson(text)
     return { value, strictErrors: [] }
   } catch (thrown) {
     throw badRequest(`error decoding patch: ${messageOf(thrown)}`)

@@ -5,6 +5,7 @@ import {
   DecodeError,
   invalid,
   loadYaml,
+  parseJson,
   schemaOf,
 } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
@@ -34,7 +35,7 @@ async function readOptions(call: Call): Promise<{ options: DeletionOptions; requ
   let value: unknown
   try {
     const text = body.toString()
-    value = contentType(exchange).includes("yaml") ? (await loadYaml()).parse(text) : JSON.parse(text)
+    value = contentType(exchange).includes("yaml") ? (await loadYaml()).parse(text) : parseJson(text)
     value = decodeObject<Options>(schemaOf("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"), value).object
   } catch (thrown) {
     if (thrown instanceof DecodeError || thrown instanceof Error) throw badRequest(messageOf(thrown))

@@ -1,0 +1,3 @@
+module knarr-loadgen
+
+go 1.24

@@ -1,0 +1,178 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import "../../api/src/schemas.gen.ts"
+import { decodeObject, decodeProtobuf, openProtobufEnvelope, schemaOf } from "./index.ts"
+
+/** Writes messages by hand: `[number, value]`, a number as varint, text and nested fields as bytes. */
+type Part = readonly [number, number | string | readonly Part[]]
+function message(parts: readonly Part[]): Buffer {
+  const varint = (value: number): Buffer => {
+    const out: number[] = []
+    let big = BigInt.asUintN(64, BigInt(value))
+    do {
+      const low = Number(big & 0x7fn)
+      big >>= 7n
+      out.push(big > 0n ? low | 0x80 : low)
+    } while (big > 0n)
+    return Buffer.from(out)
+  }
+  return Buffer.concat(
+    parts.flatMap(([number, value]) => {
+      if (typeof value === "number") return [varint(number * 8), varint(value)]
+      const bytes = typeof value === "string" ? Buffer.from(value) : message(value)
+      return [varint(number * 8 + 2), varint(bytes.length), bytes]
+    }),
+  )
+}
+
+const pod = message([
+  [
+    1,
+    [
+      [1, "web"],
+      [2, ""],
+      [3, "default"],
+      [7, 0],
+      [8, []],
+      [
+        11,
+        [
+          [1, "app"],
+          [2, "web"],
+        ],
+      ],
+    ],
+  ],
+  [
+    2,
+    [
+      [
+        1,
+        [
+          [1, "config"],
+          [
+            2,
+            [
+              [
+                19,
+                [
+                  [1, [[1, "settings"]]],
+                  [4, 1],
+                ],
+              ],
+            ],
+          ],
+        ],
+      ],
+      [
+        2,
+        [
+          [1, "c"],
+          [2, "busybox"],
+          [
+            8,
+            [
+              [
+                2,
+                [
+                  [1, "cpu"],
+                  [2, [[1, "100m"]]],
+                ],
+              ],
+            ],
+          ],
+          [
+            6,
+            [
+              [1, ""],
+              [2, 0],
+              [3, 80],
+              [4, "TCP"],
+            ],
+          ],
+          [
+            10,
+            [
+              [
+                1,
+                [
+                  [
+                    2,
+                    [
+                      [
+                        2,
+                        [
+                          [1, 1],
+                          [3, "http"],
+                        ],
+                      ],
+                    ],
+                  ],
+                ],
+              ],
+              [2, 0],
+            ],
+          ],
+        ],
+      ],
+      [4, 0],
+      [11, 0],
+      [24, "host"],
+    ],
+  ],
+])
+
+test("decodeProtobuf gives what the JSON form would", () => {
+  const schema = schemaOf("io.k8s.api.core.v1.Pod")
+  const { object } = decodeObject(schema, decodeProtobuf(schema, pod))
+  assert.deepEqual(object, {
+    metadata: { name: "web", namespace: "default", labels: { app: "web" } },
+    spec: {
+      volumes: [{ name: "config", configMap: { name: "settings", optional: true } }],
+      containers: [
+        {
+          name: "c",
+          image: "busybox",
+          resources: { requests: { cpu: "100m" } },
+          ports: [{ containerPort: 80, protocol: "TCP" }],
+          livenessProbe: { httpGet: { port: "http" } },
+        },
+      ],
+      terminationGracePeriodSeconds: 0,
+      priorityClassName: "host",
+    },
+    status: {},
+  })
+})
+
+test("negative and large integers keep their value", () => {
+  const schema = schemaOf("io.k8s.api.core.v1.Toleration")
+  assert.deepEqual(decodeProtobuf(schema, message([[5, -1]])), { tolerationSeconds: -1 })
+  assert.deepEqual(decodeProtobuf(schema, message([[5, 2 ** 52 + 1]])), { tolerationSeconds: 2 ** 52 + 1 })
+})
+
+test("the envelope tells the type; garbage is refused", () => {
+  const body = Buffer.concat([
+    Buffer.from("k8s\0"),
+    message([
+      [
+        1,
+        [
+          [1, "v1"],
+          [2, "Pod"],
+        ],
+      ],
+      [2, "raw"],
+    ]),
+  ])
+  const { apiVersion, kind, raw } = openProtobufEnvelope(body)
+  assert.deepEqual([apiVersion, kind, raw.toString()], ["v1", "Pod", "raw"])
+  assert.throws(() => openProtobufEnvelope(Buffer.from("{}")), /does not appear to be a protobuf message/)
+  for (let cut = 1; cut < pod.length; cut += 7) {
+    try {
+      decodeProtobuf(schemaOf("io.k8s.api.core.v1.Pod"), pod.subarray(0, cut))
+    } catch (thrown) {
+      assert.match((thrown as Error).message, /unexpected EOF|proto:/)
+    }
+  }
+})

@@ -1,0 +1,65 @@
+/** What a kubectl command is: one frozen descriptor a file, found through the list in `command-list.ts`. */
+import type { Readable, Writable } from "node:stream"
+import type { Clock, Random } from "@knarr/base"
+import type { Factory } from "./factory.ts"
+import type { Flags, FlagSpec } from "./flags.ts"
+
+/** What the program takes from outside. */
+export interface KubectlIo {
+  readonly stdin: Readable
+  readonly stdout: Writable
+  readonly stderr: Writable
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Aborted when the user interrupts. */
+  readonly signal: AbortSignal
+  readonly clock: Clock
+  readonly random: Random
+  /** Whether the streams are terminals. Default: all false. */
+  readonly isTTY?: { readonly stdin?: boolean; readonly stdout?: boolean; readonly stderr?: boolean }
+  /** Where relative paths begin. Default: the process's folder. */
+  readonly cwd?: string
+  /** The terminal's size now; undefined when there is none. */
+  terminalSize?(): { columns: number; rows: number } | undefined
+  /** Calls `fn` whenever the terminal changes its size. */
+  onResize?(fn: () => void): Disposable
+  /** Switches the terminal's raw mode. */
+  setRawMode?(raw: boolean): void
+}
+
+export interface CommandContext {
+  readonly io: KubectlIo
+  readonly flags: Flags
+  readonly args: readonly string[]
+  /** How many arguments stand before `--`; -1 without one. */
+  readonly dashAt: number
+  /** `kubectl rollout status`. */
+  readonly path: string
+  readonly factory: Factory
+  readonly signal: AbortSignal
+  /** Writes to standard output as it is. */
+  out(text: string): void
+  /** Writes to standard error as it is. */
+  err(text: string): void
+}
+
+export interface KubectlCommand {
+  readonly name: string
+  readonly aliases?: readonly string[]
+  readonly summary: string
+  /** The arguments, after the command's name. */
+  readonly usage?: string
+  /** Several paragraphs for `--help`. Default: the summary. */
+  readonly long?: string
+  readonly examples?: string
+  readonly flags?: readonly FlagSpec[]
+  /** Flags may follow arguments. Default true. */
+  readonly interspersed?: boolean
+  readonly subcommands?: readonly KubectlCommand[]
+  /** Returns the exit code (default 0), or throws. Without it the command only has subcommands. */
+  run?(ctx: CommandContext): Promise<number | void>
+}
+
+/** Declares a command. */
+export function defineKubectlCommand(command: KubectlCommand): KubectlCommand {
+  return Object.freeze(command)
+}

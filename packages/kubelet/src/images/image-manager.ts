@@ -1,0 +1,202 @@
+/**
+ * Gets the images of containers: pull policies, credentials, back-off, and so many pulls at a time.
+ * Mirrors: pkg/kubelet/images/image_manager.go
+ */
+import type { Container, Pod } from "@knarr/api"
+import { formatGoDuration, goQuote, parseImageName } from "@knarr/apimachinery"
+import { Semaphore, type Env } from "@knarr/base"
+import { partOf, type EventRecorder } from "@knarr/client"
+import type { ObjectReader } from "../contract.ts"
+import { Backoff } from "../pod-worker/backoff.ts"
+import { StartError, callErrorText } from "../pod-worker/start-error.ts"
+import {
+  RuntimeError,
+  isRuntimeNotFound,
+  runtimeErrorCodes,
+  type ContainerRuntime,
+  type RuntimeRequest,
+} from "../runtime/container-runtime.ts"
+import type { Image } from "../runtime/cri.gen.ts"
+import { credentialsFor, readPullSecrets } from "./pull-secrets.ts"
+
+export interface ImageManagerOptions {
+  readonly env: Env
+  readonly runtime: ContainerRuntime
+  readonly objects: ObjectReader
+  readonly events: EventRecorder
+  /** Pulls at a time; default 5. */
+  readonly maxParallelPulls?: number
+}
+
+export interface ImageRequest {
+  readonly pod: Readonly<Pod>
+  readonly container: Readonly<Container>
+  /** For example `spec.containers{app}`. */
+  readonly fieldPath: string
+  readonly sandboxConfig: RuntimeRequest<"runPodSandbox">["config"]
+}
+
+const maxRemembered = 10_000
+
+export class ImageManager {
+  readonly #options: ImageManagerOptions
+  readonly #turns: Semaphore
+  readonly #backoff = new Backoff()
+  /** Key of the back-off → when the last pull failed, and how. */
+  readonly #failures = new Map<string, { readonly atMs: number; readonly text: string }>()
+
+  constructor(options: ImageManagerOptions) {
+    this.#options = options
+    this.#turns = new Semaphore(options.maxParallelPulls ?? 5)
+  }
+
+  /** Whether the container's image must be fetched first, which takes a while. */
+  async needsPull(container: Readonly<Container>, signal: AbortSignal): Promise<boolean> {
+    if (container.imagePullPolicy === "Always") return true
+    try {
+      return (await this.status(withTag(container.image ?? ""), signal)) === undefined
+    } catch {
+      signal.throwIfAborted()
+      return false
+    }
+  }
+
+  /**
+   * The image in the runtime, pulled when the policy says so. Throws a {@link StartError} whose reason is
+   * `ErrImagePull`, `ImagePullBackOff`, `ErrImageNeverPull`, `InvalidImageName` or `ImageInspectError`.
+   */
+  async ensure(request: ImageRequest, signal: AbortSignal): Promise<Image> {
+    const { pod, container, fieldPath } = request
+    const { env, events } = this.#options
+    const event = (type: "Normal" | "Warning", reason: string, message: string): void =>
+      events.event(partOf(pod, fieldPath), type, reason, message)
+    const name = container.image ?? ""
+    let full: string
+    try {
+      full = withTag(name)
+    } catch (thrown) {
+      const message = `Failed to apply default image tag ${goQuote(name)}: ${(thrown as Error).message}`
+      event("Warning", "InspectFailed", message)
+      throw new StartError("InvalidImageName", message)
+    }
+    let present: Image | undefined
+    try {
+      present = await this.status(full, signal)
+    } catch (thrown) {
+      signal.throwIfAborted()
+      const message = `Failed to inspect image ${goQuote(full)}: ${callErrorText(thrown)}`
+      event("Warning", "InspectFailed", message)
+      throw new StartError("ImageInspectError", message)
+    }
+    const policy = container.imagePullPolicy ?? "IfNotPresent"
+    if (present && policy !== "Always") {
+      const message = `Container image ${goQuote(name)} already present on machine and can be accessed by the pod`
+      event("Normal", "Pulled", message)
+      return present
+    }
+    if (policy === "Never") {
+      const message = `Container image ${goQuote(name)} is not present with pull policy of Never`
+      event("Warning", "ErrImageNeverPull", message)
+      throw new StartError("ErrImageNeverPull", message)
+    }
+
+    const key = `${pod.metadata.uid}_${full}`
+    const failed = this.#failures.get(key)
+    const nowMs = env.clock.monotonic()
+    const waitMs = failed ? this.#backoff.remainingMs(key, failed.atMs, nowMs) : 0
+    if (waitMs > 0) {
+      const message = `Back-off pulling image ${goQuote(name)}`
+      event("Normal", "BackOff", message)
+      throw new StartError("ImagePullBackOff", `${message}: ${failed!.text}`, waitMs)
+    }
+    event("Normal", "Pulling", `Pulling image ${goQuote(name)}`)
+    try {
+      const { id, pullMs, waitedMs } = await this.#pull(request, full, signal)
+      this.#failures.delete(key)
+      const image = await this.status(id, signal)
+      if (!image) throw new Error(`image ${goQuote(full)} is gone again`)
+      const times = `${millis(pullMs)} (${millis(waitedMs)} including waiting)`
+      event(
+        "Normal",
+        "Pulled",
+        `Successfully pulled image ${goQuote(name)} in ${times}. Image size: ${image.size} bytes.`,
+      )
+      return image
+    } catch (thrown) {
+      signal.throwIfAborted()
+      const text = pullErrorText(thrown)
+      event("Warning", "Failed", `Failed to pull image ${goQuote(name)}: ${text}`)
+      const atMs = env.clock.monotonic()
+      this.#backoff.next(key, atMs, atMs)
+      if (this.#failures.size >= maxRemembered) this.#failures.delete(this.#failures.keys().next().value!)
+      this.#failures.set(key, { atMs, text: `ErrImagePull: ${text}` })
+      throw new StartError("ErrImagePull", text, this.#backoff.delayMs(key))
+    }
+  }
+
+  /** The image by its name or id; undefined when the runtime does not have it. */
+  async status(name: string, signal: AbortSignal): Promise<Image | undefined> {
+    try {
+      return (await this.#options.runtime.imageStatus({ image: { image: name } }, { signal })).image
+    } catch (thrown) {
+      if (isRuntimeNotFound(thrown)) return undefined
+      throw thrown
+    }
+  }
+
+  /** Forgets what it remembers of a pod that is gone. */
+  forget(podUid: string): void {
+    this.#backoff.forget(podUid)
+    for (const key of this.#failures.keys()) if (key.startsWith(podUid)) this.#failures.delete(key)
+  }
+
+  async #pull(
+    { pod, sandboxConfig }: ImageRequest,
+    image: string,
+    signal: AbortSignal,
+  ): Promise<{ id: string; pullMs: number; waitedMs: number }> {
+    const { env, runtime, objects, events } = this.#options
+    const { secrets, missing } = await readPullSecrets(pod, objects, signal)
+    if (missing.length > 0)
+      events.event(
+        pod,
+        "Warning",
+        "FailedToRetrieveImagePullSecret",
+        `Unable to retrieve some image pull secrets (${missing.join(", ")}); attempting to pull the image may not succeed.`,
+      )
+    const credentials = credentialsFor(image, secrets)
+    const askedMs = env.clock.monotonic()
+    using _turn = await this.#turns.acquire(signal)
+    const startMs = env.clock.monotonic()
+    const request = { image: { image }, ...(sandboxConfig ? { sandboxConfig } : {}) }
+    let failure: unknown
+    for (const auth of credentials.length > 0 ? credentials : [undefined]) {
+      try {
+        const { imageRef } = await runtime.pullImage({ ...request, ...(auth ? { auth } : {}) }, { signal })
+        const endMs = env.clock.monotonic()
+        return { id: imageRef, pullMs: endMs - startMs, waitedMs: endMs - askedMs }
+      } catch (thrown) {
+        signal.throwIfAborted()
+        failure = thrown
+      }
+    }
+    throw failure
+  }
+}
+
+/** The name with `:latest` when it has neither tag nor digest. Throws for what is no image name. */
+function withTag(name: string): string {
+  const { tag, digest } = parseImageName(name)
+  return tag === undefined && digest === undefined ? `${name}:latest` : name
+}
+
+/** The code of an unknown error tells nobody anything. */
+function pullErrorText(thrown: unknown): string {
+  return thrown instanceof RuntimeError && thrown.code === runtimeErrorCodes.unknown
+    ? thrown.message
+    : callErrorText(thrown)
+}
+
+function millis(ms: number): string {
+  return formatGoDuration(Math.floor(ms))
+}

@@ -1,0 +1,65 @@
+/** What the pod workers need: the parts around them, and how this node is set up. */
+import type { Pod } from "@knarr/api"
+import type { Env } from "@knarr/base"
+import type { EventRecorder } from "@knarr/client"
+import type { ObjectReader, ProbeManager, StatusManager, VolumeManager } from "../contract.ts"
+import type { ImageManager } from "../images/image-manager.ts"
+import type { ContainerRuntime } from "../runtime/container-runtime.ts"
+import type { KubeletHost } from "./host.ts"
+
+/** How this node is set up. Paths are absolute. */
+export interface NodeSettings {
+  readonly nodeName: string
+  /** The node's addresses, the main one first. */
+  readonly nodeIPs: readonly string[]
+  /** Holds `pods/<uid>`; usually `/var/lib/kubelet`. */
+  readonly rootDir: string
+  /** Holds a folder of logs per pod; usually `/var/log/pods`. */
+  readonly podLogsDir: string
+  /** Holds links to the logs by name; usually `/var/log/containers`. Empty: none. */
+  readonly containerLogsDir: string
+  readonly clusterDNS: readonly string[]
+  readonly clusterDomain: string
+  /** Where `kubepods` begins: empty, or a path like `/node1`. */
+  readonly cgroupRoot: string
+  readonly cpuQuota: boolean
+  /** In bytes; 0: unknown. */
+  readonly memoryCapacity: number
+  readonly seccompDefault: boolean
+}
+
+/** What the API server says about this node. */
+export interface NodeView {
+  readonly labels: Readonly<Record<string, string>>
+  readonly allocatable: Readonly<Record<string, string>>
+}
+
+export interface PodWorkerParts {
+  readonly env: Env
+  readonly runtime: ContainerRuntime
+  /** Comes before the ids of containers in statuses: `containerd`. */
+  readonly runtimeName: string
+  readonly host: KubeletHost
+  readonly objects: ObjectReader
+  readonly volumes: VolumeManager
+  readonly probes: ProbeManager
+  readonly status: StatusManager
+  readonly images: ImageManager
+  readonly events: EventRecorder
+  readonly settings: NodeSettings
+  /** Undefined until the node is known. */
+  node(): NodeView | undefined
+  /** Undefined when containers may be started, else why the network is not ready. */
+  networkProblem(): string | undefined
+  /** The runtime's handler for the pod's runtime class. Rejects when there is no such class. */
+  runtimeHandler(pod: Readonly<Pod>, signal: AbortSignal): Promise<string>
+}
+
+/** The folder of what belongs to the pod. */
+export function podDir(settings: NodeSettings, uid: string): string {
+  return `${settings.rootDir}/pods/${uid}`
+}
+
+export function podLogDir(settings: NodeSettings, namespace: string, name: string, uid: string): string {
+  return `${settings.podLogsDir}/${namespace}_${name}_${uid}`
+}

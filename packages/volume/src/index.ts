@@ -1,0 +1,18 @@
+/** Volumes: the plugin contract, the plugins, and what they do to a machine. */
+export {
+  type VolumeContext,
+  type VolumeMountResult,
+  type VolumePlugin,
+  type VolumePluginSpec,
+  type VolumeReader,
+  type VolumeReferences,
+  type VolumeSourceField,
+  defineVolume,
+  fsGroupOf,
+  fsUserOf,
+} from "./volume.ts"
+export { pluginFolder, pluginFor, volumePlugins } from "./plugins.ts"
+export { type Payload, type PayloadFile, payloadsEqual } from "./payload.ts"
+export { type Ownership, type VolumeHost, simulatedVolumeHost } from "./volume-host.ts"
+export { type LinuxVolumeHostOptions, createLinuxVolumeHost } from "./linux-host.ts"
+export { aggregate, containerResourceField, containerResourceText, podMetadataField } from "./downward.ts"

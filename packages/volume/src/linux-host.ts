@@ -1,0 +1,88 @@
+/** Volumes on a Linux machine. Mounting needs root; without it memory volumes are plain folders. */
+import { execFile } from "node:child_process"
+import { readdirSync } from "node:fs"
+import { chmod, mkdir, readFile, rm } from "node:fs/promises"
+import { release } from "node:os"
+import type { Clock } from "@knarr/base"
+import { writeAtomically } from "./atomic-writer.ts"
+import { checkHostPathType } from "./host-path.ts"
+import { applyOwnership } from "./ownership.ts"
+import type { VolumeHost } from "./volume-host.ts"
+
+export interface LinuxVolumeHostOptions {
+  readonly clock: Clock
+  /** Whether tmpfs can be mounted; default: whether this is root. */
+  readonly canMount?: boolean
+}
+
+export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHost {
+  const { clock } = options
+  const canMount = options.canMount ?? process.getuid?.() === 0
+  const noswap = hasTmpfsNoswap(release())
+  return {
+    async makeDirectory(dir, mode) {
+      await mkdir(dir, { recursive: true, mode: 0o750 })
+      await chmod(dir, mode)
+    },
+    async mountTmpfs(dir, { sizeBytes, mode }, signal) {
+      await mkdir(dir, { recursive: true, mode: 0o750 })
+      if (canMount && !(await mountPointsIn(dir)).includes(dir)) {
+        const flags = [sizeBytes ? `size=${sizeBytes}` : "", noswap ? "noswap" : ""].filter(Boolean)
+        const extra = flags.length > 0 ? ["-o", flags.join(",")] : []
+        await command("mount", ["-t", "tmpfs", ...extra, "tmpfs", dir], signal)
+      }
+      await chmod(dir, mode)
+    },
+    writePayload: (dir, payload, ownership) =>
+      writeAtomically(dir, payload, {
+        nowMs: clock.now(),
+        prepare: (folder) => applyOwnership(folder, ownership),
+      }),
+    setOwnership: applyOwnership,
+    checkHostPath: checkHostPathType,
+    async removeTree(dir, signal) {
+      const mounts = await mountPointsIn(dir)
+      if (mounts.length > 0) await command("umount", mounts.reverse(), signal)
+      const left = await mountPointsIn(dir)
+      if (left.length > 0) throw new Error(`Cannot remove "${dir}": "${left[0]}" is still mounted`)
+      await rm(dir, { recursive: true, force: true })
+    },
+    list(dir) {
+      try {
+        return readdirSync(dir)
+      } catch {
+        return []
+      }
+    },
+  }
+}
+
+/** Kernels from 6.4 on can keep a tmpfs out of swap. */
+function hasTmpfsNoswap(kernel: string): boolean {
+  const [major = 0, minor = 0] = kernel.split(".").map(Number)
+  return major > 6 || (major === 6 && minor >= 4)
+}
+
+/** Where something is mounted at or below `dir`, outer ones first. */
+async function mountPointsIn(dir: string): Promise<string[]> {
+  const text = await readFile("/proc/self/mountinfo", "utf8")
+  const found: string[] = []
+  for (const line of text.split("\n")) {
+    const point = line.split(" ", 5)[4]
+    if (point === undefined || !point.startsWith(dir.slice(0, 1))) continue
+    const path = point.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)))
+    if (path === dir || path.startsWith(`${dir}/`)) found.push(path)
+  }
+  return found
+}
+
+function command(file: string, args: readonly string[], signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    execFile(file, args, { signal }, (error, _stdout, stderr) => {
+      if (!error) return resolve()
+      if (signal.aborted) return reject(signal.reason)
+      const text = stderr.trim() || error.message
+      reject(new Error(`${file} failed: ${text}\n${file}ing arguments: ${args.join(" ")}`, { cause: error }))
+    })
+  })
+}

@@ -1,0 +1,18 @@
+/**
+ * What the pod's own object says, as files.
+ * Mirrors: pkg/volume/downwardapi/downwardapi.go
+ */
+import { downwardPayload } from "../downward.ts"
+import { mountPayload } from "../mount-payload.ts"
+import { defineVolume, type VolumePlugin } from "../volume.ts"
+
+export const downwardAPIVolume: VolumePlugin = defineVolume({
+  name: "kubernetes.io/downward-api",
+  source: "downwardAPI",
+  mount: (context) => mountPayload(downwardAPIVolume, context, "disk"),
+  async payload({ pod, volume, allocatable }) {
+    const { items, defaultMode = 0o644, defaultUser } = volume.downwardAPI!
+    return downwardPayload(pod, items, { defaultMode, defaultUser, allocatable })
+  },
+  references: () => ({ secrets: [], configMaps: [], tokens: false }),
+})

@@ -1,0 +1,43 @@
+/** What volume plugins do to the machine: a real one (linux-host.ts) or none at all, for simulated nodes. */
+import type { Payload } from "./payload.ts"
+
+export interface Ownership {
+  /** The group that may write to the files (or read, when the volume is read-only). */
+  readonly fsGroup: number | undefined
+  readonly readOnly: boolean
+  /** Leave everything as it is when the top folder is already right. */
+  readonly onRootMismatch: boolean
+}
+
+export interface VolumeHost {
+  /** Makes the folder and its parents, and gives it the mode whatever the umask. */
+  makeDirectory(dir: string, mode: number): Promise<void>
+  /** Mounts a tmpfs on the folder, which is made, unless there is one. */
+  mountTmpfs(
+    dir: string,
+    options: { readonly sizeBytes: number | undefined; readonly mode: number },
+    signal: AbortSignal,
+  ): Promise<void>
+  /** Replaces the folder's files, all at one moment. False: they were the same already. */
+  writePayload(dir: string, payload: Payload, ownership: Ownership): Promise<boolean>
+  setOwnership(dir: string, ownership: Ownership): Promise<void>
+  /** Makes sure that the path is of that `hostPath` type. Rejects with upstream's text. */
+  checkHostPath(path: string, type: string): Promise<void>
+  /** Unmounts all that is mounted in the folder and removes it. Idempotent. Never deletes through a mount. */
+  removeTree(dir: string, signal: AbortSignal): Promise<void>
+  /** The names in the folder; none when it does not exist. */
+  list(dir: string): readonly string[]
+}
+
+/** A machine without disks: everything succeeds and nothing happens. */
+export const simulatedVolumeHost: VolumeHost = Object.freeze({
+  async makeDirectory() {},
+  async mountTmpfs() {},
+  async writePayload() {
+    return true
+  },
+  async setOwnership() {},
+  async checkHostPath() {},
+  async removeTree() {},
+  list: () => [],
+})

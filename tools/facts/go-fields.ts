@@ -1,0 +1,39 @@
+/**
+ * Renews facts/go-fields.json from the published Go definitions of the API (module k8s.io/api and its like):
+ * which fields are plain values that Go leaves out when they are zero. The schemas that a server publishes
+ * cannot tell them from pointers, whose zero counts.
+ *
+ *     node tools/facts/go-fields.ts MODULE_DIR…     for example $(go env GOMODCACHE)/k8s.io/api@v0.37.2
+ */
+import { globSync, readFileSync, writeFileSync } from "node:fs"
+import { basename, dirname, join, relative } from "node:path"
+
+const root = join(import.meta.dirname, "../..")
+const out: Record<string, string[]> = {}
+const scalar = /^(string|bool|int|int32|int64|uint8|uint32|float64|[A-Z]\w*|\w+\.[A-Z]\w*)$/
+
+for (const module of process.argv.slice(2)) {
+  const [name] = basename(module).split("@") as [string]
+  const files = globSync("**/types*.go", { cwd: module }).filter((file) => !file.includes("_test") && !file.includes("internal/"))
+  /** Named types that are plain values: `type ServiceType string`. */
+  const named = new Set<string>()
+  for (const file of files) {
+    for (const [, type] of readFileSync(join(module, file), "utf8").matchAll(/^type (\w+) (?:string|bool|int\d*|uint\d*|float64)$/gm)) named.add(type!)
+  }
+  for (const type of ["ConditionStatus", "UID", "NodeName"]) named.add(type)
+  for (const file of files) {
+    const packageName = `io.k8s.${[name, ...dirname(relative(module, join(module, file))).split("/")].join(".")}`
+    const text = readFileSync(join(module, file), "utf8")
+    for (const [, type, body] of text.matchAll(/^type (\w+) struct \{\n([\s\S]*?)^\}/gm)) {
+      const fields: string[] = []
+      for (const [, goType, json] of body!.matchAll(/^\t\w+\s+(\S+)\s+`[^`]*json:"(\w+),omitempty[^`]*`/gm)) {
+        const base = goType!.split(".").at(-1)!
+        if (scalar.test(goType!) && (/^[a-z]/.test(base) || named.has(base))) fields.push(json!)
+      }
+      if (fields.length > 0) out[`${packageName}.${type}`] = fields.sort()
+    }
+  }
+}
+const sorted = Object.fromEntries(Object.entries(out).sort(([a], [b]) => (a < b ? -1 : 1)))
+writeFileSync(join(root, "facts/go-fields.json"), JSON.stringify({ omitZero: sorted }, undefined, 1) + "\n")
+process.stdout.write(`${Object.keys(sorted).length} types\n`)
