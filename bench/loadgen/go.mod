@@ -1,3 +1,3 @@
 module knarr-loadgen
 
-go 1.24
+go 1.25

@@ -37,7 +37,11 @@ describe("API server", () => {
       advertise: { address: "192.0.2.1", port: 6443 },
       shutdownGraceSeconds: 0.2,
     })
-    session = connect(`https://127.0.0.1:${server.port}`, { ca: certificates.ca.cert, cert: admin.cert, key: admin.key })
+    session = connect(`https://127.0.0.1:${server.port}`, {
+      ca: certificates.ca.cert,
+      cert: admin.cert,
+      key: admin.key,
+    })
   })
 
   after(async () => {
@@ -45,12 +49,28 @@ describe("API server", () => {
     await scope.close()
   })
 
-  function call(method: string, path: string, options: { body?: unknown; as?: typeof eve | null; headers?: Record<string, string> } = {}): Promise<Answer> {
+  function call(
+    method: string,
+    path: string,
+    options: { body?: unknown; as?: typeof eve | null; headers?: Record<string, string> } = {},
+  ): Promise<Answer> {
     const as = options.as === undefined ? admin : options.as
-    const headers = { ...options.headers, ...(options.body === undefined ? {} : { "content-type": "application/json" }) }
+    const headers = {
+      ...options.headers,
+      ...(options.body === undefined ? {} : { "content-type": "application/json" }),
+    }
     return new Promise((resolve, reject) => {
       const r = request(
-        { host: "127.0.0.1", port: server.port, path, method, headers, ca: certificates.ca.cert, agent: false, ...(as ? { cert: as.cert, key: as.key } : {}) },
+        {
+          host: "127.0.0.1",
+          port: server.port,
+          path,
+          method,
+          headers,
+          ca: certificates.ca.cert,
+          agent: false,
+          ...(as ? { cert: as.cert, key: as.key } : {}),
+        },
         (response) => {
           let text = ""
           response.setEncoding("utf8")
@@ -70,17 +90,29 @@ describe("API server", () => {
 
   it("is ready and tells its version", async () => {
     assert.equal((await get("/readyz")).text, "ok")
-    assert.match((await get("/readyz?verbose")).text, /\[\+\]poststarthook\/rbac\/bootstrap-roles ok\n[^]*readyz check passed\n$/)
+    assert.match(
+      (await get("/readyz?verbose")).text,
+      /\[\+\]poststarthook\/rbac\/bootstrap-roles ok\n[^]*readyz check passed\n$/,
+    )
     assert.equal((await get("/version")).json.gitVersion.startsWith("v1.37."), true)
     assert.equal((await get("/healthz/nope")).status, 404)
   })
 
   it("has the objects that every cluster begins with", async () => {
-    const names = async (path: string): Promise<string[]> => (await get(path)).json.items.map((o: any) => o.metadata.name)
-    assert.deepEqual(await names("/api/v1/namespaces"), ["default", "kube-node-lease", "kube-public", "kube-system"])
+    const names = async (path: string): Promise<string[]> =>
+      (await get(path)).json.items.map((o: any) => o.metadata.name)
+    assert.deepEqual(await names("/api/v1/namespaces"), [
+      "default",
+      "kube-node-lease",
+      "kube-public",
+      "kube-system",
+    ])
     const roles = await names("/apis/rbac.authorization.k8s.io/v1/clusterroles")
     assert.ok(roles.includes("cluster-admin") && roles.includes("system:node"))
-    assert.deepEqual((await get("/api/v1/namespaces/default/services/kubernetes")).json.spec.clusterIP, "10.96.0.1")
+    assert.deepEqual(
+      (await get("/api/v1/namespaces/default/services/kubernetes")).json.spec.clusterIP,
+      "10.96.0.1",
+    )
     assert.deepEqual((await get("/api/v1/namespaces/default/endpoints/kubernetes")).json.subsets, [
       { addresses: [{ ip: "192.0.2.1" }], ports: [{ name: "https", port: 6443, protocol: "TCP" }] },
     ])
@@ -94,19 +126,29 @@ describe("API server", () => {
     assert.deepEqual([configMaps.storageVersionHash, configMaps.shortNames], ["qFsyl6wFWjQ=", ["cm"]])
     const accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
     const aggregated = await get("/apis", { headers: { accept } })
-    assert.equal(aggregated.headers["content-type"], "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")
+    assert.equal(
+      aggregated.headers["content-type"],
+      "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+    )
     assert.equal(aggregated.json.items[1].metadata.name, "apps")
-    const again = await get("/apis", { headers: { accept, "if-none-match": String(aggregated.headers["etag"]) } })
+    const again = await get("/apis", {
+      headers: { accept, "if-none-match": String(aggregated.headers["etag"]) },
+    })
     assert.equal(again.status, 304)
     assert.equal((await get("/apis/nope")).text, "404 page not found\n")
-    assert.equal((await get("/apis/apps/v9")).json.message, "the server could not find the requested resource")
+    assert.equal(
+      (await get("/apis/apps/v9")).json.message,
+      "the server could not find the requested resource",
+    )
   })
 
   it("publishes OpenAPI", async () => {
     const index = (await get("/openapi/v3")).json
     const document = (await get(index.paths["apis/apps/v1"].serverRelativeURL)).json
     const deployment = document.components.schemas["io.k8s.api.apps.v1.Deployment"]
-    assert.deepEqual(deployment["x-kubernetes-group-version-kind"], [{ group: "apps", kind: "Deployment", version: "v1" }])
+    assert.deepEqual(deployment["x-kubernetes-group-version-kind"], [
+      { group: "apps", kind: "Deployment", version: "v1" },
+    ])
     const { patch } = document.paths["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]
     assert.ok(patch.parameters.some((p: any) => p.name === "fieldValidation"))
     assert.equal((await get("/openapi/v2")).json.swagger, "2.0")
@@ -117,11 +159,17 @@ describe("API server", () => {
       (await get("/api/v1/namespaces/default/pods/x", { as: eve })).json.message,
       'pods "x" is forbidden: User "eve" cannot get resource "pods" in API group "" in the namespace "default"',
     )
-    assert.equal((await get("/api", { as: null })).json.message, 'forbidden: User "system:anonymous" cannot get path "/api"')
+    assert.equal(
+      (await get("/api", { as: null })).json.message,
+      'forbidden: User "system:anonymous" cannot get path "/api"',
+    )
     assert.equal((await get("/healthz", { as: null })).text, "ok")
     const bad = await get("/api", { as: null, headers: { authorization: "Bearer x" } })
     assert.deepEqual([bad.status, bad.json.message], [401, "Unauthorized"])
-    assert.equal((await call("DELETE", "/api/v1/namespaces/default")).json.message, 'namespaces "default" is forbidden: this namespace may not be deleted')
+    assert.equal(
+      (await call("DELETE", "/api/v1/namespaces/default")).json.message,
+      'namespaces "default" is forbidden: this namespace may not be deleted',
+    )
   })
 
   it("gives by RBAC at once", async () => {
@@ -130,9 +178,14 @@ describe("API server", () => {
       roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "view" },
       subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "eve" }],
     }
-    assert.equal((await call("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", { body })).status, 201)
+    assert.equal(
+      (await call("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", { body })).status,
+      201,
+    )
     assert.equal((await get("/api/v1/pods", { as: eve })).status, 200)
-    const review = { spec: { user: "eve", resourceAttributes: { verb: "list", resource: "pods", namespace: "default" } } }
+    const review = {
+      spec: { user: "eve", resourceAttributes: { verb: "list", resource: "pods", namespace: "default" } },
+    }
     const answer = await call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", { body: review })
     assert.deepEqual(answer.json.status, {
       allowed: true,
@@ -142,21 +195,43 @@ describe("API server", () => {
 
   it("issues and takes service account tokens, and gives pods a token volume", async () => {
     const client = server.client()
-    await client.create(serviceAccount, { apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace: "default", name: "robot" } })
-    const issued = await call("POST", "/api/v1/namespaces/default/serviceaccounts/robot/token", { body: { spec: { expirationSeconds: 3600 } } })
+    await client.create(serviceAccount, {
+      apiVersion: "v1",
+      kind: "ServiceAccount",
+      metadata: { namespace: "default", name: "robot" },
+    })
+    const issued = await call("POST", "/api/v1/namespaces/default/serviceaccounts/robot/token", {
+      body: { spec: { expirationSeconds: 3600 } },
+    })
     assert.equal(issued.status, 201, issued.text)
     const authorization = `Bearer ${issued.json.status.token}`
-    const whoAmI = await call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", { body: {}, as: null, headers: { authorization } })
+    const whoAmI = await call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {
+      body: {},
+      as: null,
+      headers: { authorization },
+    })
     assert.equal(whoAmI.json.status.userInfo.username, "system:serviceaccount:default:robot")
     const created = await client.create(pod, {
       apiVersion: "v1",
       kind: "Pod",
       metadata: { namespace: "default", name: "p" },
-      spec: { serviceAccountName: "robot", containers: [{ name: "a", image: "x" }, { name: "b", image: "y" }] },
+      spec: {
+        serviceAccountName: "robot",
+        containers: [
+          { name: "a", image: "x" },
+          { name: "b", image: "y" },
+        ],
+      },
     })
     assert.match(created.spec.volumes![0]!.name, /^kube-api-access-[a-z0-9]{5}$/)
-    assert.equal(created.spec.containers[0]!.volumeMounts![0]!.mountPath, "/var/run/secrets/kubernetes.io/serviceaccount")
-    assert.deepEqual(created.spec.tolerations!.map((t) => t.key), ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"])
+    assert.equal(
+      created.spec.containers[0]!.volumeMounts![0]!.mountPath,
+      "/var/run/secrets/kubernetes.io/serviceaccount",
+    )
+    assert.deepEqual(
+      created.spec.tolerations!.map((t) => t.key),
+      ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"],
+    )
     assert.deepEqual([created.spec.priority, created.spec.preemptionPolicy], [0, "PreemptLowerPriority"])
     assert.equal(
       (await get("/api/v1/namespaces/default/pods/p/log")).json.message,
@@ -170,14 +245,29 @@ describe("API server", () => {
 
   it("acts as others for who may", async () => {
     const headers = { "impersonate-user": "bob", "impersonate-group": "devs" }
-    const answer = await call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", { body: {}, headers })
-    assert.deepEqual(answer.json.status.userInfo, { username: "bob", groups: ["devs", "system:authenticated"] })
-    const refused = await call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", { body: {}, headers, as: eve })
-    assert.equal(refused.json.message, 'users "bob" is forbidden: User "eve" cannot impersonate resource "users" in API group "" at the cluster scope')
+    const answer = await call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {
+      body: {},
+      headers,
+    })
+    assert.deepEqual(answer.json.status.userInfo, {
+      username: "bob",
+      groups: ["devs", "system:authenticated"],
+    })
+    const refused = await call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {
+      body: {},
+      headers,
+      as: eve,
+    })
+    assert.equal(
+      refused.json.message,
+      'users "bob" is forbidden: User "eve" cannot impersonate resource "users" in API group "" at the cluster scope',
+    )
   })
 
   it("watches over HTTP/2", async () => {
-    const stream = session!.request({ ":path": "/api/v1/namespaces/default/configmaps?watch=true&resourceVersion=0" })
+    const stream = session!.request({
+      ":path": "/api/v1/namespaces/default/configmaps?watch=true&resourceVersion=0",
+    })
     const lines: string[] = []
     const seen = Promise.withResolvers<void>()
     let text = ""

@@ -43,13 +43,18 @@ export interface ApiServer extends ControlPlane {
 /** Opens the port, brings in what every cluster begins with, and resolves when the server is ready. Ends with `scope`. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { env, scope } = options
-  const plane = await createControlPlane({ ...options, clientCA: options.clientCA ?? options.certificates.clientCA })
+  const plane = await createControlPlane({
+    ...options,
+    clientCA: options.clientCA ?? options.certificates.clientCA,
+  })
   const { registry } = plane
   const metrics = new MetricsRegistry()
   const inFlight = new InFlight(options.limits ?? {})
   const isServed = (group: string, version: string, resource: string): boolean =>
     registry.find(group, version, resource) !== undefined
-  const requestMetrics = new RequestMetrics(metrics, inFlight, (info) => isServed(info.apiGroup, info.apiVersion, info.resource))
+  const requestMetrics = new RequestMetrics(metrics, inFlight, (info) =>
+    isServed(info.apiGroup, info.apiVersion, info.resource),
+  )
   addProcessMetrics(metrics, env.clock)
   addStorageMetrics(metrics, registry)
 
@@ -63,7 +68,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   health.add({ name: "etcd", check: () => void registry.store.revision })
   health.add({ name: "etcd-readiness", check: () => void registry.store.revision }, ["readyz"])
   health.add({ name: "informer-sync", check() {} }, ["readyz"])
-  for (const hook of ["rbac/bootstrap-roles", "scheduling/bootstrap-system-priority-classes", "priority-and-fairness-config-producer", "start-system-namespaces-controller", "bootstrap-controller"])
+  for (const hook of [
+    "rbac/bootstrap-roles",
+    "scheduling/bootstrap-system-priority-classes",
+    "priority-and-fairness-config-producer",
+    "start-system-namespaces-controller",
+    "bootstrap-controller",
+  ])
     health.add({ name: `poststarthook/${hook}`, check: isBootstrapped })
   health.add(
     {
@@ -79,17 +90,26 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const openApi = new OpenApi(registry.kinds)
   const paths = new Map<string, Handler>()
   const healthHandler: Handler = (exchange) => health.respond(exchange)
-  for (const path of ["/healthz", "/livez", "/readyz"]) paths.set(path, healthHandler).set(`${path}/`, healthHandler)
+  for (const path of ["/healthz", "/livez", "/readyz"])
+    paths.set(path, healthHandler).set(`${path}/`, healthHandler)
   paths.set("/version", (exchange) => respondJson(exchange, 200, versionInfo()))
-  paths.set("/metrics", (exchange) => exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8", metrics.text()))
+  paths.set("/metrics", (exchange) =>
+    exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8", metrics.text()),
+  )
   paths.set("/openapi/v2", (exchange) => openApi.respondV2(exchange))
   const openApiV3: Handler = (exchange) => openApi.respondV3(exchange)
   paths.set("/openapi/v3", openApiV3).set("/openapi/v3/", openApiV3)
-  paths.set("/openid/v1/jwks", (exchange) => exchange.respond(200, "application/jwk-set+json", plane.signer.jwks()))
+  paths.set("/openid/v1/jwks", (exchange) =>
+    exchange.respond(200, "application/jwk-set+json", plane.signer.jwks()),
+  )
   paths.set("/.well-known/openid-configuration", (exchange) => {
     const { address, port } = options.advertise ?? { address: "127.0.0.1", port: listener.port }
     const host = address.includes(":") ? `[${address}]` : address
-    exchange.respond(200, "application/json", plane.signer.openIdConfiguration(`https://${host}:${port}/openid/v1/jwks`))
+    exchange.respond(
+      200,
+      "application/json",
+      plane.signer.openIdConfiguration(`https://${host}:${port}/openid/v1/jwks`),
+    )
   })
   paths.set("/", (exchange) => respondJson(exchange, 200, { paths: index() }))
 
@@ -135,7 +155,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       all.add(`/apis/${group.name}`)
       for (const version of group.versions) all.add(`/apis/${group.name}/${version}`)
     }
-    return [...all].filter((path) => path !== "/" && !(path.endsWith("/") && all.has(path.slice(0, -1)))).sort()
+    return [...all]
+      .filter((path) => path !== "/" && !(path.endsWith("/") && all.has(path.slice(0, -1))))
+      .sort()
   }
 
   await plane.bootstrap()

@@ -108,7 +108,10 @@ export interface AdmissionHooks {
 export interface AdmissionDeps {
   readonly env: Env
   /** Reads from the watch caches; undefined when there is no such object. Synchronous, consistent with what this server has committed. */
-  get<T extends KubeObject>(kind: Kind<T>, ref: { namespace?: string | undefined; name: string }): Readonly<T> | undefined
+  get<T extends KubeObject>(
+    kind: Kind<T>,
+    ref: { namespace?: string | undefined; name: string },
+  ): Readonly<T> | undefined
   list<T extends KubeObject>(kind: Kind<T>, namespace?: string): readonly Readonly<T>[]
   authorize(user: UserInfo, attributes: AuthorizationAttributes): Decision
 }
@@ -131,7 +134,9 @@ export interface AuthorizationAttributes {
   readonly isResourceRequest: boolean
 }
 
-export type Decision = { readonly allowed: true; readonly reason: string } | { readonly allowed: false; readonly reason: string }
+export type Decision =
+  | { readonly allowed: true; readonly reason: string }
+  | { readonly allowed: false; readonly reason: string }
 
 export interface Authorizer {
   /** Synchronous: rules are read from the watch caches. */

@@ -47,7 +47,9 @@ export interface ControlPlaneOptions {
   /** PEM of the authority of client certificates. */
   readonly clientCA?: string | undefined
   readonly requestHeader?: RequestHeaderOptions | undefined
-  readonly admission?: { readonly enable?: readonly string[]; readonly disable?: readonly string[] } | undefined
+  readonly admission?:
+    | { readonly enable?: readonly string[]; readonly disable?: readonly string[] }
+    | undefined
   /** Default true. */
   readonly anonymous?: boolean | undefined
   /** Bearer tokens with fixed users. */
@@ -128,7 +130,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     })
 
   let bootstrapped = false
-  const client = (user: UserInfo = loopbackUser): Client => createLoopbackClient({ registry, user, authorizer, userAgent: "kube-apiserver" })
+  const client = (user: UserInfo = loopbackUser): Client =>
+    createLoopbackClient({ registry, user, authorizer, userAgent: "kube-apiserver" })
   return {
     registry,
     authorizer,

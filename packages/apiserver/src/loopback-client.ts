@@ -157,7 +157,11 @@ class LoopbackClient implements Client {
     }
   }
 
-  async create<T extends KubeObject>(kind: Kind<T>, obj: Creatable<T>, options: WriteOptions = {}): Promise<T> {
+  async create<T extends KubeObject>(
+    kind: Kind<T>,
+    obj: Creatable<T>,
+    options: WriteOptions = {},
+  ): Promise<T> {
     const wanted = obj as unknown as KubeObject
     const { namespace, name } = wanted.metadata
     const { storage, at } = this.#open("create", kind, { namespace, name: name ?? "" })
@@ -221,7 +225,11 @@ class LoopbackClient implements Client {
     return this.#answer(storage.view.value(written.object) as T, request)
   }
 
-  async delete<T extends KubeObject>(kind: Kind<T>, ref: Ref, options: DeleteOptions = {}): Promise<T | Status> {
+  async delete<T extends KubeObject>(
+    kind: Kind<T>,
+    ref: Ref,
+    options: DeleteOptions = {},
+  ): Promise<T | Status> {
     const { storage, at } = this.#open("delete", kind, ref)
     const request = this.#request("DeleteOptions", options)
     const deleted = await deleteObject(storage, at, deletionOf(options), request)
@@ -237,7 +245,9 @@ class LoopbackClient implements Client {
     const { storage } = this.#open("deletecollection", kind, { namespace: list.namespace, name: "" })
     const request = this.#request("DeleteOptions", options)
     const result = await listObjects(storage, list, options.signal)
-    const chosen = result.filtered ? result.items : result.items.filter((object) => result.selection.matches(object))
+    const chosen = result.filtered
+      ? result.items
+      : result.items.filter((object) => result.selection.matches(object))
     await deleteCollection(storage, chosen, deletionOf(options), request)
   }
 
@@ -278,7 +288,11 @@ class LoopbackClient implements Client {
     return storage.view.value(object) as R
   }
 
-  as(user: { readonly name: string; readonly groups?: readonly string[]; readonly userAgent?: string }): Client {
+  as(user: {
+    readonly name: string
+    readonly groups?: readonly string[]
+    readonly userAgent?: string
+  }): Client {
     const account = parseServiceAccountUserName(user.name)
     const groups = new Set(user.groups ?? (account ? serviceAccountGroups(account.namespace) : []))
     groups.add(allAuthenticated)
@@ -363,6 +377,7 @@ function deletionOf(options: DeleteOptions): DeletionOptions {
   const out: DeletionOptions = {}
   if (gracePeriodSeconds !== undefined) out.gracePeriodSeconds = gracePeriodSeconds
   if (propagationPolicy !== undefined) out.propagationPolicy = propagationPolicy
-  if (preconditions) out.preconditions = { uid: preconditions.uid, resourceVersion: preconditions.resourceVersion }
+  if (preconditions)
+    out.preconditions = { uid: preconditions.uid, resourceVersion: preconditions.resourceVersion }
   return out
 }

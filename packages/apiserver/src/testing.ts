@@ -1,5 +1,14 @@
 /** What this package's tests share: an environment and certificates. */
-import { createCA, issueCertificate, randomInt, silentLogger, systemClock, systemRandom, type Env, type KeyPair } from "@knarr/base"
+import {
+  createCA,
+  issueCertificate,
+  randomInt,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  type Env,
+  type KeyPair,
+} from "@knarr/base"
 
 export const testEnv: Env = { clock: systemClock, random: systemRandom, log: silentLogger }
 
@@ -15,7 +24,11 @@ export function testCertificates(): TestCertificates {
   const now = Date.parse("2026-01-01T00:00:00Z")
   const validity = { notBeforeMs: now - 1000 * day, notAfterMs: now + 3650 * day }
   const serial = (): Uint8Array => systemRandom.bytes(16)
-  const ca = createCA({ subject: { commonName: `test-ca-${randomInt(systemRandom, 1e9)}` }, serial: serial(), ...validity })
+  const ca = createCA({
+    subject: { commonName: `test-ca-${randomInt(systemRandom, 1e9)}` },
+    serial: serial(),
+    ...validity,
+  })
   const server = issueCertificate(ca, {
     subject: { commonName: "kube-apiserver" },
     serial: serial(),
@@ -28,6 +41,11 @@ export function testCertificates(): TestCertificates {
     ca,
     server,
     client: (commonName, ...organizations) =>
-      issueCertificate(ca, { subject: { commonName, organizations }, serial: serial(), ...validity, usages: ["clientAuth"] }),
+      issueCertificate(ca, {
+        subject: { commonName, organizations },
+        serial: serial(),
+        ...validity,
+        usages: ["clientAuth"],
+      }),
   }
 }

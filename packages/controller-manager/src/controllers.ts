@@ -8,6 +8,7 @@ import { daemonSetController } from "./daemonset/daemonset.controller.ts"
 import { deploymentController } from "./deployment/deployment.controller.ts"
 import { disruptionController } from "./disruption/disruption.controller.ts"
 import { endpointsController } from "./endpoints/endpoints.controller.ts"
+import { endpointSliceMirroringController } from "./endpointslice-mirroring/endpointslice-mirroring.controller.ts"
 import { endpointSliceController } from "./endpointslice/endpointslice.controller.ts"
 import { createGarbageCollector } from "./garbage-collector/garbage-collector.controller.ts"
 import { jobController } from "./job/job.controller.ts"
@@ -17,6 +18,7 @@ import { createNodeLifecycleController, type NodeLifecycleOptions } from "./node
 import { createPodGCController } from "./pod-gc/pod-gc.controller.ts"
 import { replicaSetController } from "./replicaset/replicaset.controller.ts"
 import { replicationControllerController } from "./replicationcontroller/replicationcontroller.controller.ts"
+import { createResourceQuotaController } from "./resourcequota/resourcequota.controller.ts"
 import { createRootCACertPublisher } from "./root-ca-cert-publisher/root-ca-cert-publisher.controller.ts"
 import { serviceAccountController } from "./serviceaccount/serviceaccount.controller.ts"
 import { statefulSetController } from "./statefulset/statefulset.controller.ts"
@@ -76,6 +78,7 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
     ),
     endpointsController,
     endpointSliceController,
+    endpointSliceMirroringController,
     deploymentController,
     replicaSetController,
     replicationControllerController,
@@ -85,6 +88,7 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
     cronJobController,
     ttlAfterFinishedController,
     disruptionController,
+    createResourceQuotaController(kinds),
   ])
 }
 

@@ -13,13 +13,13 @@ const maxPathLength = 4096
 const maxNameLength = 255
 
 /**
- * Writes the files and says whether anything changed. `prepare` sees the new folder before anyone else does.
+ * Writes the files and says whether anything changed. `prepare` runs when the new files are there but not yet seen.
  * Paths that lead outside are refused.
  */
 export async function writeAtomically(
   dir: string,
   payload: Payload,
-  options: { readonly nowMs: number; readonly prepare?: (folder: string) => Promise<void> },
+  options: { readonly nowMs: number; readonly prepare?: () => Promise<void> },
 ): Promise<boolean> {
   const files = cleanPayload(payload)
   const previous = await linkTarget(join(dir, dataLink))
@@ -38,7 +38,7 @@ export async function writeAtomically(
       await chmod(target, file.mode)
       if (file.user !== undefined) await chown(target, file.user, -1)
     }
-    await options.prepare?.(folder)
+    await options.prepare?.()
     const fresh = join(dir, newDataLink)
     await rm(fresh, { force: true })
     await symlink(folder.slice(dir.length + 1), fresh)

@@ -36,7 +36,7 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
     writePayload: (dir, payload, ownership) =>
       writeAtomically(dir, payload, {
         nowMs: clock.now(),
-        prepare: (folder) => applyOwnership(folder, ownership),
+        prepare: () => applyOwnership(dir, ownership),
       }),
     setOwnership: applyOwnership,
     checkHostPath: checkHostPathType,

@@ -25,7 +25,8 @@ export const certificateApproval: AdmissionPlugin = {
   name: "CertificateApproval",
   enabledByDefault: true,
   create: (deps) => ({
-    handles: (a) => a.operation === "UPDATE" && a.kind === certificateSigningRequest && a.subresource === "approval",
+    handles: (a) =>
+      a.operation === "UPDATE" && a.kind === certificateSigningRequest && a.subresource === "approval",
     validate(a) {
       const signer = (a.oldObject as CertificateSigningRequest).spec.signerName
       if (!allowedOnSigner(deps, a, "approve", signer))
@@ -39,13 +40,18 @@ export const certificateSigning: AdmissionPlugin = {
   name: "CertificateSigning",
   enabledByDefault: true,
   create: (deps) => ({
-    handles: (a) => a.operation === "UPDATE" && a.kind === certificateSigningRequest && a.subresource === "status",
+    handles: (a) =>
+      a.operation === "UPDATE" && a.kind === certificateSigningRequest && a.subresource === "status",
     validate(a) {
       const next = a.object as CertificateSigningRequest
       const old = a.oldObject as CertificateSigningRequest
       const failed = (csr: CertificateSigningRequest): boolean =>
         csr.status?.conditions?.some((condition) => condition.type === "Failed") ?? false
-      if ((next.status?.certificate ?? "") === (old.status?.certificate ?? "") && failed(next) === failed(old)) return
+      if (
+        (next.status?.certificate ?? "") === (old.status?.certificate ?? "") &&
+        failed(next) === failed(old)
+      )
+        return
       const signer = old.spec.signerName
       if (!allowedOnSigner(deps, a, "sign", signer))
         throw refusal(a, `user not permitted to sign requests with signerName ${JSON.stringify(signer)}`)
@@ -63,7 +69,10 @@ export const certificateSubjectRestriction: AdmissionPlugin = {
       const { signerName, request } = (a.object as CertificateSigningRequest).spec
       if (signerName !== "kubernetes.io/kube-apiserver-client") return
       if (organizations(request).includes("system:masters"))
-        throw refusal(a, "use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed")
+        throw refusal(
+          a,
+          "use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed",
+        )
     },
   }),
 }

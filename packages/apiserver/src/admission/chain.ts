@@ -1,5 +1,11 @@
 /** Runs the plugins one after the other: first all that may change the object, later all that only judge it. */
-import type { Admission, AdmissionAttributes, AdmissionDeps, AdmissionHooks, AdmissionPlugin } from "../contract.ts"
+import type {
+  Admission,
+  AdmissionAttributes,
+  AdmissionDeps,
+  AdmissionHooks,
+  AdmissionPlugin,
+} from "../contract.ts"
 
 export interface AdmissionOptions {
   readonly deps: AdmissionDeps
@@ -15,10 +21,13 @@ export interface AdmissionOptions {
 export function createAdmission(options: AdmissionOptions): Admission {
   const names = new Set(options.plugins.map((plugin) => plugin.name))
   for (const name of [...(options.enable ?? []), ...(options.disable ?? [])])
-    if (!names.has(name)) throw new Error(`Cannot configure the admission plugin "${name}": there is none of that name`)
+    if (!names.has(name))
+      throw new Error(`Cannot configure the admission plugin "${name}": there is none of that name`)
   const hooks = options.plugins
     .filter((plugin) =>
-      options.disable?.includes(plugin.name) ? false : plugin.enabledByDefault || options.enable?.includes(plugin.name),
+      options.disable?.includes(plugin.name)
+        ? false
+        : plugin.enabledByDefault || options.enable?.includes(plugin.name),
     )
     .map((plugin) => plugin.create(options.deps))
   hooks.push(...(options.always ?? []))

@@ -13,7 +13,9 @@ export const defaultIngressClass: AdmissionPlugin = {
       const obj = a.object as Ingress
       if (obj.spec?.ingressClassName !== undefined) return
       if (obj.metadata.annotations?.["kubernetes.io/ingress.class"] !== undefined) return
-      const found = newestDefault<IngressClass>(list(ingressClass), ["ingressclass.kubernetes.io/is-default-class"])
+      const found = newestDefault<IngressClass>(list(ingressClass), [
+        "ingressclass.kubernetes.io/is-default-class",
+      ])
       if (found) (obj.spec ??= {}).ingressClassName = found.metadata.name
     },
   }),

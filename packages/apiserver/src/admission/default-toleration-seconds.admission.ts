@@ -10,7 +10,8 @@ export const defaultTolerationSeconds: AdmissionPlugin = {
   name: "DefaultTolerationSeconds",
   enabledByDefault: true,
   create: () => ({
-    handles: (a) => (a.operation === "CREATE" || a.operation === "UPDATE") && a.kind === pod && a.subresource === "",
+    handles: (a) =>
+      (a.operation === "CREATE" || a.operation === "UPDATE") && a.kind === pod && a.subresource === "",
     admit(a) {
       const { spec } = a.object as Pod
       const added: Toleration[] = []

@@ -80,18 +80,21 @@ function checkPod(obj: Pod, item: LimitRangeItem, errors: string[]): void {
 function checkClaim(obj: PersistentVolumeClaim, item: LimitRangeItem, errors: string[]): void {
   if (item.type !== "PersistentVolumeClaim") return
   const requests = obj.spec.resources?.requests ?? {}
-  const text = (kind: string, key: string, bound: string): string => `${kind} ${key} usage per ${item.type} is ${bound}`
+  const text = (kind: string, key: string, bound: string): string =>
+    `${kind} ${key} usage per ${item.type} is ${bound}`
   for (const key of keysOf(item.min)) {
     const bound = item.min![key]!
     const request = requests[key]
     if (request === undefined) errors.push(`${text("minimum", key, bound)}.  No request is specified`)
-    else if (compare(request, bound) < 0) errors.push(`${text("minimum", key, bound)}, but request is ${request}`)
+    else if (compare(request, bound) < 0)
+      errors.push(`${text("minimum", key, bound)}, but request is ${request}`)
   }
   for (const key of keysOf(item.max)) {
     const bound = item.max![key]!
     const request = requests[key]
     if (request === undefined) errors.push(`${text("maximum", key, bound)}.  No request is specified`)
-    else if (compare(request, bound) > 0) errors.push(`${text("maximum", key, bound)}, but request is ${request}`)
+    else if (compare(request, bound) > 0)
+      errors.push(`${text("maximum", key, bound)}, but request is ${request}`)
   }
 }
 
@@ -113,7 +116,8 @@ function check(item: LimitRangeItem, requests: ResourceList, limits: ResourceLis
     const text = `maximum ${key} usage per ${type} is ${bound}`
     if (limit === undefined) errors.push(`${text}.  No limit is specified`)
     else if (compare(limit, bound) > 0) errors.push(`${text}, but limit is ${limit}`)
-    else if (request !== undefined && compare(request, bound) > 0) errors.push(`${text}, but request is ${request}`)
+    else if (request !== undefined && compare(request, bound) > 0)
+      errors.push(`${text}, but request is ${request}`)
   }
   for (const key of keysOf(item.maxLimitRequestRatio)) {
     const bound = item.maxLimitRequestRatio![key]!
@@ -122,7 +126,8 @@ function check(item: LimitRangeItem, requests: ResourceList, limits: ResourceLis
     const text = `${key} max limit to request ratio per ${type} is ${bound}, but`
     if (request === 0) errors.push(`${text} no request is specified or request is 0`)
     else if (limit === 0) errors.push(`${text} no limit is specified or limit is 0`)
-    else if (limit / request > milli(bound) / 1000) errors.push(`${text} provided ratio is ${(limit / request).toFixed(6)}`)
+    else if (limit / request > milli(bound) / 1000)
+      errors.push(`${text} provided ratio is ${(limit / request).toFixed(6)}`)
   }
 }
 

@@ -22,13 +22,17 @@ export const namespaceLifecycle: AdmissionPlugin = {
       const found = get(namespace, { name: a.namespace })
       if (!found) throw notFound({ group: "", resource: "namespaces" }, a.namespace)
       if (a.operation !== "CREATE" || found.status?.phase !== "Terminating") return
-      throw refusal(a, `unable to create new content in namespace ${a.namespace} because it is being terminated`, [
-        {
-          reason: "NamespaceTerminating",
-          message: `namespace ${a.namespace} is being terminated`,
-          field: "metadata.namespace",
-        },
-      ])
+      throw refusal(
+        a,
+        `unable to create new content in namespace ${a.namespace} because it is being terminated`,
+        [
+          {
+            reason: "NamespaceTerminating",
+            message: `namespace ${a.namespace} is being terminated`,
+            field: "metadata.namespace",
+          },
+        ],
+      )
     },
   }),
 }

@@ -45,7 +45,14 @@ export const nodeRestriction: AdmissionPlugin = {
         case serviceAccount:
           return a.subresource === "token" ? admitToken(deps, name, a) : undefined
         case lease:
-          return admitOwn(name, a, "lease", a.namespace === "kube-node-lease" ? undefined : 'can only access leases in the "kube-node-lease" system namespace')
+          return admitOwn(
+            name,
+            a,
+            "lease",
+            a.namespace === "kube-node-lease"
+              ? undefined
+              : 'can only access leases in the "kube-node-lease" system namespace',
+          )
         case csiNode:
           return admitOwn(name, a, "csinode")
         case resourceSlice:
@@ -69,11 +76,17 @@ function admitPod(deps: AdmissionDeps, name: string, a: AdmissionAttributes): vo
           throw refusal(a, `node ${q(name)} can only delete pods with spec.nodeName set to itself`)
         return
       }
-      throw refusal(a, `unexpected operation ${q(a.operation)}, node ${q(name)} can only create and delete mirror pods`)
+      throw refusal(
+        a,
+        `unexpected operation ${q(a.operation)}, node ${q(name)} can only create and delete mirror pods`,
+      )
     case "status": {
       const old = a.oldObject as Pod | undefined
       if (old && old.spec.nodeName !== name)
-        throw refusal(a, `node ${q(name)} can only update pod status for pods with spec.nodeName set to itself`)
+        throw refusal(
+          a,
+          `node ${q(name)} can only update pod status for pods with spec.nodeName set to itself`,
+        )
       if (old && q(sorted(old.metadata.labels)) !== q(sorted(a.object!.metadata.labels)))
         throw refusal(a, `node ${q(name)} cannot update labels through pod status`)
       return
@@ -85,7 +98,10 @@ function admitPod(deps: AdmissionDeps, name: string, a: AdmissionAttributes): vo
       return
     }
     default:
-      throw refusal(a, `unexpected pod subresource ${q(a.subresource)}, only 'status' and 'eviction' are allowed`)
+      throw refusal(
+        a,
+        `unexpected pod subresource ${q(a.subresource)}, only 'status' and 'eviction' are allowed`,
+      )
   }
 }
 
@@ -96,7 +112,10 @@ function sorted(labels: Readonly<Record<string, string>> | undefined): [string, 
 function admitMirrorPod(deps: AdmissionDeps, name: string, a: AdmissionAttributes): void {
   const obj = a.object as Pod
   if (obj.metadata.annotations?.[mirrorAnnotation] === undefined)
-    throw refusal(a, `pod does not have ${q(mirrorAnnotation)} annotation, node ${q(name)} can only create mirror pods`)
+    throw refusal(
+      a,
+      `pod does not have ${q(mirrorAnnotation)} annotation, node ${q(name)} can only create mirror pods`,
+    )
   if (obj.spec.nodeName !== name)
     throw refusal(a, `node ${q(name)} can only create pods with spec.nodeName set to itself`)
   const owners = obj.metadata.ownerReferences ?? []
@@ -105,7 +124,8 @@ function admitMirrorPod(deps: AdmissionDeps, name: string, a: AdmissionAttribute
   const owner = owners[0]!
   if (owner.apiVersion !== "v1" || owner.kind !== "Node" || owner.name !== name)
     throw refusal(a, `node ${q(name)} can only create pods with an owner reference set to itself`)
-  if (!owner.controller) throw refusal(a, `node ${q(name)} can only create pods with a controller owner reference set to itself`)
+  if (!owner.controller)
+    throw refusal(a, `node ${q(name)} can only create pods with a controller owner reference set to itself`)
   if (owner.blockOwnerDeletion)
     throw refusal(a, `node ${q(name)} must not set blockOwnerDeletion on an owner reference`)
   if (deps.get(node, { name })?.metadata.uid !== owner.uid)
@@ -113,8 +133,10 @@ function admitMirrorPod(deps: AdmissionDeps, name: string, a: AdmissionAttribute
   if (obj.spec.serviceAccountName)
     throw refusal(a, `node ${q(name)} can not create pods that reference a service account`)
   const volumes = obj.spec.volumes ?? []
-  if (volumes.some((v) => v.secret)) throw refusal(a, `node ${q(name)} can not create pods that reference secrets`)
-  if (volumes.some((v) => v.configMap)) throw refusal(a, `node ${q(name)} can not create pods that reference configmaps`)
+  if (volumes.some((v) => v.secret))
+    throw refusal(a, `node ${q(name)} can not create pods that reference secrets`)
+  if (volumes.some((v) => v.configMap))
+    throw refusal(a, `node ${q(name)} can not create pods that reference configmaps`)
   if (volumes.some((v) => v.persistentVolumeClaim))
     throw refusal(a, `node ${q(name)} can not create pods that reference persistentvolumeclaims`)
 }
@@ -123,11 +145,16 @@ function admitNode(name: string, a: AdmissionAttributes): void {
   const requested = a.name || a.object?.metadata.name || ""
   if (a.operation === "CREATE") {
     const obj = a.object as Node
-    if (obj.spec.configSource) throw refusal(a, `node ${q(name)} is not allowed to create pods with a non-nil configSource`)
+    if (obj.spec.configSource)
+      throw refusal(a, `node ${q(name)} is not allowed to create pods with a non-nil configSource`)
     const forbiddenNew = restrictedLabels(Object.keys(obj.metadata.labels ?? {}))
-    if (obj.metadata.name !== name) throw refusal(a, `node ${q(name)} is not allowed to modify node ${q(obj.metadata.name)}`)
+    if (obj.metadata.name !== name)
+      throw refusal(a, `node ${q(name)} is not allowed to modify node ${q(obj.metadata.name)}`)
     if (forbiddenNew.length > 0)
-      throw refusal(a, `node ${q(name)} is not allowed to set the following labels: ${forbiddenNew.join(", ")}`)
+      throw refusal(
+        a,
+        `node ${q(name)} is not allowed to set the following labels: ${forbiddenNew.join(", ")}`,
+      )
     if ((obj.metadata.ownerReferences?.length ?? 0) > 0)
       throw refusal(a, `node ${q(name)} is not allowed to set ownerReferences`)
     return
@@ -151,14 +178,19 @@ function admitNode(name: string, a: AdmissionAttributes): void {
 
 /** Labels under kubernetes.io and k8s.io that a kubelet may not set, sorted. */
 function restrictedLabels(keys: readonly string[]): string[] {
-  const under = (domain: string, parent: string): boolean => domain === parent || domain.endsWith(`.${parent}`)
+  const under = (domain: string, parent: string): boolean =>
+    domain === parent || domain.endsWith(`.${parent}`)
   return keys
     .filter((key) => {
       const slash = key.indexOf("/")
       const domain = slash < 0 ? "" : key.slice(0, slash)
       if (under(domain, "node-restriction.kubernetes.io")) return true
       if (!under(domain, "kubernetes.io") && !under(domain, "k8s.io")) return false
-      return !allowedLabels.has(key) && !under(domain, "kubelet.kubernetes.io") && !under(domain, "node.kubernetes.io")
+      return (
+        !allowedLabels.has(key) &&
+        !under(domain, "kubelet.kubernetes.io") &&
+        !under(domain, "node.kubernetes.io")
+      )
     })
     .sort()
 }
@@ -172,8 +204,12 @@ function admitToken(deps: AdmissionDeps, name: string, a: AdmissionAttributes): 
   const found = deps.get(pod, { namespace: a.namespace, name: ref.name })
   if (!found) throw refusal(a, `pods ${q(ref.name)} not found`)
   if (found.metadata.uid !== ref.uid)
-    throw refusal(a, `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`)
-  if (found.spec.nodeName !== name) throw refusal(a, "node requested token bound to a pod scheduled on a different node")
+    throw refusal(
+      a,
+      `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+    )
+  if (found.spec.nodeName !== name)
+    throw refusal(a, "node requested token bound to a pod scheduled on a different node")
 }
 
 function admitOwn(name: string, a: AdmissionAttributes, what: string, problem?: string): void {
@@ -192,5 +228,10 @@ function admitSlice(deps: AdmissionDeps, name: string, a: AdmissionAttributes): 
   const slice =
     a.operation === "DELETE" ? deps.get(resourceSlice, { name: a.name }) : (a.object as KubeObject)
   if (slice && (slice as { spec?: { nodeName?: string } }).spec?.nodeName !== name)
-    throw refusal(a, a.operation === "DELETE" ? "can only delete ResourceSlice with the same NodeName as the requesting node" : "can only create ResourceSlice with the same NodeName as the requesting node")
+    throw refusal(
+      a,
+      a.operation === "DELETE"
+        ? "can only delete ResourceSlice with the same NodeName as the requesting node"
+        : "can only create ResourceSlice with the same NodeName as the requesting node",
+    )
 }

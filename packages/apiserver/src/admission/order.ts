@@ -1,6 +1,10 @@
 /** Every admission plugin, in the order in which they run. Mirrors: pkg/kubeapiserver/options/plugins.go */
 import type { AdmissionPlugin } from "../contract.ts"
-import { certificateApproval, certificateSigning, certificateSubjectRestriction } from "./certificates.admission.ts"
+import {
+  certificateApproval,
+  certificateSigning,
+  certificateSubjectRestriction,
+} from "./certificates.admission.ts"
 import { defaultIngressClass } from "./default-ingress-class.admission.ts"
 import { defaultTolerationSeconds } from "./default-toleration-seconds.admission.ts"
 import { limitRanger } from "./limit-ranger.admission.ts"
@@ -9,7 +13,11 @@ import { nodeRestriction } from "./node-restriction.admission.ts"
 import { priority } from "./priority.admission.ts"
 import { runtimeClassAdmission } from "./runtime-class.admission.ts"
 import { serviceAccountAdmission } from "./service-account.admission.ts"
-import { defaultStorageClass, persistentVolumeClaimResize, storageObjectInUseProtection } from "./storage.admission.ts"
+import {
+  defaultStorageClass,
+  persistentVolumeClaimResize,
+  storageObjectInUseProtection,
+} from "./storage.admission.ts"
 import { taintNodesByCondition } from "./taint-nodes-by-condition.admission.ts"
 
 export const admissionOrder: readonly AdmissionPlugin[] = [

@@ -76,6 +76,7 @@ export const priority: AdmissionPlugin = {
 /** Of several (there should be none) the one with the lowest value. */
 function defaultClass(classes: readonly Readonly<PriorityClass>[]): Readonly<PriorityClass> | undefined {
   let found: Readonly<PriorityClass> | undefined
-  for (const one of classes) if (one.globalDefault && (!found || (one.value ?? 0) < (found.value ?? 0))) found = one
+  for (const one of classes)
+    if (one.globalDefault && (!found || (one.value ?? 0) < (found.value ?? 0))) found = one
   return found
 }

@@ -17,7 +17,11 @@ export const runtimeClassAdmission: AdmissionPlugin = {
       if (!found)
         throw refusal(a, `pod rejected: RuntimeClass ${JSON.stringify(spec.runtimeClassName)} not found`)
       if (found.overhead?.podFixed) {
-        if (spec.overhead && Object.keys(spec.overhead).length > 0 && !semanticEqual(spec.overhead, found.overhead.podFixed))
+        if (
+          spec.overhead &&
+          Object.keys(spec.overhead).length > 0 &&
+          !semanticEqual(spec.overhead, found.overhead.podFixed)
+        )
           throw refusal(a, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
         spec.overhead = { ...found.overhead.podFixed }
       }
@@ -32,7 +36,8 @@ export const runtimeClassAdmission: AdmissionPlugin = {
           )
         spec.nodeSelector = { ...spec.nodeSelector, [key]: value }
       }
-      const has = (t: Toleration): boolean => (spec.tolerations ?? []).some((own) => JSON.stringify(own) === JSON.stringify(t))
+      const has = (t: Toleration): boolean =>
+        (spec.tolerations ?? []).some((own) => JSON.stringify(own) === JSON.stringify(t))
       for (const toleration of scheduling.tolerations ?? [])
         if (!has(toleration)) spec.tolerations = [...(spec.tolerations ?? []), { ...toleration }]
     },

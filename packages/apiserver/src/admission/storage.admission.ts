@@ -5,7 +5,8 @@ import { compareQuantities, parseQuantity, type Kind, type KubeObject } from "@k
 import type { AdmissionPlugin } from "../contract.ts"
 import { refusal } from "./refuse.ts"
 
-const isDefault = (obj: Readonly<KubeObject>, key: string): boolean => obj.metadata.annotations?.[key] === "true"
+const isDefault = (obj: Readonly<KubeObject>, key: string): boolean =>
+  obj.metadata.annotations?.[key] === "true"
 
 /** The newest of the objects so annotated, by name among those of the same second. */
 export function newestDefault<T extends KubeObject>(
@@ -54,7 +55,8 @@ export const storageObjectInUseProtection: AdmissionPlugin = {
     admit(a) {
       const { metadata } = a.object!
       const finalizer = protection.get(a.kind)!
-      if (!metadata.finalizers?.includes(finalizer)) metadata.finalizers = [...(metadata.finalizers ?? []), finalizer]
+      if (!metadata.finalizers?.includes(finalizer))
+        metadata.finalizers = [...(metadata.finalizers ?? []), finalizer]
     },
   }),
 }
@@ -70,7 +72,12 @@ export const persistentVolumeClaimResize: AdmissionPlugin = {
       const old = (a.oldObject as PersistentVolumeClaim).spec
       const after = next.resources?.requests?.["storage"]
       const before = old.resources?.requests?.["storage"]
-      if (after === undefined || before === undefined || compareQuantities(parseQuantity(after), parseQuantity(before)) <= 0) return
+      if (
+        after === undefined ||
+        before === undefined ||
+        compareQuantities(parseQuantity(after), parseQuantity(before)) <= 0
+      )
+        return
       if ((a.oldObject as PersistentVolumeClaim).status?.phase !== "Bound")
         throw refusal(a, "Only bound persistent volume claims can be expanded")
       const name = next.storageClassName

@@ -35,7 +35,13 @@ export function impersonate(user: UserInfo, headers: Headers, authorizer: Author
     throw badRequest(`requested ${asked} without impersonating a user name`)
   }
 
-  const allowed = (resource: string, apiGroup: string, named: string, namespace = "", subresource = ""): void => {
+  const allowed = (
+    resource: string,
+    apiGroup: string,
+    named: string,
+    namespace = "",
+    subresource = "",
+  ): void => {
     const attributes: AuthorizationAttributes = {
       verb: "impersonate",
       apiGroup,
@@ -48,7 +54,11 @@ export function impersonate(user: UserInfo, headers: Headers, authorizer: Author
     }
     const decision = authorizer.authorize(user, attributes)
     if (!decision.allowed)
-      throw forbidden({ group: apiGroup, resource }, named, forbiddenReason(user, attributes, decision.reason))
+      throw forbidden(
+        { group: apiGroup, resource },
+        named,
+        forbiddenReason(user, attributes, decision.reason),
+      )
   }
 
   const account = parseServiceAccountUserName(name)
@@ -99,7 +109,10 @@ function goUser(uid: string, groups: readonly string[], extra: Record<string, st
   const list = (values: readonly string[]): string =>
     values.length === 0 ? "[]string(nil)" : `[]string{${values.map(quote).join(", ")}}`
   const map = extra
-    ? `map[string][]string{${Object.keys(extra).sort().map((key) => `${quote(key)}:${list(extra[key]!)}`).join(", ")}}`
+    ? `map[string][]string{${Object.keys(extra)
+        .sort()
+        .map((key) => `${quote(key)}:${list(extra[key]!)}`)
+        .join(", ")}}`
     : "map[string][]string(nil)"
   return `&user.DefaultInfo{Name:"", UID:${quote(uid)}, Groups:${list(groups)}, Extra:${map}}`
 }

@@ -67,7 +67,9 @@ export class ServiceAccountTokens {
     if (now < token.notBefore - leewaySeconds) return { error: "service account token is not valid yet" }
     const meant = token.audiences.filter((audience) => audiences.includes(audience))
     if (meant.length === 0) {
-      return { error: `token audiences ${goList(token.audiences)} is invalid for the target audiences ${goList(audiences)}` }
+      return {
+        error: `token audiences ${goList(token.audiences)} is invalid for the target audiences ${goList(audiences)}`,
+      }
     }
     const problem = this.#problemWithBoundObjects(token)
     return problem === undefined ? { user: token.user, audiences: meant } : { error: problem }
@@ -79,7 +81,8 @@ export class ServiceAccountTokens {
     const namespace = bound["namespace"]
     const account = boundObject(bound["serviceaccount"])
     if (typeof namespace !== "string" || !account) return { error: "invalid bearer token" }
-    if (claims["sub"] !== serviceAccountUserName(namespace, account.name)) return { error: "invalid bearer token" }
+    if (claims["sub"] !== serviceAccountUserName(namespace, account.name))
+      return { error: "invalid bearer token" }
     const aud = claims["aud"]
     const audiences = typeof aud === "string" ? [aud] : Array.isArray(aud) ? aud.map(String) : []
     const boundPod = boundObject(bound["pod"])
@@ -118,7 +121,8 @@ export class ServiceAccountTokens {
     const { namespace, account } = token
     const latestDeletion = this.#clock.now() - deletionLeewaySeconds * 1000
     const gone = (obj: { metadata: { deletionTimestamp?: string | undefined } }): boolean =>
-      obj.metadata.deletionTimestamp !== undefined && Date.parse(obj.metadata.deletionTimestamp) < latestDeletion
+      obj.metadata.deletionTimestamp !== undefined &&
+      Date.parse(obj.metadata.deletionTimestamp) < latestDeletion
     const owner = this.#reader.get(serviceAccount, { namespace, name: account.name })
     if (!owner) return `serviceaccounts ${JSON.stringify(account.name)} not found`
     if (gone(owner)) return "service account token has been invalidated"

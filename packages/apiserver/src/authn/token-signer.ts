@@ -96,7 +96,9 @@ export class TokenSigner {
 }
 
 function publicKeyOf(key: KeyObject): PublicKey {
-  const id = createHash("sha256").update(key.export({ type: "spki", format: "der" })).digest("base64url")
+  const id = createHash("sha256")
+    .update(key.export({ type: "spki", format: "der" }))
+    .digest("base64url")
   return { id, key, algorithm: algorithmOf(key) }
 }
 
@@ -106,7 +108,9 @@ function algorithmOf(key: KeyObject): Algorithm {
   if (curve === "prime256v1") return "ES256"
   if (curve === "secp384r1") return "ES384"
   if (curve === "secp521r1") return "ES512"
-  throw new Error(`Cannot sign service account tokens: a key of type "${key.asymmetricKeyType}" is not supported`)
+  throw new Error(
+    `Cannot sign service account tokens: a key of type "${key.asymmetricKeyType}" is not supported`,
+  )
 }
 
 const digests: Readonly<Record<Algorithm, string>> = {

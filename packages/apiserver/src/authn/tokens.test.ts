@@ -7,16 +7,25 @@ import { ServiceAccountTokens, type ObjectReader } from "./service-account-token
 import { TokenSigner } from "./token-signer.ts"
 
 const issuer = "https://kubernetes.default.svc"
-const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ type: "pkcs8", format: "pem" }) as string
+const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({
+  type: "pkcs8",
+  format: "pem",
+}) as string
 
-for (const [name, signingKey] of [["ES256", createPrivateKeyPem()], ["RS256", rsa]] as const) {
+for (const [name, signingKey] of [
+  ["ES256", createPrivateKeyPem()],
+  ["RS256", rsa],
+] as const) {
   describe(`service account tokens (${name})`, () => {
     const clock = new VirtualClock()
     const now = clock.now() / 1000
     const signer = new TokenSigner({ signingKey, issuers: [issuer] })
     let uid: string | undefined = "u1"
     const reader: ObjectReader = {
-      get: (kind) => (kind === (serviceAccount as unknown) && uid ? { metadata: { name: "robot", uid } } : undefined) as never,
+      get: (kind) =>
+        (kind === (serviceAccount as unknown) && uid
+          ? { metadata: { name: "robot", uid } }
+          : undefined) as never,
       list: () => [],
     }
     const tokens = new ServiceAccountTokens(signer, reader, clock)
@@ -54,7 +63,10 @@ for (const [name, signingKey] of [["ES256", createPrivateKeyPem()], ["RS256", rs
       const none = `${Buffer.from('{"alg":"none"}').toString("base64url")}.${good.split(".")[1]}.`
       assert.equal(errorOf(none), "invalid bearer token")
       assert.equal(errorOf(signer.sign({ ...claims, exp: now - 100 })), "service account token has expired")
-      assert.equal(errorOf(signer.sign({ ...claims, nbf: now + 100 })), "service account token is not valid yet")
+      assert.equal(
+        errorOf(signer.sign({ ...claims, nbf: now + 100 })),
+        "service account token is not valid yet",
+      )
       assert.match(errorOf(good, ["other"])!, /is invalid for the target audiences/)
       assert.equal(tokens.authenticate("garbage", [issuer]), undefined)
     })

@@ -91,7 +91,10 @@ export class ClientCertificates {
         const credential = `X509SHA256=${leaf.fingerprint256.replaceAll(":", "").toLowerCase()}`
         const user: UserInfo = Object.freeze({
           name,
-          groups: Object.freeze([...organizations.filter((group) => group !== allAuthenticated), allAuthenticated]),
+          groups: Object.freeze([
+            ...organizations.filter((group) => group !== allAuthenticated),
+            allAuthenticated,
+          ]),
           extra: Object.freeze({ "authentication.kubernetes.io/credential-id": Object.freeze([credential]) }),
         })
         return { user, notBeforeMs, notAfterMs }
@@ -116,7 +119,10 @@ export function parseBundle(pem: string): X509Certificate[] {
 
 /** Node prints one `KEY=value` a line, backslash-escaped, multi-valued parts joined by " + ". */
 function subjectOf(certificate: X509Certificate): { names: string[]; organizations: string[] } {
-  const subject = certificate.toLegacyObject().subject as unknown as Record<string, string | string[] | undefined>
+  const subject = certificate.toLegacyObject().subject as unknown as Record<
+    string,
+    string | string[] | undefined
+  >
   const list = (value: string | string[] | undefined): string[] =>
     value === undefined ? [] : typeof value === "string" ? [value] : value
   return { names: list(subject["CN"]), organizations: list(subject["O"]) }

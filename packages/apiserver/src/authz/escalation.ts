@@ -6,7 +6,13 @@ import { clusterRole, clusterRoleBinding, role, roleBinding } from "@knarr/api"
 import type { ClusterRole, PolicyRule, Role, RoleBinding, RoleRef } from "@knarr/api"
 import { forbidden, notFound, type KubeObject } from "@knarr/apimachinery"
 import { systemMasters } from "../authn/users.ts"
-import type { AdmissionAttributes, AdmissionHooks, AuthorizationAttributes, Authorizer, UserInfo } from "../contract.ts"
+import type {
+  AdmissionAttributes,
+  AdmissionHooks,
+  AuthorizationAttributes,
+  Authorizer,
+  UserInfo,
+} from "../contract.ts"
 import type { Rbac } from "./rbac.ts"
 import { compactRules, ruleText, uncoveredRules } from "./rules.ts"
 
@@ -47,7 +53,8 @@ export function createEscalationCheck(rbac: Rbac, authorizer: Authorizer): Admis
   }
 
   return {
-    handles: (a) => (a.operation === "CREATE" || a.operation === "UPDATE") && a.subresource === "" && guarded.has(a.kind),
+    handles: (a) =>
+      (a.operation === "CREATE" || a.operation === "UPDATE") && a.subresource === "" && guarded.has(a.kind),
     validate(a: AdmissionAttributes) {
       const { user } = a
       if (user.groups.includes(systemMasters) || !a.object) return
@@ -63,7 +70,11 @@ export function createEscalationCheck(rbac: Rbac, authorizer: Authorizer): Admis
         if (may(user, "escalate", a.kind.plural, a.namespace, a.name)) return
         const why = missing(user, a.namespace, next.rules ?? [])
         if (why !== undefined) refuse(why)
-        if ("aggregationRule" in next && next.aggregationRule && missing(user, "", fullAuthority) !== undefined)
+        if (
+          "aggregationRule" in next &&
+          next.aggregationRule &&
+          missing(user, "", fullAuthority) !== undefined
+        )
           refuse("must have cluster-admin privileges to use the aggregationRule")
         return
       }
@@ -103,10 +114,19 @@ function same(a: unknown, b: unknown): boolean {
 /** What the garbage collector does to let an object go. */
 function onlyLosesReferences(next: KubeObject, old: Readonly<KubeObject>): boolean {
   const strip = (obj: Readonly<KubeObject>): unknown => {
-    const { ownerReferences: _o, finalizers: _f, managedFields: _m, resourceVersion: _r, ...metadata } = obj.metadata
+    const {
+      ownerReferences: _o,
+      finalizers: _f,
+      managedFields: _m,
+      resourceVersion: _r,
+      ...metadata
+    } = obj.metadata
     return { ...obj, metadata }
   }
-  if (same(next.metadata.ownerReferences, old.metadata.ownerReferences) && same(next.metadata.finalizers, old.metadata.finalizers))
+  if (
+    same(next.metadata.ownerReferences, old.metadata.ownerReferences) &&
+    same(next.metadata.finalizers, old.metadata.finalizers)
+  )
     return false
   return same(strip(next), strip(old))
 }

@@ -15,7 +15,9 @@ function forbiddenText(user: UserInfo, attributes: AuthorizationAttributes): str
   const { verb, resource, subresource, apiGroup, namespace } = attributes
   const full = subresource === "" ? resource : `${resource}/${subresource}`
   const what = `${who} cannot ${verb} resource ${JSON.stringify(full)} in API group ${JSON.stringify(apiGroup)}`
-  return namespace === "" ? `${what} at the cluster scope` : `${what} in the namespace ${JSON.stringify(namespace)}`
+  return namespace === ""
+    ? `${what} at the cluster scope`
+    : `${what} in the namespace ${JSON.stringify(namespace)}`
 }
 
 /** The 403 for a request. */

@@ -2,7 +2,14 @@
  * What a kubelet may do: its own objects, and those that the pods on its node refer to.
  * Mirrors: plugin/pkg/auth/authorizer/node
  */
-import { clusterRole, persistentVolume, persistentVolumeClaim, pod, resourceClaim, volumeAttachment } from "@knarr/api"
+import {
+  clusterRole,
+  persistentVolume,
+  persistentVolumeClaim,
+  pod,
+  resourceClaim,
+  volumeAttachment,
+} from "@knarr/api"
 import type { Pod, PolicyRule } from "@knarr/api"
 import { nodeNameOf } from "../authn/users.ts"
 import type { ObjectReader } from "../authn/service-account-tokens.ts"
@@ -14,7 +21,8 @@ export interface RequestAttributes extends AuthorizationAttributes {
   readonly fieldSelector?: string | undefined
 }
 
-const unrelated = (node: string): Decision => no(`no relationship found between node '${node}' and this object`)
+const unrelated = (node: string): Decision =>
+  no(`no relationship found between node '${node}' and this object`)
 const noOpinion: Decision = { allowed: false, reason: "" }
 const yes: Decision = { allowed: true, reason: "" }
 
@@ -121,7 +129,10 @@ export class NodeAuthorizer implements Authorizer {
 
   #node(name: string, asked: AuthorizationAttributes): Decision {
     if (asked.subresource !== "") {
-      if (asked.name === name && ["status", "pods", "configz", "metrics", "stats", "proxy"].includes(asked.subresource))
+      if (
+        asked.name === name &&
+        ["status", "pods", "configz", "metrics", "stats", "proxy"].includes(asked.subresource)
+      )
         return this.#byRules(asked)
       return this.#byRules(asked)
     }
@@ -158,7 +169,8 @@ export class NodeAuthorizer implements Authorizer {
 function ownLease(name: string, asked: AuthorizationAttributes): Decision {
   if (!["get", "create", "update", "patch", "delete"].includes(asked.verb))
     return no("can only get, create, update, patch, or delete a node lease")
-  if (asked.namespace !== "kube-node-lease") return no('can only access leases in the "kube-node-lease" system namespace')
+  if (asked.namespace !== "kube-node-lease")
+    return no('can only access leases in the "kube-node-lease" system namespace')
   if (asked.verb !== "create" && asked.name !== name)
     return no("can only access node lease with the same name as the requesting node")
   return yes
@@ -190,7 +202,9 @@ function ownSlices(name: string, asked: RequestAttributes): Decision {
         ? yes
         : no("can only list/watch/deletecollection resourceslices with nodeName field selector")
     default:
-      return no("only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection")
+      return no(
+        "only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection",
+      )
   }
 }
 
@@ -230,7 +244,11 @@ function podSecrets(p: Readonly<Pod>): Set<string> {
     if (name) names.add(name)
   }
   for (const ref of p.spec.imagePullSecrets ?? []) add(ref.name)
-  for (const c of [...p.spec.containers, ...(p.spec.initContainers ?? []), ...(p.spec.ephemeralContainers ?? [])]) {
+  for (const c of [
+    ...p.spec.containers,
+    ...(p.spec.initContainers ?? []),
+    ...(p.spec.ephemeralContainers ?? []),
+  ]) {
     for (const e of c.env ?? []) add(e.valueFrom?.secretKeyRef?.name)
     for (const e of c.envFrom ?? []) add(e.secretRef?.name)
   }
@@ -255,7 +273,11 @@ function podConfigMaps(p: Readonly<Pod>): Set<string> {
   const add = (name: string | undefined): void => {
     if (name) names.add(name)
   }
-  for (const c of [...p.spec.containers, ...(p.spec.initContainers ?? []), ...(p.spec.ephemeralContainers ?? [])]) {
+  for (const c of [
+    ...p.spec.containers,
+    ...(p.spec.initContainers ?? []),
+    ...(p.spec.ephemeralContainers ?? []),
+  ]) {
     for (const e of c.env ?? []) add(e.valueFrom?.configMapKeyRef?.name)
     for (const e of c.envFrom ?? []) add(e.configMapRef?.name)
   }

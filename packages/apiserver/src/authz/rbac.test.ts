@@ -13,24 +13,50 @@ function readerOf(objects: readonly [Kind, object][]): ObjectReader {
   const typed = objects as readonly [Kind, KubeObject][]
   return {
     get: (kind, ref) =>
-      typed.find(([k, o]) => k === kind && o.metadata.name === ref.name && (o.metadata.namespace ?? "") === (ref.namespace ?? ""))?.[1] as never,
+      typed.find(
+        ([k, o]) =>
+          k === kind &&
+          o.metadata.name === ref.name &&
+          (o.metadata.namespace ?? "") === (ref.namespace ?? ""),
+      )?.[1] as never,
     list: (kind, namespace) =>
-      typed.filter(([k, o]) => k === kind && (!namespace || o.metadata.namespace === namespace)).map(([, o]) => o) as never,
+      typed
+        .filter(([k, o]) => k === kind && (!namespace || o.metadata.namespace === namespace))
+        .map(([, o]) => o) as never,
   }
 }
 
-const ask = (verb: string, resource: string, namespace = "", name = "", apiGroup = ""): AuthorizationAttributes => {
+const ask = (
+  verb: string,
+  resource: string,
+  namespace = "",
+  name = "",
+  apiGroup = "",
+): AuthorizationAttributes => {
   const [main, subresource = ""] = resource.split("/")
   return { verb, apiGroup, resource: main!, subresource, namespace, name, path: "", isResourceRequest: true }
 }
-const askPath = (verb: string, path: string): AuthorizationAttributes => ({ ...ask(verb, ""), path, isResourceRequest: false })
+const askPath = (verb: string, path: string): AuthorizationAttributes => ({
+  ...ask(verb, ""),
+  path,
+  isResourceRequest: false,
+})
 
 const eve: UserInfo = { name: "eve", groups: ["devs", "system:authenticated"] }
 const robot: UserInfo = { name: "system:serviceaccount:ci:robot", groups: ["system:serviceaccounts"] }
-const roleRef = (kind: string, name: string): object => ({ apiGroup: "rbac.authorization.k8s.io", kind, name })
+const roleRef = (kind: string, name: string): object => ({
+  apiGroup: "rbac.authorization.k8s.io",
+  kind,
+  name,
+})
 
 describe("rules", () => {
-  const rule = (over: Partial<PolicyRule>): PolicyRule => ({ verbs: ["get"], apiGroups: [""], resources: ["pods"], ...over })
+  const rule = (over: Partial<PolicyRule>): PolicyRule => ({
+    verbs: ["get"],
+    apiGroups: [""],
+    resources: ["pods"],
+    ...over,
+  })
   const rows: [PolicyRule, AuthorizationAttributes, boolean][] = [
     [rule({}), ask("get", "pods"), true],
     [rule({}), ask("list", "pods"), false],
@@ -53,7 +79,10 @@ describe("rules", () => {
 
   it("cover one another", () => {
     assert.deepEqual(uncoveredRules([rule({ verbs: ["*"] })], [rule({ verbs: ["get", "list"] })]), [])
-    const missing = uncoveredRules([rule({})], [rule({ verbs: ["get", "list", "watch"], resources: ["pods", "nodes"] })])
+    const missing = uncoveredRules(
+      [rule({})],
+      [rule({ verbs: ["get", "list", "watch"], resources: ["pods", "nodes"] })],
+    )
     assert.deepEqual(compactRules(missing).map(ruleText), [
       '{APIGroups:[""], Resources:["pods"], Verbs:["list" "watch"]}',
       '{APIGroups:[""], Resources:["nodes"], Verbs:["get" "list" "watch"]}',
@@ -63,11 +92,41 @@ describe("rules", () => {
 
 describe("Rbac", () => {
   const reader = readerOf([
-    [clusterRole, { metadata: { name: "view" }, rules: [{ verbs: ["get"], apiGroups: [""], resources: ["pods"] }] }],
-    [role, { metadata: { name: "local", namespace: "ci" }, rules: [{ verbs: ["create"], apiGroups: ["apps"], resources: ["deployments"] }] }],
-    [clusterRoleBinding, { metadata: { name: "all-view" }, roleRef: roleRef("ClusterRole", "view"), subjects: [{ kind: "Group", name: "devs" }] }],
-    [clusterRoleBinding, { metadata: { name: "broken" }, roleRef: roleRef("ClusterRole", "gone"), subjects: [{ kind: "User", name: "eve" }] }],
-    [roleBinding, { metadata: { name: "robots", namespace: "ci" }, roleRef: roleRef("Role", "local"), subjects: [{ kind: "ServiceAccount", name: "robot" }] }],
+    [
+      clusterRole,
+      { metadata: { name: "view" }, rules: [{ verbs: ["get"], apiGroups: [""], resources: ["pods"] }] },
+    ],
+    [
+      role,
+      {
+        metadata: { name: "local", namespace: "ci" },
+        rules: [{ verbs: ["create"], apiGroups: ["apps"], resources: ["deployments"] }],
+      },
+    ],
+    [
+      clusterRoleBinding,
+      {
+        metadata: { name: "all-view" },
+        roleRef: roleRef("ClusterRole", "view"),
+        subjects: [{ kind: "Group", name: "devs" }],
+      },
+    ],
+    [
+      clusterRoleBinding,
+      {
+        metadata: { name: "broken" },
+        roleRef: roleRef("ClusterRole", "gone"),
+        subjects: [{ kind: "User", name: "eve" }],
+      },
+    ],
+    [
+      roleBinding,
+      {
+        metadata: { name: "robots", namespace: "ci" },
+        roleRef: roleRef("Role", "local"),
+        subjects: [{ kind: "ServiceAccount", name: "robot" }],
+      },
+    ],
   ])
   const rbac = new Rbac(reader)
 
@@ -79,7 +138,8 @@ describe("Rbac", () => {
   })
 
   it("allows a service account in its namespace only", () => {
-    const asked = (namespace: string): AuthorizationAttributes => ask("create", "deployments", namespace, "", "apps")
+    const asked = (namespace: string): AuthorizationAttributes =>
+      ask("create", "deployments", namespace, "", "apps")
     assert.deepEqual(rbac.authorize(robot, asked("ci")), {
       allowed: true,
       reason: 'RBAC: allowed by RoleBinding "robots/ci" of Role "local" to ServiceAccount "robot/ci"',

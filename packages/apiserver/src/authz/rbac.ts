@@ -103,7 +103,10 @@ export class Rbac implements Authorizer {
       }
       add(`u:${user.name}`)
       for (const group of user.groups) add(`g:${group}`)
-      grants = all.length === 0 ? none : all.sort((a, b) => (a.binding < b.binding ? -1 : a.binding > b.binding ? 1 : 0))
+      grants =
+        all.length === 0
+          ? none
+          : all.sort((a, b) => (a.binding < b.binding ? -1 : a.binding > b.binding ? 1 : 0))
       byNamespace.set(namespace, grants)
     }
     return grants

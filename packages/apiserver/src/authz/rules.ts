@@ -77,8 +77,7 @@ function covers(owner: PolicyRule, sub: PolicyRule): boolean {
   if (sub.nonResourceURLs) {
     return sub.nonResourceURLs.every((url) =>
       (owner.nonResourceURLs ?? []).some(
-        (own) =>
-          own === "*" || own === url || (own.endsWith("*") && url.startsWith(own.replace(/\*+$/, ""))),
+        (own) => own === "*" || own === url || (own.endsWith("*") && url.startsWith(own.replace(/\*+$/, ""))),
       ),
     )
   }

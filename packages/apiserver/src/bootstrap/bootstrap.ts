@@ -21,7 +21,14 @@ import {
   serviceCIDR,
 } from "@knarr/api"
 import type { Creatable, PolicyRule, Subject } from "@knarr/api"
-import { deepClone, isAlreadyExists, isConflict, formatTime, type Kind, type KubeObject } from "@knarr/apimachinery"
+import {
+  deepClone,
+  isAlreadyExists,
+  isConflict,
+  formatTime,
+  type Kind,
+  type KubeObject,
+} from "@knarr/apimachinery"
 import type { Client } from "@knarr/client"
 import type { Env } from "@knarr/base"
 import type { ObjectReader } from "../authn/service-account-tokens.ts"
@@ -81,7 +88,10 @@ function objectsOf(resource: string, kind: Kind): KubeObject[] {
   if (!text) return []
   return text
     .split("\n")
-    .map((line) => ({ apiVersion: kind.apiVersion, kind: kind.kind, ...(JSON.parse(line) as object) }) as KubeObject)
+    .map(
+      (line) =>
+        ({ apiVersion: kind.apiVersion, kind: kind.kind, ...(JSON.parse(line) as object) }) as KubeObject,
+    )
 }
 
 async function ensure(options: BootstrapOptions, kind: Kind, wanted: KubeObject): Promise<void> {
@@ -109,9 +119,14 @@ async function ensure(options: BootstrapOptions, kind: Kind, wanted: KubeObject)
 
 /** The object with what it lacks; undefined when it lacks nothing or is not ours to change. */
 function repair(kind: Kind, present: Readonly<KubeObject>, wanted: KubeObject): KubeObject | undefined {
-  if (kind !== clusterRole && kind !== role && kind !== clusterRoleBinding && kind !== roleBinding) return undefined
+  if (kind !== clusterRole && kind !== role && kind !== clusterRoleBinding && kind !== roleBinding)
+    return undefined
   if (present.metadata.annotations?.[autoupdate] === "false") return undefined
-  const next = deepClone(present) as KubeObject & { rules?: PolicyRule[]; subjects?: Subject[]; aggregationRule?: unknown }
+  const next = deepClone(present) as KubeObject & {
+    rules?: PolicyRule[]
+    subjects?: Subject[]
+    aggregationRule?: unknown
+  }
   const goal = wanted as typeof next
   let changed = false
   for (const part of ["labels", "annotations"] as const) {
@@ -217,7 +232,12 @@ async function publishAuthentication(options: BootstrapOptions): Promise<void> {
   const { client, reader, signal } = options
   const present = reader.get(configMap, ref)
   if (!present) {
-    await ensure(options, configMap, { apiVersion: "v1", kind: "ConfigMap", metadata: ref, data } as unknown as KubeObject)
+    await ensure(options, configMap, {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: ref,
+      data,
+    } as unknown as KubeObject)
   } else if (Object.keys(data).some((key) => present.data?.[key] !== data[key])) {
     await client.update(configMap, { ...deepClone(present), data: { ...present.data, ...data } }, { signal })
   }
@@ -248,7 +268,9 @@ async function ensureKubernetesService(options: BootstrapOptions): Promise<void>
   if (!advertise || /^(127\.|::1$)/.test(advertise.address)) return
   const { address } = advertise
   const family = address.includes(":") ? "IPv6" : "IPv4"
-  const subsets = [{ addresses: [{ ip: address }], ports: [{ name: "https", port, protocol: "TCP" as const }] }]
+  const subsets = [
+    { addresses: [{ ip: address }], ports: [{ name: "https", port, protocol: "TCP" as const }] },
+  ]
   if (kinds.includes(endpoints)) {
     const present = reader.get(endpoints, ref)
     if (!present) {
@@ -289,7 +311,10 @@ async function ensureKubernetesService(options: BootstrapOptions): Promise<void>
 /** The first usable address of a range: `10.96.0.1` of `10.96.0.0/16`. */
 export function firstAddress(cidr: string): string {
   const base = cidr.slice(0, cidr.indexOf("/"))
-  if (base.includes(":")) return base.endsWith("::") ? `${base}1` : base.replace(/[^:]*$/, (last) => (parseInt(last || "0", 16) + 1).toString(16))
+  if (base.includes(":"))
+    return base.endsWith("::")
+      ? `${base}1`
+      : base.replace(/[^:]*$/, (last) => (parseInt(last || "0", 16) + 1).toString(16))
   const parts = base.split(".").map(Number)
   parts[3]!++
   return parts.join(".")

@@ -84,13 +84,15 @@ export class Discovery {
     if (parts[0] === "api") {
       if (parts.length === 1) return this.#root(exchange, "api", () => this.#apiVersions())
       const core = groups.find((group) => group.name === "")
-      if (parts.length === 2 && core?.versions.has(parts[1]!)) return this.#resources(exchange, "", parts[1]!, core)
+      if (parts.length === 2 && core?.versions.has(parts[1]!))
+        return this.#resources(exchange, "", parts[1]!, core)
       throw pathNotFound()
     }
     if (parts.length === 1) return this.#root(exchange, "apis", () => this.#groupList())
     const group = groups.find((candidate) => candidate.name !== "" && candidate.name === parts[1])
     if (!group) return respondNotFound(exchange)
-    if (parts.length === 2) return respondJson(exchange, 200, { kind: "APIGroup", apiVersion: "v1", ...apiGroup(group) })
+    if (parts.length === 2)
+      return respondJson(exchange, 200, { kind: "APIGroup", apiVersion: "v1", ...apiGroup(group) })
     if (parts.length === 3 && group.versions.has(parts[2]!))
       return this.#resources(exchange, group.name, parts[2]!, group)
     throw pathNotFound()
@@ -102,13 +104,23 @@ export class Discovery {
     if (!accepted) return respondJson(exchange, 200, legacy())
     const body = this.#text(`${path} ${accepted.version} ${wantsPretty(exchange)}`, () =>
       JSON.stringify(
-        { kind: "APIGroupDiscoveryList", apiVersion: `apidiscovery.k8s.io/${accepted.version}`, metadata: {}, items: this.#aggregated(path) },
+        {
+          kind: "APIGroupDiscoveryList",
+          apiVersion: `apidiscovery.k8s.io/${accepted.version}`,
+          metadata: {},
+          items: this.#aggregated(path),
+        },
         undefined,
         wantsPretty(exchange) ? 2 : undefined,
       ),
     )
-    const etag = this.#text(`etag ${path} ${accepted.version}`, () =>
-      `"${createHash("sha512").update(JSON.stringify(this.#aggregated(path))).digest("hex").toUpperCase()}"`,
+    const etag = this.#text(
+      `etag ${path} ${accepted.version}`,
+      () =>
+        `"${createHash("sha512")
+          .update(JSON.stringify(this.#aggregated(path)))
+          .digest("hex")
+          .toUpperCase()}"`,
     )
     exchange.setHeader("ETag", etag)
     exchange.setHeader("Cache-Control", "public")
@@ -143,7 +155,9 @@ export class Discovery {
     return {
       kind: "APIGroupList",
       apiVersion: "v1",
-      groups: this.#get().groups.filter((group) => group.name !== "").map(apiGroup),
+      groups: this.#get()
+        .groups.filter((group) => group.name !== "")
+        .map(apiGroup),
     }
   }
 
@@ -198,7 +212,9 @@ function groupKinds(kinds: readonly Kind[]): Group[] {
     const at = groupOrder.indexOf(name)
     return at < 0 ? groupOrder.length : at
   }
-  const sorted = [...groups.values()].sort((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1))
+  const sorted = [...groups.values()].sort(
+    (a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1),
+  )
   return sorted.map(({ name, versions }) => ({
     name,
     versions: new Map(
@@ -225,7 +241,10 @@ function parseVersion(version: string): readonly [stability: number, major: numb
 }
 
 function apiGroup(group: Group): APIGroup {
-  const versions = [...group.versions.keys()].map((version) => ({ groupVersion: `${group.name}/${version}`, version }))
+  const versions = [...group.versions.keys()].map((version) => ({
+    groupVersion: `${group.name}/${version}`,
+    version,
+  }))
   return { name: group.name, versions, preferredVersion: versions[0] }
 }
 
@@ -277,7 +296,9 @@ function legacyResources(kind: Kind): APIResource[] {
       name: `${kind.plural}/${sub.name}`,
       singularName: "",
       namespaced: kind.namespaced,
-      ...(sub.kind && sub.kind.group !== kind.group ? { group: sub.kind.group, version: sub.kind.version } : {}),
+      ...(sub.kind && sub.kind.group !== kind.group
+        ? { group: sub.kind.group, version: sub.kind.version }
+        : {}),
       kind: sub.kind?.kind ?? kind.kind,
       verbs: sortedVerbs(sub.verbs),
     })),

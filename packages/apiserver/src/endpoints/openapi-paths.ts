@@ -11,33 +11,79 @@ interface Parameter {
   readonly description: string
 }
 
-const query = (name: string, type: Parameter["type"], description: string): Parameter => ({ name, in: "query", type, description })
+const query = (name: string, type: Parameter["type"], description: string): Parameter => ({
+  name,
+  in: "query",
+  type,
+  description,
+})
 
 const pretty = query("pretty", "string", "If 'true', then the output is pretty printed.")
-const dryRun = query("dryRun", "string", "When present, indicates that modifications should not be persisted. Valid values are: - All: all dry run stages will be processed")
-const fieldManager = query("fieldManager", "string", "fieldManager is a name associated with the actor or entity that is making these changes.")
-const fieldValidation = query("fieldValidation", "string", "fieldValidation instructs the server on how to handle objects in the request (POST/PUT/PATCH) containing unknown or duplicate fields. Valid values are: Ignore, Warn, Strict.")
-const force = query("force", "boolean", "Force is going to \"force\" Apply requests: conflicting fields owned by other people are acquired.")
+const dryRun = query(
+  "dryRun",
+  "string",
+  "When present, indicates that modifications should not be persisted. Valid values are: - All: all dry run stages will be processed",
+)
+const fieldManager = query(
+  "fieldManager",
+  "string",
+  "fieldManager is a name associated with the actor or entity that is making these changes.",
+)
+const fieldValidation = query(
+  "fieldValidation",
+  "string",
+  "fieldValidation instructs the server on how to handle objects in the request (POST/PUT/PATCH) containing unknown or duplicate fields. Valid values are: Ignore, Warn, Strict.",
+)
+const force = query(
+  "force",
+  "boolean",
+  'Force is going to "force" Apply requests: conflicting fields owned by other people are acquired.',
+)
 const listing: readonly Parameter[] = [
-  query("allowWatchBookmarks", "boolean", "allowWatchBookmarks requests watch events with type \"BOOKMARK\"."),
-  query("continue", "string", "The continue option should be set when retrieving more results from the server."),
+  query("allowWatchBookmarks", "boolean", 'allowWatchBookmarks requests watch events with type "BOOKMARK".'),
+  query(
+    "continue",
+    "string",
+    "The continue option should be set when retrieving more results from the server.",
+  ),
   query("fieldSelector", "string", "A selector to restrict the list of returned objects by their fields."),
   query("labelSelector", "string", "A selector to restrict the list of returned objects by their labels."),
   query("limit", "integer", "limit is a maximum number of responses to return for a list call."),
-  query("resourceVersion", "string", "resourceVersion sets a constraint on what resource versions a request may be served from."),
-  query("resourceVersionMatch", "string", "resourceVersionMatch determines how resourceVersion is applied to list calls."),
+  query(
+    "resourceVersion",
+    "string",
+    "resourceVersion sets a constraint on what resource versions a request may be served from.",
+  ),
+  query(
+    "resourceVersionMatch",
+    "string",
+    "resourceVersionMatch determines how resourceVersion is applied to list calls.",
+  ),
   query("sendInitialEvents", "boolean", "`sendInitialEvents=true` may be set together with `watch=true`."),
   query("timeoutSeconds", "integer", "Timeout for the list/watch call."),
-  query("watch", "boolean", "Watch for changes to the described resources and return them as a stream of add, update, and remove notifications."),
+  query(
+    "watch",
+    "boolean",
+    "Watch for changes to the described resources and return them as a stream of add, update, and remove notifications.",
+  ),
 ]
 const deletion: readonly Parameter[] = [
   dryRun,
   query("gracePeriodSeconds", "integer", "The duration in seconds before the object should be deleted."),
   query("orphanDependents", "boolean", "Deprecated: please use the PropagationPolicy."),
-  query("propagationPolicy", "string", "Whether and how garbage collection will be performed: Orphan, Background or Foreground."),
+  query(
+    "propagationPolicy",
+    "string",
+    "Whether and how garbage collection will be performed: Orphan, Background or Foreground.",
+  ),
 ]
 
-const patchTypes = ["application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"]
+const patchTypes = [
+  "application/apply-patch+yaml",
+  "application/json-patch+json",
+  "application/merge-patch+json",
+  "application/strategic-merge-patch+json",
+]
 const mediaTypes = ["application/json", "application/vnd.kubernetes.protobuf", "application/yaml"]
 
 interface Operation {
@@ -69,39 +115,108 @@ export class PathWriter {
     const schema = this.#schemas.kind(kind)
     const scope = kind.namespaced ? "Namespaced" : ""
     const gvk = { group: kind.group, kind: kind.kind, version: kind.version }
-    const id = (verb: string, tail = ""): string => `${verb}${groupTitle(kind.group)}${title(kind.version)}${scope}${kind.kind}${tail}`
+    const id = (verb: string, tail = ""): string =>
+      `${verb}${groupTitle(kind.group)}${title(kind.version)}${scope}${kind.kind}${tail}`
     const has = (verb: string): boolean => (kind.verbs as readonly string[]).includes(verb)
     const collection: Json = {}
     if (has("list"))
-      collection["get"] = this.#operation({ id: id("list"), action: "list", description: `list or watch objects of kind ${kind.kind}`, parameters: listing, answers: { 200: this.#schemas.listOf(kind) }, gvk })
+      collection["get"] = this.#operation({
+        id: id("list"),
+        action: "list",
+        description: `list or watch objects of kind ${kind.kind}`,
+        parameters: listing,
+        answers: { 200: this.#schemas.listOf(kind) },
+        gvk,
+      })
     if (has("create"))
-      collection["post"] = this.#operation({ id: id("create"), action: "post", description: `create a ${kind.kind}`, parameters: [dryRun, fieldManager, fieldValidation], body: { schema, types: ["*/*"], required: true }, answers: { 200: schema, 201: schema, 202: schema }, gvk })
+      collection["post"] = this.#operation({
+        id: id("create"),
+        action: "post",
+        description: `create a ${kind.kind}`,
+        parameters: [dryRun, fieldManager, fieldValidation],
+        body: { schema, types: ["*/*"], required: true },
+        answers: { 200: schema, 201: schema, 202: schema },
+        gvk,
+      })
     if (has("deletecollection"))
-      collection["delete"] = this.#operation({ id: id("deleteCollection"), action: "deletecollection", description: `delete collection of ${kind.kind}`, parameters: [...deletion, ...listing.filter((p) => p.name !== "watch" && p.name !== "allowWatchBookmarks")], body: { schema: this.#schemas.ref(`${meta}.DeleteOptions`), types: ["*/*"], required: false }, answers: { 200: this.#schemas.ref(`${meta}.Status`) }, gvk })
-    const shared = kind.namespaced ? [this.#parameter(namespaceParameter), this.#parameter(pretty)] : [this.#parameter(pretty)]
+      collection["delete"] = this.#operation({
+        id: id("deleteCollection"),
+        action: "deletecollection",
+        description: `delete collection of ${kind.kind}`,
+        parameters: [
+          ...deletion,
+          ...listing.filter((p) => p.name !== "watch" && p.name !== "allowWatchBookmarks"),
+        ],
+        body: { schema: this.#schemas.ref(`${meta}.DeleteOptions`), types: ["*/*"], required: false },
+        answers: { 200: this.#schemas.ref(`${meta}.Status`) },
+        gvk,
+      })
+    const shared = kind.namespaced
+      ? [this.#parameter(namespaceParameter), this.#parameter(pretty)]
+      : [this.#parameter(pretty)]
     if (Object.keys(collection).length > 0) this.paths[base] = { ...collection, parameters: shared }
     if (kind.namespaced && has("list"))
       this.paths[`${root}/${kind.plural}`] = {
-        get: this.#operation({ id: `list${groupTitle(kind.group)}${title(kind.version)}${kind.kind}ForAllNamespaces`, action: "list", description: `list or watch objects of kind ${kind.kind}`, parameters: [], answers: { 200: this.#schemas.listOf(kind) }, gvk }),
+        get: this.#operation({
+          id: `list${groupTitle(kind.group)}${title(kind.version)}${kind.kind}ForAllNamespaces`,
+          action: "list",
+          description: `list or watch objects of kind ${kind.kind}`,
+          parameters: [],
+          answers: { 200: this.#schemas.listOf(kind) },
+          gvk,
+        }),
         parameters: [...listing, pretty].map((p) => this.#parameter(p)),
       }
     const one: Json = {}
     if (has("get"))
-      one["get"] = this.#operation({ id: id("read"), action: "get", description: `read the specified ${kind.kind}`, parameters: [], answers: { 200: schema }, gvk })
+      one["get"] = this.#operation({
+        id: id("read"),
+        action: "get",
+        description: `read the specified ${kind.kind}`,
+        parameters: [],
+        answers: { 200: schema },
+        gvk,
+      })
     if (has("update"))
-      one["put"] = this.#operation({ id: id("replace"), action: "put", description: `replace the specified ${kind.kind}`, parameters: [dryRun, fieldManager, fieldValidation], body: { schema, types: ["*/*"], required: true }, answers: { 200: schema, 201: schema }, gvk })
+      one["put"] = this.#operation({
+        id: id("replace"),
+        action: "put",
+        description: `replace the specified ${kind.kind}`,
+        parameters: [dryRun, fieldManager, fieldValidation],
+        body: { schema, types: ["*/*"], required: true },
+        answers: { 200: schema, 201: schema },
+        gvk,
+      })
     if (has("delete"))
-      one["delete"] = this.#operation({ id: id("delete"), action: "delete", description: `delete a ${kind.kind}`, parameters: deletion, body: { schema: this.#schemas.ref(`${meta}.DeleteOptions`), types: ["*/*"], required: false }, answers: { 200: this.#schemas.ref(`${meta}.Status`), 202: this.#schemas.ref(`${meta}.Status`) }, gvk })
-    if (has("patch")) one["patch"] = this.#patch(id("patch"), `partially update the specified ${kind.kind}`, schema, gvk)
+      one["delete"] = this.#operation({
+        id: id("delete"),
+        action: "delete",
+        description: `delete a ${kind.kind}`,
+        parameters: deletion,
+        body: { schema: this.#schemas.ref(`${meta}.DeleteOptions`), types: ["*/*"], required: false },
+        answers: { 200: this.#schemas.ref(`${meta}.Status`), 202: this.#schemas.ref(`${meta}.Status`) },
+        gvk,
+      })
+    if (has("patch"))
+      one["patch"] = this.#patch(id("patch"), `partially update the specified ${kind.kind}`, schema, gvk)
     const named = [this.#parameter(nameParameter(kind.kind)), ...shared]
     if (Object.keys(one).length > 0) this.paths[`${base}/{name}`] = { ...one, parameters: named }
-    for (const sub of kind.subresources.values()) this.#subresource(kind, sub, `${base}/{name}/${sub.name}`, named, id)
+    for (const sub of kind.subresources.values())
+      this.#subresource(kind, sub, `${base}/{name}/${sub.name}`, named, id)
   }
 
-  #subresource(kind: Kind, sub: Subresource, path: string, parameters: Json[], id: (verb: string, tail?: string) => string): void {
+  #subresource(
+    kind: Kind,
+    sub: Subresource,
+    path: string,
+    parameters: Json[],
+    id: (verb: string, tail?: string) => string,
+  ): void {
     const tail = title(sub.name)
     const of = sub.kind ?? kind
-    const found = this.#kinds.find((k) => k.group === of.group && k.version === of.version && k.kind === of.kind)
+    const found = this.#kinds.find(
+      (k) => k.group === of.group && k.version === of.version && k.kind === of.kind,
+    )
     const schema: Json = found ? this.#schemas.kind(found) : { type: "string" }
     const gvk = { group: of.group, kind: of.kind, version: of.version }
     const what = `${sub.name} of the specified ${kind.kind}`
@@ -109,14 +224,45 @@ export class PathWriter {
     for (const verb of sub.verbs) {
       if (!found) {
         const method = verb === "create" ? "post" : verb === "update" ? "put" : verb
-        item[method] = this.#operation({ id: id("connect", tail) + title(method), action: "connect", description: `connect ${method.toUpperCase()} requests to ${what}`, parameters: [], answers: { 200: schema }, gvk })
+        item[method] = this.#operation({
+          id: id("connect", tail) + title(method),
+          action: "connect",
+          description: `connect ${method.toUpperCase()} requests to ${what}`,
+          parameters: [],
+          answers: { 200: schema },
+          gvk,
+        })
       } else if (verb === "get")
-        item["get"] = this.#operation({ id: id("read", tail), action: "get", description: `read ${what}`, parameters: [], answers: { 200: sub.name === "log" ? { type: "string" } : schema }, gvk })
+        item["get"] = this.#operation({
+          id: id("read", tail),
+          action: "get",
+          description: `read ${what}`,
+          parameters: [],
+          answers: { 200: sub.name === "log" ? { type: "string" } : schema },
+          gvk,
+        })
       else if (verb === "create")
-        item["post"] = this.#operation({ id: id("create", tail), action: "post", description: `create ${what}`, parameters: [dryRun, fieldManager, fieldValidation], body: { schema, types: ["*/*"], required: true }, answers: { 200: schema, 201: schema, 202: schema }, gvk })
+        item["post"] = this.#operation({
+          id: id("create", tail),
+          action: "post",
+          description: `create ${what}`,
+          parameters: [dryRun, fieldManager, fieldValidation],
+          body: { schema, types: ["*/*"], required: true },
+          answers: { 200: schema, 201: schema, 202: schema },
+          gvk,
+        })
       else if (verb === "update")
-        item["put"] = this.#operation({ id: id("replace", tail), action: "put", description: `replace ${what}`, parameters: [dryRun, fieldManager, fieldValidation], body: { schema, types: ["*/*"], required: true }, answers: { 200: schema, 201: schema }, gvk })
-      else if (verb === "patch") item["patch"] = this.#patch(id("patch", tail), `partially update ${what}`, schema, gvk)
+        item["put"] = this.#operation({
+          id: id("replace", tail),
+          action: "put",
+          description: `replace ${what}`,
+          parameters: [dryRun, fieldManager, fieldValidation],
+          body: { schema, types: ["*/*"], required: true },
+          answers: { 200: schema, 201: schema },
+          gvk,
+        })
+      else if (verb === "patch")
+        item["patch"] = this.#patch(id("patch", tail), `partially update ${what}`, schema, gvk)
     }
     this.paths[path] = { ...item, parameters }
   }
@@ -162,7 +308,13 @@ export class PathWriter {
       out["consumes"] = o.body?.types ?? ["*/*"]
       out["produces"] = mediaTypes
       out["schemes"] = ["https"]
-      if (o.body) parameters.push({ name: "body", in: "body", ...(o.body.required ? { required: true } : {}), schema: o.body.schema })
+      if (o.body)
+        parameters.push({
+          name: "body",
+          in: "body",
+          ...(o.body.required ? { required: true } : {}),
+          schema: o.body.schema,
+        })
     } else if (o.body) {
       const content = Object.fromEntries(o.body.types.map((type) => [type, { schema: o.body!.schema }]))
       out["requestBody"] = o.body.required ? { content, required: true } : { content }
@@ -175,7 +327,12 @@ export class PathWriter {
   }
 }
 
-const namespaceParameter: Parameter = { name: "namespace", in: "path", type: "string", description: "object name and auth scope, such as for teams and projects" }
+const namespaceParameter: Parameter = {
+  name: "namespace",
+  in: "path",
+  type: "string",
+  description: "object name and auth scope, such as for teams and projects",
+}
 
 function nameParameter(kind: string): Parameter {
   return { name: "name", in: "path", type: "string", description: `name of the ${kind}` }
@@ -188,7 +345,11 @@ function title(text: string): string {
 /** `rbac.authorization.k8s.io` is `RbacAuthorization`. */
 function groupTitle(group: string): string {
   if (group === "") return "Core"
-  return group.replace(/\.k8s\.io$/, "").split(".").map(title).join("")
+  return group
+    .replace(/\.k8s\.io$/, "")
+    .split(".")
+    .map(title)
+    .join("")
 }
 
 export { nameOf }

@@ -20,7 +20,8 @@ class Message {
   }
 
   texts(field: number, values: unknown): this {
-    if (Array.isArray(values)) for (const value of values) this.#bytes(field, Buffer.from(String(value), "utf8"))
+    if (Array.isArray(values))
+      for (const value of values) this.#bytes(field, Buffer.from(String(value), "utf8"))
     return this
   }
 
@@ -51,7 +52,8 @@ function varint(value: number): number[] {
   return out
 }
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 function named(name: string, value: Message): Message {
   return new Message().text(1, name).message(2, value)
@@ -95,7 +97,8 @@ const methods: readonly (readonly [number, string])[] = [
 
 function pathItem(item: Json): Message {
   const out = new Message()
-  for (const [field, method] of methods) if (isObject(item[method])) out.message(field, operation(item[method]))
+  for (const [field, method] of methods)
+    if (isObject(item[method])) out.message(field, operation(item[method]))
   for (const one of (item["parameters"] as Json[] | undefined) ?? []) out.message(9, parameter(one))
   return extensions(out, 10, item)
 }

@@ -76,7 +76,9 @@ export class SchemaCollector {
           kind: { type: "string" },
           metadata: this.#with(this.ref(`${meta}.ListMeta`), { default: {} }),
         },
-        "x-kubernetes-group-version-kind": [{ group: kind.group, kind: `${kind.kind}List`, version: kind.version }],
+        "x-kubernetes-group-version-kind": [
+          { group: kind.group, kind: `${kind.kind}List`, version: kind.version },
+        ],
       })
     }
     return { $ref: this.#prefix + name }

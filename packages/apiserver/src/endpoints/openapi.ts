@@ -40,9 +40,15 @@ export class OpenApi {
   respondV2(exchange: Exchange): void {
     const accept = String(exchange.headers["accept"] ?? "")
     if (accept === "" || /\*\/\*|application\/\*|application\/json|\+json/.test(accept))
-      return this.#send(exchange, this.#document("v2", () => this.#v2()))
+      return this.#send(
+        exchange,
+        this.#document("v2", () => this.#v2()),
+      )
     if (!/com\.github\.proto-openapi\.spec\.v2[@.]v1\.0\+protobuf/.test(accept))
-      return respondError(exchange, notAcceptable(["application/json", "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"]))
+      return respondError(
+        exchange,
+        notAcceptable(["application/json", "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"]),
+      )
     const bytes = this.#bytes("v2 protobuf", () => encodeOpenApiV2(this.#v2()))
     this.#send(exchange, bytes, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
   }
@@ -112,7 +118,8 @@ export class OpenApi {
 
   /** Published shapes are known by their release; only shapes made by hand need their document for a hash. */
   #hashOf(path: string, kinds: readonly Kind[]): string {
-    if (kinds.some((kind) => kind.schema.name === undefined)) return this.#document(path, () => this.#v3(kinds)).hash
+    if (kinds.some((kind) => kind.schema.name === undefined))
+      return this.#document(path, () => this.#v3(kinds)).hash
     const text = `${kubernetesVersion} ${path} ${kinds.map((kind) => kind.plural).join(" ")}`
     return createHash("sha512").update(text).digest("hex").toUpperCase()
   }
@@ -146,7 +153,12 @@ export class OpenApi {
       components: {
         schemas: schemas.definitions(),
         securitySchemes: {
-          BearerToken: { type: "apiKey", description: "Bearer Token authentication", name: "authorization", in: "header" },
+          BearerToken: {
+            type: "apiKey",
+            description: "Bearer Token authentication",
+            name: "authorization",
+            in: "header",
+          },
         },
       },
     }
@@ -162,7 +174,12 @@ export class OpenApi {
       paths: writer.paths,
       definitions: schemas.definitions(),
       securityDefinitions: {
-        BearerToken: { description: "Bearer Token authentication", type: "apiKey", name: "authorization", in: "header" },
+        BearerToken: {
+          description: "Bearer Token authentication",
+          type: "apiKey",
+          name: "authorization",
+          in: "header",
+        },
       },
       security: [{ BearerToken: [] }],
     }

@@ -49,7 +49,11 @@ export function connectReviews(registry: Registry, deps: ReviewDeps): void {
       validateSpec(review.spec ?? {}, true)
       if (review.spec.nonResourceAttributes)
         throw invalid({ group: authorization, kind: "" }, "", [
-          problem("spec.nonResourceAttributes", review.spec.nonResourceAttributes, "disallowed on this kind of request"),
+          problem(
+            "spec.nonResourceAttributes",
+            review.spec.nonResourceAttributes,
+            "disallowed on this kind of request",
+          ),
         ])
       if ((review.spec.resourceAttributes?.namespace ?? "") !== ref.namespace)
         throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${ref.namespace}`)
@@ -108,9 +112,17 @@ function validateSpec(spec: SubjectAccessReviewSpec, withUser: boolean): void {
   const errors: FieldError[] = []
   const { resourceAttributes, nonResourceAttributes } = spec
   if (resourceAttributes && nonResourceAttributes)
-    errors.push(problem("spec", nonResourceAttributes, "cannot specify both nonResourceAttributes and resourceAttributes"))
+    errors.push(
+      problem(
+        "spec",
+        nonResourceAttributes,
+        "cannot specify both nonResourceAttributes and resourceAttributes",
+      ),
+    )
   if (!resourceAttributes && !nonResourceAttributes)
-    errors.push(problem("spec", null, "exactly one of nonResourceAttributes or resourceAttributes must be specified"))
+    errors.push(
+      problem("spec", null, "exactly one of nonResourceAttributes or resourceAttributes must be specified"),
+    )
   if (withUser && !spec.user && (spec.groups?.length ?? 0) === 0)
     errors.push(problem("spec.user", spec.user ?? "", "at least one of user or group must be specified"))
   if (errors.length > 0) throw invalid({ group: authorization, kind: "" }, "", errors)
@@ -125,7 +137,11 @@ function userOf(spec: SubjectAccessReviewSpec): UserInfo {
   }
 }
 
-function decide(authorizer: Authorizer, user: UserInfo, spec: SubjectAccessReviewSpec): SubjectAccessReviewStatus {
+function decide(
+  authorizer: Authorizer,
+  user: UserInfo,
+  spec: SubjectAccessReviewSpec,
+): SubjectAccessReviewStatus {
   const { allowed, reason } = authorizer.authorize(user, attributesOf(spec))
   return reason === "" ? { allowed } : { allowed, reason }
 }
@@ -167,13 +183,18 @@ function rulesStatus(rbac: Rbac, user: UserInfo, namespace: string): SelfSubject
     if ((rule.nonResourceURLs?.length ?? 0) > 0)
       nonResourceRules.push({ verbs: [...rule.verbs], nonResourceURLs: [...rule.nonResourceURLs!] })
   }
-  const status: SelfSubjectRulesReview["status"] = { resourceRules, nonResourceRules, incomplete: errors.length > 0 }
+  const status: SelfSubjectRulesReview["status"] = {
+    resourceRules,
+    nonResourceRules,
+    incomplete: errors.length > 0,
+  }
   if (errors.length > 0) status.evaluationError = aggregate(errors)
   return status
 }
 
 function userInfoOf(user: UserInfo): NonNullable<SelfSubjectReview["status"]["userInfo"]> {
-  const extra = user.extra && Object.fromEntries(Object.entries(user.extra).map(([key, values]) => [key, [...values]]))
+  const extra =
+    user.extra && Object.fromEntries(Object.entries(user.extra).map(([key, values]) => [key, [...values]]))
   return {
     username: user.name,
     ...(user.uid ? { uid: user.uid } : {}),

@@ -4,7 +4,15 @@
  */
 import { node, pod, secret, serviceAccount } from "@knarr/api"
 import type { TokenRequest } from "@knarr/api"
-import { badRequest, conflict, formatTime, invalid, notFound, type FieldError, type KubeObject } from "@knarr/apimachinery"
+import {
+  badRequest,
+  conflict,
+  formatTime,
+  invalid,
+  notFound,
+  type FieldError,
+  type KubeObject,
+} from "@knarr/apimachinery"
 import { uuid, type Env } from "@knarr/base"
 import type { TokenSigner } from "../authn/token-signer.ts"
 import { serviceAccountUserName } from "../authn/users.ts"
@@ -93,7 +101,8 @@ function validate(seconds: number): void {
   })
   const kind = { group: "authentication.k8s.io", kind: "TokenRequest" }
   if (seconds < 10 * 60) throw invalid(kind, "", [problem("may not specify a duration less than 10 minutes")])
-  if (seconds > 2 ** 32) throw invalid(kind, "", [problem("may not specify a duration larger than 2^32 seconds")])
+  if (seconds > 2 ** 32)
+    throw invalid(kind, "", [problem("may not specify a duration larger than 2^32 seconds")])
 }
 
 function bindTo(registry: Registry, account: ObjectRef, ref: TokenRequest["spec"]["boundObjectRef"]): Bound {

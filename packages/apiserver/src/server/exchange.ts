@@ -239,7 +239,12 @@ export class Http2Exchange extends ServerExchange {
   #ended = false
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
-    super(headers[":method"] as string, headers[":path"] as string, headers, stream.session?.socket as TLSSocket)
+    super(
+      headers[":method"] as string,
+      headers[":path"] as string,
+      headers,
+      stream.session?.socket as TLSSocket,
+    )
     this.#stream = stream
     stream.on("error", ignore)
     stream.on("close", () => (this.#ended && stream.rstCode === 0 ? this.finish() : this.clientGone()))

@@ -79,7 +79,11 @@ export interface Authorized {
 }
 
 /** Authenticates, impersonates and authorises. Throws StatusErrors. */
-export function authorizeRequest(exchange: ServerExchange, options: FilterOptions, info: RequestInfo): Authorized {
+export function authorizeRequest(
+  exchange: ServerExchange,
+  options: FilterOptions,
+  info: RequestInfo,
+): Authorized {
   const caller = options.authenticator.authenticate(exchange)
   const user = impersonate(caller, exchange.headers, options.authorizer)
   const attributes = attributesOf(info, () => exchange.query.get("fieldSelector"))
@@ -117,7 +121,8 @@ export function createFilters(options: FilterOptions): Filters {
     }
     const fail = (thrown: unknown): void => {
       if (exchange.answered) {
-        if (!exchange.aborted) log.error("A request failed after its answer had begun", thrown, { path: exchange.path })
+        if (!exchange.aborted)
+          log.error("A request failed after its answer had begun", thrown, { path: exchange.path })
         exchange.destroy()
         return
       }
@@ -177,13 +182,22 @@ function timeoutOf(exchange: ServerExchange): number | undefined {
   return ms > 0 ? ms : undefined
 }
 
-const units: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, "µs": 1e-3, ms: 1, s: 1e3, m: 6e4, h: 36e5 }
+const units: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1e3,
+  m: 6e4,
+  h: 36e5,
+}
 
 function goDuration(text: string): number | undefined {
   if (text === "0") return 0
   if (!/^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))*$/.test(text))
     return undefined
   let ms = 0
-  for (const [, value, unit] of text.matchAll(/([\d.]+)(ns|us|µs|ms|s|m|h)/g)) ms += Number(value) * units[unit!]!
+  for (const [, value, unit] of text.matchAll(/([\d.]+)(ns|us|µs|ms|s|m|h)/g))
+    ms += Number(value) * units[unit!]!
   return text.startsWith("-") ? -ms : ms
 }

@@ -10,10 +10,17 @@ export interface HealthCheck {
 }
 
 export class Health {
-  readonly #checks: Readonly<Record<"healthz" | "livez" | "readyz", HealthCheck[]>> = { healthz: [], livez: [], readyz: [] }
+  readonly #checks: Readonly<Record<"healthz" | "livez" | "readyz", HealthCheck[]>> = {
+    healthz: [],
+    livez: [],
+    readyz: [],
+  }
 
   /** Adds a check to all three, or to those named. */
-  add(check: HealthCheck, to: readonly ("healthz" | "livez" | "readyz")[] = ["healthz", "livez", "readyz"]): void {
+  add(
+    check: HealthCheck,
+    to: readonly ("healthz" | "livez" | "readyz")[] = ["healthz", "livez", "readyz"],
+  ): void {
     for (const name of to) this.#checks[name].push(check)
   }
 

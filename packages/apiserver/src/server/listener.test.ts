@@ -11,7 +11,9 @@ import { respondError } from "./respond.ts"
 const certificates = testCertificates()
 const admin = certificates.client("admin", "system:masters", "ops")
 
-async function start(onRequest: (exchange: ServerExchange) => void): Promise<Awaited<ReturnType<typeof listen>>> {
+async function start(
+  onRequest: (exchange: ServerExchange) => void,
+): Promise<Awaited<ReturnType<typeof listen>>> {
   return listen({
     clock: testEnv.clock,
     log: testEnv.log,
@@ -31,13 +33,26 @@ interface Answer {
 
 function overHttp1(port: number, path: string, body?: Buffer, tls: object = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const r = request({ host: "127.0.0.1", port, path, method: body ? "POST" : "GET", ca: certificates.ca.cert, agent: false, ...tls }, (response) => {
-      let text = ""
-      response.setEncoding("utf8")
-      response.on("data", (chunk: string) => (text += chunk))
-      response.on("end", () => resolve({ status: response.statusCode!, headers: response.headers, body: text }))
-      response.on("error", reject)
-    })
+    const r = request(
+      {
+        host: "127.0.0.1",
+        port,
+        path,
+        method: body ? "POST" : "GET",
+        ca: certificates.ca.cert,
+        agent: false,
+        ...tls,
+      },
+      (response) => {
+        let text = ""
+        response.setEncoding("utf8")
+        response.on("data", (chunk: string) => (text += chunk))
+        response.on("end", () =>
+          resolve({ status: response.statusCode!, headers: response.headers, body: text }),
+        )
+        response.on("error", reject)
+      },
+    )
     r.on("error", reject)
     r.end(body)
   })
@@ -65,7 +80,12 @@ describe("listener", () => {
     exchange.body().then(
       (body) => {
         const user = users.authenticate(exchange.socket)
-        const text = JSON.stringify({ method: exchange.method, query: exchange.query.get("q"), length: body.length, user })
+        const text = JSON.stringify({
+          method: exchange.method,
+          query: exchange.query.get("q"),
+          length: body.length,
+          user,
+        })
         exchange.respond(200, "application/json", text)
       },
       (error: unknown) => respondError(exchange, error),
@@ -74,7 +94,11 @@ describe("listener", () => {
 
   it("answers on HTTP/1.1 and HTTP/2 of one port, and knows the client's certificate", async () => {
     const listener = await start(echo)
-    const session = connect(`https://127.0.0.1:${listener.port}`, { ca: certificates.ca.cert, cert: admin.cert, key: admin.key })
+    const session = connect(`https://127.0.0.1:${listener.port}`, {
+      ca: certificates.ca.cert,
+      cert: admin.cert,
+      key: admin.key,
+    })
     try {
       const answers = [
         await overHttp1(listener.port, "/a?q=1", Buffer.from("hello"), { cert: admin.cert, key: admin.key }),
@@ -100,8 +124,13 @@ describe("listener", () => {
     const listener = await start(echo)
     const stranger = testCertificates().client("admin", "system:masters")
     try {
-      const answer = await overHttp1(listener.port, "/a", undefined, { cert: stranger.cert, key: stranger.key })
-      assert.deepEqual(JSON.parse(answer.body).user, { error: "x509: certificate signed by unknown authority" })
+      const answer = await overHttp1(listener.port, "/a", undefined, {
+        cert: stranger.cert,
+        key: stranger.key,
+      })
+      assert.deepEqual(JSON.parse(answer.body).user, {
+        error: "x509: certificate signed by unknown authority",
+      })
     } finally {
       await listener.close(100)
     }

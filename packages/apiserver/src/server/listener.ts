@@ -61,7 +61,12 @@ const sessionOptions = {
   settings: { maxConcurrentStreams: 1000, initialWindowSize: 256 * 1024, maxHeaderListSize: maxHeaderBytes },
 }
 
-function tlsOptions(certificates: ServingCertificates): { cert: string; key: string; ca?: string; minVersion: "TLSv1.2" } {
+function tlsOptions(certificates: ServingCertificates): {
+  cert: string
+  key: string
+  ca?: string
+  minVersion: "TLSv1.2"
+} {
   const { cert, key, clientCA } = certificates
   return { cert, key, minVersion: "TLSv1.2", ...(clientCA === undefined ? {} : { ca: clientCA }) }
 }
@@ -119,8 +124,11 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     server.on("tlsClientError", (error) => log.debug("A TLS handshake failed", { err: messageOf(error) }))
     server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
       if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy()
-      const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request"
-      socket.end(`HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status}`)
+      const status =
+        error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request"
+      socket.end(
+        `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status}`,
+      )
     })
     server.on("request", (request, response) => options.onRequest(new Http1Exchange(request, response)))
     server.on("upgrade", (request, socket, head) => {
@@ -168,10 +176,13 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     async close(graceMs) {
       beginShutdown()
       const done = Promise.all(
-        [...sockets].map((socket) => new Promise<void>((resolve) => {
-          if (socket.destroyed) resolve()
-          else socket.once("close", () => resolve())
-        })),
+        [...sockets].map(
+          (socket) =>
+            new Promise<void>((resolve) => {
+              if (socket.destroyed) resolve()
+              else socket.once("close", () => resolve())
+            }),
+        ),
       )
       let timer: Disposable | undefined
       const late = new Promise<void>((resolve) => {

@@ -2,12 +2,32 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { isLongRunning, parseRequestInfo } from "./request-info.ts"
 
-type Row = [method: string, url: string, verb: string, group: string, version: string, namespace: string, resource: string, subresource: string, name: string]
+type Row = [
+  method: string,
+  url: string,
+  verb: string,
+  group: string,
+  version: string,
+  namespace: string,
+  resource: string,
+  subresource: string,
+  name: string,
+]
 
 const resources: Row[] = [
   ["GET", "/api/v1/namespaces", "list", "", "v1", "", "namespaces", "", ""],
   ["GET", "/api/v1/namespaces/other", "get", "", "v1", "other", "namespaces", "", "other"],
-  ["PUT", "/api/v1/namespaces/other/finalize", "update", "", "v1", "other", "namespaces", "finalize", "other"],
+  [
+    "PUT",
+    "/api/v1/namespaces/other/finalize",
+    "update",
+    "",
+    "v1",
+    "other",
+    "namespaces",
+    "finalize",
+    "other",
+  ],
   ["GET", "/api/v1/namespaces/other/pods", "list", "", "v1", "other", "pods", "", ""],
   ["GET", "/api/v1/namespaces/other/pods/foo", "get", "", "v1", "other", "pods", "", "foo"],
   ["HEAD", "/api/v1/namespaces/other/pods/foo", "get", "", "v1", "other", "pods", "", "foo"],
@@ -17,20 +37,62 @@ const resources: Row[] = [
   ["DELETE", "/api/v1/namespaces/other/pods", "deletecollection", "", "v1", "other", "pods", "", ""],
   ["DELETE", "/api/v1/namespaces/other/pods/foo", "delete", "", "v1", "other", "pods", "", "foo"],
   ["POST", "/api/v1/namespaces/other/pods", "create", "", "v1", "other", "pods", "", ""],
-  ["PATCH", "/apis/apps/v1/namespaces/other/deployments/foo/scale", "patch", "apps", "v1", "other", "deployments", "scale", "foo"],
+  [
+    "PATCH",
+    "/apis/apps/v1/namespaces/other/deployments/foo/scale",
+    "patch",
+    "apps",
+    "v1",
+    "other",
+    "deployments",
+    "scale",
+    "foo",
+  ],
   ["GET", "/api/v1/nodes/n1/proxy/metrics/cadvisor", "get", "", "v1", "", "nodes", "proxy", "n1"],
-  ["GET", "/api/v1/namespaces/x/configmaps?fieldSelector=metadata.name%3Dfoo&watch=1", "watch", "", "v1", "x", "configmaps", "", "foo"],
-  ["GET", "/api/v1/namespaces/x/configmaps?fieldSelector=metadata.name!%3Dfoo", "list", "", "v1", "x", "configmaps", "", ""],
+  [
+    "GET",
+    "/api/v1/namespaces/x/configmaps?fieldSelector=metadata.name%3Dfoo&watch=1",
+    "watch",
+    "",
+    "v1",
+    "x",
+    "configmaps",
+    "",
+    "foo",
+  ],
+  [
+    "GET",
+    "/api/v1/namespaces/x/configmaps?fieldSelector=metadata.name!%3Dfoo",
+    "list",
+    "",
+    "v1",
+    "x",
+    "configmaps",
+    "",
+    "",
+  ],
 ]
 
 describe("parseRequestInfo", () => {
   for (const [method, url, verb, group, version, namespace, resource, subresource, name] of resources) {
     it(`${method} ${url}`, () => {
       const at = url.indexOf("?")
-      const info = parseRequestInfo(method, at < 0 ? url : url.slice(0, at), new URLSearchParams(at < 0 ? "" : url.slice(at)))
+      const info = parseRequestInfo(
+        method,
+        at < 0 ? url : url.slice(0, at),
+        new URLSearchParams(at < 0 ? "" : url.slice(at)),
+      )
       assert.equal(info.isResourceRequest, true)
       assert.deepEqual(
-        [info.verb, info.apiGroup, info.apiVersion, info.namespace, info.resource, info.subresource, info.name],
+        [
+          info.verb,
+          info.apiGroup,
+          info.apiVersion,
+          info.namespace,
+          info.resource,
+          info.subresource,
+          info.name,
+        ],
         [verb, group, version, namespace, resource, subresource, name],
       )
     })
@@ -44,7 +106,10 @@ describe("parseRequestInfo", () => {
   }
 
   it("keeps what follows /proxy/ as it was written", () => {
-    assert.equal(parseRequestInfo("GET", "/api/v1/nodes/n1/proxy/a%2Fb/", new URLSearchParams()).rest, "a%2Fb/")
+    assert.equal(
+      parseRequestInfo("GET", "/api/v1/nodes/n1/proxy/a%2Fb/", new URLSearchParams()).rest,
+      "a%2Fb/",
+    )
   })
 
   it("knows what lasts", () => {

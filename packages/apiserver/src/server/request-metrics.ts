@@ -56,9 +56,28 @@ export class RequestMetrics {
     const code = String(exchange.status)
     this.#total.add(1, verb, dryRun, apiGroup, apiVersion, resource, subresource, scope, "apiserver", code)
     if (isLongRunning(info)) return
-    this.#duration.observe(seconds, verb, dryRun, apiGroup, apiVersion, resource, subresource, scope, "apiserver")
+    this.#duration.observe(
+      seconds,
+      verb,
+      dryRun,
+      apiGroup,
+      apiVersion,
+      resource,
+      subresource,
+      scope,
+      "apiserver",
+    )
     if (info.isResourceRequest && (info.verb === "get" || info.verb === "list"))
-      this.#sizes.observe(exchange.sentBytes, verb, apiGroup, apiVersion, resource, subresource, scope, "apiserver")
+      this.#sizes.observe(
+        exchange.sentBytes,
+        verb,
+        apiGroup,
+        apiVersion,
+        resource,
+        subresource,
+        scope,
+        "apiserver",
+      )
   }
 }
 

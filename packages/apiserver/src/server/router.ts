@@ -18,7 +18,9 @@ export interface RouterOptions {
 
 export function createRouter(options: RouterOptions): Handler {
   const { paths, streaming } = options
-  const prefixes = [...paths.keys()].filter((path) => path.endsWith("/") && path !== "/").sort((a, b) => b.length - a.length)
+  const prefixes = [...paths.keys()]
+    .filter((path) => path.endsWith("/") && path !== "/")
+    .sort((a, b) => b.length - a.length)
   return (exchange: ServerExchange, ctx: RequestContext) => {
     const { info } = ctx
     if (info.isResourceRequest) {
@@ -29,9 +31,13 @@ export function createRouter(options: RouterOptions): Handler {
       }
       return options.resources(exchange, ctx)
     }
-    const path = exchange.path.length > 1 && exchange.path.endsWith("/") ? exchange.path.slice(0, -1) : exchange.path
+    const path =
+      exchange.path.length > 1 && exchange.path.endsWith("/") ? exchange.path.slice(0, -1) : exchange.path
     let handler = paths.get(path)
-    if (!handler && (path === "/api" || path === "/apis" || path.startsWith("/api/") || path.startsWith("/apis/")))
+    if (
+      !handler &&
+      (path === "/api" || path === "/apis" || path.startsWith("/api/") || path.startsWith("/apis/"))
+    )
       handler = options.discovery
     if (!handler) {
       const prefix = prefixes.find((candidate) => exchange.path.startsWith(candidate))

@@ -10,7 +10,13 @@ import { parseRequestInfo } from "../../server/request-info.ts"
 import { respondError } from "../../server/respond.ts"
 import type { Http1Exchange } from "../../server/exchange.ts"
 import { serviceUnavailable } from "@knarr/apimachinery"
-import { awaitUpgrade, dialText, KubeletClient, type KubeletOptions, type UpgradedConnection } from "./kubelet.ts"
+import {
+  awaitUpgrade,
+  dialText,
+  KubeletClient,
+  type KubeletOptions,
+  type UpgradedConnection,
+} from "./kubelet.ts"
 import { logHandler } from "./logs.ts"
 import { flag, requireContainer, requireHost, requirePod, streamPath } from "./pod-target.ts"
 import { forwardedHeaders, openRequest, proxyHandler, proxyTarget, targetPath } from "./proxy.ts"
@@ -51,7 +57,12 @@ export function connectStreaming(options: StreamingOptions): Streaming {
     ["nodes/proxy", proxy],
   ])
 
-  const serve = async (exchange: Http1Exchange, upgrade: UpgradeRequest, filters: FilterOptions, detach: () => void): Promise<void> => {
+  const serve = async (
+    exchange: Http1Exchange,
+    upgrade: UpgradeRequest,
+    filters: FilterOptions,
+    detach: () => void,
+  ): Promise<void> => {
     const info = parseRequestInfo(exchange.method, exchange.path, exchange.query)
     const { ctx } = authorizeRequest(exchange, filters, info)
     const key = info.apiGroup === "" ? `${info.resource}/${info.subresource}` : ""
@@ -60,7 +71,12 @@ export function connectStreaming(options: StreamingOptions): Streaming {
       if (webSocket && info.verb === "get") requireCreate(filters, ctx)
       const { at, path } = kubeletPath(registry, kubelet, exchange.query, ctx)
       if (!webSocket) {
-        const connection = await kubelet.upgrade(at, "POST", path, spdyHeaders(exchange.headers["x-stream-protocol-version"]))
+        const connection = await kubelet.upgrade(
+          at,
+          "POST",
+          path,
+          spdyHeaders(exchange.headers["x-stream-protocol-version"]),
+        )
         detach()
         return splice(upgrade, connection, scope.signal)
       }
@@ -72,7 +88,8 @@ export function connectStreaming(options: StreamingOptions): Streaming {
         return tunnel(upgrade, connection, scope.signal)
       }
       const protocol = channelProtocol(upgrade)
-      if (protocol === undefined) throw badRequest("unable to upgrade: no supported stream protocol was offered")
+      if (protocol === undefined)
+        throw badRequest("unable to upgrade: no supported stream protocol was offered")
       const connection = await kubelet.upgrade(at, "POST", path, spdyHeaders("v4.channel.k8s.io"))
       detach()
       const { query } = exchange
@@ -89,7 +106,13 @@ export function connectStreaming(options: StreamingOptions): Streaming {
       const headers = forwardedHeaders(exchange, target)
       headers["connection"] = "Upgrade"
       headers["upgrade"] = exchange.header("upgrade")
-      const request = openRequest(kubelet, target, exchange.method, targetPath(info, exchange.search), headers)
+      const request = openRequest(
+        kubelet,
+        target,
+        exchange.method,
+        targetPath(info, exchange.search),
+        headers,
+      )
       const connection: UpgradedConnection = await awaitUpgrade(request, (error) =>
         serviceUnavailable(`error trying to reach service: ${dialText(error)}`),
       )
@@ -144,6 +167,8 @@ function spdyHeaders(protocols: string | string[] | undefined): Record<string, s
     connection: "Upgrade",
     upgrade: "SPDY/3.1",
     "content-length": "0",
-    ...(protocols === undefined ? {} : { "x-stream-protocol-version": typeof protocols === "string" ? protocols.split(", ") : protocols }),
+    ...(protocols === undefined
+      ? {}
+      : { "x-stream-protocol-version": typeof protocols === "string" ? protocols.split(", ") : protocols }),
   }
 }

@@ -3,7 +3,14 @@ import { Agent, request as httpsRequest } from "node:https"
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from "node:http"
 import type { Duplex } from "node:stream"
 import { node } from "@knarr/api"
-import { badRequest, genericServerResponse, internalError, notFound, serviceUnavailable, type StatusError } from "@knarr/apimachinery"
+import {
+  badRequest,
+  genericServerResponse,
+  internalError,
+  notFound,
+  serviceUnavailable,
+  type StatusError,
+} from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import type { Registry } from "../../registry/registry.ts"
 
@@ -62,9 +69,14 @@ export class KubeletClient {
     for (const type of this.#options?.addressTypes ?? defaultTypes) {
       const address = addresses.find((a) => a.type === type)
       if (address)
-        return { host: address.address, port: found.status?.daemonEndpoints?.kubeletEndpoint?.Port || defaultPort }
+        return {
+          host: address.address,
+          port: found.status?.daemonEndpoints?.kubeletEndpoint?.Port || defaultPort,
+        }
     }
-    throw internalError(`no preferred addresses found; known addresses: [${addresses.map((a) => a.address).join(" ")}]`)
+    throw internalError(
+      `no preferred addresses found; known addresses: [${addresses.map((a) => a.address).join(" ")}]`,
+    )
   }
 
   /** Begins a request; the caller ends it. */
@@ -87,13 +99,21 @@ export class KubeletClient {
   }
 
   /** A connection that has changed its protocol. Rejects with a StatusError when the kubelet says no. */
-  upgrade(at: Location, method: string, path: string, headers: OutgoingHttpHeaders): Promise<UpgradedConnection> {
+  upgrade(
+    at: Location,
+    method: string,
+    path: string,
+    headers: OutgoingHttpHeaders,
+  ): Promise<UpgradedConnection> {
     return awaitUpgrade(this.request(at, method, path, headers), (error) => unreachable(path, at, error))
   }
 }
 
 /** The connection that a request with an `Upgrade` header becomes. */
-export function awaitUpgrade(request: ClientRequest, failure: (error: Error) => StatusError): Promise<UpgradedConnection> {
+export function awaitUpgrade(
+  request: ClientRequest,
+  failure: (error: Error) => StatusError,
+): Promise<UpgradedConnection> {
   return new Promise((resolve, reject) => {
     request.on("upgrade", (response, socket, head) => {
       socket.on("error", () => {})

@@ -52,7 +52,12 @@ function logParams(query: URLSearchParams, name: string): URLSearchParams {
   const since = query.get("sinceTime")
   if (since) {
     if (query.get("sinceSeconds"))
-      errors.push({ type: "FieldValueForbidden", field: "", value: "", detail: "at most one of `sinceTime` or `sinceSeconds` may be specified" })
+      errors.push({
+        type: "FieldValueForbidden",
+        field: "",
+        value: "",
+        detail: "at most one of `sinceTime` or `sinceSeconds` may be specified",
+      })
     params.set("sinceTime", since)
   }
   const stream = query.get("stream")

@@ -24,7 +24,8 @@ export function requireContainer(target: Readonly<Pod>, name: string): string {
     throw badRequest(text)
   }
   const all = [...containers, ...(initContainers ?? []), ...(ephemeralContainers ?? [])]
-  if (!all.some((c) => c.name === name)) throw badRequest(`container ${name} is not valid for pod ${target.metadata.name}`)
+  if (!all.some((c) => c.name === name))
+    throw badRequest(`container ${name} is not valid for pod ${target.metadata.name}`)
   return name
 }
 
@@ -41,7 +42,12 @@ export function flag(query: URLSearchParams, name: string): boolean {
 }
 
 /** The kubelet's path for exec and attach. */
-export function streamPath(kind: "exec" | "attach", target: Readonly<Pod>, container: string, query: URLSearchParams): string {
+export function streamPath(
+  kind: "exec" | "attach",
+  target: Readonly<Pod>,
+  container: string,
+  query: URLSearchParams,
+): string {
   const params = new URLSearchParams()
   if (flag(query, "stdin")) params.append("input", "1")
   if (flag(query, "stdout")) params.append("output", "1")

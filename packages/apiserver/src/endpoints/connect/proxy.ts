@@ -2,7 +2,12 @@
  * `pods/proxy`, `services/proxy` and `nodes/proxy`: any HTTP request, passed on to what the name points at.
  * Mirrors: pkg/registry/core/{pod,service,node}/rest, apimachinery pkg/util/proxy
  */
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type OutgoingHttpHeaders } from "node:http"
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type OutgoingHttpHeaders,
+} from "node:http"
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https"
 import { endpointSlice, service } from "@knarr/api"
 import { badRequest, serviceUnavailable } from "@knarr/apimachinery"
@@ -43,7 +48,12 @@ function parseName(text: string): ProxyName | undefined {
 }
 
 /** Finds what a proxy request is for. Throws StatusErrors. */
-export function proxyTarget(env: Env, registry: Registry, kubelet: KubeletClient, info: RequestInfo): ProxyTarget {
+export function proxyTarget(
+  env: Env,
+  registry: Registry,
+  kubelet: KubeletClient,
+  info: RequestInfo,
+): ProxyTarget {
   const parsed = parseName(info.name)
   if (!parsed) throw badRequest(`invalid ${info.resource.slice(0, -1)} request ${JSON.stringify(info.name)}`)
   const tls = parsed.scheme === "https"
@@ -73,15 +83,23 @@ function portNumber(text: string, info: RequestInfo): number {
   return port
 }
 
-function serviceTarget(env: Env, registry: Registry, info: RequestInfo, parsed: ProxyName, tls: boolean): ProxyTarget {
+function serviceTarget(
+  env: Env,
+  registry: Registry,
+  info: RequestInfo,
+  parsed: ProxyName,
+  tls: boolean,
+): ProxyTarget {
   const { namespace } = info
   let portName = parsed.port
   const found = registry.get(service, { namespace, name: parsed.name })
   if (found && portName !== "" && /^\d+$/.test(portName)) {
     const port = found.spec.ports?.find((p) => p.port === Number(portName))
-    if (!port) throw serviceUnavailable(`no service port ${portName} found for service ${JSON.stringify(parsed.name)}`)
+    if (!port)
+      throw serviceUnavailable(`no service port ${portName} found for service ${JSON.stringify(parsed.name)}`)
     portName = port.name ?? ""
-  } else if (found && portName === "" && (found.spec.ports?.length ?? 0) >= 1) portName = found.spec.ports![0]!.name ?? ""
+  } else if (found && portName === "" && (found.spec.ports?.length ?? 0) >= 1)
+    portName = found.spec.ports![0]!.name ?? ""
   const candidates: { host: string; port: number }[] = []
   for (const slice of registry.list(endpointSlice, namespace)) {
     if (slice.metadata.labels?.["kubernetes.io/service-name"] !== parsed.name) continue
@@ -91,7 +109,8 @@ function serviceTarget(env: Env, registry: Registry, info: RequestInfo, parsed: 
       if (endpoint.conditions?.ready !== false && endpoint.addresses[0] !== undefined)
         candidates.push({ host: endpoint.addresses[0], port })
   }
-  if (candidates.length === 0) throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(info.name)}`)
+  if (candidates.length === 0)
+    throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(info.name)}`)
   return { kubelet: false, tls, ...candidates[randomInt(env.random, candidates.length)]! }
 }
 
@@ -118,7 +137,8 @@ export function forwardedHeaders(exchange: ServerExchange, target: ProxyTarget):
   const host = target.host.includes(":") ? `[${target.host}]` : target.host
   out["host"] = `${host}:${target.port}`
   const from = exchange.socket?.remoteAddress
-  if (from) out["x-forwarded-for"] = out["x-forwarded-for"] ? `${String(out["x-forwarded-for"])}, ${from}` : from
+  if (from)
+    out["x-forwarded-for"] = out["x-forwarded-for"] ? `${String(out["x-forwarded-for"])}, ${from}` : from
   out["x-forwarded-uri"] = exchange.path
   out["x-forwarded-host"] = exchange.header("host") || exchange.header(":authority")
   out["x-forwarded-proto"] = "https"
@@ -149,17 +169,29 @@ export function proxyHandler(env: Env, registry: Registry, kubelet: KubeletClien
   return (exchange, ctx) => {
     const { info } = ctx
     const target = proxyTarget(env, registry, kubelet, info)
-    if (info.rest === "" && !exchange.path.endsWith("/") && (exchange.method === "GET" || exchange.method === "HEAD")) {
+    if (
+      info.rest === "" &&
+      !exchange.path.endsWith("/") &&
+      (exchange.method === "GET" || exchange.method === "HEAD")
+    ) {
       exchange.setHeader("Location", `${exchange.path}/${exchange.search}`)
       return exchange.respond(301, "", "")
     }
     return new Promise<void>((resolve, reject) => {
-      const request = openRequest(kubelet, target, exchange.method, targetPath(info, exchange.search), forwardedHeaders(exchange, target))
+      const request = openRequest(
+        kubelet,
+        target,
+        exchange.method,
+        targetPath(info, exchange.search),
+        forwardedHeaders(exchange, target),
+      )
       const abort = (): void => void request.destroy(new Error("the client is gone"))
       ctx.signal.addEventListener("abort", abort, { once: true })
       request.on("close", () => ctx.signal.removeEventListener("abort", abort))
       request.on("error", (error) => {
-        reject(exchange.answered ? error : serviceUnavailable(`error trying to reach service: ${dialText(error)}`))
+        reject(
+          exchange.answered ? error : serviceUnavailable(`error trying to reach service: ${dialText(error)}`),
+        )
       })
       request.on("response", (response) => {
         const prefix = exchange.path.slice(0, exchange.path.length - info.rest.length).replace(/\/$/, "")
@@ -196,7 +228,10 @@ function rewriteLocation(value: string, target: ProxyTarget, prefix: string): st
   if (value.startsWith("/")) return prefix + value
   try {
     const url = new URL(value)
-    if (url.hostname === target.host && Number(url.port || (url.protocol === "https:" ? 443 : 80)) === target.port)
+    if (
+      url.hostname === target.host &&
+      Number(url.port || (url.protocol === "https:" ? 443 : 80)) === target.port
+    )
       return prefix + url.pathname + url.search
   } catch {
     // A relative location needs no change.

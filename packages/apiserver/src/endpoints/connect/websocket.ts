@@ -29,7 +29,10 @@ const closeSignal = 255
 
 function offered(upgrade: UpgradeRequest): string[] {
   const header = upgrade.request.headers["sec-websocket-protocol"] ?? ""
-  return header.split(",").map((p) => p.trim()).filter((p) => p !== "")
+  return header
+    .split(",")
+    .map((p) => p.trim())
+    .filter((p) => p !== "")
 }
 
 /** The channel protocol to speak; undefined when the client offers none that is known. */
@@ -58,7 +61,12 @@ export interface ChannelOptions {
 }
 
 /** Accepts the client's WebSocket and joins its channels to streams of the kubelet's SPDY connection. */
-export function translate(upgrade: UpgradeRequest, kubelet: UpgradedConnection, options: ChannelOptions, signal: AbortSignal): void {
+export function translate(
+  upgrade: UpgradeRequest,
+  kubelet: UpgradedConnection,
+  options: ChannelOptions,
+  signal: AbortSignal,
+): void {
   server.handleUpgrade(upgrade.request, upgrade.socket, upgrade.head, (socket) => {
     new Translation(socket, kubelet, options, signal)
   })

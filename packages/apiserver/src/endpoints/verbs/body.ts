@@ -4,9 +4,11 @@ import {
   DecodeError,
   decodeJson,
   decodeObject,
+  decodeProtobuf,
   type Kind,
   type KubeObject,
   loadYaml,
+  openProtobufEnvelope,
   parseJson,
   type Schema,
   schemaNames,
@@ -17,6 +19,8 @@ import { messageOf } from "@knarr/base"
 import type { Exchange } from "../../contract.ts"
 import type { FieldValidation } from "../../registry/patch.ts"
 import { mediaTypes } from "./negotiation.ts"
+
+export const protobufType = "application/vnd.kubernetes.protobuf"
 
 /** What a body is to be. */
 export interface Expected {
@@ -46,6 +50,7 @@ export async function readObject<T extends KubeObject>(
   warnings: string[],
 ): Promise<T> {
   const type = contentType(exchange)
+  if (type === protobufType) return readProtobuf<T>(await exchange.body(), expected)
   if (type !== "application/json" && type !== "application/yaml" && type !== "application/x-yaml") {
     throw unsupportedMediaType(mediaTypes)
   }
@@ -77,6 +82,22 @@ export async function readObject<T extends KubeObject>(
   }
   object.metadata ??= {} as T["metadata"]
   return object
+}
+
+/** Protobuf has no unknown fields to complain about. */
+function readProtobuf<T extends KubeObject>(body: Buffer, expected: Expected): T {
+  try {
+    const { apiVersion, kind, raw } = openProtobufEnvelope(body)
+    const { object } = decodeObject<T>(expected.schema, decodeProtobuf(expected.schema, raw))
+    object.apiVersion = apiVersion
+    object.kind = kind
+    checkType(object, expected, body)
+    object.metadata ??= {} as T["metadata"]
+    return object
+  } catch (thrown) {
+    if (!(thrown instanceof DecodeError || thrown instanceof SyntaxError)) throw thrown
+    throw badRequest(thrown.message)
+  }
 }
 
 async function parseYaml(text: string): Promise<unknown> {

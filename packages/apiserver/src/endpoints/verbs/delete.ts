@@ -3,8 +3,10 @@ import {
   badRequest,
   decodeObject,
   DecodeError,
+  decodeProtobuf,
   invalid,
   loadYaml,
+  openProtobufEnvelope,
   parseJson,
   schemaOf,
 } from "@knarr/apimachinery"
@@ -15,7 +17,7 @@ import { listObjects } from "../../registry/list.ts"
 import type { DeletionOptions, WriteRequest } from "../../registry/request.ts"
 import type { Call } from "../resources.ts"
 import { answerValue } from "./answer.ts"
-import { contentType } from "./body.ts"
+import { contentType, protobufType } from "./body.ts"
 import { itemEncoder } from "./item-encoder.ts"
 import { sendList } from "./list-stream.ts"
 import { answerForm } from "./negotiation.ts"
@@ -34,9 +36,12 @@ async function readOptions(call: Call): Promise<{ options: DeletionOptions; requ
   if (body.length === 0) return { options: deletionOptions(exchange.query), request: withOptions(request, {}) }
   let value: unknown
   try {
-    const text = body.toString()
-    value = contentType(exchange).includes("yaml") ? (await loadYaml()).parse(text) : parseJson(text)
-    value = decodeObject<Options>(schemaOf("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"), value).object
+    const type = contentType(exchange)
+    const schema = schemaOf("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions")
+    if (type === protobufType) value = decodeProtobuf(schema, openProtobufEnvelope(body).raw)
+    else if (type.includes("yaml")) value = (await loadYaml()).parse(body.toString())
+    else value = parseJson(body.toString())
+    value = decodeObject<Options>(schema, value).object
   } catch (thrown) {
     if (thrown instanceof DecodeError || thrown instanceof Error) throw badRequest(messageOf(thrown))
     throw thrown

@@ -17,8 +17,10 @@ export interface ItemEncoder {
   header(metadata: ListMetadata): string
   /** What stands after the last one. */
   readonly footer: string
-  /** An item of a list. */
+  /** An item of a list: these bytes from {@link itemFrom} on, after {@link itemOpen}. */
   item(object: CachedObject): Buffer
+  readonly itemOpen: string
+  readonly itemFrom: number
   /** The object of a watch event; `first` when the stream has had none before. */
   event(object: CachedObject, first: boolean): Buffer
   /** Whether the first event of a stream differs from the others. */
@@ -35,8 +37,6 @@ export function itemEncoder(view: KindView, form: AnswerForm, query: URLSearchPa
   return tableEncoder(view, apiVersion, includeOf(query), nowMs)
 }
 
-const openBrace = Buffer.from("{")
-
 function objectEncoder(view: KindView): ItemEncoder {
   const { kind, apiVersion, schema } = view.kind
   // Items of built-in lists do not repeat their type.
@@ -45,10 +45,9 @@ function objectEncoder(view: KindView): ItemEncoder {
     key: `${apiVersion}/${kind}`,
     header: (metadata) => listHeader(`${kind}List`, apiVersion, metadata),
     footer: "]}\n",
-    item(object) {
-      const bytes = view.bytes(object)
-      return typeLength === 0 ? bytes : Buffer.concat([openBrace, bytes.subarray(typeLength)])
-    },
+    item: (object) => view.bytes(object),
+    itemOpen: typeLength === 0 ? "" : "{",
+    itemFrom: typeLength,
     event: (object) => view.bytes(object),
     firstDiffers: false,
     bookmark: (metadata) => JSON.stringify({ kind, apiVersion, metadata }),
@@ -70,6 +69,8 @@ function metadataEncoder(view: KindView, apiVersion: string): ItemEncoder {
     header: (metadata) => listHeader("PartialObjectMetadataList", apiVersion, metadata),
     footer: "]}\n",
     item: encode,
+    itemOpen: "",
+    itemFrom: 0,
     event: encode,
     firstDiffers: false,
     bookmark: (metadata) => JSON.stringify({ kind: "PartialObjectMetadata", apiVersion, metadata }),
@@ -157,6 +158,8 @@ function tableEncoder(view: KindView, apiVersion: string, include: Include, nowM
       `"columnDefinitions":${definitions},"rows":[`,
     footer: "]}\n",
     item: (object) => Buffer.from(row(object)),
+    itemOpen: "",
+    itemFrom: 0,
     event: (object, first) =>
       Buffer.from(table({ resourceVersion: String(object.revision) }, first ? definitions : "null", row(object))),
     firstDiffers: true,

@@ -15,27 +15,41 @@ import type { AnswerForm } from "./negotiation.ts"
 const sliceBytes = 256 * 1024
 /** Objects examined in one turn, when few of them match. */
 const sliceObjects = 5000
-const comma = 0x2c
 
-/** Collects pieces into slices. */
-class Slices {
-  #pieces: Buffer[] = []
-  size = 0
+/** Puts pieces together in a buffer that is handed over when it is full. */
+class Slice {
+  #bytes = Buffer.allocUnsafeSlow(4096)
+  #used = 0
 
-  add(piece: Buffer): void {
-    this.#pieces.push(piece)
-    this.size += piece.length
+  get size(): number {
+    return this.#used
+  }
+
+  addText(text: string): void {
+    this.#reserve(text.length * 3)
+    this.#used += this.#bytes.write(text, this.#used)
+  }
+
+  add(piece: Buffer, from: number): void {
+    this.#reserve(piece.length - from)
+    this.#used += piece.copy(this.#bytes, this.#used, from)
   }
 
   take(): Buffer {
-    const out = Buffer.concat(this.#pieces, this.size)
-    this.#pieces = []
-    this.size = 0
+    const out = this.#bytes.subarray(0, this.#used)
+    this.#bytes = Buffer.allocUnsafeSlow(sliceBytes)
+    this.#used = 0
     return out
   }
-}
 
-const separator = Buffer.from([comma])
+  #reserve(length: number): void {
+    if (this.#used + length <= this.#bytes.length) return
+    const size = Math.max(this.#used + length, Math.min(this.#bytes.length * 4, sliceBytes))
+    const larger = Buffer.allocUnsafeSlow(size)
+    this.#bytes.copy(larger, 0, 0, this.#used)
+    this.#bytes = larger
+  }
+}
 
 export function listMetadata(result: ListResult): ListMetadata {
   return {
@@ -53,19 +67,11 @@ export async function sendList(
 ): Promise<void> {
   const { items, selection, filtered } = result
   const wanted = (object: CachedObject): boolean => filtered || selection.matches(object)
-  const slices = new Slices()
-  slices.add(Buffer.from(encoder.header(listMetadata(result))))
-  if (form.yaml || form.pretty) {
-    let first = true
-    for (const object of items) {
-      if (!wanted(object)) continue
-      if (!first) slices.add(separator)
-      first = false
-      slices.add(encoder.item(object))
-    }
-    slices.add(Buffer.from(encoder.footer))
-    return answerValue(exchange, 200, form, JSON.parse(slices.take().toString()))
-  }
+  const { itemOpen, itemFrom } = encoder
+  const comma = "," + itemOpen
+  const slice = new Slice()
+  slice.addText(encoder.header(listMetadata(result)))
+  const whole = form.yaml || form.pretty
   let sink: Sink | undefined
   let first = true
   let examined = 0
@@ -76,20 +82,23 @@ export async function sendList(
       exchange.signal.throwIfAborted()
     }
     if (!wanted(object)) continue
-    if (!first) slices.add(separator)
+    const item = encoder.item(object)
+    if (!whole && slice.size + item.length > sliceBytes && slice.size > 0) {
+      sink ??= openSink(exchange)
+      await sink.write(slice.take())
+      examined = 0
+    }
+    slice.addText(first ? itemOpen : comma)
     first = false
-    slices.add(encoder.item(object))
-    if (slices.size < sliceBytes) continue
-    sink ??= openSink(exchange)
-    await sink.write(slices.take())
-    examined = 0
+    slice.add(item, itemFrom)
   }
-  slices.add(Buffer.from(encoder.footer))
+  slice.addText(encoder.footer)
   if (sink) {
-    await sink.write(slices.take())
+    await sink.write(slice.take())
     return sink.end()
   }
-  const bytes = slices.take()
+  const bytes = slice.take()
+  if (whole) return answerValue(exchange, 200, form, JSON.parse(bytes.toString()))
   if (bytes.length <= gzipThreshold || !takesGzip(exchange)) return exchange.respond(200, "application/json", bytes)
   const only = openSink(exchange)
   await only.write(bytes)
