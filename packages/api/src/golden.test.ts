@@ -47,7 +47,8 @@ function stable(obj: KubeObject): unknown {
   const text = JSON.stringify(obj, (key, value: unknown) => {
     if (value === null) return undefined
     if (key === "uid" || key === "creationTimestamp" || key === "resourceVersion") return undefined
-    if (key === "lastTransitionTime" || key === "lastPhaseTransitionTime" || key === "lastProbeTime") return "T"
+    if (key === "lastTransitionTime" || key === "lastPhaseTransitionTime" || key === "lastProbeTime")
+      return "T"
     if (/controller-uid$/.test(key)) return "U"
     return value
   })

@@ -38,6 +38,8 @@ export interface ApiServer extends ControlPlane {
   readonly port: number
   /** Serves new connections with other certificates, and verifies clients by another authority. */
   setCertificates(certificates: ServingCertificates): void
+  /** To be called after kinds were added to the registry or taken from it: discovery and OpenAPI follow. */
+  kindsChanged(): void
 }
 
 /** Opens the port, brings in what every cluster begins with, and resolves when the server is ready. Ends with `scope`. */
@@ -164,6 +166,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   return {
     ...plane,
     port: listener.port,
+    kindsChanged() {
+      discovery.replace(registry.kinds)
+      openApi.replace(registry.kinds)
+    },
     setCertificates(certificates: ServingCertificates) {
       listener.setCertificates(certificates)
       if (certificates.clientCA !== undefined) plane.certificates.setAuthority(certificates.clientCA)

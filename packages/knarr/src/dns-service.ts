@@ -12,7 +12,11 @@ export async function ensureDnsService(client: Client, address: string, signal: 
         metadata: {
           namespace: "kube-system",
           name: "kube-dns",
-          labels: { "k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS", "kubernetes.io/cluster-service": "true" },
+          labels: {
+            "k8s-app": "kube-dns",
+            "kubernetes.io/name": "CoreDNS",
+            "kubernetes.io/cluster-service": "true",
+          },
         },
         spec: {
           clusterIP: address,

@@ -12,6 +12,7 @@ import { openEmbeddedStore } from "@knarr/store"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { ensurePki, type ClusterPki } from "./pki.ts"
 import { serverAddresses } from "./server-certificate.ts"
+import { waitForDefaultServiceAccount } from "./default-service-account.ts"
 import { ensureDnsService } from "./dns-service.ts"
 import type { Steps } from "./steps.ts"
 
@@ -92,6 +93,7 @@ export async function startServer(options: {
       informers,
     }),
   ])
+  await waitForDefaultServiceAccount(informers, scope.signal)
   steps.done("controllers and scheduler run")
   return { apiServer, pki, informers }
 }

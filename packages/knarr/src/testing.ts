@@ -2,15 +2,37 @@
  * `knarr/testing`: a complete control plane inside a test process. On the system's clock it behaves as a real
  * one; on a {@link VirtualClock} with a seed, the same test gives the same sequence of revisions every time.
  */
-import { Scope, VirtualClock, createPrivateKeyPem, seededRandom, silentLogger, systemClock, systemRandom, type Env, type Logger } from "@knarr/base"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import {
+  Scope,
+  VirtualClock,
+  createPrivateKeyPem,
+  seededRandom,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  type Env,
+  type Logger,
+} from "@knarr/base"
 import { kinds as builtInKinds } from "@knarr/api"
 import type { Kind } from "@knarr/apimachinery"
-import { createControlPlane, type ControlPlane } from "@knarr/apiserver"
-import { createInformerFactory, type Client, type InformerFactory } from "@knarr/client"
+import {
+  createControlPlane,
+  startApiServer,
+  type ControlPlane,
+  type ControlPlaneOptions,
+} from "@knarr/apiserver"
+import { createInformerFactory, type Client, type InformerFactory, type Kubeconfig } from "@knarr/client"
 import { runControllers, type Controller } from "@knarr/controller-kit"
 import { createControllers } from "@knarr/controller-manager"
 import { startScheduler, type SchedulerPlugin, defaultPlugins } from "@knarr/scheduler"
 import { createMemoryStore, type Store } from "@knarr/store"
+
+import { waitForDefaultServiceAccount } from "./default-service-account.ts"
+import { adminKubeconfig } from "./kubeconfig-file.ts"
+import { ensurePki } from "./pki.ts"
 
 export { VirtualClock } from "@knarr/base"
 
@@ -27,6 +49,8 @@ export interface TestControlPlaneOptions {
   readonly schedulerPlugins?: readonly SchedulerPlugin[]
   /** Default: a new one in memory, which ends with the control plane. */
   readonly store?: Store
+  /** Listens on the loopback, too: 0 for any free port. Not with a seed: networks know no virtual time. */
+  readonly port?: number
 }
 
 export interface TestControlPlane extends AsyncDisposable {
@@ -38,6 +62,8 @@ export interface TestControlPlane extends AsyncDisposable {
   /** May do everything. */
   readonly client: Client
   readonly informers: InformerFactory
+  /** With `port`: an administrator's kubeconfig for it. */
+  readonly kubeconfig: Kubeconfig | undefined
   /** For parts that the test adds: it is closed first. */
   readonly scope: Scope
 }
@@ -58,17 +84,20 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
     const store = options.store ?? root.use(createMemoryStore({ env }))
     const kinds = [...builtInKinds, ...(options.kinds ?? [])]
     signingKey ??= createPrivateKeyPem()
-    const plane = await createControlPlane({
+    const planeOptions: ControlPlaneOptions = {
       env,
       store,
       kinds,
       scope: root.child("apiserver"),
       serviceAccounts: { signingKey, issuers: ["https://kubernetes.default.svc.cluster.local"] },
-    })
-    await plane.bootstrap()
+    }
+    const { plane, kubeconfig } = await startPlane(planeOptions, options.port)
     const client = plane.client()
     const informers = createInformerFactory({ client, scope: root.child("informers"), env })
-    const controllers = [...createControllers({ clusterCIDR: "10.244.0.0/16", kinds }), ...(options.controllers ?? [])]
+    const controllers = [
+      ...createControllers({ clusterCIDR: "10.244.0.0/16", kinds }),
+      ...(options.controllers ?? []),
+    ]
     await runControllers({ controllers, client, env, scope: root.child("controllers"), informers })
     await startScheduler({
       client: plane.client({ name: "system:kube-scheduler", groups: ["system:authenticated"] }),
@@ -77,6 +106,7 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       informers,
       plugins: [...defaultPlugins, ...(options.schedulerPlugins ?? [])],
     })
+    await waitForDefaultServiceAccount(informers, root.signal)
     return {
       env,
       clock: virtual,
@@ -84,6 +114,7 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       plane,
       client,
       informers,
+      kubeconfig,
       scope: root.child("test"),
       [Symbol.asyncDispose]: () => root.close(),
     }
@@ -91,4 +122,26 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
     await root.close().catch(() => {})
     throw thrown
   }
+}
+
+async function startPlane(
+  options: ControlPlaneOptions,
+  port: number | undefined,
+): Promise<{ plane: ControlPlane; kubeconfig: Kubeconfig | undefined }> {
+  if (port === undefined) {
+    const plane = await createControlPlane(options)
+    await plane.bootstrap()
+    return { plane, kubeconfig: undefined }
+  }
+  const dir = mkdtempSync(join(tmpdir(), "knarr-testing-"))
+  options.scope.defer(() => rmSync(dir, { recursive: true, force: true }))
+  const pki = ensurePki(dir, options.env, { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] })
+  const plane = await startApiServer({
+    ...options,
+    bindAddresses: ["127.0.0.1"],
+    port,
+    certificates: { ...pki.server, clientCA: pki.ca.cert },
+    clientCA: pki.ca.cert,
+  })
+  return { plane, kubeconfig: adminKubeconfig("testing", `https://127.0.0.1:${plane.port}`, pki) }
 }

@@ -9,9 +9,13 @@ test("a new namespace gets its service account and root certificate and is empti
   await using cluster = await startCluster()
   await cluster.client.create(namespace, { metadata: { name: "team" }, spec: {} })
   await cluster.until("defaults", () => {
-    return Boolean(cluster.get(serviceAccount, "default", "team") && cluster.get(configMap, "kube-root-ca.crt", "team"))
+    return Boolean(
+      cluster.get(serviceAccount, "default", "team") && cluster.get(configMap, "kube-root-ca.crt", "team"),
+    )
   })
-  await cluster.client.create(configMap, { metadata: { name: "held", namespace: "team", finalizers: ["example.com/hold"] } })
+  await cluster.client.create(configMap, {
+    metadata: { name: "held", namespace: "team", finalizers: ["example.com/hold"] },
+  })
   await cluster.client.delete(namespace, { name: "team" })
   await cluster.until("condition", () => {
     const conditions = cluster.get(namespace, "team")?.status?.conditions ?? []
@@ -23,7 +27,9 @@ test("a new namespace gets its service account and root certificate and is empti
     ns.status.conditions!.find((one) => one.type === "NamespaceContentRemaining")!.message,
     "Some resources are remaining: configmaps. has 1 resource instances",
   )
-  await cluster.client.patch(configMap, { namespace: "team", name: "held" }, "merge", { metadata: { finalizers: null } })
+  await cluster.client.patch(configMap, { namespace: "team", name: "held" }, "merge", {
+    metadata: { finalizers: null },
+  })
   await cluster.until("gone", () => cluster.get(namespace, "team") === undefined, 60)
 })
 
@@ -31,9 +37,20 @@ test("a silent node becomes unknown, is tainted, and its pods are evicted after 
   await using cluster = await startCluster()
   await cluster.addNode("node-a")
   await cluster.addNode("node-b")
-  await cluster.until("pod networks", () => cluster.list(node).every((one) => one.spec?.podCIDR !== undefined))
-  assert.deepEqual(cluster.list(node).map((one) => one.spec.podCIDR).sort(), ["10.244.0.0/24", "10.244.1.0/24"])
-  await cluster.client.create(pod, { metadata: { name: "one", namespace: "default" }, spec: template({}).spec })
+  await cluster.until("pod networks", () =>
+    cluster.list(node).every((one) => one.spec?.podCIDR !== undefined),
+  )
+  assert.deepEqual(
+    cluster
+      .list(node)
+      .map((one) => one.spec.podCIDR)
+      .sort(),
+    ["10.244.0.0/24", "10.244.1.0/24"],
+  )
+  await cluster.client.create(pod, {
+    metadata: { name: "one", namespace: "default" },
+    spec: template({}).spec,
+  })
   await cluster.makeReady(cluster.get(pod, "one", "default")!, "node-a")
   const renew = async (): Promise<void> => {
     const renewTime = new Date(cluster.clock.now()).toISOString().replace("Z", "000Z")
@@ -59,10 +76,16 @@ test("a silent node becomes unknown, is tainted, and its pods are evicted after 
   assert.equal(condition.reason, "NodeStatusUnknown")
   assert.equal(condition.message, "Kubelet stopped posting node status.")
   const taints = a.spec.taints!.map((taint) => `${taint.key}:${taint.effect}`).sort()
-  assert.deepEqual(taints, ["node.kubernetes.io/unreachable:NoExecute", "node.kubernetes.io/unreachable:NoSchedule"])
+  assert.deepEqual(taints, [
+    "node.kubernetes.io/unreachable:NoExecute",
+    "node.kubernetes.io/unreachable:NoSchedule",
+  ])
   const one = cluster.get(pod, "one", "default")!
   assert.equal(one.status.conditions!.find((each) => each.type === "Ready")!.status, "False")
-  while (!cluster.get(pod, "one", "default")?.metadata.deletionTimestamp && cluster.clock.now() - startMs < 500_000) {
+  while (
+    !cluster.get(pod, "one", "default")?.metadata.deletionTimestamp &&
+    cluster.clock.now() - startMs < 500_000
+  ) {
     await renew()
     await cluster.clock.advance(5000)
   }
@@ -86,8 +109,14 @@ test("a controller of one's own gets its role and works with nothing else change
   })
   await using cluster = await startCluster({ extra: [hello] })
   assert.ok(cluster.get(clusterRole, "system:controller:hello-controller"))
-  await cluster.client.create(configMap, { metadata: { name: "greeting", namespace: "default" }, data: { hello: "?" } })
-  await cluster.until("an answer", () => cluster.get(configMap, "greeting", "default")?.data?.["hello"] === "world")
+  await cluster.client.create(configMap, {
+    metadata: { name: "greeting", namespace: "default" },
+    data: { hello: "?" },
+  })
+  await cluster.until(
+    "an answer",
+    () => cluster.get(configMap, "greeting", "default")?.data?.["hello"] === "world",
+  )
 })
 
 test("a job runs to completion and counts each pod once", async () => {
@@ -95,10 +124,16 @@ test("a job runs to completion and counts each pod once", async () => {
   await cluster.addNode("node-a")
   await cluster.client.create(job, {
     metadata: { name: "sum", namespace: "default" },
-    spec: { completions: 3, parallelism: 2, template: { ...template({}), spec: { ...template({}).spec, restartPolicy: "Never" } } },
+    spec: {
+      completions: 3,
+      parallelism: 2,
+      template: { ...template({}), spec: { ...template({}).spec, restartPolicy: "Never" } },
+    },
   })
   const done = (): boolean =>
-    cluster.get(job, "sum", "default")!.status?.conditions?.some((one) => one.type === "Complete" && one.status === "True") ?? false
+    cluster
+      .get(job, "sum", "default")!
+      .status?.conditions?.some((one) => one.type === "Complete" && one.status === "True") ?? false
   for (let i = 0; i < 20 && !done(); i++) {
     await cluster.clock.advance(1000)
     for (const one of cluster.list(pod, "default")) {
@@ -110,7 +145,10 @@ test("a job runs to completion and counts each pod once", async () => {
   const { status } = cluster.get(job, "sum", "default")!
   assert.equal(status.succeeded, 3)
   assert.equal(status.active ?? 0, 0)
-  assert.deepEqual(status.conditions!.map((one) => one.type), ["SuccessCriteriaMet", "Complete"])
+  assert.deepEqual(
+    status.conditions!.map((one) => one.type),
+    ["SuccessCriteriaMet", "Complete"],
+  )
   assert.equal(cluster.list(pod, "default").length, 3)
   assert.ok(cluster.list(pod, "default").every((one) => (one.metadata.finalizers ?? []).length === 0))
 })

@@ -33,7 +33,11 @@ export interface TestCluster extends AsyncDisposable {
 }
 
 export async function startCluster(
-  options: { readonly seed?: number; readonly extra?: readonly Controller[]; readonly useServiceAccounts?: boolean } = {},
+  options: {
+    readonly seed?: number
+    readonly extra?: readonly Controller[]
+    readonly useServiceAccounts?: boolean
+  } = {},
 ): Promise<TestCluster> {
   const clock = new VirtualClock()
   const log = process.env["KNARR_TEST_LOG"]
@@ -43,12 +47,21 @@ export async function startCluster(
   const scope = new Scope("cluster")
   const store = createMemoryStore({ env })
   const serviceAccounts = { signingKey: privateKey, issuers: ["https://kubernetes.default.svc"] }
-  const plane = await createControlPlane({ env, store, kinds, scope: scope.child("apiserver"), serviceAccounts })
+  const plane = await createControlPlane({
+    env,
+    store,
+    kinds,
+    scope: scope.child("apiserver"),
+    serviceAccounts,
+  })
   await plane.bootstrap()
   const client = plane.client()
   const denied: string[] = []
   const informers = createInformerFactory({ client, scope: scope.child("informers"), env })
-  const controllers = [...createControllers({ rootCA: "CA", clusterCIDR: "10.244.0.0/16" }), ...(options.extra ?? [])]
+  const controllers = [
+    ...createControllers({ rootCA: "CA", clusterCIDR: "10.244.0.0/16" }),
+    ...(options.extra ?? []),
+  ]
   await runControllers({
     controllers,
     client: withAuthorization(client, plane, denied),
@@ -70,7 +83,13 @@ export async function startCluster(
     async addNode(name, labels = {}) {
       const now = formatTime(clock.now())
       const conditions = [
-        { type: "Ready", status: "True", reason: "KubeletReady", lastHeartbeatTime: now, lastTransitionTime: now },
+        {
+          type: "Ready",
+          status: "True",
+          reason: "KubeletReady",
+          lastHeartbeatTime: now,
+          lastTransitionTime: now,
+        },
       ]
       await client.create(node, { metadata: { name, labels }, spec: {} })
       await client.patch(node, { name }, "strategic", { status: { conditions } }, { subresource: "status" })
@@ -137,7 +156,7 @@ function withAuthorization(client: Client, plane: ControlPlane, denied: string[]
       get(target, property) {
         const value: unknown = Reflect.get(target, property)
         if (typeof value !== "function") return value
-        if (!(property as string in verbs)) return value.bind(target)
+        if (!((property as string) in verbs)) return value.bind(target)
         return (...args: unknown[]) => {
           check(user, property as string, args)
           return value.apply(target, args)
@@ -154,7 +173,10 @@ function withAuthorization(client: Client, plane: ControlPlane, denied: string[]
 }
 
 /** A pod template with one container. */
-export function template(labels: Record<string, string>, image = "app:1"): { metadata: { labels: Record<string, string> }; spec: Pod["spec"] } {
+export function template(
+  labels: Record<string, string>,
+  image = "app:1",
+): { metadata: { labels: Record<string, string> }; spec: Pod["spec"] } {
   return { metadata: { labels }, spec: { containers: [{ name: "app", image }] } as Pod["spec"] }
 }
 

@@ -31,9 +31,14 @@ function podsOf(cluster: TestCluster): Pod[] {
 async function kubelet(cluster: TestCluster): Promise<void> {
   for (const one of podsOf(cluster)) {
     if (one.metadata.deletionTimestamp) {
-      await cluster.client.delete(pod, { namespace: "default", name: one.metadata.name }, { gracePeriodSeconds: 0 })
+      await cluster.client.delete(
+        pod,
+        { namespace: "default", name: one.metadata.name },
+        { gracePeriodSeconds: 0 },
+      )
     } else if (one.status?.phase !== "Running") {
-      const terms = one.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms
+      const terms =
+        one.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms
       await cluster.makeReady(one, terms?.[0]?.matchFields?.[0]?.values?.[0])
     }
   }
@@ -68,23 +73,38 @@ test("a stateful set starts its pods in order, updates them from the last and ke
     },
   })
   await cluster.clock.advance(5000)
-  assert.deepEqual(podsOf(cluster).map((one) => one.metadata.name), ["db-0"])
+  assert.deepEqual(
+    podsOf(cluster).map((one) => one.metadata.name),
+    ["db-0"],
+  )
   const ready = (): boolean => {
     const { status } = cluster.get(statefulSet, "db", "default")!
-    return status?.availableReplicas === 3 && status.updatedReplicas === 3 && status.currentRevision === status.updateRevision
+    return (
+      status?.availableReplicas === 3 &&
+      status.updatedReplicas === 3 &&
+      status.currentRevision === status.updateRevision
+    )
   }
   await settle(cluster, "three pods", ready)
-  assert.deepEqual(podsOf(cluster).map((one) => one.metadata.name), ["db-0", "db-1", "db-2"])
+  assert.deepEqual(
+    podsOf(cluster).map((one) => one.metadata.name),
+    ["db-0", "db-1", "db-2"],
+  )
   const first = podsOf(cluster)[0]!
   assert.equal(first.metadata.labels?.["apps.kubernetes.io/pod-index"], "0")
   assert.equal(first.spec.hostname, "db-0")
   assert.equal(first.spec.subdomain, "db")
-  assert.equal(first.spec.volumes?.find((volume) => volume.name === "data")?.persistentVolumeClaim?.claimName, "data-db-0")
-  assert.deepEqual(cluster.list(persistentVolumeClaim, "default").map((one) => one.metadata.name).sort(), [
+  assert.equal(
+    first.spec.volumes?.find((volume) => volume.name === "data")?.persistentVolumeClaim?.claimName,
     "data-db-0",
-    "data-db-1",
-    "data-db-2",
-  ])
+  )
+  assert.deepEqual(
+    cluster
+      .list(persistentVolumeClaim, "default")
+      .map((one) => one.metadata.name)
+      .sort(),
+    ["data-db-0", "data-db-1", "data-db-2"],
+  )
   const messages = cluster.list(event, "default").map((one) => one.message)
   assert.ok(messages.includes("create Pod db-0 in StatefulSet db successful"))
   assert.ok(messages.includes("create Claim data-db-0 Pod db-0 in StatefulSet db success"))
@@ -96,7 +116,8 @@ test("a stateful set starts its pods in order, updates them from the last and ke
   const uids = new Map(podsOf(cluster).map((one) => [one.metadata.name, one.metadata.uid]))
   await settle(cluster, "update", () => {
     for (const one of podsOf(cluster)) {
-      if (uids.get(one.metadata.name) !== one.metadata.uid && !order.includes(one.metadata.name)) order.push(one.metadata.name)
+      if (uids.get(one.metadata.name) !== one.metadata.uid && !order.includes(one.metadata.name))
+        order.push(one.metadata.name)
     }
     return ready() && order.length === 3
   })
@@ -104,7 +125,11 @@ test("a stateful set starts its pods in order, updates them from the last and ke
   assert.equal(cluster.list(controllerRevision, "default").length, 2)
 
   await cluster.client.patch(statefulSet, ref, "merge", { spec: { replicas: 1 } })
-  await settle(cluster, "one pod", () => podsOf(cluster).length === 1 && cluster.get(statefulSet, "db", "default")!.status.replicas === 1)
+  await settle(
+    cluster,
+    "one pod",
+    () => podsOf(cluster).length === 1 && cluster.get(statefulSet, "db", "default")!.status.replicas === 1,
+  )
   assert.equal(podsOf(cluster)[0]!.metadata.name, "db-0")
   assert.equal(cluster.list(persistentVolumeClaim, "default").length, 3)
 })
@@ -130,7 +155,12 @@ test("a daemon set runs on every node that it may, and rolls out one node at a t
     )
   }
   await settle(cluster, "two pods", done("app:1"))
-  assert.deepEqual(podsOf(cluster).map((one) => one.spec.nodeName).sort(), ["node-a", "node-b"])
+  assert.deepEqual(
+    podsOf(cluster)
+      .map((one) => one.spec.nodeName)
+      .sort(),
+    ["node-a", "node-b"],
+  )
   await cluster.client.patch(daemonSet, ref, "strategic", {
     spec: { template: { spec: { containers: [{ name: "app", image: "app:2" }] } } },
   })
@@ -138,7 +168,11 @@ test("a daemon set runs on every node that it may, and rolls out one node at a t
   assert.equal(podsOf(cluster).filter((one) => one.metadata.deletionTimestamp).length, 1)
   await settle(cluster, "update", done("app:2"))
   await cluster.client.patch(node, { name: "node-c" }, "merge", { spec: { taints: null } })
-  await settle(cluster, "third pod", () => cluster.get(daemonSet, "agent", "default")!.status.numberAvailable === 3)
+  await settle(
+    cluster,
+    "third pod",
+    () => cluster.get(daemonSet, "agent", "default")!.status.numberAvailable === 3,
+  )
 })
 
 test("a cron job starts a job every five minutes for a day and keeps its history short", async () => {
@@ -160,7 +194,13 @@ test("a cron job starts a job every five minutes for a day and keeps its history
     for (const one of cluster.list(job, "default")) names.add(one.metadata.name)
     for (const one of podsOf(cluster)) {
       if (one.status?.phase === "Pending") {
-        await cluster.client.patch(pod, one.metadata, "strategic", { status: { phase: "Succeeded" } }, { subresource: "status" })
+        await cluster.client.patch(
+          pod,
+          one.metadata,
+          "strategic",
+          { status: { phase: "Succeeded" } },
+          { subresource: "status" },
+        )
       }
     }
     await cluster.clock.advance(0)
@@ -181,7 +221,11 @@ test("a disruption budget counts what may go", async () => {
     metadata: { name: "db", namespace: "default" },
     spec: { replicas: 3, selector: { matchLabels: labels }, template: template(labels) },
   })
-  await settle(cluster, "budget", () => cluster.get(podDisruptionBudget, "db", "default")!.status?.currentHealthy === 3)
+  await settle(
+    cluster,
+    "budget",
+    () => cluster.get(podDisruptionBudget, "db", "default")!.status?.currentHealthy === 3,
+  )
   const { status } = cluster.get(podDisruptionBudget, "db", "default")!
   assert.equal(status.expectedPods, 3)
   assert.equal(status.desiredHealthy, 1)
@@ -191,7 +235,10 @@ test("a disruption budget counts what may go", async () => {
 
 test("an orphan is adopted, and released when its labels change", async () => {
   await using cluster = await startCluster()
-  await cluster.client.create(pod, { metadata: { name: "stray", namespace: "default", labels }, spec: template(labels).spec })
+  await cluster.client.create(pod, {
+    metadata: { name: "stray", namespace: "default", labels },
+    spec: template(labels).spec,
+  })
   await cluster.client.create(replicaSet, {
     metadata: { name: "db", namespace: "default" },
     spec: { replicas: 1, selector: { matchLabels: labels }, template: template(labels) },
@@ -212,21 +259,30 @@ test("a reference into another namespace is reported and the dependent collected
   await cluster.client.create(configMap, { metadata: { name: "bad", namespace: "default", ownerReferences } })
   await cluster.until("collected", () => cluster.get(configMap, "bad", "default") === undefined)
   assert.ok(cluster.get(configMap, "good", "other"))
-  await cluster.until("event", () => cluster.list(event, "default").some((one) => one.reason === "OwnerRefInvalidNamespace"))
-  await cluster.client.delete(configMap, { namespace: "other", name: "owner" }, { propagationPolicy: "Background" })
+  await cluster.until("event", () =>
+    cluster.list(event, "default").some((one) => one.reason === "OwnerRefInvalidNamespace"),
+  )
+  await cluster.client.delete(
+    configMap,
+    { namespace: "other", name: "owner" },
+    { propagationPolicy: "Background" },
+  )
   await cluster.until("dependent gone", () => cluster.get(configMap, "good", "other") === undefined)
 })
 
 test("an idle cluster does nothing", async () => {
   await using cluster = await startCluster()
   await cluster.clock.advance(60_000)
-  const before = cluster.list(customResourceDefinition).length + Number(cluster.get(namespace, "default")!.metadata.resourceVersion)
+  const before =
+    cluster.list(customResourceDefinition).length +
+    Number(cluster.get(namespace, "default")!.metadata.resourceVersion)
   let writes = 0
   using _watch = cluster.plane.registry.onChange(event, () => writes++)
   await cluster.clock.advance(3_600_000)
   assert.equal(writes, 0)
   assert.equal(
-    cluster.list(customResourceDefinition).length + Number(cluster.get(namespace, "default")!.metadata.resourceVersion),
+    cluster.list(customResourceDefinition).length +
+      Number(cluster.get(namespace, "default")!.metadata.resourceVersion),
     before,
   )
 })

@@ -47,7 +47,10 @@ test("a deployment creates its pods, rolls out, and is rolled back", async () =>
   const conditions = Object.fromEntries(d.status.conditions!.map((one) => [one.type!, one]))
   assert.equal(conditions["Available"]!.reason, "MinimumReplicasAvailable")
   assert.equal(conditions["Progressing"]!.reason, "NewReplicaSetAvailable")
-  assert.equal(conditions["Progressing"]!.message, `ReplicaSet "${first.metadata.name}" has successfully progressed.`)
+  assert.equal(
+    conditions["Progressing"]!.message,
+    `ReplicaSet "${first.metadata.name}" has successfully progressed.`,
+  )
   const messages = cluster.list(event, "default").map((one) => one.message)
   assert.ok(messages.includes(`Scaled up replica set ${first.metadata.name} from 0 to 3`))
   assert.ok(messages.some((message) => message?.startsWith(`Created pod: ${first.metadata.name}-`)))
@@ -97,16 +100,25 @@ test("deleting in the foreground waits for dependents; orphaning keeps them", as
     })
   await create("a")
   await create("b")
-  const podsOf = (app: string): Pod[] => cluster.list(pod, "default").filter((one) => one.metadata.labels?.["app"] === app)
+  const podsOf = (app: string): Pod[] =>
+    cluster.list(pod, "default").filter((one) => one.metadata.labels?.["app"] === app)
   await cluster.until("pods", () => podsOf("a").length === 1 && podsOf("b").length === 1)
   for (const one of [...podsOf("a"), ...podsOf("b")]) await cluster.makeReady(one)
-  await cluster.client.delete(replicaSet, { namespace: "default", name: "a" }, { propagationPolicy: "Foreground" })
+  await cluster.client.delete(
+    replicaSet,
+    { namespace: "default", name: "a" },
+    { propagationPolicy: "Foreground" },
+  )
   await cluster.until("pod of a terminating", () => podsOf("a")[0]?.metadata.deletionTimestamp !== undefined)
   assert.deepEqual(cluster.get(replicaSet, "a", "default")?.metadata.finalizers, ["foregroundDeletion"])
   await cluster.client.delete(pod, podsOf("a")[0]!.metadata, { gracePeriodSeconds: 0 })
   await cluster.until("a gone", () => cluster.get(replicaSet, "a", "default") === undefined)
 
-  await cluster.client.delete(replicaSet, { namespace: "default", name: "b" }, { propagationPolicy: "Orphan" })
+  await cluster.client.delete(
+    replicaSet,
+    { namespace: "default", name: "b" },
+    { propagationPolicy: "Orphan" },
+  )
   await cluster.until("b gone", () => cluster.get(replicaSet, "b", "default") === undefined)
   assert.equal(podsOf("b").length, 1)
   assert.deepEqual(podsOf("b")[0]!.metadata.ownerReferences ?? [], [])
@@ -120,9 +132,14 @@ test("a service's slices and endpoints follow its pods", async () => {
     spec: { selector: labels, ports: [{ name: "http", port: 80, targetPort: 8080 }] },
   })
   const slices = (): readonly import("@knarr/api").EndpointSlice[] =>
-    cluster.list(endpointSlice, "default").filter((one) => one.metadata.labels?.["kubernetes.io/service-name"] === "web")
+    cluster
+      .list(endpointSlice, "default")
+      .filter((one) => one.metadata.labels?.["kubernetes.io/service-name"] === "web")
   await cluster.until("placeholder", () => slices().length === 1)
-  await cluster.client.create(pod, { metadata: { name: "one", namespace: "default", labels }, spec: template(labels).spec })
+  await cluster.client.create(pod, {
+    metadata: { name: "one", namespace: "default", labels },
+    spec: template(labels).spec,
+  })
   await cluster.makeReady(cluster.get(pod, "one", "default")!)
   await cluster.until("endpoint", () => slices()[0]?.endpoints?.length === 1)
   assert.equal(slices().length, 1)

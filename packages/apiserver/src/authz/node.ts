@@ -7,7 +7,6 @@ import {
   persistentVolume,
   persistentVolumeClaim,
   pod,
-  resourceClaim,
   volumeAttachment,
 } from "@knarr/api"
 import type { Pod, PolicyRule } from "@knarr/api"

@@ -212,19 +212,7 @@ export class Http1Exchange extends ServerExchange {
     if (this.answered) throw new Error("Cannot stream an answer: it has begun already")
     response.writeHead(status, this.#head(status, contentType))
     response.flushHeaders()
-    const exchange = this
-    return {
-      write(chunk) {
-        exchange.sentBytes += chunk.length
-        return response.destroyed ? false : response.write(chunk)
-      },
-      get pendingBytes() {
-        return response.writableLength
-      },
-      drained: (signal) => drained(response, signal),
-      end: () => void response.end(),
-      abort: () => exchange.destroy(),
-    }
+    return new Http1Stream(this, response)
   }
 
   destroy(): void {
@@ -299,26 +287,79 @@ export class Http2Exchange extends ServerExchange {
       stream.respond(headers)
       if (!stream.endAfterHeaders) stream.resume()
     }
-    const exchange = this
-    return {
-      write(chunk) {
-        exchange.sentBytes += chunk.length
-        return stream.destroyed || stream.closed ? false : stream.write(chunk)
-      },
-      get pendingBytes() {
-        return stream.writableLength
-      },
-      drained: (signal) => drained(stream, signal),
-      end() {
-        exchange.#ended = true
-        if (!stream.destroyed) stream.end()
-      },
-      abort: () => exchange.destroy(),
-    }
+    return new Http2Stream(this, stream)
+  }
+
+  /** The answer is complete: when its stream closes now, nobody has broken it off. */
+  markEnded(): void {
+    this.#ended = true
   }
 
   destroy(): void {
     if (!this.#stream.destroyed) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+  }
+}
+
+class Http1Stream implements ResponseStream {
+  readonly #exchange: Http1Exchange
+  readonly #response: ServerResponse
+
+  constructor(exchange: Http1Exchange, response: ServerResponse) {
+    this.#exchange = exchange
+    this.#response = response
+  }
+
+  write(chunk: Buffer): boolean {
+    this.#exchange.sentBytes += chunk.length
+    return this.#response.destroyed ? false : this.#response.write(chunk)
+  }
+
+  get pendingBytes(): number {
+    return this.#response.writableLength
+  }
+
+  drained(signal: AbortSignal): Promise<void> {
+    return drained(this.#response, signal)
+  }
+
+  end(): void {
+    this.#response.end()
+  }
+
+  abort(): void {
+    this.#exchange.destroy()
+  }
+}
+
+class Http2Stream implements ResponseStream {
+  readonly #exchange: Http2Exchange
+  readonly #stream: ServerHttp2Stream
+
+  constructor(exchange: Http2Exchange, stream: ServerHttp2Stream) {
+    this.#exchange = exchange
+    this.#stream = stream
+  }
+
+  write(chunk: Buffer): boolean {
+    this.#exchange.sentBytes += chunk.length
+    return this.#stream.destroyed || this.#stream.closed ? false : this.#stream.write(chunk)
+  }
+
+  get pendingBytes(): number {
+    return this.#stream.writableLength
+  }
+
+  drained(signal: AbortSignal): Promise<void> {
+    return drained(this.#stream, signal)
+  }
+
+  end(): void {
+    this.#exchange.markEnded()
+    if (!this.#stream.destroyed) this.#stream.end()
+  }
+
+  abort(): void {
+    this.#exchange.destroy()
   }
 }
 

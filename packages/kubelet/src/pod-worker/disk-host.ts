@@ -1,6 +1,6 @@
 /** The machine that the kubelet runs on. */
 import { constants } from "node:fs"
-import { lstat, mkdir, open, readFile, readdir, rename, rm, symlink, unlink, writeFile } from "node:fs/promises"
+import { chmod, lstat, mkdir, open, readFile, readdir, rename, rm, symlink, unlink, writeFile } from "node:fs/promises"
 import { request as httpRequest } from "node:http"
 import { request as httpsRequest } from "node:https"
 import { dirname } from "node:path"
@@ -31,6 +31,8 @@ export function createDiskHost(options: DiskHostOptions): KubeletHost {
       const exists = (await kindOf(path)) !== "none"
       if (exists) return writeFile(path, text, { mode })
       await writeFile(`${path}.new`, text, { mode })
+      // The umask must not take from what was asked for.
+      await chmod(`${path}.new`, mode)
       await rename(`${path}.new`, path)
     },
     readFile: (path) => orNone(readFile(path, "utf8")),

@@ -11,6 +11,7 @@ import type { FieldError, LabelSelector } from "@knarr/apimachinery"
 import { immutable, notNegative, oneOf } from "../../checks.ts"
 import { validateClaimSpec } from "../../core/v1/claim.validate.ts"
 import { validatePodTemplate } from "../../core/v1/pod-spec.validate.ts"
+import { goStruct } from "../../go-struct.ts"
 import type { PodTemplateSpec } from "../../core/v1/types.gen.ts"
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from "./types.gen.ts"
 
@@ -66,7 +67,8 @@ function validateTemplate(
   const path = "spec.template"
   const out: FieldError[] = []
   const labels = template.metadata?.labels
-  if (usable && selector && !selectorFrom(selector).matches(labels ?? {}))
+  // No selector at all selects nothing.
+  if (!selector || (usable && !selectorFrom(selector).matches(labels ?? {})))
     out.push(
       field.invalid(`${path}.metadata.labels`, labels ?? null, "`selector` does not match template `labels`"),
     )
@@ -81,6 +83,10 @@ function validateTemplate(
       ),
     )
   return out
+}
+
+function goStrategy(strategy: object | undefined): unknown {
+  return goStruct(strategy, ["Type", "RollingUpdate"], ["Type"])
 }
 
 export function validateDeployment({ spec }: Readonly<Deployment>): FieldError[] {
@@ -109,7 +115,7 @@ export function validateDeployment({ spec }: Readonly<Deployment>): FieldError[]
         )
       out.push(...notMoreThan100Percent(`${at}.maxUnavailable`, rolling.maxUnavailable))
     }
-  } else out.push(field.notSupported(path, strategy, ["Recreate", "RollingUpdate"]))
+  } else out.push(field.notSupported(path, goStrategy(strategy), ["Recreate", "RollingUpdate"]))
   out.push(
     ...notNegative("spec.minReadySeconds", spec.minReadySeconds),
     ...notNegative("spec.revisionHistoryLimit", spec.revisionHistoryLimit),
@@ -160,7 +166,7 @@ export function validateDaemonSet({ spec }: Readonly<DaemonSet>): FieldError[] {
         out.push(field.required(`${at}.maxUnavailable`, "cannot be 0 when maxSurge is 0"))
     }
   } else if (type !== "OnDelete")
-    out.push(field.notSupported(path, spec.updateStrategy, ["RollingUpdate", "OnDelete"]))
+    out.push(field.notSupported(path, goStrategy(spec.updateStrategy), ["RollingUpdate", "OnDelete"]))
   return [...out, ...notNegative("spec.revisionHistoryLimit", spec.revisionHistoryLimit)]
 }
 
@@ -191,7 +197,7 @@ export function validateStatefulSet({ spec }: Readonly<StatefulSet>): FieldError
       if (amountOf(maxUnavailable) === 0) out.push(field.invalid(at, maxUnavailable, "cannot be 0"))
       out.push(...notMoreThan100Percent(at, maxUnavailable))
     }
-  } else out.push(field.invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'"))
+  } else out.push(field.invalid(path, goStrategy(strategy), "must be 'RollingUpdate' or 'OnDelete'"))
   const retention = ["Retain", "Delete"]
   const { whenDeleted, whenScaled } = spec.persistentVolumeClaimRetentionPolicy ?? {}
   out.push(

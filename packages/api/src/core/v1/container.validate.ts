@@ -1,7 +1,7 @@
 /** Validation of containers of all sorts. Mirrors: pkg/apis/core/validation/validation.go (validateContainers) */
 import { field, isDNS1123Label, isValidPortName, isValidPortNum } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { noBacksteps, oneOf, reasons } from "../../checks.ts"
+import { descendingPath, noBacksteps, oneOf, reasons } from "../../checks.ts"
 import { validateEnv, validateEnvFrom } from "./env.validate.ts"
 import { validateLifecycle, validateProbes } from "./probe.validate.ts"
 import { validateResizePolicy, validateResourceRequirements } from "./resources.validate.ts"
@@ -101,25 +101,18 @@ function validateMounts(
             "subPathExpr and subPath are mutually exclusive",
           ),
         )
-      if (sub.startsWith("/"))
-        out.push(
-          field.invalid(
-            at + (name === "subPath" ? ".subPath" : ".subPathExpr"),
-            sub,
-            "must be a relative path",
-          ),
-        )
-      out.push(...noBacksteps(`${at}.${name}`, sub))
+      // Upstream leaves the index out of these paths.
+      out.push(...descendingPath(`${path}.${name}`, sub))
     }
     const propagation = mount.mountPropagation
     if (propagation !== undefined) {
       const modes = ["Bidirectional", "HostToContainer", "None"]
       if (!modes.includes(propagation))
-        out.push(field.notSupported(`${at}.mountPropagation`, propagation, modes))
+        out.push(field.notSupported(`${path}.mountPropagation`, propagation, modes))
       if (propagation === "Bidirectional" && !privileged)
         out.push(
           field.forbidden(
-            `${at}.mountPropagation`,
+            `${path}.mountPropagation`,
             "Bidirectional mount propagation is available only to privileged containers",
           ),
         )

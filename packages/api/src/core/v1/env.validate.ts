@@ -175,7 +175,7 @@ function validateDivisor(path: string, { resource, divisor }: ResourceFieldSelec
   if (name === "cpu") {
     if (["0", "1m", "1"].includes(text)) return []
     const detail = "only divisor's values 1m and 1 are supported with the cpu resource"
-    return [field.invalid(`${path}.divisor`, name, detail)]
+    return [field.invalid(`${path}.divisor`, resource, detail)]
   }
   if (byteDivisors.has(text)) return []
   const what =
@@ -185,7 +185,7 @@ function validateDivisor(path: string, { resource, divisor }: ResourceFieldSelec
         ? "hugepages"
         : name
   const detail = `only divisor's values ${byteDivisorText} are supported with the ${what} resource`
-  return [field.invalid(`${path}.divisor`, name, detail)]
+  return [field.invalid(`${path}.divisor`, resource, detail)]
 }
 
 export function validateEnvFrom(path: string, sources: readonly EnvFromSource[] | undefined): FieldError[] {

@@ -1,5 +1,5 @@
 /** Defaulting of amounts. Mirrors: pkg/apis/core/v1/defaults.go (SetDefaults_ResourceList) */
-import { Quantity, canonicalQuantity, parseQuantity } from "@knarr/apimachinery"
+import { Quantity, parseQuantity } from "@knarr/apimachinery"
 import type { ResourceRequirements, VolumeResourceRequirements } from "./types.gen.ts"
 
 /** Rounds amounts finer than a thousandth up to thousandths, in place. */
@@ -15,9 +15,9 @@ export function roundUpResources(list: Record<string, string> | undefined): void
 
 function roundUp(text: string): string {
   try {
-    const canonical = canonicalQuantity(text)
-    if (!/[nu]$/.test(canonical)) return canonical
-    return Quantity.ofMilli(parseQuantity(text).scaledValue(-3)).toString()
+    const amount = parseQuantity(text)
+    const rounded = Quantity.ofMilli(amount.scaledValue(-3), amount.format)
+    return rounded.equals(amount) ? amount.toString() : rounded.toString()
   } catch {
     // Not a quantity: decoding or validation says so.
     return text

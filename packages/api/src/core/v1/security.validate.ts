@@ -2,6 +2,7 @@
 import { field, isValidGroupID, isValidUserID } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { oneOfIfSet, reasons, descendingPath } from "../../checks.ts"
+import { goStruct } from "../../go-struct.ts"
 import type {
   AppArmorProfile,
   PodSecurityContext,
@@ -105,6 +106,27 @@ export function validatePodSecurityContext(
   return out
 }
 
+const contextFields = [
+  "Capabilities",
+  "Privileged",
+  "SELinuxOptions",
+  "WindowsOptions",
+  "RunAsUser",
+  "RunAsGroup",
+  "RunAsNonRoot",
+  "ReadOnlyRootFilesystem",
+  "AllowPrivilegeEscalation",
+  "ProcMount",
+  "SeccompProfile",
+  "AppArmorProfile",
+]
+
+function goContext(context: SecurityContext): unknown {
+  const out = goStruct(context, contextFields) as Record<string, unknown>
+  const seccomp = goStruct(context.seccompProfile, ["Type", "LocalhostProfile"])
+  return { ...out, SeccompProfile: seccomp }
+}
+
 /** The security context of one container. */
 export function validateSecurityContext(
   path: string,
@@ -128,7 +150,7 @@ export function validateSecurityContext(
       out.push(
         field.invalid(
           path,
-          context,
+          goContext(context),
           "cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
         ),
       )
@@ -136,7 +158,7 @@ export function validateSecurityContext(
       out.push(
         field.invalid(
           path,
-          context,
+          goContext(context),
           "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN",
         ),
       )

@@ -1,0 +1,219 @@
+/**
+ * The statuses of a pod's containers, from what the runtime holds.
+ * Mirrors: pkg/kubelet/kubelet_pods.go (convertToAPIContainerStatuses)
+ */
+import type { Container, ContainerState, ContainerStatus, Pod, ResourceRequirements } from "@knarr/api"
+import { formatTime } from "@knarr/apimachinery"
+import { isSidecar } from "@knarr/pod-rules"
+import type { ProbeResult } from "./plan.ts"
+import { shouldBeStarted } from "./restart-policy.ts"
+import type { RuntimeContainer, RuntimePod } from "./runtime-pod.ts"
+
+/** Why a container was not started at the last try, by its name. */
+export type StartFailures = ReadonlyMap<string, { readonly reason: string; readonly message: string }>
+
+export interface ContainerStatusInput {
+  readonly pod: Readonly<Pod>
+  readonly runtime: RuntimePod
+  readonly runtimeName: string
+  readonly failures: StartFailures
+  readonly probe: ProbeResult
+}
+
+export type ContainerGroup = "init" | "main" | "ephemeral"
+
+const unknownReason = "ContainerStatusUnknown"
+const killedExitCode = 137
+
+/** One status per container of the group, in the order of the spec. `old` are the ones that were told last. */
+export function containerStatuses(
+  containers: readonly Readonly<Container>[],
+  old: readonly ContainerStatus[] | undefined,
+  group: ContainerGroup,
+  input: ContainerStatusInput,
+): ContainerStatus[] {
+  return containers.map((container) =>
+    statusOf(
+      container,
+      old?.find(({ name }) => name === container.name),
+      group,
+      input,
+    ),
+  )
+}
+
+function statusOf(
+  container: Readonly<Container>,
+  old: ContainerStatus | undefined,
+  group: ContainerGroup,
+  input: ContainerStatusInput,
+): ContainerStatus {
+  const { pod, runtime, failures, runtimeName } = input
+  const found = runtime.containers.filter(({ name }) => name === container.name)
+  const newest = found[0]
+  const status: ContainerStatus = newest
+    ? fromRuntime(container, newest, found[1], old, runtimeName)
+    : missing(container, old, group, pod)
+  const regularInit = group === "init" && !isSidecar(container)
+  const waits = regularInit ? failures.has(container.name) && initMayStart(newest) : shouldBeStarted(container, pod, runtime)
+  const failure = failures.get(container.name)
+  if (waits && failure && newest?.state !== "running") {
+    if (status.state?.terminated) status.lastState = status.state
+    status.state = { waiting: { reason: failure.reason, ...(failure.message ? { message: failure.message } : {}) } }
+  }
+  setProbed(status, container, newest, regularInit, input.probe)
+  return status
+}
+
+function initMayStart(newest: RuntimeContainer | undefined): boolean {
+  return newest?.state !== "running" && !(newest?.state === "exited" && newest.exitCode === 0)
+}
+
+function fromRuntime(
+  container: Readonly<Container>,
+  newest: RuntimeContainer,
+  previous: RuntimeContainer | undefined,
+  old: ContainerStatus | undefined,
+  runtimeName: string,
+): ContainerStatus {
+  const status: ContainerStatus = {
+    name: container.name,
+    image: newest.image || (container.image ?? ""),
+    imageID: newest.imageRef,
+    containerID: `${runtimeName}://${newest.id}`,
+    ready: false,
+    restartCount: newest.restartCount,
+    state: stateOf(newest, runtimeName),
+    lastState: previous?.state === "exited" ? stateOf(previous, runtimeName) : {},
+    resources: resourcesOf(container),
+  }
+  if (newest.restartCount > 0 && !previous && old?.lastState?.terminated) status.lastState = old.lastState
+  if (container.resources?.requests) status.allocatedResources = { ...container.resources.requests }
+  if (container.volumeMounts?.length)
+    status.volumeMounts = container.volumeMounts.map(({ name, mountPath, readOnly, recursiveReadOnly }) => ({
+      name,
+      mountPath,
+      ...(readOnly
+        ? { readOnly, recursiveReadOnly: recursiveReadOnly === "Enabled" ? "Enabled" : "Disabled" }
+        : {}),
+    }))
+  const user = newest.user?.linux
+  if (user)
+    status.user = {
+      linux: {
+        uid: user.uid,
+        gid: user.gid,
+        ...(user.supplementalGroups.length > 0 ? { supplementalGroups: user.supplementalGroups } : {}),
+      },
+    }
+  if (newest.stopSignal !== "" && newest.stopSignal !== "SIGNAL_RUNTIME_DEFAULT")
+    status.stopSignal = newest.stopSignal.replace(/^SIGNAL_/, "").replace("PLUS", "+").replace("MINUS", "-")
+  return status
+}
+
+function resourcesOf(container: Readonly<Container>): ResourceRequirements {
+  const { limits, requests } = container.resources ?? {}
+  return { ...(limits ? { limits: { ...limits } } : {}), ...(requests ? { requests: { ...requests } } : {}) }
+}
+
+function stateOf(container: RuntimeContainer, runtimeName: string): ContainerState {
+  switch (container.state) {
+    case "running":
+      return { running: { startedAt: formatTime(container.startedAtMs) } }
+    case "exited":
+      return {
+        terminated: {
+          exitCode: container.exitCode,
+          reason: container.reason || (container.exitCode === 0 ? "Completed" : "Error"),
+          ...(container.message ? { message: container.message } : {}),
+          // A container that never ran has no beginning.
+          startedAt: formatTime(Math.max(container.startedAtMs, 0)),
+          finishedAt: formatTime(container.finishedAtMs),
+          containerID: `${runtimeName}://${container.id}`,
+        },
+      }
+    default:
+      return { waiting: {} }
+  }
+}
+
+/** Of a container that the runtime does not have: never made yet, or lost. */
+function missing(
+  container: Readonly<Container>,
+  old: ContainerStatus | undefined,
+  group: ContainerGroup,
+  pod: Readonly<Pod>,
+): ContainerStatus {
+  // What has ended may be removed from the runtime at any time; how it ended stays true.
+  if (old?.state?.terminated && (group !== "main" || pod.metadata.deletionTimestamp)) return { ...old }
+  const afterInit = group !== "ephemeral" && (pod.spec.initContainers?.length ?? 0) > 0
+  const status: ContainerStatus = {
+    name: container.name,
+    image: container.image ?? "",
+    imageID: "",
+    ready: false,
+    restartCount: old?.restartCount ?? 0,
+    state: { waiting: { reason: afterInit ? "PodInitializing" : "ContainerCreating" } },
+    lastState: old?.lastState ?? {},
+  }
+  const wasThere = old?.state?.running ?? old?.state?.terminated
+  if (!wasThere || !old) return status
+  status.lastState = old.state?.terminated
+    ? { terminated: old.state.terminated }
+    : {
+        terminated: {
+          reason: unknownReason,
+          message:
+            "The container could not be located when the pod was deleted.  The container used to be Running",
+          exitCode: killedExitCode,
+          ...(old.containerID ? { containerID: old.containerID } : {}),
+        },
+      }
+  if (old.state?.running && !pod.metadata.deletionTimestamp) status.restartCount = old.restartCount + 1
+  return status
+}
+
+function setProbed(
+  status: ContainerStatus,
+  container: Readonly<Container>,
+  newest: RuntimeContainer | undefined,
+  regularInit: boolean,
+  probe: ProbeResult,
+): void {
+  const running = newest?.state === "running" && status.state?.running !== undefined
+  const started = running && (!container.startupProbe || probe(container.name, newest.id, "startup") === true)
+  status.started = started
+  if (regularInit) status.ready = status.state?.terminated?.exitCode === 0
+  else if (started) {
+    const ready = probe(container.name, newest.id, "readiness")
+    status.ready = container.readinessProbe ? ready === true : true
+  } else status.ready = false
+}
+
+/**
+ * At the end of a pod nothing may be left open: what cannot be found is taken to have failed. Init containers
+ * count only as far as there is a sign that they were begun.
+ */
+export function closeStatuses(
+  statuses: readonly ContainerStatus[],
+  which: "all" | "begun",
+): ContainerStatus[] {
+  const lastBegun = statuses.findLastIndex(
+    ({ state, lastState }) => state?.running ?? state?.terminated ?? lastState?.terminated,
+  )
+  return statuses.map((status, i) => {
+    if (status.state?.terminated || (which === "begun" && i > lastBegun)) return status
+    return {
+      ...status,
+      ready: false,
+      started: false,
+      state: {
+        terminated: {
+          reason: unknownReason,
+          message: "The container could not be located when the pod was terminated",
+          exitCode: killedExitCode,
+        },
+      },
+    }
+  })
+}
