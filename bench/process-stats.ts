@@ -24,7 +24,8 @@ export function memoryOf(pids: readonly number[]): Memory {
   let anonymous = 0
   for (const pid of pids) {
     const status = read(`/proc/${pid}/status`) ?? ""
-    const kilobytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0)
+    const kilobytes = (name: string): number =>
+      Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0)
     rss += kilobytes("VmRSS") * 1024
     anonymous += kilobytes("RssAnon") * 1024
   }

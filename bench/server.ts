@@ -42,7 +42,9 @@ export async function waitUntilReady(
       if (dead) throw new Error(`${dead.name} ended:\n${tail(dead.log)}`)
       await sleep(5)
     }
-    throw new Error(`${running.map((one) => one.name).join(", ")} not ready after 30 s:\n${tail(running.at(-1)!.log)}`)
+    throw new Error(
+      `${running.map((one) => one.name).join(", ")} not ready after 30 s:\n${tail(running.at(-1)!.log)}`,
+    )
   } finally {
     agent.destroy()
   }

@@ -3,7 +3,16 @@
  * finishes, fails or is interrupted.
  */
 import { spawn, type ChildProcess } from "node:child_process"
-import { appendFileSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+} from "node:fs"
 import { createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -39,7 +48,11 @@ export class Workspace implements AsyncDisposable {
   }
 
   /** Starts a process whose output goes to a log; with `pipes`, its input and output are the caller's. */
-  spawn(name: string, command: readonly string[], options: { pipes?: boolean; env?: NodeJS.ProcessEnv } = {}): Process {
+  spawn(
+    name: string,
+    command: readonly string[],
+    options: { pipes?: boolean; env?: NodeJS.ProcessEnv } = {},
+  ): Process {
     const log = join(this.folder("logs"), `${name}.log`)
     const fd = openSync(log, "a")
     const [program, ...args] = command
@@ -94,7 +107,10 @@ export class Workspace implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    for (const fn of this.#deferred.reverse()) await Promise.resolve().then(fn).catch((thrown: unknown) => complain(thrown))
+    for (const fn of this.#deferred.reverse())
+      await Promise.resolve()
+        .then(fn)
+        .catch((thrown: unknown) => complain(thrown))
     // A server before the store that it writes to.
     for (const one of this.#processes.reverse()) await one.stop()
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 3 })

@@ -88,7 +88,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     ["readyz"],
   )
 
-  let discovery: Discovery | undefined
+  const advertised = (): { readonly address: string; readonly port: number } =>
+    options.advertise ?? { address: "127.0.0.1", port: listener.port }
+  const discovery = new Discovery(registry.kinds, () => {
+    const { address, port } = advertised()
+    return `${address.includes(":") ? `[${address}]` : address}:${port}`
+  })
   const openApi = new OpenApi(registry.kinds)
   const paths = new Map<string, Handler>()
   const healthHandler: Handler = (exchange) => health.respond(exchange)
@@ -105,7 +110,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     exchange.respond(200, "application/jwk-set+json", plane.signer.jwks()),
   )
   paths.set("/.well-known/openid-configuration", (exchange) => {
-    const { address, port } = options.advertise ?? { address: "127.0.0.1", port: listener.port }
+    const { address, port } = advertised()
     const host = address.includes(":") ? `[${address}]` : address
     exchange.respond(
       200,
@@ -128,7 +133,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       resources: createResourceHandler(registry),
       streaming: streams.handlers,
       paths,
-      discovery: (exchange) => discovery!.respond(exchange),
+      discovery: (exchange) => discovery.respond(exchange),
     }),
   }
 
@@ -148,12 +153,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     chain.endLongRunning(new CancelledError("The server"))
     await listener.close((options.shutdownGraceSeconds ?? 5) * 1000)
   })
-  const { address, port } = options.advertise ?? { address: "127.0.0.1", port: listener.port }
-  discovery = new Discovery(registry.kinds, `${address}:${port}`)
 
   function index(): string[] {
     const all = new Set<string>([...paths.keys(), ...health.paths(), "/api", "/api/v1", "/apis"])
-    for (const group of discovery!.groups()) {
+    for (const group of discovery.groups()) {
       all.add(`/apis/${group.name}`)
       for (const version of group.versions) all.add(`/apis/${group.name}/${version}`)
     }

@@ -49,10 +49,10 @@ describe("control plane on a virtual clock", () => {
       const admin = plane.client()
       const kubelet = plane.client({ name: "system:node:n1", groups: ["system:nodes", "system:authenticated"] })
       await admin.create(serviceAccount, { apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace: "default", name: "default" } })
-      const created = await kubelet.create(node, { apiVersion: "v1", kind: "Node", metadata: { name: "n1" } })
+      const created = await kubelet.create(node, { apiVersion: "v1", kind: "Node", metadata: { name: "n1" }, spec: {} })
       assert.deepEqual(created.spec.taints, [{ key: "node.kubernetes.io/not-ready", effect: "NoSchedule" }])
       await assert.rejects(
-        kubelet.create(node, { apiVersion: "v1", kind: "Node", metadata: { name: "n2" } }),
+        kubelet.create(node, { apiVersion: "v1", kind: "Node", metadata: { name: "n2" }, spec: {} }),
         { message: 'nodes "n2" is forbidden: node "n1" is not allowed to modify node "n2"' },
       )
       await assert.rejects(kubelet.get(node, { name: "n2" }), {

@@ -65,7 +65,9 @@ async function ensureRole(client: Client, role: ControllerRole, signal: AbortSig
     await ignoreExisting(() => client.create(clusterRole, created, { signal }))
     return
   }
-  const missing = role.rules.filter((rule) => !covers((present.rules ?? []) as readonly PolicyRuleLike[], rule))
+  const missing = role.rules.filter(
+    (rule) => !covers((present.rules ?? []) as readonly PolicyRuleLike[], rule),
+  )
   if (missing.length === 0) return
   const rules = [...(present.rules ?? []), ...missing.map(mutableRule)]
   await client.update(clusterRole, { ...present, rules }, { signal })

@@ -14,7 +14,10 @@ import { createGarbageCollector } from "./garbage-collector/garbage-collector.co
 import { jobController } from "./job/job.controller.ts"
 import { createNamespaceController } from "./namespace/namespace.controller.ts"
 import { createNodeIpamController } from "./node-ipam/node-ipam.controller.ts"
-import { createNodeLifecycleController, type NodeLifecycleOptions } from "./node-lifecycle/node-lifecycle.controller.ts"
+import {
+  createNodeLifecycleController,
+  type NodeLifecycleOptions,
+} from "./node-lifecycle/node-lifecycle.controller.ts"
 import { createPodGCController } from "./pod-gc/pod-gc.controller.ts"
 import { replicaSetController } from "./replicaset/replicaset.controller.ts"
 import { replicationControllerController } from "./replicationcontroller/replicationcontroller.controller.ts"
@@ -46,15 +49,21 @@ export interface ControllersOptions extends NodeLifecycleOptions {
 }
 
 function list(text: string | undefined): string[] {
-  return (text ?? "").split(",").map((item) => item.trim()).filter((item) => item !== "")
+  return (text ?? "")
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "")
 }
 
 /** Every controller of a cluster. */
 export function createControllers(options: ControllersOptions = {}): readonly Controller[] {
   const kinds = options.kinds ?? builtInKinds
-  const { nodeMonitorGracePeriodMs, nodeCIDRMaskSizeIPv4, nodeCIDRMaskSizeIPv6, terminatedPodGCThreshold } = options
+  const { nodeMonitorGracePeriodMs, nodeCIDRMaskSizeIPv4, nodeCIDRMaskSizeIPv6, terminatedPodGCThreshold } =
+    options
   const nodeLifecycle: NodeLifecycleOptions =
-    nodeMonitorGracePeriodMs === undefined ? options : { ...options, monitorGracePeriodMs: nodeMonitorGracePeriodMs }
+    nodeMonitorGracePeriodMs === undefined
+      ? options
+      : { ...options, monitorGracePeriodMs: nodeMonitorGracePeriodMs }
   return Object.freeze([
     serviceAccountController,
     ...(options.rootCA === undefined ? [] : [createRootCACertPublisher(options.rootCA)]),

@@ -54,12 +54,12 @@ interface Documents {
 }
 
 export class Discovery {
-  readonly #serverAddress: string
+  readonly #serverAddress: () => string
   #kinds: readonly Kind[]
   #documents: Documents | undefined
 
   /** `serverAddress`: `host:port` that the legacy documents name. */
-  constructor(kinds: readonly Kind[], serverAddress: string) {
+  constructor(kinds: readonly Kind[], serverAddress: () => string) {
     this.#kinds = kinds
     this.#serverAddress = serverAddress
   }
@@ -147,7 +147,7 @@ export class Discovery {
     return {
       kind: "APIVersions",
       versions: core ? [...core.versions.keys()] : [],
-      serverAddressByClientCIDRs: [{ clientCIDR: "0.0.0.0/0", serverAddress: this.#serverAddress }],
+      serverAddressByClientCIDRs: [{ clientCIDR: "0.0.0.0/0", serverAddress: this.#serverAddress() }],
     }
   }
 

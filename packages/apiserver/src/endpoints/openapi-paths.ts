@@ -140,7 +140,7 @@ export class PathWriter {
       })
     if (has("deletecollection"))
       collection["delete"] = this.#operation({
-        id: id("deleteCollection"),
+        id: `delete${groupTitle(kind.group)}${title(kind.version)}Collection${scope}${kind.kind}`,
         action: "deletecollection",
         description: `delete collection of ${kind.kind}`,
         parameters: [

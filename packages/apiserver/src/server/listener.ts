@@ -116,6 +116,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       sockets.add(socket)
       socket.on("close", () => sockets.delete(socket))
       socket.on("error", () => {})
+      // A peer that vanished without a word is noticed in the end.
+      socket.setKeepAlive(true, 60_000)
       if (socket.alpnProtocol === "h2") {
         socket.setNoDelay(true)
         onSession(performServerHandshake(socket, sessionOptions))

@@ -12,7 +12,8 @@ export function aggregatedRules(role: ClusterRole, all: readonly ClusterRole[]):
     const matches = matcher(selector)
     for (const other of sorted) {
       if (other.metadata.name === role.metadata.name || !matches(other.metadata.labels)) continue
-      for (const rule of other.rules ?? []) if (!rules.some((one) => semanticEqual(one, rule))) rules.push(rule)
+      for (const rule of other.rules ?? [])
+        if (!rules.some((one) => semanticEqual(one, rule))) rules.push(rule)
     }
   }
   return rules
@@ -27,7 +28,11 @@ export const clusterRoleAggregationController: Controller = defineController<Clu
   watches: [
     {
       kind: clusterRole,
-      map: (_obj, cache) => cache.list(clusterRole).filter((role) => role.aggregationRule !== undefined).map(refOf),
+      map: (_obj, cache) =>
+        cache
+          .list(clusterRole)
+          .filter((role) => role.aggregationRule !== undefined)
+          .map(refOf),
     },
   ],
   async reconcile({ name }, { cache, client, signal }) {

@@ -45,10 +45,17 @@ export function parseCron(text: string, timeZone = "UTC"): Schedule {
     spec = known
   }
   const fields = spec.split(/\s+/).filter((field) => field !== "")
-  if (fields.length !== 5) throw new Error(`expected exactly 5 fields, found ${fields.length}: [${fields.join(" ")}]`)
+  if (fields.length !== 5)
+    throw new Error(`expected exactly 5 fields, found ${fields.length}: [${fields.join(" ")}]`)
   const parsed = fields.map((field, i) => parseField(field, ranges[i]!))
   const anyDay = isStar(fields[2]!) || isStar(fields[4]!)
-  const [minutes, hours, monthDays, monthSet, weekDays] = parsed as [Set<number>, Set<number>, Set<number>, Set<number>, Set<number>]
+  const [minutes, hours, monthDays, monthSet, weekDays] = parsed as [
+    Set<number>,
+    Set<number>,
+    Set<number>,
+    Set<number>,
+    Set<number>,
+  ]
   const dayMatches = (day: number, weekDay: number): boolean => {
     const a = monthDays.has(day)
     const b = weekDays.has(weekDay)
@@ -57,7 +64,8 @@ export function parseCron(text: string, timeZone = "UTC"): Schedule {
   return { next: (afterMs) => nextTime(afterMs, timeZone, { minutes, hours, months: monthSet, dayMatches }) }
 }
 
-const isStar = (field: string): boolean => field.split(",").some((part) => part === "*" || part === "?" || part.startsWith("*/"))
+const isStar = (field: string): boolean =>
+  field.split(",").some((part) => part === "*" || part === "?" || part.startsWith("*/"))
 
 function parseField(field: string, range: Range): Set<number> {
   const out = new Set<number>()
@@ -77,7 +85,8 @@ function parseField(field: string, range: Range): Set<number> {
       last = to === undefined ? (stepText === undefined ? first : range.max) : parseValue(to, range)
     }
     const step = stepText === undefined ? 1 : parseNumber(stepText)
-    if (first < range.min) throw new Error(`beginning of range (${first}) below minimum (${range.min}): ${part}`)
+    if (first < range.min)
+      throw new Error(`beginning of range (${first}) below minimum (${range.min}): ${part}`)
     if (last > range.max) throw new Error(`end of range (${last}) above maximum (${range.max}): ${part}`)
     if (first > last) throw new Error(`beginning of range (${first}) beyond end of range (${last}): ${part}`)
     if (step === 0) throw new Error(`step of range should be a positive number: ${part}`)
@@ -92,7 +101,8 @@ function parseValue(text: string, range: Range): number {
 }
 
 function parseNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new Error(`failed to parse int from ${text}: strconv.Atoi: parsing "${text}": invalid syntax`)
+  if (!/^\d+$/.test(text))
+    throw new Error(`failed to parse int from ${text}: strconv.Atoi: parsing "${text}": invalid syntax`)
   return Number(text)
 }
 
@@ -128,7 +138,10 @@ function nextTime(afterMs: number, timeZone: string, fields: Fields): number | u
   while (time < limit) {
     const wall = clock(time)
     const date = new Date(wall)
-    if (!fields.months.has(date.getUTCMonth() + 1) || !fields.dayMatches(date.getUTCDate(), date.getUTCDay())) {
+    if (
+      !fields.months.has(date.getUTCMonth() + 1) ||
+      !fields.dayMatches(date.getUTCDate(), date.getUTCDay())
+    ) {
       time = skip(time, wall, dayMs, clock)
     } else if (!fields.hours.has(date.getUTCHours())) time = skip(time, wall, 3_600_000, clock)
     else if (!fields.minutes.has(date.getUTCMinutes())) time += minuteMs
@@ -162,6 +175,13 @@ function wallClock(timeZone: string): (ms: number) => number {
   return (ms) => {
     const part: Record<string, number> = {}
     for (const { type, value } of format.formatToParts(ms)) part[type] = Number(value)
-    return Date.UTC(part["year"]!, part["month"]! - 1, part["day"], part["hour"], part["minute"], part["second"])
+    return Date.UTC(
+      part["year"]!,
+      part["month"]! - 1,
+      part["day"],
+      part["hour"],
+      part["minute"],
+      part["second"],
+    )
   }
 }

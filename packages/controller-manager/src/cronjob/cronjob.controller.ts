@@ -11,7 +11,13 @@ import {
   semanticEqual,
 } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
-import { allow, defineController, recordEvents, type Controller, type ReconcileContext } from "@knarr/controller-kit"
+import {
+  allow,
+  defineController,
+  recordEvents,
+  type Controller,
+  type ReconcileContext,
+} from "@knarr/controller-kit"
 import { isNamespaceTerminating } from "../workload/pod-control.ts"
 import { parseCron, type Schedule } from "./cron.ts"
 import { dueTime, finishedAs, surplusJobs } from "./cron-plan.ts"
@@ -53,15 +59,24 @@ function referenceTo(one: Job): ObjectReference {
 }
 
 /** The status after a look at the jobs: ended ones leave the list of active ones. */
-async function trackJobs(cron: CronJob, jobs: readonly Job[], { client, recorder, signal }: ReconcileContext): Promise<CronJobStatus> {
+async function trackJobs(
+  cron: CronJob,
+  jobs: readonly Job[],
+  { client, recorder, signal }: ReconcileContext,
+): Promise<CronJobStatus> {
   const status: CronJobStatus = deepClone(cron.status ?? {})
   const active = new Map((status.active ?? []).map((one) => [one.uid, one]))
+  let fresh: CronJob | undefined
   for (const one of jobs) {
     const { uid, name, namespace } = one.metadata
     const finished = finishedAs(one)
     const listed = active.has(uid)
     if (!listed && !finished) {
-      recorder.event(cron, "Warning", "UnexpectedJob", `Saw a job that the controller did not create or forgot: ${name}`)
+      // The cached cron job may be older than the job that was started for it.
+      fresh ??= await client.get(cronJob, refOf(cron), { signal })
+      if (fresh.status?.active?.some((each) => each.uid === uid)) continue
+      const message = `Saw a job that the controller did not create or forgot: ${name}`
+      recorder.event(cron, "Warning", "UnexpectedJob", message)
       continue
     }
     if (listed && finished) {
@@ -70,7 +85,8 @@ async function trackJobs(cron: CronJob, jobs: readonly Job[], { client, recorder
     }
     if (finished === "Complete" && namespace) {
       const ended = one.status?.completionTime
-      if (ended && (!status.lastSuccessfulTime || ended > status.lastSuccessfulTime)) status.lastSuccessfulTime = ended
+      if (ended && (!status.lastSuccessfulTime || ended > status.lastSuccessfulTime))
+        status.lastSuccessfulTime = ended
     }
   }
   const present = new Set(jobs.map((one) => one.metadata.uid))
@@ -105,7 +121,9 @@ async function startDue(
     schedule.next(clock.now())
   } catch (thrown) {
     const zone = thrown instanceof RangeError
-    const text = zone ? `invalid timeZone: ${cron.spec.timeZone}: ${messageOf(thrown)}` : `unparseable schedule: ${cron.spec.schedule} : ${messageOf(thrown)}`
+    const text = zone
+      ? `invalid timeZone: ${cron.spec.timeZone}: ${messageOf(thrown)}`
+      : `unparseable schedule: ${cron.spec.schedule} : ${messageOf(thrown)}`
     recorder.event(cron, "Warning", zone ? "UnknownTimeZone" : "UnparseableSchedule", text)
     return undefined
   }
@@ -120,11 +138,17 @@ async function startDue(
   if (dueMs === undefined) return again
   const deadline = cron.spec.startingDeadlineSeconds
   if (deadline !== undefined && dueMs + deadline * 1000 < nowMs) {
-    recorder.event(cron, "Warning", "MissSchedule", `Missed scheduled time to start a job: ${new Date(dueMs).toUTCString()}`)
+    recorder.event(
+      cron,
+      "Warning",
+      "MissSchedule",
+      `Missed scheduled time to start a job: ${new Date(dueMs).toUTCString()}`,
+    )
     return again
   }
   const name = `${cron.metadata.name}-${Math.floor(dueMs / minuteMs)}`
-  if (jobs.some((one) => one.metadata.name === name) || status.active?.some((one) => one.name === name)) return again
+  if (jobs.some((one) => one.metadata.name === name) || status.active?.some((one) => one.name === name))
+    return again
   const running = status.active ?? []
   if (cron.spec.concurrencyPolicy === "Forbid" && running.length > 0) {
     const message = "Not starting job because prior execution is running and concurrency policy is Forbid"
@@ -144,7 +168,10 @@ async function startDue(
       name,
       namespace: cron.metadata.namespace,
       labels: { ...template.metadata?.labels },
-      annotations: { ...template.metadata?.annotations, [scheduledTimeAnnotation]: scheduledTime(dueMs, cron.spec.timeZone) },
+      annotations: {
+        ...template.metadata?.annotations,
+        [scheduledTimeAnnotation]: scheduledTime(dueMs, cron.spec.timeZone),
+      },
       ownerReferences: [newControllerRef(cron, cronJob)],
     },
     spec: deepClone(template.spec),
@@ -156,7 +183,8 @@ async function startDue(
   } catch (thrown) {
     if (isNamespaceTerminating(thrown)) return undefined
     if (!isAlreadyExists(thrown)) {
-      if (!signal.aborted) recorder.event(cron, "Warning", "FailedCreate", `Error creating job: ${messageOf(thrown)}`)
+      if (!signal.aborted)
+        recorder.event(cron, "Warning", "FailedCreate", `Error creating job: ${messageOf(thrown)}`)
       throw thrown
     }
     created = await client.get(job, { namespace: cron.metadata.namespace, name }, { signal })
@@ -180,7 +208,11 @@ function scheduledTime(ms: number, timeZone: string | undefined): string {
   return formatTime(ms + sign * (hours! * 60 + minutes!) * minuteMs).slice(0, -1) + offset
 }
 
-async function deleteJob(cron: CronJob, old: Job, { client, recorder, signal }: ReconcileContext): Promise<void> {
+async function deleteJob(
+  cron: CronJob,
+  old: Job,
+  { client, recorder, signal }: ReconcileContext,
+): Promise<void> {
   try {
     await client.delete(job, refOf(old), { propagationPolicy: "Background", signal })
   } catch (thrown) {

@@ -27,7 +27,10 @@ export function daemonTemplate(ds: DaemonSet, hash: string): PodTemplateSpec {
   const added = template.spec.hostNetwork ? [...daemonTolerations, networkToleration] : daemonTolerations
   for (const toleration of added) {
     const same = tolerations.some(
-      (one) => one.key === toleration.key && one.effect === toleration.effect && one.operator === toleration.operator,
+      (one) =>
+        one.key === toleration.key &&
+        one.effect === toleration.effect &&
+        one.operator === toleration.operator,
     )
     if (!same) tolerations.push({ ...toleration })
   }
@@ -51,7 +54,8 @@ export function templateForNode(template: PodTemplateSpec, nodeName: string): Po
 /** The node that a daemon pod is on or meant for; "" when that cannot be told. */
 export function targetNode(pod: Pod): string {
   if (pod.spec.nodeName) return pod.spec.nodeName
-  const terms = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms
+  const terms =
+    pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms
   for (const term of terms ?? []) {
     for (const { key, operator, values } of term.matchFields ?? []) {
       if (key === "metadata.name" && operator === "In" && values?.length === 1) return values[0]!
@@ -69,8 +73,10 @@ export interface Fit {
 
 export function fit(ds: DaemonSet, template: PodTemplateSpec, node: Node): Fit {
   const { spec } = template
-  if ((spec.nodeName && spec.nodeName !== node.metadata.name) || !matchesRequiredNodeAffinity(spec, node)) return { run: false, stay: false }
-  const untolerated = (taint: Taint): boolean => !(spec.tolerations ?? []).some((one) => tolerates(one, taint))
+  if ((spec.nodeName && spec.nodeName !== node.metadata.name) || !matchesRequiredNodeAffinity(spec, node))
+    return { run: false, stay: false }
+  const untolerated = (taint: Taint): boolean =>
+    !(spec.tolerations ?? []).some((one) => tolerates(one, taint))
   const taints = (node.spec?.taints ?? []).filter(untolerated)
   if (taints.some((taint) => taint.effect === "NoExecute")) return { run: false, stay: false }
   return { run: !taints.some((taint) => taint.effect === "NoSchedule"), stay: true }
@@ -154,7 +160,12 @@ export function planDaemons({ ds, template, hash, nodes, pods, nowMs }: DaemonIn
 }
 
 /** With surge, one old and one new pod may share a node until the new one is available. */
-function surplusWhileSurging(running: readonly Pod[], hash: string, minReadySeconds: number, nowMs: number): Pod[] {
+function surplusWhileSurging(
+  running: readonly Pod[],
+  hash: string,
+  minReadySeconds: number,
+  nowMs: number,
+): Pod[] {
   const isNew = (pod: Pod): boolean => pod.metadata.labels?.[revisionHashLabel] === hash
   const fresh = running.filter(isNew)
   const old = running.filter((pod) => !isNew(pod))
@@ -167,7 +178,14 @@ function surplusWhileSurging(running: readonly Pod[], hash: string, minReadySeco
 }
 
 /** What a rolling update does next, when everything else is in order. */
-export function planUpdate({ ds, template, hash, nodes, pods, nowMs }: DaemonInput): Pick<DaemonPlan, "createOn" | "remove"> {
+export function planUpdate({
+  ds,
+  template,
+  hash,
+  nodes,
+  pods,
+  nowMs,
+}: DaemonInput): Pick<DaemonPlan, "createOn" | "remove"> {
   const runnable = nodes.filter((node) => fit(ds, template, node).run)
   const { surge, unavailable: maxUnavailable } = limits(ds, runnable.length)
   const minReady = ds.spec.minReadySeconds ?? 0

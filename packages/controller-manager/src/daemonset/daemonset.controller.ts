@@ -12,7 +12,12 @@ import {
   type Controller,
   type ReconcileContext,
 } from "@knarr/controller-kit"
-import { currentRevision, ownRevisions, revisionHashLabel, trimRevisions } from "../workload/controller-revisions.ts"
+import {
+  currentRevision,
+  ownRevisions,
+  revisionHashLabel,
+  trimRevisions,
+} from "../workload/controller-revisions.ts"
 import { createPod, deletePod, isNamespaceTerminating, podFromTemplate } from "../workload/pod-control.ts"
 import { observePods } from "../workload/pod-expectations.ts"
 import { orphanPodIndex } from "../workload/pod-indexes.ts"
@@ -29,6 +34,9 @@ import {
 
 const burst = 250
 const expectationsOf = perRun((ctx) => new Expectations(ctx.clock))
+/** Failed pods are replaced after a second, then two, four … at most every 15 minutes; by set, generation and node. */
+const backoffOf = perRun(() => new Map<string, { untilMs: number; delayMs: number }>())
+const maxBackoffMs = 15 * 60_000
 
 export const daemonSetController: Controller = defineController<DaemonSet>({
   name: "daemonset-controller",
@@ -121,7 +129,8 @@ export const daemonSetController: Controller = defineController<DaemonSet>({
     await trimRevisions(
       ds,
       revisions,
-      (one) => one.metadata.uid === revision.metadata.uid || used.has(one.metadata.labels?.[revisionHashLabel]),
+      (one) =>
+        one.metadata.uid === revision.metadata.uid || used.has(one.metadata.labels?.[revisionHashLabel]),
       ctx,
     )
     const afterMs = nextAvailableMs(input.pods, ds.spec.minReadySeconds ?? 0, input.nowMs)
@@ -136,7 +145,9 @@ export const daemonSetController: Controller = defineController<DaemonSet>({
       added: all,
       deleted: all,
       updated(obj, old) {
-        const same = semanticEqual(obj.metadata.labels, old.metadata.labels) && semanticEqual(obj.spec?.taints, old.spec?.taints)
+        const same =
+          semanticEqual(obj.metadata.labels, old.metadata.labels) &&
+          semanticEqual(obj.spec?.taints, old.spec?.taints)
         if (!same) all()
       },
     })
@@ -157,7 +168,12 @@ async function manage(
     const failed = one.status?.phase === "Failed"
     const word = failed ? "failed" : "succeeded"
     const message = `Found ${word} daemon pod ${refKey(refOf(one))} on node ${one.spec.nodeName ?? ""}, will try to ${failed ? "kill" : "delete"} it`
-    ctx.recorder.event(ds, failed ? "Warning" : "Normal", failed ? "FailedDaemonPod" : "SucceededDaemonPod", message)
+    ctx.recorder.event(
+      ds,
+      failed ? "Warning" : "Normal",
+      failed ? "FailedDaemonPod" : "SucceededDaemonPod",
+      message,
+    )
   }
   if (createOn.length === 0 && remove.length === 0 && ds.spec.updateStrategy?.type !== "OnDelete") {
     ;({ createOn, remove } = planUpdate(input))

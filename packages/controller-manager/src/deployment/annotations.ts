@@ -23,7 +23,12 @@ const notCopied = new Set([
 const historyBound = 2000
 
 /** The annotations of the new revision: the deployment's, its revision number and, of an old one taken up again, its former numbers. */
-export function newSetAnnotations(d: Deployment, present: Annotations, revision: number, exists: boolean): Annotations {
+export function newSetAnnotations(
+  d: Deployment,
+  present: Annotations,
+  revision: number,
+  exists: boolean,
+): Annotations {
   const out: Record<string, string> = { ...present }
   for (const [name, value] of Object.entries(d.metadata.annotations ?? {})) {
     if (!notCopied.has(name)) out[name] = value

@@ -37,7 +37,8 @@ export function sum(sets: readonly ReplicaSet[], read: (rs: ReplicaSet) => numbe
 }
 
 export const specReplicas = (sets: readonly ReplicaSet[]): number => sum(sets, replicasOf)
-export const actualReplicas = (sets: readonly ReplicaSet[]): number => sum(sets, (rs) => rs.status?.replicas ?? 0)
+export const actualReplicas = (sets: readonly ReplicaSet[]): number =>
+  sum(sets, (rs) => rs.status?.replicas ?? 0)
 export const availableReplicas = (sets: readonly ReplicaSet[]): number =>
   sum(sets, (rs) => rs.status?.availableReplicas ?? 0)
 
@@ -60,7 +61,8 @@ export function isSaturated(d: Deployment, newSet: ReplicaSet | undefined): bool
 }
 
 export const byCreation = (a: ReplicaSet, b: ReplicaSet): number =>
-  compareText(a.metadata.creationTimestamp, b.metadata.creationTimestamp) || compareText(a.metadata.name, b.metadata.name)
+  compareText(a.metadata.creationTimestamp, b.metadata.creationTimestamp) ||
+  compareText(a.metadata.name, b.metadata.name)
 
 function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
@@ -110,7 +112,12 @@ export function intAnnotation(set: ReplicaSet, name: string): number | undefined
 }
 
 /** How far each old revision is to shrink: first replicas that are not healthy, then what availability allows. */
-export function shrinkOld(d: Deployment, all: readonly ReplicaSet[], old: readonly ReplicaSet[], newSet: ReplicaSet | undefined): NewSize[] {
+export function shrinkOld(
+  d: Deployment,
+  all: readonly ReplicaSet[],
+  old: readonly ReplicaSet[],
+  newSet: ReplicaSet | undefined,
+): NewSize[] {
   if (specReplicas(old) === 0) return []
   const minAvailable = replicasOf(d) - maxUnavailable(d)
   const newUnavailable = newSet ? replicasOf(newSet) - (newSet.status?.availableReplicas ?? 0) : 0
@@ -137,7 +144,9 @@ export function shrinkOld(d: Deployment, all: readonly ReplicaSet[], old: readon
     sizes.set(set.metadata.uid, size - count)
     down += count
   }
-  return sorted.map((set) => ({ set, size: sizes.get(set.metadata.uid)! })).filter(({ set, size }) => size !== replicasOf(set))
+  return sorted
+    .map((set) => ({ set, size: sizes.get(set.metadata.uid)! }))
+    .filter(({ set, size }) => size !== replicasOf(set))
 }
 
 export function revisionOf(set: ReplicaSet): number {

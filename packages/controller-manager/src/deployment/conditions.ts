@@ -1,15 +1,31 @@
 /** The conditions and the status of a deployment. Pure. Mirrors: pkg/controller/deployment/progress.go, sync.go */
 import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from "@knarr/api"
 import { formatTime } from "@knarr/apimachinery"
-import { actualReplicas, availableReplicas, maxUnavailable, replicasOf, specReplicas, sum } from "./arithmetic.ts"
+import {
+  actualReplicas,
+  availableReplicas,
+  maxUnavailable,
+  replicasOf,
+  specReplicas,
+  sum,
+} from "./arithmetic.ts"
 
 export type Condition = DeploymentCondition
 
-export function conditionOf(status: Readonly<DeploymentStatus> | undefined, type: string): Condition | undefined {
+export function conditionOf(
+  status: Readonly<DeploymentStatus> | undefined,
+  type: string,
+): Condition | undefined {
   return status?.conditions?.find((condition) => condition.type === type)
 }
 
-export function newCondition(type: string, status: string, reason: string, message: string, nowMs: number): Condition {
+export function newCondition(
+  type: string,
+  status: string,
+  reason: string,
+  message: string,
+  nowMs: number,
+): Condition {
   const now = formatTime(nowMs)
   return { type, status, reason, message, lastUpdateTime: now, lastTransitionTime: now }
 }
@@ -17,7 +33,8 @@ export function newCondition(type: string, status: string, reason: string, messa
 /** `conditions` with `condition`: unchanged when status and reason are the same, else replaced and moved to the end. */
 export function withCondition(conditions: readonly Condition[], condition: Condition): Condition[] {
   const present = conditions.find((one) => one.type === condition.type)
-  if (present && present.status === condition.status && present.reason === condition.reason) return [...conditions]
+  if (present && present.status === condition.status && present.reason === condition.reason)
+    return [...conditions]
   const next = { ...condition }
   if (present && present.status === condition.status) next.lastTransitionTime = present.lastTransitionTime
   return [...withoutCondition(conditions, condition.type!), next]
@@ -41,8 +58,20 @@ export function calculateStatus(
   const available = availableReplicas(all)
   const enough = available >= replicasOf(d) - maxUnavailable(d)
   const condition = enough
-    ? newCondition("Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.", nowMs)
-    : newCondition("Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.", nowMs)
+    ? newCondition(
+        "Available",
+        "True",
+        "MinimumReplicasAvailable",
+        "Deployment has minimum availability.",
+        nowMs,
+      )
+    : newCondition(
+        "Available",
+        "False",
+        "MinimumReplicasUnavailable",
+        "Deployment does not have minimum availability.",
+        nowMs,
+      )
   const status: DeploymentStatus = {
     observedGeneration: d.metadata.generation,
     replicas: actualReplicas(all),
@@ -103,14 +132,26 @@ export function rolloutStatus(
     const subject = newSet ? `ReplicaSet "${newSet.metadata.name}"` : `Deployment "${d.metadata.name}"`
     if (isComplete(d, status)) {
       const message = `${subject} has successfully progressed.`
-      conditions = withCondition(conditions, newCondition("Progressing", "True", "NewReplicaSetAvailable", message, nowMs))
+      conditions = withCondition(
+        conditions,
+        newCondition("Progressing", "True", "NewReplicaSetAvailable", message, nowMs),
+      )
     } else if (isProgressing(d, status)) {
-      const next = newCondition("Progressing", "True", "ReplicaSetUpdated", `${subject} is progressing.`, nowMs)
+      const next = newCondition(
+        "Progressing",
+        "True",
+        "ReplicaSetUpdated",
+        `${subject} is progressing.`,
+        nowMs,
+      )
       if (current?.status === "True") next.lastTransitionTime = current.lastTransitionTime
       conditions = [...withoutCondition(conditions, "Progressing"), next]
     } else if (hasTimedOut(d, status, nowMs)) {
       const message = `${subject} has timed out progressing.`
-      conditions = withCondition(conditions, newCondition("Progressing", "False", "ProgressDeadlineExceeded", message, nowMs))
+      conditions = withCondition(
+        conditions,
+        newCondition("Progressing", "False", "ProgressDeadlineExceeded", message, nowMs),
+      )
     }
   }
   const failure = replicaFailure(all, newSet)

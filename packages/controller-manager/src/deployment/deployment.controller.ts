@@ -1,7 +1,14 @@
 /** Deployments: revisions of a ReplicaSet, rolled out. Mirrors: pkg/controller/deployment/deployment_controller.go */
 import { controllerOf, deepClone, refOf } from "@knarr/apimachinery"
 import { deployment, pod, replicaSet, type Deployment, type Pod, type ReplicaSet } from "@knarr/api"
-import { allow, claimObjects, defineController, recordEvents, refersToKind, type Controller } from "@knarr/controller-kit"
+import {
+  allow,
+  claimObjects,
+  defineController,
+  recordEvents,
+  refersToKind,
+  type Controller,
+} from "@knarr/controller-kit"
 import { isEmptySelector, matcher } from "../workload/selector.ts"
 import { isRolling } from "./arithmetic.ts"
 import { pauseCondition, withCondition } from "./conditions.ts"
@@ -31,7 +38,9 @@ export const deploymentController: Controller = defineController<Deployment>({
           ? []
           : cache
               .list(deployment, { namespace: obj.metadata.namespace })
-              .filter((d) => !isEmptySelector(d.spec.selector) && matcher(d.spec.selector)(obj.metadata.labels))
+              .filter(
+                (d) => !isEmptySelector(d.spec.selector) && matcher(d.spec.selector)(obj.metadata.labels),
+              )
               .map(refOf),
     },
     {

@@ -1,13 +1,26 @@
 /** The new revision's ReplicaSet: found, brought up to date, or created. Mirrors: pkg/controller/deployment/sync.go */
 import { deployment, replicaSet, type Deployment, type PodTemplateSpec, type ReplicaSet } from "@knarr/api"
-import { deepClone, isAlreadyExists, isControlledBy, newControllerRef, refOf, semanticEqual } from "@knarr/apimachinery"
+import {
+  deepClone,
+  isAlreadyExists,
+  isControlledBy,
+  newControllerRef,
+  refOf,
+  semanticEqual,
+} from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import { type ReconcileContext } from "@knarr/controller-kit"
 import { isNamespaceTerminating } from "../workload/pod-control.ts"
 import { templateHash } from "../workload/template-hash.ts"
 import { newSetAnnotations } from "./annotations.ts"
 import { byCreation, newReplicaSetSize, revisionAnnotation, revisionOf } from "./arithmetic.ts"
-import { conditionOf, hasProgressDeadline, newCondition, withCondition, type Condition } from "./conditions.ts"
+import {
+  conditionOf,
+  hasProgressDeadline,
+  newCondition,
+  withCondition,
+  type Condition,
+} from "./conditions.ts"
 
 export const hashLabel = "pod-template-hash"
 
@@ -77,7 +90,11 @@ async function refresh(sync: Sync, existing: ReplicaSet, revision: number): Prom
 }
 
 /** Writes the deployment's revision annotation and a condition, when they say something new. */
-async function record(sync: Sync, revision: string | undefined, condition: Condition | undefined): Promise<void> {
+async function record(
+  sync: Sync,
+  revision: string | undefined,
+  condition: Condition | undefined,
+): Promise<void> {
   const { ctx } = sync
   if (revision !== undefined && sync.d.metadata.annotations?.[revisionAnnotation] !== revision) {
     const next = deepClone(sync.d)
@@ -88,7 +105,11 @@ async function record(sync: Sync, revision: string | undefined, condition: Condi
 }
 
 /** Writes the status with these conditions and, when given, this collision count. */
-export async function writeConditions(sync: Sync, conditions: readonly Condition[], collisionCount?: number): Promise<void> {
+export async function writeConditions(
+  sync: Sync,
+  conditions: readonly Condition[],
+  collisionCount?: number,
+): Promise<void> {
   const { ctx } = sync
   const next = deepClone(sync.d)
   next.status = { ...next.status, conditions: [...conditions] }
@@ -131,7 +152,11 @@ async function createNew(sync: Sync, old: readonly ReplicaSet[], revision: numbe
       await reportFailure(sync, name, thrown)
       throw thrown
     }
-    created = await ctx.client.get(replicaSet, { namespace: d.metadata.namespace, name }, { signal: ctx.signal })
+    created = await ctx.client.get(
+      replicaSet,
+      { namespace: d.metadata.namespace, name },
+      { signal: ctx.signal },
+    )
     existed = true
     if (!isControlledBy(created, d) || !sameTemplate(created.spec.template, d.spec.template)) {
       // Another template has the same hash: the next try takes a different one.
@@ -144,7 +169,13 @@ async function createNew(sync: Sync, old: readonly ReplicaSet[], revision: numbe
   }
   const condition =
     !existed && hasProgressDeadline(d)
-      ? newCondition("Progressing", "True", "NewReplicaSetCreated", `Created new replica set "${name}"`, ctx.clock.now())
+      ? newCondition(
+          "Progressing",
+          "True",
+          "NewReplicaSetCreated",
+          `Created new replica set "${name}"`,
+          ctx.clock.now(),
+        )
       : undefined
   await record(sync, String(revision), condition)
   return created
@@ -161,7 +192,12 @@ async function reportFailure(sync: Sync, name: string, thrown: unknown): Promise
 }
 
 /** Gives a revision its size (and size annotations) and says so. True when the size changed. */
-export async function scaleSet(sync: Sync, set: ReplicaSet, size: number, annotate: (set: ReplicaSet) => Record<string, string>): Promise<boolean> {
+export async function scaleSet(
+  sync: Sync,
+  set: ReplicaSet,
+  size: number,
+  annotate: (set: ReplicaSet) => Record<string, string>,
+): Promise<boolean> {
   const { ctx } = sync
   const before = set.spec.replicas ?? 1
   const annotations = annotate(set)

@@ -81,7 +81,8 @@ export async function rollOut(sync: Sync): Promise<ReconcileResult> {
   const { newSet, old, all } = revisions
   const { d } = sync
   if (newSet && replicasOf(newSet) !== replicasOf(d)) {
-    const size = replicasOf(newSet) > replicasOf(d) ? replicasOf(d) : newReplicaSetSize(d, all, replicasOf(newSet))
+    const size =
+      replicasOf(newSet) > replicasOf(d) ? replicasOf(d) : newReplicaSetSize(d, all, replicasOf(newSet))
     if (await resizeIfDifferent(sync, newSet, size)) return syncRollout(sync, revisions)
   }
   const shrinking = shrinkOld(d, all, active(old), newSet)
@@ -134,4 +135,3 @@ async function writeStatus(sync: Sync, status: DeploymentStatus): Promise<boolea
   sync.d = await sync.ctx.client.update(deployment, next, { subresource: "status", signal: sync.ctx.signal })
   return true
 }
-

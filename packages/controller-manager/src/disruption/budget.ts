@@ -16,7 +16,10 @@ export function countsFor(pdb: PodDisruptionBudget, podCount: number, expectedSc
   const { maxUnavailable, minAvailable } = pdb.spec
   if (maxUnavailable !== undefined) {
     const expected = expectedScale()
-    return { expected, desired: Math.max(0, expected - scaledValueFromIntOrPercent(maxUnavailable, expected, true)) }
+    return {
+      expected,
+      desired: Math.max(0, expected - scaledValueFromIntOrPercent(maxUnavailable, expected, true)),
+    }
   }
   if (minAvailable === undefined) return { expected: podCount, desired: podCount }
   if (typeof minAvailable === "number") return { expected: podCount, desired: minAvailable }

@@ -10,7 +10,16 @@ import {
   type Pod,
   type PodDisruptionBudget,
 } from "@knarr/api"
-import { controllerOf, formatTime, isNotFound, refOf, semanticEqual, setCondition, type KubeObject, type OwnerReference } from "@knarr/apimachinery"
+import {
+  controllerOf,
+  formatTime,
+  isNotFound,
+  refOf,
+  semanticEqual,
+  setCondition,
+  type KubeObject,
+  type OwnerReference,
+} from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import {
   allow,
@@ -72,10 +81,21 @@ export const disruptionController: Controller = defineController<PodDisruptionBu
     }
     const { disrupted, recheckMs, expired } = pendingDisruptions(pdb, pods, nowMs)
     for (const one of expired) {
-      recorder.event(one, "Warning", "NotDeleted", `Pod was expected by PDB ${ref.namespace}/${ref.name} to be deleted but it wasn't`)
+      recorder.event(
+        one,
+        "Warning",
+        "NotDeleted",
+        `Pod was expected by PDB ${ref.namespace}/${ref.name} to be deleted but it wasn't`,
+      )
     }
     const healthy = healthyPods(pods, disrupted)
-    const status = budgetStatus(pdb, countsFor(pdb, pods.length, () => scales), healthy, disrupted, nowMs)
+    const status = budgetStatus(
+      pdb,
+      countsFor(pdb, pods.length, () => scales),
+      healthy,
+      disrupted,
+      nowMs,
+    )
     if (!semanticEqual(status, pdb.status)) {
       await client.update(podDisruptionBudget, { ...pdb, status }, { subresource: "status", signal })
     }
@@ -84,8 +104,16 @@ export const disruptionController: Controller = defineController<PodDisruptionBu
 })
 
 /** Without a count nothing may be disrupted. */
-async function failSafe(pdb: PodDisruptionBudget, message: string, { client, clock, signal }: ReconcileContext): Promise<void> {
-  const status = { ...pdb.status, disruptionsAllowed: 0, conditions: (pdb.status?.conditions ?? []).map((one) => ({ ...one })) }
+async function failSafe(
+  pdb: PodDisruptionBudget,
+  message: string,
+  { client, clock, signal }: ReconcileContext,
+): Promise<void> {
+  const status = {
+    ...pdb.status,
+    disruptionsAllowed: 0,
+    conditions: (pdb.status?.conditions ?? []).map((one) => ({ ...one })),
+  }
   const condition = { type: "DisruptionAllowed", status: "False", reason: "SyncFailed", message }
   setCondition(status.conditions, condition, formatTime(clock.now()))
   if (semanticEqual(status, pdb.status)) return
@@ -93,7 +121,11 @@ async function failSafe(pdb: PodDisruptionBudget, message: string, { client, clo
 }
 
 /** The replicas that the controllers of the pods want, together; only asked for when the budget needs it. */
-async function scaleOf(pdb: PodDisruptionBudget, pods: readonly Pod[], ctx: ReconcileContext): Promise<number> {
+async function scaleOf(
+  pdb: PodDisruptionBudget,
+  pods: readonly Pod[],
+  ctx: ReconcileContext,
+): Promise<number> {
   const { maxUnavailable, minAvailable } = pdb.spec
   if (maxUnavailable === undefined && typeof minAvailable !== "string") return pods.length
   const scales = new Map<string, number>()
@@ -113,10 +145,16 @@ interface Scale {
   readonly replicas: number
 }
 
-async function ownerScale(owner: OwnerReference, namespace: string | undefined, ctx: ReconcileContext): Promise<Scale | undefined> {
+async function ownerScale(
+  owner: OwnerReference,
+  namespace: string | undefined,
+  ctx: ReconcileContext,
+): Promise<Scale | undefined> {
   const { cache, client, signal } = ctx
   const ref = { namespace, name: owner.name }
-  const known = (obj: (KubeObject & { spec: { replicas?: number | undefined } }) | undefined): Scale | undefined =>
+  const known = (
+    obj: (KubeObject & { spec: { replicas?: number | undefined } }) | undefined,
+  ): Scale | undefined =>
     obj && obj.metadata.uid === owner.uid ? { uid: owner.uid, replicas: obj.spec.replicas ?? 1 } : undefined
   if (refersToKind(owner, replicaSet)) {
     const set = cache.get(replicaSet, ref)
@@ -129,13 +167,21 @@ async function ownerScale(owner: OwnerReference, namespace: string | undefined, 
   }
   if (refersToKind(owner, replicationController)) return known(cache.get(replicationController, ref))
   if (refersToKind(owner, statefulSet)) return known(cache.get(statefulSet, ref))
-  const kind = customKinds(cache).find((one) => one.kind === owner.kind && one.group === groupOf(owner.apiVersion))
+  const kind = customKinds(cache).find(
+    (one) => one.kind === owner.kind && one.group === groupOf(owner.apiVersion),
+  )
   if (!kind) throw new Error(`${owner.kind} does not implement the scale subresource`)
   try {
-    const scale = await client.getSubresource<{ spec?: { replicas?: number }; metadata: { uid?: string } }>(kind, ref, "scale", { signal })
+    const scale = await client.getSubresource<{ spec?: { replicas?: number }; metadata: { uid?: string } }>(
+      kind,
+      ref,
+      "scale",
+      { signal },
+    )
     return { uid: owner.uid, replicas: scale.spec?.replicas ?? 0 }
   } catch (thrown) {
-    if (isNotFound(thrown)) throw new Error(`${owner.kind} does not implement the scale subresource`, { cause: thrown })
+    if (isNotFound(thrown))
+      throw new Error(`${owner.kind} does not implement the scale subresource`, { cause: thrown })
     throw thrown
   }
 }

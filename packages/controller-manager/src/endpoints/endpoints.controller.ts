@@ -1,6 +1,14 @@
 /** Keeps the Endpoints of services. Mirrors: pkg/controller/endpoint */
 import { endpoints, pod, service, type Endpoints, type Pod, type Service } from "@knarr/api"
-import { hasStatusCause, isAlreadyExists, isForbidden, isNotFound, refKey, refOf, semanticEqual } from "@knarr/apimachinery"
+import {
+  hasStatusCause,
+  isAlreadyExists,
+  isForbidden,
+  isNotFound,
+  refKey,
+  refOf,
+  semanticEqual,
+} from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import {
   allow,
@@ -61,7 +69,10 @@ export const endpointsController: Controller = defineController<Service>({
     const pods = ctx.cache.list(pod, { namespace: ref.namespace }).filter((one) => selects(svc, one))
     const triggerTime = triggerTimes.next(refKey(ref), svc, pods)
     const { subsets, truncated } = subsetsOf(svc, pods)
-    const labels: Record<string, string> = { ...svc.metadata.labels, [endpointsManagedByLabel]: endpointsManager }
+    const labels: Record<string, string> = {
+      ...svc.metadata.labels,
+      [endpointsManagedByLabel]: endpointsManager,
+    }
     if (isHeadless(svc)) labels[headlessLabel] = ""
     else delete labels[headlessLabel]
     const over = present?.metadata.annotations?.[overCapacityAnnotation] === "truncated"
@@ -93,7 +104,11 @@ async function write(
       await client.update(endpoints, { ...present, metadata, subsets }, { signal })
     } else {
       const { name, namespace } = svc.metadata
-      await client.create(endpoints, { metadata: { name, namespace, labels, annotations }, subsets }, { signal })
+      await client.create(
+        endpoints,
+        { metadata: { name, namespace, labels, annotations }, subsets },
+        { signal },
+      )
     }
   } catch (thrown) {
     if (hasStatusCause(thrown, "NamespaceTerminating")) return
@@ -101,9 +116,19 @@ async function write(
     const key = refKey(refOf(svc))
     const subject = present ?? svc
     if (!present || isForbidden(thrown)) {
-      recorder.event(subject, "Warning", "FailedToCreateEndpoint", `Failed to create endpoint for service ${key}: ${messageOf(thrown)}`)
+      recorder.event(
+        subject,
+        "Warning",
+        "FailedToCreateEndpoint",
+        `Failed to create endpoint for service ${key}: ${messageOf(thrown)}`,
+      )
     } else {
-      recorder.event(subject, "Warning", "FailedToUpdateEndpoint", `Failed to update endpoint ${key}: ${messageOf(thrown)}`)
+      recorder.event(
+        subject,
+        "Warning",
+        "FailedToUpdateEndpoint",
+        `Failed to update endpoint ${key}: ${messageOf(thrown)}`,
+      )
     }
     throw thrown
   }

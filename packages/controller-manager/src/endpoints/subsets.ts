@@ -20,7 +20,10 @@ interface Group {
 }
 
 /** The subsets of a service, one for each set of ports, in canonical order. */
-export function subsetsOf(service: Service, pods: readonly Pod[]): { subsets: EndpointSubset[]; truncated: boolean } {
+export function subsetsOf(
+  service: Service,
+  pods: readonly Pod[],
+): { subsets: EndpointSubset[]; truncated: boolean } {
   const groups = new Map<string, Group>()
   const tolerant = service.spec.publishNotReadyAddresses === true
   const ipv6 = service.spec.ipFamilies?.[0] === "IPv6" || isIPv6(service.spec.clusterIP ?? "")
@@ -35,7 +38,10 @@ export function subsetsOf(service: Service, pods: readonly Pod[]): { subsets: En
     const list = tolerant || isPodReady(pod) ? group.ready : group.notReady
     list.push(addressOf(pod, service, ip))
   }
-  const total = [...groups.values()].reduce((sum, group) => sum + group.ready.length + group.notReady.length, 0)
+  const total = [...groups.values()].reduce(
+    (sum, group) => sum + group.ready.length + group.notReady.length,
+    0,
+  )
   const subsets = [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group)
   let room = maxAddresses
   const take = (list: EndpointAddress[]): EndpointAddress[] => {

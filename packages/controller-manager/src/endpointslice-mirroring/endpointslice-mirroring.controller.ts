@@ -1,6 +1,20 @@
 /** Mirrors hand-made Endpoints into EndpointSlices. Mirrors: pkg/controller/endpointslicemirroring */
-import { endpoints, endpointSlice, service, type Endpoints, type EndpointSlice, type Service } from "@knarr/api"
-import { hasStatusCause, isNotFound, newControllerRef, refKey, refOf, semanticEqual } from "@knarr/apimachinery"
+import {
+  endpoints,
+  endpointSlice,
+  service,
+  type Endpoints,
+  type EndpointSlice,
+  type Service,
+} from "@knarr/api"
+import {
+  hasStatusCause,
+  isNotFound,
+  newControllerRef,
+  refKey,
+  refOf,
+  semanticEqual,
+} from "@knarr/apimachinery"
 import {
   allow,
   defineController,
@@ -63,11 +77,14 @@ export const endpointSliceMirroringController: Controller = defineController<End
     else if (!expectations.satisfied(key)) return
     const present = [...cache.byIndex(endpointSlice, "mirroredEndpoints", key)]
     present.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
-    const wanted = source && svc && svc.spec.selector === undefined && isMirrored(source) ? mirrorSlices(source) : []
+    const wanted =
+      source && svc && svc.spec.selector === undefined && isMirrored(source) ? mirrorSlices(source) : []
     const create = []
     for (const slice of wanted) {
       const at = present.findIndex(
-        (one) => one.addressType === slice.addressType && canonicalJson(one.ports ?? []) === canonicalJson(slice.ports),
+        (one) =>
+          one.addressType === slice.addressType &&
+          canonicalJson(one.ports ?? []) === canonicalJson(slice.ports),
       )
       if (at < 0) {
         create.push(slice)

@@ -1,6 +1,11 @@
 /** EndpointSlices that say what hand-made Endpoints say. Pure. Mirrors: pkg/controller/endpointslicemirroring */
 import type { Endpoint, EndpointAddress, Endpoints, EndpointSlicePort } from "@knarr/api"
-import { isIPv6, managedByLabel, serviceNameLabel, triggerTimeAnnotation } from "../endpointslice/endpoint-rules.ts"
+import {
+  isIPv6,
+  managedByLabel,
+  serviceNameLabel,
+  triggerTimeAnnotation,
+} from "../endpointslice/endpoint-rules.ts"
 import { canonicalJson } from "../workload/template-hash.ts"
 
 export const mirrorManager = "endpointslicemirroring-controller.k8s.io"
@@ -36,7 +41,11 @@ export function mirrorSlices(obj: Endpoints): MirrorSlice[] {
   const groups = new Map<string, MirrorSlice>()
   for (const subset of obj.subsets ?? []) {
     const ports = (subset.ports ?? []).map((port) => {
-      const out: EndpointSlicePort = { name: port.name ?? "", port: port.port, protocol: port.protocol ?? "TCP" }
+      const out: EndpointSlicePort = {
+        name: port.name ?? "",
+        port: port.port,
+        protocol: port.protocol ?? "TCP",
+      }
       if (port.appProtocol !== undefined) out.appProtocol = port.appProtocol
       return out
     })
@@ -49,7 +58,8 @@ export function mirrorSlices(obj: Endpoints): MirrorSlice[] {
     }
     const ready = (subset.addresses ?? []).slice(0, maxPerSubset)
     for (const address of ready) put(address, true)
-    for (const address of (subset.notReadyAddresses ?? []).slice(0, maxPerSubset - ready.length)) put(address, false)
+    for (const address of (subset.notReadyAddresses ?? []).slice(0, maxPerSubset - ready.length))
+      put(address, false)
   }
   return [...groups.values()]
 }

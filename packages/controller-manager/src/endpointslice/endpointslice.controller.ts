@@ -16,7 +16,10 @@ import { managedByLabel, selects, selectsPods, serviceNameLabel } from "./endpoi
 import { managedBy, planSlices, sliceLabels, withTriggerTime, type SlicePlan } from "./slices.ts"
 import { TriggerTimes } from "./trigger-time.ts"
 
-const stateOf = perRun((ctx) => ({ expectations: new Expectations(ctx.clock), triggerTimes: new TriggerTimes() }))
+const stateOf = perRun((ctx) => ({
+  expectations: new Expectations(ctx.clock),
+  triggerTimes: new TriggerTimes(),
+}))
 
 function serviceKeyOf(slice: EndpointSlice): string | undefined {
   const name = slice.metadata.labels?.[serviceNameLabel]
@@ -135,9 +138,16 @@ async function perform(
   for (const slice of plan.update) {
     const annotations = withTriggerTime(slice.metadata.annotations, triggerTime)
     try {
-      await client.update(endpointSlice, { ...slice, metadata: { ...slice.metadata, annotations } }, { signal })
+      await client.update(
+        endpointSlice,
+        { ...slice, metadata: { ...slice.metadata, annotations } },
+        { signal },
+      )
     } catch (thrown) {
-      failed(`update EndpointSlice ${slice.metadata.name} for Service ${svc.metadata.namespace}/${svc.metadata.name}`, thrown)
+      failed(
+        `update EndpointSlice ${slice.metadata.name} for Service ${svc.metadata.namespace}/${svc.metadata.name}`,
+        thrown,
+      )
       throw thrown
     }
   }

@@ -190,7 +190,8 @@ function planFamily(
     const rest = [...wanted.values()]
     // Slices that are written anyway take what is new first; then the fullest that can take all the rest.
     for (const draft of drafts) {
-      if (draft.changed && draft.endpoints.length > 0) draft.endpoints.push(...rest.splice(0, Math.max(0, max - draft.endpoints.length)))
+      if (draft.changed && draft.endpoints.length > 0)
+        draft.endpoints.push(...rest.splice(0, Math.max(0, max - draft.endpoints.length)))
     }
     if (rest.length > 0) {
       const roomy = drafts
@@ -212,7 +213,9 @@ function planFamily(
   }
   // Without endpoints one slice without any stays, so that "none" differs from "not looked at yet".
   if (kept === 0 && created.length === 0) {
-    const placeholder = empty.find((slice) => (slice.endpoints?.length ?? 0) === 0 && (slice.ports?.length ?? 0) === 0)
+    const placeholder = empty.find(
+      (slice) => (slice.endpoints?.length ?? 0) === 0 && (slice.ports?.length ?? 0) === 0,
+    )
     if (!placeholder) created.push({ addressType, ports: [], endpoints: [] })
     else {
       empty.splice(empty.indexOf(placeholder), 1)

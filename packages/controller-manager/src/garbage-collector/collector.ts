@@ -1,7 +1,15 @@
 /** Deletes what has lost its owners. Mirrors: pkg/controller/garbagecollector/garbagecollector.go */
 import { isConflict, isNotFound, type Kind, type KubeObject, type OwnerReference } from "@knarr/apimachinery"
 import type { ReconcileContext } from "@knarr/controller-kit"
-import { foregroundFinalizer, orphanFinalizer, type GraphNode, type Identity, type OwnerGraph, type ResolveKind, type Work } from "./graph.ts"
+import {
+  foregroundFinalizer,
+  orphanFinalizer,
+  type GraphNode,
+  type Identity,
+  type OwnerGraph,
+  type ResolveKind,
+  type Work,
+} from "./graph.ts"
 
 const absentBound = 500
 
@@ -38,7 +46,8 @@ export class Collector {
     if (node.beingDeleted && !node.deletingDependents) return
     const latest = await this.#live(node.identity.kind, node.identity)
     if (!latest || latest.metadata.uid !== uid) {
-      if (node.identity.kind === undefined) throw new UnknownKindError(node.identity.apiVersion, node.identity.kindName)
+      if (node.identity.kind === undefined)
+        throw new UnknownKindError(node.identity.apiVersion, node.identity.kindName)
       // Only a guess from a reference: it turns out not to exist. What was seen is removed by its own event.
       if (node.virtual) {
         this.markAbsent(node.identity)
@@ -52,12 +61,14 @@ export class Collector {
     if (refs.length === 0) return
     const { solid, gone, waiting } = await this.#classify(node, refs)
     if (solid.length > 0) {
-      if (gone.length + waiting.length > 0) await this.#dropOwners(node, latest, new Set([...gone, ...waiting].map((ref) => ref.uid)))
+      if (gone.length + waiting.length > 0)
+        await this.#dropOwners(node, latest, new Set([...gone, ...waiting].map((ref) => ref.uid)))
       return
     }
     if (waiting.length > 0 && node.dependents.size > 0) {
       // A circle of owners that all wait in the foreground is broken by not blocking any more.
-      if ([...node.dependents.values()].some((dependent) => dependent.deletingDependents)) await this.#unblock(node, latest)
+      if ([...node.dependents.values()].some((dependent) => dependent.deletingDependents))
+        await this.#unblock(node, latest)
       await this.#delete(node, latest, "Foreground")
       return
     }
@@ -76,12 +87,16 @@ export class Collector {
     if (!node) return
     for (const dependent of [...node.dependents.values()]) {
       const latest = await this.#live(dependent.identity.kind, dependent.identity)
-      if (latest && latest.metadata.uid === dependent.identity.uid) await this.#dropOwners(dependent, latest, new Set([uid]))
+      if (latest && latest.metadata.uid === dependent.identity.uid)
+        await this.#dropOwners(dependent, latest, new Set([uid]))
     }
     await this.#removeFinalizer(node, orphanFinalizer)
   }
 
-  async #live(kind: Kind | undefined, ref: { namespace: string | undefined; name: string }): Promise<KubeObject | undefined> {
+  async #live(
+    kind: Kind | undefined,
+    ref: { namespace: string | undefined; name: string },
+  ): Promise<KubeObject | undefined> {
     if (!kind) return undefined
     try {
       const { namespace, name } = ref
@@ -97,11 +112,21 @@ export class Collector {
     node: GraphNode,
     refs: readonly OwnerReference[],
   ): Promise<{ solid: OwnerReference[]; gone: OwnerReference[]; waiting: OwnerReference[] }> {
-    const out = { solid: [] as OwnerReference[], gone: [] as OwnerReference[], waiting: [] as OwnerReference[] }
+    const out = {
+      solid: [] as OwnerReference[],
+      gone: [] as OwnerReference[],
+      waiting: [] as OwnerReference[],
+    }
     for (const ref of refs) {
       const kind = this.#resolve(ref.apiVersion, ref.kind)
       const namespace = kind && !kind.namespaced ? undefined : node.identity.namespace
-      const place = { apiVersion: ref.apiVersion, kindName: ref.kind, namespace, name: ref.name, uid: ref.uid }
+      const place = {
+        apiVersion: ref.apiVersion,
+        kindName: ref.kind,
+        namespace,
+        name: ref.name,
+        uid: ref.uid,
+      }
       if (this.#absent.has(coordinates(place))) {
         out.gone.push(ref)
         continue
@@ -116,7 +141,10 @@ export class Collector {
       if (!owner || owner.metadata.uid !== ref.uid) {
         this.markAbsent(place)
         out.gone.push(ref)
-      } else if (owner.metadata.deletionTimestamp && owner.metadata.finalizers?.includes(foregroundFinalizer)) {
+      } else if (
+        owner.metadata.deletionTimestamp &&
+        owner.metadata.finalizers?.includes(foregroundFinalizer)
+      ) {
         out.waiting.push(ref)
       } else out.solid.push(ref)
     }
@@ -126,7 +154,8 @@ export class Collector {
   async #finishForeground(node: GraphNode, latest: KubeObject): Promise<void> {
     const blocking = this.#graph.blocking(node)
     if (blocking.length === 0) {
-      if (latest.metadata.finalizers?.includes(foregroundFinalizer)) await this.#removeFinalizer(node, foregroundFinalizer)
+      if (latest.metadata.finalizers?.includes(foregroundFinalizer))
+        await this.#removeFinalizer(node, foregroundFinalizer)
       return
     }
     this.#enqueue({ examine: blocking.filter((one) => !one.deletingDependents), orphan: [], invalid: [] })
@@ -140,7 +169,10 @@ export class Collector {
   async #delete(node: GraphNode, latest: KubeObject, propagationPolicy: Policy): Promise<void> {
     const { uid, resourceVersion } = latest.metadata
     const { client, signal, log } = this.#ctx
-    log.debug("Deleting an object whose owners are gone", { object: `${node.identity.kindName} ${node.identity.namespace ?? ""}/${node.identity.name}`, propagationPolicy })
+    log.debug("Deleting an object whose owners are gone", {
+      object: `${node.identity.kindName} ${node.identity.namespace ?? ""}/${node.identity.name}`,
+      propagationPolicy,
+    })
     try {
       // The version is part of the condition: an owner added meanwhile keeps the object.
       await client.delete(node.identity.kind!, this.#ref(node), {
@@ -157,7 +189,9 @@ export class Collector {
     const { uid, resourceVersion } = latest.metadata
     const body = { metadata: { uid, resourceVersion, ...metadata } }
     try {
-      await this.#ctx.client.patch(node.identity.kind!, this.#ref(node), "merge", body, { signal: this.#ctx.signal })
+      await this.#ctx.client.patch(node.identity.kind!, this.#ref(node), "merge", body, {
+        signal: this.#ctx.signal,
+      })
     } catch (thrown) {
       if (!isNotFound(thrown)) throw thrown
     }
@@ -172,7 +206,9 @@ export class Collector {
 
   async #unblock(node: GraphNode, latest: KubeObject): Promise<void> {
     const refs = latest.metadata.ownerReferences ?? []
-    await this.#patch(node, latest, { ownerReferences: refs.map((ref) => ({ ...ref, blockOwnerDeletion: false })) })
+    await this.#patch(node, latest, {
+      ownerReferences: refs.map((ref) => ({ ...ref, blockOwnerDeletion: false })),
+    })
   }
 
   async #removeFinalizer(node: GraphNode, finalizer: string): Promise<void> {

@@ -2,7 +2,15 @@
 import { customResourceDefinition, type CustomResourceDefinition } from "@knarr/api"
 import { isConflict, isNotFound, type Kind, type KubeObject } from "@knarr/apimachinery"
 import { createWorkQueue, type Informer, type WorkQueue } from "@knarr/client"
-import { allow, defineController, groupOf, perRun, recordEvents, type Controller, type ReconcileContext } from "@knarr/controller-kit"
+import {
+  allow,
+  defineController,
+  groupOf,
+  perRun,
+  recordEvents,
+  type Controller,
+  type ReconcileContext,
+} from "@knarr/controller-kit"
 import { customKinds, storedKinds } from "../workload/served-kinds.ts"
 import { Collector, UnknownKindError } from "./collector.ts"
 import { OwnerGraph, type Work } from "./graph.ts"
@@ -86,7 +94,9 @@ class Monitors {
         updated: (obj, old) => {
           // The same name, but another object: the old one is gone.
           if (obj.metadata.uid !== old.metadata.uid) this.#gone(old)
-          this.#enqueue(this.#graph.upsert(kind, obj, obj.metadata.uid === old.metadata.uid ? old : undefined))
+          this.#enqueue(
+            this.#graph.upsert(kind, obj, obj.metadata.uid === old.metadata.uid ? old : undefined),
+          )
         },
         deleted: (obj) => this.#gone(obj),
       }),

@@ -67,7 +67,14 @@ export class OwnerGraph {
     const work = newWork()
     const { uid, namespace, name } = obj.metadata
     const owners = obj.metadata.ownerReferences ?? []
-    const identity: Identity = { kind, apiVersion: kind.apiVersion, kindName: kind.kind, namespace, name, uid }
+    const identity: Identity = {
+      kind,
+      apiVersion: kind.apiVersion,
+      kindName: kind.kind,
+      namespace,
+      name,
+      uid,
+    }
     let node = this.#nodes.get(uid)
     if (!node) {
       node = {

@@ -51,7 +51,8 @@ export interface Verdict {
 export const isIndexed = (job: Job): boolean => job.spec.completionMode === "Indexed"
 const hasFinalizer = (pod: Pod): boolean => pod.metadata.finalizers?.includes(trackingFinalizer) ?? false
 const onlyReplacesFailed = (job: Job): boolean =>
-  (job.spec.podReplacementPolicy ?? (job.spec.podFailurePolicy ? "Failed" : "TerminatingOrFailed")) === "Failed"
+  (job.spec.podReplacementPolicy ?? (job.spec.podFailurePolicy ? "Failed" : "TerminatingOrFailed")) ===
+  "Failed"
 
 export function conditionOf(job: Job, type: string): JobCondition | undefined {
   return job.status?.conditions?.find((condition) => condition.type === type && condition.status === "True")
@@ -72,14 +73,17 @@ export function planJob({ job, pods, nowMs }: JobInput): JobPlan {
   const uncounted = job.status?.uncountedTerminatedPods ?? {}
   const known = new Set([...(uncounted.succeeded ?? []), ...(uncounted.failed ?? [])])
   const active = pods.filter(
-    (pod) => !pod.metadata.deletionTimestamp && pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed",
+    (pod) =>
+      !pod.metadata.deletionTimestamp && pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed",
   )
   const terminating = pods.filter(
-    (pod) => pod.metadata.deletionTimestamp && pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed",
+    (pod) =>
+      pod.metadata.deletionTimestamp && pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed",
   ).length
   const fresh = pods.filter((pod) => hasFinalizer(pod) && !known.has(pod.metadata.uid))
   const completions = spec.completions ?? 0
-  const inRange = (pod: Pod): boolean => !isIndexed(job) || (completionIndex(pod) >= 0 && completionIndex(pod) < completions)
+  const inRange = (pod: Pod): boolean =>
+    !isIndexed(job) || (completionIndex(pod) >= 0 && completionIndex(pod) < completions)
   const newlySucceeded = fresh.filter((pod) => pod.status?.phase === "Succeeded")
   const newlyFailed = fresh.filter((pod) => failedNow(job, pod))
   const counted = newlyFailed.filter((pod) => failureVerdict(job, pod)?.action !== "Ignore" && inRange(pod))
@@ -108,7 +112,8 @@ export function planJob({ job, pods, nowMs }: JobInput): JobPlan {
     ready: active.filter(isPodReady).length,
     terminating,
     completedIndexes: isIndexed(job) ? formatIndexes(done) : undefined,
-    failedIndexes: isIndexed(job) && spec.backoffLimitPerIndex !== undefined ? formatIndexes(lost) : undefined,
+    failedIndexes:
+      isIndexed(job) && spec.backoffLimitPerIndex !== undefined ? formatIndexes(lost) : undefined,
     succeeded,
     failed,
   }
@@ -118,7 +123,13 @@ export function planJob({ job, pods, nowMs }: JobInput): JobPlan {
   if (spec.suspend) return { ...base, verdict, remove: active, create: [], afterMs: undefined }
   const size = resize(job, pods, base, done, lost, nowMs)
   const waits = [deadlineMs, size.afterMs].filter((ms) => ms !== undefined)
-  return { ...base, verdict, remove: size.remove, create: size.create, afterMs: waits.length > 0 ? Math.min(...waits) : undefined }
+  return {
+    ...base,
+    verdict,
+    remove: size.remove,
+    create: size.create,
+    afterMs: waits.length > 0 ? Math.min(...waits) : undefined,
+  }
 }
 
 interface Tally {
@@ -144,14 +155,23 @@ function verdictOn(job: Job, tally: Tally, nowMs: number): Verdict | undefined {
   if (met) return { type: "Complete", reason: met.reason ?? "", message: met.message ?? "" }
   for (const pod of tally.counted) {
     const verdict = failureVerdict(job, pod)
-    if (verdict?.action === "FailJob") return { type: "Failed", reason: "PodFailurePolicy", message: verdict.message }
+    if (verdict?.action === "FailJob")
+      return { type: "Failed", reason: "PodFailurePolicy", message: verdict.message }
   }
   const limit = spec.backoffLimit ?? (spec.backoffLimitPerIndex === undefined ? 6 : 2147483647)
   if (tally.failed > limit || restartsExceed(job, tally.active, limit)) {
-    return { type: "Failed", reason: "BackoffLimitExceeded", message: "Job has reached the specified backoff limit" }
+    return {
+      type: "Failed",
+      reason: "BackoffLimitExceeded",
+      message: "Job has reached the specified backoff limit",
+    }
   }
   if (leftUntilDeadline(job, nowMs) === 0) {
-    return { type: "Failed", reason: "DeadlineExceeded", message: "Job was active longer than specified deadline" }
+    return {
+      type: "Failed",
+      reason: "DeadlineExceeded",
+      message: "Job was active longer than specified deadline",
+    }
   }
   if (isIndexed(job) && spec.backoffLimitPerIndex !== undefined) {
     if (spec.maxFailedIndexes !== undefined && tally.lost.size > spec.maxFailedIndexes) {
@@ -163,17 +183,25 @@ function verdictOn(job: Job, tally: Tally, nowMs: number): Verdict | undefined {
     }
   }
   for (const [i, rule] of (isIndexed(job) ? (spec.successPolicy?.rules ?? []) : []).entries()) {
-    const wanted = rule.succeededIndexes === undefined ? undefined : parseIndexes(rule.succeededIndexes, spec.completions ?? 0)
+    const wanted =
+      rule.succeededIndexes === undefined
+        ? undefined
+        : parseIndexes(rule.succeededIndexes, spec.completions ?? 0)
     const hits = wanted ? [...wanted].filter((index) => tally.done.has(index)).length : tally.done.size
     const needed = rule.succeededCount ?? wanted?.size ?? Infinity
-    if (hits >= needed) return { type: "Complete", reason: "SuccessPolicy", message: `Matched rules at index ${i}` }
+    if (hits >= needed)
+      return { type: "Complete", reason: "SuccessPolicy", message: `Matched rules at index ${i}` }
   }
   const complete =
     spec.completions === undefined
       ? tally.succeeded > 0 && tally.active.length === 0 && tally.terminating === 0
       : tally.succeeded >= spec.completions && !spec.suspend
   if (!complete) return undefined
-  return { type: "Complete", reason: "CompletionsReached", message: "Reached expected number of succeeded pods" }
+  return {
+    type: "Complete",
+    reason: "CompletionsReached",
+    message: "Reached expected number of succeeded pods",
+  }
 }
 
 /** With restartPolicy OnFailure containers are restarted in place, and their restarts count. */
@@ -213,7 +241,12 @@ function resize(
     const taken = new Set<number>()
     for (const pod of [...sorted].reverse()) {
       const index = completionIndex(pod)
-      const valid = index >= 0 && index < (spec.completions ?? 0) && !taken.has(index) && !done.has(index) && !lost.has(index)
+      const valid =
+        index >= 0 &&
+        index < (spec.completions ?? 0) &&
+        !taken.has(index) &&
+        !done.has(index) &&
+        !lost.has(index)
       if (valid) taken.add(index)
       else surplus.add(pod)
     }
@@ -227,7 +260,8 @@ function resize(
   }
   const afterMs = backoffLeft(pods, nowMs)
   if (afterMs > 0) return { remove: [], create: [], afterMs }
-  if (!indexed) return { remove: [], create: new Array<undefined>(missing).fill(undefined), afterMs: undefined }
+  if (!indexed)
+    return { remove: [], create: new Array<undefined>(missing).fill(undefined), afterMs: undefined }
   return createIndexes(job, pods, active, done, lost, missing, nowMs)
 }
 
@@ -243,7 +277,8 @@ function createIndexes(
   const perIndex = job.spec.backoffLimitPerIndex !== undefined
   const busy = new Set(active.map(completionIndex))
   if (onlyReplacesFailed(job)) {
-    for (const pod of pods) if (pod.metadata.deletionTimestamp && pod.status?.phase !== "Failed") busy.add(completionIndex(pod))
+    for (const pod of pods)
+      if (pod.metadata.deletionTimestamp && pod.status?.phase !== "Failed") busy.add(completionIndex(pod))
   }
   const create: NewPod[] = []
   let afterMs: number | undefined
@@ -271,8 +306,11 @@ function createIndexes(
 /** Milliseconds that failures still hold up the next pod: 10 s, doubled with each failure since the last success. */
 function backoffLeft(pods: readonly Pod[], nowMs: number): number {
   let lastSuccess = 0
-  for (const pod of pods) if (pod.status?.phase === "Succeeded") lastSuccess = Math.max(lastSuccess, finishMs(pod))
-  const failures = pods.filter((pod) => pod.status?.phase === "Failed" && finishMs(pod) > lastSuccess).map(finishMs)
+  for (const pod of pods)
+    if (pod.status?.phase === "Succeeded") lastSuccess = Math.max(lastSuccess, finishMs(pod))
+  const failures = pods
+    .filter((pod) => pod.status?.phase === "Failed" && finishMs(pod) > lastSuccess)
+    .map(finishMs)
   if (failures.length === 0) return 0
   const delay = Math.min(maxBackoffMs, defaultBackoffMs * 2 ** Math.min(20, failures.length - 1))
   return Math.max(0, Math.max(...failures) + delay - nowMs)
@@ -299,7 +337,13 @@ function leastUsefulFirst(a: Pod, b: Pod): number {
   return a.metadata.uid < b.metadata.uid ? -1 : 1
 }
 
-export function newCondition(type: string, reason: string, message: string, nowMs: number, status = "True"): JobCondition {
+export function newCondition(
+  type: string,
+  reason: string,
+  message: string,
+  nowMs: number,
+  status = "True",
+): JobCondition {
   const now = formatTime(nowMs)
   return { type, status, reason, message, lastProbeTime: now, lastTransitionTime: now }
 }

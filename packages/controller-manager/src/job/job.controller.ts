@@ -13,7 +13,13 @@ import {
   type Controller,
   type ReconcileContext,
 } from "@knarr/controller-kit"
-import { createPod, deletePod, isNamespaceTerminating, podFromTemplate, type PodDraft } from "../workload/pod-control.ts"
+import {
+  createPod,
+  deletePod,
+  isNamespaceTerminating,
+  podFromTemplate,
+  type PodDraft,
+} from "../workload/pod-control.ts"
 import { observePods } from "../workload/pod-expectations.ts"
 import { orphanPodIndex } from "../workload/pod-indexes.ts"
 import { matcher } from "../workload/selector.ts"
@@ -41,7 +47,8 @@ const trackedPodIndex = {
   name: "trackedByJob",
   fn: (obj: Pod): readonly string[] => {
     const owner = controllerOf(obj)
-    if (!owner || !refersToKind(owner, job) || !obj.metadata.finalizers?.includes(trackingFinalizer)) return []
+    if (!owner || !refersToKind(owner, job) || !obj.metadata.finalizers?.includes(trackingFinalizer))
+      return []
     return [refKey({ namespace: obj.metadata.namespace, name: owner.name })]
   },
 }
@@ -107,7 +114,12 @@ export const jobController: Controller = defineController<Job>({
   run: (ctx) => observePods(ctx, job, expectationsOf(ctx)),
 })
 
-async function syncJob(one: Job, pods: readonly Pod[], expectations: Expectations, ctx: ReconcileContext): Promise<{ afterMs: number } | undefined> {
+async function syncJob(
+  one: Job,
+  pods: readonly Pod[],
+  expectations: Expectations,
+  ctx: ReconcileContext,
+): Promise<{ afterMs: number } | undefined> {
   const nowMs = ctx.clock.now()
   const status: JobStatus = { ...one.status }
   let conditions: JobCondition[] = [...(status.conditions ?? [])]
@@ -165,10 +177,17 @@ function created(plan: JobPlan, error: unknown): number {
  * Counts pods that have ended: first their uids are written down, then their finalizers go, then the counters
  * rise. Whatever happens in between, each pod is counted once.
  */
-async function count(one: Job, status: JobStatus, plan: JobPlan, pods: readonly Pod[], ctx: ReconcileContext): Promise<Job> {
+async function count(
+  one: Job,
+  status: JobStatus,
+  plan: JobPlan,
+  pods: readonly Pod[],
+  ctx: ReconcileContext,
+): Promise<Job> {
   const indexed = isIndexed(one)
   const ignored = (obj: Pod): boolean =>
-    failureVerdict(one, obj)?.action === "Ignore" || (indexed && completionIndex(obj) >= (one.spec.completions ?? 0))
+    failureVerdict(one, obj)?.action === "Ignore" ||
+    (indexed && completionIndex(obj) >= (one.spec.completions ?? 0))
   const succeeded = new Set([
     ...(status.uncountedTerminatedPods?.succeeded ?? []),
     ...(indexed ? [] : plan.newlySucceeded.map((obj) => obj.metadata.uid)),
@@ -214,7 +233,9 @@ function sameStatus(a: JobStatus, b: JobStatus | undefined): boolean {
 async function releasePods(pods: readonly Pod[], { client, signal }: ReconcileContext): Promise<void> {
   for (const obj of pods) {
     if (!obj.metadata.finalizers?.includes(trackingFinalizer)) continue
-    const body = { metadata: { uid: obj.metadata.uid, "$deleteFromPrimitiveList/finalizers": [trackingFinalizer] } }
+    const body = {
+      metadata: { uid: obj.metadata.uid, "$deleteFromPrimitiveList/finalizers": [trackingFinalizer] },
+    }
     try {
       await client.patch(pod, refOf(obj), "strategic", body, { signal })
     } catch (thrown) {
@@ -223,7 +244,12 @@ async function releasePods(pods: readonly Pod[], { client, signal }: ReconcileCo
   }
 }
 
-async function resize(one: Job, plan: JobPlan, expectations: Expectations, ctx: ReconcileContext): Promise<unknown> {
+async function resize(
+  one: Job,
+  plan: JobPlan,
+  expectations: Expectations,
+  ctx: ReconcileContext,
+): Promise<unknown> {
   const key = refKey(refOf(one))
   const create = plan.create.slice(0, burst)
   const remove = plan.remove.slice(0, burst)

@@ -13,7 +13,11 @@ export interface DeletionFindings {
 
 const fine: readonly (readonly [type: string, reason: string, message: string])[] = [
   ["NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered", "All resources successfully discovered"],
-  ["NamespaceDeletionGroupVersionParsingFailure", "ParsedGroupVersions", "All legacy kube types successfully parsed"],
+  [
+    "NamespaceDeletionGroupVersionParsingFailure",
+    "ParsedGroupVersions",
+    "All legacy kube types successfully parsed",
+  ],
   [
     "NamespaceDeletionContentFailure",
     "ContentDeleted",
@@ -23,15 +27,25 @@ const fine: readonly (readonly [type: string, reason: string, message: string])[
   ["NamespaceFinalizersRemaining", "ContentHasNoFinalizers", "All content-preserving finalizers finished"],
 ]
 
-function problems({ failures, remaining, finalizers }: DeletionFindings): Map<string, [reason: string, message: string]> {
+function problems({
+  failures,
+  remaining,
+  finalizers,
+}: DeletionFindings): Map<string, [reason: string, message: string]> {
   const out = new Map<string, [string, string]>()
   if (failures.length > 0) {
     const text = failures.length === 1 ? failures[0] : `[${failures.join(", ")}]`
-    out.set("NamespaceDeletionContentFailure", ["ContentDeletionFailed", `Failed to delete all resource types, ${failures.length} remaining: ${text}`])
+    out.set("NamespaceDeletionContentFailure", [
+      "ContentDeletionFailed",
+      `Failed to delete all resource types, ${failures.length} remaining: ${text}`,
+    ])
   }
   if (remaining.size > 0) {
     const list = [...remaining].sort(byName).map(([name, count]) => `${name} has ${count} resource instances`)
-    out.set("NamespaceContentRemaining", ["SomeResourcesRemain", `Some resources are remaining: ${list.join(", ")}`])
+    out.set("NamespaceContentRemaining", [
+      "SomeResourcesRemain",
+      `Some resources are remaining: ${list.join(", ")}`,
+    ])
   }
   if (finalizers.size > 0) {
     const list = [...finalizers].sort(byName).map(([name, count]) => `${name} in ${count} resource instances`)

@@ -1,6 +1,13 @@
 /** Empties namespaces that are being deleted and lets them go. Mirrors: pkg/controller/namespace */
 import { customResourceDefinition, namespace, pod, type Namespace, type Pod } from "@knarr/api"
-import { isConflict, isMethodNotSupported, isNotFound, semanticEqual, type Kind, type KubeObject } from "@knarr/apimachinery"
+import {
+  isConflict,
+  isMethodNotSupported,
+  isNotFound,
+  semanticEqual,
+  type Kind,
+  type KubeObject,
+} from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import {
   allow,
@@ -38,7 +45,11 @@ export function createNamespaceController(kinds: readonly Kind[]): Controller {
   })
 }
 
-async function emptyNamespace(cached: Namespace, kinds: readonly Kind[], ctx: ReconcileContext): Promise<ReconcileResult> {
+async function emptyNamespace(
+  cached: Namespace,
+  kinds: readonly Kind[],
+  ctx: ReconcileContext,
+): Promise<ReconcileResult> {
   const { client, signal } = ctx
   let ns: Namespace
   try {
@@ -57,7 +68,11 @@ async function emptyNamespace(cached: Namespace, kinds: readonly Kind[], ctx: Re
   const conditions = deletionConditions(ns.status?.conditions ?? [], content, ctx.clock.now())
   if (!semanticEqual(conditions, ns.status?.conditions)) {
     try {
-      ns = await client.update(namespace, { ...ns, status: { ...ns.status, conditions } }, { subresource: "status", signal })
+      ns = await client.update(
+        namespace,
+        { ...ns, status: { ...ns.status, conditions } },
+        { subresource: "status", signal },
+      )
     } catch (thrown) {
       if (isNotFound(thrown)) return undefined
       if (!isConflict(thrown)) throw thrown
@@ -69,7 +84,11 @@ async function emptyNamespace(cached: Namespace, kinds: readonly Kind[], ctx: Re
   if (content.remaining.size > 0) return { afterMs: (Math.floor(content.estimateSeconds / 2) + 1) * 1000 }
   const finalizers = ns.spec?.finalizers?.filter((one) => one !== finalizer) ?? []
   try {
-    await client.update(namespace, { ...ns, spec: { ...ns.spec, finalizers } }, { subresource: "finalize", signal })
+    await client.update(
+      namespace,
+      { ...ns, spec: { ...ns.spec, finalizers } },
+      { subresource: "finalize", signal },
+    )
   } catch (thrown) {
     if (!isNotFound(thrown)) throw thrown
   }
@@ -120,7 +139,11 @@ async function deleteAll(kind: Kind, name: string, ctx: ReconcileContext): Promi
   const present = await list()
   if (present.length === 0) return present
   if (kind.verbs.includes("deletecollection")) {
-    await client.deleteCollection(kind, { namespace: name, signal }, { propagationPolicy: "Background", signal })
+    await client.deleteCollection(
+      kind,
+      { namespace: name, signal },
+      { propagationPolicy: "Background", signal },
+    )
   } else {
     for (const obj of present) {
       const ref = { namespace: name, name: obj.metadata.name }

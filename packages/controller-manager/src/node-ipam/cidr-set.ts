@@ -16,7 +16,8 @@ export class CidrSet {
     this.#bits = network.address.bytes.length * 8
     this.#partLength = partLength
     const extra = partLength - network.prefixLength
-    if (extra < 0 || partLength > this.#bits) throw new Error(`Cannot divide "${cidr}" into networks of length ${partLength}`)
+    if (extra < 0 || partLength > this.#bits)
+      throw new Error(`Cannot divide "${cidr}" into networks of length ${partLength}`)
     if (extra > 16) throw new Error(`Cannot divide "${cidr}" into more than 65536 networks`)
     this.size = 2 ** extra
   }
@@ -55,5 +56,7 @@ export class CidrSet {
 export function overlap(a: string, b: string): boolean {
   const x = parseCIDR(a)
   const y = parseCIDR(b)
-  return x !== undefined && y !== undefined && (networkContains(x, y.address) || networkContains(y, x.address))
+  return (
+    x !== undefined && y !== undefined && (networkContains(x, y.address) || networkContains(y, x.address))
+  )
 }

@@ -16,7 +16,8 @@ export interface NodeIpamOptions {
 
 export function createNodeIpamController(options: NodeIpamOptions): Controller {
   const sets = options.clusterCIDRs.map(
-    (cidr) => new CidrSet(cidr, cidr.includes(":") ? (options.nodeMaskIPv6 ?? 64) : (options.nodeMaskIPv4 ?? 24)),
+    (cidr) =>
+      new CidrSet(cidr, cidr.includes(":") ? (options.nodeMaskIPv6 ?? 64) : (options.nodeMaskIPv4 ?? 24)),
   )
   const taken = options.serviceCIDRs ?? []
   const stateOf = perRun(() => ({
@@ -51,10 +52,20 @@ export function createNodeIpamController(options: NodeIpamOptions): Controller {
       for (const [other, cidrs] of given) if (other !== name) for (const cidr of cidrs) used.add(cidr)
       const podCIDRs: string[] = []
       for (const [i, set] of sets.entries()) {
-        const found = set.next(from[i]!, (cidr) => used.has(cidr) || taken.some((other) => overlap(cidr, other)))
+        const found = set.next(
+          from[i]!,
+          (cidr) => used.has(cidr) || taken.some((other) => overlap(cidr, other)),
+        )
         if (!found) {
-          ctx.recorder.event(one, "Normal", "CIDRNotAvailable", `Node ${name} status is now: CIDRNotAvailable`)
-          throw new Error("CIDR allocation failed; there are no remaining CIDRs left to allocate in the accepted range")
+          ctx.recorder.event(
+            one,
+            "Normal",
+            "CIDRNotAvailable",
+            `Node ${name} status is now: CIDRNotAvailable`,
+          )
+          throw new Error(
+            "CIDR allocation failed; there are no remaining CIDRs left to allocate in the accepted range",
+          )
         }
         from[i] = (found.index + 1) % set.size
         podCIDRs.push(found.cidr)

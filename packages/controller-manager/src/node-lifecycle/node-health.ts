@@ -13,7 +13,12 @@ export interface NodeHealth {
 }
 
 /** What is seen of a node now. A sign of life is a new heartbeat in its status or a renewed lease. */
-export function observe(known: NodeHealth | undefined, node: Node, lease: Lease | undefined, nowMs: number): NodeHealth {
+export function observe(
+  known: NodeHealth | undefined,
+  node: Node,
+  lease: Lease | undefined,
+  nowMs: number,
+): NodeHealth {
   const ready = conditionOf(node, "Ready")
   const heartbeat = ready?.lastHeartbeatTime
   const renewTime = lease?.spec?.renewTime
@@ -115,7 +120,11 @@ function isExecute(taint: Taint): boolean {
 
 /** True when the node wants a NoExecute taint that it does not have. */
 export function needsEviction(node: Node): boolean {
-  return conditionOf(node, "Ready") !== undefined && readyStatus(node) !== "True" && !(node.spec?.taints ?? []).some(isExecute)
+  return (
+    conditionOf(node, "Ready") !== undefined &&
+    readyStatus(node) !== "True" &&
+    !(node.spec?.taints ?? []).some(isExecute)
+  )
 }
 
 export type ZoneState = "Normal" | "PartialDisruption" | "FullDisruption"
@@ -123,7 +132,8 @@ export type ZoneState = "Normal" | "PartialDisruption" | "FullDisruption"
 /** The zone of a node, as upstream keys it. */
 export function zoneOf(node: Node): string {
   const labels = node.metadata.labels ?? {}
-  const region = labels["topology.kubernetes.io/region"] ?? labels["failure-domain.beta.kubernetes.io/region"] ?? ""
+  const region =
+    labels["topology.kubernetes.io/region"] ?? labels["failure-domain.beta.kubernetes.io/region"] ?? ""
   const zone = labels["topology.kubernetes.io/zone"] ?? labels["failure-domain.beta.kubernetes.io/zone"] ?? ""
   return region === "" && zone === "" ? "" : `${region}:\u0000:${zone}`
 }
@@ -158,7 +168,11 @@ export function zonesOf(nodes: readonly Node[]): Map<string, Zone> {
 }
 
 /** Evictions per second in a zone; 0 stops them. */
-export function evictionRate(zone: Zone | undefined, zones: ReadonlyMap<string, Zone>, rates: EvictionRates): number {
+export function evictionRate(
+  zone: Zone | undefined,
+  zones: ReadonlyMap<string, Zone>,
+  rates: EvictionRates,
+): number {
   if (!zone || [...zones.values()].every(({ state }) => state === "FullDisruption")) return 0
   if (zone.state !== "PartialDisruption") return rates.perSecond
   return zone.size > rates.largeClusterSize ? rates.secondaryPerSecond : 0

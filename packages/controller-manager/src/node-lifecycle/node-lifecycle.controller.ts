@@ -67,7 +67,8 @@ export function createNodeLifecycleController(options: NodeLifecycleOptions = {}
     watches: [
       {
         kind: lease,
-        map: ({ metadata }: Lease) => (metadata.namespace === leaseNamespace ? [{ name: metadata.name }] : []),
+        map: ({ metadata }: Lease) =>
+          metadata.namespace === leaseNamespace ? [{ name: metadata.name }] : [],
       },
     ],
     reads: [pod],
@@ -76,7 +77,8 @@ export function createNodeLifecycleController(options: NodeLifecycleOptions = {}
       const { health, limiter } = stateOf(ctx)
       let current = ctx.cache.get(node, { name })
       if (!current) {
-        if (health.delete(name)) nodeEvent(ctx, { name, uid: "" }, "RemovingNode", `Removing Node ${name} from Controller`)
+        if (health.delete(name))
+          nodeEvent(ctx, { name, uid: "" }, "RemovingNode", `Removing Node ${name} from Controller`)
         return undefined
       }
       const nowMs = ctx.clock.now()
@@ -90,12 +92,17 @@ export function createNodeLifecycleController(options: NodeLifecycleOptions = {}
         const conditions = silentConditions(current, nowMs)
         if (!semanticEqual(conditions, current.status?.conditions)) {
           const status = { ...current.status, conditions }
-          current = await ctx.client.update(node, { ...current, status }, { subresource: "status", signal: ctx.signal })
+          current = await ctx.client.update(
+            node,
+            { ...current, status },
+            { subresource: "status", signal: ctx.signal },
+          )
           seen.heartbeat = conditionOf(current, "Ready")?.lastHeartbeatTime
         }
         afterMs = Infinity
       }
-      if (conditionOf(current, "Ready") && readyStatus(current) !== "True") await markPodsNotReady(current, ctx)
+      if (conditionOf(current, "Ready") && readyStatus(current) !== "True")
+        await markPodsNotReady(current, ctx)
       const zones = zonesOf(ctx.cache.list(node))
       const rate = evictionRate(zones.get(zoneOf(current)), zones, rates)
       const calm = [...zones.values()].every(({ state }) => state === "FullDisruption")
@@ -131,7 +138,12 @@ export function createNodeLifecycleController(options: NodeLifecycleOptions = {}
   })
 }
 
-function nodeEvent(ctx: ReconcileContext, subject: { name: string; uid: string }, reason: string, what: string): void {
+function nodeEvent(
+  ctx: ReconcileContext,
+  subject: { name: string; uid: string },
+  reason: string,
+  what: string,
+): void {
   const about = { apiVersion: "v1", kind: "Node", metadata: { name: subject.name, uid: subject.uid } }
   ctx.recorder.event(about, "Normal", reason, `Node ${subject.name} event: ${what}`)
 }
@@ -143,7 +155,12 @@ async function markPodsNotReady(current: Node, ctx: ReconcileContext): Promise<v
     .byIndex(pod, podNodeIndex.name, current.metadata.name)
     .filter((one) => podCondition(one, "Ready")?.status === "True")
   if (ready.length === 0) return
-  recorder.event(current, "Normal", "NodeNotReady", `Node ${current.metadata.name} status is now: NodeNotReady`)
+  recorder.event(
+    current,
+    "Normal",
+    "NodeNotReady",
+    `Node ${current.metadata.name} status is now: NodeNotReady`,
+  )
   for (const one of [...ready].sort(byName)) {
     const lastTransitionTime = formatTime(clock.now())
     const conditions = [{ ...podCondition(one, "Ready"), status: "False", lastTransitionTime }]

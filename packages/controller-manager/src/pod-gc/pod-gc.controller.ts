@@ -2,7 +2,13 @@
 import { node, pod, type Node, type Pod } from "@knarr/api"
 import { formatTime, isNotFound, refOf } from "@knarr/apimachinery"
 import type { Ref } from "@knarr/client"
-import { allow, defineController, perRun, type Controller, type ReconcileContext } from "@knarr/controller-kit"
+import {
+  allow,
+  defineController,
+  perRun,
+  type Controller,
+  type ReconcileContext,
+} from "@knarr/controller-kit"
 import { podNodeIndex } from "../workload/pod-indexes.ts"
 import { isPodTerminal } from "../workload/pod-state.ts"
 
@@ -27,7 +33,11 @@ export function createPodGCController(options: PodGCOptions = {}): Controller {
     name: "pod-garbage-collector-controller",
     aliases: ["podgc"],
     serviceAccount: "pod-garbage-collector",
-    rbac: [allow("", "pods", "list watch delete"), allow("", "nodes", "get list watch"), allow("", "pods/status", "patch")],
+    rbac: [
+      allow("", "pods", "list watch delete"),
+      allow("", "nodes", "get list watch"),
+      allow("", "pods/status", "patch"),
+    ],
     for: pod,
     watches: [
       {
@@ -69,7 +79,9 @@ export function createPodGCController(options: PodGCOptions = {}): Controller {
 
 function isOutOfService(host: Node): boolean {
   const ready = host.status?.conditions?.find((condition) => condition.type === "Ready")
-  return ready?.status !== "True" && (host.spec?.taints?.some((taint) => taint.key === outOfServiceTaint) ?? false)
+  return (
+    ready?.status !== "True" && (host.spec?.taints?.some((taint) => taint.key === outOfServiceTaint) ?? false)
+  )
 }
 
 async function nodeExists(name: string, { client, signal }: ReconcileContext): Promise<boolean> {
@@ -117,7 +129,13 @@ async function failAndDelete(one: Pod, disruption: string | undefined, ctx: Reco
           },
         ]
       }
-      await client.patch(pod, ref, "strategic", { metadata: { uid }, status }, { subresource: "status", signal })
+      await client.patch(
+        pod,
+        ref,
+        "strategic",
+        { metadata: { uid }, status },
+        { subresource: "status", signal },
+      )
     }
     await client.delete(pod, ref, { gracePeriodSeconds: 0, preconditions: { uid }, signal })
   } catch (thrown) {

@@ -3,8 +3,26 @@
  * Mirrors: pkg/controller/replicaset/replica_set.go
  */
 import { pod, type Pod, type PodTemplateSpec, type ReplicaSet } from "@knarr/api"
-import { controllerOf, deepClone, isNotFound, type Kind, type KubeObject, objectKey, refKey, refOf, semanticEqual } from "@knarr/apimachinery"
-import { claimObjects, Expectations, perRun, slowStart, type Cache, type ReconcileContext, type ReconcileResult } from "@knarr/controller-kit"
+import {
+  controllerOf,
+  deepClone,
+  isNotFound,
+  type Kind,
+  type KubeObject,
+  objectKey,
+  refKey,
+  refOf,
+  semanticEqual,
+} from "@knarr/apimachinery"
+import {
+  claimObjects,
+  Expectations,
+  perRun,
+  slowStart,
+  type Cache,
+  type ReconcileContext,
+  type ReconcileResult,
+} from "@knarr/controller-kit"
 import type { Ref } from "@knarr/client"
 import { podsToDelete } from "../workload/deletion-order.ts"
 import { createPod, deletePod, isNamespaceTerminating, podFromTemplate } from "../workload/pod-control.ts"
@@ -17,9 +35,14 @@ import { replicaStatus, type ManageOutcome } from "./replica-status.ts"
 export const burstReplicas = 500
 
 /** The part of ReplicaSet and ReplicationController that matters here. */
-export type Replicated = KubeObject & Pick<ReplicaSet, "status"> & {
-  spec: { replicas?: number | undefined; minReadySeconds?: number | undefined; template?: PodTemplateSpec | undefined }
-}
+export type Replicated = KubeObject &
+  Pick<ReplicaSet, "status"> & {
+    spec: {
+      replicas?: number | undefined
+      minReadySeconds?: number | undefined
+      template?: PodTemplateSpec | undefined
+    }
+  }
 
 export interface ReplicaControllerOptions<T extends Replicated> {
   readonly kind: Kind<T>
@@ -35,7 +58,9 @@ export interface ReplicaController {
 }
 
 /** Builds `reconcile` and `run` for a kind. */
-export function replicaController<T extends Replicated>(options: ReplicaControllerOptions<T>): ReplicaController {
+export function replicaController<T extends Replicated>(
+  options: ReplicaControllerOptions<T>,
+): ReplicaController {
   const { kind } = options
   const expectationsOf = perRun((ctx) => new Expectations(ctx.clock))
   return {
@@ -116,7 +141,11 @@ async function manage<T extends Replicated>(
   if (missing === 0) return { missing }
   const count = Math.min(-missing, burstReplicas)
   const victims = podsToDelete(pods, count, rankBy(options.related(owner, ctx.cache)), ctx.clock.now())
-  expectations.expect(key, 0, victims.map((victim) => victim.metadata.uid))
+  expectations.expect(
+    key,
+    0,
+    victims.map((victim) => victim.metadata.uid),
+  )
   const results = await Promise.allSettled(
     victims.map(async (victim) => {
       try {

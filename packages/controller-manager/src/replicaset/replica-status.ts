@@ -21,7 +21,13 @@ export interface StatusInput {
 }
 
 /** What the status is to be. */
-export function replicaStatus({ owner, activePods, terminatingPods, outcome, nowMs }: StatusInput): ReplicaSetStatus {
+export function replicaStatus({
+  owner,
+  activePods,
+  terminatingPods,
+  outcome,
+  nowMs,
+}: StatusInput): ReplicaSetStatus {
   const templateLabels = Object.entries(owner.spec.template.metadata?.labels ?? {})
   const minReadySeconds = owner.spec.minReadySeconds ?? 0
   let fullyLabeled = 0
@@ -48,7 +54,11 @@ export function replicaStatus({ owner, activePods, terminatingPods, outcome, now
   return status
 }
 
-function failureConditions(present: readonly ReplicaSetCondition[], outcome: ManageOutcome, nowMs: number): ReplicaSetCondition[] {
+function failureConditions(
+  present: readonly ReplicaSetCondition[],
+  outcome: ManageOutcome,
+  nowMs: number,
+): ReplicaSetCondition[] {
   const failed = outcome.error !== undefined
   const had = present.some((condition) => condition.type === "ReplicaFailure")
   if (failed === had) return [...present]

@@ -2,6 +2,7 @@
 import { controllerOf } from "@knarr/apimachinery"
 import { pod, replicaSet, type Pod, type ReplicaSet } from "@knarr/api"
 import { allow, defineController, recordEvents, type Cache, type Controller } from "@knarr/controller-kit"
+import { ownerIndex } from "@knarr/client"
 import { orphanPodIndex } from "../workload/pod-indexes.ts"
 import { matcher, type Matches } from "../workload/selector.ts"
 import { orphanKeys, replicaController } from "./replica-controller.ts"
@@ -13,7 +14,7 @@ function related(owner: ReplicaSet, cache: Cache): readonly Pod[] {
   const controller = controllerOf(owner)
   if (!controller) return cache.list(pod, { ownedBy: owner })
   return cache
-    .byIndex(replicaSet, "controllerUid", controller.uid)
+    .byIndex(replicaSet, ownerIndex, controller.uid)
     .flatMap((sibling) => cache.list(pod, { ownedBy: sibling }))
 }
 

@@ -7,7 +7,9 @@ import { usedBy } from "./usage.ts"
 
 /** `kinds`: the built-in kinds whose objects can be limited. */
 export function createResourceQuotaController(kinds: readonly Kind[]): Controller {
-  const counted = storedKinds(kinds).filter((kind) => kind.namespaced && kind.kind !== "Event" && kind.verbs.includes("watch"))
+  const counted = storedKinds(kinds).filter(
+    (kind) => kind.namespaced && kind.kind !== "Event" && kind.verbs.includes("watch"),
+  )
   return defineController<ResourceQuota>({
     name: "resourcequota-controller",
     aliases: ["resourcequota"],
@@ -16,7 +18,8 @@ export function createResourceQuotaController(kinds: readonly Kind[]): Controlle
     for: resourceQuota,
     watches: counted.map((kind) => ({
       kind,
-      map: ({ metadata }: KubeObject, cache: Cache) => cache.list(resourceQuota, { namespace: metadata.namespace }).map(refOf),
+      map: ({ metadata }: KubeObject, cache: Cache) =>
+        cache.list(resourceQuota, { namespace: metadata.namespace }).map(refOf),
     })),
     async reconcile(ref, { cache, client, clock, signal }) {
       const quota = cache.get(resourceQuota, ref)
@@ -37,5 +40,8 @@ function limits(quota: ResourceQuota, kind: Kind): boolean {
   if (kind.group === "" && ["Pod", "PersistentVolumeClaim"].includes(kind.kind)) return true
   const count = kind.group === "" ? `count/${kind.plural}` : `count/${kind.plural}.${kind.group}`
   const names = Object.keys(quota.spec.hard ?? {})
-  return names.some((name) => name === count || (kind.group === "" && (name === kind.plural || name.startsWith(`${kind.plural}.`))))
+  return names.some(
+    (name) =>
+      name === count || (kind.group === "" && (name === kind.plural || name.startsWith(`${kind.plural}.`))),
+  )
 }

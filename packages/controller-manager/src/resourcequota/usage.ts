@@ -24,7 +24,8 @@ function add(used: Used, name: string, amount: Quantity): void {
 
 function quantity(resource: string, amount: number): Quantity {
   if (resource === "cpu") return new Quantity(amount, -3, "DecimalSI")
-  const binary = resource === "memory" || resource === "ephemeral-storage" || resource.startsWith("hugepages-")
+  const binary =
+    resource === "memory" || resource === "ephemeral-storage" || resource.startsWith("hugepages-")
   return new Quantity(amount, 0, binary ? "BinarySI" : "DecimalSI")
 }
 
@@ -56,7 +57,8 @@ function podUsage(pod: Pod, used: Used, nowMs: number): void {
     if (plainRequests.has(name) || name.startsWith("hugepages-")) add(used, name, quantity(name, amount))
     add(used, `requests.${name}`, quantity(name, amount))
   }
-  for (const [name, amount] of Object.entries(podLimits(pod))) add(used, `limits.${name}`, quantity(name, amount))
+  for (const [name, amount] of Object.entries(podLimits(pod)))
+    add(used, `limits.${name}`, quantity(name, amount))
 }
 
 function serviceUsage({ spec }: Service, used: Used): void {
@@ -73,7 +75,8 @@ function claimUsage({ spec, status, metadata }: PersistentVolumeClaim, used: Use
   const granted = status?.allocatedResources?.["storage"]
   const amounts = [requested, granted].filter((text) => text !== undefined).map(parseQuantity)
   const storage = amounts.reduce((most, each) => (each.compare(most) > 0 ? each : most), zeroQuantity)
-  const className = spec.storageClassName ?? metadata.annotations?.["volume.beta.kubernetes.io/storage-class"] ?? ""
+  const className =
+    spec.storageClassName ?? metadata.annotations?.["volume.beta.kubernetes.io/storage-class"] ?? ""
   const prefix = `${className}.storageclass.storage.k8s.io/`
   add(used, "requests.storage", storage)
   if (className !== "") {
@@ -125,12 +128,18 @@ function crossesNamespaces(pod: Pod): boolean {
 /** Whether the quota looks at the object at all. */
 export function inScope(quota: ResourceQuota, kind: Kind, obj: KubeObject): boolean {
   const scopes = [
-    ...(quota.spec.scopes ?? []).map((scopeName) => ({ scopeName, operator: "Exists", values: [] as string[] })),
+    ...(quota.spec.scopes ?? []).map((scopeName) => ({
+      scopeName,
+      operator: "Exists",
+      values: [] as string[],
+    })),
     ...(quota.spec.scopeSelector?.matchExpressions ?? []),
   ]
   if (scopes.length === 0) return true
   if (kind.group !== "" || kind.kind !== "Pod") return false
-  return scopes.every(({ scopeName, operator, values = [] }) => podInScope(obj as Pod, scopeName, operator, values))
+  return scopes.every(({ scopeName, operator, values = [] }) =>
+    podInScope(obj as Pod, scopeName, operator, values),
+  )
 }
 
 /** `status.used` of a quota: an entry for each of its hard limits. */
@@ -145,7 +154,9 @@ export function usedBy(
     if (!inScope(quota, kind, obj)) continue
     for (const [name, amount] of usageOf(kind, obj, nowMs)) if (total.has(name)) add(total, name, amount)
   }
-  return Object.fromEntries([...total].map(([name, amount]) => [name, inFormatOf(amount, hard[name]!).toString()]))
+  return Object.fromEntries(
+    [...total].map(([name, amount]) => [name, inFormatOf(amount, hard[name]!).toString()]),
+  )
 }
 
 /** The amount as the limit is written: `500Mi` of `1Gi`. */

@@ -31,7 +31,11 @@ export function createRootCACertPublisher(rootCA: string): Controller {
       const data = { "ca.crt": rootCA }
       const present = cache.get(configMap, { namespace: name, name: rootCAConfigMapName })
       if (!present) {
-        const metadata = { name: rootCAConfigMapName, namespace: name, annotations: { [annotation]: description } }
+        const metadata = {
+          name: rootCAConfigMapName,
+          namespace: name,
+          annotations: { [annotation]: description },
+        }
         try {
           await client.create(configMap, { metadata, data }, { signal })
         } catch (thrown) {
@@ -42,7 +46,11 @@ export function createRootCACertPublisher(rootCA: string): Controller {
       const same = present.data?.["ca.crt"] === rootCA && Object.keys(present.data).length === 1
       if (same && present.metadata.annotations?.[annotation]) return
       const annotations = { ...present.metadata.annotations, [annotation]: description }
-      await client.update(configMap, { ...present, data, metadata: { ...present.metadata, annotations } }, { signal })
+      await client.update(
+        configMap,
+        { ...present, data, metadata: { ...present.metadata, annotations } },
+        { signal },
+      )
     },
   })
 }

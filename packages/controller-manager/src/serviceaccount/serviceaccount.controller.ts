@@ -12,7 +12,8 @@ export const serviceAccountController: Controller = defineController<Namespace>(
   watches: [
     {
       kind: serviceAccount,
-      map: ({ metadata }: ServiceAccount) => (metadata.name === "default" ? [{ name: metadata.namespace! }] : []),
+      map: ({ metadata }: ServiceAccount) =>
+        metadata.name === "default" ? [{ name: metadata.namespace! }] : [],
     },
   ],
   async reconcile({ name }, { cache, client, signal }) {

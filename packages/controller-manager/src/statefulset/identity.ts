@@ -1,5 +1,11 @@
 /** Names, claims and revisions of a stateful set's pods. Pure. Mirrors: pkg/controller/statefulset/stateful_set_utils.go */
-import { statefulSet, type PersistentVolumeClaim, type Pod, type PodTemplateSpec, type StatefulSet } from "@knarr/api"
+import {
+  statefulSet,
+  type PersistentVolumeClaim,
+  type Pod,
+  type PodTemplateSpec,
+  type StatefulSet,
+} from "@knarr/api"
 import { deepClone, newControllerRef } from "@knarr/apimachinery"
 import { revisionHashLabel } from "../workload/controller-revisions.ts"
 import { podFromTemplate, type PodDraft } from "../workload/pod-control.ts"
@@ -36,7 +42,9 @@ export function claimName(set: StatefulSet, template: PersistentVolumeClaim, ord
   return `${template.metadata.name}-${set.metadata.name}-${ordinal}`
 }
 
-export type ClaimDraft = Pick<PersistentVolumeClaim, "spec"> & { metadata: Partial<PersistentVolumeClaim["metadata"]> }
+export type ClaimDraft = Pick<PersistentVolumeClaim, "spec"> & {
+  metadata: Partial<PersistentVolumeClaim["metadata"]>
+}
 
 export function claimsFor(set: StatefulSet, ordinal: number): ClaimDraft[] {
   return (set.spec.volumeClaimTemplates ?? []).map((template) => ({
@@ -51,7 +59,12 @@ export function claimsFor(set: StatefulSet, ordinal: number): ClaimDraft[] {
 }
 
 /** The pod for an ordinal, from a revision's template. */
-export function podFor(set: StatefulSet, template: PodTemplateSpec, revision: string, ordinal: number): PodDraft {
+export function podFor(
+  set: StatefulSet,
+  template: PodTemplateSpec,
+  revision: string,
+  ordinal: number,
+): PodDraft {
   const draft = podFromTemplate(template, set, statefulSet)
   const name = podName(set, ordinal)
   delete draft.metadata.generateName
@@ -92,8 +105,13 @@ export function hasIdentity(set: StatefulSet, pod: Pod): boolean {
  * Who owns a claim by the set's retention policy: the set when claims go with it, the pod when claims go on
  * scaling down and the pod is condemned. Other owners are kept.
  */
-export function claimOwners(set: StatefulSet, pod: Pod, claim: PersistentVolumeClaim): PersistentVolumeClaim["metadata"]["ownerReferences"] {
-  const { whenDeleted = "Retain", whenScaled = "Retain" } = set.spec.persistentVolumeClaimRetentionPolicy ?? {}
+export function claimOwners(
+  set: StatefulSet,
+  pod: Pod,
+  claim: PersistentVolumeClaim,
+): PersistentVolumeClaim["metadata"]["ownerReferences"] {
+  const { whenDeleted = "Retain", whenScaled = "Retain" } =
+    set.spec.persistentVolumeClaimRetentionPolicy ?? {}
   const ordinal = ordinalOf(set, pod)
   const condemned = ordinal < startOrdinal(set) || ordinal >= startOrdinal(set) + replicasOf(set)
   const others = (claim.metadata.ownerReferences ?? []).filter(
@@ -104,4 +122,3 @@ export function claimOwners(set: StatefulSet, pod: Pod, claim: PersistentVolumeC
   }
   return whenDeleted === "Delete" ? [...others, newControllerRef(set, statefulSet)] : others
 }
-

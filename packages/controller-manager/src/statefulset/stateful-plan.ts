@@ -88,7 +88,10 @@ export function planStateful(input: StatefulInput): StatefulPlan {
     else condemned.push(pod)
   }
   condemned.sort((a, b) => ordinalOf(set, b) - ordinalOf(set, a))
-  if (keepReplicas(input, replicas, monotonic, plan) || dropCondemned(input, replicas, condemned, monotonic, plan)) {
+  if (
+    keepReplicas(input, replicas, monotonic, plan) ||
+    dropCondemned(input, replicas, condemned, monotonic, plan)
+  ) {
     return plan
   }
   if (isRolling(set)) {
@@ -103,7 +106,12 @@ export function planStateful(input: StatefulInput): StatefulPlan {
 }
 
 /** True when what comes later has to wait. */
-function keepReplicas(input: StatefulInput, replicas: readonly (Pod | undefined)[], monotonic: boolean, { actions, status }: StatefulPlan): boolean {
+function keepReplicas(
+  input: StatefulInput,
+  replicas: readonly (Pod | undefined)[],
+  monotonic: boolean,
+  { actions, status }: StatefulPlan,
+): boolean {
   const { set, current, update, nowMs } = input
   let waiting = false
   for (const [i, pod] of replicas.entries()) {
@@ -141,13 +149,15 @@ function dropCondemned(
   { actions, status }: StatefulPlan,
 ): boolean {
   const firstUnhealthy =
-    replicas.find((pod) => pod !== undefined && !isHealthy(pod)) ?? [...condemned].reverse().find((pod) => !isHealthy(pod))
+    replicas.find((pod) => pod !== undefined && !isHealthy(pod)) ??
+    [...condemned].reverse().find((pod) => !isHealthy(pod))
   for (const pod of condemned) {
     if (isTerminating(pod)) {
       if (monotonic) return true
       continue
     }
-    if (monotonic && pod !== firstUnhealthy && (!isRunningAndReady(pod) || !isAvailable(set, pod, nowMs))) return true
+    if (monotonic && pod !== firstUnhealthy && (!isRunningAndReady(pod) || !isAvailable(set, pod, nowMs)))
+      return true
     actions.push({ type: "delete", pod })
     if (podRevision(pod) === status.currentRevision) status.currentReplicas!--
     if (podRevision(pod) === status.updateRevision) status.updatedReplicas!--
@@ -156,12 +166,20 @@ function dropCondemned(
   return false
 }
 
-function updateReplicas(input: StatefulInput, replicas: readonly (Pod | undefined)[], { actions, status }: StatefulPlan): void {
+function updateReplicas(
+  input: StatefulInput,
+  replicas: readonly (Pod | undefined)[],
+  { actions, status }: StatefulPlan,
+): void {
   const { set, update, nowMs } = input
   const rolling = set.spec.updateStrategy?.rollingUpdate
   const partition = rolling?.partition ?? 0
-  const maxUnavailable = Math.max(1, scaledValueFromIntOrPercent(rolling?.maxUnavailable ?? 1, replicas.length, false))
-  const healthy = (pod: Pod | undefined): boolean => pod !== undefined && isHealthy(pod) && isAvailable(set, pod, nowMs)
+  const maxUnavailable = Math.max(
+    1,
+    scaledValueFromIntOrPercent(rolling?.maxUnavailable ?? 1, replicas.length, false),
+  )
+  const healthy = (pod: Pod | undefined): boolean =>
+    pod !== undefined && isHealthy(pod) && isAvailable(set, pod, nowMs)
   let unavailable = maxUnavailable === 1 ? 0 : replicas.filter((pod) => !healthy(pod)).length
   for (let i = replicas.length - 1; i >= partition; i--) {
     if (unavailable >= maxUnavailable) return

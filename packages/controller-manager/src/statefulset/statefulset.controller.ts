@@ -7,7 +7,14 @@ import {
   type Pod,
   type StatefulSet,
 } from "@knarr/api"
-import { controllerOf, deepClone, isAlreadyExists, isNotFound, refOf, semanticEqual } from "@knarr/apimachinery"
+import {
+  controllerOf,
+  deepClone,
+  isAlreadyExists,
+  isNotFound,
+  refOf,
+  semanticEqual,
+} from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import {
   allow,
@@ -22,7 +29,15 @@ import { isNamespaceTerminating } from "../workload/pod-control.ts"
 import { orphanPodIndex } from "../workload/pod-indexes.ts"
 import { nextAvailableMs } from "../workload/pod-state.ts"
 import { isEmptySelector, matcher } from "../workload/selector.ts"
-import { claimName, claimOwners, claimsFor, ordinalOf, podFor, podNameLabel, podRevision } from "./identity.ts"
+import {
+  claimName,
+  claimOwners,
+  claimsFor,
+  ordinalOf,
+  podFor,
+  podNameLabel,
+  podRevision,
+} from "./identity.ts"
 import { planStateful, type Action, type StatefulInput } from "./stateful-plan.ts"
 
 const hashLabel = "controller.kubernetes.io/hash"
@@ -136,7 +151,8 @@ async function perform(set: StatefulSet, action: Action, ctx: ReconcileContext):
       await createClaims(set, ordinal, ctx)
       const next = deepClone(action.pod)
       next.metadata.labels = { ...next.metadata.labels, [podNameLabel]: next.metadata.name }
-      if (!semanticEqual(next, action.pod)) await report(set, "update", next.metadata.name, ctx, () => client.update(pod, next, { signal }))
+      if (!semanticEqual(next, action.pod))
+        await report(set, "update", next.metadata.name, ctx, () => client.update(pod, next, { signal }))
     }
   }
 }
@@ -170,7 +186,11 @@ async function report(
   recorder.event(set, "Normal", `Successful${pastWords[verb]}`, `${what} successful`)
 }
 
-async function createClaims(set: StatefulSet, ordinal: number, { cache, client, recorder, signal }: ReconcileContext): Promise<void> {
+async function createClaims(
+  set: StatefulSet,
+  ordinal: number,
+  { cache, client, recorder, signal }: ReconcileContext,
+): Promise<void> {
   for (const claim of claimsFor(set, ordinal)) {
     const name = claim.metadata.name!
     const present = cache.get(persistentVolumeClaim, { namespace: set.metadata.namespace, name })
@@ -193,7 +213,11 @@ async function createClaims(set: StatefulSet, ordinal: number, { cache, client, 
 }
 
 /** Makes claims go with the set or with a pod that scaling down removes, as the retention policy says. */
-async function syncClaimOwners(set: StatefulSet, pods: readonly Pod[], { cache, client, signal }: ReconcileContext): Promise<void> {
+async function syncClaimOwners(
+  set: StatefulSet,
+  pods: readonly Pod[],
+  { cache, client, signal }: ReconcileContext,
+): Promise<void> {
   for (const one of pods) {
     for (const template of set.spec.volumeClaimTemplates ?? []) {
       const name = claimName(set, template, ordinalOf(set, one))

@@ -6,7 +6,8 @@ import { allow, defineController, recordEvents, type Controller } from "@knarr/c
 /** When the job ended, in ms; undefined while it has not. */
 export function finishedAtMs(obj: Job): number | undefined {
   const ended = obj.status?.conditions?.find(
-    (condition) => (condition.type === "Complete" || condition.type === "Failed") && condition.status === "True",
+    (condition) =>
+      (condition.type === "Complete" || condition.type === "Failed") && condition.status === "True",
   )
   return ended?.lastTransitionTime ? Date.parse(ended.lastTransitionTime) : undefined
 }

@@ -22,7 +22,11 @@ interface Owner extends KubeObject {
 
 const byRevision = (a: ControllerRevision, b: ControllerRevision): number =>
   (a.revision ?? 0) - (b.revision ?? 0) ||
-  (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? -1 : a.metadata.creationTimestamp > b.metadata.creationTimestamp ? 1 : 0) ||
+  (a.metadata.creationTimestamp < b.metadata.creationTimestamp
+    ? -1
+    : a.metadata.creationTimestamp > b.metadata.creationTimestamp
+      ? 1
+      : 0) ||
   (a.metadata.name < b.metadata.name ? -1 : 1)
 
 /** The owner's revisions, oldest first; orphans that match are adopted. */
@@ -52,7 +56,9 @@ function dataOf(owner: Owner): Record<string, unknown> {
 /** The template that a revision stores. */
 export function templateOf(revision: ControllerRevision): PodTemplateSpec {
   const data = revision.data as { spec?: { template?: PodTemplateSpec & { $patch?: string } } }
-  const { $patch: _patch, ...template } = deepClone(data.spec?.template ?? { metadata: {}, spec: { containers: [] } })
+  const { $patch: _patch, ...template } = deepClone(
+    data.spec?.template ?? { metadata: {}, spec: { containers: [] } },
+  )
   return template as PodTemplateSpec
 }
 
@@ -79,7 +85,10 @@ export async function currentRevision(
   const equal = revisions.filter((one) => semanticEqual(one.data, data)).at(-1)
   if (equal) {
     if (equal.revision === next - 1) return { revision: equal, collisionCount }
-    return { revision: await client.update(controllerRevision, { ...equal, revision: next }, { signal }), collisionCount }
+    return {
+      revision: await client.update(controllerRevision, { ...equal, revision: next }, { signal }),
+      collisionCount,
+    }
   }
   for (let collisions = collisionCount ?? 0; ; collisions++) {
     const hash = templateHash(data, collisions)

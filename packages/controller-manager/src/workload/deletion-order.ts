@@ -9,7 +9,12 @@ const costAnnotation = "controller.kubernetes.io/pod-deletion-cost"
  * The `count` pods to delete, worst first. `rank` tells how many related pods share a pod's node: doubled-up
  * pods go before lone ones.
  */
-export function podsToDelete(pods: readonly Pod[], count: number, rank: (pod: Pod) => number, nowMs: number): Pod[] {
+export function podsToDelete(
+  pods: readonly Pod[],
+  count: number,
+  rank: (pod: Pod) => number,
+  nowMs: number,
+): Pod[] {
   if (count >= pods.length) return [...pods]
   return [...pods].sort((a, b) => comparePods(a, b, rank, nowMs)).slice(0, count)
 }
@@ -28,9 +33,14 @@ function comparePods(a: Pod, b: Pod, rank: (pod: Pod) => number, nowMs: number):
     if (doubled !== 0) return doubled
   }
   if (isPodReady(a) && isPodReady(b)) {
-    const readyTime = compareAges(podCondition(a, "Ready")?.lastTransitionTime, podCondition(b, "Ready")?.lastTransitionTime, nowMs)
+    const readyTime = compareAges(
+      podCondition(a, "Ready")?.lastTransitionTime,
+      podCondition(b, "Ready")?.lastTransitionTime,
+      nowMs,
+    )
     if (readyTime !== 0) return readyTime
-    if (podCondition(a, "Ready")?.lastTransitionTime !== podCondition(b, "Ready")?.lastTransitionTime) return byUid(a, b)
+    if (podCondition(a, "Ready")?.lastTransitionTime !== podCondition(b, "Ready")?.lastTransitionTime)
+      return byUid(a, b)
   }
   const restarts = compareRestarts(a, b)
   if (restarts !== 0) return restarts
@@ -68,8 +78,13 @@ function compareRestarts(a: Pod, b: Pod): number {
 }
 
 function restartCounts(pod: Pod): [number, number] {
-  const containers = Math.max(0, ...(pod.status?.containerStatuses ?? []).map((status) => status.restartCount ?? 0))
-  const sidecars = new Set((pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === "Always").map((c) => c.name))
+  const containers = Math.max(
+    0,
+    ...(pod.status?.containerStatuses ?? []).map((status) => status.restartCount ?? 0),
+  )
+  const sidecars = new Set(
+    (pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === "Always").map((c) => c.name),
+  )
   const statuses = (pod.status?.initContainerStatuses ?? []).filter((status) => sidecars.has(status.name))
   return [containers, Math.max(0, ...statuses.map((status) => status.restartCount ?? 0))]
 }

@@ -1,6 +1,14 @@
 /** Creating and deleting pods on behalf of a controller, with the events that users know. Mirrors: pkg/controller/controller_utils.go (RealPodControl) */
 import { pod, type Pod, type PodTemplateSpec } from "@knarr/api"
-import { deepClone, hasStatusCause, isNotFound, type Kind, type KubeObject, newControllerRef, refOf } from "@knarr/apimachinery"
+import {
+  deepClone,
+  hasStatusCause,
+  isNotFound,
+  type Kind,
+  type KubeObject,
+  newControllerRef,
+  refOf,
+} from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import { type ReconcileContext } from "@knarr/controller-kit"
 

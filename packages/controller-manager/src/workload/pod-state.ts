@@ -43,7 +43,11 @@ export function isPodAvailable(pod: Pod, minReadySeconds: number, nowMs: number)
 /**
  * Milliseconds until the next of the ready pods becomes available by time alone; undefined when none will.
  */
-export function nextAvailableMs(pods: readonly Pod[], minReadySeconds: number, nowMs: number): number | undefined {
+export function nextAvailableMs(
+  pods: readonly Pod[],
+  minReadySeconds: number,
+  nowMs: number,
+): number | undefined {
   if (minReadySeconds === 0) return undefined
   let least: number | undefined
   for (const pod of pods) {

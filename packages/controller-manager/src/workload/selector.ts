@@ -19,5 +19,7 @@ export function setMatcher(set: Labels | undefined): Matches {
 
 /** True when a selector has neither labels nor expressions. */
 export function isEmptySelector(selector: Readonly<LabelSelector> | undefined): boolean {
-  return Object.keys(selector?.matchLabels ?? {}).length === 0 && (selector?.matchExpressions?.length ?? 0) === 0
+  return (
+    Object.keys(selector?.matchLabels ?? {}).length === 0 && (selector?.matchExpressions?.length ?? 0) === 0
+  )
 }

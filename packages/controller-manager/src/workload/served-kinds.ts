@@ -12,7 +12,9 @@ const anyField = (name: string, schema: Schema, required = false): Field => ({ n
 
 /** A kind for reading and deleting custom resources, or undefined while the definition is not established. */
 export function kindOfDefinition(crd: CustomResourceDefinition): Kind | undefined {
-  const established = crd.status?.conditions?.some((one) => one.type === "Established" && one.status === "True")
+  const established = crd.status?.conditions?.some(
+    (one) => one.type === "Established" && one.status === "True",
+  )
   if (!established || !crd.spec?.versions) return undefined
   const served = crd.spec.versions.filter((version) => version.served)
   const version = served.find((one) => one.storage) ?? served[0]
@@ -41,7 +43,8 @@ export function kindOfDefinition(crd: CustomResourceDefinition): Kind | undefine
 export function storedKinds(kinds: readonly Kind[] = builtIn): Kind[] {
   const byResource = new Map<string, Kind>()
   for (const kind of kinds) {
-    if (kind.storedAs !== undefined || !kind.verbs.includes("list") || !kind.verbs.includes("delete")) continue
+    if (kind.storedAs !== undefined || !kind.verbs.includes("list") || !kind.verbs.includes("delete"))
+      continue
     if (!byResource.has(resourceId(kind))) byResource.set(resourceId(kind), kind)
   }
   return [...byResource.values()]

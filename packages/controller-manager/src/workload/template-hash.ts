@@ -16,7 +16,8 @@ export function templateHash(template: unknown, collisionCount: number | undefin
 }
 
 function canonical(value: unknown): unknown {
-  if (Array.isArray(value)) return value.length === 0 ? undefined : value.map((item) => canonical(item) ?? null)
+  if (Array.isArray(value))
+    return value.length === 0 ? undefined : value.map((item) => canonical(item) ?? null)
   if (typeof value !== "object" || value === null) return value === null ? undefined : value
   const out: Record<string, unknown> = {}
   let any = false

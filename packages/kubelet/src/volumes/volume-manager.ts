@@ -53,6 +53,8 @@ interface PodVolumes {
   readonly mounting: Map<string, Promise<Mounted>>
   refreshing: boolean
   again: boolean
+  /** An object changed while something was being mounted, which may have read the older one. */
+  missed: boolean
 }
 
 const retryMs = 10_000
@@ -78,7 +80,7 @@ class Manager implements VolumeManager {
     const { uid } = pod.metadata
     let entry = this.#pods.get(uid)
     if (!entry) {
-      entry = { pod, mounted: new Map(), mounting: new Map(), refreshing: false, again: false }
+      entry = { pod, mounted: new Map(), mounting: new Map(), refreshing: false, again: false, missed: false }
       this.#pods.set(uid, entry)
     }
     const older = entry.pod
@@ -90,7 +92,9 @@ class Manager implements VolumeManager {
     signal.throwIfAborted()
     const failed = results.find((result) => result.status === "rejected")
     if (failed) throw failed.reason
-    if (older !== pod && ownDataDiffers(older, pod)) await this.#refresh(known)
+    const missed = known.missed
+    known.missed = false
+    if (missed || (older !== pod && ownDataDiffers(older, pod))) await this.#refresh(known)
     const out = new Map<string, MountedVolume>()
     for (const volume of pod.spec.volumes ?? []) {
       const mounted = known.mounted.get(volume.name)
@@ -170,6 +174,7 @@ class Manager implements VolumeManager {
     for (const [uid, entry] of this.#pods) {
       if (change.kind === "token" ? change.podUid !== uid : change.namespace !== entry.pod.metadata.namespace)
         continue
+      if (entry.mounting.size > 0) entry.missed = true
       const concerned = [...entry.mounted.values()].some(({ refresh }) => {
         if (!refresh) return false
         if (change.kind === "token") return refresh.references.tokens

@@ -23,6 +23,9 @@ export const controllerRevision: Kind<ControllerRevision> = defineKind<Controlle
     text("Revision", ({ revision }) => revision ?? 0),
     age,
   ],
+  setDefaults(obj) {
+    obj.revision ??= 0
+  },
   validate: validateControllerRevision,
   validateUpdate: (obj, old) => immutable("data", obj.data, old.data),
 })

@@ -1,5 +1,5 @@
 /** DaemonSet (apps/v1). Mirrors: pkg/registry/apps/daemonset */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, semanticEqual, type Kind } from "@knarr/apimachinery"
 import {
   age,
   containerImages,
@@ -40,13 +40,23 @@ export const daemonSet: Kind<DaemonSet> = defineKind<DaemonSet>({
     wide("Selector", ({ spec }) => selectorOrNone(spec.selector)),
   ],
   setDefaults: setDaemonSetDefaults,
-  prepareForCreate({ spec }) {
+  prepareForCreate({ metadata, spec }) {
     dropDisabledFields(spec.template.spec)
+    metadata.annotations = { ...metadata.annotations, [generationAnnotation]: "1" }
   },
-  prepareForUpdate({ spec }) {
+  prepareForUpdate({ metadata, spec }, old) {
     dropDisabledFields(spec.template.spec)
+    const before = Number(old.metadata.annotations?.[generationAnnotation] ?? 0)
+    const changed = !semanticEqual(spec.template, old.spec.template)
+    metadata.annotations = {
+      ...metadata.annotations,
+      [generationAnnotation]: String(changed ? before + 1 : before),
+    }
   },
   validate: validateDaemonSet,
   validateUpdate: validateSelectorUpdate,
   warnings: ({ spec }) => templateWarnings("spec.template", spec.template),
 })
+
+/** Counts the templates that a set has had, for clients of another age. */
+const generationAnnotation = "deprecated.daemonset.template.generation"

@@ -34,7 +34,9 @@ export function setDaemonSetDefaults({ spec }: DaemonSet): void {
   setPodTemplateDefaults((spec.template ??= emptyTemplate()))
 }
 
-export function setStatefulSetDefaults({ spec }: StatefulSet): void {
+export function setStatefulSetDefaults({ spec, status }: StatefulSet): void {
+  status.replicas ??= 0
+  status.availableReplicas ??= 0
   spec.podManagementPolicy ||= "OrderedReady"
   const strategy = (spec.updateStrategy ??= {})
   if (!strategy.type) {

@@ -17,6 +17,9 @@ function validateReference(path: string, ref: CrossVersionObjectReference | unde
     if (!value) out.push(field.required(`${path}.${name}`, ""))
     else out.push(...reasons(`${path}.${name}`, value, isPathSegmentName(value)))
   }
+  const version = ref?.apiVersion ?? ""
+  if (!version.includes("/") && version !== "v1")
+    out.push(field.invalid(`${path}.apiVersion`, version, "apiVersion must specify API group"))
   return out
 }
 
@@ -132,7 +135,8 @@ export function validateAutoscaler({ spec }: Readonly<HorizontalPodAutoscaler>):
   const { minReplicas, maxReplicas = 0, metrics = [] } = spec
   if (minReplicas !== undefined && minReplicas < 0)
     out.push(field.invalid("spec.minReplicas", minReplicas, "must be greater than or equal to 0"))
-  if (maxReplicas < 1) out.push(field.invalid("spec.maxReplicas", maxReplicas, "must be greater than 0"))
+  if (maxReplicas === 0) out.push(field.required("spec.maxReplicas", ""))
+  else if (maxReplicas < 1) out.push(field.invalid("spec.maxReplicas", maxReplicas, "must be greater than 0"))
   if (minReplicas !== undefined && maxReplicas < minReplicas)
     out.push(field.invalid("spec.maxReplicas", maxReplicas, "must be greater than or equal to `minReplicas`"))
   out.push(...validateReference("spec.scaleTargetRef", spec.scaleTargetRef))

@@ -1,4 +1,5 @@
 /** How jobs are made ready for storing. Mirrors: pkg/registry/batch/job/strategy.go */
+import { deepEqual } from "@knarr/apimachinery"
 import { dropDisabledFields } from "../../core/v1/pod-disabled-fields.ts"
 import type { Job } from "./types.gen.ts"
 
@@ -8,11 +9,14 @@ export function prepareJobForCreate(job: Job): void {
   job.status = {}
   const templateMeta = (spec.template.metadata ??= {})
   if (spec.manualSelector !== true) {
+    // Labels that the job took over from its template go on following it.
+    const shared = deepEqual(metadata.labels, templateMeta.labels) && metadata.labels !== undefined
     const labels = (templateMeta.labels ??= {})
     labels["controller-uid"] ??= metadata.uid
     labels["job-name"] ??= metadata.name
     labels["batch.kubernetes.io/controller-uid"] ??= metadata.uid
     labels["batch.kubernetes.io/job-name"] ??= metadata.name
+    if (shared) metadata.labels = { ...labels }
     const selector = (spec.selector ??= {})
     const match = (selector.matchLabels ??= {})
     match["batch.kubernetes.io/controller-uid"] ??= metadata.uid

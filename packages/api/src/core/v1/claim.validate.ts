@@ -10,7 +10,7 @@ import {
   validateLabelSelector,
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { oneOfIfSet, reasons, required } from "../../checks.ts"
+import { oneOfIfSet, positiveMessage, reasons, required } from "../../checks.ts"
 import { validateResourceQuantity } from "./resources.validate.ts"
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from "./types.gen.ts"
 
@@ -43,10 +43,8 @@ export function validateClaimSpec(path: string, spec: PersistentVolumeClaimSpec 
   if (storage === undefined) out.push(field.required(`${path}.resources[storage]`, ""))
   else {
     const at = `${path}.resources[storage]`
-    const errors = validateResourceQuantity(at, "storage", storage)
-    if (errors.length > 0) out.push(...errors)
-    else if (parseQuantity(storage).sign() <= 0)
-      out.push(field.invalid(at, storage, "must be greater than zero"))
+    if (parseQuantity(storage).sign() <= 0) out.push(field.invalid(at, storage, positiveMessage))
+    else out.push(...validateResourceQuantity(at, "storage", storage))
   }
   const className = spec?.storageClassName
   if (className)

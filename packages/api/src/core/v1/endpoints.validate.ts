@@ -6,6 +6,7 @@ import {
   isValidPortNum,
   nameIsDNSSubdomain,
   parseIP,
+  validateLegacyIP,
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { oneOf, reasons } from "../../checks.ts"
@@ -28,7 +29,8 @@ export function validateEndpointIP(path: string, ip: string): FieldError[] {
 }
 
 function validateAddress(path: string, { ip, hostname, nodeName }: EndpointAddress): FieldError[] {
-  const out = validateEndpointIP(`${path}.ip`, ip ?? "")
+  const out = validateLegacyIP(`${path}.ip`, ip ?? "", true)
+  out.push(...validateEndpointIP(`${path}.ip`, ip ?? ""))
   if (hostname) out.push(...reasons(`${path}.hostname`, hostname, isDNS1123Label(hostname)))
   if (nodeName !== undefined)
     out.push(...reasons(`${path}.nodeName`, nodeName, nameIsDNSSubdomain(nodeName, false)))

@@ -13,6 +13,10 @@ export const event: Kind<Event> = defineKind<Event>({
   namespaced: true,
   schema: "io.k8s.api.core.v1.Event",
   columns: eventColumns,
+  setDefaults(obj) {
+    obj.reportingComponent ??= ""
+    obj.reportingInstance ??= ""
+  },
   allowCreateOnUpdate: true,
   validate: validateEvent,
   selectableFields: {

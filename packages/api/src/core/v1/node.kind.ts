@@ -43,6 +43,9 @@ export const node: Kind<Node> = defineKind<Node>({
   setDefaults(obj) {
     obj.spec ??= {}
     obj.status ??= {}
+    const { spec } = obj
+    if (spec.podCIDR && spec.podCIDRs?.[0] !== spec.podCIDR) spec.podCIDRs = [spec.podCIDR]
+    else if (!spec.podCIDR && spec.podCIDRs?.[0]) spec.podCIDR = spec.podCIDRs[0]
     roundUpResources(obj.status.capacity)
     roundUpResources(obj.status.allocatable)
     if (!obj.status.allocatable && obj.status.capacity) obj.status.allocatable = { ...obj.status.capacity }

@@ -8,6 +8,7 @@ import {
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { reasons } from "../../checks.ts"
+import { goStruct } from "../../go-struct.ts"
 import { validateTaintEffect } from "./affinity.validate.ts"
 import { validateResourceQuantity } from "./resources.validate.ts"
 import type { Namespace, Node, Taint } from "./types.gen.ts"
@@ -23,7 +24,10 @@ function validateTaints(path: string, taints: readonly Taint[] | undefined): Fie
     out.push(...validateTaintEffect(`${at}.effect`, taint.effect, false))
     const key = `${taint.effect}\0${taint.key}`
     if (seen.has(key))
-      out.push({ ...field.duplicate(at, taint), detail: "taints must be unique by key and effect pair" })
+      out.push({
+        ...field.duplicate(at, goStruct(taint, ["Key", "Value", "Effect", "TimeAdded"], ["Value"])),
+        detail: "taints must be unique by key and effect pair",
+      })
     seen.add(key)
   }
   return out

@@ -61,7 +61,7 @@ export function validatePersistentVolume({ spec }: Readonly<PersistentVolume>): 
   out.push(...validateAccessModes("spec.accessModes", spec.accessModes))
   const capacity = Object.keys(spec.capacity ?? {})
   if (capacity.length === 0) out.push(field.required("spec.capacity", ""))
-  if (capacity.length > 0 && (capacity.length > 1 || capacity[0] !== "storage"))
+  if (capacity.length !== 1 || capacity[0] !== "storage")
     out.push(field.notSupported("spec.capacity", spec.capacity, ["storage"]))
   for (const name of capacity) {
     const at = `spec.capacity[${name}]`

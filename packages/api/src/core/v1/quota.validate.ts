@@ -35,10 +35,9 @@ const computeQuota = new Set(
 )
 
 function validateQuotaName(path: string, name: string): FieldError[] {
-  const out = reasons(path, name, isQualifiedName(name))
-  if (out.length > 0 || name.includes("/")) return out
-  if (standardQuota.has(name) || /^(requests\.)?hugepages-/.test(name)) return out
-  return [field.invalid(path, name, "must be a standard resource for quota")]
+  const out = validateResourceName(path, name)
+  if (name.includes("/") || standardQuota.has(name) || /^(requests\.)?hugepages-/.test(name)) return out
+  return [...out, field.invalid(path, name, "must be a standard resource for quota")]
 }
 
 export function validateResourceQuota({ spec, status }: Readonly<ResourceQuota>): FieldError[] {

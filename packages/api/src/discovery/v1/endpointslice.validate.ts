@@ -6,7 +6,6 @@ import {
   isWildcardDNS1123Subdomain,
   isDNS1123Subdomain,
   nameIsDNSSubdomain,
-  parseIP,
   validateLegacyIP,
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
@@ -16,27 +15,28 @@ import type { Endpoint, EndpointSlice } from "./types.gen.ts"
 
 const addressTypes = ["FQDN", "IPv4", "IPv6"]
 
-function validateAddress(path: string, address: string, type: string): FieldError[] {
+function validateAddress(path: string, at: number, address: string, type: string): FieldError[] {
+  const here = `${path}[${at}]`
   if (type === "FQDN")
     return reasons(
-      path,
+      here,
       address,
       address.startsWith("*") ? isWildcardDNS1123Subdomain(address) : isDNS1123Subdomain(address),
     )
   if (type !== "IPv4" && type !== "IPv6") return []
-  const out = validateLegacyIP(path, address, true)
+  const out = validateLegacyIP(here, address, true)
   if (out.length > 0) return out
   if (address.includes(":") !== (type === "IPv6"))
-    return [field.invalid(path, address, `must be an ${type} address`)]
-  return parseIP(address) ? validateEndpointIP(path, address) : []
+    out.push(field.invalid(path, address, `must be an ${type} address`))
+  return [...out, ...validateEndpointIP(here, address)]
 }
 
 function validateEndpoint(path: string, endpoint: Endpoint, type: string): FieldError[] {
   const out: FieldError[] = []
   const addresses = endpoint.addresses ?? []
-  if (addresses.length === 0) out.push(field.required(`${path}.addresses`, "must contain at least 1 address"))
+  if (addresses.length === 0) out.push(field.required(`${path}.addresses`, ""))
   else if (addresses.length > 100) out.push(field.tooMany(`${path}.addresses`, addresses.length, 100))
-  addresses.forEach((address, i) => out.push(...validateAddress(`${path}.addresses[${i}]`, address, type)))
+  addresses.forEach((address, i) => out.push(...validateAddress(`${path}.addresses`, i, address, type)))
   if (endpoint.nodeName !== undefined)
     out.push(...reasons(`${path}.nodeName`, endpoint.nodeName, nameIsDNSSubdomain(endpoint.nodeName, false)))
   if (endpoint.hostname !== undefined)

@@ -1,8 +1,9 @@
 /** Validation of network policies and ingresses. Mirrors: pkg/apis/networking/validation/validation.go */
 import {
   field,
-  isDNS1035Label,
+  isDNS1123Label,
   isDNS1123Subdomain,
+  isDomainPrefixedPath,
   isPathSegmentName,
   isValidPortName,
   isValidPortNum,
@@ -125,7 +126,7 @@ function validateBackend(path: string, backend: IngressBackend | undefined): Fie
   const out: FieldError[] = []
   const at = `${path}.service`
   if (!service.name) out.push(field.required(`${at}.name`, ""))
-  else out.push(...reasons(`${at}.name`, service.name, isDNS1035Label(service.name)))
+  else out.push(...reasons(`${at}.name`, service.name, isDNS1123Label(service.name)))
   const { name, number } = service.port ?? {}
   if (name && number) out.push(field.invalid(path, "", "cannot set both port name & port number"))
   else if (name) out.push(...reasons(`${at}.port.name`, name, isValidPortName(name)))
@@ -217,6 +218,7 @@ export function validateIngressClass({ spec }: Readonly<IngressClass>): FieldErr
   const out: FieldError[] = []
   const controller = spec.controller ?? ""
   if (controller.length > 250) out.push(field.tooLong("spec.controller", "", 250))
+  out.push(...isDomainPrefixedPath("spec.controller", controller))
   const { parameters } = spec
   if (!parameters) return out
   const path = "spec.parameters"

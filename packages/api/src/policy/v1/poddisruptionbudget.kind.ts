@@ -21,5 +21,12 @@ export const podDisruptionBudget: Kind<PodDisruptionBudget> = defineKind<PodDisr
     age,
   ],
   allowUnconditionalUpdate: false,
+  // Go prints these however it is.
+  setDefaults({ status }) {
+    status.currentHealthy ??= 0
+    status.desiredHealthy ??= 0
+    status.disruptionsAllowed ??= 0
+    status.expectedPods ??= 0
+  },
   validate: validateBudget,
 })

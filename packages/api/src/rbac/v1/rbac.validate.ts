@@ -11,7 +11,7 @@ function validateRule(path: string, rule: PolicyRule, namespaced: boolean): Fiel
   const urls = rule.nonResourceURLs ?? []
   const resources = rule.resources ?? []
   const groups = rule.apiGroups ?? []
-  if (!rule.verbs?.length) out.push(field.required(`${path}.verbs`, "verbs must contain at least one value"))
+  if (!rule.verbs?.length) out.push(field.required(`${path}.verbs`, ""))
   if (urls.length > 0) {
     const at = `${path}.nonResourceURLs`
     if (namespaced) out.push(field.invalid(at, urls, "namespaced rules cannot apply to non-resource URLs"))

@@ -61,12 +61,11 @@ export function proxyTarget(
     case "nodes": {
       const at = kubelet.locate(parsed.name)
       if (parsed.port === "" || Number(parsed.port) === at.port) return { kubelet: true, tls: true, ...at }
-      return { kubelet: false, tls, host: at.host, port: portNumber(parsed.port, info) }
+      return { kubelet: false, tls, host: proxyable(at.host), port: portNumber(parsed.port, info) }
     }
     case "pods": {
       const target = requirePod(registry, info.namespace, parsed.name)
-      const host = target.status?.podIP ?? ""
-      if (host === "") throw badRequest("address not allowed")
+      const host = proxyable(target.status?.podIP ?? "")
       const first = target.spec.containers.flatMap((c) => c.ports ?? [])[0]?.containerPort
       const port = parsed.port === "" ? (first ?? (tls ? 443 : 80)) : portNumber(parsed.port, info)
       return { kubelet: false, tls, host, port }
@@ -74,6 +73,20 @@ export function proxyTarget(
     default:
       return serviceTarget(env, registry, info, parsed, tls)
   }
+}
+
+/** Nobody is led to what listens only on this machine or its link. Mirrors: apiserver pkg/proxy IsProxyableIP */
+function proxyable(host: string): string {
+  const ip = host.toLowerCase().replace(/^::ffff:(?=\d+\.)/, "")
+  const refused =
+    ip === "" ||
+    ip === "localhost" ||
+    /^(127|169\.254|224\.0\.0)\./.test(ip) ||
+    /^0*(:0*)*:0*1$/.test(ip) ||
+    /^fe[89ab][0-9a-f]:/.test(ip) ||
+    /^ff[01]2:/.test(ip)
+  if (refused) throw badRequest("address not allowed")
+  return host
 }
 
 function portNumber(text: string, info: RequestInfo): number {
@@ -111,7 +124,8 @@ function serviceTarget(
   }
   if (candidates.length === 0)
     throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(info.name)}`)
-  return { kubelet: false, tls, ...candidates[randomInt(env.random, candidates.length)]! }
+  const chosen = candidates[randomInt(env.random, candidates.length)]!
+  return { kubelet: false, tls, host: proxyable(chosen.host), port: chosen.port }
 }
 
 const hopByHop = new Set([

@@ -1,0 +1,52 @@
+/**
+ * `npm run bench -- api|start [--quick] [--json FILE]`: Knarr and the reference (etcd and kube-apiserver of the
+ * same release), measured in the same run on this machine.
+ *
+ *   api     throughput, latency, CPU and memory of the API server under load   (at most 4 minutes)
+ *   start   how long a cluster, an application and its replicas take to start  (at most 3 minutes)
+ *
+ *   --quick           fewer and shorter rounds
+ *   --json FILE       the figures as JSON as well
+ *   --only WORD,…     api: only operations whose name contains a word
+ *   --side SIDE       api: only "knarr" or "reference"
+ *   --profile DIR     api: CPU profiles of Knarr, one per operation; the figures then include the profiler's cost
+ */
+import { writeFileSync } from "node:fs"
+import { parseArgs } from "node:util"
+import type { Side } from "./server.ts"
+import { withWorkspace } from "./workspace.ts"
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: "boolean", default: false },
+    json: { type: "string" },
+    only: { type: "string" },
+    side: { type: "string" },
+    profile: { type: "string" },
+  },
+})
+const print = (text: string): void => void process.stdout.write(text)
+const [what] = positionals
+const sides: readonly Side[] = ["reference", "knarr"]
+
+if (what === "api" || what === "start") {
+  const report = await withWorkspace(async (workspace) => {
+    if (what === "start") {
+      const { benchStart } = await import("./start.ts")
+      return benchStart(workspace, { quick: values.quick, print })
+    }
+    const { benchApi } = await import("./api.ts")
+    return benchApi(workspace, {
+      quick: values.quick,
+      only: values.only?.split(","),
+      sides: sides.filter((side) => !values.side || side === values.side),
+      profile: values.profile,
+      print,
+    })
+  })
+  if (values.json) writeFileSync(values.json, JSON.stringify(report, undefined, 2) + "\n")
+} else {
+  process.stderr.write("usage: npm run bench -- api|start [--quick] [--json FILE]\n")
+  process.exitCode = 2
+}

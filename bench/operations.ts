@@ -1,0 +1,139 @@
+/** The operations that `bench api` measures, in order. */
+import type { Load } from "./load-client.ts"
+import { configMapApply, podBody, podMergePatch, podStatusPatch } from "./objects.ts"
+
+/** A bound on how Knarr compares with the reference: Knarr's figure divided by the reference's. */
+export interface Goal {
+  readonly metric: "throughput" | "cpu"
+  readonly atLeast?: number
+  readonly atMost?: number
+}
+
+export interface Operation {
+  readonly name: string
+  /** The load of one round; `round` counts from 0, the warm-up is round -1. */
+  readonly load: (round: number) => Load
+  /** Set: the load's writes are watched by this many watchers, and a figure is per delivered event. */
+  readonly watchers?: number
+  readonly goal?: Goal
+}
+
+export const namespaces = {
+  list: "bench-list",
+  create: "bench-create",
+  write: "bench-write",
+  watch: "bench-watch",
+}
+export const json = "application/json"
+const table = "application/json;as=Table;v=v1;g=meta.k8s.io"
+export const listed = 5000
+/** How many objects the patches go round: enough that two clients never write the same one at once. */
+export const patched = 256
+
+const pods = (namespace: string): string => `/api/v1/namespaces/${namespace}/pods`
+
+export const createPods = (namespace: string, clients: number, first: number, requests: number): Load => ({
+  method: "POST",
+  path: pods(namespace),
+  body: podBody,
+  contentType: json,
+  accept: json,
+  clients,
+  first,
+  requests,
+})
+
+/**
+ * Writes are counted, so that both servers hold the same afterwards; reads are timed. `size` scales both:
+ * 1 is a round of about a second of the reference.
+ */
+export function operations(size: number): Operation[] {
+  const count = (requests: number): number => Math.max(32, Math.round(requests * size))
+  const seconds = 1.2 * size
+  // Numbers of pods that no other operation or round uses.
+  const numbers = (operation: number, round: number): number => (operation * 100 + round + 1) * 100_000
+  const creates =
+    (operation: number, clients: number, requests: number): Operation["load"] =>
+    (round) =>
+      createPods(namespaces.create, clients, numbers(operation, round), count(requests))
+  const writes = { accept: json, clients: 16, modulo: patched }
+  const read =
+    (path: string, clients: number, more: Partial<Load> = {}): Operation["load"] =>
+    () => ({
+      method: "GET",
+      path,
+      accept: json,
+      clients,
+      seconds,
+      ...more,
+    })
+  const all = pods(namespaces.list)
+  const one = `${all}/checkout-{i}`
+  return [
+    { name: "create pod, 1 client", load: creates(1, 1, 400) },
+    {
+      name: "create pod, 16 clients",
+      load: creates(2, 16, 1000),
+      goal: { metric: "throughput", atLeast: 2 },
+    },
+    { name: "create pod, 64 clients", load: creates(3, 64, 1000) },
+    { name: "get pod, 1 client", load: read(one, 1, { modulo: listed }) },
+    {
+      name: "get pod, 32 clients",
+      load: read(one, 32, { modulo: listed }),
+      goal: { metric: "cpu", atMost: 1 / 4 },
+    },
+    {
+      name: "merge patch, 16 clients",
+      load: (round) => ({
+        ...writes,
+        method: "PATCH",
+        path: `${pods(namespaces.write)}/checkout-{i}`,
+        body: podMergePatch.replaceAll("{n}", `${round}-{n}`),
+        contentType: "application/merge-patch+json",
+        requests: count(700),
+      }),
+    },
+    {
+      name: "server-side apply, 16 clients",
+      load: (round) => ({
+        ...writes,
+        method: "PATCH",
+        path: `/api/v1/namespaces/${namespaces.write}/configmaps/settings-{i}?fieldManager=bench&force=true`,
+        body: configMapApply.replaceAll("{n}", `${round}-{n}`),
+        contentType: "application/apply-patch+yaml",
+        requests: count(1200),
+      }),
+    },
+    {
+      name: "pod status patch, 16 clients",
+      load: (round) => ({
+        ...writes,
+        method: "PATCH",
+        path: `${pods(namespaces.write)}/checkout-{i}/status`,
+        body: podStatusPatch.replaceAll("{n}", `${round}-{n}`),
+        contentType: "application/strategic-merge-patch+json",
+        requests: count(700),
+      }),
+    },
+    {
+      name: "list 5,000 pods, 4 clients",
+      load: read(`${all}?resourceVersion=0`, 4),
+      goal: { metric: "throughput", atLeast: 4 },
+    },
+    { name: "… consistent", load: read(all, 4) },
+    { name: "… gzip", load: read(`${all}?resourceVersion=0`, 4, { gzip: true }) },
+    { name: "page of 500, 4 clients", load: read(`${all}?limit=500`, 4, { pages: true }) },
+    { name: "… as a Table", load: read(`${all}?limit=500`, 4, { pages: true, accept: table }) },
+    {
+      name: "list, selector matches none of 5,000",
+      load: read(`${all}?labelSelector=app%3Dnone&resourceVersion=0`, 4),
+    },
+    {
+      name: "watch event to 100 watchers",
+      watchers: 100,
+      load: (round) => createPods(namespaces.watch, 16, numbers(4, round), count(250)),
+      goal: { metric: "cpu", atMost: 1 / 3 },
+    },
+  ]
+}

@@ -1,0 +1,27 @@
+/** How probes reach containers over the network: a real one (this file's makers) or a simulated one. */
+import { tcpProbe } from "./tcp-probe.ts"
+import { httpProbe, type HttpProbeTarget } from "./http-probe.ts"
+import { grpcProbe, type GrpcProbeTarget } from "./grpc-probe.ts"
+
+export interface ProbeAnswer {
+  /** A warning is a success that deserves an event. */
+  readonly result: "success" | "warning" | "failure"
+  readonly output: string
+  /** Nobody was listening: the container has not noticed the probe. */
+  readonly refused?: boolean
+}
+
+/** Every call resolves within `timeoutMs`, give or take; it rejects only when the signal is aborted. */
+export interface ProbeNetwork {
+  http(target: HttpProbeTarget, timeoutMs: number, signal: AbortSignal): Promise<ProbeAnswer>
+  tcp(host: string, port: number, timeoutMs: number, signal: AbortSignal): Promise<ProbeAnswer>
+  grpc(target: GrpcProbeTarget, timeoutMs: number, signal: AbortSignal): Promise<ProbeAnswer>
+}
+
+/** The machine's network. */
+export const hostProbeNetwork: ProbeNetwork = Object.freeze({ http: httpProbe, tcp: tcpProbe, grpc: grpcProbe })
+
+const reached = async (): Promise<ProbeAnswer> => ({ result: "success", output: "" })
+
+/** Where every probe succeeds at once: the network of simulated nodes. */
+export const simulatedProbeNetwork: ProbeNetwork = Object.freeze({ http: reached, tcp: reached, grpc: reached })
