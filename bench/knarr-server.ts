@@ -47,12 +47,14 @@ export async function startKnarr(workspace: Workspace, name: string): Promise<Se
     { pipes: true, env: { NODE_COMPILE_CACHE: cacheDir } },
   )
   const answers = createInterface({ input: server.child.stdout! })
-  const ask = (line: string): Promise<string> =>
-    new Promise((resolve, reject) => {
-      answers.once("line", resolve)
-      server.child.once("exit", () => reject(new Error(`${server.name} ended`)))
-      server.child.stdin!.write(`${line}\n`)
-    })
+  const ended = new Promise<never>((_, reject) => {
+    server.child.once("exit", () => reject(new Error(`${server.name} ended`)))
+  })
+  ended.catch(() => {})
+  const ask = (line: string): Promise<unknown> => {
+    server.child.stdin!.write(`${line}\n`)
+    return Promise.race([new Promise((resolve) => answers.once("line", resolve)), ended])
+  }
   const readyMs = await waitUntilReady(port!, credentials, [server], startedMs)
   return {
     ...describeServer("knarr", port!, credentials, [server], readyMs),

@@ -14,11 +14,16 @@ const scalar = /^(string|bool|int|int32|int64|uint8|uint32|float64|[A-Z]\w*|\w+\
 
 for (const module of process.argv.slice(2)) {
   const [name] = basename(module).split("@") as [string]
-  const files = globSync("**/types*.go", { cwd: module }).filter((file) => !file.includes("_test") && !file.includes("internal/"))
+  const files = globSync("**/types*.go", { cwd: module }).filter(
+    (file) => !file.includes("_test") && !file.includes("internal/"),
+  )
   /** Named types that are plain values: `type ServiceType string`. */
   const named = new Set<string>()
   for (const file of files) {
-    for (const [, type] of readFileSync(join(module, file), "utf8").matchAll(/^type (\w+) (?:string|bool|int\d*|uint\d*|float64)$/gm)) named.add(type!)
+    for (const [, type] of readFileSync(join(module, file), "utf8").matchAll(
+      /^type (\w+) (?:string|bool|int\d*|uint\d*|float64)$/gm,
+    ))
+      named.add(type!)
   }
   for (const type of ["ConditionStatus", "UID", "NodeName"]) named.add(type)
   for (const file of files) {

@@ -14,7 +14,7 @@ export function goStruct(
   if (value === undefined) return null
   const out: Record<string, unknown> = {}
   for (const name of names) {
-    const json = name.startsWith("SEL") ? `seL${name.slice(3)}` : name[0]!.toLowerCase() + name.slice(1)
+    const json = name.replace(/^(API|SE)(?=[A-Z])|^./, (start) => start.toLowerCase())
     out[name] = goValue((value as Loose)[json]) ?? (texts.includes(name) ? "" : null)
   }
   return out

@@ -189,6 +189,7 @@ class LoopbackClient implements Client {
     setObjectDefaults(storage.kind, own)
     const written = await updateObject(storage, at, request, {
       subresource,
+      checkUid: true,
       next: putting(own),
       ...(strategy ? { strategy } : {}),
     })

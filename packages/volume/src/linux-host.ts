@@ -1,7 +1,7 @@
 /** Volumes on a Linux machine. Mounting needs root; without it memory volumes are plain folders. */
 import { execFile } from "node:child_process"
 import { readdirSync } from "node:fs"
-import { chmod, mkdir, readFile, rm } from "node:fs/promises"
+import { chmod, mkdir, readFile, rm, rmdir } from "node:fs/promises"
 import { release } from "node:os"
 import type { Clock } from "@knarr/base"
 import { writeAtomically } from "./atomic-writer.ts"
@@ -46,6 +46,14 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
       const left = await mountPointsIn(dir)
       if (left.length > 0) throw new Error(`Cannot remove "${dir}": "${left[0]}" is still mounted`)
       await rm(dir, { recursive: true, force: true })
+    },
+    async removeIfEmpty(dir) {
+      try {
+        await rmdir(dir)
+      } catch (thrown) {
+        const { code = "" } = thrown as NodeJS.ErrnoException
+        if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(code)) throw thrown
+      }
     },
     list(dir) {
       try {

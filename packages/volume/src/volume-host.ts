@@ -25,6 +25,8 @@ export interface VolumeHost {
   checkHostPath(path: string, type: string): Promise<void>
   /** Unmounts all that is mounted in the folder and removes it. Idempotent. Never deletes through a mount. */
   removeTree(dir: string, signal: AbortSignal): Promise<void>
+  /** Removes the folder when nothing is in it. */
+  removeIfEmpty(dir: string): Promise<void>
   /** The names in the folder; none when it does not exist. */
   list(dir: string): readonly string[]
 }
@@ -39,5 +41,6 @@ export const simulatedVolumeHost: VolumeHost = Object.freeze({
   async setOwnership() {},
   async checkHostPath() {},
   async removeTree() {},
+  async removeIfEmpty() {},
   list: () => [],
 })

@@ -92,7 +92,7 @@ test("media types: YAML in and out, unknown ones named", async () => {
   assert.equal(first.type, "application/json")
   const bad = await request(t, "GET", `${maps}/yml`, { headers: { accept: "text/html" } })
   assert.equal(bad.code, 406)
-  assert.equal(bad.json().message, "only the following media types are accepted: application/json, application/yaml")
+  assert.equal(bad.json().message, "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml")
   const text = await request(t, "POST", maps, {
     body: "x",
     headers: { "content-type": "text/plain" },
@@ -187,7 +187,7 @@ test("delete options come from the body or the query", async () => {
   const dry = await request(t, "DELETE", `${maps}/a`, { body: { kind: "DeleteOptions", apiVersion: "v1", dryRun: ["All"] } })
   assert.equal(dry.code, 200)
   const foreground = await request(t, "DELETE", `${maps}/a?propagationPolicy=Foreground`)
-  assert.equal(foreground.code, 202)
+  assert.equal(foreground.code, 200)
   assert.deepEqual(foreground.json().metadata.finalizers, ["foregroundDeletion"])
   const both = await request(t, "DELETE", `${maps}/a?propagationPolicy=Foreground&orphanDependents=true`)
   assert.equal(both.code, 422)

@@ -3,13 +3,14 @@
  * the client wants. Failures are thrown as StatusErrors; the server's filters send them.
  * Mirrors: apiserver pkg/endpoints/handlers
  */
-import { genericServerResponse, type KubeObject, pathNotFound } from "@knarr/apimachinery"
+import { type KubeObject, pathNotFound } from "@knarr/apimachinery"
 import type { Env } from "@knarr/base"
 import type { Exchange, RequestContext } from "../contract.ts"
 import type { Registry } from "../registry/registry.ts"
 import type { ResourceStorage } from "../registry/storage.ts"
 import { listObjects } from "../registry/list.ts"
 import { prepareWatch } from "../registry/watch.ts"
+import { methodNotAllowed } from "../server/refusals.ts"
 import { answerBytes, answerValue } from "./verbs/answer.ts"
 import { handleDelete, handleDeleteCollection } from "./verbs/delete.ts"
 import { itemEncoder } from "./verbs/item-encoder.ts"
@@ -40,10 +41,10 @@ export function createResourceHandler(registry: Registry): ResourceHandler {
     const { kind } = storage
     const call: Call = { exchange, ctx, registry, storage, env: registry.env }
     if (kind.namespaced && info.namespace === "" && info.verb !== "list" && info.verb !== "watch") {
-      throw info.name === "" ? verbNotSupported(call) : pathNotFound()
+      throw info.name === "" ? methodNotAllowed() : pathNotFound()
     }
     if (info.subresource !== "") return handleSubresource(call)
-    if (!kind.verbs.includes(info.verb as never)) throw verbNotSupported(call)
+    if (!kind.verbs.includes(info.verb as never)) throw methodNotAllowed()
     switch (info.verb) {
       case "get":
         return handleGet(call)
@@ -62,15 +63,11 @@ export function createResourceHandler(registry: Registry): ResourceHandler {
       case "deletecollection":
         return handleDeleteCollection(call)
       default:
-        throw verbNotSupported(call)
+        throw methodNotAllowed()
     }
   }
 }
 
-/** 405 as upstream answers it. */
-export function verbNotSupported({ exchange, storage }: Call): Error {
-  return genericServerResponse(405, exchange.method, storage.resource, "", "")
-}
 
 async function handleGet({ exchange, ctx, storage, env }: Call): Promise<void> {
   const form = answerForm(exchange, ctx.userAgent)

@@ -1,5 +1,6 @@
 /** Continue tokens, byte for byte upstream's. Mirrors: apiserver pkg/storage/continue.go */
-import { badRequest, goQuote } from "@knarr/apimachinery"
+import { badRequest, goQuote, parseJson } from "@knarr/apimachinery"
+import { messageOf } from "@knarr/base"
 
 export interface ContinueToken {
   /** -1: go on with whatever is there now. */
@@ -21,9 +22,9 @@ export function decodeContinue(text: string): ContinueToken {
   if (!/^[A-Za-z0-9_-]*$/.test(text)) fail(`illegal base64 data at input byte ${text.search(/[^A-Za-z0-9_-]/)}`)
   let token: { v?: unknown; rv?: unknown; start?: unknown }
   try {
-    token = JSON.parse(Buffer.from(text, "base64url").toString()) as typeof token
-  } catch {
-    return fail("invalid character in the token")
+    token = parseJson(Buffer.from(text, "base64url").toString()) as typeof token
+  } catch (thrown) {
+    return fail(messageOf(thrown))
   }
   if (token.v !== "meta.k8s.io/v1") {
     return fail(`server does not recognize this encoded version ${goQuote(String(token.v ?? ""))}`)

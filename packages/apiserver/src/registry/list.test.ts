@@ -114,7 +114,7 @@ test("malformed lists are refused", async () => {
     ],
     [
       { resourceVersion: "x" },
-      'resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax',
+      'invalid resource version: resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax',
     ],
   ]
   for (const [options, message] of cases) {

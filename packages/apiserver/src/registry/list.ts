@@ -2,11 +2,12 @@
  * Lists: from the cache, or from the store for an old revision. Pages continue at the revision of the first one.
  * Mirrors: apiserver pkg/storage/etcd3/store.go GetList, pkg/storage/cacher
  */
-import { badRequest, resourceExpired, type FieldError, field, invalid, type Kind } from "@knarr/apimachinery"
+import { badRequest, resourceExpired, type FieldError, field, invalid } from "@knarr/apimachinery"
+import { messageOf } from "@knarr/base"
 import { CompactedError, FutureRevisionError, type KeyValue } from "@knarr/store"
 import { cachedObject, type CachedObject } from "./cached-object.ts"
 import { decodeContinue, encodeContinue } from "./continue-token.ts"
-import { parseResourceVersion, waitForRevision } from "./revisions.ts"
+import { parseResourceVersion, tooLargeResourceVersion, waitForRevision } from "./revisions.ts"
 import type { Selection } from "./selection.ts"
 import type { ResourceStorage } from "./storage.ts"
 
@@ -68,6 +69,7 @@ export async function listObjects(
 ): Promise<ListResult> {
   validateListQuery(query)
   const selection = storage.select(query)
+  checkResourceVersion(query.resourceVersion ?? "")
   const limit = query.limit && query.limit > 0 ? query.limit : 0
   const version = query.resourceVersion ?? ""
   if (query.continue) {
@@ -85,6 +87,14 @@ export async function listObjects(
   }
   await waitForRevision(storage, version, signal)
   return fromCache(storage, selection, limit, "")
+}
+
+function checkResourceVersion(text: string): void {
+  try {
+    parseResourceVersion(text)
+  } catch (thrown) {
+    throw badRequest(`invalid resource version: ${messageOf(thrown)}`)
+  }
 }
 
 function keyPrefix(selection: Selection): string {
@@ -158,7 +168,7 @@ async function atRevision(
       from = range.kvs[range.kvs.length - 1]!.key + "\0"
     }
   } catch (thrown) {
-    throw asExpired(thrown, storage.kind, start.slice(keyPrefix(selection).length))
+    throw asExpired(storage, thrown, revision, start.slice(keyPrefix(selection).length))
   }
   return { items, selection, filtered: true, revision, continue: "", remaining: undefined }
 }
@@ -192,8 +202,8 @@ const inconsistentContinue =
   "results. Continuing with the provided token results in an inconsistent list - objects that were created, " +
   "modified, or deleted between the time the first chunk was returned and now may show up in the list."
 
-function asExpired(thrown: unknown, _kind: Kind, start: string): unknown {
-  if (thrown instanceof FutureRevisionError) return badRequest(thrown.message)
+function asExpired(storage: ResourceStorage, thrown: unknown, revision: number, start: string): unknown {
+  if (thrown instanceof FutureRevisionError) return tooLargeResourceVersion(revision, storage.deps.follower.revision)
   if (!(thrown instanceof CompactedError)) return thrown
   if (start === "") return resourceExpired("The resourceVersion for the provided list is too old.")
   const error = resourceExpired(inconsistentContinue)

@@ -61,14 +61,17 @@ export async function patchObject(
       ...base,
       create: subresource === "",
       applied: true,
-      next: (current) =>
-        applyToObject(kind, current, patch.body as KubeObject, {
+      next: (current) => {
+        const obj = applyToObject(kind, current, patch.body as KubeObject, {
           manager: request.fieldManager,
           force: patch.force ?? false,
           subresource,
           nowMs: deps.env.clock.now(),
           strategy,
-        }),
+        })
+        checkPatchedName(obj, ref)
+        return obj
+      },
     })
   }
   let first = true
@@ -79,6 +82,7 @@ export async function patchObject(
       const value = applyPatch(kind.schema, current, patch)
       const obj = decodePatched<KubeObject>(kind.schema, value, patch, first ? request.warnings : [])
       first = false
+      checkPatchedName(obj, ref)
       setObjectDefaults(kind, obj)
       return obj
     },
@@ -102,9 +106,7 @@ export function applyPatch(schema: Schema, current: object, patch: ObjectPatch):
           ])
         }
         if (typeof patch.body !== "object" || patch.body === null || Array.isArray(patch.body)) {
-          throw badRequest(
-            `error decoding patch: json: cannot unmarshal ${jsonType(patch.body)} into Go value of type map[string]interface {}`,
-          )
+          throw badRequest(`json: cannot unmarshal ${jsonType(patch.body)} into Go value of type map[string]interface {}`)
         }
         return applyStrategicMergePatch(
           schema,
@@ -134,6 +136,29 @@ function statusOfPatchError(error: PatchError): StatusError {
   }
 }
 
+/** A value as Go's `%+v` prints it. */
+function goText(value: unknown): string {
+  if (value === null || value === undefined) return "<nil>"
+  if (Array.isArray(value)) return `[${value.map(goText).join(" ")}]`
+  if (typeof value !== "object") return String(value as string | number | boolean)
+  const fields = sorted(value) as Record<string, unknown>
+  return `map[${Object.keys(fields).map((name) => `${name}:${goText(fields[name])}`).join(" ")}]`
+}
+
+/** The object with its fields in order. */
+function sorted(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** The name stays that of the URL. */
+function checkPatchedName(obj: Readonly<KubeObject>, ref: ObjectRef): void {
+  const { name } = obj.metadata
+  if (name !== ref.name) {
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${ref.name})`)
+  }
+}
+
 /** Reads a patched document as an object of its shape, with the checks that `fieldValidation` asks for. */
 export function decodePatched<T>(
   schema: Schema,
@@ -142,7 +167,7 @@ export function decodePatched<T>(
   warnings: string[],
 ): T {
   const fail = (why: string): never => {
-    const shown = patch.type === "strategic" ? goJson(patch.body) : goJson(value)
+    const shown = patch.type === "strategic" ? goText(patch.body) : goJson(sorted(value))
     throw invalid({ group: "", kind: "" }, "", [field.invalid("patch", shown, why)])
   }
   const strict = patch.fieldValidation !== "Ignore"

@@ -1,5 +1,5 @@
 /** Resource versions in requests: reading them, and waiting for the cache to have seen them. */
-import { badRequest, goQuote, timeout } from "@knarr/apimachinery"
+import { goQuote, statusErrorFrom, timeout } from "@knarr/apimachinery"
 import { TimeoutError, withTimeout } from "@knarr/base"
 import type { ResourceStorage } from "./storage.ts"
 
@@ -8,13 +8,19 @@ const freshnessMs = 3000
 
 const never = new AbortController().signal
 
-/** A resourceVersion as a number; 0 for "" and "0". Throws a 400 StatusError. */
+/** A resourceVersion as a number; 0 for "" and "0". Throws a StatusError. */
 export function parseResourceVersion(text: string): number {
   if (text === "") return 0
   if (!/^\d{1,19}$/.test(text)) {
-    throw badRequest(
-      `resourceVersion: Invalid value: ${goQuote(text)}: strconv.ParseUint: parsing ${goQuote(text)}: invalid syntax`,
-    )
+    // A plain failure of the storage for upstream: it has no reason.
+    throw statusErrorFrom({
+      kind: "Status",
+      apiVersion: "v1",
+      metadata: {},
+      status: "Failure",
+      message: `resourceVersion: Invalid value: ${goQuote(text)}: strconv.ParseUint: parsing ${goQuote(text)}: invalid syntax`,
+      code: 500,
+    })
   }
   return Number(text)
 }
@@ -48,7 +54,7 @@ export async function waitForRevision(
 }
 
 /** Mirrors: apiserver pkg/storage/errors.go NewTooLargeResourceVersionError */
-function tooLargeResourceVersion(wanted: number, current: number): Error {
+export function tooLargeResourceVersion(wanted: number, current: number): Error {
   const error = timeout(`Too large resource version: ${wanted}, current: ${current}`, 1)
   error.status.details = {
     ...error.status.details,

@@ -30,6 +30,8 @@ export interface UpdateOptions {
   readonly strategy?: UpdateStrategy
   /** The object that is to be stored, made anew for each attempt; it belongs to the registry. */
   next(current: Readonly<KubeObject> | undefined): KubeObject | Promise<KubeObject>
+  /** A uid in the object must be that of the present one (PUT). */
+  readonly checkUid?: boolean
   /** A missing object is created (apply). */
   readonly create?: boolean
   /** managedFields come with the object (apply). */
@@ -68,9 +70,9 @@ export async function updateObject(
         else allocation.revert()
       }
     }
-    const next = await options.next(undefined)
-    checkUid(storage, ref, next, "")
     if (options.subresource || !(options.create || kind.allowCreateOnUpdate)) throw storage.notFound(ref.name)
+    const next = await options.next(undefined)
+    if (options.checkUid) checkUid(storage, ref, next, "")
     const object = await createObject(storage, ref.namespace, next, request, options.applied ? { applied: true } : {})
     return { object, outcome: "created" }
   }
@@ -93,7 +95,7 @@ async function changeOf(
   const strategy = options.strategy ?? (subresource === "status" ? statusStrategy : mainStrategy)
   const old = storage.view.value(current)
   const obj = await options.next(old)
-  checkUid(storage, ref, obj, old.metadata.uid)
+  if (options.checkUid) checkUid(storage, ref, obj, old.metadata.uid)
   const version = obj.metadata.resourceVersion ?? ""
   if (version === "" || version === "0") {
     if (kind.allowUnconditionalUpdate === false) {

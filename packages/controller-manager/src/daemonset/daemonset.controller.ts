@@ -118,8 +118,9 @@ export const daemonSetController: Controller = defineController<DaemonSet>({
       }),
       nowMs: ctx.clock.now(),
     }
-    let error: unknown
-    if (expectations.satisfied(key)) error = await manage(input, key, expectations, ctx)
+    const { error, afterMs: againMs } = expectations.satisfied(key)
+      ? await manage(input, key, expectations, ctx)
+      : {}
     const status = daemonStatus(input, collisionCount)
     if (!semanticEqual(status, ds.status)) {
       await ctx.client.update(daemonSet, { ...ds, status }, { subresource: "status", signal: ctx.signal })
@@ -133,8 +134,11 @@ export const daemonSetController: Controller = defineController<DaemonSet>({
         one.metadata.uid === revision.metadata.uid || used.has(one.metadata.labels?.[revisionHashLabel]),
       ctx,
     )
-    const afterMs = nextAvailableMs(input.pods, ds.spec.minReadySeconds ?? 0, input.nowMs)
-    return afterMs === undefined ? undefined : { afterMs }
+    const afterMs = Math.min(
+      againMs ?? Infinity,
+      nextAvailableMs(input.pods, ds.spec.minReadySeconds ?? 0, input.nowMs) ?? Infinity,
+    )
+    return afterMs === Infinity ? undefined : { afterMs }
   },
   async run(ctx) {
     const sets = ctx.informer(daemonSet)
@@ -160,12 +164,20 @@ async function manage(
   key: string,
   expectations: Expectations,
   ctx: ReconcileContext,
-): Promise<unknown> {
+): Promise<{ error?: unknown; afterMs?: number | undefined }> {
   const { ds } = input
   const plan = planDaemons(input)
   let { createOn, remove } = plan
+  const held = new Set<Pod>()
+  let afterMs: number | undefined
   for (const one of plan.ended) {
     const failed = one.status?.phase === "Failed"
+    const waitMs = failed ? backoffLeft(one, input, ctx) : 0
+    if (waitMs > 0) {
+      held.add(one)
+      afterMs = Math.min(afterMs ?? Infinity, waitMs)
+      continue
+    }
     const word = failed ? "failed" : "succeeded"
     const message = `Found ${word} daemon pod ${refKey(refOf(one))} on node ${one.spec.nodeName ?? ""}, will try to ${failed ? "kill" : "delete"} it`
     ctx.recorder.event(
@@ -175,12 +187,13 @@ async function manage(
       message,
     )
   }
+  remove = remove.filter((one) => !held.has(one))
   if (createOn.length === 0 && remove.length === 0 && ds.spec.updateStrategy?.type !== "OnDelete") {
     ;({ createOn, remove } = planUpdate(input))
   }
   createOn = createOn.slice(0, burst)
   remove = remove.slice(0, burst)
-  if (createOn.length === 0 && remove.length === 0) return undefined
+  if (createOn.length === 0 && remove.length === 0) return { afterMs }
   expectations.expect(
     key,
     createOn.length,
@@ -205,5 +218,19 @@ async function manage(
       }
     }),
   )
-  return error ?? results.find((result) => result.status === "rejected")?.reason
+  return { error: error ?? results.find((result) => result.status === "rejected")?.reason, afterMs }
+}
+
+/** Milliseconds that a failed pod is still kept; 0 when it may go now, which lengthens the next wait. */
+function backoffLeft(one: Pod, { ds, nowMs }: DaemonInput, ctx: ReconcileContext): number {
+  const backoff = backoffOf(ctx)
+  const key = `${ds.metadata.uid}/${ds.metadata.generation}/${one.spec.nodeName ?? ""}`
+  const known = backoff.get(key)
+  if (known && known.untilMs > nowMs) return known.untilMs - nowMs
+  // Quiet for twice the longest wait: begin anew.
+  const recent = known && nowMs - known.untilMs < 2 * maxBackoffMs
+  const delayMs = recent ? Math.min(2 * known.delayMs, maxBackoffMs) : 1000
+  backoff.set(key, { untilMs: nowMs + delayMs, delayMs })
+  if (backoff.size > 10_000) backoff.delete(backoff.keys().next().value!)
+  return 0
 }

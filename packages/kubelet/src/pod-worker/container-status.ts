@@ -18,6 +18,8 @@ export interface ContainerStatusInput {
   readonly runtimeName: string
   readonly failures: StartFailures
   readonly probe: ProbeResult
+  /** Nothing of the pod runs any more, and nothing will. */
+  readonly ended: boolean
 }
 
 export type ContainerGroup = "init" | "main" | "ephemeral"
@@ -53,7 +55,7 @@ function statusOf(
   const newest = found[0]
   const status: ContainerStatus = newest
     ? fromRuntime(container, newest, found[1], old, runtimeName)
-    : missing(container, old, group, pod)
+    : missing(container, old, group, pod, input.ended)
   const regularInit = group === "init" && !isSidecar(container)
   const waits = regularInit ? failures.has(container.name) && initMayStart(newest) : shouldBeStarted(container, pod, runtime)
   const failure = failures.get(container.name)
@@ -61,7 +63,7 @@ function statusOf(
     if (status.state?.terminated) status.lastState = status.state
     status.state = { waiting: { reason: failure.reason, ...(failure.message ? { message: failure.message } : {}) } }
   }
-  setProbed(status, container, newest, regularInit, input.probe)
+  setProbed(status, container, newest, regularInit, input.probe, old)
   return status
 }
 
@@ -143,10 +145,12 @@ function missing(
   old: ContainerStatus | undefined,
   group: ContainerGroup,
   pod: Readonly<Pod>,
+  ended: boolean,
 ): ContainerStatus {
   // What has ended may be removed from the runtime at any time; how it ended stays true.
-  if (old?.state?.terminated && (group !== "main" || pod.metadata.deletionTimestamp)) return { ...old }
-  const afterInit = group !== "ephemeral" && (pod.spec.initContainers?.length ?? 0) > 0
+  const stays = group !== "main" || pod.metadata.deletionTimestamp !== undefined || ended
+  if (old?.state?.terminated && stays) return { ...old }
+  const afterInit = (pod.spec.initContainers?.length ?? 0) > 0
   const status: ContainerStatus = {
     name: container.name,
     image: container.image ?? "",
@@ -179,15 +183,17 @@ function setProbed(
   newest: RuntimeContainer | undefined,
   regularInit: boolean,
   probe: ProbeResult,
+  old: ContainerStatus | undefined,
 ): void {
   const running = newest?.state === "running" && status.state?.running !== undefined
-  const started = running && (!container.startupProbe || probe(container.name, newest.id, "startup") === true)
+  // After a restart of the kubelet nothing is known yet: what was told of this very container holds until then.
+  const same = old?.containerID !== undefined && old.containerID === status.containerID
+  const passed = (type: "startup" | "readiness", before: boolean | undefined): boolean =>
+    probe(container.name, newest!.id, type) ?? (same && before === true)
+  const started = running && (!container.startupProbe || passed("startup", old?.started))
   status.started = started
   if (regularInit) status.ready = status.state?.terminated?.exitCode === 0
-  else if (started) {
-    const ready = probe(container.name, newest.id, "readiness")
-    status.ready = container.readinessProbe ? ready === true : true
-  } else status.ready = false
+  else status.ready = started && (!container.readinessProbe || passed("readiness", old?.ready))
 }
 
 /**

@@ -40,10 +40,12 @@ export function podStatus(input: PodStatusInput): PodStatus {
   const { spec } = pod
   const init = spec.initContainers ?? []
   const initialized = hasInitialized(pod, runtime) || wasInitialized(old)
-  let initStatuses = containerStatuses(init, old.initContainerStatuses, "init", input)
-  let statuses = containerStatuses(spec.containers, old.containerStatuses, "main", input)
+  const over = ended || isTerminalPhase(pod.status.phase)
+  const of = { ...input, ended: over }
+  let initStatuses = containerStatuses(init, old.initContainerStatuses, "init", of)
+  let statuses = containerStatuses(spec.containers, old.containerStatuses, "main", of)
   const ephemeral = (spec.ephemeralContainers ?? []) as readonly Container[]
-  const ephemeralStatuses = containerStatuses(ephemeral, old.ephemeralContainerStatuses, "ephemeral", input)
+  const ephemeralStatuses = containerStatuses(ephemeral, old.ephemeralContainerStatuses, "ephemeral", of)
   if (ended) {
     const neverBegun = init.length > 0 && !initialized
     if (!neverBegun) statuses = closeStatuses(statuses, "all")
@@ -72,12 +74,15 @@ export function podStatus(input: PodStatusInput): PodStatus {
   return out
 }
 
+export function isTerminalPhase(phase: string | undefined): boolean {
+  return phase === "Failed" || phase === "Succeeded"
+}
+
 /** A terminal phase is never left again, and keeps its reason. */
 function setPhase(out: PodStatus, { pod, old, ended }: PodStatusInput): void {
-  const isTerminal = (phase: string | undefined): boolean => phase === "Failed" || phase === "Succeeded"
-  if (isTerminal(pod.status.phase) && out.phase !== pod.status.phase) out.phase = pod.status.phase
-  else if (!isTerminal(out.phase)) {
-    if (isTerminal(old.phase)) out.phase = old.phase
+  if (isTerminalPhase(pod.status.phase) && out.phase !== pod.status.phase) out.phase = pod.status.phase
+  else if (!isTerminalPhase(out.phase)) {
+    if (isTerminalPhase(old.phase)) out.phase = old.phase
     // A pod that was ended before it could do its work has failed.
     else if (ended) out.phase = "Failed"
   }

@@ -1,5 +1,5 @@
 /** Waits for the first of: an answer from the network, a deadline, an abort. */
-import { systemClock } from "@knarr/base"
+import type { Clock } from "@knarr/base"
 
 interface Attempt<T> {
   /** Lets go of everything. Called once, whatever the end. */
@@ -8,8 +8,8 @@ interface Attempt<T> {
   late(): T
 }
 
-/** The network lives on the machine's clock, so the deadline does too. */
 export function withDeadline<T>(
+  clock: Clock,
   timeoutMs: number,
   signal: AbortSignal,
   start: (settle: (answer: T) => void) => Attempt<T>,
@@ -29,7 +29,7 @@ export function withDeadline<T>(
     const onAbort = (): void => {
       if (finish()) reject(signal.reason)
     }
-    const timer = systemClock.timer(timeoutMs, () => {
+    const timer = clock.timer(timeoutMs, () => {
       if (over) return
       const answer = attempt.late()
       if (finish()) resolve(answer)

@@ -3,6 +3,7 @@
  * protocol is written by hand here.
  * Mirrors: pkg/probe/grpc/grpc.go
  */
+import type { Clock } from "@knarr/base"
 import { formatGoDuration, goQuote } from "@knarr/apimachinery"
 import type { ClientHttp2Session, IncomingHttpHeaders } from "node:http2"
 import { withDeadline } from "./deadline.ts"
@@ -39,6 +40,7 @@ const codeNames: readonly string[] = [
 ]
 
 export async function grpcProbe(
+  clock: Clock,
   target: GrpcProbeTarget,
   timeoutMs: number,
   signal: AbortSignal,
@@ -46,7 +48,7 @@ export async function grpcProbe(
   const http2 = await import("node:http2")
   const address = joinHostPort(target.host, target.port)
   const timeout = formatGoDuration(timeoutMs * 1e6)
-  return withDeadline<ProbeAnswer>(timeoutMs, signal, (settle) => {
+  return withDeadline<ProbeAnswer>(clock, timeoutMs, signal, (settle) => {
     let connected = false
     const fail = (output: string, refused = false): void => settle({ result: "failure", output, refused })
     const notConnected = (why: string): string =>

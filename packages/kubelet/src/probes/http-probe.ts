@@ -2,6 +2,7 @@
  * Whether a GET answers with a good status.
  * Mirrors: pkg/probe/http/http.go, request.go
  */
+import type { Clock } from "@knarr/base"
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http"
 import { request as httpsRequest } from "node:https"
 import type { Socket } from "node:net"
@@ -37,12 +38,13 @@ function urlText({ scheme, host, port, path }: HttpProbeTarget): string {
 }
 
 export function httpProbe(
+  clock: Clock,
   target: HttpProbeTarget,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<ProbeAnswer> {
   const headers = probeHeaders(target.headers)
-  return withDeadline<ProbeAnswer>(timeoutMs, signal, (settle) => {
+  return withDeadline<ProbeAnswer>(clock, timeoutMs, signal, (settle) => {
     const attempt = new Attempt(target, headers, settle)
     attempt.send(probeUrl(target), urlText(target))
     return attempt

@@ -21,7 +21,7 @@ export interface ProbeManagerOptions {
   readonly env: Env
   readonly scope: Scope
   readonly runtime: ContainerRuntime
-  /** `hostProbeNetwork`, or a simulated one. */
+  /** `createHostProbeNetwork(clock)`, or `simulatedProbeNetwork`. */
   readonly network: ProbeNetwork
   readonly onOutcome: (outcome: ReportedOutcome) => void
   readonly recorder?: EventRecorder

@@ -1,4 +1,5 @@
 /** How probes reach containers over the network: a real one (this file's makers) or a simulated one. */
+import type { Clock } from "@knarr/base"
 import { tcpProbe } from "./tcp-probe.ts"
 import { httpProbe, type HttpProbeTarget } from "./http-probe.ts"
 import { grpcProbe, type GrpcProbeTarget } from "./grpc-probe.ts"
@@ -19,7 +20,13 @@ export interface ProbeNetwork {
 }
 
 /** The machine's network. */
-export const hostProbeNetwork: ProbeNetwork = Object.freeze({ http: httpProbe, tcp: tcpProbe, grpc: grpcProbe })
+export function createHostProbeNetwork(clock: Clock): ProbeNetwork {
+  return {
+    http: (target, timeoutMs, signal) => httpProbe(clock, target, timeoutMs, signal),
+    tcp: (host, port, timeoutMs, signal) => tcpProbe(clock, host, port, timeoutMs, signal),
+    grpc: (target, timeoutMs, signal) => grpcProbe(clock, target, timeoutMs, signal),
+  }
+}
 
 const reached = async (): Promise<ProbeAnswer> => ({ result: "success", output: "" })
 

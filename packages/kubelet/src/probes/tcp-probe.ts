@@ -2,19 +2,21 @@
  * Whether a port can be connected to.
  * Mirrors: pkg/probe/tcp/tcp.go
  */
+import type { Clock } from "@knarr/base"
 import { connect } from "node:net"
 import { dialError, isRefused, joinHostPort } from "./network-error.ts"
 import type { ProbeAnswer } from "./probe-network.ts"
 import { withDeadline } from "./deadline.ts"
 
 export function tcpProbe(
+  clock: Clock,
   host: string,
   port: number,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<ProbeAnswer> {
   const address = joinHostPort(host, port)
-  return withDeadline<ProbeAnswer>(timeoutMs, signal, (settle) => {
+  return withDeadline<ProbeAnswer>(clock, timeoutMs, signal, (settle) => {
     const socket = connect({ host, port })
     socket.once("connect", () => settle({ result: "success", output: "" }))
     socket.once("error", (error) =>

@@ -108,7 +108,10 @@ class Manager implements VolumeManager {
     this.#pods.delete(podUid)
     if (entry) await Promise.allSettled(entry.mounting.values())
     if (!/^[\w.-]+$/.test(podUid) || podUid.startsWith(".")) throw new Error(`Cannot unmount "${podUid}": not a pod's uid`)
-    await this.#options.host.removeTree(join(this.#podsDir, podUid), signal)
+    const { host } = this.#options
+    const podDir = join(this.#podsDir, podUid)
+    for (const part of ["volume-subpaths", "volumes", "plugins"]) await host.removeTree(join(podDir, part), signal)
+    await host.removeIfEmpty(podDir)
   }
 
   podsOnDisk(): readonly string[] {

@@ -17,15 +17,16 @@ export const customResourceDefinition: Kind<CustomResourceDefinition> = defineKi
   columns: [
     text("Scope", ({ spec }) => spec.scope),
     text("Versions", ({ spec }) =>
-      spec.versions
+      (spec.versions ?? [])
         .filter(({ served }) => served)
-        .map(({ name }) => name)
+        .map(({ name, storage }) => (storage ? `${name}(storage)` : name))
+        .sort()
         .join(","),
     ),
     { name: "Created At", type: "date", read: ({ metadata }) => metadata.creationTimestamp },
     wide("Group", ({ spec }) => spec.group),
-    wide("Kind", ({ status }) => status.acceptedNames?.kind ?? ""),
-    wide("ShortNames", ({ status }) => (status.acceptedNames?.shortNames ?? []).join(",")),
+    wide("Kind", ({ spec }) => spec.names.kind ?? ""),
+    wide("ShortNames", ({ spec }) => (spec.names.shortNames ?? []).join(",")),
     {
       name: "Established",
       type: "boolean",

@@ -274,7 +274,7 @@ export function validateCronJob({ metadata, spec }: Readonly<CronJob>): FieldErr
     ...notNegative("spec.failedJobsHistoryLimit", spec.failedJobsHistoryLimit),
   )
   // Jobs are named after it, with eleven characters more.
-  if (metadata.name.length > 52)
+  if ((metadata.name ?? "").length > 52)
     out.push(field.invalid("metadata.name", metadata.name, "must be no more than 52 characters"))
   return out
 }

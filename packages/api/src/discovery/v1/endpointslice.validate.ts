@@ -9,7 +9,7 @@ import {
   validateLegacyIP,
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { immutable, reasons } from "../../checks.ts"
+import { immutableMessage, reasons } from "../../checks.ts"
 import { validateEndpointIP } from "../../core/v1/endpoints.validate.ts"
 import type { Endpoint, EndpointSlice } from "./types.gen.ts"
 
@@ -84,5 +84,5 @@ export function validateEndpointSliceUpdate(
   slice: Readonly<EndpointSlice>,
   old: Readonly<EndpointSlice>,
 ): FieldError[] {
-  return immutable("addressType", slice.addressType, old.addressType)
+  return slice.addressType === old.addressType ? [] : [field.invalid("addressType", null, immutableMessage)]
 }

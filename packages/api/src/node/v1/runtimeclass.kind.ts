@@ -1,7 +1,7 @@
 /** RuntimeClass (node.k8s.io/v1). Mirrors: pkg/registry/node/runtimeclass */
-import { defineKind, type Kind, isDNS1123Label } from "@knarr/apimachinery"
+import { defineKind, type Kind, field, isDNS1123Label } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
-import { immutable, reasons } from "../../checks.ts"
+import { immutableMessage, reasons } from "../../checks.ts"
 import type { RuntimeClass } from "./types.gen.ts"
 
 export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
@@ -16,5 +16,6 @@ export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,
   validate: ({ handler }) => reasons("handler", handler ?? "", isDNS1123Label(handler ?? "")),
-  validateUpdate: (obj, old) => immutable("handler", obj.handler, old.handler),
+  validateUpdate: (obj, old) =>
+    obj.handler === old.handler ? [] : [field.invalid("handler", null, immutableMessage)],
 })

@@ -1,7 +1,8 @@
 /** Validation of roles and bindings. Mirrors: pkg/apis/rbac/validation/validation.go */
-import { field, isPathSegmentName, nameIsDNSSubdomain, selectorFrom } from "@knarr/apimachinery"
+import { deepEqual, field, isPathSegmentName, nameIsDNSSubdomain, selectorFrom } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { immutable, reasons } from "../../checks.ts"
+import { immutableMessage, reasons } from "../../checks.ts"
+import { goStruct } from "../../go-struct.ts"
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject } from "./types.gen.ts"
 
 const group = "rbac.authorization.k8s.io"
@@ -89,6 +90,7 @@ export function validateBindingUpdate(
   binding: Readonly<RoleBinding | ClusterRoleBinding>,
   old: Readonly<RoleBinding | ClusterRoleBinding>,
 ): FieldError[] {
-  const errors = immutable("roleRef", binding.roleRef, old.roleRef)
-  return errors.map((error) => ({ ...error, detail: "cannot change roleRef" }))
+  if (deepEqual(binding.roleRef, old.roleRef)) return []
+  const goRef = goStruct(binding.roleRef, ["APIGroup", "Kind", "Name"], ["APIGroup", "Kind", "Name"])
+  return [field.invalid("roleRef", goRef, immutableMessage)]
 }

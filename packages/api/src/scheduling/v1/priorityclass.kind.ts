@@ -26,7 +26,7 @@ export const priorityClass: Kind<PriorityClass> = defineKind<PriorityClass>({
   hasGeneration: true,
   validate({ metadata, value, preemptionPolicy }) {
     const out: FieldError[] = []
-    if (metadata.name.startsWith("system-")) {
+    if (metadata.name?.startsWith("system-")) {
       const system: Readonly<Record<string, number>> = {
         "system-node-critical": 2_000_001_000,
         "system-cluster-critical": 2_000_000_000,

@@ -1,8 +1,7 @@
 /** StorageClass (storage.k8s.io/v1). Mirrors: pkg/registry/storage/storageclass */
 import { defineKind, type Kind, field, semanticEqual } from "@knarr/apimachinery"
 import { age, nameColumn, text } from "../../columns.ts"
-import { oneOf, oneOfIfSet, required } from "../../checks.ts"
-import type { FieldError } from "@knarr/apimachinery"
+import { immutableMessage, oneOf, oneOfIfSet, required } from "../../checks.ts"
 import type { StorageClass } from "./types.gen.ts"
 
 export const storageClass: Kind<StorageClass> = defineKind<StorageClass>({
@@ -42,16 +41,8 @@ export const storageClass: Kind<StorageClass> = defineKind<StorageClass>({
       ...oneOf("volumeBindingMode", volumeBindingMode, ["Immediate", "WaitForFirstConsumer"]),
     ]
   },
-  validateUpdate(obj, old) {
-    const out: FieldError[] = []
-    if (!semanticEqual(obj.parameters, old.parameters))
-      out.push(field.forbidden("parameters", "updates to parameters are forbidden."))
-    if (obj.provisioner !== old.provisioner)
-      out.push(field.forbidden("provisioner", "updates to provisioner are forbidden."))
-    if (obj.reclaimPolicy !== old.reclaimPolicy)
-      out.push(field.forbidden("reclaimPolicy", "updates to reclaimPolicy are forbidden."))
-    if (obj.volumeBindingMode !== old.volumeBindingMode)
-      out.push(field.invalid("volumeBindingMode", obj.volumeBindingMode, "field is immutable"))
-    return out
-  },
+  validateUpdate: (obj, old) =>
+    (["provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"] as const)
+      .filter((name) => !semanticEqual(obj[name], old[name]))
+      .map((name) => field.invalid(name, null, immutableMessage)),
 })

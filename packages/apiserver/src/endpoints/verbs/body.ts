@@ -52,7 +52,7 @@ export async function readObject<T extends KubeObject>(
   const type = contentType(exchange)
   if (type === protobufType) return readProtobuf<T>(await exchange.body(), expected)
   if (type !== "application/json" && type !== "application/yaml" && type !== "application/x-yaml") {
-    throw unsupportedMediaType(mediaTypes)
+    throw unsupportedMediaType([...mediaTypes, protobufType])
   }
   const body = await exchange.body()
   const text = body.toString()
@@ -69,9 +69,6 @@ export async function readObject<T extends KubeObject>(
   } catch (thrown) {
     if (!(thrown instanceof DecodeError || thrown instanceof SyntaxError)) throw thrown
     throw undecodable(body, text, yaml, expected, thrown.message)
-  }
-  if (typeof object !== "object" || object === null) {
-    throw undecodable(body, text, yaml, expected, "json: cannot unmarshal into Go value")
   }
   checkType(object, expected, body)
   if (strictErrors.length > 0) {
@@ -113,11 +110,22 @@ function cannotBeHandled(kind: string, expected: Expected, why: string): string 
   return `${kind} in version "${expected.version}" cannot be handled as a ${expected.kind}: ${why}`
 }
 
+const typeMeta =
+  'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+
+/** How Go's JSON decoder calls a value. */
+export function jsonType(value: unknown): string {
+  if (Array.isArray(value)) return "array"
+  return value === null ? "null" : typeof value === "boolean" ? "bool" : typeof value
+}
+
 function undecodable(body: Buffer, text: string, yaml: boolean, expected: Expected, why: string): Error {
   if (!yaml) {
     try {
       const value = JSON.parse(text) as { kind?: unknown }
-      if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      if (typeof value !== "object" || value === null || Array.isArray(value)) {
+        why = `json: cannot unmarshal ${jsonType(value)} into Go value of type ${typeMeta}`
+      } else {
         const kind = typeof value.kind === "string" && value.kind !== "" ? value.kind : expected.kind
         return badRequest(cannotBeHandled(kind, expected, why))
       }
@@ -143,6 +151,11 @@ function checkType(object: KubeObject, expected: Expected, _body: Buffer): void 
   const apiVersion = expected.group === "" ? expected.version : `${expected.group}/${expected.version}`
   object.kind ||= expected.kind
   object.apiVersion ||= apiVersion
+  const unregistered = (): Error =>
+    badRequest(
+      `${object.kind} in version "${object.apiVersion.split("/").pop()}" cannot be handled as a ${expected.kind}: ` +
+        `no kind "${object.kind}" is registered for version "${object.apiVersion}" in scheme "${scheme}"`,
+    )
   if (object.kind !== expected.kind) {
     const packageOf = (group: string): string => group.split(".")[0] || "core"
     const version = object.apiVersion.split("/").pop()!
@@ -152,17 +165,18 @@ function checkType(object: KubeObject, expected: Expected, _body: Buffer): void 
           `(${version}.${object.kind}) to (${packageOf(expected.group)}.${expected.kind}): unknown conversion`,
       )
     }
-    throw badRequest(
-      `${object.kind} in version "${version}" cannot be handled as a ${expected.kind}: no kind ` +
-        `"${object.kind}" is registered for version "${object.apiVersion}" in scheme "pkg/api/legacyscheme/scheme.go:30"`,
-    )
+    throw unregistered()
   }
   if (object.apiVersion !== apiVersion) {
+    if (!isKnown(object.apiVersion, object.kind)) throw unregistered()
     throw badRequest(
       `the API version in the data (${object.apiVersion}) does not match the expected API version (${apiVersion})`,
     )
   }
 }
+
+/** Where upstream's registry of types says that it was made. */
+export const scheme = "pkg/runtime/scheme.go:111"
 
 function isKnown(apiVersion: string, kind: string): boolean {
   const [group, version] = apiVersion.includes("/") ? apiVersion.split("/") : ["core", apiVersion]
@@ -181,14 +195,14 @@ export async function readPatch(
     try {
       return { value: (await loadYaml()).parse(text), strictErrors: [] }
     } catch (thrown) {
-      throw badRequest(`error decoding YAML: ${messageOf(thrown)}`)
+      throw badRequest(`error encoding patch: ${messageOf(thrown)}`)
     }
   }
   try {
     const value = parseJson(text)
     return { value, strictErrors: [] }
-  } catch (thrown) {
-    throw badRequest(`error decoding patch: ${messageOf(thrown)}`)
+  } catch {
+    throw badRequest("invalid JSON patch")
   }
 }
 

@@ -17,7 +17,7 @@ import { listObjects } from "../../registry/list.ts"
 import type { DeletionOptions, WriteRequest } from "../../registry/request.ts"
 import type { Call } from "../resources.ts"
 import { answerValue } from "./answer.ts"
-import { contentType, protobufType } from "./body.ts"
+import { contentType, protobufType, scheme } from "./body.ts"
 import { itemEncoder } from "./item-encoder.ts"
 import { sendList } from "./list-stream.ts"
 import { answerForm } from "./negotiation.ts"
@@ -26,6 +26,7 @@ import { answerObject } from "./write.ts"
 
 interface Options extends DeletionOptions {
   kind?: string
+  apiVersion?: string
   dryRun?: string[]
 }
 
@@ -43,12 +44,13 @@ async function readOptions(call: Call): Promise<{ options: DeletionOptions; requ
     else value = parseJson(body.toString())
     value = decodeObject<Options>(schema, value).object
   } catch (thrown) {
+    if (thrown instanceof SyntaxError) throw badRequest(`couldn't get version/kind; json parse error: ${thrown.message}`)
     if (thrown instanceof DecodeError || thrown instanceof Error) throw badRequest(messageOf(thrown))
     throw thrown
   }
   const sent = value as Options
   if (sent.kind && sent.kind !== "DeleteOptions") {
-    throw badRequest("decoded object cannot be converted to DeleteOptions")
+    throw badRequest(`no kind "${sent.kind}" is registered for version "${sent.apiVersion ?? ""}" in scheme "${scheme}"`)
   }
   const { dryRun = [], ...options } = sent
   const errors = validateDryRun(dryRun)
@@ -66,9 +68,7 @@ export async function handleDelete(call: Call): Promise<void> {
   const { namespace, name } = ctx.info
   const { options, request } = await readOptions(call)
   const deleted = await deleteObject(storage, { namespace, name }, options, request)
-  const waits =
-    !deleted.gone && (options.orphanDependents === false || options.propagationPolicy === "Foreground")
-  const status = waits ? 202 : 200
+  const status = !deleted.gone && options.orphanDependents === false ? 202 : 200
   if (!deleted.asStatus) return answerObject(call, form, status, deleted.object)
   return answerValue(exchange, status, form, deletedStatus(storage, name, deleted.object.uid))
 }

@@ -1,5 +1,5 @@
 /** The forms in which an object appears in lists and watches: itself, a row of a table, or its metadata alone. */
-import { badRequest, type Column, type Kind, type KubeObject } from "@knarr/apimachinery"
+import { badRequest, type Column, goQuote, type Kind, type KubeObject } from "@knarr/apimachinery"
 import type { CachedObject } from "../../registry/cached-object.ts"
 import type { KindView } from "../../registry/kind-view.ts"
 import type { AnswerForm } from "./negotiation.ts"
@@ -82,7 +82,10 @@ type Include = "None" | "Metadata" | "Object"
 function includeOf(query: URLSearchParams): Include {
   const text = query.get("includeObject") || "Metadata"
   if (text === "None" || text === "Metadata" || text === "Object") return text
-  throw badRequest(`unrecognized includeObject value: "${text}"`)
+  throw badRequest(
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${goQuote(text)}: ` +
+      "must be 'Metadata', 'Object', 'None', or empty",
+  )
 }
 
 const nameDescription =

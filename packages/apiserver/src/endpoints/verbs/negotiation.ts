@@ -32,7 +32,9 @@ export function answerForm(exchange: Exchange, userAgent: string, watch = false)
   if (text === "" || text === "*/*" || text === "application/json") {
     return pretty ? { ...plain, pretty } : plain
   }
+  let known = false
   for (const { type, params } of clausesOf(text)) {
+    known ||= mediaTypes.some((offered) => matches(type, offered))
     const as = params.get("as") ?? ""
     if (as !== "" && !transforms(as, params)) continue
     for (const offered of watch ? streamTypes : mediaTypes) {
@@ -40,6 +42,13 @@ export function answerForm(exchange: Exchange, userAgent: string, watch = false)
       const yaml = offered === "application/yaml"
       return { yaml, as: as as AnswerForm["as"], version: params.get("v") ?? "", pretty }
     }
+  }
+  if (!known) {
+    // What Go's router says before the request comes to the handler.
+    const error = notAcceptable(mediaTypes)
+    error.status.message = error.message = `406: Not Acceptable\n\nAvailable representations: ${mediaTypes.join(", ")}`
+    error.status.details = {}
+    throw error
   }
   throw notAcceptable(watch ? streamTypes.map((type) => `${type};stream=watch`) : mediaTypes)
 }

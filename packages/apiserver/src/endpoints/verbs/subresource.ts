@@ -12,7 +12,8 @@ import { type Binding, bindPod } from "../../registry/subresources/binding.ts"
 import { type Eviction, evictPod } from "../../registry/subresources/eviction.ts"
 import { strategyOf } from "../../registry/subresources/index.ts"
 import { type Scale, scaleOf, updateScale } from "../../registry/subresources/scale.ts"
-import { type Call, verbNotSupported } from "../resources.ts"
+import { methodNotAllowed } from "../../server/refusals.ts"
+import type { Call } from "../resources.ts"
 import { answerBytes, answerValue } from "./answer.ts"
 import { type Expected, readObject, readPatch } from "./body.ts"
 import { answerForm } from "./negotiation.ts"
@@ -25,14 +26,14 @@ export async function handleSubresource(call: Call): Promise<void> {
   const { verb, subresource, namespace, name } = ctx.info
   const declared = kind.subresources.get(subresource)
   if (!declared) throw pathNotFound()
-  if (!declared.verbs.includes(verb as never)) throw verbNotSupported(call)
+  if (!declared.verbs.includes(verb as never)) throw methodNotAllowed()
   const connector = registry.connector(kind.group, kind.plural, subresource)
   if (connector) {
     const form = answerForm(exchange, ctx.userAgent)
     const ref = { namespace, name }
     const { request, fieldValidation } = writeRequest(exchange.query, ctx, "CreateOptions")
     if (verb === "get" && connector.get) return answerValue(exchange, 200, form, await connector.get(ref, request))
-    if (verb !== "create" || !connector.create) throw verbNotSupported(call)
+    if (verb !== "create" || !connector.create) throw methodNotAllowed()
     const body = await readObject(exchange, expectedBySubresource(declared), fieldValidation, ctx.warnings)
     const answer = await connector.create(ref, body as unknown as Record<string, unknown>, request)
     return answerValue(exchange, 201, form, answer)
@@ -53,7 +54,7 @@ export async function handleSubresource(call: Call): Promise<void> {
     case "patch":
       return handlePatch(call, subresource, strategy)
     default:
-      throw verbNotSupported(call)
+      throw methodNotAllowed()
   }
 }
 

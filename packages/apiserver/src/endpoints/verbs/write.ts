@@ -3,6 +3,7 @@ import {
   badRequest,
   type Kind,
   type KubeObject,
+  statusErrorFrom,
   unsupportedMediaType,
 } from "@knarr/apimachinery"
 import type { CachedObject } from "../../registry/cached-object.ts"
@@ -58,6 +59,7 @@ export async function handleUpdate(call: Call, subresource = "", strategy?: Upda
   setObjectDefaults(kind, obj)
   const written = await updateObject(storage, { namespace, name }, request, {
     subresource,
+    checkUid: true,
     next: putting(obj),
     ...(strategy ? { strategy } : {}),
   })
@@ -75,9 +77,7 @@ export function checkName(kind: Kind, obj: Readonly<KubeObject>, namespace: stri
   }
   const ownNamespace = obj.metadata.namespace ?? ""
   if (kind.namespaced && ownNamespace !== "" && ownNamespace !== namespace) {
-    throw badRequest(
-      `the namespace of the object (${ownNamespace}) does not match the namespace on the request (${namespace})`,
-    )
+    throw badRequest("the namespace of the provided object does not match the namespace sent on the request")
   }
 }
 
@@ -92,8 +92,21 @@ const patchTypes: Readonly<Record<string, PatchType>> = {
 export function patchTypeOf(call: Call): PatchType {
   const type = patchTypes[contentType(call.exchange)]
   const custom = !call.storage.kind.schema.name
-  if (!type || (type === "strategic" && custom)) {
-    throw unsupportedMediaType(Object.keys(patchTypes).filter((name) => !custom || patchTypes[name] !== "strategic"))
+  if (!type) {
+    // What Go's router says before the request comes to the handler.
+    throw statusErrorFrom({
+      kind: "Status",
+      apiVersion: "v1",
+      metadata: {},
+      status: "Failure",
+      message: "415: Unsupported Media Type",
+      reason: "UnsupportedMediaType",
+      details: {},
+      code: 415,
+    })
+  }
+  if (type === "strategic" && custom) {
+    throw unsupportedMediaType(Object.keys(patchTypes).filter((name) => patchTypes[name] !== "strategic"))
   }
   return type
 }

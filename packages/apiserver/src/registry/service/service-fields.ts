@@ -1,5 +1,5 @@
 /** Fields of a Service that depend on one another: addresses and families. Mirrors: pkg/registry/core/service/storage/{storage,alloc}.go */
-import { field, type FieldError, invalid } from "@knarr/apimachinery"
+import { field, type FieldError, invalid, isValidIP } from "@knarr/apimachinery"
 import type { Service, ServiceSpec } from "@knarr/api"
 
 type Family = "IPv4" | "IPv6"
@@ -62,15 +62,29 @@ export function patchAllocatedValues({ spec }: Service, old: Readonly<Service>):
   }
   if (before.type !== "ExternalName" && spec.type === "ExternalName") {
     // What the server had given goes when the type no longer has it.
+    if (spec.internalTrafficPolicy === before.internalTrafficPolicy) delete spec.internalTrafficPolicy
     if (spec.clusterIP === before.clusterIP) delete spec.clusterIP
     if (sameList(spec.clusterIPs, before.clusterIPs)) delete spec.clusterIPs
   }
   if (hasPorts(before.type) && !hasPorts(spec.type)) {
     const had = new Map((before.ports ?? []).map((p) => [`${p.protocol}/${p.port}`, p.nodePort]))
+    if (spec.externalTrafficPolicy === before.externalTrafficPolicy && !spec.externalIPs?.length) {
+      delete spec.externalTrafficPolicy
+    }
     for (const port of spec.ports ?? []) {
       if (port.nodePort && had.get(`${port.protocol}/${port.port}`) === port.nodePort) delete port.nodePort
     }
   }
+}
+
+/** What only a load balancer has goes with it, unless the writer has just set it. */
+export function dropLoadBalancerFields({ spec }: Service, old: Readonly<Service>): void {
+  const before = old.spec
+  if (before.type !== "LoadBalancer" || spec.type === "LoadBalancer") return
+  if (spec.allocateLoadBalancerNodePorts === before.allocateLoadBalancerNodePorts) {
+    delete spec.allocateLoadBalancerNodePorts
+  }
+  if (spec.loadBalancerClass === before.loadBalancerClass) delete spec.loadBalancerClass
 }
 
 /** Families and their policy, from what is wanted, what addresses say and what the cluster has. Throws 422. */
@@ -123,6 +137,8 @@ export function setIPFamilies(
   }
   if (!headless) {
     for (const [i, ip] of wanted.entries()) {
+      const reasons = isValidIP(ip)
+      if (reasons.length > 0) fail(field.invalid(`spec.clusterIPs[${i}]`, ip, reasons.join("; ")))
       const family = familyOf(ip)
       if (i >= families.length) {
         if (!cluster.includes(family)) {

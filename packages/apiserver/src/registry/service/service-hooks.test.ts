@@ -45,7 +45,7 @@ test("a service gets an address, keeps it, and gives it back", async () => {
   await t.client.delete(service, { namespace: ns, name: "a" })
   assert.equal((await t.client.create(service, svc("b", { clusterIP: ip }))).spec.clusterIP, ip)
   const outside = await failure(t.client.create(service, svc("c", { clusterIP: "1.2.3.4" })))
-  assert.match(outside.message, /the provided IP \(1\.2\.3\.4\) is not in the valid range\. The range of valid IPs is 10\.96\.0\.0\/12$/)
+  assert.match(outside.message, /failed to allocate IP 1\.2\.3\.4: the provided network does not match the current range$/)
 })
 
 test("addresses are known after a restart", async () => {

@@ -10,7 +10,7 @@ import type { ResourceStorage } from "../storage.ts"
 import type { Allocation, WriteHooks } from "../write-hooks.ts"
 import { IpAllocator } from "./ip-allocator.ts"
 import { PortAllocator } from "./port-allocator.ts"
-import { normalizeClusterIPs, patchAllocatedValues, setIPFamilies } from "./service-fields.ts"
+import { dropLoadBalancerFields, normalizeClusterIPs, patchAllocatedValues, setIPFamilies } from "./service-fields.ts"
 
 export interface ServiceNetwork {
   /** One network, or one of each family, the first being the default. Default: `10.96.0.0/12`. */
@@ -86,6 +86,7 @@ class ServiceHooks implements WriteHooks {
     const service = obj as unknown as Service
     const old = oldObj as unknown as Service
     patchAllocatedValues(service, old)
+    dropLoadBalancerFields(service, old)
     normalizeClusterIPs(service, old)
     const transaction = new Transaction()
     return this.#guarded(transaction, () => {
@@ -151,9 +152,7 @@ class ServiceHooks implements WriteHooks {
     if (wanted) {
       const why = allocator.take(wanted)
       if (why !== "") {
-        const detail = allocator.contains(wanted)
-          ? `failed to allocate IP ${wanted}: ${why}`
-          : `failed to allocate IP ${wanted}: the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${allocator.cidr}`
+        const detail = `failed to allocate IP ${wanted}: ${why}`
         throw fail(service, field.invalid("spec.clusterIPs", service.spec.clusterIPs, detail))
       }
       transaction.took(() => allocator.release(wanted))
