@@ -181,7 +181,7 @@ function status(url: string): Promise<number | undefined> {
 /** In a namespace per count, so that the pods of one never meet those of another. */
 async function scaleUp(client: Client, replicas: number): Promise<void> {
   const name = `bench-${replicas}`
-  await client.create(namespace, { apiVersion: "v1", kind: "Namespace", metadata: { name } })
+  await client.create(namespace, { metadata: { name } })
   await client.create(deployment, {
     apiVersion: "apps/v1",
     kind: "Deployment",

@@ -66,7 +66,7 @@ function stable(obj: KubeObject): unknown {
     if (key === "uid" || key === "creationTimestamp" || key === "resourceVersion") return undefined
     if (key === "lastTransitionTime" || key === "lastPhaseTransitionTime" || key === "lastProbeTime")
       return "T"
-    if (/controller-uid$/.test(key)) return "U"
+    if (key.endsWith("controller-uid")) return "U"
     return value
   })
   return JSON.parse(text)

@@ -16,6 +16,7 @@ import {
 import { ControllerCache } from "./cache.ts"
 import { refersToKind } from "./controller-ref.ts"
 import type { Controller, ReconcileContext } from "./controller.ts"
+import { eventSource } from "./event-source.ts"
 import { controllerNamespace, ensureRbac } from "./rbac-objects.ts"
 import type { Kind, KubeObject } from "./rbac.ts"
 
@@ -72,7 +73,7 @@ async function startController(controller: Controller, options: Started): Promis
         userAgent: `kube-controller-manager/${controller.name}`,
       })
     : options.client
-  const recorder = createEventRecorder({ client, env, scope, component: controller.name })
+  const recorder = createEventRecorder({ client, env, scope, component: eventSource(controller.name) })
   const cache = new ControllerCache(controller, options.informers)
   const queue = scope.use(createWorkQueue({ clock: env.clock }))
   const enqueue = (ref: Ref, afterMs?: number): void => {

@@ -13,7 +13,6 @@ export type ClusterEvent =
   | "node allocatable changed"
   | "node labels changed"
   | "node taints changed"
-  | "node condition changed"
   | "pod added"
   | "pod labels changed"
   | "pod deleted"

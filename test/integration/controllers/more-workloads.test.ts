@@ -106,8 +106,8 @@ test("a stateful set starts its pods in order, updates them from the last and ke
     ["data-db-0", "data-db-1", "data-db-2"],
   )
   const messages = cluster.list(event, "default").map((one) => one.message)
-  assert.ok(messages.includes("create Pod db-0 in StatefulSet db successful"))
-  assert.ok(messages.includes("create Claim data-db-0 Pod db-0 in StatefulSet db success"))
+  assert.ok(messages.includes("Create Pod db-0 in StatefulSet db successful"))
+  assert.ok(messages.includes("Create Claim data-db-0 Pod db-0 in StatefulSet db success"))
 
   await cluster.client.patch(statefulSet, ref, "strategic", {
     spec: { template: { spec: { containers: [{ name: "app", image: "app:2" }] } } },

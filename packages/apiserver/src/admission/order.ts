@@ -10,6 +10,7 @@ import { defaultTolerationSeconds } from "./default-toleration-seconds.admission
 import { limitRanger } from "./limit-ranger.admission.ts"
 import { namespaceLifecycle } from "./namespace-lifecycle.admission.ts"
 import { nodeRestriction } from "./node-restriction.admission.ts"
+import { podSecurity } from "./pod-security.admission.ts"
 import { priority } from "./priority.admission.ts"
 import { runtimeClassAdmission } from "./runtime-class.admission.ts"
 import { serviceAccountAdmission } from "./service-account.admission.ts"
@@ -26,6 +27,7 @@ export const admissionOrder: readonly AdmissionPlugin[] = [
   serviceAccountAdmission,
   nodeRestriction,
   taintNodesByCondition,
+  podSecurity,
   priority,
   defaultTolerationSeconds,
   defaultStorageClass,

@@ -2,6 +2,7 @@
 import type { DaemonSet, DaemonSetStatus, Node, Pod, PodTemplateSpec, Taint, Toleration } from "@knarr/api"
 import { deepClone, scaledValueFromIntOrPercent } from "@knarr/apimachinery"
 import { matchesRequiredNodeAffinity, tolerates } from "@knarr/pod-rules"
+import { withoutZeros } from "../workload/without-zeros.ts"
 import { revisionHashLabel } from "../workload/controller-revisions.ts"
 import { isPodAvailable, isPodReady } from "../workload/pod-state.ts"
 
@@ -258,5 +259,5 @@ export function daemonStatus(
   }
   if (collisionCount !== undefined) status.collisionCount = collisionCount
   if (ds.status?.conditions) status.conditions = ds.status.conditions
-  return status
+  return withoutZeros(status, ["updatedNumberScheduled", "numberAvailable", "numberUnavailable"])
 }

@@ -9,6 +9,7 @@ import {
   specReplicas,
   sum,
 } from "./arithmetic.ts"
+import { withoutZeros } from "../workload/without-zeros.ts"
 
 export type Condition = DeploymentCondition
 
@@ -83,7 +84,13 @@ export function calculateStatus(
     conditions: withCondition(d.status?.conditions ?? [], condition),
   }
   if (d.status?.collisionCount !== undefined) status.collisionCount = d.status.collisionCount
-  return status
+  return withoutZeros(status, [
+    "replicas",
+    "updatedReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "unavailableReplicas",
+  ])
 }
 
 export function isComplete(d: Deployment, status: DeploymentStatus): boolean {

@@ -1,5 +1,5 @@
 /** Keeps the EndpointSlices of services. Mirrors: pkg/controller/endpointslice */
-import { endpointSlice, node, pod, service, type EndpointSlice, type Pod, type Service } from "@knarr/api"
+import { endpointSlice, node, pod, service, type EndpointSlice, type Node, type Pod, type Service } from "@knarr/api"
 import { hasStatusCause, isNotFound, newControllerRef, refKey, refOf } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import {
@@ -12,6 +12,7 @@ import {
   type Controller,
   type ReconcileContext,
 } from "@knarr/controller-kit"
+import { podNodeIndex } from "../workload/pod-indexes.ts"
 import { managedByLabel, selects, selectsPods, serviceNameLabel } from "./endpoint-rules.ts"
 import { managedBy, planSlices, sliceLabels, withTriggerTime, type SlicePlan } from "./slices.ts"
 import { TriggerTimes } from "./trigger-time.ts"
@@ -57,6 +58,7 @@ export const endpointSliceController: Controller = defineController<Service>({
   ],
   reads: [node],
   indexes: [
+    podNodeIndex,
     {
       kind: endpointSlice,
       name: "managedService",
@@ -92,6 +94,21 @@ export const endpointSliceController: Controller = defineController<Service>({
   },
   async run(ctx) {
     const { expectations } = stateOf(ctx)
+    const zone = ({ metadata }: Node): string | undefined => metadata.labels?.["topology.kubernetes.io/zone"]
+    const changed = (one: Node): void => {
+      for (const obj of ctx.cache.byIndex(pod, podNodeIndex.name, one.metadata.name)) {
+        for (const svc of ctx.cache.list(service, { namespace: obj.metadata.namespace })) {
+          if (selects(svc, obj)) ctx.enqueue(refOf(svc))
+        }
+      }
+    }
+    using _nodes = ctx.informer(node).subscribe({
+      added: changed,
+      deleted: changed,
+      updated(obj, old) {
+        if (zone(obj) !== zone(old)) changed(obj)
+      },
+    })
     using _subscription = ctx.informer(endpointSlice).subscribe({
       added(obj) {
         const key = serviceKeyOf(obj)

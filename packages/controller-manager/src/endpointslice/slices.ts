@@ -129,11 +129,14 @@ export function planSlices(input: SliceInput): SlicePlan {
     const groups = new Map<string, Group>()
     for (const pod of pods) {
       if (!belongsToEndpoints(pod, true) || podAddresses(pod, ipv6).length === 0) continue
+      const node = input.nodeOf(pod.spec.nodeName ?? "")
+      // A node that is not known (any more) is no place to send to.
+      if (!node && !service.spec.publishNotReadyAddresses) continue
       const ports = endpointPorts(pod, service)
       const key = canonicalJson(ports)
       let group = groups.get(key)
       if (!group) groups.set(key, (group = { ports, endpoints: new Map() }))
-      const endpoint = endpointOf(pod, service, input.nodeOf(pod.spec.nodeName ?? ""), ipv6)
+      const endpoint = endpointOf(pod, service, node, ipv6)
       group.endpoints.set(endpointKey(endpoint), endpoint)
     }
     planFamily(

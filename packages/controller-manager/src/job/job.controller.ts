@@ -22,6 +22,7 @@ import {
 } from "../workload/pod-control.ts"
 import { observePods } from "../workload/pod-expectations.ts"
 import { orphanPodIndex } from "../workload/pod-indexes.ts"
+import { withoutZeros } from "../workload/without-zeros.ts"
 import { matcher } from "../workload/selector.ts"
 import { completionIndex, indexAnnotation } from "./indexes.ts"
 import {
@@ -197,7 +198,10 @@ async function count(
     ...plan.newlyFailed.filter((obj) => !ignored(obj)).map((obj) => obj.metadata.uid),
   ])
   if (indexed) status.succeeded = plan.succeeded
-  status.uncountedTerminatedPods = { succeeded: [...succeeded], failed: [...failed] }
+  status.uncountedTerminatedPods = {
+    ...(succeeded.size > 0 ? { succeeded: [...succeeded] } : {}),
+    ...(failed.size > 0 ? { failed: [...failed] } : {}),
+  }
   let current = await writeStatus(one, status, ctx)
   const ended = pods.filter(
     (obj) =>
@@ -217,7 +221,8 @@ async function count(
 
 async function writeStatus(one: Job, status: JobStatus, { client, signal }: ReconcileContext): Promise<Job> {
   if (sameStatus(status, one.status)) return one
-  return client.update(job, { ...one, status }, { subresource: "status", signal })
+  const next = withoutZeros(status, ["active", "succeeded", "failed"])
+  return client.update(job, { ...one, status: next }, { subresource: "status", signal })
 }
 
 function sameStatus(a: JobStatus, b: JobStatus | undefined): boolean {

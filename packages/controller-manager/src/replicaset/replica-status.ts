@@ -3,6 +3,7 @@ import type { Pod, ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from "@kn
 import { formatTime } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import { isPodAvailable, isPodReady } from "../workload/pod-state.ts"
+import { withoutZeros } from "../workload/without-zeros.ts"
 
 export interface ManageOutcome {
   /** Why pods could not be created or deleted. */
@@ -51,7 +52,7 @@ export function replicaStatus({
   const conditions = failureConditions(owner.status?.conditions ?? [], outcome, nowMs)
   if (conditions.length > 0) status.conditions = conditions
   else delete status.conditions
-  return status
+  return withoutZeros(status, ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"])
 }
 
 function failureConditions(

@@ -67,7 +67,6 @@ export function podFor(
 ): PodDraft {
   const draft = podFromTemplate(template, set, statefulSet)
   const name = podName(set, ordinal)
-  delete draft.metadata.generateName
   draft.metadata.name = name
   draft.metadata.labels = {
     ...draft.metadata.labels,

@@ -49,7 +49,7 @@ function baseStatus({ set, current, update, collisionCount, pods, nowMs }: State
     currentRevision: current.metadata.name,
     updateRevision: update.metadata.name,
   }
-  if (collisionCount !== undefined) status.collisionCount = collisionCount
+  status.collisionCount = collisionCount ?? 0
   if (set.status?.conditions) status.conditions = set.status.conditions
   for (const pod of pods) {
     if (isCreated(pod)) status.replicas++

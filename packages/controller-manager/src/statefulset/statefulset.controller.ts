@@ -39,6 +39,7 @@ import {
   podRevision,
 } from "./identity.ts"
 import { planStateful, type Action, type StatefulInput } from "./stateful-plan.ts"
+import { withoutZeros } from "../workload/without-zeros.ts"
 
 const hashLabel = "controller.kubernetes.io/hash"
 
@@ -100,7 +101,8 @@ export const statefulSetController: Controller = defineController<StatefulSet>({
     const current = revisions.find((one) => one.metadata.name === set.status?.currentRevision) ?? update
     const nowMs = ctx.clock.now()
     const input: StatefulInput = { set, current, update, collisionCount, pods, nowMs }
-    const { actions, status } = planStateful(input)
+    const { actions, status: counted } = planStateful(input)
+    const status = withoutZeros(counted, ["readyReplicas", "currentReplicas", "updatedReplicas"])
     let error: unknown
     try {
       await syncClaimOwners(set, pods, ctx)
@@ -130,7 +132,7 @@ async function perform(set: StatefulSet, action: Action, ctx: ReconcileContext):
     case "create": {
       await createClaims(set, action.ordinal, ctx)
       const draft = podFor(set, templateOf(action.revision), action.revision.metadata.name, action.ordinal)
-      await report(set, "create", draft.metadata.name!, ctx, () => client.create(pod, draft, { signal }))
+      await report(set, "Create", draft.metadata.name!, ctx, () => client.create(pod, draft, { signal }))
       return
     }
     case "restart": {
@@ -140,11 +142,11 @@ async function perform(set: StatefulSet, action: Action, ctx: ReconcileContext):
       const reason = failed ? "RecreatingFailedPod" : "RecreatingTerminatedPod"
       const message = `StatefulSet ${name} is recreating ${word} Pod ${action.pod.metadata.name}`
       recorder.event(set, failed ? "Warning" : "Normal", reason, message)
-      await report(set, "delete", action.pod.metadata.name, ctx, () => remove(action.pod, ctx))
+      await report(set, "Delete", action.pod.metadata.name, ctx, () => remove(action.pod, ctx))
       return
     }
     case "delete":
-      await report(set, "delete", action.pod.metadata.name, ctx, () => remove(action.pod, ctx))
+      await report(set, "Delete", action.pod.metadata.name, ctx, () => remove(action.pod, ctx))
       return
     case "fix": {
       const ordinal = ordinalOf(set, action.pod)
@@ -152,7 +154,7 @@ async function perform(set: StatefulSet, action: Action, ctx: ReconcileContext):
       const next = deepClone(action.pod)
       next.metadata.labels = { ...next.metadata.labels, [podNameLabel]: next.metadata.name }
       if (!semanticEqual(next, action.pod))
-        await report(set, "update", next.metadata.name, ctx, () => client.update(pod, next, { signal }))
+        await report(set, "Update", next.metadata.name, ctx, () => client.update(pod, next, { signal }))
     }
   }
 }
@@ -164,8 +166,6 @@ async function remove(victim: Pod, { client, signal }: ReconcileContext): Promis
     if (!isNotFound(thrown)) throw thrown
   }
 }
-
-const pastWords: Readonly<Record<string, string>> = { create: "Create", delete: "Delete", update: "Update" }
 
 async function report(
   set: StatefulSet,
@@ -179,11 +179,11 @@ async function report(
     await act()
   } catch (thrown) {
     if (!signal.aborted && !isNamespaceTerminating(thrown)) {
-      recorder.event(set, "Warning", `Failed${pastWords[verb]}`, `${what} failed error: ${messageOf(thrown)}`)
+      recorder.event(set, "Warning", `Failed${verb}`, `${what} failed error: ${messageOf(thrown)}`)
     }
     throw thrown
   }
-  recorder.event(set, "Normal", `Successful${pastWords[verb]}`, `${what} successful`)
+  recorder.event(set, "Normal", `Successful${verb}`, `${what} successful`)
 }
 
 async function createClaims(
@@ -198,7 +198,7 @@ async function createClaims(
       if (present.metadata.deletionTimestamp) throw new Error(`pvc ${name} is being deleted`)
       continue
     }
-    const what = `create Claim ${name} Pod ${set.metadata.name}-${ordinal} in StatefulSet ${set.metadata.name}`
+    const what = `Create Claim ${name} Pod ${set.metadata.name}-${ordinal} in StatefulSet ${set.metadata.name}`
     try {
       await client.create(persistentVolumeClaim, claim, { signal })
       recorder.event(set, "Normal", "SuccessfulCreate", `${what} success`)

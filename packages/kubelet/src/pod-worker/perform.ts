@@ -178,10 +178,7 @@ export async function killPod(
   }))
   try {
     await stopContainers(targets, { ...context, podIP: addressesOf(context)[0] ?? "" }, signal)
-    for (const sandbox of runtime.sandboxes) {
-      if (!sandbox.ready && sandbox.ips.length === 0) continue
-      await parts.runtime.stopPodSandbox({ podSandboxId: sandbox.id }, { signal })
-    }
+    for (const { id } of runtime.sandboxes) await parts.runtime.stopPodSandbox({ podSandboxId: id }, { signal })
   } catch (thrown) {
     signal.throwIfAborted()
     if (isRuntimeNotFound(thrown)) return

@@ -1,6 +1,5 @@
 /** Validation of the workload kinds. Mirrors: pkg/apis/apps/validation/validation.go */
 import {
-  deepClone,
   field,
   isValidPercent,
   selectorFrom,
@@ -8,7 +7,7 @@ import {
   validateLabelSelector,
 } from "@knarr/apimachinery"
 import type { FieldError, LabelSelector } from "@knarr/apimachinery"
-import { immutable, notNegative, oneOf } from "../../checks.ts"
+import { immutable, immutableMessage, notNegative, oneOf } from "../../checks.ts"
 import { validateClaimSpec } from "../../core/v1/claim.validate.ts"
 import { validatePodTemplate } from "../../core/v1/pod-spec.validate.ts"
 import { goStruct } from "../../go-struct.ts"
@@ -221,24 +220,16 @@ export function validateSelectorUpdate(obj: Selecting, old: Selecting): FieldErr
   return immutable("spec.selector", obj.spec.selector, old.spec.selector)
 }
 
-const mutableOfStatefulSet =
-  "'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds'"
-
+/** What names a set's pods and their volumes never changes. */
 export function validateStatefulSetUpdate(
   set: Readonly<StatefulSet>,
   old: Readonly<StatefulSet>,
 ): FieldError[] {
-  const munged = deepClone(set.spec)
-  munged.replicas = old.spec.replicas
-  munged.template = old.spec.template
-  munged.updateStrategy = old.spec.updateStrategy
-  munged.minReadySeconds = old.spec.minReadySeconds
-  munged.ordinals = old.spec.ordinals
-  munged.revisionHistoryLimit = old.spec.revisionHistoryLimit
-  munged.persistentVolumeClaimRetentionPolicy = old.spec.persistentVolumeClaimRetentionPolicy
-  if (semanticEqual(munged, old.spec)) return []
-  const detail = `updates to statefulset spec for fields other than ${mutableOfStatefulSet} are forbidden`
-  return [field.forbidden("spec", detail)]
+  const out: FieldError[] = []
+  for (const name of ["selector", "volumeClaimTemplates", "serviceName", "podManagementPolicy"] as const)
+    if (!semanticEqual(set.spec[name], old.spec[name]))
+      out.push(field.invalid(`spec.${name}`, set.spec[name], immutableMessage))
+  return out
 }
 
 export function validateControllerRevision({ data, revision }: Readonly<ControllerRevision>): FieldError[] {

@@ -27,6 +27,7 @@ export function prepareServiceForUpdate({ spec, status }: Service, old: Readonly
     }
     dropSame("ipFamilies")
     dropSame("ipFamilyPolicy")
+    dropSame("internalTrafficPolicy")
   }
   if (hasNodePorts(was) && !hasNodePorts(spec)) {
     const before = new Set(was.ports?.map(({ nodePort }) => nodePort))

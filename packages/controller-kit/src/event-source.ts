@@ -1,0 +1,16 @@
+/** Under which name a controller's events are reported (`source.component`), where it is not the controller's own. */
+
+const sources: Readonly<Record<string, string>> = {
+  "replicationcontroller-controller": "replication-controller",
+  "endpointslice-controller": "endpoint-slice-controller",
+  "endpointslice-mirroring-controller": "endpoint-slice-mirroring-controller",
+  "endpoints-controller": "endpoint-controller",
+  "node-lifecycle-controller": "node-controller",
+  "node-ipam-controller": "cidrAllocator",
+  "disruption-controller": "controllermanager",
+}
+
+/** Upstream's name for the source of a controller's events. */
+export function eventSource(controllerName: string): string {
+  return sources[controllerName] ?? controllerName
+}

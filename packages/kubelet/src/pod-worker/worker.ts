@@ -1,0 +1,371 @@
+/**
+ * The life of one pod on this node: syncing → terminating → terminated → gone. One step at a time; it wakes on
+ * updates, exits, probe results and its own timers, and never polls.
+ * Mirrors: pkg/kubelet/pod_workers.go, pkg/kubelet/kubelet.go (SyncPod, SyncTerminatingPod, SyncTerminatedPod)
+ */
+import type { Container, Pod, PodStatus } from "@knarr/api"
+import { parseTime } from "@knarr/apimachinery"
+import { abortable, deferred, messageOf, type Deferred } from "@knarr/base"
+import type { SourcedPod } from "../contract.ts"
+import type { Backoff } from "./backoff.ts"
+import { erasePod, releasePod, removeSuperfluous } from "./cleanup.ts"
+import { addressesOf, killPod, performActions } from "./perform.ts"
+import { planPod, type ProbeResult } from "./plan.ts"
+import { podCgroup } from "./pod-cgroup.ts"
+import { isTerminalPhase, podStatus, type PodFailure } from "./pod-status.ts"
+import { podCgroupResources } from "./linux-resources.ts"
+import { isAnyRunning, type RuntimePod, type RuntimePods } from "./runtime-pod.ts"
+import { podDir, type PodWorkerParts } from "./settings.ts"
+import type { StartError } from "./start-error.ts"
+import type { StopMemory } from "./stop-containers.ts"
+
+export type WorkerPhase = "syncing" | "terminating" | "terminated" | "gone"
+
+export interface PodWorkerOptions {
+  readonly parts: PodWorkerParts
+  readonly pods: RuntimePods
+  /** Of containers' restarts; shared by all pods. */
+  readonly backoff: Backoff
+}
+
+const firstRetryMs = 1000
+const maxRetryMs = 10_000
+const firstVolumeRetryMs = 500
+const maxVolumeRetryMs = 122_000
+
+export class PodWorker {
+  readonly uid: string
+  readonly #parts: PodWorkerParts
+  readonly #pods: RuntimePods
+  readonly #backoff: Backoff
+  #sourced: SourcedPod
+  #phase: WorkerPhase = "syncing"
+  #failure: PodFailure | undefined
+  /** Given by the node itself: eviction. */
+  #ownGraceSeconds: number | undefined
+  /** The grace period that the termination under way was begun with. */
+  #graceSeconds: number | undefined
+  #removed = false
+  #dirty = true
+  #waiting: Deferred<void> | undefined
+  #step: AbortController | undefined
+  #retryMs = firstRetryMs
+  #startRetryMs = firstRetryMs
+  #volumeRetryMs = firstVolumeRetryMs
+  #cgroupSet = false
+  readonly #failures = new Map<string, StartError>()
+  readonly #probed = new Set<string>()
+  readonly #memory: StopMemory = { begun: new Set() }
+
+  constructor(sourced: SourcedPod, { parts, pods, backoff }: PodWorkerOptions) {
+    this.uid = sourced.pod.metadata.uid
+    this.#sourced = sourced
+    this.#parts = parts
+    this.#pods = pods
+    this.#backoff = backoff
+    this.#noteEnd()
+  }
+
+  get sourced(): SourcedPod {
+    return this.#sourced
+  }
+
+  get phase(): WorkerPhase {
+    return this.#phase
+  }
+
+  /** Whether the pod may have running containers, now or later. */
+  get active(): boolean {
+    return this.#phase === "syncing" || this.#phase === "terminating"
+  }
+
+  update(sourced: SourcedPod): void {
+    this.#sourced = sourced
+    this.#noteEnd()
+    this.wake()
+  }
+
+  /** The pod is gone from its source. */
+  remove(): void {
+    this.#removed = true
+    this.#noteEnd()
+    this.wake()
+  }
+
+  evict(failure: PodFailure, graceSeconds: number): void {
+    this.#failure ??= failure
+    this.#ownGraceSeconds = Math.min(this.#ownGraceSeconds ?? Infinity, graceSeconds)
+    this.#beginEnd()
+    this.wake()
+  }
+
+  wake(): void {
+    this.#dirty = true
+    this.#waiting?.resolve()
+    this.#waiting = undefined
+  }
+
+  /** Returns when nothing of the pod is left, or rejects with the signal's reason. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (this.#phase !== "gone") {
+      signal.throwIfAborted()
+      this.#dirty = false
+      const nextMs = await this.#runStep(signal)
+      if (this.#dirty || nextMs === 0) continue
+      await this.#sleep(nextMs, signal)
+    }
+  }
+
+  async #sleep(ms: number | undefined, signal: AbortSignal): Promise<void> {
+    const wakeup = (this.#waiting = deferred())
+    if (this.#phase === "gone") return
+    using _timer = ms === undefined ? undefined : this.#parts.env.clock.timer(ms, () => wakeup.resolve())
+    await abortable(wakeup.promise, signal)
+    this.#waiting = undefined
+  }
+
+  /** Answers when the next step is due at the latest; undefined: only when woken. */
+  async #runStep(signal: AbortSignal): Promise<number | undefined> {
+    const step = (this.#step = new AbortController())
+    const onAbort = (): void => step.abort(signal.reason)
+    signal.addEventListener("abort", onAbort, { once: true })
+    try {
+      const nextMs = await this.#doStep(step.signal)
+      this.#retryMs = firstRetryMs
+      return nextMs
+    } catch (thrown) {
+      signal.throwIfAborted()
+      // The step was cut short because the pod is to end now.
+      if (step.signal.aborted) return 0
+      const { namespace, name } = this.#sourced.pod.metadata
+      const log = this.#parts.env.log
+      log.warn("Cannot sync a pod, retrying", { pod: `${namespace}/${name}`, phase: this.#phase, err: messageOf(thrown) })
+      const retryMs = this.#retryMs
+      this.#retryMs = Math.min(retryMs * 2, maxRetryMs)
+      return retryMs
+    } finally {
+      signal.removeEventListener("abort", onAbort)
+      this.#step = undefined
+    }
+  }
+
+  #doStep(signal: AbortSignal): Promise<number | undefined> {
+    switch (this.#phase) {
+      case "syncing":
+        return this.#sync(signal)
+      case "terminating":
+        return this.#terminate(signal)
+      default:
+        return this.#erase(signal)
+    }
+  }
+
+  // ── syncing ──
+
+  async #sync(signal: AbortSignal): Promise<number | undefined> {
+    const { pod } = this.#sourced
+    const parts = this.#parts
+    let runtime = await this.#read(signal)
+    const deadlineMs = this.#deadlineInMs(pod)
+    if (deadlineMs !== undefined && deadlineMs <= 0) {
+      const message = "Pod was active on the node longer than the specified deadline"
+      parts.events.event(pod, "Normal", "DeadlineExceeded", message)
+      this.#failure ??= { reason: "DeadlineExceeded", message }
+    }
+    if (isTerminalPhase(this.#publish(runtime, false))) {
+      this.#beginEnd()
+      return 0
+    }
+    const problem = parts.networkProblem()
+    if (problem !== undefined && !pod.spec.hostNetwork) {
+      parts.events.event(pod, "Warning", "NetworkNotReady", `network is not ready: ${problem}`)
+      return firstRetryMs
+    }
+    await this.#prepare(pod, runtime)
+    let volumes
+    try {
+      volumes = await parts.volumes.mount(pod, signal)
+      this.#volumeRetryMs = firstVolumeRetryMs
+    } catch (thrown) {
+      signal.throwIfAborted()
+      parts.events.event(pod, "Warning", "FailedMount", messageOf(thrown))
+      const retryMs = this.#volumeRetryMs
+      this.#volumeRetryMs = Math.min(retryMs * 2, maxVolumeRetryMs)
+      return retryMs
+    }
+    const actions = planPod(pod, runtime, this.#probe)
+    await performActions(
+      {
+        pod,
+        runtime,
+        actions,
+        volumes,
+        backoff: this.#backoff,
+        parts,
+        pods: this.#pods,
+        memory: this.#memory,
+        failures: this.#failures,
+        publish: async () => void this.#publish(await this.#read(signal), false),
+        started: (container, id, podIP) => this.#containerStarted(container, id, podIP),
+      },
+      signal,
+    )
+    runtime = await this.#read(signal)
+    this.#adoptProbes(pod, runtime)
+    if (isTerminalPhase(this.#publish(runtime, false))) {
+      this.#beginEnd()
+      return 0
+    }
+    await removeSuperfluous(runtime, parts, signal)
+    return actions.restartAll ? 0 : this.#nextMs(deadlineMs)
+  }
+
+  /** Folders and the cgroup, once. */
+  async #prepare(pod: Readonly<Pod>, runtime: RuntimePod): Promise<void> {
+    if (this.#cgroupSet && runtime.sandboxes[0]?.ready) return
+    const { host, settings } = this.#parts
+    await Promise.all([
+      host.makeDir(podDir(settings, this.uid), 0o750),
+      host.setCgroup(podCgroup(settings, pod), podCgroupResources(pod, settings.cpuQuota)),
+    ])
+    this.#cgroupSet = true
+  }
+
+  #containerStarted(container: Readonly<Container>, id: string, podIP: string): void {
+    this.#probed.add(id)
+    this.#parts.probes.containerStarted(this.#sourced.pod, container.name, id, podIP)
+  }
+
+  /** Containers that run from before a restart of the kubelet are probed too. */
+  #adoptProbes(pod: Readonly<Pod>, runtime: RuntimePod): void {
+    const podIP = addressesOf({ pod, runtime, parts: this.#parts })[0] ?? ""
+    const probed = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]
+    for (const { id, name, state } of runtime.containers) {
+      if (state !== "running" || this.#probed.has(id)) continue
+      const container = probed.find((other) => other.name === name)
+      if (container && !this.#failures.has(name)) this.#containerStarted(container, id, podIP)
+    }
+  }
+
+  #deadlineInMs(pod: Readonly<Pod>): number | undefined {
+    const { activeDeadlineSeconds } = pod.spec
+    const start = (this.#parts.status.get(this.uid) ?? pod.status).startTime
+    if (activeDeadlineSeconds === undefined || start === undefined) return undefined
+    return parseTime(start) + activeDeadlineSeconds * 1000 - this.#parts.env.clock.now()
+  }
+
+  #nextMs(deadlineMs: number | undefined): number | undefined {
+    let next = deadlineMs
+    let ordinary = false
+    for (const { retryAfterMs } of this.#failures.values()) {
+      if (retryAfterMs === undefined) ordinary = true
+      else next = Math.min(next ?? Infinity, retryAfterMs)
+    }
+    if (!ordinary) {
+      this.#startRetryMs = firstRetryMs
+      return next
+    }
+    const retryMs = this.#startRetryMs
+    this.#startRetryMs = Math.min(retryMs * 2, maxRetryMs)
+    return Math.min(next ?? Infinity, retryMs)
+  }
+
+  // ── the end ──
+
+  /** Sees whether the pod is to end, or to end sooner. */
+  #noteEnd(): void {
+    if (this.#removed || this.#sourced.pod.metadata.deletionTimestamp) this.#beginEnd()
+  }
+
+  #beginEnd(): void {
+    if (this.#phase === "syncing") {
+      this.#phase = "terminating"
+      this.#step?.abort(new Error("The pod is to end"))
+    } else if (this.#phase === "terminating" && this.#graceSeconds !== undefined) {
+      if (this.#grace() < this.#graceSeconds) this.#step?.abort(new Error("The pod is to end sooner"))
+    }
+  }
+
+  #grace(): number {
+    const { metadata, spec } = this.#sourced.pod
+    const wanted = metadata.deletionGracePeriodSeconds ?? this.#ownGraceSeconds ?? spec.terminationGracePeriodSeconds
+    return Math.max(Math.min(wanted ?? 30, this.#ownGraceSeconds ?? Infinity), 1)
+  }
+
+  async #terminate(signal: AbortSignal): Promise<number | undefined> {
+    const { pod } = this.#sourced
+    const parts = this.#parts
+    let runtime = await this.#read(signal)
+    this.#graceSeconds = this.#grace()
+    this.#publish(runtime, false)
+    const graceSeconds = this.#graceSeconds
+    await killPod({ pod, runtime, parts, memory: this.#memory, graceSeconds }, signal)
+    parts.probes.stop(this.uid)
+    runtime = await this.#read(signal)
+    if (isAnyRunning(runtime)) throw new Error("detected running containers after a successful KillPod")
+    this.#publish(runtime, true)
+    await releasePod(this.uid, parts, signal)
+    this.#phase = "terminated"
+    this.#tellFinished()
+    return 0
+  }
+
+  #tellFinished(): void {
+    const { pod } = this.#sourced
+    if (pod.metadata.deletionTimestamp && !this.#removed) this.#parts.status.finished(pod)
+  }
+
+  /** When the pod is gone from its source too, nothing of it may stay. */
+  async #erase(signal: AbortSignal): Promise<number | undefined> {
+    if (!this.#removed) {
+      this.#tellFinished()
+      return undefined
+    }
+    const runtime = await this.#read(signal)
+    await erasePod(runtime, this.#parts, signal)
+    this.#parts.images.forget(this.uid)
+    this.#backoff.forget(this.uid)
+    this.#parts.status.forget(this.uid)
+    this.#phase = "gone"
+    return undefined
+  }
+
+  // ── state ──
+
+  readonly #probe: ProbeResult = (container, containerId, type) =>
+    this.#parts.probes.result(this.uid, container, containerId, type)
+
+  #read(signal: AbortSignal): Promise<RuntimePod> {
+    const { name, namespace } = this.#sourced.pod.metadata
+    return this.#pods.read(this.uid, name, namespace!, signal)
+  }
+
+  /** Tells the pod's status and answers its phase, which the API hears only once nothing runs any more. */
+  #publish(runtime: RuntimePod, ended: boolean): string {
+    const { pod } = this.#sourced
+    const { status, runtimeName, settings, env } = this.#parts
+    const old: Readonly<PodStatus> = status.get(this.uid) ?? pod.status
+    const made = podStatus({
+      pod,
+      runtime,
+      old,
+      runtimeName,
+      nodeIPs: settings.nodeIPs,
+      failures: this.#failures,
+      probe: this.#probe,
+      nowMs: env.clock.now(),
+      ended,
+      failure: this.#failure,
+    })
+    const phase = made.phase ?? "Pending"
+    if (!ended && isTerminalPhase(phase) && !isTerminalPhase(pod.status.phase)) {
+      made.phase = isTerminalPhase(old.phase) ? pod.status.phase : old.phase
+      delete made.reason
+      delete made.message
+      if (old.reason) made.reason = old.reason
+      if (old.message) made.message = old.message
+    }
+    status.set(pod, made)
+    return phase
+  }
+}
