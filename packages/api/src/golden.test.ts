@@ -17,7 +17,12 @@ interface Golden {
   readonly good: Readonly<
     Record<
       string,
-      { readonly input: KubeObject; readonly output: KubeObject; readonly cells?: readonly unknown[] }
+      {
+        readonly input: KubeObject
+        readonly output: KubeObject
+        readonly cells?: readonly unknown[]
+        readonly warnings?: readonly string[]
+      }
     >
   >
   readonly bad: Readonly<Record<string, { readonly input: KubeObject; readonly causes: readonly Cause[] }>>
@@ -81,10 +86,12 @@ function cellsOf(kind: Kind, obj: KubeObject): unknown[] {
   return complete ? cells : [obj.metadata.name, ...cells]
 }
 
-for (const [name, { input, output, cells }] of Object.entries(golden.good)) {
+for (const [name, { input, output, cells, warnings = [] }] of Object.entries(golden.good)) {
   test(`golden create: ${name}`, () => {
     const { obj, kind, errors } = create(input)
     assert.deepEqual(errors, [])
+    const warned = (kind.warnings?.(obj) ?? []).map((warning) => `299 - ${JSON.stringify(warning)}`)
+    assert.deepEqual(warned, warnings)
     // What is read back is decoded and defaulted again.
     const read = decodeObject<KubeObject>(kind.schema, JSON.parse(JSON.stringify(obj))).object
     applySchemaDefaults(kind.schema, read)

@@ -2,6 +2,7 @@
  * Answers questions about the cluster's names from Services and EndpointSlices. Pure but for reading the
  * informers. Mirrors: kubernetes/dns docs/specification.md (schema 1.1.0), coredns plugin/kubernetes
  */
+import { isIPv6 } from "node:net"
 import type { EndpointSlice, Service } from "@knarr/api"
 import type { Informer } from "@knarr/client"
 
@@ -103,7 +104,7 @@ export class ClusterZone {
       return type === "A" ? { exists: true, answers: [record(name, "A", v4.slice(1).join("."))] } : noData
     }
     const v6 = dashed!.replaceAll("-", ":")
-    if (!/^[0-9a-f:]+$/.test(v6) || !v6.includes(":")) return notFound
+    if (!isIPv6(v6)) return notFound
     return type === "AAAA" ? { exists: true, answers: [record(name, "AAAA", v6)] } : noData
   }
 

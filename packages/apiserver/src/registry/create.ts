@@ -4,6 +4,7 @@
  */
 import {
   alreadyExists,
+  decodeObject,
   deepClone,
   generateName,
   generateNameConflict,
@@ -103,11 +104,9 @@ export function prepareForCreate(kind: Kind, obj: KubeObject, nowMs: number): vo
 /** A status that is written through an endpoint of its own begins empty; built-in kinds always show it. */
 function clearStatus(kind: Kind, obj: KubeObject): void {
   const loose = obj as unknown as Record<string, unknown>
-  const shown = kind.schema.name !== undefined && kind.schema.fields?.has("status")
-  if (kind.subresources.has("status")) {
-    if (shown) loose.status = {}
-    else delete loose.status
-  } else if (shown) loose.status ??= {}
+  const shape = kind.schema.name === undefined ? undefined : kind.schema.fields?.get("status")?.schema
+  if (kind.subresources.has("status")) delete loose.status
+  if (shape && loose.status === undefined) loose.status = decodeObject(shape, {}).object
 }
 
 function validateCreate(kind: Kind, obj: Readonly<KubeObject>): FieldError[] {

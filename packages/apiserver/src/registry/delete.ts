@@ -49,6 +49,10 @@ const answersObject = new Set([
   "resource.k8s.io/resourceslices",
 ])
 
+const jobWarning =
+  "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or " +
+  "set propagationPolicy=Orphan to suppress this warning"
+
 /** Deletes one object, or begins to. Throws NotFound, conflicts of preconditions, or what admission says. */
 export async function deleteObject(
   storage: ResourceStorage,
@@ -57,9 +61,12 @@ export async function deleteObject(
   request: WriteRequest,
 ): Promise<Deleted> {
   validateDeletion(options)
+  const { kind } = storage
+  if (kind.group === "batch" && kind.kind === "Job" && options.orphanDependents === undefined && !options.propagationPolicy) {
+    request.warnings.push(jobWarning)
+  }
   const wait = storage.fresh(request.signal)
   if (wait) await wait
-  const { kind } = storage
   if (kind.kind === "Namespace" && kind.group === "") {
     const early = await deleteNamespace(storage, ref, options, request)
     if (early) return { object: early, gone: false, asStatus: false }

@@ -87,7 +87,7 @@ test("field selectors: watches by node name and by name see their own objects", 
   for (const name of ["p", "q"]) {
     await t.client.create(pod, { metadata: { name, namespace: ns }, spec: { containers: [{ name: "c", image: "i" }] } } as never)
   }
-  await t.client.createSubresource(pod, { namespace: ns, name: "p" }, "binding", { target: { kind: "Node", name: "n1" } })
+  await t.client.createSubresource(pod, { namespace: ns, name: "p" }, "binding", { metadata: { name: "p" }, target: { kind: "Node", name: "n1" } })
   await t.clock.advance(0)
   assert.deepEqual(byNode.seen, ["ADDED p@4"])
   assert.deepEqual(byName.seen, ["ADDED q@3"])

@@ -27,7 +27,10 @@ export function validateAccessModes(path: string, modes: readonly string[] | und
   const out: FieldError[] = []
   for (const mode of modes ?? [])
     if (!accessModes.includes(mode)) out.push(field.notSupported(path, mode, accessModes))
-  if (modes?.includes("ReadWriteOncePod") && modes.some((mode) => mode !== "ReadWriteOncePod"))
+  if (
+    modes?.includes("ReadWriteOncePod") &&
+    modes.some((mode) => mode !== "ReadWriteOncePod" && accessModes.includes(mode))
+  )
     out.push(field.forbidden(path, "may not use ReadWriteOncePod with other access modes"))
   return out
 }

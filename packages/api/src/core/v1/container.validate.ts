@@ -119,7 +119,7 @@ function validateMounts(
     }
     const recursive = mount.recursiveReadOnly
     if (recursive !== undefined && recursive !== "Disabled") {
-      const where = `${at}.recursiveReadOnly`
+      const where = `${path}.recursiveReadOnly`
       if (recursive === "Enabled" || recursive === "IfPossible") {
         if (!mount.readOnly) out.push(field.forbidden(where, "may only be specified when readOnly is true"))
         if (propagation !== undefined && propagation !== "None")

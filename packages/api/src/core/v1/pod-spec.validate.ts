@@ -3,6 +3,7 @@ import {
   field,
   isDNS1123Label,
   isDNS1123Subdomain,
+  isDNS1123SubdomainWithUnderscore,
   nameIsDNSSubdomain,
   parseQuantity,
   validateAnnotations,
@@ -11,6 +12,7 @@ import {
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { maxInt32, oneOf, oneOfIfSet, reasons } from "../../checks.ts"
+import { goStruct } from "../../go-struct.ts"
 import {
   validateAffinity,
   validateGateNames,
@@ -132,11 +134,23 @@ function validateResourceClaims(path: string, spec: PodSpec): FieldError[] {
     const { resourceClaimName, resourceClaimTemplateName } = claim
     if (resourceClaimName !== undefined && resourceClaimTemplateName !== undefined) {
       const detail = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
-      out.push(field.invalid(at, claim, detail))
+      out.push(
+        field.invalid(
+          at,
+          goStruct(claim, ["Name", "ResourceClaimName", "ResourceClaimTemplateName"]),
+          detail,
+        ),
+      )
     }
     if (resourceClaimName === undefined && resourceClaimTemplateName === undefined) {
       const detail = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
-      out.push(field.invalid(at, claim, detail))
+      out.push(
+        field.invalid(
+          at,
+          goStruct(claim, ["Name", "ResourceClaimName", "ResourceClaimTemplateName"]),
+          detail,
+        ),
+      )
     }
     for (const name of ["resourceClaimName", "resourceClaimTemplateName"] as const) {
       const value = claim[name]
@@ -157,7 +171,7 @@ function validatePodResources(path: string, spec: PodSpec, claims: ReadonlySet<s
   out.push(
     ...validateResourceRequirements(path, spec.resources, claims, (at, name) => {
       const errors = validateResourceName(at, name)
-      if (!podLevel.includes(name) && !name.startsWith("hugepages-"))
+      if (errors.length === 0 && !podLevel.includes(name) && !name.startsWith("hugepages-"))
         errors.push(field.notSupported(at, name, ["cpu", "hugepages-", "memory"]))
       return errors
     }),
@@ -189,14 +203,13 @@ function validatePodResources(path: string, spec: PodSpec, claims: ReadonlySet<s
         )
       continue
     }
-    const base = path.slice(0, path.lastIndexOf("."))
     for (const kind of ["containers", "initContainers"] as const) {
       for (const [i, container] of (spec[kind] ?? []).entries()) {
         const text = container.resources?.limits?.[name]
         if (text === undefined || parseQuantity(text).compare(own) <= 0) continue
         out.push(
           field.invalid(
-            `${base}.${kind}[${i}].resources.limits[${name}]`,
+            `${path}.${kind}[${i}][${name}].limits`,
             parseQuantity(text).toString(),
             `must be less than or equal to pod limits of ${own}`,
           ),
@@ -274,8 +287,7 @@ function validateDNSConfig(
   searches.forEach((search, i) => {
     if (search === ".") return
     const name = search.endsWith(".") ? search.slice(0, -1) : search
-    const underscores = name.replaceAll("_", "-").replace(/(^|\.)-/g, "$1x")
-    out.push(...reasons(`${path}.searches[${i}]`, name, isDNS1123Subdomain(underscores)))
+    out.push(...reasons(`${path}.searches[${i}]`, name, isDNS1123SubdomainWithUnderscore(name)))
   })
   options.forEach((option, i) => {
     if (!option.name) out.push(field.required(`${path}.options[${i}]`, "must not be empty"))

@@ -164,7 +164,13 @@ export function validateResourceRequirements(
     if (seen.has(key) || (request && seen.has(name)))
       out.push(field.duplicate(at, seen.has(key) ? key : name))
     seen.add(key)
-    if (!claims.has(name)) out.push(field.notFound(at, name))
+    if (!claims.has(name)) {
+      const known = claims.size > 0 ? [...claims].sort().join(", ") : ""
+      const detail = known
+        ? `must be one of the names in pod.spec.resourceClaims: ${known}`
+        : "must be one of the names in pod.spec.resourceClaims which is empty"
+      out.push({ ...field.notFound(at, name), detail })
+    }
   }
   return out
 }

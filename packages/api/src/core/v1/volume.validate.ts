@@ -355,8 +355,7 @@ function validateProjected(path: string, projected: ProjectedVolumeSource): Fiel
         out.push(field.required(where, detail))
       }
     }
-    if (kinds.length > 1)
-      out.push(field.forbidden(`${at}.${kinds[1]}`, "may not specify more than 1 volume type per source"))
+    if (kinds.length > 1) out.push(field.forbidden(at, "may not specify more than 1 volume type per source"))
   }
   return out
 }

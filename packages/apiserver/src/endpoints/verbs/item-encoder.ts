@@ -121,8 +121,11 @@ const createdAt: Column<KubeObject> = {
 
 function makeCells(kind: Kind): Cells {
   const columns: readonly Column<KubeObject>[] = kind.columns.length > 0 ? kind.columns : [createdAt]
+  // Events have their name at the end.
+  const named = columns.some(({ name }) => name === "Name")
+  const nameColumn = { name: "Name", type: "string", format: "name", description: nameDescription, priority: 0 }
   const definitions = [
-    { name: "Name", type: "string", format: "name", description: nameDescription, priority: 0 },
+    ...(named ? [] : [nameColumn]),
     ...columns.map(({ name, type, format, description, priority }) => ({
       name,
       type,
@@ -134,7 +137,7 @@ function makeCells(kind: Kind): Cells {
   return {
     definitions: JSON.stringify(definitions),
     cells(obj, nowMs) {
-      const out: unknown[] = [obj.metadata.name]
+      const out: unknown[] = named ? [] : [obj.metadata.name]
       for (const column of columns) out.push(column.read(obj as KubeObject, nowMs))
       return out
     },

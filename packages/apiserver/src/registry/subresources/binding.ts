@@ -28,7 +28,7 @@ export async function bindPod(
   request: WriteRequest,
 ): Promise<void> {
   const { metadata, target } = binding
-  if (metadata.name && metadata.name !== ref.name) {
+  if (metadata.name !== ref.name) {
     throw badRequest("name in URL does not match name in Binding object")
   }
   const errors: FieldError[] = []

@@ -36,7 +36,7 @@ export async function evictPod(
   eviction: Eviction,
   outer: WriteRequest,
 ): Promise<void> {
-  if (eviction.metadata.name && eviction.metadata.name !== ref.name) {
+  if (eviction.metadata.name !== ref.name) {
     throw badRequest("name in URL does not match name in Eviction object")
   }
   const dryRun = outer.dryRun || (eviction.deleteOptions?.dryRun?.length ?? 0) > 0

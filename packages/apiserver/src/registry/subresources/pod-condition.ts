@@ -8,7 +8,6 @@ export function setPodCondition(
   now: string,
 ): void {
   const condition = { ...wanted, lastProbeTime: null, lastTransitionTime: now } as unknown as PodCondition
-  if (pod.metadata.generation) condition.observedGeneration = pod.metadata.generation
   const status = (pod.status ??= {} as Pod["status"])
   const conditions = (status.conditions ??= [])
   const at = conditions.findIndex((other) => other.type === wanted.type)

@@ -53,7 +53,7 @@ function validateResize(pod: Readonly<Pod>, old: Readonly<Pod>): FieldError[] {
   }
   if (pod.status?.qosClass && qosOf(pod) !== pod.status.qosClass) {
     errors.push(
-      field.invalid("metadata", pod.status.qosClass, "Pod QOS Class may not change as a result of resizing"),
+      field.invalid("spec", pod.status.qosClass, "Pod QOS Class may not change as a result of resizing"),
     )
   }
   for (const [list, path] of [

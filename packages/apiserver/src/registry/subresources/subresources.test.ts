@@ -47,7 +47,7 @@ test("a pod without a budget is evicted, and says why", async () => {
   assert.ok(going.metadata.deletionTimestamp)
   const condition = going.status!.conditions!.find((c) => c.type === "DisruptionTarget")!
   assert.equal(condition.reason, "EvictionByEvictionAPI")
-  const missing = await failure(t.client.createSubresource(pod, { ...ref, name: "x" }, "eviction", {}))
+  const missing = await failure(t.client.createSubresource(pod, { ...ref, name: "x" }, "eviction", { metadata: { name: "x" } }))
   assert.ok(isNotFound(missing))
 })
 
@@ -55,7 +55,7 @@ test("a budget of nothing refuses an eviction", async () => {
   await using t = await startTestRegistry()
   await running(t)
   await budget(t, { disruptionsAllowed: 0, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1 })
-  const error = await failure(t.client.createSubresource(pod, ref, "eviction", {}))
+  const error = await failure(t.client.createSubresource(pod, ref, "eviction", { metadata: { name: "p" } }))
   assert.ok(isTooManyRequests(error))
   assert.equal(error.message, "Cannot evict pod as it would violate the pod's disruption budget.")
   assert.deepEqual(statusOf(error)!.details!.causes, [
@@ -67,9 +67,9 @@ test("an eviction spends the budget", async () => {
   await using t = await startTestRegistry()
   await running(t)
   await budget(t, { disruptionsAllowed: 1, currentHealthy: 2, desiredHealthy: 1, expectedPods: 2 })
-  await t.client.createSubresource(pod, ref, "eviction", {}, { dryRun: true })
+  await t.client.createSubresource(pod, ref, "eviction", { metadata: { name: "p" } }, { dryRun: true })
   assert.equal((await t.client.get(pod, ref)).metadata.deletionTimestamp, undefined)
-  await t.client.createSubresource(pod, ref, "eviction", {})
+  await t.client.createSubresource(pod, ref, "eviction", { metadata: { name: "p" } })
   const spent = await t.client.get(podDisruptionBudget, { namespace: ns, name: "b" })
   assert.equal(spent.status!.disruptionsAllowed, 0)
   assert.deepEqual(Object.keys(spent.status!.disruptedPods!), ["p"])

@@ -1,0 +1,33 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { TimeoutError } from "./errors.ts"
+import { VirtualClock } from "./virtual-clock.ts"
+
+test("timers fire in order of time, then of setting, and can be taken back", async () => {
+  const clock = new VirtualClock()
+  const log: number[] = []
+  for (const ms of [30, 10, 20, 10, 0]) clock.timer(ms, () => log.push(ms))
+  clock.timer(15, () => log.push(15))[Symbol.dispose]()
+  await clock.advance(25)
+  assert.deepEqual(log, [0, 10, 10, 20])
+  assert.equal(clock.monotonic(), 25)
+})
+
+test("runUntil lets promises settle between timers and gives up in virtual time", async () => {
+  const clock = new VirtualClock()
+  const signal = new AbortController().signal
+  let days = 0
+  const live = async (): Promise<void> => {
+    for (;;) {
+      await clock.sleep(86_400_000, signal)
+      days++
+    }
+  }
+  void live()
+  await clock.runUntil(() => days === 365, { limitMs: 400 * 86_400_000, what: "a year" })
+  assert.equal(days, 365)
+  await assert.rejects(
+    clock.runUntil(() => false, { limitMs: 1000, what: "nothing" }),
+    TimeoutError,
+  )
+})

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { pod, type Pod } from "@knarr/api"
+import { VirtualClock, seededRandom, silentLogger } from "@knarr/base"
+import { ownerIndex } from "./informer.ts"
+import { SharedInformer } from "./shared-informer.ts"
+
+const env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger }
+
+function make(
+  name: string,
+  version: number,
+  change: { uid?: string; node?: string; owner?: string } = {},
+): Pod {
+  const ownerReferences = change.owner ? [{ uid: change.owner, controller: true }] : undefined
+  return {
+    metadata: {
+      namespace: "ns",
+      name,
+      uid: change.uid ?? name,
+      resourceVersion: String(version),
+      ownerReferences,
+    },
+    spec: { nodeName: change.node },
+  } as unknown as Pod
+}
+
+test("the copy, its indexes and its handlers follow what happens", () => {
+  const informer = new SharedInformer<Pod>(pod, env)
+  informer.addIndex("node", (p) => (p.spec.nodeName ? [p.spec.nodeName] : []))
+  const log: string[] = []
+  informer.replace([make("a", 1, { node: "n1", owner: "o" })])
+  informer.subscribe({
+    added: (p) => log.push(`+${p.metadata.name}`),
+    updated: (p, old) => log.push(`${old.metadata.resourceVersion}>${p.metadata.resourceVersion}`),
+    deleted: (p) => log.push(`-${p.metadata.name}`),
+  })
+  assert.equal(informer.byIndex(ownerIndex, "o").length, 1)
+  informer.changed(make("b", 2, { node: "n1" }))
+  informer.changed(make("a", 3, { node: "n2" }))
+  informer.changed(make("a", 3, { node: "n2" }))
+  assert.deepEqual(
+    informer.byIndex("node", "n1").map((p) => p.metadata.name),
+    ["b"],
+  )
+  assert.equal(informer.byIndex(ownerIndex, "o").length, 0)
+  informer.changed(make("a", 4, { uid: "another" }))
+  informer.replace([make("b", 2, { node: "n1" }), make("c", 5)])
+  assert.deepEqual(log, ["+a", "+b", "1>3", "-a", "+a", "+c", "-a"])
+  assert.deepEqual(
+    informer
+      .list("ns")
+      .map((p) => p.metadata.name)
+      .sort(),
+    ["b", "c"],
+  )
+  assert.throws(() => informer.byIndex("nope", "x"), /there is none/)
+})
+
+test("a handler that fails does not keep the others from hearing", () => {
+  const informer = new SharedInformer<Pod>(pod, env)
+  const heard: string[] = []
+  informer.subscribe({ added: () => assert.fail("broken") })
+  informer.subscribe({ added: (p) => heard.push(p.metadata.name) })
+  informer.changed(make("a", 1))
+  assert.deepEqual(heard, ["a"])
+})

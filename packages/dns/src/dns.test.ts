@@ -1,0 +1,152 @@
+import assert from "node:assert/strict"
+import { createSocket } from "node:dgram"
+import { Resolver } from "node:dns/promises"
+import { test } from "node:test"
+import packet from "dns-packet"
+import { Scope, deferred, silentLogger, systemClock, systemRandom } from "@knarr/base"
+import { endpointSlice, service, type EndpointSlice, type Service } from "@knarr/api"
+import { SharedInformer, type InformerFactory } from "@knarr/client"
+import { ClusterZone, startDns } from "./index.ts"
+
+const env = { clock: systemClock, random: systemRandom, log: silentLogger }
+
+function makeService(name: string, spec: object): Service {
+  return {
+    metadata: { namespace: "default", name, uid: name, resourceVersion: "1" },
+    spec,
+    status: {},
+  } as unknown as Service
+}
+function makeSlice(serviceName: string, endpoints: object[], port = 8080): EndpointSlice {
+  const labels = { "kubernetes.io/service-name": serviceName }
+  return {
+    metadata: {
+      namespace: "default",
+      name: `${serviceName}-x`,
+      uid: serviceName,
+      resourceVersion: "1",
+      labels,
+    },
+    addressType: "IPv4",
+    ports: [{ name: "http", port, protocol: "TCP" }],
+    endpoints,
+  } as unknown as EndpointSlice
+}
+
+const services = new SharedInformer<Service>(service, env)
+const slices = new SharedInformer<EndpointSlice>(endpointSlice, env)
+services.replace([
+  makeService("web", {
+    clusterIP: "10.96.0.20",
+    clusterIPs: ["10.96.0.20"],
+    ports: [{ name: "http", port: 80, protocol: "TCP" }],
+  }),
+  makeService("db", {
+    clusterIP: "None",
+    clusterIPs: ["None"],
+    ports: [{ name: "http", port: 80, protocol: "TCP" }],
+  }),
+  makeService("empty", { clusterIP: "None", clusterIPs: ["None"] }),
+  makeService("alias", { type: "ExternalName", externalName: "web.default.svc.cluster.local" }),
+  makeService("world", { type: "ExternalName", externalName: "example.com." }),
+])
+slices.replace([
+  makeSlice("web", [{ addresses: ["10.244.0.2"] }]),
+  makeSlice("db", [
+    { addresses: ["10.244.0.5"], hostname: "db-0", conditions: { ready: true } },
+    { addresses: ["10.244.0.6"], conditions: { ready: true } },
+    { addresses: ["10.244.0.7"], hostname: "db-2", conditions: { ready: false } },
+  ]),
+])
+
+test("the zone answers by the specification", () => {
+  const zone = new ClusterZone({ services, slices, domain: "cluster.local" })
+  const ask = (name: string, type: string): unknown => {
+    const answer = zone.answer(name, type)
+    if (!answer) return "elsewhere"
+    return answer.exists ? answer.answers.map((record) => record.data) : "no such name"
+  }
+  const cases: [string, string, unknown][] = [
+    ["web.default.svc.cluster.local", "A", ["10.96.0.20"]],
+    ["web.default.svc.cluster.local", "AAAA", []],
+    [
+      "_http._tcp.web.default.svc.cluster.local",
+      "SRV",
+      [{ priority: 0, weight: 100, port: 80, target: "web.default.svc.cluster.local" }],
+    ],
+    ["_nope._tcp.web.default.svc.cluster.local", "SRV", "no such name"],
+    ["db.default.svc.cluster.local", "A", ["10.244.0.5", "10.244.0.6"]],
+    ["db-0.db.default.svc.cluster.local", "A", ["10.244.0.5"]],
+    ["10-244-0-6.db.default.svc.cluster.local", "A", ["10.244.0.6"]],
+    ["db-2.db.default.svc.cluster.local", "A", "no such name"],
+    ["empty.default.svc.cluster.local", "A", "no such name"],
+    ["world.default.svc.cluster.local", "CNAME", ["example.com"]],
+    ["1-2-3-4.default.pod.cluster.local", "A", ["1.2.3.4"]],
+    ["1-2-3-400.default.pod.cluster.local", "A", "no such name"],
+    ["nope.default.svc.cluster.local", "A", "no such name"],
+    ["20.0.96.10.in-addr.arpa", "PTR", ["web.default.svc.cluster.local"]],
+    ["5.0.244.10.in-addr.arpa", "PTR", ["db-0.db.default.svc.cluster.local"]],
+    ["9.9.9.9.in-addr.arpa", "PTR", "elsewhere"],
+    ["example.com", "A", "elsewhere"],
+    ["dns-version.cluster.local", "TXT", ["1.1.0"]],
+    ["default.svc.cluster.local", "A", []],
+  ]
+  for (const [name, type, expected] of cases) assert.deepEqual(ask(name, type), expected, `${name} ${type}`)
+})
+
+/** A resolver of the outside world that knows one name. */
+async function startUpstream(scope: Scope): Promise<string> {
+  const socket = createSocket("udp4")
+  socket.on("message", (message, from) => {
+    const asked = packet.decode(message)
+    const [question] = asked.questions!
+    const known = question!.name === "example.com" && question!.type === "A"
+    const answers = known ? [{ type: "A" as const, name: "example.com", ttl: 5, data: "93.184.216.34" }] : []
+    socket.send(
+      packet.encode({
+        type: "response",
+        id: asked.id!,
+        flags: 0x180 | (known ? 0 : 3),
+        questions: asked.questions!,
+        answers,
+      }),
+      from.port,
+      from.address,
+    )
+  })
+  const ready = deferred()
+  socket.bind(0, "127.0.0.1", () => ready.resolve())
+  await ready.promise
+  scope.defer(() => void socket.close())
+  return `127.0.0.1:${socket.address().port}`
+}
+
+test("the server answers over UDP, follows names, forwards the rest, and survives garbage", async () => {
+  await using scope = new Scope("test")
+  const informers = {
+    informer: (kind: unknown) => (kind === service ? services : slices),
+  } as unknown as InformerFactory
+  const { port } = await startDns({
+    informers,
+    env,
+    scope: scope.child("dns"),
+    addresses: ["127.0.0.1"],
+    port: 0,
+    upstreams: [await startUpstream(scope)],
+  })
+  const garbage = createSocket("udp4")
+  for (const bytes of [Buffer.alloc(0), Buffer.from("x"), Buffer.alloc(40, 0xff), Buffer.alloc(12)])
+    await new Promise((resolve) => garbage.send(bytes, port, "127.0.0.1", resolve))
+  garbage.close()
+  const resolver = new Resolver({ timeout: 2000, tries: 1 })
+  resolver.setServers([`127.0.0.1:${port}`])
+  assert.deepEqual(await resolver.resolve4("web.default.svc.cluster.local"), ["10.96.0.20"])
+  assert.deepEqual(await resolver.resolve4("WEB.default.svc.cluster.local"), ["10.96.0.20"])
+  assert.deepEqual(await resolver.resolve4("alias.default.svc.cluster.local"), ["10.96.0.20"])
+  assert.deepEqual(await resolver.resolve4("world.default.svc.cluster.local"), ["93.184.216.34"])
+  assert.deepEqual(await resolver.resolve4("example.com"), ["93.184.216.34"])
+  await assert.rejects(resolver.resolve4("nope.default.svc.cluster.local"), { code: "ENOTFOUND" })
+  await assert.rejects(resolver.resolve4("nope.example.com"), { code: "ENOTFOUND" })
+  const [srv] = await resolver.resolveSrv("_http._tcp.db.default.svc.cluster.local")
+  assert.equal(srv!.port, 8080)
+})
