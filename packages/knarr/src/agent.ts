@@ -29,6 +29,10 @@ export interface NodeOptions {
   readonly steps: Steps
 }
 
+export interface FirstNode {
+  join(server: RunningServer): Promise<void>
+}
+
 /** What a node needs of its cluster once that is there. */
 interface Joining {
   readonly client: Client
@@ -58,9 +62,7 @@ export function nodeContainerd(
  * Prepares the first node while the server starts beside it: network and containerd need no API. `join`
  * makes it a member and resolves when the node is ready.
  */
-export async function startFirstNode(
-  options: NodeOptions,
-): Promise<{ join(server: RunningServer): Promise<void> }> {
+export async function startFirstNode(options: NodeOptions): Promise<FirstNode> {
   const { config, scope } = options
   const node = firstNode(config)
   await ensureNodeNetwork(config, scope.signal)

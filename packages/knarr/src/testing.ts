@@ -64,6 +64,8 @@ export interface TestControlPlane extends AsyncDisposable {
   readonly informers: InformerFactory
   /** With `port`: an administrator's kubeconfig for it. */
   readonly kubeconfig: Kubeconfig | undefined
+  /** PEM of the key that signs service account tokens: for tests of what a forged one may do. */
+  readonly signingKey: string
   /** For parts that the test adds: it is closed first. */
   readonly scope: Scope
 }
@@ -115,6 +117,7 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       client,
       informers,
       kubeconfig,
+      signingKey,
       scope: root.child("test"),
       [Symbol.asyncDispose]: () => root.close(),
     }

@@ -179,8 +179,3 @@ export function template(
 ): { metadata: { labels: Record<string, string> }; spec: Pod["spec"] } {
   return { metadata: { labels }, spec: { containers: [{ name: "app", image }] } as Pod["spec"] }
 }
-
-/** Fails with both values when they differ. */
-export function same(actual: unknown, expected: unknown): void {
-  assert.deepEqual(JSON.parse(JSON.stringify(actual)), expected)
-}

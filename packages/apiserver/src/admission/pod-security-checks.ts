@@ -28,6 +28,8 @@ function all(spec: PodSpec): Any[] {
 
 const containersText = (names: readonly string[]): string =>
   `${plural("container", "containers", names.length)} ${quoteAll(names)}`
+/** Root in a user namespace of its own is nobody outside of it. */
+const inUserNamespace = ({ spec }: PodLike): boolean => spec.hostUsers === false
 const isWindows = ({ spec }: PodLike): boolean => spec.os?.name === "windows"
 
 function failing(pod: PodLike, bad: (c: Any) => boolean): string[] {
@@ -83,7 +85,7 @@ const baseline: readonly (readonly [id: string, check: Check])[] = [
   ["hostPorts", hostPorts],
   ["hostProbesAndHostLifecycle", hostProbes],
   ["privileged", privileged],
-  ["procMount", procMount],
+  ["procMount", (pod) => (inUserNamespace(pod) ? undefined : procMount(pod))],
   ["seLinuxOptions", seLinux],
   ["seccompProfile_baseline", seccompBaseline],
   ["sysctls", sysctls],
@@ -93,9 +95,10 @@ const baseline: readonly (readonly [id: string, check: Check])[] = [
 const restricted: readonly (readonly [id: string, check: Check, instead?: string])[] = [
   ["allowPrivilegeEscalation", allowPrivilegeEscalation],
   ["capabilities_restricted", capabilitiesRestricted, "capabilities_baseline"],
+  ["procMount_restricted", procMount, "procMount"],
   ["restrictedVolumes", restrictedVolumes, "hostPathVolumes"],
-  ["runAsNonRoot", runAsNonRoot],
-  ["runAsUser", runAsUser],
+  ["runAsNonRoot", (pod) => (inUserNamespace(pod) ? undefined : runAsNonRoot(pod))],
+  ["runAsUser", (pod) => (inUserNamespace(pod) ? undefined : runAsUser(pod))],
   ["seccompProfile_restricted", seccompRestricted, "seccompProfile_baseline"],
 ]
 
@@ -121,18 +124,15 @@ function appArmor(pod: PodLike): Violation | undefined {
   const annotations: string[] = []
   for (const [key, value] of Object.entries(pod.metadata?.annotations ?? {}).sort())
     if (key.startsWith(appArmorPrefix) && value !== "" && value !== "runtime/default" && !value.startsWith("localhost/"))
-      annotations.push(`${JSON.stringify(key)}=${JSON.stringify(value)}`)
+      annotations.push(`${key}=${JSON.stringify(value)}`)
   const who = setters(!ok(podType), names)
-  if (who.length === 0 && annotations.length === 0) return undefined
-  const unique = sortedSet(values)
-  const parts = [
-    ...(annotations.length > 0
-      ? [`${plural("annotation", "annotations", annotations.length)} ${annotations.join(", ")}`]
-      : []),
-    ...(who.length > 0 ? [`${who.join(" and ")} must not set AppArmor profile type to ${quoteAll(unique)}`] : []),
-  ]
-  const count = annotations.length + unique.length
-  return { reason: plural("forbidden AppArmor profile", "forbidden AppArmor profiles", count), detail: parts.join(" and ") }
+  if (annotations.length > 0) who.push(plural("annotation", "annotations", annotations.length))
+  if (who.length === 0) return undefined
+  const list = [...sortedSet(values), ...annotations]
+  return {
+    reason: plural("forbidden AppArmor profile", "forbidden AppArmor profiles", list.length),
+    detail: `${who.join(" and ")} must not set AppArmor profile type to "${list.join('", "')}"`,
+  }
 }
 
 function capabilitiesBaseline(pod: PodLike): Violation | undefined {

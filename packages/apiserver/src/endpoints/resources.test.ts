@@ -57,18 +57,78 @@ test("create, get, list, update, delete over HTTP", async () => {
 test("what is malformed is refused in upstream's words", async () => {
   await using t = await startTestRegistry()
   const cases: [string, string, unknown, number, RegExp][] = [
-    ["POST", pods, "nonsense", 400, /^the object provided is unrecognized \(must be of type Pod\): couldn't get version\/kind; json parse error: .*\(6e6f6e73656e7365\)$/],
-    ["POST", pods, mapBody("a"), 400, /^ConfigMap in version "v1" cannot be handled as a Pod: converting \(v1\.ConfigMap\) to \(core\.Pod\): unknown conversion$/],
-    ["POST", pods, { kind: "Foo", apiVersion: "v1" }, 400, /^Foo in version "v1" cannot be handled as a Pod: no kind "Foo" is registered for version "v1" in scheme/],
-    ["POST", pods, { ...podBody("p"), spec: { containers: "x" } }, 400, /^Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal string into Go struct field PodSpec\.spec\.containers of type \[\]v1\.Container$/],
-    ["POST", `${pods}?fieldValidation=Strict`, { ...podBody("p"), foo: 1 }, 400, /^Pod in version "v1" cannot be handled as a Pod: strict decoding error: unknown field "foo"$/],
-    ["POST", `${pods}?dryRun=Some`, podBody("p"), 422, /^CreateOptions\.meta\.k8s\.io "" is invalid: dryRun: Unsupported value: /],
-    ["PUT", `${pods}/q`, podBody("p"), 400, /^the name of the object \(p\) does not match the name on the URL \(q\)$/],
-    ["POST", "/api/v1/namespaces/other/pods", { ...podBody("p"), metadata: { name: "p", namespace: "default" } }, 400, /^the namespace of the provided object does not match the namespace sent on the request$/],
+    [
+      "POST",
+      pods,
+      "nonsense",
+      400,
+      /^the object provided is unrecognized \(must be of type Pod\): couldn't get version\/kind; json parse error: .*\(6e6f6e73656e7365\)$/,
+    ],
+    [
+      "POST",
+      pods,
+      mapBody("a"),
+      400,
+      /^ConfigMap in version "v1" cannot be handled as a Pod: converting \(v1\.ConfigMap\) to \(core\.Pod\): unknown conversion$/,
+    ],
+    [
+      "POST",
+      pods,
+      { kind: "Foo", apiVersion: "v1" },
+      400,
+      /^Foo in version "v1" cannot be handled as a Pod: no kind "Foo" is registered for version "v1" in scheme/,
+    ],
+    [
+      "POST",
+      pods,
+      { ...podBody("p"), spec: { containers: "x" } },
+      400,
+      /^Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal string into Go struct field PodSpec\.spec\.containers of type \[\]v1\.Container$/,
+    ],
+    [
+      "POST",
+      `${pods}?fieldValidation=Strict`,
+      { ...podBody("p"), foo: 1 },
+      400,
+      /^Pod in version "v1" cannot be handled as a Pod: strict decoding error: unknown field "foo"$/,
+    ],
+    [
+      "POST",
+      `${pods}?dryRun=Some`,
+      podBody("p"),
+      422,
+      /^CreateOptions\.meta\.k8s\.io "" is invalid: dryRun: Unsupported value: /,
+    ],
+    [
+      "PUT",
+      `${pods}/q`,
+      podBody("p"),
+      400,
+      /^the name of the object \(p\) does not match the name on the URL \(q\)$/,
+    ],
+    [
+      "POST",
+      "/api/v1/namespaces/other/pods",
+      { ...podBody("p"), metadata: { name: "p", namespace: "default" } },
+      400,
+      /^the namespace of the provided object does not match the namespace sent on the request$/,
+    ],
     ["GET", `${pods}?limit=x`, undefined, 400, /invalid syntax$/],
     ["DELETE", `${pods}/none`, undefined, 404, /^pods "none" not found$/],
-    ["PATCH", `${pods}/none?force=true`, {}, 422, /^PatchOptions\.meta\.k8s\.io "" is invalid: force: Forbidden: may not be specified for non-apply patch$/],
-    ["POST", "/api/v1/pods", podBody("p"), 405, /^the server does not allow this method on the requested resource/],
+    [
+      "PATCH",
+      `${pods}/none?force=true`,
+      {},
+      422,
+      /^PatchOptions\.meta\.k8s\.io "" is invalid: force: Forbidden: may not be specified for non-apply patch$/,
+    ],
+    [
+      "POST",
+      "/api/v1/pods",
+      podBody("p"),
+      405,
+      /^the server does not allow this method on the requested resource/,
+    ],
   ]
   for (const [method, url, body, code, message] of cases) {
     const headers = method === "PATCH" ? { "content-type": "application/merge-patch+json" } : undefined
@@ -92,7 +152,10 @@ test("media types: YAML in and out, unknown ones named", async () => {
   assert.equal(first.type, "application/json")
   const bad = await request(t, "GET", `${maps}/yml`, { headers: { accept: "text/html" } })
   assert.equal(bad.code, 406)
-  assert.equal(bad.json().message, "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml")
+  assert.equal(
+    bad.json().message,
+    "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml",
+  )
   const text = await request(t, "POST", maps, {
     body: "x",
     headers: { "content-type": "text/plain" },
@@ -138,7 +201,10 @@ test("a watch sends lines, shares frames, and tables begin with their columns", 
   const event = JSON.parse(one.text) as { type: string; object: { metadata: { name: string } } }
   assert.equal(event.type, "ADDED")
   assert.equal(event.object.metadata.name, "b")
-  const rows = table.text.trim().split("\n").map((line) => JSON.parse(line))
+  const rows = table.text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line))
   assert.equal(rows.length, 2)
   assert.equal(rows[0].object.columnDefinitions.length, 3)
   assert.equal(rows[1].object.columnDefinitions, null)
@@ -184,14 +250,19 @@ test("long lists come in slices, and compressed when the client takes it", async
 test("delete options come from the body or the query", async () => {
   await using t = await startTestRegistry()
   await request(t, "POST", maps, { body: mapBody("a") })
-  const dry = await request(t, "DELETE", `${maps}/a`, { body: { kind: "DeleteOptions", apiVersion: "v1", dryRun: ["All"] } })
+  const dry = await request(t, "DELETE", `${maps}/a`, {
+    body: { kind: "DeleteOptions", apiVersion: "v1", dryRun: ["All"] },
+  })
   assert.equal(dry.code, 200)
   const foreground = await request(t, "DELETE", `${maps}/a?propagationPolicy=Foreground`)
   assert.equal(foreground.code, 200)
   assert.deepEqual(foreground.json().metadata.finalizers, ["foregroundDeletion"])
   const both = await request(t, "DELETE", `${maps}/a?propagationPolicy=Foreground&orphanDependents=true`)
   assert.equal(both.code, 422)
-  assert.match(both.json().message as string, /^DeleteOptions\.meta\.k8s\.io "" is invalid: propagationPolicy: Invalid value/)
+  assert.match(
+    both.json().message as string,
+    /^DeleteOptions\.meta\.k8s\.io "" is invalid: propagationPolicy: Invalid value/,
+  )
 })
 
 test("apply over HTTP needs a manager; unknown fields warn", async () => {
@@ -199,9 +270,15 @@ test("apply over HTTP needs a manager; unknown fields warn", async () => {
   const headers = { "content-type": "application/apply-patch+yaml" }
   const none = await request(t, "PATCH", `${maps}/a`, { body: mapBody("a"), headers })
   assert.match(none.json().message as string, /fieldManager: Required value: is required for apply patch$/)
-  const made = await request(t, "PATCH", `${maps}/a?fieldManager=m`, { body: mapBody("a", { k: "v" }), headers })
+  const made = await request(t, "PATCH", `${maps}/a?fieldManager=m`, {
+    body: mapBody("a", { k: "v" }),
+    headers,
+  })
   assert.equal(made.code, 201)
-  const again = await request(t, "PATCH", `${maps}/a?fieldManager=m`, { body: mapBody("a", { k: "v" }), headers })
+  const again = await request(t, "PATCH", `${maps}/a?fieldManager=m`, {
+    body: mapBody("a", { k: "v" }),
+    headers,
+  })
   assert.equal(again.code, 200)
   assert.equal(again.text, made.text)
   const warned = await request(t, "POST", maps, { body: { ...mapBody("b"), foo: 1 } })

@@ -68,7 +68,6 @@ export function createResourceHandler(registry: Registry): ResourceHandler {
   }
 }
 
-
 async function handleGet({ exchange, ctx, storage, env }: Call): Promise<void> {
   const form = answerForm(exchange, ctx.userAgent)
   const { namespace, name } = ctx.info
@@ -77,7 +76,8 @@ async function handleGet({ exchange, ctx, storage, env }: Call): Promise<void> {
   if (form.as === "") return answerBytes(exchange, 200, form, storage.view.bytes(object))
   const encoder = itemEncoder(storage.view, form, exchange.query, () => env.clock.now())
   if (form.as === "Table") {
-    const text = encoder.header({ resourceVersion: String(object.revision) }) + encoder.item(object).toString() + "]}"
+    const text =
+      encoder.header({ resourceVersion: String(object.revision) }) + encoder.item(object).toString() + "]}"
     return answerValue(exchange, 200, form, JSON.parse(text) as KubeObject)
   }
   return answerBytes(exchange, 200, form, encoder.item(object))

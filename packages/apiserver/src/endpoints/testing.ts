@@ -109,4 +109,3 @@ export async function request(
     abort: () => controller.abort(new CancelledError("The request")),
   }
 }
-

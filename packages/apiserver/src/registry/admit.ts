@@ -3,7 +3,9 @@ import type { AdmissionAttributes } from "../contract.ts"
 import type { ObjectRef, WriteRequest } from "./request.ts"
 import type { ResourceStorage } from "./storage.ts"
 
-type What = Pick<AdmissionAttributes, "operation" | "object" | "oldObject"> & { readonly subresource?: string }
+type What = Pick<AdmissionAttributes, "operation" | "object" | "oldObject"> & {
+  readonly subresource?: string
+}
 
 export function admissionAttributes(
   storage: ResourceStorage,

@@ -19,7 +19,8 @@ export function decodeContinue(text: string): ContinueToken {
   const fail = (why: string): never => {
     throw badRequest(`invalid continue token: continue key is not valid: ${why}`)
   }
-  if (!/^[A-Za-z0-9_-]*$/.test(text)) fail(`illegal base64 data at input byte ${text.search(/[^A-Za-z0-9_-]/)}`)
+  if (!/^[A-Za-z0-9_-]*$/.test(text))
+    fail(`illegal base64 data at input byte ${text.search(/[^A-Za-z0-9_-]/)}`)
   let token: { v?: unknown; rv?: unknown; start?: unknown }
   try {
     token = parseJson(Buffer.from(text, "base64url").toString()) as typeof token
@@ -35,6 +36,7 @@ export function decodeContinue(text: string): ContinueToken {
   if (typeof token.start !== "string" || token.start === "") {
     return fail("encoded start key empty (version meta.k8s.io/v1)")
   }
-  if (token.start.split("/").some((part) => part === "" || part === "." || part === "..")) return fail(token.start)
+  if (token.start.split("/").some((part) => part === "" || part === "." || part === ".."))
+    return fail(token.start)
   return { revision: token.rv, start: token.start }
 }

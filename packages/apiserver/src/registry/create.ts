@@ -44,7 +44,9 @@ export async function createObject(
   dedupOwnerReferences(obj, request.warnings, false)
   if (!options.applied) trackUpdate(kind, undefined, obj, request.fieldManager, "", env.clock.now())
   const ref = { namespace: kind.namespaced ? namespace : "", name: obj.metadata.name ?? "" }
-  await admission.admit(admissionAttributes(storage, ref, { operation: "CREATE", object: obj, oldObject: undefined }, request))
+  await admission.admit(
+    admissionAttributes(storage, ref, { operation: "CREATE", object: obj, oldObject: undefined }, request),
+  )
   setObjectDefaults(kind, obj)
   dedupOwnerReferences(obj, request.warnings, true)
   const generated = !obj.metadata.name && !!obj.metadata.generateName

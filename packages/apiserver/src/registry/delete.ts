@@ -15,6 +15,7 @@ import {
 } from "@knarr/apimachinery"
 import { admissionAttributes } from "./admit.ts"
 import type { CachedObject } from "./cached-object.ts"
+import { finalizersFor, markAsDeleting, setFinalizers } from "./finalizers.ts"
 import { deleteNamespace } from "./subresources/namespace.ts"
 import type { DeletionOptions, ObjectRef, WriteRequest } from "./request.ts"
 import type { ResourceStorage } from "./storage.ts"
@@ -62,7 +63,12 @@ export async function deleteObject(
 ): Promise<Deleted> {
   validateDeletion(options)
   const { kind } = storage
-  if (kind.group === "batch" && kind.kind === "Job" && options.orphanDependents === undefined && !options.propagationPolicy) {
+  if (
+    kind.group === "batch" &&
+    kind.kind === "Job" &&
+    options.orphanDependents === undefined &&
+    !options.propagationPolicy
+  ) {
     request.warnings.push(jobWarning)
   }
   const wait = storage.fresh(request.signal)
@@ -77,7 +83,12 @@ export async function deleteObject(
   let admitted = false
   const admit = async (old: Readonly<KubeObject>): Promise<void> => {
     if (admitted) return
-    const attributes = admissionAttributes(storage, ref, { operation: "DELETE", object: undefined, oldObject: old }, request)
+    const attributes = admissionAttributes(
+      storage,
+      ref,
+      { operation: "DELETE", object: undefined, oldObject: old },
+      request,
+    )
     await storage.deps.admission.admit(attributes)
     await storage.deps.admission.validate(attributes)
     admitted = true
@@ -107,7 +118,8 @@ export async function deleteObject(
     })
     last = written.object
     if (written.outcome === "removed") return { object: last, gone: true, asStatus }
-    if (stillThere) return { object: last, gone: false, asStatus: asStatus && written.outcome === "unchanged" }
+    if (stillThere)
+      return { object: last, gone: false, asStatus: asStatus && written.outcome === "unchanged" }
     updated = true
     if (request.dryRun) return { object: last, gone: true, asStatus }
     // Marked with a grace of nothing: now it goes. Whoever removes it first does us a favour.
@@ -181,58 +193,6 @@ function gracefully(
   return period
 }
 
-function markAsDeleting(obj: KubeObject, nowMs: number): void {
-  const { metadata } = obj
-  if (!metadata.deletionTimestamp && metadata.generation) metadata.generation++
-  if (!metadata.deletionTimestamp || parseTime(metadata.deletionTimestamp) > nowMs) {
-    metadata.deletionTimestamp = formatTime(nowMs)
-  }
-  metadata.deletionGracePeriodSeconds = 0
-}
-
-export function setFinalizers(obj: KubeObject, finalizers: string[]): void {
-  if (finalizers.length > 0) obj.metadata.finalizers = finalizers
-  else delete obj.metadata.finalizers
-}
-
-/** The finalizers that tell the garbage collector what to do with dependents; undefined when they are right already. */
-export function finalizersFor(
-  storage: ResourceStorage,
-  obj: Readonly<KubeObject>,
-  options: DeletionOptions,
-): string[] | undefined {
-  if (storage.view.stored.plural === "events") return undefined
-  const old = obj.metadata.finalizers ?? []
-  const orphan = wantsOrphans(storage, old, options)
-  const foreground = wantsForeground(old, options)
-  const kept = old.filter((name) => name !== "orphan" && name !== "foregroundDeletion")
-  if (orphan) kept.push("orphan")
-  if (foreground) kept.push("foregroundDeletion")
-  const same = kept.length === old.length && kept.every((name) => old.includes(name))
-  return same ? undefined : kept
-}
-
-function wantsOrphans(storage: ResourceStorage, finalizers: readonly string[], options: DeletionOptions): boolean {
-  if (options.orphanDependents !== undefined) return options.orphanDependents
-  if (options.propagationPolicy) return options.propagationPolicy === "Orphan"
-  for (const name of finalizers) {
-    if (name === "orphan") return true
-    if (name === "foregroundDeletion") return false
-  }
-  const { group, kind } = storage.kind
-  return (group === "batch" && kind === "Job") || (group === "" && kind === "ReplicationController")
-}
-
-function wantsForeground(finalizers: readonly string[], options: DeletionOptions): boolean {
-  if (options.orphanDependents !== undefined) return false
-  if (options.propagationPolicy) return options.propagationPolicy === "Foreground"
-  for (const name of finalizers) {
-    if (name === "foregroundDeletion") return true
-    if (name === "orphan") return false
-  }
-  return false
-}
-
 /** Mirrors: apimachinery meta/v1/validation ValidateDeleteOptions */
 function validateDeletion(options: DeletionOptions): void {
   const errors: FieldError[] = []
@@ -292,7 +252,13 @@ function checkAtWrite(
   if (!ownUpdate && preconditions?.resourceVersion !== undefined) {
     const { resourceVersion } = old.metadata
     if (preconditions.resourceVersion !== resourceVersion) {
-      throw preconditionFailed(storage, ref, "ResourceVersion", preconditions.resourceVersion, resourceVersion)
+      throw preconditionFailed(
+        storage,
+        ref,
+        "ResourceVersion",
+        preconditions.resourceVersion,
+        resourceVersion,
+      )
     }
   }
 }
@@ -310,7 +276,12 @@ export async function deleteCollection(
     for (let object = pending.shift(); object; object = pending.shift()) {
       request.signal?.throwIfAborted()
       try {
-        await deleteObject(storage, { namespace: object.namespace, name: object.name }, { ...options }, request)
+        await deleteObject(
+          storage,
+          { namespace: object.namespace, name: object.name },
+          { ...options },
+          request,
+        )
         out.push(object)
       } catch (thrown) {
         if (!isNotFound(thrown)) throw thrown

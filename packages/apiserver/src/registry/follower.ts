@@ -2,7 +2,15 @@
  * Follows the store with one watch and hands each change to the cache it belongs to. Because every revision
  * passes here, the revision reached is that of all caches at once: a consistent read waits for it.
  */
-import { abortable, deferred, messageOf, type Clock, type Deferred, type Logger, type Scope } from "@knarr/base"
+import {
+  abortable,
+  deferred,
+  messageOf,
+  type Clock,
+  type Deferred,
+  type Logger,
+  type Scope,
+} from "@knarr/base"
 import { CompactedError, type KeyValue, type Store, type StoreEvent } from "@knarr/store"
 import type { WatchCache } from "./watch-cache.ts"
 
@@ -122,7 +130,10 @@ export class Follower {
         cache.apply(change)
       } catch (thrown) {
         // One unreadable value must not stop the others.
-        this.#log.error("Cannot read an object of the store", thrown, { key: change.key, revision: change.revision })
+        this.#log.error("Cannot read an object of the store", thrown, {
+          key: change.key,
+          revision: change.revision,
+        })
       }
       changed.add(cache)
     }

@@ -8,7 +8,9 @@ import { startTestRegistry, type TestRegistry } from "./testing.ts"
 const ns = "default"
 
 function cm(name: string, namespace = ns): ConfigMap {
-  return { metadata: { name, namespace, labels: { odd: String(Number(name.slice(1)) % 2) } } } as unknown as ConfigMap
+  return {
+    metadata: { name, namespace, labels: { odd: String(Number(name.slice(1)) % 2) } },
+  } as unknown as ConfigMap
 }
 
 async function fill(t: TestRegistry, count: number): Promise<void> {
@@ -32,14 +34,22 @@ test("pages are those of the first page's moment", async () => {
   assert.deepEqual(token, { v: "meta.k8s.io/v1", rv: 6, start: "c1\u0000" })
   await t.client.delete(configMap, { namespace: ns, name: "c3" })
   await t.client.create(configMap, cm("c25"))
-  const second = await t.client.list(configMap, { namespace: ns, limit: 2, continue: first.metadata.continue })
+  const second = await t.client.list(configMap, {
+    namespace: ns,
+    limit: 2,
+    continue: first.metadata.continue,
+  })
   assert.deepEqual(
     second.items.map((item) => item.metadata.name),
     ["c2", "c3"],
   )
   assert.equal(second.metadata.resourceVersion, "6")
   assert.equal(second.metadata.remainingItemCount, 1)
-  const third = await t.client.list(configMap, { namespace: ns, limit: 2, continue: second.metadata.continue })
+  const third = await t.client.list(configMap, {
+    namespace: ns,
+    limit: 2,
+    continue: second.metadata.continue,
+  })
   assert.deepEqual(
     third.items.map((item) => item.metadata.name),
     ["c4"],
@@ -61,7 +71,10 @@ test("an expired token offers one that goes on with what is there", async () => 
     error = thrown as StatusError
   }
   assert.ok(isExpired(error))
-  assert.match(error!.message, /^The provided continue parameter is too old to display a consistent list result\./)
+  assert.match(
+    error!.message,
+    /^The provided continue parameter is too old to display a consistent list result\./,
+  )
   const fresh = statusOf(error)!.metadata.continue!
   assert.deepEqual(await names(t, { continue: fresh }), ["c2", "c3", "c9"])
 })
@@ -75,14 +88,21 @@ test("selectors fill pages with what matches", async () => {
     ["c1", "c3"],
   )
   assert.equal(first.metadata.remainingItemCount, undefined)
-  assert.deepEqual(await names(t, { labelSelector: "odd=1", limit: 5, continue: first.metadata.continue }), ["c5", "c7"])
+  assert.deepEqual(await names(t, { labelSelector: "odd=1", limit: 5, continue: first.metadata.continue }), [
+    "c5",
+    "c7",
+  ])
 })
 
 test("exact and least revisions", async () => {
   await using t = await startTestRegistry()
   await fill(t, 3)
   assert.deepEqual(await names(t, { resourceVersion: "3", resourceVersionMatch: "Exact" }), ["c0", "c1"])
-  assert.deepEqual(await names(t, { resourceVersion: "3", resourceVersionMatch: "NotOlderThan" }), ["c0", "c1", "c2"])
+  assert.deepEqual(await names(t, { resourceVersion: "3", resourceVersionMatch: "NotOlderThan" }), [
+    "c0",
+    "c1",
+    "c2",
+  ])
   const future = t.client.list(configMap, { resourceVersion: "99", resourceVersionMatch: "NotOlderThan" })
   const failed = future.then(
     () => undefined,
@@ -107,7 +127,10 @@ test("malformed lists are refused", async () => {
   await using t = await startTestRegistry()
   const cases: [ListOptions, string][] = [
     [{ labelSelector: "a in" }, ""],
-    [{ continue: "x!" }, "invalid continue token: continue key is not valid: illegal base64 data at input byte 1"],
+    [
+      { continue: "x!" },
+      "invalid continue token: continue key is not valid: illegal base64 data at input byte 1",
+    ],
     [
       { resourceVersionMatch: "Exact" },
       'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',

@@ -41,7 +41,9 @@ export function validateListQuery(query: ListQuery): void {
   const path = "resourceVersionMatch"
   if (match !== "") {
     if (!query.resourceVersion) {
-      errors.push(field.forbidden(path, "resourceVersionMatch is forbidden unless resourceVersion is provided"))
+      errors.push(
+        field.forbidden(path, "resourceVersionMatch is forbidden unless resourceVersion is provided"),
+      )
     }
     if (query.continue) {
       errors.push(field.forbidden(path, "resourceVersionMatch is forbidden when continue is provided"))
@@ -50,9 +52,7 @@ export function validateListQuery(query: ListQuery): void {
       errors.push(field.notSupported(path, match, ["Exact", "NotOlderThan", ""]))
     }
     if (match === "Exact" && query.resourceVersion === "0") {
-      errors.push(
-        field.forbidden(path, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'),
-      )
+      errors.push(field.forbidden(path, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
     }
   }
   if (query.sendInitialEvents !== undefined) {
@@ -127,7 +127,14 @@ function page(
     if (items.length === limit && i + 1 < objects.length) {
       const start = object.key.slice(keyPrefix(selection).length) + "\0"
       const remaining = countRest ? objects.length - i - 1 : undefined
-      return { items, selection, filtered: true, revision, continue: encodeContinue({ revision, start }), remaining }
+      return {
+        items,
+        selection,
+        filtered: true,
+        revision,
+        continue: encodeContinue({ revision, start }),
+        remaining,
+      }
     }
   }
   return { items, selection, filtered: true, revision, continue: "", remaining: undefined }
@@ -181,7 +188,7 @@ async function countAfter(
 ): Promise<number> {
   const { store } = storage.deps
   let count = 0
-  for (let from = key + "\0"; ; ) {
+  for (let from = key + "\0"; ;) {
     const range = await store.range({ prefix, from, revision, limit: 5000 })
     count += range.kvs.length
     if (range.kvs.length < 5000) return count
@@ -203,7 +210,8 @@ const inconsistentContinue =
   "modified, or deleted between the time the first chunk was returned and now may show up in the list."
 
 function asExpired(storage: ResourceStorage, thrown: unknown, revision: number, start: string): unknown {
-  if (thrown instanceof FutureRevisionError) return tooLargeResourceVersion(revision, storage.deps.follower.revision)
+  if (thrown instanceof FutureRevisionError)
+    return tooLargeResourceVersion(revision, storage.deps.follower.revision)
   if (!(thrown instanceof CompactedError)) return thrown
   if (start === "") return resourceExpired("The resourceVersion for the provided list is too old.")
   const error = resourceExpired(inconsistentContinue)

@@ -24,9 +24,7 @@ export function matchNamespace(kind: Kind, obj: KubeObject, namespace: string): 
   if (own === "") metadata.namespace = wanted
   else if (wanted === "") delete metadata.namespace
   else {
-    throw badRequest(
-      "the namespace of the provided object does not match the namespace sent on the request",
-    )
+    throw badRequest("the namespace of the provided object does not match the namespace sent on the request")
   }
 }
 
@@ -81,6 +79,7 @@ function sameSpec(obj: Readonly<KubeObject>, old: Readonly<KubeObject>): boolean
   const a = obj as unknown as Record<string, unknown>
   const b = old as unknown as Record<string, unknown>
   for (const name in a) if (!notSpec.has(name) && !semanticEqual(a[name], b[name])) return false
-  for (const name in b) if (!notSpec.has(name) && !(name in a) && !semanticEqual(b[name], undefined)) return false
+  for (const name in b)
+    if (!notSpec.has(name) && !(name in a) && !semanticEqual(b[name], undefined)) return false
   return true
 }

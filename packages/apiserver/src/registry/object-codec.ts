@@ -36,7 +36,8 @@ export function exactBuffer(text: string): Buffer {
 /** Where the resourceVersion belongs: the length of the object's prefix. Throws when the bytes do not begin as they should. */
 export function prefixLength(bytes: Buffer): number {
   const at = bytes.indexOf('"metadata":{')
-  if (at < 0 || at > 512) throw new Error("Cannot read a stored object: it does not begin with its type and metadata")
+  if (at < 0 || at > 512)
+    throw new Error("Cannot read a stored object: it does not begin with its type and metadata")
   return at + 12
 }
 

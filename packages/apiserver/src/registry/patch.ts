@@ -106,7 +106,9 @@ export function applyPatch(schema: Schema, current: object, patch: ObjectPatch):
           ])
         }
         if (typeof patch.body !== "object" || patch.body === null || Array.isArray(patch.body)) {
-          throw badRequest(`json: cannot unmarshal ${jsonType(patch.body)} into Go value of type map[string]interface {}`)
+          throw badRequest(
+            `json: cannot unmarshal ${jsonType(patch.body)} into Go value of type map[string]interface {}`,
+          )
         }
         return applyStrategicMergePatch(
           schema,
@@ -120,7 +122,13 @@ export function applyPatch(schema: Schema, current: object, patch: ObjectPatch):
 }
 
 function jsonType(value: unknown): string {
-  return Array.isArray(value) ? "array" : value === null ? "null" : typeof value === "boolean" ? "bool" : typeof value
+  return Array.isArray(value)
+    ? "array"
+    : value === null
+      ? "null"
+      : typeof value === "boolean"
+        ? "bool"
+        : typeof value
 }
 
 function statusOfPatchError(error: PatchError): StatusError {
@@ -142,7 +150,9 @@ function goText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(goText).join(" ")}]`
   if (typeof value !== "object") return String(value as string | number | boolean)
   const fields = sorted(value) as Record<string, unknown>
-  return `map[${Object.keys(fields).map((name) => `${name}:${goText(fields[name])}`).join(" ")}]`
+  return `map[${Object.keys(fields)
+    .map((name) => `${name}:${goText(fields[name])}`)
+    .join(" ")}]`
 }
 
 /** The object with its fields in order. */

@@ -1,16 +1,34 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { configMap, deployment, lease, namespace, pod, replicationController, type ConfigMap, type Pod } from "@knarr/api"
+import {
+  configMap,
+  deployment,
+  lease,
+  namespace,
+  pod,
+  replicationController,
+  type ConfigMap,
+  type Pod,
+} from "@knarr/api"
 import { isAlreadyExists, isConflict, isInvalid, isNotFound, statusOf } from "@knarr/apimachinery"
 import { startTestRegistry } from "./testing.ts"
 
 const ns = "default"
 
 function cm(name: string, data: Record<string, string> = {}): ConfigMap {
-  return { kind: "ConfigMap", apiVersion: "v1", metadata: { name, namespace: ns }, data } as unknown as ConfigMap
+  return {
+    kind: "ConfigMap",
+    apiVersion: "v1",
+    metadata: { name, namespace: ns },
+    data,
+  } as unknown as ConfigMap
 }
 
-export function podNamed(name: string, more: Record<string, unknown> = {}, labels?: Record<string, string>): Pod {
+export function podNamed(
+  name: string,
+  more: Record<string, unknown> = {},
+  labels?: Record<string, string>,
+): Pod {
   return {
     metadata: { name, namespace: ns, ...(labels ? { labels } : {}) },
     spec: { containers: [{ name: "c", image: "nginx" }], ...more },
@@ -37,7 +55,9 @@ test("an object is created, read, updated and deleted", async () => {
   assert.equal(read, made)
   const cached = t.registry.storage(configMap).cache.get("default/a")!
   assert.ok(
-    cached.bytes.toString().startsWith('{"kind":"ConfigMap","apiVersion":"v1","metadata":{"resourceVersion":"2","name":"a"'),
+    cached.bytes
+      .toString()
+      .startsWith('{"kind":"ConfigMap","apiVersion":"v1","metadata":{"resourceVersion":"2","name":"a"'),
     cached.bytes.toString(),
   )
   assert.deepEqual(JSON.parse(cached.bytes.toString()), made)
@@ -49,7 +69,11 @@ test("an object is created, read, updated and deleted", async () => {
   assert.equal(next.metadata.uid, made.metadata.uid)
   const gone = await t.client.delete(configMap, { namespace: ns, name: "a" })
   assert.equal(gone.kind, "Status")
-  assert.deepEqual((gone as { details?: unknown }).details, { name: "a", kind: "configmaps", uid: made.metadata.uid })
+  assert.deepEqual((gone as { details?: unknown }).details, {
+    name: "a",
+    kind: "configmaps",
+    uid: made.metadata.uid,
+  })
   const error = await reject(t.client.get(configMap, { namespace: ns, name: "a" }))
   assert.ok(isNotFound(error))
   assert.equal(error.message, 'configmaps "a" not found')
@@ -68,7 +92,10 @@ test("a stale update conflicts in upstream's words; one without a version does n
   const free = await t.client.update(configMap, cm("a", { k: "4" }))
   assert.deepEqual(free.data, { k: "4" })
   const uid = await reject(
-    t.client.update(configMap, { ...free, metadata: { ...free.metadata, uid: "other", resourceVersion: "" } }),
+    t.client.update(configMap, {
+      ...free,
+      metadata: { ...free.metadata, uid: "other", resourceVersion: "" },
+    }),
   )
   assert.equal(
     uid.message,
@@ -81,7 +108,7 @@ test("a stale update conflicts in upstream's words; one without a version does n
 test("an update that changes nothing writes nothing", async () => {
   await using t = await startTestRegistry()
   const made = await t.client.create(configMap, cm("a", { k: "1" }))
-  t.clock.advance(5000)
+  await t.clock.advance(5000)
   const same = await t.client.update(configMap, made)
   assert.equal(same.metadata.resourceVersion, made.metadata.resourceVersion)
   assert.equal(t.store.revision, 2)
@@ -93,11 +120,16 @@ test("names: taken, made up, malformed", async () => {
   const taken = await reject(t.client.create(configMap, cm("a")))
   assert.ok(isAlreadyExists(taken))
   assert.equal(taken.message, 'configmaps "a" already exists')
-  const named = await t.client.create(configMap, { metadata: { generateName: "x-", namespace: ns } } as ConfigMap)
+  const named = await t.client.create(configMap, {
+    metadata: { generateName: "x-", namespace: ns },
+  } as ConfigMap)
   assert.match(named.metadata.name, /^x-[bcdfghjklmnpqrstvwxz2456789]{5}$/)
   const malformed = await reject(t.client.create(configMap, cm("A_b")))
   assert.ok(isInvalid(malformed))
-  assert.match(malformed.message, /^ConfigMap "A_b" is invalid: metadata\.name: Invalid value: "A_b": a lowercase RFC 1123/)
+  assert.match(
+    malformed.message,
+    /^ConfigMap "A_b" is invalid: metadata\.name: Invalid value: "A_b": a lowercase RFC 1123/,
+  )
 })
 
 test("dry runs write nothing", async () => {
@@ -107,7 +139,13 @@ test("dry runs write nothing", async () => {
   assert.ok(dry.metadata.uid)
   assert.equal(t.store.revision, 1)
   const made = await t.client.create(configMap, cm("a", { k: "1" }))
-  const changed = await t.client.patch(configMap, { namespace: ns, name: "a" }, "merge", { data: { k: "2" } }, { dryRun: true })
+  const changed = await t.client.patch(
+    configMap,
+    { namespace: ns, name: "a" },
+    "merge",
+    { data: { k: "2" } },
+    { dryRun: true },
+  )
   assert.deepEqual(changed.data, { k: "2" })
   await t.client.delete(configMap, { namespace: ns, name: "a" }, { dryRun: true })
   assert.equal(await t.client.get(configMap, { namespace: ns, name: "a" }), made)
@@ -131,7 +169,9 @@ test("patches: json, merge, strategic", async () => {
     ["d", "c"],
   )
   assert.equal(one.metadata.generation, 2)
-  const two = await t.client.patch(deployment, ref, "json", [{ op: "replace", path: "/spec/replicas", value: 3 }])
+  const two = await t.client.patch(deployment, ref, "json", [
+    { op: "replace", path: "/spec/replicas", value: 3 },
+  ])
   assert.equal(two.spec.replicas, 3)
   const three = await t.client.patch(deployment, ref, "merge", { metadata: { labels: { x: "y" } } })
   assert.equal(three.metadata.generation, 3)
@@ -148,11 +188,17 @@ test("patches: json, merge, strategic", async () => {
   assert.equal(status.metadata.generation, 3)
   const kept = await t.client.patch(deployment, ref, "merge", { status: { replicas: 7 } })
   assert.equal(kept.metadata.resourceVersion, status.metadata.resourceVersion)
-  const scale = await t.client.getSubresource<{ spec: { replicas: number }; status: object }>(deployment, ref, "scale")
+  const scale = await t.client.getSubresource<{ spec: { replicas: number }; status: object }>(
+    deployment,
+    ref,
+    "scale",
+  )
   assert.deepEqual(scale.status, { replicas: 3, selector: "app=a" })
   await t.client.patch(deployment, ref, "merge", { spec: { replicas: 5 } }, { subresource: "scale" })
   assert.equal((await t.client.get(deployment, ref)).spec.replicas, 5)
-  const failed = await reject(t.client.patch(deployment, ref, "json", [{ op: "test", path: "/spec/replicas", value: 1 }]))
+  const failed = await reject(
+    t.client.patch(deployment, ref, "json", [{ op: "test", path: "/spec/replicas", value: 1 }]),
+  )
   assert.equal(statusOf(failed)?.code, 422)
   assert.equal(failed.message, "the server rejected our request due to an error in our request")
 })
@@ -166,12 +212,22 @@ test("apply creates, merges, and conflicts", async () => {
     metadata: { name: "a", namespace: ns },
     data,
   })
-  const one = await t.client.patch(configMap, ref, "apply", config({ x: "1", y: "1" }), { fieldManager: "one" })
-  assert.deepEqual(one.metadata.managedFields?.map((e) => [e.manager, e.operation]), [["one", "Apply"]])
-  const error = await reject(t.client.patch(configMap, ref, "apply", config({ x: "2" }), { fieldManager: "two" }))
+  const one = await t.client.patch(configMap, ref, "apply", config({ x: "1", y: "1" }), {
+    fieldManager: "one",
+  })
+  assert.deepEqual(
+    one.metadata.managedFields?.map((e) => [e.manager, e.operation]),
+    [["one", "Apply"]],
+  )
+  const error = await reject(
+    t.client.patch(configMap, ref, "apply", config({ x: "2" }), { fieldManager: "two" }),
+  )
   assert.ok(isConflict(error))
   assert.match(error.message, /^Apply failed with 1 conflict: conflict with "one": \.data\.x$/)
-  const two = await t.client.patch(configMap, ref, "apply", config({ x: "2" }), { fieldManager: "two", force: true })
+  const two = await t.client.patch(configMap, ref, "apply", config({ x: "2" }), {
+    fieldManager: "two",
+    force: true,
+  })
   assert.deepEqual(two.data, { x: "2", y: "1" })
   const three = await t.client.patch(configMap, ref, "apply", config({}), { fieldManager: "one" })
   assert.deepEqual(three.data, { x: "2" })
@@ -209,7 +265,9 @@ test("finalizers keep an object until the last one goes", async () => {
   assert.equal(marked.metadata.deletionGracePeriodSeconds, 0)
   const error = await reject(t.client.create(configMap, cm("a")))
   assert.equal(error.message, 'object is being deleted: configmaps "a" already exists')
-  const added = await reject(t.client.patch(configMap, ref, "merge", { metadata: { finalizers: ["example.com/f", "example.com/g"] } }))
+  const added = await reject(
+    t.client.patch(configMap, ref, "merge", { metadata: { finalizers: ["example.com/f", "example.com/g"] } }),
+  )
   assert.match(added.message, /no new finalizers can be added if the object is being deleted/)
   await t.client.patch(configMap, ref, "merge", { metadata: { finalizers: null } })
   assert.ok(isNotFound(await reject(t.client.get(configMap, ref))))
@@ -218,14 +276,25 @@ test("finalizers keep an object until the last one goes", async () => {
 test("propagation policies become finalizers", async () => {
   await using t = await startTestRegistry()
   await t.client.create(configMap, cm("f"))
-  const foreground = (await t.client.delete(configMap, { namespace: ns, name: "f" }, { propagationPolicy: "Foreground" })) as ConfigMap
+  const foreground = (await t.client.delete(
+    configMap,
+    { namespace: ns, name: "f" },
+    { propagationPolicy: "Foreground" },
+  )) as ConfigMap
   assert.deepEqual(foreground.metadata.finalizers, ["foregroundDeletion"])
   await t.client.create(configMap, cm("o"))
-  const orphan = (await t.client.delete(configMap, { namespace: ns, name: "o" }, { propagationPolicy: "Orphan" })) as ConfigMap
+  const orphan = (await t.client.delete(
+    configMap,
+    { namespace: ns, name: "o" },
+    { propagationPolicy: "Orphan" },
+  )) as ConfigMap
   assert.deepEqual(orphan.metadata.finalizers, ["orphan"])
   await t.client.create(replicationController, {
     metadata: { name: "rc", namespace: ns },
-    spec: { selector: { a: "b" }, template: { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "c", image: "i" }] } } },
+    spec: {
+      selector: { a: "b" },
+      template: { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "c", image: "i" }] } },
+    },
   } as never)
   const rc = (await t.client.delete(replicationController, { namespace: ns, name: "rc" })) as ConfigMap
   assert.deepEqual(rc.metadata.finalizers, ["orphan"])
@@ -240,8 +309,12 @@ test("preconditions of a delete", async () => {
     uid.message,
     `Operation cannot be fulfilled on ConfigMap "a": the UID in the precondition (x) does not match the UID in record (${made.metadata.uid}). The object might have been deleted and then recreated`,
   )
-  assert.ok(isConflict(await reject(t.client.delete(configMap, ref, { preconditions: { resourceVersion: "1" } }))))
-  await t.client.delete(configMap, ref, { preconditions: { uid: made.metadata.uid, resourceVersion: made.metadata.resourceVersion } })
+  assert.ok(
+    isConflict(await reject(t.client.delete(configMap, ref, { preconditions: { resourceVersion: "1" } }))),
+  )
+  await t.client.delete(configMap, ref, {
+    preconditions: { uid: made.metadata.uid, resourceVersion: made.metadata.resourceVersion },
+  })
 })
 
 test("a namespace is terminating until its finalizer goes", async () => {
@@ -274,7 +347,10 @@ test("deleting a collection takes what is selected", async () => {
 
 test("a PUT creates a lease", async () => {
   await using t = await startTestRegistry()
-  const made = await t.client.update(lease, { metadata: { name: "l", namespace: ns }, spec: { holderIdentity: "x" } } as never)
+  const made = await t.client.update(lease, {
+    metadata: { name: "l", namespace: ns },
+    spec: { holderIdentity: "x" },
+  } as never)
   assert.equal(made.metadata.resourceVersion, "2")
 })
 
@@ -283,11 +359,17 @@ test("a pod is bound once", async () => {
   await t.client.create(pod, podNamed("p"))
   const ref = { namespace: ns, name: "p" }
   const bind = (node: string): Promise<unknown> =>
-    t.client.createSubresource(pod, ref, "binding", { metadata: { name: "p" }, target: { kind: "Node", name: node } })
+    t.client.createSubresource(pod, ref, "binding", {
+      metadata: { name: "p" },
+      target: { kind: "Node", name: node },
+    })
   await bind("n1")
   const bound = await t.client.get(pod, ref)
   assert.equal(bound.spec.nodeName, "n1")
   assert.equal(bound.status!.conditions!.find((c) => c.type === "PodScheduled")!.status, "True")
   const error = await reject(bind("n2"))
-  assert.equal(error.message, 'Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "n1"')
+  assert.equal(
+    error.message,
+    'Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "n1"',
+  )
 })

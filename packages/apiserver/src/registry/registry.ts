@@ -130,7 +130,8 @@ export class Registry {
   /** The storage of a served kind. Throws when it is not served. */
   storage(kind: Kind): ResourceStorage {
     const storage = this.#byKind.get(kind) ?? this.find(kind.group, kind.version, kind.plural)
-    if (!storage) throw new Error(`Cannot use the kind "${kind.kind}" of ${kind.apiVersion}: it is not served`)
+    if (!storage)
+      throw new Error(`Cannot use the kind "${kind.kind}" of ${kind.apiVersion}: it is not served`)
     return storage
   }
 

@@ -73,7 +73,13 @@ export async function updateObject(
     if (options.subresource || !(options.create || kind.allowCreateOnUpdate)) throw storage.notFound(ref.name)
     const next = await options.next(undefined)
     if (options.checkUid) checkUid(storage, ref, next, "")
-    const object = await createObject(storage, ref.namespace, next, request, options.applied ? { applied: true } : {})
+    const object = await createObject(
+      storage,
+      ref.namespace,
+      next,
+      request,
+      options.applied ? { applied: true } : {},
+    )
     return { object, outcome: "created" }
   }
 }
@@ -112,7 +118,12 @@ async function changeOf(
   const nowMs = env.clock.now()
   if (!options.applied) trackUpdate(kind, old, obj, request.fieldManager, subresource, nowMs)
   await admission.admit(
-    admissionAttributes(storage, ref, { operation: "UPDATE", object: obj, oldObject: old, subresource }, request),
+    admissionAttributes(
+      storage,
+      ref,
+      { operation: "UPDATE", object: obj, oldObject: old, subresource },
+      request,
+    ),
   )
   setObjectDefaults(kind, obj)
   dedupOwnerReferences(obj, request.warnings, true)
@@ -130,7 +141,12 @@ async function changeOf(
   if (errors.length > 0) throw invalid({ group: kind.group, kind: kind.kind }, ref.name, errors)
   if (kind.warnings && subresource === "") request.warnings.push(...kind.warnings(obj, old))
   await admission.validate(
-    admissionAttributes(storage, ref, { operation: "UPDATE", object: obj, oldObject: old, subresource }, request),
+    admissionAttributes(
+      storage,
+      ref,
+      { operation: "UPDATE", object: obj, oldObject: old, subresource },
+      request,
+    ),
   )
   if (endsWith(obj, old)) return { remove: true, answer: obj }
   if (equalButManagedTimes(obj, old)) return { keep: current }

@@ -126,7 +126,8 @@ export class WatchCache {
     const key = change.key.slice(this.prefix.length)
     const previous =
       change.previous && cachedObject(this.shape, key, change.previous.value, change.previous.modRevision)
-    if (change.type === "delete") return previous && new CacheEvent("DELETED", previous.at(change.revision), previous)
+    if (change.type === "delete")
+      return previous && new CacheEvent("DELETED", previous.at(change.revision), previous)
     const object = cachedObject(this.shape, key, change.kv!.value, change.revision)
     return new CacheEvent(previous ? "MODIFIED" : "ADDED", object, previous)
   }

@@ -19,7 +19,11 @@ interface Reading {
   stop(): Promise<void>
 }
 
-function read(client: Client, options: Omit<WatchOptions, "signal"> = {}, kind: typeof configMap = configMap): Reading {
+function read(
+  client: Client,
+  options: Omit<WatchOptions, "signal"> = {},
+  kind: typeof configMap = configMap,
+): Reading {
   const controller = new AbortController()
   const seen: string[] = []
   const events: WatchEvent<ConfigMap>[] = []
@@ -85,9 +89,15 @@ test("field selectors: watches by node name and by name see their own objects", 
   const byName = read(t.client, { fieldSelector: "metadata.name=q" }, pod as never)
   await t.clock.advance(0)
   for (const name of ["p", "q"]) {
-    await t.client.create(pod, { metadata: { name, namespace: ns }, spec: { containers: [{ name: "c", image: "i" }] } } as never)
+    await t.client.create(pod, {
+      metadata: { name, namespace: ns },
+      spec: { containers: [{ name: "c", image: "i" }] },
+    } as never)
   }
-  await t.client.createSubresource(pod, { namespace: ns, name: "p" }, "binding", { metadata: { name: "p" }, target: { kind: "Node", name: "n1" } })
+  await t.client.createSubresource(pod, { namespace: ns, name: "p" }, "binding", {
+    metadata: { name: "p" },
+    target: { kind: "Node", name: "n1" },
+  })
   await t.clock.advance(0)
   assert.deepEqual(byNode.seen, ["ADDED p@4"])
   assert.deepEqual(byName.seen, ["ADDED q@3"])
@@ -147,8 +157,13 @@ test("bookmarks come every minute, and at the end of the initial events", async 
   const w = read(t.client, { sendInitialEvents: true, allowWatchBookmarks: true })
   await t.clock.advance(0)
   assert.deepEqual(w.seen, ["ADDED a@2", "BOOKMARK @2"])
-  assert.deepEqual((w.events[1]!.object as ConfigMap).metadata.annotations, { "k8s.io/initial-events-end": "true" })
-  await t.client.create(pod, { metadata: { name: "p", namespace: ns }, spec: { containers: [{ name: "c", image: "i" }] } } as never)
+  assert.deepEqual((w.events[1]!.object as ConfigMap).metadata.annotations, {
+    "k8s.io/initial-events-end": "true",
+  })
+  await t.client.create(pod, {
+    metadata: { name: "p", namespace: ns },
+    spec: { containers: [{ name: "c", image: "i" }] },
+  } as never)
   await t.clock.advance(60_000)
   assert.deepEqual(w.seen.slice(2), ["BOOKMARK @3"])
   assert.equal((w.events[2]!.object as ConfigMap).metadata.annotations, undefined)
@@ -174,7 +189,10 @@ test("options of a watch are checked", async () => {
   const w = read(t.client, { fieldSelector: "data.x=1" })
   const error = await w.done
   assert.equal(statusOf(error)?.code, 400)
-  assert.equal((error as Error).message, '"data.x" is not a known field selector: only "metadata.name", "metadata.namespace"')
+  assert.equal(
+    (error as Error).message,
+    '"data.x" is not a known field selector: only "metadata.name", "metadata.namespace"',
+  )
 })
 
 test("the same seed gives the same run", async () => {
@@ -183,8 +201,12 @@ test("the same seed gives the same run", async () => {
     const w = read(t.client, { allowWatchBookmarks: true })
     const writers = ["a", "b", "c"].map(async (prefix) => {
       for (let i = 0; i < 20; i++) {
-        const made = await t.client.create(configMap, { metadata: { generateName: `${prefix}-`, namespace: ns } } as never)
-        await t.client.patch(configMap, { namespace: ns, name: made.metadata.name }, "merge", { data: { i: String(i) } })
+        const made = await t.client.create(configMap, {
+          metadata: { generateName: `${prefix}-`, namespace: ns },
+        } as never)
+        await t.client.patch(configMap, { namespace: ns, name: made.metadata.name }, "merge", {
+          data: { i: String(i) },
+        })
         await t.clock.sleep(1000 * (1 + (i % 3)), t.scope.signal)
       }
     })

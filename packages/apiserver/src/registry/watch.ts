@@ -63,7 +63,10 @@ function validateWatchQuery(query: WatchQuery): void {
   if (match !== "") {
     if (query.sendInitialEvents === undefined) {
       errors.push(
-        field.forbidden(path, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"),
+        field.forbidden(
+          path,
+          "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+        ),
       )
     }
     if (match !== "NotOlderThan") errors.push(field.notSupported(path, match, ["NotOlderThan"]))

@@ -1,5 +1,14 @@
 /** Keeps the EndpointSlices of services. Mirrors: pkg/controller/endpointslice */
-import { endpointSlice, node, pod, service, type EndpointSlice, type Node, type Pod, type Service } from "@knarr/api"
+import {
+  endpointSlice,
+  node,
+  pod,
+  service,
+  type EndpointSlice,
+  type Node,
+  type Pod,
+  type Service,
+} from "@knarr/api"
 import { hasStatusCause, isNotFound, newControllerRef, refKey, refOf } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import {

@@ -2,6 +2,7 @@
 import { basename, dirname } from "node:path"
 import { Scope, asError, createLogger } from "@knarr/base"
 import { ClusterHome, UsageError } from "../cluster-home.ts"
+import type { FirstNode, NodeOptions } from "../agent.ts"
 import { createSteps } from "../steps.ts"
 import { clusterFlags, clusterOf } from "./cluster-flags.ts"
 import { defineCommand } from "./command.ts"
@@ -24,12 +25,12 @@ export const server = defineCommand({
     const stop = (): void => void scope.close(ctx.signal.reason).catch(() => {})
     ctx.signal.addEventListener("abort", stop, { once: true })
     try {
-      const { startServer } = await import("../server.ts")
-      const { startFirstNode } = await import("../agent.ts")
       const prepared = config.hasNode
-        ? startFirstNode({ cluster, config, env, scope: scope.child("node"), steps })
+        ? prepareNode({ cluster, config, env, scope: scope.child("node"), steps })
         : undefined
+      // A failure shows when it is awaited, below; until then it must not end the process.
       prepared?.catch(() => {})
+      const { startServer } = await import("../server.ts")
       const running = await startServer({ cluster, config, env, scope, steps })
       if (prepared) await (await prepared).join(running)
       steps.ready()
@@ -43,3 +44,9 @@ export const server = defineCommand({
     return 0
   },
 })
+
+/** Begins with the node while the server starts beside it; a control plane alone never loads a node's code. */
+async function prepareNode(options: NodeOptions): Promise<FirstNode> {
+  const { startFirstNode } = await import("../agent.ts")
+  return startFirstNode(options)
+}

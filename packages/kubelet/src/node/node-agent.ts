@@ -21,7 +21,6 @@ import {
   buildNodeStatus,
   imagesStatus,
   nodeLabels,
-  runtimeProblems,
   type NodePressure,
   type RuntimeFacts,
 } from "./node-status.ts"
@@ -328,6 +327,10 @@ class Agent implements NodeAgent {
       { status: jsonClone(status) } as unknown as JsonObject,
       nodeKind.schema,
     )
+    // Addresses are merged by type, of which there may be two.
+    const changed = patch["status"] as JsonObject | undefined
+    if (changed?.["addresses"])
+      changed["addresses"] = [{ $patch: "replace" }, ...jsonClone(status.addresses as never[])]
     this.#sentMs = nowMs
     if (Object.keys(patch).length === 0) return
     try {
@@ -357,10 +360,6 @@ class Agent implements NodeAgent {
     }
   }
 
-  /** Why the node is not ready, as its condition says. */
-  problems(): readonly string[] {
-    return [...runtimeProblems(this.#runtime), ...(this.#options.problems?.() ?? [])]
-  }
 }
 
 const eventReasons: Readonly<Record<string, Readonly<Record<string, string>>>> = {

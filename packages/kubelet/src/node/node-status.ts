@@ -62,7 +62,7 @@ export function buildNodeStatus(input: NodeStatusInput, previous: Readonly<NodeS
       architecture: facts.architecture,
       bootID: facts.bootID,
       containerRuntimeVersion: runtimeName
-        ? `${runtimeName}://${runtimeVersion!.replace(/^v(?=\d)/, "")}`
+        ? `${runtimeName}://${versionText(runtimeVersion!)}`
         : (previous?.nodeInfo?.containerRuntimeVersion ?? ""),
       kernelVersion: facts.kernelVersion,
       kubeProxyVersion: "",
@@ -77,6 +77,13 @@ export function buildNodeStatus(input: NodeStatusInput, previous: Readonly<NodeS
     ...(handlers.length > 0 ? { runtimeHandlers: handlers } : {}),
     ...(features ? { features: { supplementalGroupsPolicy: features.supplementalGroupsPolicy } } : {}),
   }
+}
+
+/** A semantic version without its `v`; of anything else the numbers that it begins with. */
+function versionText(version: string): string {
+  const text = version.trim().replace(/^v/, "")
+  if (/^\d+\.\d+\.\d+(-[\w.-]+)?(\+[\w.-]+)?$/.test(text)) return text
+  return /^\d+(\.\d+)*/.exec(text)?.[0] ?? version
 }
 
 /** What others have added: device plugins, patches by hand. */

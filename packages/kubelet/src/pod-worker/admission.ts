@@ -44,7 +44,9 @@ export function admitPod(
   if (!matchesRequiredNodeAffinity(pod.spec, { metadata: { name: nodeName, labels: { ...node.labels } } }))
     return { reason: "NodeAffinity", message: "Predicate NodeAffinity failed" }
   const ports = hostPortsOf(pod.spec)
-  if (others.some((other) => hostPortsConflict(ports, hostPortsOf(other.spec))))
+  if (others.some((other) =>
+      hostPortsOf(other.spec).some((use) => ports.some((own) => hostPortsConflict(own, use))),
+    ))
     return { reason: "NodePorts", message: "Predicate NodePorts failed" }
   return undefined
 }

@@ -8,6 +8,7 @@ import type { RuntimeRequest } from "../runtime/container-runtime.ts"
 import { qosClassOf } from "./qos.ts"
 
 type CriResources = NonNullable<RuntimeRequest<"updateContainerResources">["linux"]>
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 export const minShares = 2
 const maxShares = 262_144
@@ -48,7 +49,7 @@ export function containerResources(
   // A limit alone is a request too.
   const shares = milliCpuToShares(cpuRequest ?? cpuLimit)
   const memory = limits?.["memory"] === undefined ? 0 : amountOf("memory", limits["memory"])
-  const out: CriResources = {
+  const out: Mutable<CriResources> = {
     cpuShares: shares,
     memoryLimitInBytes: memory,
     oomScoreAdj: oomScoreAdj(pod, container, options.memoryCapacity),
@@ -117,10 +118,15 @@ export function podCgroupResources(pod: Readonly<Pod>, cpuQuota: boolean): Cgrou
     [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].every(
       (container) => container.resources?.limits?.[name] !== undefined,
     )
-  const out: { -readonly [K in keyof CgroupResources]: CgroupResources[K] } = {
+  const out: Mutable<CgroupResources> = {
     cpuShares: milliCpuToShares(requests["cpu"] ?? limits["cpu"] ?? 0),
   }
   if (everyHas("cpu")) out.cpuQuota = cpuQuota ? milliCpuToQuota(limits["cpu"] ?? 0) : -1
   if (everyHas("memory")) out.memoryLimit = limits["memory"] ?? 0
   return out
+}
+
+/** The shares of the cgroup over all burstable pods. */
+export function burstableShares(pods: readonly Readonly<Pod>[]): number {
+  return milliCpuToShares(pods.reduce((sum, pod) => sum + (podRequests(pod)["cpu"] ?? 0), 0))
 }

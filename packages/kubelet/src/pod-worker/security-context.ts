@@ -11,6 +11,7 @@ type SandboxSecurity = NonNullable<NonNullable<SandboxConfig["linux"]>["security
 type ContainerConfig = NonNullable<RuntimeRequest<"createContainer">["config"]>
 type ContainerSecurity = NonNullable<NonNullable<ContainerConfig["linux"]>["securityContext"]>
 type NamespaceOptions = NonNullable<SandboxSecurity["namespaceOptions"]>
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 type Profile = NonNullable<SandboxSecurity["seccomp"]>
 
 export interface SecurityOptions {
@@ -100,7 +101,7 @@ export function containerSecurity(
   const context = effectiveSecurityContext(pod, container)
   const privileged = context.privileged === true
   const outer = pod.spec.securityContext ?? {}
-  const out: ContainerSecurity = {
+  const out: Mutable<ContainerSecurity> = {
     privileged,
     namespaceOptions: namespaceOptions(pod, targetId),
     readonlyRootfs: context.readOnlyRootFilesystem === true,

@@ -53,6 +53,7 @@ export class PodWorker {
   #startRetryMs = firstRetryMs
   #volumeRetryMs = firstVolumeRetryMs
   #cgroupSet = false
+  #finishedTold = false
   readonly #failures = new Map<string, StartError>()
   readonly #probed = new Set<string>()
   readonly #memory: StopMemory = { begun: new Set() }
@@ -312,7 +313,9 @@ export class PodWorker {
 
   #tellFinished(): void {
     const { pod } = this.#sourced
-    if (pod.metadata.deletionTimestamp && !this.#removed) this.#parts.status.finished(pod)
+    if (!pod.metadata.deletionTimestamp || this.#removed || this.#finishedTold) return
+    this.#finishedTold = true
+    this.#parts.status.finished(pod)
   }
 
   /** When the pod is gone from its source too, nothing of it may stay. */

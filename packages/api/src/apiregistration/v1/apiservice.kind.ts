@@ -1,6 +1,7 @@
 /** APIService (apiregistration.k8s.io/v1). Mirrors: pkg/registry/apiregistration/apiservice */
 import { defineKind, type Kind, nameIsPathSegment } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
+import { validateAPIService } from "./apiservice.validate.ts"
 import type { APIService } from "./types.gen.ts"
 
 export const apiService: Kind<APIService> = defineKind<APIService>({
@@ -31,4 +32,5 @@ export const apiService: Kind<APIService> = defineKind<APIService>({
   hasGeneration: false,
   allowUnconditionalUpdate: false,
   validateName: nameIsPathSegment,
+  validate: validateAPIService,
 })

@@ -1,5 +1,5 @@
 /** StatefulSet (apps/v1). Mirrors: pkg/registry/apps/statefulset */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, nameIsDNSLabel } from "@knarr/apimachinery"
 import { age, containerImages, containerNames, text, wide } from "../../columns.ts"
 import { setStatefulSetDefaults } from "./workload.defaults.ts"
 import { dropDisabledFields } from "../../core/v1/pod-disabled-fields.ts"
@@ -35,4 +35,5 @@ export const statefulSet: Kind<StatefulSet> = defineKind<StatefulSet>({
   validateUpdate: validateStatefulSetUpdate,
   validateStatusUpdate: validateReplicaStatus,
   warnings: ({ spec }) => templateWarnings("spec.template", spec.template),
+  validateName: nameIsDNSLabel,
 })

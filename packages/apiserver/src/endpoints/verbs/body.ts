@@ -205,4 +205,3 @@ export async function readPatch(
     throw badRequest("invalid JSON patch")
   }
 }
-

@@ -34,7 +34,8 @@ async function readOptions(call: Call): Promise<{ options: DeletionOptions; requ
   const { exchange, ctx } = call
   const { request } = writeRequest(exchange.query, ctx, "DeleteOptions")
   const body = await exchange.body()
-  if (body.length === 0) return { options: deletionOptions(exchange.query), request: withOptions(request, {}) }
+  if (body.length === 0)
+    return { options: deletionOptions(exchange.query), request: withOptions(request, {}) }
   let value: unknown
   try {
     const type = contentType(exchange)
@@ -44,13 +45,16 @@ async function readOptions(call: Call): Promise<{ options: DeletionOptions; requ
     else value = parseJson(body.toString())
     value = decodeObject<Options>(schema, value).object
   } catch (thrown) {
-    if (thrown instanceof SyntaxError) throw badRequest(`couldn't get version/kind; json parse error: ${thrown.message}`)
+    if (thrown instanceof SyntaxError)
+      throw badRequest(`couldn't get version/kind; json parse error: ${thrown.message}`)
     if (thrown instanceof DecodeError || thrown instanceof Error) throw badRequest(messageOf(thrown))
     throw thrown
   }
   const sent = value as Options
   if (sent.kind && sent.kind !== "DeleteOptions") {
-    throw badRequest(`no kind "${sent.kind}" is registered for version "${sent.apiVersion ?? ""}" in scheme "${scheme}"`)
+    throw badRequest(
+      `no kind "${sent.kind}" is registered for version "${sent.apiVersion ?? ""}" in scheme "${scheme}"`,
+    )
   }
   const { dryRun = [], ...options } = sent
   const errors = validateDryRun(dryRun)
@@ -59,7 +63,10 @@ async function readOptions(call: Call): Promise<{ options: DeletionOptions; requ
 }
 
 function withOptions(request: WriteRequest, sent: object): WriteRequest {
-  return { ...request, options: { ...request.options, ...sent, kind: "DeleteOptions", apiVersion: "meta.k8s.io/v1" } }
+  return {
+    ...request,
+    options: { ...request.options, ...sent, kind: "DeleteOptions", apiVersion: "meta.k8s.io/v1" },
+  }
 }
 
 export async function handleDelete(call: Call): Promise<void> {
@@ -78,7 +85,9 @@ export async function handleDeleteCollection(call: Call): Promise<void> {
   const form = answerForm(exchange, ctx.userAgent)
   const { options, request } = await readOptions(call)
   const result = await listObjects(storage, listQuery(exchange.query, ctx.info.namespace, ""), ctx.signal)
-  const chosen = result.filtered ? result.items : result.items.filter((object) => result.selection.matches(object))
+  const chosen = result.filtered
+    ? result.items
+    : result.items.filter((object) => result.selection.matches(object))
   await deleteCollection(storage, chosen, options, request)
   const encoder = itemEncoder(storage.view, form, exchange.query, () => env.clock.now())
   return sendList(exchange, form, encoder, { ...result, items: chosen, filtered: true })

@@ -30,7 +30,12 @@ export interface ItemEncoder {
 }
 
 /** The encoder for a form. Throws 400 for an unknown `includeObject`. */
-export function itemEncoder(view: KindView, form: AnswerForm, query: URLSearchParams, nowMs: () => number): ItemEncoder {
+export function itemEncoder(
+  view: KindView,
+  form: AnswerForm,
+  query: URLSearchParams,
+  nowMs: () => number,
+): ItemEncoder {
   if (form.as === "") return objectEncoder(view)
   const apiVersion = `meta.k8s.io/${form.version}`
   if (form.as !== "Table") return metadataEncoder(view, apiVersion)
@@ -40,7 +45,9 @@ export function itemEncoder(view: KindView, form: AnswerForm, query: URLSearchPa
 function objectEncoder(view: KindView): ItemEncoder {
   const { kind, apiVersion, schema } = view.kind
   // Items of built-in lists do not repeat their type.
-  const typeLength = schema.name ? `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},`.length : 0
+  const typeLength = schema.name
+    ? `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},`.length
+    : 0
   return {
     key: `${apiVersion}/${kind}`,
     header: (metadata) => listHeader(`${kind}List`, apiVersion, metadata),
@@ -63,7 +70,8 @@ function partial(view: KindView, apiVersion: string, object: CachedObject): Reco
 }
 
 function metadataEncoder(view: KindView, apiVersion: string): ItemEncoder {
-  const encode = (object: CachedObject): Buffer => Buffer.from(JSON.stringify(partial(view, apiVersion, object)))
+  const encode = (object: CachedObject): Buffer =>
+    Buffer.from(JSON.stringify(partial(view, apiVersion, object)))
   return {
     key: `${view.kind.apiVersion}/${view.kind.kind}/metadata/${apiVersion}`,
     header: (metadata) => listHeader("PartialObjectMetadataList", apiVersion, metadata),
@@ -123,7 +131,13 @@ function makeCells(kind: Kind): Cells {
   const columns: readonly Column<KubeObject>[] = kind.columns.length > 0 ? kind.columns : [createdAt]
   // Events have their name at the end.
   const named = columns.some(({ name }) => name === "Name")
-  const nameColumn = { name: "Name", type: "string", format: "name", description: nameDescription, priority: 0 }
+  const nameColumn = {
+    name: "Name",
+    type: "string",
+    format: "name",
+    description: nameDescription,
+    priority: 0,
+  }
   const definitions = [
     ...(named ? [] : [nameColumn]),
     ...columns.map(({ name, type, format, description, priority }) => ({
@@ -144,14 +158,23 @@ function makeCells(kind: Kind): Cells {
   }
 }
 
-function tableEncoder(view: KindView, apiVersion: string, include: Include, nowMs: () => number): ItemEncoder {
+function tableEncoder(
+  view: KindView,
+  apiVersion: string,
+  include: Include,
+  nowMs: () => number,
+): ItemEncoder {
   const { definitions, cells } = cellsOf(view.kind)
   const row = (object: CachedObject): string => {
     const obj = view.value(object)
     const line = JSON.stringify(cells(obj, nowMs()))
     // A row always has an object; without one it is null.
     const shown =
-      include === "None" ? "null" : include === "Object" ? view.bytes(object).toString() : JSON.stringify(partial(view, apiVersion, object))
+      include === "None"
+        ? "null"
+        : include === "Object"
+          ? view.bytes(object).toString()
+          : JSON.stringify(partial(view, apiVersion, object))
     return `{"cells":${line},"object":${shown}}`
   }
   const table = (metadata: unknown, columns: string, rows: string): string =>
@@ -167,7 +190,9 @@ function tableEncoder(view: KindView, apiVersion: string, include: Include, nowM
     itemOpen: "",
     itemFrom: 0,
     event: (object, first) =>
-      Buffer.from(table({ resourceVersion: String(object.revision) }, first ? definitions : "null", row(object))),
+      Buffer.from(
+        table({ resourceVersion: String(object.revision) }, first ? definitions : "null", row(object)),
+      ),
     firstDiffers: true,
     bookmark(metadata) {
       const { resourceVersion } = metadata

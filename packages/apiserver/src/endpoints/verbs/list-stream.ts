@@ -99,7 +99,8 @@ export async function sendList(
   }
   const bytes = slice.take()
   if (whole) return answerValue(exchange, 200, form, JSON.parse(bytes.toString()))
-  if (bytes.length <= gzipThreshold || !takesGzip(exchange)) return exchange.respond(200, "application/json", bytes)
+  if (bytes.length <= gzipThreshold || !takesGzip(exchange))
+    return exchange.respond(200, "application/json", bytes)
   const only = openSink(exchange)
   await only.write(bytes)
   return only.end()
@@ -126,7 +127,11 @@ function openSink(exchange: Exchange): Sink {
   }
   exchange.setHeader("Content-Encoding", "gzip")
   exchange.setHeader("Vary", "Accept-Encoding")
-  return gzipSink(exchange, exchange.stream(200, "application/json"), createGzip({ level: 1, chunkSize: 64 * 1024 }))
+  return gzipSink(
+    exchange,
+    exchange.stream(200, "application/json"),
+    createGzip({ level: 1, chunkSize: 64 * 1024 }),
+  )
 }
 
 function gzipSink(exchange: Exchange, stream: ResponseStream, gzip: Gzip): Sink {

@@ -46,7 +46,8 @@ export function answerForm(exchange: Exchange, userAgent: string, watch = false)
   if (!known) {
     // What Go's router says before the request comes to the handler.
     const error = notAcceptable(mediaTypes)
-    error.status.message = error.message = `406: Not Acceptable\n\nAvailable representations: ${mediaTypes.join(", ")}`
+    error.status.message =
+      error.message = `406: Not Acceptable\n\nAvailable representations: ${mediaTypes.join(", ")}`
     error.status.details = {}
     throw error
   }

@@ -1,5 +1,12 @@
 /** Reads the options of a request out of its query. Mirrors: apimachinery meta/v1 conversion of url.Values */
-import { badRequest, field, type FieldError, goQuote, invalid, validateFieldManager } from "@knarr/apimachinery"
+import {
+  badRequest,
+  field,
+  type FieldError,
+  goQuote,
+  invalid,
+  validateFieldManager,
+} from "@knarr/apimachinery"
 import type { RequestContext } from "../../contract.ts"
 import { managerOfAgent } from "../../registry/manager.ts"
 import type { FieldValidation } from "../../registry/patch.ts"

@@ -1,11 +1,5 @@
 /** Subresources: those of the kind itself, `scale`, binding and eviction, and what other parts of the server connect. */
-import {
-  type KubeObject,
-  pathNotFound,
-  type Schema,
-  schemaOf,
-  type Subresource,
-} from "@knarr/apimachinery"
+import { type KubeObject, pathNotFound, type Schema, schemaOf, type Subresource } from "@knarr/apimachinery"
 import { createdStatus } from "../../registry/answers.ts"
 import { applyPatch, decodePatched } from "../../registry/patch.ts"
 import { type Binding, bindPod } from "../../registry/subresources/binding.ts"
@@ -32,7 +26,8 @@ export async function handleSubresource(call: Call): Promise<void> {
     const form = answerForm(exchange, ctx.userAgent)
     const ref = { namespace, name }
     const { request, fieldValidation } = writeRequest(exchange.query, ctx, "CreateOptions")
-    if (verb === "get" && connector.get) return answerValue(exchange, 200, form, await connector.get(ref, request))
+    if (verb === "get" && connector.get)
+      return answerValue(exchange, 200, form, await connector.get(ref, request))
     if (verb !== "create" || !connector.create) throw methodNotAllowed()
     const body = await readObject(exchange, expectedBySubresource(declared), fieldValidation, ctx.warnings)
     const answer = await connector.create(ref, body as unknown as Record<string, unknown>, request)
@@ -92,9 +87,19 @@ async function handleScale(call: Call, declared: Subresource): Promise<void> {
   const type = patchTypeOf(call)
   const { request, fieldValidation } = writeRequest(exchange.query, ctx, "PatchOptions", type === "apply")
   const { value, strictErrors } = await readPatch(exchange, type === "apply")
-  const patch = { type: type === "apply" ? ("merge" as const) : type, body: value, strictErrors, fieldValidation }
+  const patch = {
+    type: type === "apply" ? ("merge" as const) : type,
+    body: value,
+    strictErrors,
+    fieldValidation,
+  }
   const answer = await updateScale(storage, ref, request, (present) =>
-    decodePatched<Scale>(expected.schema, applyPatch(expected.schema, present, patch), patch, request.warnings),
+    decodePatched<Scale>(
+      expected.schema,
+      applyPatch(expected.schema, present, patch),
+      patch,
+      request.warnings,
+    ),
   )
   return answerValue(exchange, 200, form, answer)
 }
@@ -104,7 +109,12 @@ async function handlePodPost(call: Call, declared: Subresource): Promise<void> {
   const { namespace, name, subresource } = ctx.info
   const form = answerForm(exchange, ctx.userAgent)
   const { request, fieldValidation } = writeRequest(exchange.query, ctx, "CreateOptions")
-  const body = await readObject<KubeObject>(exchange, expectedBySubresource(declared), fieldValidation, ctx.warnings)
+  const body = await readObject<KubeObject>(
+    exchange,
+    expectedBySubresource(declared),
+    fieldValidation,
+    ctx.warnings,
+  )
   const ref = { namespace, name }
   if (subresource === "binding") await bindPod(storage, ref, body as Binding, request)
   else {

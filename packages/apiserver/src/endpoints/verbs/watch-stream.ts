@@ -28,7 +28,8 @@ let lastTogether: Buffer = Buffer.alloc(0)
 
 function together(frames: readonly Buffer[]): Buffer {
   if (frames.length === 1) return frames[0]!
-  if (frames.length === lastFrames.length && frames.every((frame, i) => frame === lastFrames[i])) return lastTogether
+  if (frames.length === lastFrames.length && frames.every((frame, i) => frame === lastFrames[i]))
+    return lastTogether
   lastFrames = frames
   lastTogether = Buffer.concat(frames)
   return lastTogether

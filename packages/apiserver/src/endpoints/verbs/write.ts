@@ -20,12 +20,18 @@ import { answerForm, type AnswerForm } from "./negotiation.ts"
 import { writeRequest } from "./options.ts"
 
 /** Answers with an object that was written. */
-export function answerObject(call: Call, form: AnswerForm, status: number, object: CachedObject): Promise<void> {
+export function answerObject(
+  call: Call,
+  form: AnswerForm,
+  status: number,
+  object: CachedObject,
+): Promise<void> {
   const { exchange, storage, env } = call
   if (form.as === "") return answerBytes(exchange, status, form, storage.view.bytes(object))
   const encoder = itemEncoder(storage.view, form, exchange.query, () => env.clock.now())
   if (form.as !== "Table") return answerBytes(exchange, status, form, encoder.item(object))
-  const text = encoder.header({ resourceVersion: String(object.revision) }) + encoder.item(object).toString() + "]}"
+  const text =
+    encoder.header({ resourceVersion: String(object.revision) }) + encoder.item(object).toString() + "]}"
   return answerValue(exchange, status, form, JSON.parse(text))
 }
 
@@ -70,7 +76,9 @@ export async function handleUpdate(call: Call, subresource = "", strategy?: Upda
 export function checkName(kind: Kind, obj: Readonly<KubeObject>, namespace: string, name: string): void {
   const own = obj.metadata.name ?? ""
   if (own === "") {
-    throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`)
+    throw badRequest(
+      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
+    )
   }
   if (own !== name) {
     throw badRequest(`the name of the object (${own}) does not match the name on the URL (${name})`)
@@ -115,7 +123,12 @@ export async function handlePatch(call: Call, subresource = "", strategy?: Updat
   const { exchange, ctx, storage } = call
   const form = answerForm(exchange, ctx.userAgent)
   const type = patchTypeOf(call)
-  const { request, fieldValidation, force } = writeRequest(exchange.query, ctx, "PatchOptions", type === "apply")
+  const { request, fieldValidation, force } = writeRequest(
+    exchange.query,
+    ctx,
+    "PatchOptions",
+    type === "apply",
+  )
   const { value, strictErrors } = await readPatch(exchange, type === "apply")
   const { namespace, name } = ctx.info
   const written = await patchObject(

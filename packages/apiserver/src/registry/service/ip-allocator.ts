@@ -1,5 +1,12 @@
 /** Hands out addresses of one network. Mirrors: pkg/registry/core/service/ipallocator */
-import { formatIP, type IPNetwork, networkAddress, networkContains, parseCIDR, parseIP } from "@knarr/apimachinery"
+import {
+  formatIP,
+  type IPNetwork,
+  networkAddress,
+  networkContains,
+  parseCIDR,
+  parseIP,
+} from "@knarr/apimachinery"
 import { randomInt, type Random } from "@knarr/base"
 
 /** The most addresses that are handed out of one network; a larger IPv6 range is cut off there. */
@@ -59,7 +66,8 @@ export class IpAllocator {
 
   /** Takes any free address; undefined when there is none. */
   takeNext(random: Random, dryRun: boolean): string | undefined {
-    const offset = this.#free(random, this.#dynamicFrom, this.#size) ?? this.#free(random, 0, this.#dynamicFrom)
+    const offset =
+      this.#free(random, this.#dynamicFrom, this.#size) ?? this.#free(random, 0, this.#dynamicFrom)
     if (offset === undefined) return undefined
     if (!dryRun) this.#used.add(offset)
     return this.#at(offset)
@@ -90,7 +98,10 @@ export class IpAllocator {
   #offset(text: string): number | undefined {
     const ip = parseIP(text)
     if (!ip || !networkContains(this.#network, ip)) return undefined
-    const offset = toNumber(ip.bytes.length > 4 && this.family === "IPv4" ? ip.bytes.subarray(12) : ip.bytes) - this.#base - 1n
+    const offset =
+      toNumber(ip.bytes.length > 4 && this.family === "IPv4" ? ip.bytes.subarray(12) : ip.bytes) -
+      this.#base -
+      1n
     return offset >= 0n && offset < BigInt(this.#size) ? Number(offset) : undefined
   }
 

@@ -27,7 +27,8 @@ export class PortAllocator {
     const count = this.last - this.first + 1
     // The lower part is kept for requests by number, as long as there are others.
     const low = count < 16 ? 0 : Math.min(128, Math.max(16, Math.floor(count / 32)))
-    const port = this.#free(random, this.first + low, this.last) ?? this.#free(random, this.first, this.first + low - 1)
+    const port =
+      this.#free(random, this.first + low, this.last) ?? this.#free(random, this.first, this.first + low - 1)
     if (port !== undefined) this.#used.add(port)
     return port
   }

@@ -44,7 +44,9 @@ export function patchAllocatedValues({ spec }: Service, old: Readonly<Service>):
   }
   const hasPorts = (type: string | undefined): boolean => type === "NodePort" || type === "LoadBalancer"
   if (hasPorts(before.type) && hasPorts(spec.type)) {
-    const used = new Set((spec.ports ?? []).filter((p) => p.nodePort).map((p) => `${p.protocol}/${p.nodePort}`))
+    const used = new Set(
+      (spec.ports ?? []).filter((p) => p.nodePort).map((p) => `${p.protocol}/${p.nodePort}`),
+    )
     const known = new Map((before.ports ?? []).map((p) => [`${p.protocol}/${p.port}`, p.nodePort]))
     for (const port of spec.ports ?? []) {
       if (port.nodePort) continue
@@ -119,7 +121,8 @@ export function setIPFamilies(
     return
   }
   const wanted = spec.clusterIPs ?? []
-  spec.ipFamilyPolicy ??= wanted.length === 2 || spec.ipFamilies?.length === 2 ? "RequireDualStack" : "SingleStack"
+  spec.ipFamilyPolicy ??=
+    wanted.length === 2 || spec.ipFamilies?.length === 2 ? "RequireDualStack" : "SingleStack"
   if (spec.ipFamilyPolicy === "RequireDualStack" && cluster.length < 2) {
     fail(
       field.invalid(
@@ -142,7 +145,13 @@ export function setIPFamilies(
       const family = familyOf(ip)
       if (i >= families.length) {
         if (!cluster.includes(family)) {
-          fail(field.invalid(`spec.clusterIPs[${i}]`, spec.clusterIPs, `${family} is not configured on this cluster`))
+          fail(
+            field.invalid(
+              `spec.clusterIPs[${i}]`,
+              spec.clusterIPs,
+              `${family} is not configured on this cluster`,
+            ),
+          )
         }
         families.push(family)
       } else if (families[i] !== family) {

@@ -45,7 +45,10 @@ test("a service gets an address, keeps it, and gives it back", async () => {
   await t.client.delete(service, { namespace: ns, name: "a" })
   assert.equal((await t.client.create(service, svc("b", { clusterIP: ip }))).spec.clusterIP, ip)
   const outside = await failure(t.client.create(service, svc("c", { clusterIP: "1.2.3.4" })))
-  assert.match(outside.message, /failed to allocate IP 1\.2\.3\.4: the provided network does not match the current range$/)
+  assert.match(
+    outside.message,
+    /failed to allocate IP 1\.2\.3\.4: the provided network does not match the current range$/,
+  )
 })
 
 test("addresses are known after a restart", async () => {
@@ -61,7 +64,10 @@ test("headless and external services have no address", async () => {
   const headless = await t.client.create(service, svc("h", { clusterIP: "None" }))
   assert.equal(headless.spec.clusterIP, "None")
   assert.deepEqual(headless.spec.clusterIPs, ["None"])
-  const external = await t.client.create(service, svc("e", { type: "ExternalName", externalName: "x.example.com" }))
+  const external = await t.client.create(
+    service,
+    svc("e", { type: "ExternalName", externalName: "x.example.com" }),
+  )
   assert.equal(external.spec.clusterIP, undefined)
   assert.equal(external.spec.ipFamilies, undefined)
   const selectorless = await t.client.create(service, svc("s", { clusterIP: "None", selector: {} }))
@@ -73,20 +79,34 @@ test("types change, and node ports and addresses come and go", async () => {
   const made = await t.client.create(service, svc("a", { type: "NodePort" }))
   const port = made.spec.ports![0]!.nodePort!
   assert.ok(port >= 30000 && port <= 32767)
-  const taken = await failure(t.client.create(service, svc("b", { type: "NodePort", ports: [{ port: 80, nodePort: port }] })))
+  const taken = await failure(
+    t.client.create(service, svc("b", { type: "NodePort", ports: [{ port: 80, nodePort: port }] })),
+  )
   assert.equal(
     taken.message,
     `Service "b" is invalid: spec.ports[0].nodePort: Invalid value: ${port}: provided port is already allocated`,
   )
-  const range = await failure(t.client.create(service, svc("b", { type: "NodePort", ports: [{ port: 80, nodePort: 80 }] })))
-  assert.match(range.message, /provided port is not in the valid range\. The range of valid ports is 30000-32767$/)
+  const range = await failure(
+    t.client.create(service, svc("b", { type: "NodePort", ports: [{ port: 80, nodePort: 80 }] })),
+  )
+  assert.match(
+    range.message,
+    /provided port is not in the valid range\. The range of valid ports is 30000-32767$/,
+  )
   const plain = await change(t, "a", { type: "ClusterIP" })
   assert.equal(plain.spec.ports![0]!.nodePort, undefined)
-  const b = await t.client.create(service, svc("b", { type: "NodePort", ports: [{ port: 80, nodePort: port }] }))
+  const b = await t.client.create(
+    service,
+    svc("b", { type: "NodePort", ports: [{ port: 80, nodePort: port }] }),
+  )
   assert.equal(b.spec.ports![0]!.nodePort, port)
   const external = await change(t, "a", { type: "ExternalName", externalName: "x.example.com" })
   assert.equal(external.spec.clusterIP, undefined)
-  const again = await change(t, "a", { type: "ClusterIP", externalName: null, clusterIP: made.spec.clusterIP })
+  const again = await change(t, "a", {
+    type: "ClusterIP",
+    externalName: null,
+    clusterIP: made.spec.clusterIP,
+  })
   assert.equal(again.spec.clusterIP, made.spec.clusterIP)
 })
 
@@ -106,7 +126,10 @@ test("one number serves TCP and UDP; a failed write takes nothing; a dry run nei
 
 test("a load balancer with local traffic has a health check port", async () => {
   await using t = await startTestRegistry()
-  const made = await t.client.create(service, svc("lb", { type: "LoadBalancer", externalTrafficPolicy: "Local" }))
+  const made = await t.client.create(
+    service,
+    svc("lb", { type: "LoadBalancer", externalTrafficPolicy: "Local" }),
+  )
   assert.ok(made.spec.healthCheckNodePort! >= 30000)
   assert.notEqual(made.spec.healthCheckNodePort, made.spec.ports![0]!.nodePort)
   const cluster = await change(t, "lb", { externalTrafficPolicy: "Cluster" })

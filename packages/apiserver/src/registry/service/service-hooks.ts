@@ -10,7 +10,12 @@ import type { ResourceStorage } from "../storage.ts"
 import type { Allocation, WriteHooks } from "../write-hooks.ts"
 import { IpAllocator } from "./ip-allocator.ts"
 import { PortAllocator } from "./port-allocator.ts"
-import { dropLoadBalancerFields, normalizeClusterIPs, patchAllocatedValues, setIPFamilies } from "./service-fields.ts"
+import {
+  dropLoadBalancerFields,
+  normalizeClusterIPs,
+  patchAllocatedValues,
+  setIPFamilies,
+} from "./service-fields.ts"
 
 export interface ServiceNetwork {
   /** One network, or one of each family, the first being the default. Default: `10.96.0.0/12`. */
@@ -21,7 +26,11 @@ export interface ServiceNetwork {
 
 export const defaultServiceCidr = "10.96.0.0/12"
 
-export function createServiceHooks(storage: ResourceStorage, network: ServiceNetwork, registry: Registry): WriteHooks {
+export function createServiceHooks(
+  storage: ResourceStorage,
+  network: ServiceNetwork,
+  registry: Registry,
+): WriteHooks {
   return new ServiceHooks(storage, network, registry)
 }
 
@@ -95,7 +104,8 @@ class ServiceHooks implements WriteHooks {
       const after = needsClusterIP(service.spec)
       if (!before && after) this.#takeIPs(service, transaction, dryRun)
       else if (before && !after) {
-        for (const ip of allocatedIPs(old.spec)) transaction.releases(() => this.#allocatorOf(ip)?.release(ip))
+        for (const ip of allocatedIPs(old.spec))
+          transaction.releases(() => this.#allocatorOf(ip)?.release(ip))
       } else if (before && after) this.#changeIPs(service, old, transaction, dryRun)
       this.#takePorts(service, old, transaction)
       this.#takeHealthCheckPort(service, old, transaction)
@@ -197,7 +207,8 @@ class ServiceHooks implements WriteHooks {
       const protocol = port.protocol ?? "TCP"
       if (port.nodePort) {
         const others = taken.get(port.nodePort)
-        if (!had.has(port.nodePort) && !others) this.#takePort(service, `spec.ports[${i}].nodePort`, port.nodePort, transaction)
+        if (!had.has(port.nodePort) && !others)
+          this.#takePort(service, `spec.ports[${i}].nodePort`, port.nodePort, transaction)
         if (others) others.add(protocol)
         else taken.set(port.nodePort, new Set([protocol]))
       }
@@ -287,4 +298,3 @@ function nodePortsOf(spec: Readonly<ServiceSpec> | undefined): number[] {
   if (needsHealthCheckPort(spec) && spec.healthCheckNodePort) out.push(spec.healthCheckNodePort)
   return out
 }
-

@@ -65,7 +65,8 @@ export async function bindPod(
     if (why !== "") throw conflict({ group: "", resource: "pods/binding" }, ref.name, why)
     const next = deepClone(old) as Pod
     next.spec.nodeName = target!.name
-    if (metadata.annotations) next.metadata.annotations = { ...next.metadata.annotations, ...metadata.annotations }
+    if (metadata.annotations)
+      next.metadata.annotations = { ...next.metadata.annotations, ...metadata.annotations }
     if (metadata.labels) next.metadata.labels = { ...next.metadata.labels, ...metadata.labels }
     setPodCondition(next, { type: "PodScheduled", status: "True" }, now)
     return { put: next }

@@ -40,11 +40,17 @@ function validateChange(obj: Readonly<KubeObject>, old: Readonly<KubeObject>): F
     const present = byName.get(container.name)
     if (!present) {
       errors.push(
-        field.forbidden(path, `existing ephemeral containers ${JSON.stringify(container.name)} may not be removed\n`),
+        field.forbidden(
+          path,
+          `existing ephemeral containers ${JSON.stringify(container.name)} may not be removed\n`,
+        ),
       )
     } else if (!deepEqual(present, container)) {
       errors.push(
-        field.forbidden(path, `existing ephemeral containers ${JSON.stringify(container.name)} may not be changed\n`),
+        field.forbidden(
+          path,
+          `existing ephemeral containers ${JSON.stringify(container.name)} may not be changed\n`,
+        ),
       )
     }
   }

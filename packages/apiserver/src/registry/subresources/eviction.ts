@@ -65,7 +65,11 @@ export async function evictPod(
       return
     } catch (thrown) {
       if (attempt === attempts || options.preconditions?.resourceVersion || !isConflict(thrown)) throw thrown
-      if (thrown instanceof StatusError && options.preconditions?.uid && find().uid !== options.preconditions.uid) {
+      if (
+        thrown instanceof StatusError &&
+        options.preconditions?.uid &&
+        find().uid !== options.preconditions.uid
+      ) {
         throw thrown
       }
     }
@@ -96,7 +100,8 @@ async function evictOnce(
       apiVersion: "v1",
       metadata: {},
       status: "Failure",
-      message: "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+      message:
+        "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
       code: 500,
     })
   }

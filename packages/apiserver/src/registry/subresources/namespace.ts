@@ -2,7 +2,7 @@
 import { deepClone, formatTime, type KubeObject } from "@knarr/apimachinery"
 import { admissionAttributes } from "../admit.ts"
 import type { CachedObject } from "../cached-object.ts"
-import { finalizersFor, setFinalizers } from "../delete.ts"
+import { finalizersFor, setFinalizers } from "../finalizers.ts"
 import type { DeletionOptions, ObjectRef, WriteRequest } from "../request.ts"
 import type { ResourceStorage } from "../storage.ts"
 import { preconditionFailed } from "../update.ts"

@@ -66,7 +66,9 @@ function validateResize(pod: Readonly<Pod>, old: Readonly<Pod>): FieldError[] {
       if (semanticEqual(container.resources, was.resources)) continue
       const here = `${path}[${i}]`
       if (list === "initContainers" && container.restartPolicy !== "Always") {
-        errors.push(field.forbidden(`${here}.resources`, "resources for non-sidecar init containers are immutable"))
+        errors.push(
+          field.forbidden(`${here}.resources`, "resources for non-sidecar init containers are immutable"),
+        )
       }
       for (const kind of ["limits", "requests"] as const) {
         const now = container.resources?.[kind] ?? {}

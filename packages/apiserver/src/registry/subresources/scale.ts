@@ -40,7 +40,12 @@ export function scaleOf(storage: ResourceStorage, object: CachedObject): Scale {
   const { name, namespace, uid, creationTimestamp } = obj.metadata
   const replicas = kind.scale?.getReplicas(obj) ?? obj.spec?.replicas ?? 0
   const selector = kind.scale ? kind.scale.selector(obj) : selectorText(kind, obj)
-  const metadata: KubeObject["metadata"] = { name, uid, resourceVersion: String(object.revision), creationTimestamp }
+  const metadata: KubeObject["metadata"] = {
+    name,
+    uid,
+    resourceVersion: String(object.revision),
+    creationTimestamp,
+  }
   if (namespace) metadata.namespace = namespace
   return {
     kind: "Scale",

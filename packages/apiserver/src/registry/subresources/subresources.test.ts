@@ -27,7 +27,13 @@ async function budget(t: TestRegistry, status: Record<string, unknown>): Promise
     metadata: at,
     spec: { minAvailable: 1, selector: { matchLabels: { app: "a" } } },
   } as never)
-  await t.client.patch(podDisruptionBudget, at, "merge", { status: { observedGeneration: 1, ...status } }, { subresource: "status" })
+  await t.client.patch(
+    podDisruptionBudget,
+    at,
+    "merge",
+    { status: { observedGeneration: 1, ...status } },
+    { subresource: "status" },
+  )
 }
 
 async function failure(promise: Promise<unknown>): Promise<Error> {
@@ -47,7 +53,9 @@ test("a pod without a budget is evicted, and says why", async () => {
   assert.ok(going.metadata.deletionTimestamp)
   const condition = going.status!.conditions!.find((c) => c.type === "DisruptionTarget")!
   assert.equal(condition.reason, "EvictionByEvictionAPI")
-  const missing = await failure(t.client.createSubresource(pod, { ...ref, name: "x" }, "eviction", { metadata: { name: "x" } }))
+  const missing = await failure(
+    t.client.createSubresource(pod, { ...ref, name: "x" }, "eviction", { metadata: { name: "x" } }),
+  )
   assert.ok(isNotFound(missing))
 })
 
@@ -59,7 +67,10 @@ test("a budget of nothing refuses an eviction", async () => {
   assert.ok(isTooManyRequests(error))
   assert.equal(error.message, "Cannot evict pod as it would violate the pod's disruption budget.")
   assert.deepEqual(statusOf(error)!.details!.causes, [
-    { reason: "DisruptionBudget", message: "The disruption budget b needs 1 healthy pods and has 1 currently" },
+    {
+      reason: "DisruptionBudget",
+      message: "The disruption budget b needs 1 healthy pods and has 1 currently",
+    },
   ])
 })
 
@@ -84,7 +95,13 @@ test("ephemeral containers are added and stay", async () => {
   assert.equal(one.spec.ephemeralContainers![0]!.name, "d")
   assert.equal(one.spec.nodeName, "n")
   const error = await failure(
-    t.client.patch(pod, ref, "merge", { spec: { ephemeralContainers: [] } }, { subresource: "ephemeralcontainers" }),
+    t.client.patch(
+      pod,
+      ref,
+      "merge",
+      { spec: { ephemeralContainers: [] } },
+      { subresource: "ephemeralcontainers" },
+    ),
   )
   assert.match(error.message, /existing ephemeral containers "d" may not be removed/)
 })
@@ -94,7 +111,13 @@ test("a resize changes resources alone", async () => {
   await running(t)
   const resources = { requests: { cpu: "1" } }
   const error = await failure(
-    t.client.patch(pod, ref, "strategic", { spec: { containers: [{ name: "c", resources }] } }, { subresource: "resize" }),
+    t.client.patch(
+      pod,
+      ref,
+      "strategic",
+      { spec: { containers: [{ name: "c", resources }] } },
+      { subresource: "resize" },
+    ),
   )
   assert.match(error.message, /Pod QOS Class may not change as a result of resizing|QOS/)
 })
@@ -114,7 +137,13 @@ test("approval changes its own conditions alone", async () => {
     spec: { request: csr, signerName: "kubernetes.io/kube-apiserver-client", usages: ["client auth"] },
   } as never)
   const status = { certificate: "eA==", conditions: [{ type: "Approved", status: "True", reason: "ok" }] }
-  const approved = await t.client.patch(certificateSigningRequest, at, "merge", { status }, { subresource: "approval" })
+  const approved = await t.client.patch(
+    certificateSigningRequest,
+    at,
+    "merge",
+    { status },
+    { subresource: "approval" },
+  )
   assert.equal(approved.status!.certificate, undefined)
   assert.deepEqual(
     approved.status!.conditions!.map((c) => [c.type, c.lastTransitionTime]),
