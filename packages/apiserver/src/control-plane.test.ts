@@ -1,6 +1,15 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { clusterRole, clusterRoleBinding, kinds, namespace, node, pod, service, serviceAccount } from "@knarr/api"
+import {
+  clusterRole,
+  clusterRoleBinding,
+  kinds,
+  namespace,
+  node,
+  pod,
+  service,
+  serviceAccount,
+} from "@knarr/api"
 import { Scope, VirtualClock, createPrivateKeyPem, seededRandom, silentLogger, type Env } from "@knarr/base"
 import { createMemoryStore } from "@knarr/store"
 import { createControlPlane, type ControlPlane } from "./control-plane.ts"
@@ -8,7 +17,9 @@ import { createControlPlane, type ControlPlane } from "./control-plane.ts"
 const env: Env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger }
 const signal = new AbortController().signal
 
-async function withPlane(run: (plane: ControlPlane, again: () => Promise<ControlPlane>) => Promise<void>): Promise<void> {
+async function withPlane(
+  run: (plane: ControlPlane, again: () => Promise<ControlPlane>) => Promise<void>,
+): Promise<void> {
   await using scope = new Scope("test")
   const store = scope.use(createMemoryStore({ env }))
   const serviceAccounts = { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] }
@@ -23,8 +34,14 @@ async function withPlane(run: (plane: ControlPlane, again: () => Promise<Control
 describe("control plane on a virtual clock", () => {
   it("begins with what every cluster has, and a second start changes nothing", async () => {
     await withPlane(async (plane, again) => {
-      assert.deepEqual(plane.registry.list(namespace).map((n) => n.metadata.name), ["default", "kube-node-lease", "kube-public", "kube-system"])
-      assert.equal(plane.registry.get(service, { namespace: "default", name: "kubernetes" })?.spec.clusterIP, "10.96.0.1")
+      assert.deepEqual(
+        plane.registry.list(namespace).map((n) => n.metadata.name),
+        ["default", "kube-node-lease", "kube-public", "kube-system"],
+      )
+      assert.equal(
+        plane.registry.get(service, { namespace: "default", name: "kubernetes" })?.spec.clusterIP,
+        "10.96.0.1",
+      )
       const before = plane.registry.store.revision
       await again()
       assert.equal(plane.registry.store.revision, before)
@@ -39,17 +56,35 @@ describe("control plane on a virtual clock", () => {
       const binding = await client.get(clusterRoleBinding, { name: "cluster-admin" })
       await client.update(clusterRoleBinding, { ...structuredClone(binding), subjects: [] })
       const second = await again()
-      assert.deepEqual(second.registry.get(clusterRole, { name: "system:basic-user" })?.rules?.length, found.rules!.flatMap((r) => r.resources ?? []).length)
-      assert.equal(second.registry.get(clusterRoleBinding, { name: "cluster-admin" })?.subjects?.[0]?.name, "system:masters")
+      assert.deepEqual(
+        second.registry.get(clusterRole, { name: "system:basic-user" })?.rules?.length,
+        found.rules!.flatMap((r) => r.resources ?? []).length,
+      )
+      assert.equal(
+        second.registry.get(clusterRoleBinding, { name: "cluster-admin" })?.subjects?.[0]?.name,
+        "system:masters",
+      )
     })
   })
 
   it("keeps a kubelet to its own node", async () => {
     await withPlane(async (plane) => {
       const admin = plane.client()
-      const kubelet = plane.client({ name: "system:node:n1", groups: ["system:nodes", "system:authenticated"] })
-      await admin.create(serviceAccount, { apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace: "default", name: "default" } })
-      const created = await kubelet.create(node, { apiVersion: "v1", kind: "Node", metadata: { name: "n1" }, spec: {} })
+      const kubelet = plane.client({
+        name: "system:node:n1",
+        groups: ["system:nodes", "system:authenticated"],
+      })
+      await admin.create(serviceAccount, {
+        apiVersion: "v1",
+        kind: "ServiceAccount",
+        metadata: { namespace: "default", name: "default" },
+      })
+      const created = await kubelet.create(node, {
+        apiVersion: "v1",
+        kind: "Node",
+        metadata: { name: "n1" },
+        spec: {},
+      })
       assert.deepEqual(created.spec.taints, [{ key: "node.kubernetes.io/not-ready", effect: "NoSchedule" }])
       await assert.rejects(
         kubelet.create(node, { apiVersion: "v1", kind: "Node", metadata: { name: "n2" }, spec: {} }),
@@ -62,14 +97,27 @@ describe("control plane on a virtual clock", () => {
       })
       const spec = { containers: [{ name: "a", image: "x" }] }
       await assert.rejects(
-        kubelet.create(pod, { apiVersion: "v1", kind: "Pod", metadata: { namespace: "default", name: "p" }, spec }),
+        kubelet.create(pod, {
+          apiVersion: "v1",
+          kind: "Pod",
+          metadata: { namespace: "default", name: "p" },
+          spec,
+        }),
         {
           message:
             'pods "p" is forbidden: pod does not have "kubernetes.io/config.mirror" annotation, node "n1" can only create mirror pods',
         },
       )
-      await admin.create(pod, { apiVersion: "v1", kind: "Pod", metadata: { namespace: "default", name: "p" }, spec })
-      await assert.rejects(kubelet.get(pod, { namespace: "default", name: "p" }), /no relationship found between node 'n1' and this object/)
+      await admin.create(pod, {
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { namespace: "default", name: "p" },
+        spec,
+      })
+      await assert.rejects(
+        kubelet.get(pod, { namespace: "default", name: "p" }),
+        /no relationship found between node 'n1' and this object/,
+      )
       await admin.createSubresource(pod, { namespace: "default", name: "p" }, "binding", {
         apiVersion: "v1",
         kind: "Binding",
@@ -91,10 +139,15 @@ describe("control plane on a virtual clock", () => {
           spec: { containers: [{ name: "a", image: "x" }], ...spec },
         })
       await assert.rejects(create("default", { serviceAccountName: "none" }), {
-        message: 'pods "p2" is forbidden: error looking up service account default/none: serviceaccount "none" not found',
+        message:
+          'pods "p2" is forbidden: error looking up service account default/none: serviceaccount "none" not found',
       })
       await assert.rejects(create("nowhere", {}), { message: 'namespaces "nowhere" not found' })
-      await client.create(serviceAccount, { apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace: "default", name: "default" } })
+      await client.create(serviceAccount, {
+        apiVersion: "v1",
+        kind: "ServiceAccount",
+        metadata: { namespace: "default", name: "default" },
+      })
       await assert.rejects(create("default", { priorityClassName: "zz" }), {
         message: 'pods "p2" is forbidden: no PriorityClass with name zz was found',
       })

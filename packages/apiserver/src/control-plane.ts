@@ -106,25 +106,25 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     anonymous: options.anonymous,
     staticTokens: options.staticTokens,
   })
-  registry.useAdmission(
-    createAdmission({
-      deps: {
-        env,
-        get: (kind, ref) => (kinds.includes(kind) ? registry.get(kind, ref) : undefined),
-        list: (kind, namespace) => (kinds.includes(kind) ? registry.list(kind, namespace) : []),
-        authorize: (user, attributes) => authorizer.authorize(user, attributes),
-      },
-      plugins: admissionOrder,
-      enable: options.admission?.enable,
-      disable: options.admission?.disable,
-      always: [createEscalationCheck(rbac, authorizer)],
-    }),
-  )
+  const admission = createAdmission({
+    deps: {
+      env,
+      get: (kind, ref) => (kinds.includes(kind) ? registry.get(kind, ref) : undefined),
+      list: (kind, namespace) => (kinds.includes(kind) ? registry.list(kind, namespace) : []),
+      authorize: (user, attributes) => authorizer.authorize(user, attributes),
+    },
+    plugins: admissionOrder,
+    enable: options.admission?.enable,
+    disable: options.admission?.disable,
+    always: [createEscalationCheck(rbac, authorizer)],
+  })
+  registry.useAdmission(admission)
   connectReviews(registry, { clock: env.clock, authorizer, rbac, authenticator })
   if (kinds.includes(serviceAccount))
     connectTokenRequest(registry, {
       env,
       signer,
+      admission,
       audiences,
       extendExpiration: options.serviceAccounts.extendExpiration,
     })

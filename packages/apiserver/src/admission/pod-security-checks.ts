@@ -16,7 +16,9 @@ type Any = Container | EphemeralContainer
 type Check = (pod: PodLike) => Violation | undefined
 
 /** A pod, or the template of one. */
-export type PodLike = Pick<Pod, "spec"> & { readonly metadata?: { readonly annotations?: Record<string, string> | undefined } | undefined }
+export type PodLike = Pick<Pod, "spec"> & {
+  readonly metadata?: { readonly annotations?: Record<string, string> | undefined } | undefined
+}
 
 const quoteAll = (names: readonly string[]): string => names.map((name) => JSON.stringify(name)).join(", ")
 const plural = (one: string, many: string, count: number): string => (count === 1 ? one : many)
@@ -112,7 +114,8 @@ export function violations(level: Level, pod: PodLike): Violation[] {
 }
 
 function appArmor(pod: PodLike): Violation | undefined {
-  const ok = (type: string | undefined): boolean => type === undefined || type === "RuntimeDefault" || type === "Localhost"
+  const ok = (type: string | undefined): boolean =>
+    type === undefined || type === "RuntimeDefault" || type === "Localhost"
   const values: string[] = []
   const podType = pod.spec.securityContext?.appArmorProfile?.type
   if (!ok(podType)) values.push(podType!)
@@ -123,7 +126,12 @@ function appArmor(pod: PodLike): Violation | undefined {
   })
   const annotations: string[] = []
   for (const [key, value] of Object.entries(pod.metadata?.annotations ?? {}).sort())
-    if (key.startsWith(appArmorPrefix) && value !== "" && value !== "runtime/default" && !value.startsWith("localhost/"))
+    if (
+      key.startsWith(appArmorPrefix) &&
+      value !== "" &&
+      value !== "runtime/default" &&
+      !value.startsWith("localhost/")
+    )
       annotations.push(`${key}=${JSON.stringify(value)}`)
   const who = setters(!ok(podType), names)
   if (annotations.length > 0) who.push(plural("annotation", "annotations", annotations.length))
@@ -151,13 +159,18 @@ function capabilitiesBaseline(pod: PodLike): Violation | undefined {
 
 function hostNamespaces({ spec }: PodLike): Violation | undefined {
   const set = (["hostNetwork", "hostPID", "hostIPC"] as const).filter((name) => spec[name])
-  return set.length === 0 ? undefined : { reason: "host namespaces", detail: set.map((name) => `${name}=true`).join(", ") }
+  return set.length === 0
+    ? undefined
+    : { reason: "host namespaces", detail: set.map((name) => `${name}=true`).join(", ") }
 }
 
 function hostPathVolumes({ spec }: PodLike): Violation | undefined {
   const names = (spec.volumes ?? []).filter((v) => v.hostPath).map((v) => v.name)
   if (names.length === 0) return undefined
-  return { reason: "hostPath volumes", detail: `${plural("volume", "volumes", names.length)} ${quoteAll(names)}` }
+  return {
+    reason: "hostPath volumes",
+    detail: `${plural("volume", "volumes", names.length)} ${quoteAll(names)}`,
+  }
 }
 
 function hostPorts(pod: PodLike): Violation | undefined {
@@ -178,7 +191,13 @@ function hostPorts(pod: PodLike): Violation | undefined {
 function hostProbes(pod: PodLike): Violation | undefined {
   const hosts = new Set<string>()
   const names = failing(pod, (c) => {
-    const handlers = [c.livenessProbe, c.readinessProbe, c.startupProbe, c.lifecycle?.postStart, c.lifecycle?.preStop]
+    const handlers = [
+      c.livenessProbe,
+      c.readinessProbe,
+      c.startupProbe,
+      c.lifecycle?.postStart,
+      c.lifecycle?.preStop,
+    ]
     const named = handlers.flatMap((h) => [h?.httpGet?.host, h?.tcpSocket?.host]).filter((host) => host)
     for (const host of named) hosts.add(host!)
     return named.length > 0
@@ -194,7 +213,10 @@ function hostProbes(pod: PodLike): Violation | undefined {
 function privileged(pod: PodLike): Violation | undefined {
   const names = failing(pod, (c) => c.securityContext?.privileged === true)
   if (names.length === 0) return undefined
-  return { reason: "privileged", detail: `${containersText(names)} must not set securityContext.privileged=true` }
+  return {
+    reason: "privileged",
+    detail: `${containersText(names)} must not set securityContext.privileged=true`,
+  }
 }
 
 function procMount(pod: PodLike): Violation | undefined {
@@ -216,7 +238,9 @@ function seLinux(pod: PodLike): Violation | undefined {
   const types = new Set<string>()
   let user = false
   let role = false
-  const bad = (options: { type?: string | undefined; user?: string | undefined; role?: string | undefined } | undefined): boolean => {
+  const bad = (
+    options: { type?: string | undefined; user?: string | undefined; role?: string | undefined } | undefined,
+  ): boolean => {
     if (!options) return false
     const badType = !seLinuxTypes.has(options.type ?? "")
     if (badType) types.add(options.type!)
@@ -225,7 +249,10 @@ function seLinux(pod: PodLike): Violation | undefined {
     return badType || !!options.user || !!options.role
   }
   const onPod = bad(pod.spec.securityContext?.seLinuxOptions)
-  const who = setters(onPod, failing(pod, (c) => bad(c.securityContext?.seLinuxOptions)))
+  const who = setters(
+    onPod,
+    failing(pod, (c) => bad(c.securityContext?.seLinuxOptions)),
+  )
   if (who.length === 0) return undefined
   const list = sortedSet(types)
   const what = [
@@ -240,14 +267,18 @@ function seLinux(pod: PodLike): Violation | undefined {
 }
 
 function seccompBaseline(pod: PodLike): Violation | undefined {
-  const bad = (type: string | undefined): boolean => type !== undefined && type !== "RuntimeDefault" && type !== "Localhost"
+  const bad = (type: string | undefined): boolean =>
+    type !== undefined && type !== "RuntimeDefault" && type !== "Localhost"
   const values = new Set<string>()
   const check = (type: string | undefined): boolean => {
     if (bad(type)) values.add(type!)
     return bad(type)
   }
   const onPod = check(pod.spec.securityContext?.seccompProfile?.type)
-  const who = setters(onPod, failing(pod, (c) => check(c.securityContext?.seccompProfile?.type)))
+  const who = setters(
+    onPod,
+    failing(pod, (c) => check(c.securityContext?.seccompProfile?.type)),
+  )
   if (who.length === 0) return undefined
   return {
     reason: "seccompProfile",
@@ -256,15 +287,23 @@ function seccompBaseline(pod: PodLike): Violation | undefined {
 }
 
 function sysctls({ spec }: PodLike): Violation | undefined {
-  const bad = (spec.securityContext?.sysctls ?? []).map((s) => s.name).filter((name) => !safeSysctls.has(name))
+  const bad = (spec.securityContext?.sysctls ?? [])
+    .map((s) => s.name)
+    .filter((name) => !safeSysctls.has(name))
   return bad.length === 0 ? undefined : { reason: "forbidden sysctls", detail: bad.join(", ") }
 }
 
 function windowsHostProcess(pod: PodLike): Violation | undefined {
   const onPod = pod.spec.securityContext?.windowsOptions?.hostProcess === true
-  const who = setters(onPod, failing(pod, (c) => c.securityContext?.windowsOptions?.hostProcess === true))
+  const who = setters(
+    onPod,
+    failing(pod, (c) => c.securityContext?.windowsOptions?.hostProcess === true),
+  )
   if (who.length === 0) return undefined
-  return { reason: "hostProcess", detail: `${who.join(" and ")} must not set securityContext.windowsOptions.hostProcess=true` }
+  return {
+    reason: "hostProcess",
+    detail: `${who.join(" and ")} must not set securityContext.windowsOptions.hostProcess=true`,
+  }
 }
 
 function allowPrivilegeEscalation(pod: PodLike): Violation | undefined {
@@ -287,13 +326,27 @@ function capabilitiesRestricted(pod: PodLike): Violation | undefined {
     return added.length > 0
   })
   const parts: string[] = []
-  if (missing.length > 0) parts.push(`${containersText(missing)} must set securityContext.capabilities.drop=["ALL"]`)
+  if (missing.length > 0)
+    parts.push(`${containersText(missing)} must set securityContext.capabilities.drop=["ALL"]`)
   if (adding.length > 0)
-    parts.push(`${containersText(adding)} must not include ${quoteAll(sortedSet(bad))} in securityContext.capabilities.add`)
+    parts.push(
+      `${containersText(adding)} must not include ${quoteAll(sortedSet(bad))} in securityContext.capabilities.add`,
+    )
   return parts.length === 0 ? undefined : { reason: "unrestricted capabilities", detail: parts.join("; ") }
 }
 
-const plainVolumes = new Set(["name", "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret", "image"])
+const plainVolumes = new Set([
+  "name",
+  "configMap",
+  "csi",
+  "downwardAPI",
+  "emptyDir",
+  "ephemeral",
+  "persistentVolumeClaim",
+  "projected",
+  "secret",
+  "image",
+])
 
 function restrictedVolumes({ spec }: PodLike): Violation | undefined {
   const types = new Set<string>()
@@ -320,15 +373,21 @@ function runAsNonRoot(pod: PodLike): Violation | undefined {
   const reason = "runAsNonRoot != true"
   // A pod that says no matters only where a container does not say otherwise, but it is named even so.
   const who = setters(podValue === false, explicit)
-  if (who.length > 0) return { reason, detail: `${who.join(" and ")} must not set securityContext.runAsNonRoot=false` }
+  if (who.length > 0)
+    return { reason, detail: `${who.join(" and ")} must not set securityContext.runAsNonRoot=false` }
   if (implicit.length === 0) return undefined
   return { reason, detail: `pod or ${containersText(implicit)} must set securityContext.runAsNonRoot=true` }
 }
 
 function runAsUser(pod: PodLike): Violation | undefined {
   const onPod = pod.spec.securityContext?.runAsUser === 0
-  const who = setters(onPod, failing(pod, (c) => c.securityContext?.runAsUser === 0))
-  return who.length === 0 ? undefined : { reason: "runAsUser=0", detail: `${who.join(" and ")} must not set runAsUser=0` }
+  const who = setters(
+    onPod,
+    failing(pod, (c) => c.securityContext?.runAsUser === 0),
+  )
+  return who.length === 0
+    ? undefined
+    : { reason: "runAsUser=0", detail: `${who.join(" and ")} must not set runAsUser=0` }
 }
 
 function seccompRestricted(pod: PodLike): Violation | undefined {

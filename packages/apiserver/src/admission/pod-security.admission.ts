@@ -2,7 +2,18 @@
  * Holds pods to the security level that their namespace's labels name, and warns about workloads whose pods would
  * not pass. Mirrors: pod-security-admission admission
  */
-import { cronJob, daemonSet, deployment, job, namespace, pod, podTemplate, replicaSet, replicationController, statefulSet } from "@knarr/api"
+import {
+  cronJob,
+  daemonSet,
+  deployment,
+  job,
+  namespace,
+  pod,
+  podTemplate,
+  replicaSet,
+  replicationController,
+  statefulSet,
+} from "@knarr/api"
 import type { Pod } from "@knarr/api"
 import { semanticEqual, type Kind, type KubeObject } from "@knarr/apimachinery"
 import type { AdmissionPlugin } from "../contract.ts"
@@ -10,7 +21,16 @@ import { violations, type Level, type PodLike } from "./pod-security-checks.ts"
 import { refusal } from "./refuse.ts"
 
 const prefix = "pod-security.kubernetes.io/"
-const workloads = new Set<Kind>([podTemplate, replicationController, replicaSet, deployment, daemonSet, statefulSet, job, cronJob])
+const workloads = new Set<Kind>([
+  podTemplate,
+  replicationController,
+  replicaSet,
+  deployment,
+  daemonSet,
+  statefulSet,
+  job,
+  cronJob,
+])
 
 interface Policy {
   readonly level: Level
@@ -21,7 +41,8 @@ function policyOf(labels: Readonly<Record<string, string>>, mode: "enforce" | "w
   const level = labels[`${prefix}${mode}`]
   const version = labels[`${prefix}${mode}-version`] ?? "latest"
   // A level that nobody knows is taken for the strictest.
-  const known = level === undefined ? "privileged" : level === "privileged" || level === "baseline" ? level : "restricted"
+  const known =
+    level === undefined ? "privileged" : level === "privileged" || level === "baseline" ? level : "restricted"
   return { level: known, version }
 }
 
@@ -65,7 +86,10 @@ function significant(next: Readonly<Pod>, old: Readonly<Pod>): boolean {
 }
 
 function templateOf(obj: KubeObject): PodLike | undefined {
-  const { template, spec } = obj as { template?: PodLike; spec?: { template?: PodLike; jobTemplate?: { spec?: { template?: PodLike } } } }
+  const { template, spec } = obj as {
+    template?: PodLike
+    spec?: { template?: PodLike; jobTemplate?: { spec?: { template?: PodLike } } }
+  }
   const found = template ?? spec?.template ?? spec?.jobTemplate?.spec?.template
   return found?.spec ? found : undefined
 }

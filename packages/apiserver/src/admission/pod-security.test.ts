@@ -19,7 +19,13 @@ function text(level: Level, container: object, spec: object = {}): string {
 
 describe("pod security standards", () => {
   const rows: [name: string, level: Level, container: object, spec: object, expected: string][] = [
-    ["nothing is forbidden to the privileged", "privileged", { securityContext: { privileged: true } }, {}, ""],
+    [
+      "nothing is forbidden to the privileged",
+      "privileged",
+      { securityContext: { privileged: true } },
+      {},
+      "",
+    ],
     ["a plain pod is baseline", "baseline", {}, {}, ""],
     ["a careful pod is restricted", "restricted", { securityContext: good }, {}, ""],
     [
@@ -32,7 +38,13 @@ describe("pod security standards", () => {
         'runAsNonRoot != true (pod or container "a" must set securityContext.runAsNonRoot=true), ' +
         'seccompProfile (pod or container "a" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")',
     ],
-    ["host namespaces", "baseline", {}, { hostNetwork: true, hostPID: true }, "host namespaces (hostNetwork=true, hostPID=true)"],
+    [
+      "host namespaces",
+      "baseline",
+      {},
+      { hostNetwork: true, hostPID: true },
+      "host namespaces (hostNetwork=true, hostPID=true)",
+    ],
     [
       "privileged",
       "baseline",
@@ -47,15 +59,32 @@ describe("pod security standards", () => {
       {},
       'non-default capabilities (container "a" must not include "NET_ADMIN", "SYS_TIME" in securityContext.capabilities.add)',
     ],
-    ["host paths", "baseline", {}, { volumes: [{ name: "v", hostPath: { path: "/" } }] }, 'hostPath volumes (volume "v")'],
+    [
+      "host paths",
+      "baseline",
+      {},
+      { volumes: [{ name: "v", hostPath: { path: "/" } }] },
+      'hostPath volumes (volume "v")',
+    ],
     [
       "volume types",
       "restricted",
       { securityContext: good },
-      { volumes: [{ name: "v", hostPath: { path: "/" } }, { name: "c", configMap: {} }] },
+      {
+        volumes: [
+          { name: "v", hostPath: { path: "/" } },
+          { name: "c", configMap: {} },
+        ],
+      },
       'restricted volume types (volume "v" uses restricted volume type "hostPath")',
     ],
-    ["host ports", "baseline", { ports: [{ containerPort: 80, hostPort: 80 }] }, {}, 'hostPort (container "a" uses hostPort 80)'],
+    [
+      "host ports",
+      "baseline",
+      { ports: [{ containerPort: 80, hostPort: 80 }] },
+      {},
+      'hostPort (container "a" uses hostPort 80)',
+    ],
     [
       "sysctls",
       "baseline",
@@ -70,8 +99,20 @@ describe("pod security standards", () => {
       { securityContext: { seLinuxOptions: { type: "spc_t", user: "u" } } },
       'seLinuxOptions (pod set forbidden securityContext.seLinuxOptions: type "spc_t"; user may not be set)',
     ],
-    ["root by number", "restricted", { securityContext: { ...good, runAsUser: 0 } }, {}, 'runAsUser=0 (container "a" must not set runAsUser=0)'],
-    ["root in a user namespace", "restricted", { securityContext: { ...good, runAsNonRoot: undefined } }, { hostUsers: false }, ""],
+    [
+      "root by number",
+      "restricted",
+      { securityContext: { ...good, runAsUser: 0 } },
+      {},
+      'runAsUser=0 (container "a" must not set runAsUser=0)',
+    ],
+    [
+      "root in a user namespace",
+      "restricted",
+      { securityContext: { ...good, runAsNonRoot: undefined } },
+      { hostUsers: false },
+      "",
+    ],
   ]
   for (const [name, level, container, spec, expected] of rows)
     it(name, () => assert.equal(text(level, container, spec), expected))

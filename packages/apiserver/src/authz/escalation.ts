@@ -83,7 +83,7 @@ export function createEscalationCheck(rbac: Rbac, authorizer: Authorizer): Admis
       if (old && same(next.roleRef, old.roleRef) && same(next.subjects, old.subjects)) return
       if (mayBind(user, next.roleRef, a.namespace, may)) return
       const rules = rbac.rulesOf(next.roleRef, a.namespace)
-      if (!rules) throw notFound({ group, resource: pluralOf(next.roleRef) }, next.roleRef.name)
+      if (!rules) throw notFound(resource, next.roleRef.name)
       const why = missing(user, a.namespace, rules)
       if (why !== undefined) refuse(why)
     },

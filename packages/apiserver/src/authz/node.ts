@@ -2,13 +2,7 @@
  * What a kubelet may do: its own objects, and those that the pods on its node refer to.
  * Mirrors: plugin/pkg/auth/authorizer/node
  */
-import {
-  clusterRole,
-  persistentVolume,
-  persistentVolumeClaim,
-  pod,
-  volumeAttachment,
-} from "@knarr/api"
+import { clusterRole, persistentVolume, persistentVolumeClaim, pod, volumeAttachment } from "@knarr/api"
 import type { Pod, PolicyRule } from "@knarr/api"
 import { nodeNameOf } from "../authn/users.ts"
 import type { ObjectReader } from "../authn/service-account-tokens.ts"

@@ -74,7 +74,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<void> {
     ensureAll(clusterRoleBinding),
     ensureAll(roleBinding),
     ensureAll(priorityClass),
-    ensureAll(flowSchema),
+    ensureFlowSchemas(options),
     ensureAll(priorityLevelConfiguration),
     ensureApiServices(options),
     served(serviceCIDR) ? ensureServiceCIDR(options) : undefined,
@@ -159,6 +159,32 @@ function repair(kind: Kind, present: Readonly<KubeObject>, wanted: KubeObject): 
     }
   }
   return changed ? next : undefined
+}
+
+async function ensureFlowSchemas(options: BootstrapOptions): Promise<void> {
+  if (!options.kinds.includes(flowSchema)) return
+  const { reader, client, signal } = options
+  await Promise.all(
+    objectsOf("flowschemas", flowSchema).map(async (object) => {
+      const ref = { name: object.metadata.name }
+      if (reader.get(flowSchema, ref)) return
+      await ensure(options, flowSchema, object)
+      const next = deepClone(await client.get(flowSchema, ref, { signal }))
+      const level = next.spec?.priorityLevelConfiguration.name ?? ""
+      const condition = {
+        type: "Dangling",
+        status: "False",
+        lastTransitionTime: formatTime(options.env.clock.now()),
+        reason: "Found",
+        message: `This FlowSchema references the PriorityLevelConfiguration object named ${JSON.stringify(level)} and it exists`,
+      }
+      await client.update(
+        flowSchema,
+        { ...next, status: { conditions: [condition] } },
+        { subresource: "status", signal },
+      )
+    }),
+  )
 }
 
 async function ensureApiServices(options: BootstrapOptions): Promise<void> {

@@ -16,12 +16,14 @@ import {
 import { uuid, type Env } from "@knarr/base"
 import type { TokenSigner } from "../authn/token-signer.ts"
 import { serviceAccountUserName } from "../authn/users.ts"
+import type { Admission, AdmissionAttributes } from "../contract.ts"
 import type { ObjectRef } from "../registry/request.ts"
 import type { Registry } from "../registry/registry.ts"
 
 export interface TokenRequestOptions {
   readonly env: Env
   readonly signer: TokenSigner
+  readonly admission: Admission
   /** What tokens are for when the request does not say. */
   readonly audiences: readonly string[]
   /** Tokens that the ServiceAccount admission asks for live a year, for clients that do not reload them. Default true. */
@@ -42,7 +44,7 @@ interface Bound {
 export function connectTokenRequest(registry: Registry, options: TokenRequestOptions): void {
   const { env, signer } = options
   registry.connect("", "serviceaccounts", "token", {
-    async create(ref, body) {
+    async create(ref, body, call) {
       const request = body as unknown as TokenRequest
       const account = registry.get(serviceAccount, ref)
       if (!account) throw notFound({ group: "", resource: "serviceaccounts" }, ref.name)
@@ -50,6 +52,21 @@ export function connectTokenRequest(registry: Registry, options: TokenRequestOpt
       spec.expirationSeconds ??= defaultSeconds
       validate(spec.expirationSeconds)
       if (!spec.audiences || spec.audiences.length === 0) spec.audiences = [...options.audiences]
+      const attributes: AdmissionAttributes = {
+        operation: "CREATE",
+        kind: serviceAccount,
+        subresource: "token",
+        namespace: ref.namespace,
+        name: ref.name,
+        object: { ...request, spec } as unknown as KubeObject,
+        oldObject: undefined,
+        user: call.user,
+        dryRun: call.dryRun,
+        options: call.options,
+        warnings: call.warnings,
+      }
+      await options.admission.admit(attributes)
+      await options.admission.validate(attributes)
       const bound = bindTo(registry, ref, spec.boundObjectRef)
 
       const now = Math.floor(env.clock.now() / 1000)
@@ -112,7 +129,7 @@ function bindTo(registry: Registry, account: ObjectRef, ref: TokenRequest["spec"
     if (!found) throw notFound({ group: "", resource }, name)
     if (ref.uid && ref.uid !== found.metadata.uid)
       throw conflict(
-        { group: "", resource },
+        { group: "", resource: ref.kind ?? "" },
         name,
         `the UID in the bound object reference (${ref.uid}) does not match the UID in record. ` +
           "The object might have been deleted and then recreated",

@@ -46,7 +46,12 @@ function serveExec(url: string, socket: Duplex): void {
         const type = ["error", "stdin", "stdout", "stderr"].find((name) => text.endsWith(name))!
         streams.set(type, id)
         types.set(id, type)
-        if (type === "stderr") send(streams.get("stdout")!, new URL(url, "https://x").searchParams.getAll("command").join(" ") + "\n", false)
+        if (type === "stderr")
+          send(
+            streams.get("stdout")!,
+            new URL(url, "https://x").searchParams.getAll("command").join(" ") + "\n",
+            false,
+          )
       } else {
         const id = frame.readUInt32BE(0)
         if (types.get(id) !== "stdin") continue
@@ -88,8 +93,17 @@ describe("exec", () => {
       shutdownGraceSeconds: 0.2,
     })
     const client = server.client()
-    await client.create(serviceAccount, { apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace: "default", name: "default" } })
-    const made = await client.create(node, { apiVersion: "v1", kind: "Node", metadata: { name: "n1" }, spec: {} })
+    await client.create(serviceAccount, {
+      apiVersion: "v1",
+      kind: "ServiceAccount",
+      metadata: { namespace: "default", name: "default" },
+    })
+    const made = await client.create(node, {
+      apiVersion: "v1",
+      kind: "Node",
+      metadata: { name: "n1" },
+      spec: {},
+    })
     const status = {
       ...made.status,
       addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
@@ -112,7 +126,11 @@ describe("exec", () => {
 
   function open(query: string, who = admin): WebSocket {
     const url = `wss://127.0.0.1:${server.port}/api/v1/namespaces/default/pods/p/exec?${query}`
-    return new WebSocket(url, ["v5.channel.k8s.io", "v4.channel.k8s.io"], { ca: certificates.ca.cert, cert: who.cert, key: who.key })
+    return new WebSocket(url, ["v5.channel.k8s.io", "v4.channel.k8s.io"], {
+      ca: certificates.ca.cert,
+      cert: who.cert,
+      key: who.key,
+    })
   }
 
   it("translates WebSocket channels to SPDY streams", async () => {
@@ -137,7 +155,12 @@ describe("exec", () => {
     const client = server.client()
     const rules = [{ verbs: ["get"], apiGroups: [""], resources: ["pods/exec"] }]
     const { clusterRole, clusterRoleBinding } = await import("@knarr/api")
-    await client.create(clusterRole, { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "peek" }, rules })
+    await client.create(clusterRole, {
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRole",
+      metadata: { name: "peek" },
+      rules,
+    })
     await client.create(clusterRoleBinding, {
       apiVersion: "rbac.authorization.k8s.io/v1",
       kind: "ClusterRoleBinding",

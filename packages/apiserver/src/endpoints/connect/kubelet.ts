@@ -9,6 +9,7 @@ import {
   internalError,
   notFound,
   serviceUnavailable,
+  statusErrorFrom,
   type StatusError,
 } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
@@ -74,9 +75,8 @@ export class KubeletClient {
           port: found.status?.daemonEndpoints?.kubeletEndpoint?.Port || defaultPort,
         }
     }
-    throw internalError(
-      `no preferred addresses found; known addresses: [${addresses.map((a) => a.address).join(" ")}]`,
-    )
+    const known = addresses.map((a) => a.address).join(" ")
+    throw plainError(`no preferred addresses found; known addresses: [${known}]`)
   }
 
   /** Begins a request; the caller ends it. */
@@ -133,6 +133,18 @@ export function awaitUpgrade(
 function unreachable(path: string, at: Location, error: Error): StatusError {
   const host = at.host.includes(":") ? `[${at.host}]` : at.host
   return internalError(`Get "https://${host}:${at.port}${path}": ${dialText(error)}`)
+}
+
+/** A 500 whose message stands alone, as upstream answers errors that have no reason. */
+function plainError(message: string): StatusError {
+  return statusErrorFrom({
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message,
+    code: 500,
+  })
 }
 
 /** Node's connection errors in Go's words. */
