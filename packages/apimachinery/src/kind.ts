@@ -103,6 +103,8 @@ export interface KindSpec<T extends KubeObject> {
   gracePeriodSeconds?(obj: Readonly<T>, requested: number | undefined): number | undefined
   /** `metadata.generation` is kept by generic code; default true when `status` is a subresource. */
   readonly hasGeneration?: boolean
+  /** A create may bring `status` along: nodes register with theirs. Default false. */
+  readonly keepsStatusOnCreate?: boolean
   /** An update without resourceVersion is taken as it is; default true. */
   readonly allowUnconditionalUpdate?: boolean
   /** PUT of an object that does not exist creates it; default false. */

@@ -5,6 +5,7 @@
  */
 import { deepFreeze, type Kind, type KubeObject } from "@knarr/apimachinery"
 import { insertRevision, prefixLength, replaceRevision } from "./object-codec.ts"
+import type { Resident, Slab } from "./slabs.ts"
 
 export type Labels = Readonly<Record<string, string>>
 
@@ -40,15 +41,16 @@ export interface ObjectShape {
   readonly decoded: DecodedValues
 }
 
-export class CachedObject {
+export class CachedObject implements Resident {
   readonly shape: ObjectShape
   /** `<namespace>/<name>`, or `<name>` for cluster-scoped kinds. */
   readonly key: string
   readonly namespace: string
   readonly name: string
   readonly revision: number
-  /** What a GET answers, in the stored version. */
-  readonly bytes: Buffer
+  /** What a GET answers, in the stored version. The buffer may move to a slab, the bytes never change. */
+  bytes: Buffer
+  slab: Slab | undefined
   readonly labels: Labels
   /** In the order of `shape.fieldNames`. */
   readonly fields: readonly string[]

@@ -107,7 +107,7 @@ export function prepareForCreate(kind: Kind, obj: KubeObject, nowMs: number): vo
 function clearStatus(kind: Kind, obj: KubeObject): void {
   const loose = obj as unknown as Record<string, unknown>
   const shape = kind.schema.name === undefined ? undefined : kind.schema.fields?.get("status")?.schema
-  if (kind.subresources.has("status")) delete loose.status
+  if (kind.subresources.has("status") && !kind.keepsStatusOnCreate) delete loose.status
   if (shape && loose.status === undefined) loose.status = decodeObject(shape, {}).object
 }
 

@@ -13,6 +13,7 @@ import type { ObjectRef, WriteRequest } from "./request.ts"
 import { createServiceHooks, type ServiceNetwork } from "./service/service-hooks.ts"
 import { createdStatus } from "./answers.ts"
 import { type Binding, bindPod } from "./subresources/binding.ts"
+import { Slabs } from "./slabs.ts"
 import { ResourceStorage, type StorageDeps } from "./storage.ts"
 import { TtlLeases } from "./ttl-leases.ts"
 import { WatchCache } from "./watch-cache.ts"
@@ -49,6 +50,7 @@ export class Registry {
   readonly #deps: StorageDeps
   readonly #decoded: DecodedValues
   readonly #history: EventRingLimits
+  readonly #slabs = new Slabs()
   readonly #caches = new Map<string, WatchCache>()
   /** By `<group>/<version>/<plural>`. */
   readonly #storages = new Map<string, ResourceStorage>()
@@ -200,7 +202,7 @@ export class Registry {
     let cache = this.#caches.get(stored.storagePrefix)
     const isNew = !cache
     if (!cache) {
-      cache = new WatchCache(stored, this.#decoded, this.#history)
+      cache = new WatchCache(stored, this.#decoded, this.#history, this.#slabs)
       this.#caches.set(stored.storagePrefix, cache)
     }
     const storage = new ResourceStorage(kind, cache, this.#deps)

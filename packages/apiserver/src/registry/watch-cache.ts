@@ -10,6 +10,7 @@ import { cachedObject, type CachedObject, type DecodedValues, type ObjectShape }
 import { EventRing, type EventRingLimits } from "./event-ring.ts"
 import { OrderedMap } from "./ordered-map.ts"
 import type { Selection } from "./selection.ts"
+import { Slabs } from "./slabs.ts"
 import { Watchers } from "./watchers.ts"
 
 /** A write of this server on its way to the store: when it comes back, its object needs no decoding. */
@@ -34,12 +35,14 @@ export class WatchCache {
   readonly #byField: readonly Map<string, Set<CachedObject>>[]
   readonly #expected = new Map<string, Expectation[]>()
   readonly #limits: EventRingLimits
+  readonly #slabs: Slabs
   #ring: EventRing
   #loadedAt = 0
   #bytes = 0
   #batch: CacheEvent[] = []
 
-  constructor(kind: Kind, decoded: DecodedValues, limits: EventRingLimits) {
+  constructor(kind: Kind, decoded: DecodedValues, limits: EventRingLimits, slabs: Slabs = new Slabs()) {
+    this.#slabs = slabs
     const fieldNames = orderedFieldNames(kind)
     const indexedNames = fieldNames.filter((name) => indexed.has(name))
     this.shape = { kind, fieldNames, decoded }
@@ -193,7 +196,11 @@ export class WatchCache {
 
   #put(object: CachedObject): void {
     const old = this.#objects.get(object.key)
-    if (old) this.#bytes -= old.bytes.length
+    if (old) {
+      this.#bytes -= old.bytes.length
+      this.#slabs.release(old)
+    }
+    this.#slabs.adopt(object)
     this.#bytes += object.bytes.length
     this.#objects.set(object.key, object)
     for (let i = 0; i < this.#byField.length; i++) {
@@ -209,6 +216,7 @@ export class WatchCache {
 
   #remove(object: CachedObject): void {
     this.#bytes -= object.bytes.length
+    this.#slabs.release(object)
     this.#objects.delete(object.key)
     for (let i = 0; i < this.#byField.length; i++) this.#unindex(i, object)
   }

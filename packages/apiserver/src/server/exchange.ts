@@ -13,6 +13,8 @@ import type { Exchange, ResponseStream } from "../contract.ts"
 
 /** The longest request body that is read. */
 export const maxBodyBytes: number = 3 * 1024 * 1024
+/** The most of an unwanted body that is read to keep its connection. */
+const maxDiscardedBytes = 256 * 1024
 
 /** What the filters know of a request beside the {@link Exchange} contract. */
 export abstract class ServerExchange implements Exchange {
@@ -198,11 +200,13 @@ export class Http1Exchange extends ServerExchange {
     if (status !== 304 && status !== 204) headers.push("Content-Length", String(bytes.length))
     this.sentBytes = bytes.length
     const response = this.#response
-    response.writeHead(status, headers)
     if (!this.request.complete) {
-      // The rest of the body is not wanted: the connection cannot be used again.
-      response.shouldKeepAlive = false
+      // What is left of a body that nobody read is read away, unless it is too much: then the connection ends.
+      const declared = this.request.headers["content-length"]
+      if (declared === undefined || Number(declared) > maxDiscardedBytes) response.shouldKeepAlive = false
+      this.request.resume()
     }
+    response.writeHead(status, headers)
     if (this.method === "HEAD" || bytes.length === 0) response.end()
     else response.end(bytes)
   }

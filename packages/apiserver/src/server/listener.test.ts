@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { connect, type ClientHttp2Session } from "node:http2"
-import { request } from "node:https"
+import { Agent, request } from "node:https"
 import { describe, it } from "node:test"
 import { ClientCertificates } from "../authn/x509.ts"
 import { testCertificates, testEnv } from "../testing.ts"
@@ -181,5 +181,24 @@ describe("listener", () => {
     assert.equal((await answer).body, "done")
     await closed
     await assert.rejects(overHttp1(listener.port, "/late"))
+  })
+})
+
+describe("HTTP/1.1 connections", () => {
+  it("are kept when a small body was not wanted", async () => {
+    const listener = await start((exchange) => exchange.respond(403, "text/plain", "no"))
+    const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: certificates.ca.cert })
+    try {
+      const ports = new Set<unknown>()
+      for (let i = 0; i < 3; i++) {
+        const answer = await overHttp1(listener.port, "/x", Buffer.alloc(100_000), { agent })
+        assert.deepEqual([answer.status, answer.body], [403, "no"])
+        ports.add(answer.headers["connection"])
+      }
+      assert.deepEqual([...ports], ["keep-alive"])
+    } finally {
+      agent.destroy()
+      await listener.close(100)
+    }
   })
 })

@@ -18,6 +18,7 @@ import { watchTargets } from "./get-watch.ts"
 
 const tableAccept =
   "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
+const hint = 'Use "kubectl api-resources" for a complete list of supported resources.'
 const forms = objectForms + ", custom-columns, custom-columns-file, wide"
 
 export const get = defineKubectlCommand({
@@ -56,9 +57,10 @@ async function runGet(ctx: CommandContext): Promise<void> {
   if (flags.text("raw")) return rawGet(ctx)
   const fromFiles = flags.list("filename").length > 0 || flags.text("kustomize") !== ""
   if (args.length === 0 && !fromFiles) {
+    ctx.err(`You must specify the type of resource to get. ${hint}\n\n`)
     throw new UsageError(
       ctx.path,
-      'You must specify the type of resource to get. Use "kubectl api-resources" for a complete list of supported resources.\n\nerror: Required resource not specified.\nUse "kubectl explain <resource>" for a detailed description of that resource (e.g. kubectl explain pods).'.replace(/\.\n\nerror:/, ".\n\nerror:"),
+      'Required resource not specified.\nUse "kubectl explain <resource>" for a detailed description of that resource (e.g. kubectl explain pods).',
     )
   }
   if (flags.bool("show-labels") && form !== "" && form !== "wide" && !form.startsWith("custom-columns")) {
@@ -148,6 +150,7 @@ function printTables(ctx: CommandContext, wide: boolean, found: Found): void {
   for (const info of found.infos) {
     if (!printer || !last || last.plural !== info.resource.plural || last.group !== info.resource.group) {
       writer.flush()
+      writer.forgetWidths()
       if (last && !flags.bool("no-headers") && written > 0) separate = true
       printer = new TablePrinter({
         noHeaders: flags.bool("no-headers"),

@@ -18,6 +18,11 @@ export function indentedJson(value: unknown): string {
   return `${escapeHtml(JSON.stringify(sortedFields(value), null, 4))}\n`
 }
 
+/** {@link indentedJson} with the fields as they are. */
+export function orderedJson(value: unknown): string {
+  return `${escapeHtml(JSON.stringify(value, null, 4))}\n`
+}
+
 /** JSON in one line, fields sorted. */
 export function compactJson(value: unknown): string {
   return escapeHtml(JSON.stringify(sortedFields(value)))

@@ -4,7 +4,8 @@ import { parseJSONPath, stringifyYaml, goQuote } from "@knarr/apimachinery"
 import { compileTemplate } from "../template/go-template.ts"
 import type { CommandContext } from "../command.ts"
 import { objectName, withoutManagedFields, type Obj } from "../object.ts"
-import { indentedJson, compactJson } from "./json.ts"
+import { compactJson, indentedJson, orderedJson } from "./json.ts"
+import { hasOrder } from "./typed-json.ts"
 
 /** Gives an object's text, with its newline where it has one. */
 export type ObjectPrinter = (obj: Obj) => string
@@ -87,7 +88,7 @@ export async function objectPrinter(
       return (obj) => kyaml(strip(obj))
     }
     case "json":
-      return (obj) => indentedJson(strip(obj))
+      return (obj) => (hasOrder(obj) ? orderedJson(obj) : indentedJson(strip(obj)))
     case "name":
       return (obj) =>
         ((obj["kind"] === "List" ? obj["items"] : [obj]) as Obj[]).map((one) => `${objectName(one)}\n`).join("")

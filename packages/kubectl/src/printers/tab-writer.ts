@@ -17,7 +17,7 @@ export class TabWriter {
   readonly #write: (text: string) => void
   #lines: string[][] = [[]]
   #cell = ""
-  readonly #remembered: number[] = []
+  #remembered: number[] = []
 
   constructor(options: TabWriterOptions, write: (text: string) => void) {
     this.#options = options
@@ -35,6 +35,11 @@ export class TabWriter {
       if (char === 10) this.#lines.push([])
     }
     this.#cell += text.slice(from)
+  }
+
+  /** The next columns may be narrower again. */
+  forgetWidths(): void {
+    this.#remembered = []
   }
 
   flush(): void {

@@ -36,6 +36,7 @@ export async function containerConfig(context: ContainerContext, signal: AbortSi
   const security = effectiveSecurityContext(pod, container)
   verifyRunAsNonRoot(podText(pod), container, security, user)
 
+  await objects.servicesSynced(signal)
   const env = await containerEnv(pod, container, {
     objects,
     context: {

@@ -2,8 +2,9 @@
 import type { Pod } from "@knarr/api"
 import type { Env } from "@knarr/base"
 import type { EventRecorder } from "@knarr/client"
-import type { ObjectReader, ProbeManager, StatusManager, VolumeManager } from "../contract.ts"
+import type { ProbeManager, StatusManager, VolumeManager } from "../contract.ts"
 import type { ImageManager } from "../images/image-manager.ts"
+import type { PodObjectReader } from "../objects/object-reader.ts"
 import type { ContainerRuntime } from "../runtime/container-runtime.ts"
 import type { KubeletHost } from "./host.ts"
 
@@ -40,7 +41,7 @@ export interface PodWorkerParts {
   /** Comes before the ids of containers in statuses: `containerd`. */
   readonly runtimeName: string
   readonly host: KubeletHost
-  readonly objects: ObjectReader
+  readonly objects: PodObjectReader
   readonly volumes: VolumeManager
   readonly probes: ProbeManager
   readonly status: StatusManager

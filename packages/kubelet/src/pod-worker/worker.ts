@@ -54,6 +54,8 @@ export class PodWorker {
   #volumeRetryMs = firstVolumeRetryMs
   #cgroupSet = false
   #finishedTold = false
+  /** The form of the pod whose references are watched. */
+  #registered: Readonly<Pod> | undefined
   readonly #failures = new Map<string, StartError>()
   readonly #probed = new Set<string>()
   readonly #memory: StopMemory = { begun: new Set() }
@@ -182,6 +184,10 @@ export class PodWorker {
       parts.events.event(pod, "Warning", "NetworkNotReady", `network is not ready: ${problem}`)
       return firstRetryMs
     }
+    if (this.#registered !== pod) {
+      this.#registered = pod
+      parts.objects.registerPod(pod)
+    }
     await this.#prepare(pod, runtime)
     let volumes
     try {
@@ -306,6 +312,7 @@ export class PodWorker {
     if (isAnyRunning(runtime)) throw new Error("detected running containers after a successful KillPod")
     this.#publish(runtime, true)
     await releasePod(this.uid, parts, signal)
+    parts.objects.unregisterPod(this.uid)
     this.#phase = "terminated"
     this.#tellFinished()
     return 0

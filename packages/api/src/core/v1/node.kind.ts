@@ -20,6 +20,7 @@ export const node: Kind<Node> = defineKind<Node>({
     },
     "status",
   ],
+  keepsStatusOnCreate: true,
   schema: "io.k8s.api.core.v1.Node",
   storagePrefix: "minions",
   columns: [

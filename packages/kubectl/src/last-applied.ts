@@ -1,0 +1,27 @@
+/** The annotation that client-side apply remembers its configuration in. Mirrors: kubectl pkg/util/apply.go */
+import { lastAppliedAnnotation } from "@knarr/apimachinery"
+import type { Obj } from "./object.ts"
+import { compactJson } from "./printers/json.ts"
+
+/** The object with its own configuration in the annotation. */
+export function withLastApplied(object: Obj): Obj {
+  const metadata = (object["metadata"] ?? {}) as Obj
+  const { [lastAppliedAnnotation]: _, ...annotations } = (metadata["annotations"] ?? {}) as Obj
+  const plain = { ...object, metadata: { ...metadata, annotations } }
+  const text = `${compactJson(plain)}\n`
+  return {
+    ...object,
+    metadata: { ...metadata, annotations: { ...annotations, [lastAppliedAnnotation]: text } },
+  }
+}
+
+/** The configuration that was applied last; undefined when there is none. */
+export function lastApplied(object: Obj): Obj | undefined {
+  const text = object["metadata"]?.annotations?.[lastAppliedAnnotation] as string | undefined
+  return text ? (JSON.parse(text) as Obj) : undefined
+}
+
+/** Renews the annotation when the object has one already. */
+export function renewLastApplied(before: Obj, after: Obj): Obj {
+  return lastApplied(before) ? withLastApplied(after) : after
+}

@@ -1,0 +1,218 @@
+/**
+ * The node agent, put together: what pods are wanted, the workers that make them so, and the node itself.
+ * Mirrors: pkg/kubelet/kubelet.go (NewMainKubelet, Run)
+ */
+import { runtimeClass as runtimeClassKind, type Pod, type Taint } from "@knarr/api"
+import { isNotFound } from "@knarr/apimachinery"
+import { messageOf, type Env, type Scope } from "@knarr/base"
+import { createEventRecorder, createInformerFactory, type Client } from "@knarr/client"
+import type { PodWorkers, StatusManager } from "./contract.ts"
+import { ImageManager } from "./images/image-manager.ts"
+import type { Machine } from "./machine.ts"
+import { createNodeAgent, type NodeAgent } from "./node/node-agent.ts"
+import { createObjectReader } from "./objects/object-reader.ts"
+import { boundRuntime } from "./pod-worker/bounded-runtime.ts"
+import { NodePodWorkers } from "./pod-worker/pod-workers.ts"
+import type { NodeSettings, PodWorkerParts } from "./pod-worker/settings.ts"
+import { createProbeManager } from "./probes/probe-manager.ts"
+import type { ContainerRuntime } from "./runtime/container-runtime.ts"
+import { startPodSources, type PodSources } from "./sources/pod-sources.ts"
+import { createStatusManager } from "./status/status-manager.ts"
+import { createVolumeManager } from "./volumes/volume-manager.ts"
+
+export interface KubeletOptions {
+  readonly env: Env
+  /** Everything runs in a child of it. */
+  readonly scope: Scope
+  /** Acts as `system:node:<nodeName>`. */
+  readonly client: Client
+  readonly nodeName: string
+  /** For example `v1.37.2`. */
+  readonly version: string
+  readonly runtime: ContainerRuntime
+  readonly machine: Machine
+  /** Default: the machine's first address. */
+  readonly nodeIPs?: readonly string[]
+  /** Holds `pods/<uid>`; default `/var/lib/kubelet`. */
+  readonly rootDir?: string
+  /** Default `/var/log/pods`. */
+  readonly podLogsDir?: string
+  /** Links to the logs by name; default `/var/log/containers`; empty: none. */
+  readonly containerLogsDir?: string
+  readonly clusterDNS?: readonly string[]
+  /** Default `cluster.local`. */
+  readonly clusterDomain?: string
+  /** The cgroup in which `kubepods` is made: empty (default), or a path like `/node1`. */
+  readonly cgroupRoot?: string
+  /** Enforce cpu limits; default true. */
+  readonly cpuQuota?: boolean
+  /** Pods without a seccomp profile get the runtime's; default false. */
+  readonly seccompDefault?: boolean
+  /** The folder of static pods; default: none. */
+  readonly manifestDir?: string
+  /** Default 110. */
+  readonly maxPods?: number
+  /** Heavy calls of the runtime at a time; default 8. */
+  readonly maxRuntimeCalls?: number
+  /** Image pulls at a time; default 5. */
+  readonly maxParallelPulls?: number
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+  /** Only for a node that is new. */
+  readonly taints?: readonly Taint[]
+  readonly providerID?: string
+  /** What pods may not use. */
+  readonly reserved?: Readonly<Record<string, string>>
+  /** Where the kubelet's server listens; default 10250. */
+  readonly port?: number
+  /** Called with the node's pod networks, now and when they change. */
+  readonly onPodCIDRs?: (cidrs: readonly string[]) => void
+}
+
+export interface Kubelet extends AsyncDisposable {
+  readonly workers: PodWorkers
+  readonly status: StatusManager
+  readonly node: NodeAgent
+  /** Resolves when the API has been told that the node is ready. */
+  ready(signal: AbortSignal): Promise<void>
+  /** Lets go of the pods, which run on. Idempotent. */
+  close(): Promise<void>
+}
+
+const networkPollMs = 200
+
+/** Starts everything; rejects when the runtime does not answer. */
+export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
+  const { env, client, nodeName, machine } = options
+  const scope = options.scope.child(`kubelet ${nodeName}`)
+  try {
+    const runtime = boundRuntime(options.runtime, options.maxRuntimeCalls ?? 8)
+    const { runtimeName } = await runtime.version({}, { signal: scope.signal })
+    const informers = createInformerFactory({ client, scope, env })
+    const events = createEventRecorder({ client, scope, env, component: "kubelet", host: nodeName })
+    const objects = createObjectReader({ env, scope, client, informers })
+    const node = createNodeAgent({
+      ...{ env, scope, client, runtime, nodeName, host: machine.node, recorder: events },
+      ...pick(options, ["nodeIPs", "maxPods", "labels", "annotations", "taints", "providerID", "reserved"]),
+      kubeletVersion: options.version,
+      port: options.port ?? 10_250,
+      ...(options.onPodCIDRs ? { onPodCIDRs: options.onPodCIDRs } : {}),
+    })
+    const settings: NodeSettings = {
+      nodeName,
+      nodeIPs: node.nodeIPs,
+      rootDir: options.rootDir ?? "/var/lib/kubelet",
+      podLogsDir: options.podLogsDir ?? "/var/log/pods",
+      containerLogsDir: options.containerLogsDir ?? "/var/log/containers",
+      clusterDNS: options.clusterDNS ?? [],
+      clusterDomain: options.clusterDomain ?? "cluster.local",
+      cgroupRoot: options.cgroupRoot ?? "",
+      cpuQuota: options.cpuQuota ?? true,
+      memoryCapacity: machine.node.facts.memoryBytes,
+      seccompDefault: options.seccompDefault ?? false,
+    }
+    const status = createStatusManager({ env, scope, client })
+    const volumes = createVolumeManager({
+      ...{ env, scope, client, reader: objects, host: machine.volumes, recorder: events },
+      rootDir: settings.rootDir,
+      allocatable: () => node.allocatable(),
+    })
+    const probes = createProbeManager({
+      ...{ env, scope, runtime, network: machine.probes, recorder: events },
+      onOutcome: ({ podUid }) => workers.wake(podUid),
+    })
+    const network = watchNetwork(runtime, env, scope, () => node.refresh())
+    const parts: PodWorkerParts = {
+      ...{ env, runtime, runtimeName, host: machine.pods, objects, volumes, probes, status, events, settings },
+      images: new ImageManager({
+        ...{ env, runtime, objects, events },
+        ...pick(options, ["maxParallelPulls"]),
+      }),
+      node() {
+        const labels = node.node()?.metadata.labels
+        return labels && { labels, allocatable: node.allocatable() }
+      },
+      networkProblem: network,
+      runtimeHandler: (pod, signal) => handlerOf(pod, client, signal),
+    }
+    const workers = new NodePodWorkers({ parts, scope })
+    await workers.prepareNode()
+    const sources = startPodSources({
+      ...{ env, client, scope, informers, nodeName, workers },
+      ...pick(options, ["manifestDir"]),
+      node: () => node.node(),
+    })
+    scope.run("runtime events", (signal) => workers.runEvents(signal))
+    scope.run("adoption", (signal) => adopt(sources, workers, node, signal))
+    return {
+      workers,
+      status,
+      node,
+      ready: (signal) => node.ready(signal),
+      close: () => scope.close(),
+      [Symbol.asyncDispose]: () => scope.close(),
+    }
+  } catch (thrown) {
+    await scope.close()
+    throw thrown
+  }
+}
+
+/** Nothing is ended before every source has told what it wants. */
+async function adopt(
+  sources: PodSources,
+  workers: NodePodWorkers,
+  node: NodeAgent,
+  signal: AbortSignal,
+): Promise<void> {
+  await sources.synced(signal)
+  await workers.adopt(signal)
+  await node.registered(signal)
+  sources.mirrors.retry()
+}
+
+/** Why the runtime cannot give pods a network yet; asked until it can. */
+function watchNetwork(
+  runtime: ContainerRuntime,
+  env: Env,
+  scope: Scope,
+  changed: () => void,
+): () => string | undefined {
+  let problem: string | undefined = "container runtime status check may not have completed yet"
+  scope.run("network", async (signal) => {
+    for (;;) {
+      try {
+        const { status } = await runtime.status({}, { signal })
+        const network = status?.conditions.find(({ type }) => type === "NetworkReady")
+        if (network?.status === true) {
+          problem = undefined
+          return changed()
+        }
+        problem = `container runtime network not ready: NetworkReady=false reason:${network?.reason ?? ""} message:${network?.message ?? ""}`
+      } catch (thrown) {
+        signal.throwIfAborted()
+        problem = `container runtime is down: ${messageOf(thrown)}`
+      }
+      await env.clock.sleep(networkPollMs, signal)
+    }
+  })
+  return () => problem
+}
+
+async function handlerOf(pod: Readonly<Pod>, client: Client, signal: AbortSignal): Promise<string> {
+  const name = pod.spec.runtimeClassName
+  if (!name) return ""
+  try {
+    return (await client.get(runtimeClassKind, { name }, { signal })).handler
+  } catch (thrown) {
+    if (isNotFound(thrown)) throw new Error(`failed to get sandbox runtime: no runtime handler for "${name}": RuntimeClass "${name}" not found`, { cause: thrown })
+    throw thrown
+  }
+}
+
+/** Those of the options that are given. */
+function pick<T, K extends keyof T>(from: T, names: readonly K[]): { [N in K]?: Exclude<T[N], undefined> } {
+  const out: { [N in K]?: Exclude<T[N], undefined> } = {}
+  for (const name of names) if (from[name] !== undefined) out[name] = from[name] as Exclude<T[K], undefined>
+  return out
+}
