@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The set-up, without questions: npm dependencies from the lock file, the Debian packages that a node needs,
-# and the bundled command. Skips what is there and says nothing about it.
+# the bundled command and the texts of `kubectl explain`. Skips what is there and says nothing about it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -45,3 +45,6 @@ fi
 if [ ! -e dist/knarr.mjs ] || [ -n "$(find packages tools/bundle.ts package-lock.json -newer dist/knarr.mjs \( -name '*.ts' -o -name package-lock.json \) -print -quit)" ]; then
   node_modules/.bin/node tools/bundle.ts
 fi
+
+# ── the texts of `kubectl explain` ──
+node_modules/.bin/node tools/docs.ts

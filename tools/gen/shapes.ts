@@ -229,7 +229,8 @@ function schemaFile(
     if (def["x-kubernetes-map-type"] === "atomic") body += `    $atomic: "",\n`
     for (const [field, fieldDef] of Object.entries(def.properties ?? {})) {
       const words: string[] = []
-      const number = numbers.get(field)
+      // Some protobuf names differ in case only: `uID`, `Webhooks`.
+      const number = numbers.get(field.toLowerCase())
       if (number) words.push(number)
       words.push(typeOf(fieldDef))
       if (def.required?.includes(field)) words.push("required")
@@ -261,7 +262,7 @@ function schemaFile(
 function fieldNumbers(protobuf: Protobuf, packageName: string, message: string): Map<string, string> {
   const numbers = new Map<string, string>()
   for (const [field, [number, type]] of Object.entries(protobuf[packageName]?.[message] ?? {})) {
-    numbers.set(field, String(number))
+    numbers.set(field.toLowerCase(), String(number))
     // An embedded message is named after its type.
     const inner = type.replace(/^.*\./, "")
     const [innerPackage, innerName] = type.includes(".")

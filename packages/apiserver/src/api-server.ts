@@ -6,6 +6,7 @@ import { createControlPlane, type ControlPlane, type ControlPlaneOptions } from 
 import { connectStreaming } from "./endpoints/connect/connect.ts"
 import type { KubeletOptions } from "./endpoints/connect/kubelet.ts"
 import { Discovery } from "./endpoints/discovery.ts"
+import type { OpenApiDocs } from "./endpoints/openapi-docs.ts"
 import { OpenApi } from "./endpoints/openapi.ts"
 import { createResourceHandler } from "./endpoints/resources.ts"
 import { versionInfo } from "./endpoints/version.ts"
@@ -25,6 +26,8 @@ export interface ApiServerOptions extends ControlPlaneOptions {
   /** 0 for any free port. */
   readonly port: number
   readonly certificates: ServingCertificates
+  /** The texts that `kubectl explain` prints, loaded when a document is made; default: none. */
+  readonly openApiDocs?: (() => OpenApiDocs | undefined) | undefined
   /** How to reach kubelets; without it logs, exec and the other streams answer 503. */
   readonly kubelet?: KubeletOptions | undefined
   readonly limits?: InFlightLimits | undefined
@@ -94,7 +97,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     const { address, port } = advertised()
     return `${address.includes(":") ? `[${address}]` : address}:${port}`
   })
-  const openApi = new OpenApi(registry.kinds)
+  const openApi = new OpenApi(registry.kinds, options.openApiDocs)
   const paths = new Map<string, Handler>()
   const healthHandler: Handler = (exchange) => health.respond(exchange)
   for (const path of ["/healthz", "/livez", "/readyz"])

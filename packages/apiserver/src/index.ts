@@ -7,6 +7,7 @@ export {
   defaultServiceCIDR,
 } from "./control-plane.ts"
 export type { KubeletOptions } from "./endpoints/connect/kubelet.ts"
+export { type OpenApiDocs, readOpenApiDocs } from "./endpoints/openapi-docs.ts"
 export type { ServingCertificates } from "./server/listener.ts"
 export { loopbackUser } from "./authn/users.ts"
 export { kubernetesVersion } from "./endpoints/version.ts"

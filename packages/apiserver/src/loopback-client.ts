@@ -37,6 +37,7 @@ import { createObject } from "./registry/create.ts"
 import { setObjectDefaults } from "./registry/defaults.ts"
 import { deleteCollection, deleteObject } from "./registry/delete.ts"
 import { listObjects } from "./registry/list.ts"
+import type { RequestAttributes } from "./authz/node.ts"
 import { managerOfAgent } from "./registry/manager.ts"
 import { applyPatch, decodePatched, patchObject } from "./registry/patch.ts"
 import type { Registry } from "./registry/registry.ts"
@@ -47,6 +48,7 @@ import { type Eviction, evictPod } from "./registry/subresources/eviction.ts"
 import { strategyOf } from "./registry/subresources/index.ts"
 import { type Scale, scaleOf, scaleSchema, updateScale } from "./registry/subresources/scale.ts"
 import { putting, updateObject } from "./registry/update.ts"
+import { metadataNameOf } from "./server/request-info.ts"
 import { prepareWatch } from "./registry/watch.ts"
 import type { WatchItem } from "./registry/watchers.ts"
 
@@ -90,7 +92,13 @@ class LoopbackClient implements Client {
 
   async list<T extends KubeObject>(kind: Kind<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
     options.signal?.throwIfAborted()
-    const { storage } = this.#open("list", kind, { namespace: options.namespace, name: "" })
+    const { storage } = this.#open(
+      "list",
+      kind,
+      { namespace: options.namespace, name: "" },
+      "",
+      options.fieldSelector,
+    )
     const result = await listObjects(storage, options, options.signal)
     const items: T[] = []
     for (const object of result.items) {
@@ -109,7 +117,13 @@ class LoopbackClient implements Client {
   async *watch<T extends KubeObject>(kind: Kind<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>> {
     const { signal } = options
     signal.throwIfAborted()
-    const { storage } = this.#open("watch", kind, { namespace: options.namespace, name: "" })
+    const { storage } = this.#open(
+      "watch",
+      kind,
+      { namespace: options.namespace, name: "" },
+      "",
+      options.fieldSelector,
+    )
     const match = options.sendInitialEvents === undefined ? {} : { resourceVersionMatch: "NotOlderThan" }
     const watch = await prepareWatch(storage, { ...options, ...match }, signal)
     const channel = new Channel<readonly WatchItem[] | WatchEvent<T>>(watchBuffer)
@@ -243,7 +257,13 @@ class LoopbackClient implements Client {
     list: ListOptions,
     options: DeleteOptions = {},
   ): Promise<void> {
-    const { storage } = this.#open("deletecollection", kind, { namespace: list.namespace, name: "" })
+    const { storage } = this.#open(
+      "deletecollection",
+      kind,
+      { namespace: list.namespace, name: "" },
+      "",
+      list.fieldSelector,
+    )
     const request = this.#request("DeleteOptions", options)
     const result = await listObjects(storage, list, options.signal)
     const chosen = result.filtered
@@ -302,18 +322,26 @@ class LoopbackClient implements Client {
   }
 
   /** The storage and the reference, if the user may. */
-  #open(verb: Verb, kind: Kind, ref: Ref, subresource = ""): { storage: ResourceStorage; at: ObjectRef } {
+  #open(
+    verb: Verb,
+    kind: Kind,
+    ref: Ref,
+    subresource = "",
+    fieldSelector?: string,
+  ): { storage: ResourceStorage; at: ObjectRef } {
     const storage = this.#registry.storage(kind)
     const namespace = kind.namespaced ? (ref.namespace ?? "") : ""
     const { authorizer, user } = this.#options
     if (authorizer) {
-      const attributes = {
+      const attributes: RequestAttributes = {
         verb,
         apiGroup: kind.group,
         resource: kind.plural,
         subresource,
         namespace,
-        name: verb === "create" && subresource === "" ? "" : ref.name,
+        name:
+          verb === "create" && subresource === "" ? "" : ref.name || (metadataNameOf(fieldSelector) ?? ""),
+        fieldSelector,
         path: "",
         isResourceRequest: true,
       }

@@ -1,6 +1,7 @@
 /** A node's parts: containerd, pod network, kubelet, service proxy, cluster DNS. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { node as nodeKind, pod } from "@knarr/api"
 import { Scope, type Env, type KeyPair } from "@knarr/base"
 import {
   createInformerFactory,
@@ -9,15 +10,16 @@ import {
   type Client,
   type InformerFactory,
 } from "@knarr/client"
+import { kubernetesVersion } from "@knarr/apiserver"
 import { startDns } from "@knarr/dns"
-import { ensureContainerd, startKubelet, type Containerd } from "@knarr/kubelet"
+import { createLinuxMachine, ensureContainerd, startKubelet, type Containerd } from "@knarr/kubelet"
 import { createNodeNetns, ensureNodeNetwork, nodeCIDR, podBridge, runPodNetwork } from "@knarr/pod-network"
 import { startServiceProxy } from "@knarr/proxy"
 import { addServiceAddress, serviceRoute } from "./node-addresses.ts"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { runDirOf } from "./machine.ts"
 import { agentNames, firstNode, type LocalNode } from "./node-names.ts"
-import { ensureNodeCertificate } from "./pki.ts"
+import { ensureNodeCertificate, ensureProxyCertificate } from "./pki.ts"
 import type { RunningServer } from "./server.ts"
 import type { Steps } from "./steps.ts"
 
@@ -35,7 +37,9 @@ export interface FirstNode {
 
 /** What a node needs of its cluster once that is there. */
 interface Joining {
+  /** Acts as the node. */
   readonly client: Client
+  /** Of the node's network parts: they read services, slices and all nodes. */
   readonly informers: InformerFactory
   readonly ca: KeyPair
 }
@@ -74,6 +78,7 @@ export async function startFirstNode(options: NodeOptions): Promise<FirstNode> {
         groups: ["system:nodes", "system:authenticated"],
       })
       await joinCluster(options, node, containerd, { client, informers, ca: pki.ca })
+      await markControlPlane(apiServer.client(), node.node, scope.signal)
     },
   }
 }
@@ -101,7 +106,12 @@ export async function startAgent(
   )
   const client = createRestClient({ transport })
   const containerd = await prepare(options, node)
-  const informers = createInformerFactory({ client, scope: scope.child("informers"), env })
+  const proxyIdentity = ensureProxyCertificate(join(cluster.node(nodeName), "pki"), env, ca)
+  const proxyTransport = scope.use(
+    createTransport({ server: transport.server, tls: { ca: ca.cert, ...proxyIdentity } }),
+  )
+  const proxyClient = createRestClient({ transport: proxyTransport })
+  const informers = createInformerFactory({ client: proxyClient, scope: scope.child("informers"), env })
   await joinCluster(options, node, containerd, { client, informers, ca })
 }
 
@@ -152,8 +162,10 @@ async function joinCluster(
       signal,
     ),
   )
+  const nodeInformers = createInformerFactory({ client, scope: scope.child("node informers"), env })
   const proxy = startServiceProxy({
     informers,
+    pods: nodeInformers.informer(pod, { fieldSelector: `spec.nodeName=${node.node}` }),
     env,
     scope: scope.child("service proxy"),
     nodeName: node.node,
@@ -169,29 +181,38 @@ async function joinCluster(
     domain: clusterDomain,
   })
   const identity = ensureNodeCertificate(join(dir, "pki"), env, ca, node.node, node.address)
+  const rootDir = join(dir, "kubelet")
   const kubelet = await startKubelet({
-    env,
+    env: { ...env, log: env.log.with({ component: "kubelet" }) },
     client,
     scope: scope.child("kubelet"),
     nodeName: node.node,
-    nodeIP: node.address,
+    version: `v${kubernetesVersion}+knarr`,
+    nodeIPs: [node.address],
     runtime: containerd.runtime,
-    rootDir: join(dir, "kubelet"),
-    logDir: join(dir, "logs"),
+    machine: createLinuxMachine({ clock: env.clock, rootDir, facts: { hostname: node.node } }),
+    rootDir,
+    podLogsDir: join(dir, "logs", "pods"),
+    containerLogsDir: join(dir, "logs", "containers"),
     manifestDir: join(dir, "manifests"),
     clusterDNS: [addresses.dnsAddress],
     clusterDomain,
     cgroupRoot: `/knarr-${config.index}-${node.number}`,
-    server: {
-      address: node.address,
-      port: kubeletPort,
-      cert: identity.cert,
-      key: identity.key,
-      clientCA: ca.cert,
-    },
-    nodeLabels: node.number === 0 ? { "node-role.kubernetes.io/control-plane": "" } : {},
+    port: kubeletPort,
   })
   await Promise.all([proxy, dns])
   await kubelet.ready(scope.signal)
   steps.done(`${node.node} ready`)
+}
+
+/** Nodes may not give themselves a role. */
+async function markControlPlane(client: Client, nodeName: string, signal: AbortSignal): Promise<void> {
+  const labels = { "node-role.kubernetes.io/control-plane": "" }
+  await client.patch(
+    nodeKind,
+    { name: nodeName },
+    "merge",
+    { metadata: { labels } },
+    { signal, fieldManager: "knarr" },
+  )
 }

@@ -111,6 +111,15 @@ export function ensureNodeCertificate(
   )
 }
 
+/** The identity of a node's network parts, which read what the node itself may not. */
+export function ensureProxyCertificate(dir: string, env: Env, ca: KeyPair): KeyPair {
+  const now = env.clock.now()
+  const subject = { commonName: "system:kube-proxy" }
+  const span = { serial: env.random.bytes(16), notBeforeMs: now - 60_000, notAfterMs: now + leafLifeMs }
+  const make = (): KeyPair => issueCertificate(ca, { subject, usages: ["clientAuth"], ...span })
+  return ensurePair(dir, "kube-proxy", now, make, (cert) => isIssued(cert, ca))
+}
+
 function ensurePair(
   dir: string,
   name: string,

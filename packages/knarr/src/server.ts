@@ -14,6 +14,7 @@ import { ensurePki, type ClusterPki } from "./pki.ts"
 import { serverAddresses } from "./server-certificate.ts"
 import { waitForDefaultServiceAccount } from "./default-service-account.ts"
 import { ensureDnsService } from "./dns-service.ts"
+import { loadOpenApiDocs } from "./openapi-docs.ts"
 import type { Steps } from "./steps.ts"
 
 export interface RunningServer {
@@ -51,6 +52,7 @@ export async function startServer(options: {
     serviceAccounts: { signingKey: pki.serviceAccount.privateKey, issuers: [serviceAccountIssuer] },
     serviceCIDRs: [addresses.serviceCIDR],
     ...(config.hasNode ? { advertise: { address: addresses.hostAddress, port: config.port } } : {}),
+    openApiDocs: loadOpenApiDocs,
     kubelet: { clientCert: pki.kubeletClient.cert, clientKey: pki.kubeletClient.key, ca: pki.ca.cert },
   })
   steps.done("API server ready")

@@ -32,6 +32,7 @@ import { createMemoryStore, type Store } from "@knarr/store"
 
 import { waitForDefaultServiceAccount } from "./default-service-account.ts"
 import { adminKubeconfig } from "./kubeconfig-file.ts"
+import { loadOpenApiDocs } from "./openapi-docs.ts"
 import { ensurePki } from "./pki.ts"
 
 export { VirtualClock } from "@knarr/base"
@@ -100,7 +101,11 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       ...createControllers({ clusterCIDR: "10.244.0.0/16", kinds }),
       ...(options.controllers ?? []),
     ]
-    await runControllers({ controllers, client, env, scope: root.child("controllers"), informers })
+    const manager = plane.client({
+      name: "system:kube-controller-manager",
+      groups: ["system:masters", "system:authenticated"],
+    })
+    await runControllers({ controllers, client: manager, env, scope: root.child("controllers"), informers })
     await startScheduler({
       client: plane.client({ name: "system:kube-scheduler", groups: ["system:authenticated"] }),
       env,
@@ -145,6 +150,7 @@ async function startPlane(
     port,
     certificates: { ...pki.server, clientCA: pki.ca.cert },
     clientCA: pki.ca.cert,
+    openApiDocs: loadOpenApiDocs,
   })
   return { plane, kubeconfig: adminKubeconfig("testing", `https://127.0.0.1:${plane.port}`, pki) }
 }

@@ -23,13 +23,16 @@ const serviceAccountDir = "/var/run/secrets/kubernetes.io/serviceaccount"
 export class Factory implements Disposable {
   readonly #io: KubectlIo
   readonly #flags: Flags
+  readonly #own: ReadonlySet<string>
   readonly #warnings = new Set<string>()
   #context: Promise<ResolvedContext> | undefined
   #api: Promise<ApiClient> | undefined
   #discovery: Promise<Discovery> | undefined
   #close: (() => void) | undefined
 
-  constructor(io: KubectlIo, flags: Flags) {
+  /** Flags in `own` mean something else to the command than to the connection (`--user` of `create rolebinding`). */
+  constructor(io: KubectlIo, flags: Flags, own: ReadonlySet<string> = new Set()) {
+    this.#own = own
     this.#io = io
     this.#flags = flags
   }
@@ -89,7 +92,7 @@ export class Factory implements Disposable {
     const config = await this.kubeconfig()
     const nothing = config.clusters.length === 0 && !flags.changed("server") && !flags.changed("kubeconfig")
     if (nothing && this.#io.env["KUBERNETES_SERVICE_HOST"]) return this.#inCluster()
-    const given = (name: string): string | undefined => (flags.changed(name) ? flags.text(name) : undefined)
+    const given = (name: string): string | undefined => (flags.changed(name) && !this.#own.has(name) ? flags.text(name) : undefined)
     const resolved = resolveContext(config, {
       context: given("context"),
       cluster: given("cluster"),

@@ -57,7 +57,7 @@ async function dispatch(argv: readonly string[], io: KubectlIo): Promise<number>
     if (parsed.args.length === 0) return out(help.commandHelp(path, command))
     throw new UsageError(path, `unknown command ${goQuote(parsed.args.join(" "))}`)
   }
-  using factory = new Factory(io, parsed.flags)
+  using factory = new Factory(io, parsed.flags, new Set(command.flags?.map((spec) => spec.name)))
   const ctx: CommandContext = {
     io,
     flags: parsed.flags,

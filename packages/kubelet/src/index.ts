@@ -55,3 +55,5 @@ export {
   type PodReference,
   startKubeletServer,
 } from "./server/kubelet-server.ts"
+export { type Kubelet, type KubeletOptions, startKubelet } from "./kubelet.ts"
+export { type LinuxMachineOptions, type Machine, createLinuxMachine, createSimulatedMachine } from "./machine.ts"

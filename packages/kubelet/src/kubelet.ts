@@ -7,15 +7,19 @@ import { isNotFound } from "@knarr/apimachinery"
 import { messageOf, type Env, type Scope } from "@knarr/base"
 import { createEventRecorder, createInformerFactory, type Client } from "@knarr/client"
 import type { PodWorkers, StatusManager } from "./contract.ts"
+import { createEvictionManager, type EvictionManager } from "./eviction/eviction-manager.ts"
 import { ImageManager } from "./images/image-manager.ts"
+import { createKubeletApi } from "./kubelet-api.ts"
 import type { Machine } from "./machine.ts"
 import { createNodeAgent, type NodeAgent } from "./node/node-agent.ts"
+import { createNodeStats } from "./node/stats.ts"
 import { createObjectReader } from "./objects/object-reader.ts"
 import { boundRuntime } from "./pod-worker/bounded-runtime.ts"
 import { NodePodWorkers } from "./pod-worker/pod-workers.ts"
 import type { NodeSettings, PodWorkerParts } from "./pod-worker/settings.ts"
 import { createProbeManager } from "./probes/probe-manager.ts"
 import type { ContainerRuntime } from "./runtime/container-runtime.ts"
+import { startKubeletServer, type KubeletServer, type KubeletTls } from "./server/kubelet-server.ts"
 import { startPodSources, type PodSources } from "./sources/pod-sources.ts"
 import { createStatusManager } from "./status/status-manager.ts"
 import { createVolumeManager } from "./volumes/volume-manager.ts"
@@ -65,6 +69,14 @@ export interface KubeletOptions {
   readonly reserved?: Readonly<Record<string, string>>
   /** Where the kubelet's server listens; default 10250. */
   readonly port?: number
+  /** Default: all addresses. */
+  readonly address?: string
+  /** Without it there is no server. */
+  readonly tls?: KubeletTls
+  /** The folder behind the server's `/logs/`; default: not served. */
+  readonly nodeLogDir?: string
+  /** Ends pods before memory or disk run out; default true. */
+  readonly eviction?: boolean
   /** Called with the node's pod networks, now and when they change. */
   readonly onPodCIDRs?: (cidrs: readonly string[]) => void
 }
@@ -73,6 +85,8 @@ export interface Kubelet extends AsyncDisposable {
   readonly workers: PodWorkers
   readonly status: StatusManager
   readonly node: NodeAgent
+  /** Undefined when there is none. */
+  readonly server: KubeletServer | undefined
   /** Resolves when the API has been told that the node is ready. */
   ready(signal: AbortSignal): Promise<void>
   /** Lets go of the pods, which run on. Idempotent. */
@@ -80,6 +94,8 @@ export interface Kubelet extends AsyncDisposable {
 }
 
 const networkPollMs = 200
+const defaultPort = 10_250
+const noPressure = { memory: false, disk: false, pid: false }
 
 /** Starts everything; rejects when the runtime does not answer. */
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
@@ -91,11 +107,13 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     const informers = createInformerFactory({ client, scope, env })
     const events = createEventRecorder({ client, scope, env, component: "kubelet", host: nodeName })
     const objects = createObjectReader({ env, scope, client, informers })
+    let eviction: EvictionManager | undefined
     const node = createNodeAgent({
       ...{ env, scope, client, runtime, nodeName, host: machine.node, recorder: events },
       ...pick(options, ["nodeIPs", "maxPods", "labels", "annotations", "taints", "providerID", "reserved"]),
       kubeletVersion: options.version,
-      port: options.port ?? 10_250,
+      port: options.port ?? defaultPort,
+      pressure: () => eviction?.pressure ?? noPressure,
       ...(options.onPodCIDRs ? { onPodCIDRs: options.onPodCIDRs } : {}),
     })
     const settings: NodeSettings = {
@@ -133,10 +151,20 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
         return labels && { labels, allocatable: node.allocatable() }
       },
       networkProblem: network,
+      refusal: (pod) => eviction?.refusal(pod),
       runtimeHandler: (pod, signal) => handlerOf(pod, client, signal),
     }
     const workers = new NodePodWorkers({ parts, scope })
     await workers.prepareNode()
+    if (options.eviction !== false)
+      eviction = createEvictionManager({
+        ...{ env, scope, runtime, host: machine.node, recorder: events },
+        pods: () => workers.pods().map(({ pod }) => pod),
+        evict: (podUid, how) => workers.evict(podUid, how),
+        onPressure: () => node.refresh(),
+      })
+    const server = options.tls && (await listen(options, options.tls, runtime, settings, workers, status))
+    if (server) scope.use(server)
     const sources = startPodSources({
       ...{ env, client, scope, informers, nodeName, workers },
       ...pick(options, ["manifestDir"]),
@@ -148,6 +176,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       workers,
       status,
       node,
+      server,
       ready: (signal) => node.ready(signal),
       close: () => scope.close(),
       [Symbol.asyncDispose]: () => scope.close(),
@@ -156,6 +185,33 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     await scope.close()
     throw thrown
   }
+}
+
+/** The kubelet's server, with what its answers are made of. */
+function listen(
+  options: KubeletOptions,
+  tls: KubeletTls,
+  runtime: ContainerRuntime,
+  settings: NodeSettings,
+  workers: NodePodWorkers,
+  status: StatusManager,
+): Promise<KubeletServer> {
+  const { env, client, nodeName, version, machine, nodeLogDir, port = defaultPort, address } = options
+  const api = createKubeletApi({
+    ...{ env, client, nodeName, version, runtime, workers, status, healthChecks: [] },
+    stats: createNodeStats({ env, runtime, host: machine.node, nodeName }),
+    config: {
+      clusterDNS: settings.clusterDNS,
+      clusterDomain: settings.clusterDomain,
+      cgroupRoot: settings.cgroupRoot || "/",
+      cpuCFSQuota: settings.cpuQuota,
+      maxPods: options.maxPods ?? 110,
+      port,
+      ...(options.manifestDir ? { staticPodPath: options.manifestDir } : {}),
+    },
+    ...(nodeLogDir === undefined ? {} : { nodeLogDir }),
+  })
+  return startKubeletServer(api, { tls, port, ...(address === undefined ? {} : { address }) })
 }
 
 /** Nothing is ended before every source has told what it wants. */

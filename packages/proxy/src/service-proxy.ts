@@ -1,13 +1,16 @@
 /** Keeps the kernel's table in step with the API: one transaction per burst of changes. */
 import { spawn } from "node:child_process"
 import { deferred, type Env, type Scope } from "@knarr/base"
-import { endpointSlice, pod, service } from "@knarr/api"
-import type { InformerFactory } from "@knarr/client"
+import { endpointSlice, service, type Pod } from "@knarr/api"
+import type { Informer, InformerFactory } from "@knarr/client"
 import { computeRuleset, fullText, updateText, type Ruleset } from "./ruleset.ts"
 import { computeProxyState } from "./service-map.ts"
 
 export interface ServiceProxyOptions {
+  /** Of services and slices. */
   readonly informers: InformerFactory
+  /** This node's pods: their host ports are served here. */
+  readonly pods: Informer<Pod>
   readonly env: Env
   readonly scope: Scope
   readonly nodeName: string
@@ -25,10 +28,9 @@ const retryMs = 1_000
 
 /** Starts programming the kernel. Resolves after the first complete synchronisation. The rules stay when the scope ends. */
 export async function startServiceProxy(options: ServiceProxyOptions): Promise<void> {
-  const { informers, env, scope, nodeName, table, podCIDR } = options
+  const { informers, pods, env, scope, nodeName, table, podCIDR } = options
   const services = informers.informer(service)
   const slices = informers.informer(endpointSlice)
-  const pods = informers.informer(pod, { fieldSelector: `spec.nodeName=${nodeName}` })
   slices.addIndex(sliceIndex, (slice) => {
     const name = slice.metadata.labels?.["kubernetes.io/service-name"]
     return name ? [`${slice.metadata.namespace}/${name}`] : []

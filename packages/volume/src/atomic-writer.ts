@@ -3,8 +3,22 @@
  * timestamp, and a new version is one rename of that link.
  * Mirrors: pkg/volume/util/atomic_writer.go
  */
-import { chmod, chown, lstat, mkdir, mkdtemp, readFile, readdir, readlink, rename, rm, symlink, unlink, writeFile } from "node:fs/promises"
-import { dirname, join } from "node:path"
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  unlink,
+  writeFile,
+} from "node:fs/promises"
+import { basename, dirname, join } from "node:path"
 import type { Payload } from "./payload.ts"
 
 const dataLink = "..data"
@@ -58,7 +72,8 @@ function cleanPayload(payload: Payload): Payload {
   for (const [path, file] of payload) {
     if (path === "") throw new Error("invalid path: must not be empty")
     if (path.startsWith("/")) throw new Error(`invalid path: must be relative path: ${path}`)
-    if (path.length > maxPathLength) throw new Error(`invalid path: must be less than or equal to ${maxPathLength} characters`)
+    if (path.length > maxPathLength)
+      throw new Error(`invalid path: must be less than or equal to ${maxPathLength} characters`)
     const parts = path.split("/").filter((part) => part !== "" && part !== ".")
     if (parts.includes("..")) throw new Error(`invalid path: must not contain '..': ${path}`)
     if (parts.some((part) => part.length > maxNameLength))
@@ -75,7 +90,7 @@ function timestamp(nowMs: number): string {
 
 async function linkTarget(path: string): Promise<string | undefined> {
   try {
-    return await readlink(path)
+    return basename(await readlink(path))
   } catch (thrown) {
     if (isMissing(thrown)) return undefined
     throw thrown

@@ -12,11 +12,12 @@ export async function checkHostPathType(path: string, type: string): Promise<voi
     case "":
       return
     case "DirectoryOrCreate":
-      if (!found) return void (await mkdir(path, { recursive: true, mode: 0o755 }))
-      return require(found.isDirectory(), path, "a directory")
+      if (found) return require(found.isDirectory(), path, "a directory")
+      await mkdir(path, { recursive: true, mode: 0o755 })
+      return
     case "FileOrCreate":
-      if (!found) return void (await (await open(path, "a", 0o644)).close())
-      return require(found.isFile(), path, "a file")
+      if (found) return require(found.isFile(), path, "a file")
+      return (await open(path, "a", 0o644)).close()
     case "Directory":
       return require(found?.isDirectory(), path, "a directory")
     case "File":

@@ -3,6 +3,7 @@ import { execFile } from "node:child_process"
 import { readdirSync } from "node:fs"
 import { chmod, mkdir, readFile, rm, rmdir } from "node:fs/promises"
 import { release } from "node:os"
+import { dirname } from "node:path"
 import type { Clock } from "@knarr/base"
 import { writeAtomically } from "./atomic-writer.ts"
 import { checkHostPathType } from "./host-path.ts"
@@ -20,18 +21,16 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
   const canMount = options.canMount ?? process.getuid?.() === 0
   const noswap = hasTmpfsNoswap(release())
   return {
-    async makeDirectory(dir, mode) {
-      await mkdir(dir, { recursive: true, mode: 0o750 })
-      await chmod(dir, mode)
-    },
+    makeDirectory,
     async mountTmpfs(dir, { sizeBytes, mode }, signal) {
+      if (!canMount) return makeDirectory(dir, mode)
       await mkdir(dir, { recursive: true, mode: 0o750 })
-      if (canMount && !(await mountPointsIn(dir)).includes(dir)) {
-        const flags = [sizeBytes ? `size=${sizeBytes}` : "", noswap ? "noswap" : ""].filter(Boolean)
-        const extra = flags.length > 0 ? ["-o", flags.join(",")] : []
-        await command("mount", ["-t", "tmpfs", ...extra, "tmpfs", dir], signal)
-      }
+      if ((await mountPointsIn(dir)).includes(dir)) return false
+      const flags = [sizeBytes ? `size=${sizeBytes}` : "", noswap ? "noswap" : ""].filter(Boolean)
+      const extra = flags.length > 0 ? ["-o", flags.join(",")] : []
+      await command("mount", ["-t", "tmpfs", ...extra, "tmpfs", dir], signal)
       await chmod(dir, mode)
+      return true
     },
     writePayload: (dir, payload, ownership) =>
       writeAtomically(dir, payload, {
@@ -63,6 +62,18 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
       }
     },
   }
+}
+
+async function makeDirectory(dir: string, mode: number): Promise<boolean> {
+  await mkdir(dirname(dir), { recursive: true, mode: 0o750 })
+  try {
+    await mkdir(dir, { mode })
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "EEXIST") return false
+    throw thrown
+  }
+  await chmod(dir, mode)
+  return true
 }
 
 /** Kernels from 6.4 on can keep a tmpfs out of swap. */

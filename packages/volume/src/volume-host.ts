@@ -10,14 +10,17 @@ export interface Ownership {
 }
 
 export interface VolumeHost {
-  /** Makes the folder and its parents, and gives it the mode whatever the umask. */
-  makeDirectory(dir: string, mode: number): Promise<void>
-  /** Mounts a tmpfs on the folder, which is made, unless there is one. */
+  /**
+   * Makes the folder and its parents, and gives it the mode whatever the umask. False: it was there, and is left
+   * as it is.
+   */
+  makeDirectory(dir: string, mode: number): Promise<boolean>
+  /** Mounts a tmpfs on the folder, which is made. False: there is one already, and is left as it is. */
   mountTmpfs(
     dir: string,
     options: { readonly sizeBytes: number | undefined; readonly mode: number },
     signal: AbortSignal,
-  ): Promise<void>
+  ): Promise<boolean>
   /** Replaces the folder's files, all at one moment. False: they were the same already. */
   writePayload(dir: string, payload: Payload, ownership: Ownership): Promise<boolean>
   setOwnership(dir: string, ownership: Ownership): Promise<void>
@@ -33,8 +36,12 @@ export interface VolumeHost {
 
 /** A machine without disks: everything succeeds and nothing happens. */
 export const simulatedVolumeHost: VolumeHost = Object.freeze({
-  async makeDirectory() {},
-  async mountTmpfs() {},
+  async makeDirectory() {
+    return true
+  },
+  async mountTmpfs() {
+    return true
+  },
   async writePayload() {
     return true
   },

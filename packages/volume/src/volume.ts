@@ -79,11 +79,7 @@ export function fsUserOf(pod: Readonly<Pod>): number | undefined {
   const { spec } = pod
   const shared = spec.securityContext?.runAsUser
   let user: number | undefined
-  const containers = [
-    ...(spec.initContainers ?? []),
-    ...spec.containers,
-    ...(spec.ephemeralContainers ?? []),
-  ]
+  const containers = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])]
   for (const container of containers) {
     const own = container.securityContext?.runAsUser ?? shared
     if (own === undefined || (user !== undefined && user !== own)) return undefined

@@ -6,6 +6,7 @@ export type Json = Record<string, unknown>
 /** The doc text of a definition (`field` undefined) or of one of its fields; undefined when there is none. */
 export type Describe = (definition: string, field?: string) => string | undefined
 
+const core = "io.k8s.api.core.v1"
 const meta = "io.k8s.apimachinery.pkg.apis.meta.v1"
 const named: Readonly<Partial<Record<Schema["type"], string>>> = {
   time: `${meta}.Time`,
@@ -13,6 +14,9 @@ const named: Readonly<Partial<Record<Schema["type"], string>>> = {
   quantity: "io.k8s.apimachinery.pkg.api.resource.Quantity",
   "int-or-string": "io.k8s.apimachinery.pkg.util.intstr.IntOrString",
 }
+
+/** The published definition whose texts the fields of every object have. */
+const standardFields = { apiVersion: `${core}.Pod`, kind: `${core}.Pod`, metadata: `${core}.Pod` }
 
 /** Definitions that are no objects of a table. */
 const scalars: Readonly<Record<string, (version: 2 | 3) => Json>> = {
@@ -66,15 +70,23 @@ export class SchemaCollector {
     const name = `${item}List`
     if (!this.#out.has(name)) {
       const items = this.ref(item)
+      // Custom kinds' lists have the same texts as others: those of Pods, say.
+      const text = (field: string): Json => {
+        const description = this.#describe(name, field) ?? this.#describe(`${core}.PodList`, field)
+        return description === undefined ? {} : { description }
+      }
+      const listed =
+        this.#describe(name, "items") ??
+        this.#describe(`${core}.PodList`, "items")?.replace("pods", kind.plural)
       this.#out.set(name, {
-        description: `${kind.kind}List is a list of ${kind.kind}.`,
+        description: this.#describe(name) ?? `${kind.kind}List is a list of ${kind.kind}`,
         type: "object",
         required: ["items"],
         properties: {
-          apiVersion: { type: "string" },
-          items: { type: "array", items },
-          kind: { type: "string" },
-          metadata: this.#with(this.ref(`${meta}.ListMeta`), { default: {} }),
+          apiVersion: { ...text("apiVersion"), type: "string" },
+          items: { ...(listed === undefined ? {} : { description: listed }), type: "array", items },
+          kind: { ...text("kind"), type: "string" },
+          metadata: this.#with(this.ref(`${meta}.ListMeta`), { ...text("metadata"), default: {} }),
         },
         "x-kubernetes-group-version-kind": [
           { group: kind.group, kind: `${kind.kind}List`, version: kind.version },
@@ -91,20 +103,21 @@ export class SchemaCollector {
     if (!this.#out.has(name)) {
       const out: Json = {}
       this.#out.set(name, out)
-      Object.assign(out, this.#object(kind.schema), {
+      Object.assign(out, this.#object(kind.schema, standardFields), {
         "x-kubernetes-group-version-kind": [{ group: kind.group, kind: kind.kind, version: kind.version }],
       })
     }
     return { $ref: this.#prefix + name }
   }
 
-  #object(schema: Schema): Json {
+  /** `texts`: for fields of a schema that has no published name, whose texts they have. */
+  #object(schema: Schema, texts: Readonly<Partial<Record<string, string>>> = {}): Json {
     const out: Json = { type: "object" }
     const required: string[] = []
     const properties: Json = {}
     for (const [name, field] of schema.fields ?? []) {
       if (field.required) required.push(name)
-      properties[name] = this.#field(schema.name, field)
+      properties[name] = this.#field(schema.name ?? texts[name], field)
     }
     if (required.length > 0) out["required"] = required
     if (Object.keys(properties).length > 0) out["properties"] = properties

@@ -1,100 +1,86 @@
 /**
  * `/openapi/v3` (an index with hashes and one document per group and version) and `/openapi/v2` (all in one).
- * Built on first demand, kept as bytes. Mirrors: kube-openapi pkg/handler3, pkg/handler
+ * Built on first demand, kept as compressed bytes. Mirrors: kube-openapi pkg/handler3, pkg/handler
  */
 import { createHash } from "node:crypto"
-import type { Kind } from "@knarr/apimachinery"
+import { promisify } from "node:util"
+import { gunzip } from "node:zlib"
+import { notAcceptable, type Kind } from "@knarr/apimachinery"
 import type { Exchange } from "../contract.ts"
 import { respondError, respondNotFound } from "../server/respond.ts"
-import { notAcceptable } from "@knarr/apimachinery"
+import { DocumentCache, type CachedDocument } from "./openapi-cache.ts"
+import type { OpenApiDocs } from "./openapi-docs.ts"
 import { encodeOpenApiV2 } from "./openapi-protobuf.ts"
 import { PathWriter } from "./openapi-paths.ts"
 import { nameOf, SchemaCollector, type Describe, type Json } from "./openapi-schemas.ts"
+import { takesGzip } from "./verbs/answer.ts"
 import { kubernetesVersion } from "./version.ts"
-
-interface Document {
-  readonly bytes: Buffer
-  readonly hash: string
-}
 
 const meta = "io.k8s.apimachinery.pkg.apis.meta.v1"
 const info = { title: "Kubernetes", version: kubernetesVersion.split(".").slice(0, 2).join(".") }
+const protobufV2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 const noText: Describe = () => undefined
+const unpack = promisify(gunzip)
 
 export class OpenApi {
   #kinds: readonly Kind[]
-  #describe: Describe
-  #documents = new Map<string, Document>()
+  readonly #docs: () => OpenApiDocs | undefined
+  #docsVersion: string | undefined
+  #documents = new DocumentCache()
 
-  constructor(kinds: readonly Kind[], describe: Describe = noText) {
+  /** `docs`: the texts of types and fields; asked for whenever a document is made, and not before. */
+  constructor(kinds: readonly Kind[], docs: () => OpenApiDocs | undefined = () => undefined) {
     this.#kinds = kinds
-    this.#describe = describe
+    this.#docs = docs
   }
 
   /** Describes other kinds from now on. */
   replace(kinds: readonly Kind[]): void {
     this.#kinds = kinds
-    this.#documents = new Map()
+    this.#documents = new DocumentCache()
   }
 
-  respondV2(exchange: Exchange): void {
+  async respondV2(exchange: Exchange): Promise<void> {
+    if (takesJson(exchange))
+      return this.#send(exchange, await this.#documents.get("v2", () => json(this.#v2())))
     const accept = String(exchange.headers["accept"] ?? "")
-    if (accept === "" || /\*\/\*|application\/\*|application\/json|\+json/.test(accept))
-      return this.#send(
-        exchange,
-        this.#document("v2", () => this.#v2()),
-      )
     if (!/com\.github\.proto-openapi\.spec\.v2[@.]v1\.0\+protobuf/.test(accept))
-      return respondError(
-        exchange,
-        notAcceptable(["application/json", "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"]),
-      )
-    const bytes = this.#bytes("v2 protobuf", () => encodeOpenApiV2(this.#v2()))
-    this.#send(exchange, bytes, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
+      return respondError(exchange, notAcceptable(["application/json", protobufV2]))
+    const document = await this.#documents.get("v2 protobuf", () => encodeOpenApiV2(this.#v2()))
+    return this.#send(exchange, document, protobufV2)
   }
 
-  respondV3(exchange: Exchange): void {
+  async respondV3(exchange: Exchange): Promise<void> {
     const path = exchange.path.replace(/^\/openapi\/v3\/?/, "").replace(/\/$/, "")
-    if (path === "") {
-      const body = this.#document("v3", () => this.#index())
-      return exchange.respond(200, "application/json", body.bytes)
-    }
+    if (path === "") return exchange.respond(200, "application/json", json(await this.#index()))
     const kinds = this.#groupVersions().get(path)
     if (!kinds) return respondNotFound(exchange)
-    const hash = exchange.query.get("hash")
-    const current = this.#hashOf(path, kinds)
-    if (hash !== null && hash !== current) {
-      exchange.setHeader("Location", `${exchange.path}?hash=${current}`)
+    const wanted = exchange.query.get("hash")
+    const hash = await this.#hashOf(path, kinds)
+    if (wanted !== null && wanted !== hash) {
+      exchange.setHeader("Location", `${exchange.path}?hash=${hash}`)
       return exchange.respond(301, "", "")
     }
-    if (hash !== null) {
+    if (!takesJson(exchange)) {
+      exchange.setHeader("Vary", "Accept")
+      return exchange.respond(406, "", "")
+    }
+    if (wanted !== null) {
       exchange.setHeader("Cache-Control", "public, immutable")
       exchange.setHeader("Expires", "Thu, 31 Dec 2099 23:59:59 GMT")
     }
-    const { bytes } = this.#document(path, () => this.#v3(kinds))
-    this.#send(exchange, { bytes, hash: current })
+    const { packed } = await this.#documents.get(path, () => json(this.#v3(kinds)))
+    return this.#send(exchange, { packed, hash })
   }
 
-  #send(exchange: Exchange, document: Document, type = "application/json"): void {
+  async #send(exchange: Exchange, document: CachedDocument, type = "application/json"): Promise<void> {
     const etag = `"${document.hash}"`
     exchange.setHeader("ETag", etag)
-    exchange.setHeader("Vary", "Accept")
+    exchange.setHeader("Vary", "Accept-Encoding, Accept")
     if (exchange.headers["if-none-match"] === etag) return exchange.respond(304, "", "")
-    exchange.respond(200, type, document.bytes)
-  }
-
-  #document(key: string, make: () => unknown): Document {
-    return this.#bytes(key, () => Buffer.from(JSON.stringify(make())))
-  }
-
-  #bytes(key: string, make: () => Buffer): Document {
-    let document = this.#documents.get(key)
-    if (!document) {
-      const bytes = make()
-      document = { bytes, hash: createHash("sha512").update(bytes).digest("hex").toUpperCase() }
-      this.#documents.set(key, document)
-    }
-    return document
+    if (!takesGzip(exchange)) return exchange.respond(200, type, await unpack(document.packed))
+    exchange.setHeader("Content-Encoding", "gzip")
+    exchange.respond(200, type, document.packed)
   }
 
   #groupVersions(): Map<string, Kind[]> {
@@ -109,19 +95,24 @@ export class OpenApi {
     return out
   }
 
-  #index(): unknown {
+  async #index(): Promise<unknown> {
     const paths: Json = {}
     for (const [path, kinds] of [...this.#groupVersions()].sort(([a], [b]) => (a < b ? -1 : 1)))
-      paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${this.#hashOf(path, kinds)}` }
+      paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${await this.#hashOf(path, kinds)}` }
     return { paths }
   }
 
   /** Published shapes are known by their release; only shapes made by hand need their document for a hash. */
-  #hashOf(path: string, kinds: readonly Kind[]): string {
+  async #hashOf(path: string, kinds: readonly Kind[]): Promise<string> {
     if (kinds.some((kind) => kind.schema.name === undefined))
-      return this.#document(path, () => this.#v3(kinds)).hash
-    const text = `${kubernetesVersion} ${path} ${kinds.map((kind) => kind.plural).join(" ")}`
+      return this.#documents.hash(path, () => json(this.#v3(kinds)))
+    this.#docsVersion ??= this.#docs()?.version ?? ""
+    const text = `${kubernetesVersion} ${this.#docsVersion} ${path} ${kinds.map((kind) => kind.plural).join(" ")}`
     return createHash("sha512").update(text).digest("hex").toUpperCase()
+  }
+
+  #describe(): Describe {
+    return this.#docs()?.unpack() ?? noText
   }
 
   #gvks(): Map<string, Json[]> {
@@ -143,7 +134,7 @@ export class OpenApi {
   }
 
   #v3(kinds: readonly Kind[]): unknown {
-    const schemas = new SchemaCollector(3, this.#gvks(), this.#describe)
+    const schemas = new SchemaCollector(3, this.#gvks(), this.#describe())
     const writer = new PathWriter(3, schemas, this.#kinds)
     for (const kind of kinds) writer.add(kind)
     return {
@@ -165,7 +156,7 @@ export class OpenApi {
   }
 
   #v2(): Json {
-    const schemas = new SchemaCollector(2, this.#gvks(), this.#describe)
+    const schemas = new SchemaCollector(2, this.#gvks(), this.#describe())
     const writer = new PathWriter(2, schemas, this.#kinds)
     for (const kind of this.#kinds) if (kind.verbs.length > 0) writer.add(kind)
     return {
@@ -184,4 +175,13 @@ export class OpenApi {
       security: [{ BearerToken: [] }],
     }
   }
+}
+
+function takesJson(exchange: Exchange): boolean {
+  const accept = String(exchange.headers["accept"] ?? "")
+  return accept === "" || /\*\/\*|application\/\*|application\/json|\+json/.test(accept)
+}
+
+function json(document: unknown): Buffer {
+  return Buffer.from(JSON.stringify(document))
 }

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { encodeStored, insertRevision, objectPrefix, prefixLength, replaceRevision, sameContent } from "./object-codec.ts"
+import {
+  encodeStored,
+  insertRevision,
+  objectPrefix,
+  prefixLength,
+  replaceRevision,
+  sameContent,
+} from "./object-codec.ts"
 
 test("a resourceVersion is put in, changed and left out without encoding again", () => {
   const obj = {
@@ -13,11 +20,17 @@ test("a resourceVersion is put in, changed and left out without encoding again",
   const prefix = prefixLength(stored)
   assert.equal(stored.subarray(0, prefix).toString(), objectPrefix("Pod", "v1"))
   const served = insertRevision(stored, prefix, 7)
-  assert.deepEqual(JSON.parse(served.toString()), { ...obj, metadata: { ...obj.metadata, resourceVersion: "7" } })
+  assert.deepEqual(JSON.parse(served.toString()), {
+    ...obj,
+    metadata: { ...obj.metadata, resourceVersion: "7" },
+  })
   const later = replaceRevision(served, prefix, 12345)
   assert.equal(JSON.parse(later.toString()).metadata.resourceVersion, "12345")
   assert.ok(sameContent(later, prefix, stored))
   assert.ok(!sameContent(later, prefix, encodeStored({ ...obj, spec: { x: "y" } } as never)))
   const bare = encodeStored({ kind: "K", apiVersion: "g/v1", metadata: {} } as never)
-  assert.equal(insertRevision(bare, prefixLength(bare), 1).toString(), '{"kind":"K","apiVersion":"g/v1","metadata":{"resourceVersion":"1"}}')
+  assert.equal(
+    insertRevision(bare, prefixLength(bare), 1).toString(),
+    '{"kind":"K","apiVersion":"g/v1","metadata":{"resourceVersion":"1"}}',
+  )
 })

@@ -18,11 +18,20 @@ test("an OrderedMap agrees with a sorted Map", () => {
   }
   assert.equal(map.size, model.size)
   const sorted = [...model].sort(([a], [b]) => (a < b ? -1 : 1))
-  assert.deepEqual(map.collect(""), sorted.map(([, value]) => value))
+  assert.deepEqual(
+    map.collect(""),
+    sorted.map(([, value]) => value),
+  )
   const inTwo = sorted.filter(([key]) => key.startsWith("2/"))
-  assert.deepEqual(map.collect("2/"), inTwo.map(([, value]) => value))
+  assert.deepEqual(
+    map.collect("2/"),
+    inTwo.map(([, value]) => value),
+  )
   const from = inTwo[10]![0]
-  assert.deepEqual(map.collect("2/", from + "\0"), inTwo.slice(11).map(([, value]) => value))
+  assert.deepEqual(
+    map.collect("2/", from + "\0"),
+    inTwo.slice(11).map(([, value]) => value),
+  )
   assert.deepEqual(map.collect("9/"), [])
 })
 

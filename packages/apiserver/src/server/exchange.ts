@@ -202,8 +202,8 @@ export class Http1Exchange extends ServerExchange {
     const response = this.#response
     if (!this.request.complete) {
       // What is left of a body that nobody read is read away, unless it is too much: then the connection ends.
-      const declared = this.request.headers["content-length"]
-      if (declared === undefined || Number(declared) > maxDiscardedBytes) response.shouldKeepAlive = false
+      const { "content-length": declared = "0", "transfer-encoding": chunked } = this.request.headers
+      if (chunked !== undefined || Number(declared) > maxDiscardedBytes) response.shouldKeepAlive = false
       this.request.resume()
     }
     response.writeHead(status, headers)

@@ -120,7 +120,7 @@ function restAfterProxy(path: string): string {
 }
 
 /** `metadata.name=x` alone or among others names one object, so that a rule with resourceNames can match. */
-function metadataNameOf(fieldSelector: string | null): string | undefined {
+export function metadataNameOf(fieldSelector: string | null | undefined): string | undefined {
   if (!fieldSelector || !fieldSelector.includes("metadata.name")) return undefined
   for (const term of fieldSelector.split(",")) {
     const match = /^\s*metadata\.name\s*==?\s*([^!=]*)$/.exec(term)

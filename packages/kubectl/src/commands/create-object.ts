@@ -1,4 +1,5 @@
 /** What all generators of `kubectl create` share. Mirrors: kubectl pkg/cmd/create/create.go (CreateSubcommandOptions) */
+import { StatusError } from "@knarr/apimachinery"
 import type { CommandContext, KubectlCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import { flag, type FlagSpec } from "../flags.ts"
@@ -17,6 +18,8 @@ interface Generator {
   readonly flags?: readonly FlagSpec[]
   /** Makes the object from the command line. */
   make(ctx: CommandContext, name: string): Promise<Obj> | Obj
+  /** What upstream puts in front of a failure's message: `failed to create job: `. */
+  readonly failure?: string
   /** Positional arguments beyond the name are taken. */
   readonly moreArgs?: boolean
 }
@@ -38,7 +41,7 @@ export function generator(spec: Generator): KubectlCommand {
     ],
     run: async (ctx) => {
       const name = nameArgument(ctx, spec.moreArgs === true)
-      await sendObject(ctx, await spec.make(ctx, name))
+      await sendObject(ctx, await spec.make(ctx, name), spec.failure)
     },
   }
 }
@@ -51,7 +54,7 @@ export function nameArgument(ctx: CommandContext, more = false): string {
 }
 
 /** Creates the object (or not, for a dry run) and prints what became of it. */
-export async function sendObject(ctx: CommandContext, made: Obj): Promise<void> {
+export async function sendObject(ctx: CommandContext, made: Obj, failure?: string): Promise<void> {
   const dryRun = dryRunOf(ctx)
   const validation = validationOf(ctx)
   const printer = await changePrinter(ctx, "created", dryRun)
@@ -65,11 +68,13 @@ export async function sendObject(ctx: CommandContext, made: Obj): Promise<void> 
   if (mapper) {
     const api = await ctx.factory.api()
     const resource = await mapper.forObject(result)
-    result = await createObject(api, { resource, namespace }, result, {
-      fieldManager: ctx.flags.text("field-manager"),
-      dryRun,
-      validation,
-    })
+    const fieldManager = ctx.flags.text("field-manager")
+    try {
+      result = await createObject(api, { resource, namespace }, result, { fieldManager, dryRun, validation })
+    } catch (cause) {
+      if (failure === undefined || !(cause instanceof StatusError)) throw cause
+      throw new Error(failure + cause.message, { cause })
+    }
   }
   ctx.out(printer(ctx.flags.text("output") === "json" ? await typedFields(result) : result))
 }

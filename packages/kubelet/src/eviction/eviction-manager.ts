@@ -11,6 +11,7 @@ import type { NodeHost } from "../node/node-host.ts"
 import { diskEvictionPart, memoryEvictionBytes, type NodePressure } from "../node/node-status.ts"
 import { readPodUse, type PodUse } from "../node/pod-stats.ts"
 import type { ContainerRuntime } from "../runtime/container-runtime.ts"
+import { exceededLimit, limitsLocalStorage } from "./local-storage.ts"
 
 export interface EvictionManagerOptions {
   readonly env: Env
@@ -26,6 +27,10 @@ export interface EvictionManagerOptions {
   /** A pressure condition has come or gone. */
   readonly onPressure?: (pressure: NodePressure) => void
   readonly recorder?: EventRecorder
+  /** Frees disk without ending pods, such as images that nobody uses: tried before a pod is ended. */
+  readonly reclaimDisk?: (signal: AbortSignal) => Promise<void>
+  /** The disk that one of a pod's emptyDirs takes; without it their size limits are not checked. */
+  readonly volumeBytes?: (pod: Readonly<Pod>, volume: string, signal: AbortSignal) => Promise<number>
   /** Default 10 s. */
   readonly periodMs?: number
 }
@@ -95,13 +100,39 @@ class Manager implements EvictionManager {
   async #look(signal: AbortSignal): Promise<void> {
     const shortages = this.#shortages()
     this.#setPressure(shortages)
+    await this.#enforceLimits(signal)
     // Memory first: the kernel does not wait.
     for (const name of ["memory", "disk", "pid"] as const) {
       const shortage = shortages.get(name)
       if (!shortage) continue
-      this.#options.recorder?.event(this.#node(), "Warning", "EvictionThresholdMet", `Attempting to reclaim ${shortage.resource}`)
+      this.#options.recorder?.event(
+        this.#node(),
+        "Warning",
+        "EvictionThresholdMet",
+        `Attempting to reclaim ${shortage.resource}`,
+      )
+      if (name === "disk" && this.#options.reclaimDisk) {
+        await this.#options.reclaimDisk(signal)
+        if (!this.#shortages().has("disk")) return
+      }
       await this.#evictOne(shortage, signal)
       return
+    }
+  }
+
+  /** Ends pods that have used more disk than their own limits say. */
+  async #enforceLimits(signal: AbortSignal): Promise<void> {
+    const { runtime, pods, evict, recorder, volumeBytes } = this.#options
+    const limited = pods().filter((pod) => isLive(pod) && !isCritical(pod) && limitsLocalStorage(pod))
+    if (limited.length === 0) return
+    const uses = await readPodUse(runtime, signal)
+    for (const pod of limited) {
+      const measure = async (_: Readonly<Pod>, volume: string): Promise<number> =>
+        volumeBytes ? volumeBytes(pod, volume, signal) : 0
+      const message = await exceededLimit(pod, useOfPod(uses, pod), measure)
+      if (message === undefined) continue
+      recorder?.event(pod, "Warning", "Evicted", message)
+      evict(pod.metadata.uid, { reason: "Evicted", message, gracePeriodSeconds: 1 })
     }
   }
 
@@ -110,7 +141,11 @@ class Manager implements EvictionManager {
     const out = new Map<Signal, Shortage>()
     const memory = host.memory()
     if (memory.totalBytes > 0 && memory.availableBytes < memoryEvictionBytes)
-      out.set("memory", { resource: "memory", threshold: "100Mi", available: bytesText(memory.availableBytes) })
+      out.set("memory", {
+        resource: "memory",
+        threshold: "100Mi",
+        available: bytesText(memory.availableBytes),
+      })
     const disk = host.filesystem()
     if (disk.availableBytes < disk.capacityBytes * diskEvictionPart)
       out.set("disk", {
@@ -145,7 +180,7 @@ class Manager implements EvictionManager {
   async #evictOne(shortage: Shortage, signal: AbortSignal): Promise<void> {
     const { runtime, pods, evict, recorder } = this.#options
     const uses = await readPodUse(runtime, signal)
-    const candidates = pods().filter((pod) => !isPodTerminal(pod) && !pod.metadata.deletionTimestamp)
+    const candidates = pods().filter(isLive)
     for (const pod of rankPods(candidates, uses, shortage.resource)) {
       if (isCritical(pod)) continue
       const message = evictionMessage(pod, useOfPod(uses, pod), shortage)
@@ -193,6 +228,10 @@ export function evictionMessage(
       text += `Container ${name} was using ${bytesText(used)}, request is ${request}, has larger consumption of ${resource}. `
   }
   return text
+}
+
+function isLive(pod: Readonly<Pod>): boolean {
+  return !isPodTerminal(pod) && !pod.metadata.deletionTimestamp
 }
 
 function usedBy(use: PodUse | undefined, resource: Shortage["resource"]): number {

@@ -130,7 +130,7 @@ export class ImageManager {
       this.#backoff.next(key, atMs, atMs)
       if (this.#failures.size >= maxRemembered) this.#failures.delete(this.#failures.keys().next().value!)
       this.#failures.set(key, { atMs, text: `ErrImagePull: ${text}` })
-      throw new StartError("ErrImagePull", text, this.#backoff.delayMs(key))
+      throw new StartError("ErrImagePull", text)
     }
   }
 

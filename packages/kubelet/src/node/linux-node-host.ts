@@ -106,7 +106,11 @@ function hugepages(): Record<string, number> {
     const kibibytes = Number(/^hugepages-(\d+)kB$/.exec(folder)?.[1])
     if (!kibibytes) continue
     const name =
-      kibibytes >= 1024 ** 2 ? `${kibibytes / 1024 ** 2}Gi` : kibibytes >= 1024 ? `${kibibytes / 1024}Mi` : `${kibibytes}Ki`
+      kibibytes >= 1024 ** 2
+        ? `${kibibytes / 1024 ** 2}Gi`
+        : kibibytes >= 1024
+          ? `${kibibytes / 1024}Mi`
+          : `${kibibytes}Ki`
     out[name] = Number(read(`${root}/${folder}/nr_hugepages`)) * kibibytes * 1024
   }
   return out

@@ -13,7 +13,7 @@ import {
   type JsonObject,
 } from "@knarr/apimachinery"
 import { deferred, abortable, messageOf, withTimeout, type Env, type Scope } from "@knarr/base"
-import { createInformerFactory, type Client, type EventRecorder } from "@knarr/client"
+import { createInformerFactory, type Client, type EventRecorder, type EventSubject } from "@knarr/client"
 import type { ContainerRuntime } from "../runtime/container-runtime.ts"
 import { runNodeLease } from "./node-lease.ts"
 import type { NodeHost } from "./node-host.ts"
@@ -77,6 +77,7 @@ export interface NodeAgent {
 const reportPeriodMs = 5 * 60_000
 const eagerPollMs = 50
 const eagerLimitMs = 60_000
+const unreadyPollMs = 1000
 const runtimeTimeoutMs = 2 * 60_000
 const maxRetryMs = 7000
 
@@ -98,6 +99,8 @@ class Agent implements NodeAgent {
   #images: ContainerImage[] = []
   #sentMs = 0
   #isReady = false
+  /** The Node is this kubelet's: made by it, or brought up to date. */
+  #claimed = false
   #podCIDRs = ""
   #status: NodeStatus
 
@@ -109,6 +112,7 @@ class Agent implements NodeAgent {
   }
 
   start(): void {
+    this.#options.recorder?.event(this.#subject(), "Normal", "Starting", "Starting kubelet.")
     this.#scope.run("status", (signal) => this.#run(signal))
     this.#scope.run("lease", async (signal) => {
       await this.registered(signal)
@@ -153,9 +157,14 @@ class Agent implements NodeAgent {
     const informer = informers.informer<Node>(nodeKind, { fieldSelector: `metadata.name=${nodeName}` })
     informer.subscribe({
       added: (node) => this.#take(node),
-      updated: (node) => this.#take(node),
+      updated: (node, old) => {
+        this.#take(node)
+        // Somebody gives the node a resource of another kind.
+        if (!deepEqual(node.status?.capacity, old.status?.capacity)) this.refresh()
+      },
       deleted: () => {
         this.#node = undefined
+        this.#claimed = false
         this.refresh()
       },
     })
@@ -196,10 +205,13 @@ class Agent implements NodeAgent {
       try {
         await this.#update(signal)
         retryMs = 100
-        if (!this.#isReady && clock.monotonic() < eagerUntilMs) waitMs = eagerPollMs
+        if (!this.#isReady) waitMs = clock.monotonic() < eagerUntilMs ? eagerPollMs : unreadyPollMs
       } catch (thrown) {
         if (signal.aborted) return
-        env.log.warn("Cannot write the node's status, retrying", { node: this.#options.nodeName, err: thrown })
+        env.log.warn("Cannot write the node's status, retrying", {
+          node: this.#options.nodeName,
+          err: thrown,
+        })
         waitMs = retryMs
         retryMs = Math.min(retryMs * 2, maxRetryMs)
       }
@@ -216,7 +228,7 @@ class Agent implements NodeAgent {
 
   async #update(signal: AbortSignal): Promise<void> {
     await this.#askRuntime(signal)
-    if (!this.#node) await this.#register(signal)
+    if (!this.#claimed || !this.#node) await this.#register(signal)
     else await this.#report(signal)
     this.#registered.resolve()
     const ready = this.#node?.status?.conditions?.find(({ type }) => type === "Ready")?.status === "True"
@@ -292,10 +304,12 @@ class Agent implements NodeAgent {
       node = await client.get(nodeKind, { name: nodeName }, { signal })
       node = await this.#reconcile(node, signal)
       this.#take(node)
-      this.#sentMs = -reportPeriodMs
+      this.#claimed = true
+      this.#sentMs = Number.NEGATIVE_INFINITY
       return this.#report(signal)
     }
     this.#take(node)
+    this.#claimed = true
   }
 
   /** A node that was there before gets the labels and annotations that are this kubelet's to set. */
@@ -303,8 +317,10 @@ class Agent implements NodeAgent {
     const { client, nodeName, host, labels, annotations } = this.#options
     const wanted = { ...nodeLabels(nodeName, host.facts), ...labels }
     const patch: JsonObject = {}
-    const differing = (have: Readonly<Record<string, string>> | undefined, want: Readonly<Record<string, string>>): JsonObject =>
-      Object.fromEntries(Object.entries(want).filter(([key, value]) => have?.[key] !== value))
+    const differing = (
+      have: Readonly<Record<string, string>> | undefined,
+      want: Readonly<Record<string, string>>,
+    ): JsonObject => Object.fromEntries(Object.entries(want).filter(([key, value]) => have?.[key] !== value))
     const changedLabels = differing(node.metadata.labels, wanted)
     const changedAnnotations = differing(node.metadata.annotations, annotations ?? {})
     if (Object.keys(changedLabels).length > 0) patch["labels"] = changedLabels
@@ -339,18 +355,25 @@ class Agent implements NodeAgent {
       this.#take(written)
       this.#record(before.status, status)
     } catch (thrown) {
-      this.#sentMs = -reportPeriodMs
+      this.#sentMs = Number.NEGATIVE_INFINITY
       if (!isNotFound(thrown)) throw thrown
       this.#node = undefined
+      this.#claimed = false
       return this.#register(signal)
     }
+  }
+
+  /** Events name the Node by its name: its uid is not known from the start. */
+  #subject(): EventSubject {
+    const { nodeName } = this.#options
+    return { apiVersion: "v1", kind: "Node", metadata: { name: nodeName, uid: nodeName } }
   }
 
   /** The events that go with changed conditions. */
   #record(before: Readonly<NodeStatus> | undefined, after: Readonly<NodeStatus>): void {
     const { recorder, nodeName } = this.#options
     if (!recorder) return
-    const subject = { apiVersion: "v1", kind: "Node", metadata: { name: nodeName, uid: nodeName } }
+    const subject = this.#subject()
     for (const condition of after.conditions ?? []) {
       const old = before?.conditions?.find(({ type }) => type === condition.type)
       if (old?.status === condition.status) continue
@@ -359,7 +382,6 @@ class Agent implements NodeAgent {
       recorder.event(subject, "Normal", reason, `Node ${nodeName} status is now: ${reason}`)
     }
   }
-
 }
 
 const eventReasons: Readonly<Record<string, Readonly<Record<string, string>>>> = {

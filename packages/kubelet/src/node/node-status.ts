@@ -3,7 +3,7 @@
  * Mirrors: pkg/kubelet/nodestatus/setters.go
  */
 import type { ContainerImage, NodeAddress, NodeCondition, NodeRuntimeHandler, NodeStatus } from "@knarr/api"
-import { Quantity, formatTime, isValidIP, parseQuantity } from "@knarr/apimachinery"
+import { Quantity, canonicalQuantity, formatTime, isValidIP, parseQuantity } from "@knarr/apimachinery"
 import type { RuntimeResponse } from "../runtime/container-runtime.ts"
 import type { HostFacts, NodeHost } from "./node-host.ts"
 
@@ -44,17 +44,21 @@ export const memoryEvictionBytes: number = 100 * 1024 ** 2
 export const diskEvictionPart = 0.1
 
 /** The whole status; conditions' times are carried over from `previous` while their status stays. */
-export function buildNodeStatus(input: NodeStatusInput, previous: Readonly<NodeStatus> | undefined): NodeStatus {
+export function buildNodeStatus(
+  input: NodeStatusInput,
+  previous: Readonly<NodeStatus> | undefined,
+): NodeStatus {
   const { host, runtime } = input
   const { facts } = host
   const { capacity, allocatable } = resources(input)
   const { runtimeName, runtimeVersion } = runtime.version ?? {}
   const handlers = runtimeHandlers(runtime)
   const features = runtime.status?.features
+  const { images: _, ...rest } = previous ?? {}
   return {
-    ...previous,
+    ...rest,
     capacity: { ...extendedOf(previous?.capacity), ...capacity },
-    allocatable: { ...extendedOf(previous?.allocatable), ...allocatable },
+    allocatable: { ...extendedOf(previous?.capacity), ...allocatable },
     conditions: conditions(input, previous?.conditions ?? []),
     addresses: addresses(input),
     daemonEndpoints: { kubeletEndpoint: { Port: input.port } },
@@ -73,7 +77,7 @@ export function buildNodeStatus(input: NodeStatusInput, previous: Readonly<NodeS
       systemUUID: facts.systemUUID,
       ...(facts.swapBytes > 0 ? { swap: { capacity: facts.swapBytes } } : {}),
     },
-    images: [...input.images],
+    ...(input.images.length > 0 ? { images: [...input.images] } : {}),
     ...(handlers.length > 0 ? { runtimeHandlers: handlers } : {}),
     ...(features ? { features: { supplementalGroupsPolicy: features.supplementalGroupsPolicy } } : {}),
   }
@@ -113,14 +117,19 @@ function resources(input: NodeStatusInput): {
   const memory = facts.memoryBytes - memoryEvictionBytes - Number(part("memory").value()) - huge
   const storage = disk * (1 - diskEvictionPart) - Number(part("ephemeral-storage").value())
   return {
-    capacity,
-    allocatable: {
+    capacity: canonical(capacity),
+    allocatable: canonical({
       ...capacity,
       cpu: Quantity.ofMilli(Math.max(facts.cpus * 1000 - part("cpu").milliValue(), 0)).toString(),
       memory: `${Math.floor(Math.max(memory, 0) / 1024)}Ki`,
       "ephemeral-storage": String(Math.floor(Math.max(storage, 0))),
-    },
+    }),
   }
+}
+
+/** As the API writes quantities, so that comparing is comparing texts. */
+function canonical(list: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(list).map(([name, text]) => [name, canonicalQuantity(text)]))
 }
 
 function addresses({ nodeIPs, host, nodeName }: NodeStatusInput): NodeAddress[] {
@@ -154,7 +163,12 @@ function conditions(input: NodeStatusInput, previous: readonly NodeCondition[]):
   const problems = [...runtimeProblems(input.runtime), ...input.problems]
   const own: Omit<NodeCondition, "lastHeartbeatTime" | "lastTransitionTime">[] = [
     pressure.memory
-      ? ["MemoryPressure", "True", "KubeletHasInsufficientMemory", "kubelet has insufficient memory available"]
+      ? [
+          "MemoryPressure",
+          "True",
+          "KubeletHasInsufficientMemory",
+          "kubelet has insufficient memory available",
+        ]
       : ["MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"],
     pressure.disk
       ? ["DiskPressure", "True", "KubeletHasDiskPressure", "kubelet has disk pressure"]
@@ -164,7 +178,12 @@ function conditions(input: NodeStatusInput, previous: readonly NodeCondition[]):
       : ["PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"],
     problems.length === 0
       ? ["Ready", "True", "KubeletReady", "kubelet is posting ready status"]
-      : ["Ready", "False", "KubeletNotReady", problems.length === 1 ? problems[0]! : `[${problems.join(", ")}]`],
+      : [
+          "Ready",
+          "False",
+          "KubeletNotReady",
+          problems.length === 1 ? problems[0]! : `[${problems.join(", ")}]`,
+        ],
   ].map(([type, status, reason, message]) => ({
     type: type!,
     status: status!,
@@ -202,7 +221,7 @@ const maxNamesPerImage = 5
 export function imagesStatus(response: RuntimeResponse<"listImages">): ContainerImage[] {
   return [...response.images]
     .filter((image) => image.repoDigests.length > 0 || image.repoTags.length > 0)
-    .sort((a, b) => b.size - a.size)
+    .sort((a, b) => b.size - a.size || (a.id < b.id ? -1 : 1))
     .slice(0, maxImages)
     .map((image) => ({
       names: [...image.repoDigests, ...image.repoTags].slice(0, maxNamesPerImage),

@@ -9,6 +9,8 @@ export interface PodUse {
   readonly name: string
   readonly namespace: string
   readonly sandbox: PodSandboxStats | undefined
+  /** Wall time in milliseconds; 0: unknown. */
+  readonly startedMs: number
   readonly containers: readonly ContainerUse[]
   readonly cpuNanoCores: number | undefined
   readonly cpuNanoSeconds: number
@@ -19,16 +21,23 @@ export interface PodUse {
 
 export interface ContainerUse {
   readonly name: string
+  /** Wall time in milliseconds; 0: unknown. */
+  readonly startedMs: number
   readonly stats: ContainerStats
 }
 
 /** Asks the runtime for everything it knows. */
 export async function readPodUse(runtime: ContainerRuntime, signal: AbortSignal): Promise<PodUse[]> {
-  const [sandboxes, containers] = await Promise.all([
+  const [sandboxes, containers, listed, pausing] = await Promise.all([
+    // Runtimes need not know it: then the containers' sums do.
     runtime.listPodSandboxStats({}, { signal }).catch(() => ({ stats: [] as PodSandboxStats[] })),
     runtime.listContainerStats({}, { signal }),
+    runtime.listContainers({}, { signal }),
+    runtime.listPodSandbox({}, { signal }),
   ])
   signal.throwIfAborted()
+  const created = new Map<string, number>()
+  for (const { id, createdAt } of [...listed.containers, ...pausing.items]) created.set(id, createdAt / 1e6)
   const pods = new Map<string, { labels: Readonly<Record<string, string>>; containers: ContainerUse[] }>()
   for (const stats of containers.stats) {
     const labels = stats.attributes?.labels ?? {}
@@ -39,12 +48,15 @@ export async function readPodUse(runtime: ContainerRuntime, signal: AbortSignal)
     if (!pod) pods.set(uid, (pod = { labels, containers: [] }))
     // A container that has started again has one entry for each time.
     const older = pod.containers.findIndex((candidate) => candidate.name === name)
-    if (older < 0) pod.containers.push({ name, stats })
-    else if (attemptOf(stats) > attemptOf(pod.containers[older]!.stats)) pod.containers[older] = { name, stats }
+    const use: ContainerUse = { name, stats, startedMs: created.get(stats.attributes?.id ?? "") ?? 0 }
+    if (older < 0) pod.containers.push(use)
+    else if (attemptOf(stats) > attemptOf(pod.containers[older]!.stats)) pod.containers[older] = use
   }
   return [...pods].map(([uid, pod]) => {
     const sandbox = sandboxes.stats.find((candidate) => candidate.attributes?.labels[podUidLabel] === uid)
-    return podUse(uid, pod.labels, sandbox, pod.containers)
+    const first = Math.min(...pod.containers.map(({ startedMs }) => startedMs))
+    const startedMs = created.get(sandbox?.attributes?.id ?? "") ?? first
+    return podUse(uid, pod.labels, sandbox, pod.containers, startedMs)
   })
 }
 
@@ -57,6 +69,7 @@ function podUse(
   labels: Readonly<Record<string, string>>,
   sandbox: PodSandboxStats | undefined,
   containers: readonly ContainerUse[],
+  startedMs: number,
 ): PodUse {
   const sum = (read: (stats: ContainerStats) => number | undefined): number =>
     containers.reduce((total, { stats }) => total + (read(stats) ?? 0), 0)
@@ -67,6 +80,7 @@ function podUse(
     namespace: labels[podNamespaceLabel] ?? "",
     sandbox,
     containers,
+    startedMs,
     cpuNanoCores: cpu?.usageNanoCores?.value ?? sum((stats) => stats.cpu?.usageNanoCores?.value),
     cpuNanoSeconds:
       cpu?.usageCoreNanoSeconds?.value ?? sum((stats) => stats.cpu?.usageCoreNanoSeconds?.value),
@@ -74,4 +88,3 @@ function podUse(
     diskBytes: sum((stats) => stats.writableLayer?.usedBytes?.value),
   }
 }
-

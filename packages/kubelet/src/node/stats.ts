@@ -3,6 +3,7 @@
  * `/metrics/cadvisor`.
  * Mirrors: pkg/kubelet/server/stats/summary.go, pkg/kubelet/metrics/collectors/resource_metrics.go
  */
+import { formatTime } from "@knarr/apimachinery"
 import type { Env } from "@knarr/base"
 import type { ContainerRuntime } from "../runtime/container-runtime.ts"
 import type { ContainerStats, CpuUsage, MemoryUsage, NetworkUsage } from "../runtime/cri.gen.ts"
@@ -50,7 +51,7 @@ class Stats implements NodeStats {
     const { env, runtime, host, nodeName } = this.#options
     const uses = await readPodUse(runtime, signal)
     const nowMs = env.clock.now()
-    const time = new Date(nowMs).toISOString().replace(/\.\d+Z$/, "Z")
+    const time = timeText(nowMs)
     const memory = host.memory()
     const cpu = host.cpu()
     const disk = host.filesystem()
@@ -59,7 +60,7 @@ class Stats implements NodeStats {
     return {
       node: {
         nodeName,
-        startTime: new Date(this.#startedMs).toISOString().replace(/\.\d+Z$/, "Z"),
+        startTime: timeText(this.#startedMs),
         cpu: {
           time,
           usageNanoCores: this.#rate("node", cpu.usageNanoSeconds, nowMs) ?? 0,
@@ -90,68 +91,106 @@ class Stats implements NodeStats {
     const { runtime, host } = this.#options
     const uses = await readPodUse(runtime, signal)
     const memory = host.memory()
-    const lines = new MetricsText()
+    const lines = new MetricsText("[STABLE] ")
     const containers = uses.flatMap((use) => use.containers.map((container) => ({ use, ...container })))
     const of = (use: PodUse, container?: string): Record<string, string> => ({
       ...(container === undefined ? {} : { container }),
       namespace: use.namespace,
       pod: use.name,
     })
-    lines.metric("container_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed by the container in core-seconds")
+    lines.metric(
+      "container_cpu_usage_seconds_total",
+      "counter",
+      "Cumulative cpu time consumed by the container in core-seconds",
+    )
     for (const { use, name, stats } of containers)
       lines.sample(of(use, name), (stats.cpu?.usageCoreNanoSeconds?.value ?? 0) / 1e9, stats.cpu?.timestamp)
-    lines.metric("container_memory_working_set_bytes", "gauge", "Current working set of the container in bytes")
+    lines.metric(
+      "container_memory_working_set_bytes",
+      "gauge",
+      "Current working set of the container in bytes",
+    )
     for (const { use, name, stats } of containers)
       lines.sample(of(use, name), stats.memory?.workingSetBytes?.value ?? 0, stats.memory?.timestamp)
-    lines.metric("container_start_time_seconds", "gauge", "Start time of the container since unix epoch in seconds")
-    lines.metric("node_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed by the node in core-seconds")
+    lines.metric(
+      "container_start_time_seconds",
+      "gauge",
+      "Start time of the container since unix epoch in seconds",
+    )
+    for (const { use, name, startedMs } of containers) lines.sample(of(use, name), startedMs / 1000)
+    lines.metric(
+      "node_cpu_usage_seconds_total",
+      "counter",
+      "Cumulative cpu time consumed by the node in core-seconds",
+    )
     lines.sample({}, host.cpu().usageNanoSeconds / 1e9)
     lines.metric("node_memory_working_set_bytes", "gauge", "Current working set of the node in bytes")
     lines.sample({}, memory.totalBytes - memory.availableBytes)
-    lines.metric("pod_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed by the pod in core-seconds")
+    lines.metric(
+      "pod_cpu_usage_seconds_total",
+      "counter",
+      "Cumulative cpu time consumed by the pod in core-seconds",
+    )
     for (const use of uses) lines.sample(of(use), use.cpuNanoSeconds / 1e9)
     lines.metric("pod_memory_working_set_bytes", "gauge", "Current working set of the pod in bytes")
     for (const use of uses) lines.sample(of(use), use.workingSetBytes)
-    lines.metric("resource_scrape_error", "gauge", "1 if there was an error while getting container metrics, 0 otherwise")
+    lines.metric(
+      "resource_scrape_error",
+      "gauge",
+      "1 if there was an error while getting container metrics, 0 otherwise",
+    )
     lines.sample({}, 0)
     return lines.text
   }
 
   async containerMetrics(signal: AbortSignal): Promise<string> {
     const uses = await readPodUse(this.#options.runtime, signal)
-    const lines = new MetricsText()
+    const lines = new MetricsText("")
     const each = (read: (stats: ContainerStats) => number | undefined): void => {
       for (const use of uses)
         for (const { name, stats } of use.containers) {
           const value = read(stats)
           if (value === undefined) continue
-          const labels = { container: name, id: stats.attributes?.id ?? "", namespace: use.namespace, pod: use.name }
+          const labels = {
+            container: name,
+            id: stats.attributes?.id ?? "",
+            namespace: use.namespace,
+            pod: use.name,
+          }
           lines.sample(labels, value)
         }
     }
     lines.metric("container_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed in seconds.")
     each((stats) => (stats.cpu?.usageCoreNanoSeconds?.value ?? 0) / 1e9)
-    lines.metric("container_memory_usage_bytes", "gauge", "Current memory usage in bytes, including all memory regardless of when it was accessed")
+    lines.metric(
+      "container_memory_usage_bytes",
+      "gauge",
+      "Current memory usage in bytes, including all memory regardless of when it was accessed",
+    )
     each((stats) => stats.memory?.usageBytes?.value)
     lines.metric("container_memory_working_set_bytes", "gauge", "Current working set in bytes.")
     each((stats) => stats.memory?.workingSetBytes?.value)
     lines.metric("container_memory_rss", "gauge", "Size of RSS in bytes.")
     each((stats) => stats.memory?.rssBytes?.value)
-    lines.metric("container_fs_usage_bytes", "gauge", "Number of bytes that are consumed by the container on this filesystem.")
+    lines.metric(
+      "container_fs_usage_bytes",
+      "gauge",
+      "Number of bytes that are consumed by the container on this filesystem.",
+    )
     each((stats) => stats.writableLayer?.usedBytes?.value)
     return lines.text
   }
 
-  #podSummary(use: PodUse, time: string, nowMs: number, onlyCpuAndMemory: boolean): object {
+  #podSummary(use: PodUse, time: string | null, nowMs: number, onlyCpuAndMemory: boolean): object {
     const { uid, name, namespace, sandbox } = use
     const linux = sandbox?.linux
     const network = linux?.network
     return {
       podRef: { name, namespace, uid },
-      startTime: null,
-      containers: use.containers.map(({ name: container, stats }) => ({
+      startTime: timeText(use.startedMs),
+      containers: use.containers.map(({ name: container, stats, startedMs }) => ({
         name: container,
-        startTime: null,
+        startTime: timeText(startedMs),
         ...this.#usage(stats.attributes?.id ?? `${uid}/${container}`, stats.cpu, stats.memory, time, nowMs),
         ...(onlyCpuAndMemory || !stats.writableLayer
           ? {}
@@ -169,7 +208,11 @@ class Stats implements NodeStats {
         usageNanoCores: this.#rate(uid, use.cpuNanoSeconds, nowMs) ?? use.cpuNanoCores ?? 0,
         usageCoreNanoSeconds: use.cpuNanoSeconds,
       },
-      memory: { time, workingSetBytes: use.workingSetBytes, usageBytes: linux?.memory?.usageBytes?.value ?? use.workingSetBytes },
+      memory: {
+        time,
+        workingSetBytes: use.workingSetBytes,
+        usageBytes: linux?.memory?.usageBytes?.value ?? use.workingSetBytes,
+      },
       ...(onlyCpuAndMemory || !network ? {} : { network: networkSummary(network, time) }),
       ...(onlyCpuAndMemory || !linux?.process
         ? {}
@@ -182,7 +225,7 @@ class Stats implements NodeStats {
     key: string,
     cpu: CpuUsage | undefined,
     memory: MemoryUsage | undefined,
-    time: string,
+    time: string | null,
     nowMs: number,
   ): object {
     const nanoSeconds = cpu?.usageCoreNanoSeconds?.value ?? 0
@@ -223,6 +266,10 @@ class Stats implements NodeStats {
   }
 }
 
+function timeText(ms: number): string | null {
+  return ms > 0 ? formatTime(ms) : null
+}
+
 function filesystem(disk: ReturnType<NodeHost["filesystem"]>): object {
   return {
     availableBytes: disk.availableBytes,
@@ -233,7 +280,7 @@ function filesystem(disk: ReturnType<NodeHost["filesystem"]>): object {
   }
 }
 
-function networkSummary({ defaultInterface, interfaces }: NetworkUsage, time: string): object {
+function networkSummary({ defaultInterface, interfaces }: NetworkUsage, time: string | null): object {
   const all = [...(defaultInterface ? [defaultInterface] : []), ...interfaces].map((one) => ({
     name: one.name,
     rxBytes: one.rxBytes?.value ?? 0,
@@ -248,10 +295,15 @@ function networkSummary({ defaultInterface, interfaces }: NetworkUsage, time: st
 class MetricsText {
   text = ""
   #name = ""
+  readonly #stability: string
+
+  constructor(stability: string) {
+    this.#stability = stability
+  }
 
   metric(name: string, type: "counter" | "gauge", description: string): void {
     this.#name = name
-    this.text += `# HELP ${name} [STABLE] ${description}\n# TYPE ${name} ${type}\n`
+    this.text += `# HELP ${name} ${this.#stability}${description}\n# TYPE ${name} ${type}\n`
   }
 
   /** `timestamp` in nanoseconds. */

@@ -3,7 +3,14 @@
  * Mirrors: pkg/kubelet/util/manager/watch_based_manager.go
  */
 import { Scope, abortable, deferred, type Deferred, type Env } from "@knarr/base"
-import { isExpired, isGone, isNotFound, statusErrorFrom, type Kind, type KubeObject } from "@knarr/apimachinery"
+import {
+  isExpired,
+  isGone,
+  isNotFound,
+  statusErrorFrom,
+  type Kind,
+  type KubeObject,
+} from "@knarr/apimachinery"
 import type { Client } from "@knarr/client"
 
 export interface ObjectCacheOptions<T extends KubeObject> {
@@ -100,7 +107,12 @@ export class ObjectCache<T extends KubeObject & { readonly immutable?: boolean |
           resourceVersion = list.metadata.resourceVersion!
         }
         if (entry.object?.immutable) return
-        const events = client.watch(kind, { ...selection, resourceVersion, allowWatchBookmarks: true, signal })
+        const events = client.watch(kind, {
+          ...selection,
+          resourceVersion,
+          allowWatchBookmarks: true,
+          signal,
+        })
         for await (const event of events) {
           if (event.type === "ERROR") throw statusErrorFrom(event.object)
           backoffMs = firstBackoffMs
@@ -118,7 +130,12 @@ export class ObjectCache<T extends KubeObject & { readonly immutable?: boolean |
         // Whoever waits for the first reading asks by itself and gets the error.
         entry.known = true
         entry.first.resolve()
-        env.log.debug("Watch of one object failed, retrying", { kind: kind.kind, namespace, name, err: thrown })
+        env.log.debug("Watch of one object failed, retrying", {
+          kind: kind.kind,
+          namespace,
+          name,
+          err: thrown,
+        })
         await env.clock.sleep(backoffMs * (1 + env.random.next()), signal).catch(() => {})
         backoffMs = Math.min(backoffMs * 2, maxBackoffMs)
       }

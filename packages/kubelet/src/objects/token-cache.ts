@@ -102,7 +102,9 @@ export class TokenCache {
       },
     }
     const ref = { namespace, name: account }
-    const answer = await client.createSubresource<TokenRequest>(serviceAccount, ref, "token", body, { signal })
+    const answer = await client.createSubresource<TokenRequest>(serviceAccount, ref, "token", body, {
+      signal,
+    })
     const now = env.clock.now()
     const expiresMs = parseTime(answer.status.expirationTimestamp ?? "")
     const lifeMs = (answer.spec.expirationSeconds ?? expirationSeconds) * 1000

@@ -17,7 +17,7 @@ export const terminationMessagePolicyAnnotation = "io.kubernetes.container.termi
 const preStopHandlerAnnotation = "io.kubernetes.container.preStopHandler"
 const portsAnnotation = "io.kubernetes.container.ports"
 const podDeletionGracePeriodAnnotation = "io.kubernetes.pod.deletionGracePeriod"
-const podTerminationGracePeriodAnnotation = "io.kubernetes.pod.terminationGracePeriod"
+export const podTerminationGracePeriodAnnotation = "io.kubernetes.pod.terminationGracePeriod"
 
 /** Says where a pod came from: `api`, `file`. */
 export const configSourceAnnotation = "kubernetes.io/config.source"

@@ -12,7 +12,7 @@ import type { Backoff } from "./backoff.ts"
 import { containerNamed, fieldPathOf } from "./container-paths.ts"
 import { hashContainer, podText } from "./labels.ts"
 import type { PodActions } from "./plan.ts"
-import { latestContainer, type RuntimePod, type RuntimePods } from "./runtime-pod.ts"
+import type { RuntimePod, RuntimePods } from "./runtime-pod.ts"
 import { sandboxConfig } from "./sandbox-config.ts"
 import { podLogDir, type PodWorkerParts } from "./settings.ts"
 import { startContainer, type StartContext } from "./start-container.ts"
@@ -134,8 +134,9 @@ async function tryStart(
 /** Throws `CrashLoopBackOff` while the container has to wait. */
 function waitOutBackoff(container: Readonly<Container>, context: PerformContext): void {
   const { pod, runtime, backoff, parts } = context
-  const last = latestContainer(runtime, container.name)
-  if (last?.state !== "exited") return
+  // Of a container that runs and was just killed, the one before it counts.
+  const last = runtime.containers.find(({ name, state }) => name === container.name && state === "exited")
+  if (!last) return
   const key = `${pod.metadata.uid}_${container.name}_${hashContainer(container)}`
   const nowMs = parts.env.clock.now()
   const waitMs = backoff.remainingMs(key, last.finishedAtMs, nowMs)

@@ -19,7 +19,7 @@ import type { PodWorkerParts } from "./settings.ts"
 import { readTerminationMessage } from "./termination-message.ts"
 import { PodWorker } from "./worker.ts"
 
-/** How long a container of a pod that nobody knows may take to end. */
+/** How long a container of a pod that nobody knows may take to end when it does not say itself. */
 const orphanGraceSeconds = 30
 
 export interface PodWorkersOptions {
@@ -39,6 +39,7 @@ export class NodePodWorkers implements PodWorkers {
   /** Pods that the node refused, by uid. */
   readonly #refused = new Map<string, SourcedPod>()
   readonly #orphans = new Set<string>()
+  readonly #stopListeners = new Map<string, Set<() => void>>()
   #sharesWanted = false
   #sharesRunning = false
 
@@ -99,12 +100,26 @@ export class NodePodWorkers implements PodWorkers {
     return this.#pods.read(uid, name, namespace!, signal)
   }
 
+  /** Calls `fn` when the container ends. */
+  onStopped(containerId: string, fn: () => void): Disposable {
+    let listeners = this.#stopListeners.get(containerId)
+    if (!listeners) this.#stopListeners.set(containerId, (listeners = new Set()))
+    listeners.add(fn)
+    return {
+      [Symbol.dispose]: () => {
+        listeners.delete(fn)
+        if (listeners.size === 0) this.#stopListeners.delete(containerId)
+      },
+    }
+  }
+
   /** Follows the runtime's events until `signal` is aborted. */
   async runEvents(signal: AbortSignal): Promise<void> {
     const { runtime } = this.#parts
     for await (const event of runtime.events(signal)) {
       if (event.type === "resync") for (const worker of this.#workers.values()) worker.wake()
       else if (event.type === "stopped") {
+        for (const listener of this.#stopListeners.get(event.containerId) ?? []) listener()
         const uid = this.#pods.ownerOf(event.containerId)
         if (uid !== undefined) this.wake(uid)
       }
@@ -148,8 +163,8 @@ export class NodePodWorkers implements PodWorkers {
         let runtime = await this.#pods.read(uid, name, namespace, signal)
         const running = runtime.containers.filter(({ state }) => state === "running")
         await Promise.all(
-          running.map(({ id }) =>
-            parts.runtime.stopContainer({ containerId: id, timeout: orphanGraceSeconds }, { signal }),
+          running.map(({ id, graceSeconds = orphanGraceSeconds }) =>
+            parts.runtime.stopContainer({ containerId: id, timeout: Math.max(graceSeconds, 1) }, { signal }),
           ),
         )
         for (const { id } of runtime.sandboxes) await parts.runtime.stopPodSandbox({ podSandboxId: id }, { signal })
@@ -227,7 +242,8 @@ export class NodePodWorkers implements PodWorkers {
     const begun = pod.status.startTime !== undefined || isTerminalPhase(pod.status.phase)
     if (begun || pod.metadata.deletionTimestamp) return undefined
     const others = [...this.#workers.values()].filter(({ active }) => active).map(({ sourced }) => sourced.pod)
-    return admitPod(pod, this.#parts.settings.nodeName, this.#parts.node(), others)
+    const refusal = this.#parts.refusal?.(pod)
+    return refusal ?? admitPod(pod, this.#parts.settings.nodeName, this.#parts.node(), others)
   }
 
   #refuse(sourced: SourcedPod, { reason, message }: Refusal): void {

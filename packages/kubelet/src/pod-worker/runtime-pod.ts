@@ -16,6 +16,7 @@ import {
   containerNameLabel,
   podNameLabel,
   podNamespaceLabel,
+  podTerminationGracePeriodAnnotation,
   podUidLabel,
   restartCountAnnotation,
 } from "./labels.ts"
@@ -50,6 +51,8 @@ export interface RuntimeContainer {
   readonly user: ContainerUser | undefined
   readonly stopSignal: string
   readonly logPath: string
+  /** The pod's grace period when the container was made; undefined when it had none. */
+  readonly graceSeconds: number | undefined
 }
 
 export interface RuntimePod {
@@ -212,6 +215,7 @@ function toSandbox(status: PodSandboxStatus): RuntimeSandbox {
 
 function toContainer(status: ContainerStatus, item: CriContainer, message: string): RuntimeContainer {
   const { annotations, labels } = status
+  const grace = annotations[podTerminationGracePeriodAnnotation]
   return {
     id: status.id,
     sandboxId: item.podSandboxId,
@@ -231,6 +235,7 @@ function toContainer(status: ContainerStatus, item: CriContainer, message: strin
     user: status.user,
     stopSignal: status.stopSignal,
     logPath: status.logPath,
+    graceSeconds: grace === undefined ? undefined : Number(grace),
   }
 }
 

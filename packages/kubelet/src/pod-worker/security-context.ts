@@ -170,14 +170,17 @@ function appArmorOf(
   pod: Readonly<Pod>,
   container: Readonly<Container>,
   context: SecurityContext,
-): Profile {
-  if (context.privileged) return { profileType: "Unconfined" }
+): Profile | undefined {
+  // Without a profile the runtime applies its own, where the kernel has AppArmor at all.
+  if (context.privileged) return undefined
   const legacy = pod.metadata.annotations?.[`container.apparmor.security.beta.kubernetes.io/${container.name}`]
   const profile =
     context.appArmorProfile ??
     (legacy === "unconfined"
       ? { type: "Unconfined" }
-      : legacy?.startsWith("localhost/")
+      : legacy === "runtime/default"
+        ? { type: "RuntimeDefault" }
+        : legacy?.startsWith("localhost/")
         ? { type: "Localhost", localhostProfile: legacy.slice("localhost/".length) }
         : undefined)
   switch (profile?.type) {
@@ -185,8 +188,10 @@ function appArmorOf(
       return { profileType: "Unconfined" }
     case "Localhost":
       return { profileType: "Localhost", localhostRef: profile.localhostProfile ?? "" }
-    default:
+    case "RuntimeDefault":
       return { profileType: "RuntimeDefault" }
+    default:
+      return undefined
   }
 }
 

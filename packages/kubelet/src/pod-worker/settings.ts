@@ -50,6 +50,8 @@ export interface PodWorkerParts {
   readonly settings: NodeSettings
   /** Undefined until the node is known. */
   node(): NodeView | undefined
+  /** Why the pod must not start now for lack of something on the node; undefined: it may. */
+  refusal?(pod: Readonly<Pod>): { readonly reason: string; readonly message: string } | undefined
   /** Undefined when containers may be started, else why the network is not ready. */
   networkProblem(): string | undefined
   /** The runtime's handler for the pod's runtime class. Rejects when there is no such class. */

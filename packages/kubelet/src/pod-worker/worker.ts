@@ -4,7 +4,7 @@
  * Mirrors: pkg/kubelet/pod_workers.go, pkg/kubelet/kubelet.go (SyncPod, SyncTerminatingPod, SyncTerminatedPod)
  */
 import type { Container, Pod, PodStatus } from "@knarr/api"
-import { parseTime } from "@knarr/apimachinery"
+import { deepEqual, parseTime } from "@knarr/apimachinery"
 import { abortable, deferred, messageOf, type Deferred } from "@knarr/base"
 import type { SourcedPod } from "../contract.ts"
 import type { Backoff } from "./backoff.ts"
@@ -54,8 +54,8 @@ export class PodWorker {
   #volumeRetryMs = firstVolumeRetryMs
   #cgroupSet = false
   #finishedTold = false
-  /** The form of the pod whose references are watched. */
-  #registered: Readonly<Pod> | undefined
+  /** The spec whose references are watched. */
+  #registered: Readonly<Pod["spec"]> | undefined
   readonly #failures = new Map<string, StartError>()
   readonly #probed = new Set<string>()
   readonly #memory: StopMemory = { begun: new Set() }
@@ -83,9 +83,11 @@ export class PodWorker {
   }
 
   update(sourced: SourcedPod): void {
+    const before = this.#sourced.pod
     this.#sourced = sourced
     this.#noteEnd()
-    this.wake()
+    // Most updates only bring back the status that was written from here.
+    if (isWantedAnew(before, sourced.pod)) this.wake()
   }
 
   /** The pod is gone from its source. */
@@ -184,8 +186,8 @@ export class PodWorker {
       parts.events.event(pod, "Warning", "NetworkNotReady", `network is not ready: ${problem}`)
       return firstRetryMs
     }
-    if (this.#registered !== pod) {
-      this.#registered = pod
+    if (this.#registered !== pod.spec) {
+      this.#registered = pod.spec
       parts.objects.registerPod(pod)
     }
     await this.#prepare(pod, runtime)
@@ -224,7 +226,9 @@ export class PodWorker {
       return 0
     }
     await removeSuperfluous(runtime, parts, signal)
-    return actions.restartAll ? 0 : this.#nextMs(deadlineMs)
+    // After a sidecar's start, and after everything was taken away, there is more to do at once.
+    const goesOn = actions.startInit.some(({ name }) => !this.#failures.has(name))
+    return actions.restartAll || goesOn ? 0 : this.#nextMs(this.#deadlineInMs(pod))
   }
 
   /** Folders and the cgroup, once. */
@@ -378,4 +382,17 @@ export class PodWorker {
     status.set(pod, made)
     return phase
   }
+}
+
+/** Whether the update is about more than what the node itself says of the pod. */
+function isWantedAnew(before: Readonly<Pod>, pod: Readonly<Pod>): boolean {
+  const { labels, annotations, deletionTimestamp, deletionGracePeriodSeconds } = pod.metadata
+  return (
+    deletionTimestamp !== before.metadata.deletionTimestamp ||
+    deletionGracePeriodSeconds !== before.metadata.deletionGracePeriodSeconds ||
+    !deepEqual(pod.spec, before.spec) ||
+    !deepEqual(labels, before.metadata.labels) ||
+    !deepEqual(annotations, before.metadata.annotations) ||
+    (pod.spec.readinessGates !== undefined && !deepEqual(pod.status.conditions, before.status.conditions))
+  )
 }

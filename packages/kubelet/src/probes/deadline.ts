@@ -35,8 +35,16 @@ export function withDeadline<T>(
       if (finish()) resolve(answer)
     })
     signal.addEventListener("abort", onAbort, { once: true })
-    const attempt = start((answer) => {
-      if (finish()) resolve(answer)
-    })
+    let attempt: Attempt<T>
+    try {
+      attempt = start((answer) => {
+        if (finish()) resolve(answer)
+      })
+    } catch (thrown) {
+      over = true
+      timer[Symbol.dispose]()
+      signal.removeEventListener("abort", onAbort)
+      reject(thrown)
+    }
   })
 }

@@ -47,7 +47,7 @@ export async function grpcProbe(
 ): Promise<ProbeAnswer> {
   const http2 = await import("node:http2")
   const address = joinHostPort(target.host, target.port)
-  const timeout = formatGoDuration(timeoutMs * 1e6)
+  const timeout = formatGoDuration(timeoutMs)
   return withDeadline<ProbeAnswer>(clock, timeoutMs, signal, (settle) => {
     let connected = false
     const fail = (output: string, refused = false): void => settle({ result: "failure", output, refused })
@@ -122,7 +122,8 @@ function decodeMessage(text: string): string {
 /** A framed HealthCheckRequest: field 1, the service's name. */
 function healthRequest(service: string): Buffer {
   const name = Buffer.from(service)
-  const message = name.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.from([0x0a]), varint(name.length), name])
+  const message =
+    name.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.from([0x0a]), varint(name.length), name])
   const head = Buffer.alloc(5)
   head.writeUInt32BE(message.length, 1)
   return Buffer.concat([head, message])

@@ -27,7 +27,9 @@ const userAgent = "kube-probe/1.37"
 /** The URL of a probe, as events show it. */
 export function probeUrl({ scheme, host, port, path }: HttpProbeTarget): URL {
   const base = `${scheme}://${joinHostPort(host, port)}`
-  return new URL(path.startsWith("/") || path === "" || path.startsWith("?") ? base + path : `${base}/${path}`)
+  return new URL(
+    path.startsWith("/") || path === "" || path.startsWith("?") ? base + path : `${base}/${path}`,
+  )
 }
 
 /** `url` as it was written: the parser would drop a default port. */
@@ -117,7 +119,8 @@ class Attempt {
 
   late(): ProbeAnswer {
     const suffix = "(Client.Timeout exceeded while awaiting headers)"
-    const why = this.#phase === "dialing" ? `dial tcp ${this.#address}: i/o timeout` : "context deadline exceeded"
+    const why =
+      this.#phase === "dialing" ? `dial tcp ${this.#address}: i/o timeout` : "context deadline exceeded"
     const output =
       this.#phase === "reading"
         ? "context deadline exceeded (Client.Timeout or context cancellation while reading body)"
@@ -129,9 +132,10 @@ class Attempt {
     let why: string
     const code = (error as NodeJS.ErrnoException).code ?? ""
     if (this.#phase === "dialing") why = dialError(this.#address, error)
-    else if (code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG")
+    else if (/wrong version number|packet length too long|record layer failure/i.test(error.message))
       why = "http: server gave HTTP response to HTTPS client"
-    else if (code.startsWith("HPE_")) why = `net/http: HTTP/1.x transport connection broken: malformed HTTP response`
+    else if (code.startsWith("HPE_"))
+      why = `net/http: HTTP/1.x transport connection broken: malformed HTTP response`
     else why = readError(socket, this.#address, error)
     return `Get "${this.#text}": ${why}`
   }

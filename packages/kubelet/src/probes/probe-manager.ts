@@ -10,7 +10,7 @@ import type { EventRecorder } from "@knarr/client"
 import type { ProbeManager, ProbeOutcome, ProbeType } from "../contract.ts"
 import type { ContainerRuntime } from "../runtime/container-runtime.ts"
 import type { ProbeNetwork } from "./probe-network.ts"
-import { runProbeWorker } from "./probe-worker.ts"
+import { probeNames, runProbeWorker, type ProbeResultName } from "./probe-worker.ts"
 
 /** An outcome, and how long the container may take to end when the probe says so itself. */
 export interface ReportedOutcome extends ProbeOutcome {
@@ -37,13 +37,21 @@ interface Probed {
   readonly adopted: boolean
   readonly scope: Scope
   readonly results: Map<ProbeType, boolean>
+  /** How many probes ended how, by the labels that say so. */
+  readonly counts: Map<string, number>
 }
 
-export function createProbeManager(options: ProbeManagerOptions): ProbeManager {
+/** The probe manager, and its part of the kubelet's metrics. */
+export interface NodeProbeManager extends ProbeManager {
+  /** In the Prometheus text format, for `/metrics/probes`. */
+  metrics(): string
+}
+
+export function createProbeManager(options: ProbeManagerOptions): NodeProbeManager {
   return new Manager(options)
 }
 
-class Manager implements ProbeManager {
+class Manager implements NodeProbeManager {
   readonly #options: ProbeManagerOptions
   readonly #scope: Scope
   readonly #beganMs: number
@@ -73,6 +81,7 @@ class Manager implements ProbeManager {
       adopted: startedMs < this.#beganMs,
       scope: this.#scope.child(`${uid}/${name}`),
       results: new Map(),
+      counts: new Map(),
     }
     let containers = this.#pods.get(uid)
     if (!containers) this.#pods.set(uid, (containers = new Map()))
@@ -101,6 +110,19 @@ class Manager implements ProbeManager {
     return probed?.containerId === containerId ? probed.results.get(type) : undefined
   }
 
+  metrics(): string {
+    let text =
+      "# HELP prober_probe_total [BETA] Cumulative number of a liveness, readiness or startup probe for a container by result.\n" +
+      "# TYPE prober_probe_total counter\n"
+    for (const containers of this.#pods.values())
+      for (const { pod, container, counts } of containers.values()) {
+        const { name, namespace, uid } = pod.metadata
+        for (const [labels, count] of counts)
+          text += `prober_probe_total{container="${container.name}",namespace="${namespace}",pod="${name}",pod_uid="${uid}",${labels}} ${count}\n`
+      }
+    return text
+  }
+
   #startLasting(probed: Probed): void {
     if (probed.container.readinessProbe) this.#start(probed, "readiness")
     if (probed.container.livenessProbe) this.#start(probed, "liveness")
@@ -115,8 +137,25 @@ class Manager implements ProbeManager {
     const jitterMs = probed.adopted && fresh ? env.random.next() * periodMs : 0
     const { pod, container, containerId, podIP, startedMs } = probed
     const worker = {
-      ...{ env, runtime, network, recorder, pod, container, containerId, podIP, startedMs, probe, type, jitterMs },
+      ...{
+        env,
+        runtime,
+        network,
+        recorder,
+        pod,
+        container,
+        containerId,
+        podIP,
+        startedMs,
+        probe,
+        type,
+        jitterMs,
+      },
       initial: probed.results.get(type),
+      onProbed: (result: ProbeResultName) => {
+        const labels = `probe_type="${probeNames[type]}",result="${result}"`
+        probed.counts.set(labels, (probed.counts.get(labels) ?? 0) + 1)
+      },
       onResult: (success: boolean, message: string) => this.#take(probed, type, probe, success, message),
     }
     probed.scope.run(type, (signal) => runProbeWorker(worker, signal))
@@ -156,6 +195,7 @@ function runningStatus(
   const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {}
   const status = [...containerStatuses, ...initContainerStatuses].find((one) => one.name === name)
   const startedAt = status?.state?.running?.startedAt
-  if (!status || !startedAt || status.containerID?.replace(/^[^:]+:\/\//, "") !== containerId) return undefined
+  if (!status || !startedAt || status.containerID?.replace(/^[^:]+:\/\//, "") !== containerId)
+    return undefined
   return { startedMs: parseTime(startedAt), ready: status.ready, started: status.started ?? false }
 }

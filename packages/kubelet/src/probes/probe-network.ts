@@ -31,4 +31,8 @@ export function createHostProbeNetwork(clock: Clock): ProbeNetwork {
 const reached = async (): Promise<ProbeAnswer> => ({ result: "success", output: "" })
 
 /** Where every probe succeeds at once: the network of simulated nodes. */
-export const simulatedProbeNetwork: ProbeNetwork = Object.freeze({ http: reached, tcp: reached, grpc: reached })
+export const simulatedProbeNetwork: ProbeNetwork = Object.freeze({
+  http: reached,
+  tcp: reached,
+  grpc: reached,
+})

@@ -25,12 +25,17 @@ export interface ProbeWorkerOptions extends ProbeTarget {
   readonly initial: boolean | undefined
   /** A new result, told only when it differs from the last one. */
   readonly onResult: (success: boolean, message: string) => void
+  /** Every probe that was made, or could not be. */
+  readonly onProbed: (result: ProbeResultName) => void
 }
+
+export type ProbeResultName = "successful" | "failed" | "unknown"
 
 const maxErrorRetries = 3
 const firstQuietRetryMs = 50
 const maxQuietRetryMs = 1000
-const probeNames: Readonly<Record<ProbeType, string>> = {
+/** As events and metrics name them. */
+export const probeNames: Readonly<Record<ProbeType, string>> = {
   liveness: "Liveness",
   readiness: "Readiness",
   startup: "Startup",
@@ -99,11 +104,13 @@ async function probeOnce(options: ProbeWorkerOptions, signal: AbortSignal): Prom
   for (let tries = 1; ; tries++) {
     try {
       const answer = await runProbe(options, options, signal)
+      options.onProbed(answer.result === "failure" ? "failed" : "successful")
       if (answer.result !== "success") report(options, answer)
       return answer
     } catch (thrown) {
       signal.throwIfAborted()
       if (tries < maxErrorRetries) continue
+      options.onProbed("unknown")
       const name = probeNames[options.type]
       event(options, "Unhealthy", `${name} probe errored and resulted in unknown state: ${messageOf(thrown)}`)
       return undefined

@@ -6,7 +6,7 @@
 import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from "@knarr/api"
 import { formatTime, parseTime } from "@knarr/apimachinery"
 import { isSidecar } from "@knarr/pod-rules"
-import { readyAmong } from "./generate.ts"
+import { gatedReady } from "./readiness-gates.ts"
 
 const ownConditions: ReadonlySet<string> = new Set([
   "PodScheduled",
@@ -56,7 +56,8 @@ export function mergeStatus(
   // An ended pod never comes back.
   if (isTerminal(old.phase) && merged.phase !== old.phase) merged.phase = old.phase
   merged.conditions = mergeConditions(pod, old, merged, next, !running, nowMs)
-  for (const key of Object.keys(merged) as (keyof PodStatus)[]) if (merged[key] === undefined) delete merged[key]
+  for (const key of Object.keys(merged) as (keyof PodStatus)[])
+    if (merged[key] === undefined) delete merged[key]
   return merged
 }
 
@@ -77,7 +78,7 @@ function mergeConditions(
     ({ type }) => !wanted.some((condition) => condition.type === type) && !gone.includes(type),
   )
   let all: PodCondition[] = [...kept, ...wanted]
-  const ready = readyAmong(pod, { ...merged, conditions: all })
+  const ready = gatedReady(pod, all)
   if (ready) all = all.map((condition) => (condition.type === "Ready" ? ready : condition))
   if (isTerminal(merged.phase)) all = all.map((condition) => endedCondition(condition, merged.phase!))
   return all.map((condition) => {
@@ -167,11 +168,13 @@ function boundText(status: ContainerStatus, maxBytes: number): ContainerStatus {
     const message = state?.terminated?.message
     if (message === undefined || Buffer.byteLength(message) <= maxBytes) return state
     const bytes = Buffer.from(message)
-    return { ...state, terminated: { ...state!.terminated!, message: bytes.subarray(0, maxBytes).toString() } }
+    return {
+      ...state,
+      terminated: { ...state!.terminated!, message: bytes.subarray(0, maxBytes).toString() },
+    }
   }
-  const state = shorten(status.state)
-  const lastState = shorten(status.lastState)
-  return state === status.state && lastState === status.lastState ? status : { ...status, state, lastState }
+  // The API writes both, empty or not.
+  return { ...status, state: shorten(status.state) ?? {}, lastState: shorten(status.lastState) ?? {} }
 }
 
 function toSecond(text: string): string {

@@ -17,7 +17,12 @@ import {
 import { Semaphore, type Env, type Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { StatusManager } from "../contract.ts"
-import { configHashAnnotation, configMirrorAnnotation, isMirrorPod, isStaticPod } from "../pod-worker/labels.ts"
+import {
+  configHashAnnotation,
+  configMirrorAnnotation,
+  isMirrorPod,
+  isStaticPod,
+} from "../pod-worker/labels.ts"
 import { mergeStatus, normalizeStatus } from "./merge-status.ts"
 
 export interface StatusManagerOptions {

@@ -35,9 +35,7 @@ export async function resolveClaim(
   }
   const claim = await client
     .get(persistentVolumeClaim, { namespace, name: claimName }, { signal })
-    .catch((thrown: unknown) =>
-      fail(`failed to fetch PVC from API server: ${messageOf(thrown)}`, thrown),
-    )
+    .catch((thrown: unknown) => fail(`failed to fetch PVC from API server: ${messageOf(thrown)}`, thrown))
   if (volume.ephemeral && !claim.metadata.ownerReferences?.some((owner) => owner.uid === pod.metadata.uid))
     return fail(
       `PVC ${namespace}/${claimName} was not created for pod ${namespace}/${pod.metadata.name} (pod is not owner)`,
@@ -58,6 +56,10 @@ export async function resolveClaim(
   if (hostPath) return { volume: { name: volume.name, hostPath }, readOnly, block }
   // A local volume is a folder that the administrator has prepared: never made.
   if (local)
-    return { volume: { name: volume.name, hostPath: { path: local.path, type: block ? "" : "Directory" } }, readOnly, block }
+    return {
+      volume: { name: volume.name, hostPath: { path: local.path, type: block ? "" : "Directory" } },
+      readOnly,
+      block,
+    }
   return fail(`failed to get Plugin from volumeSpec for volume "${volumeName}" err=no volume plugin matched`)
 }

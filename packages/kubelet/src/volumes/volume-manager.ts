@@ -42,7 +42,11 @@ interface Mounted {
   readonly result: MountedVolume
   /** Undefined when nothing is ever rewritten in it. */
   readonly refresh:
-    | { readonly plugin: VolumePlugin; readonly volume: Readonly<Volume>; readonly references: VolumeReferences }
+    | {
+        readonly plugin: VolumePlugin
+        readonly volume: Readonly<Volume>
+        readonly references: VolumeReferences
+      }
     | undefined
   payload: Payload | undefined
 }
@@ -51,7 +55,7 @@ interface PodVolumes {
   pod: Readonly<Pod>
   readonly mounted: Map<string, Mounted>
   readonly mounting: Map<string, Promise<Mounted>>
-  refreshing: boolean
+  refreshing: Promise<void> | undefined
   again: boolean
   /** An object changed while something was being mounted, which may have read the older one. */
   missed: boolean
@@ -80,7 +84,14 @@ class Manager implements VolumeManager {
     const { uid } = pod.metadata
     let entry = this.#pods.get(uid)
     if (!entry) {
-      entry = { pod, mounted: new Map(), mounting: new Map(), refreshing: false, again: false, missed: false }
+      entry = {
+        pod,
+        mounted: new Map(),
+        mounting: new Map(),
+        refreshing: undefined,
+        again: false,
+        missed: false,
+      }
       this.#pods.set(uid, entry)
     }
     const older = entry.pod
@@ -107,10 +118,12 @@ class Manager implements VolumeManager {
     const entry = this.#pods.get(podUid)
     this.#pods.delete(podUid)
     if (entry) await Promise.allSettled(entry.mounting.values())
-    if (!/^[\w.-]+$/.test(podUid) || podUid.startsWith(".")) throw new Error(`Cannot unmount "${podUid}": not a pod's uid`)
+    if (!/^[\w.-]+$/.test(podUid) || podUid.startsWith("."))
+      throw new Error(`Cannot unmount "${podUid}": not a pod's uid`)
     const { host } = this.#options
     const podDir = join(this.#podsDir, podUid)
-    for (const part of ["volume-subpaths", "volumes", "plugins"]) await host.removeTree(join(podDir, part), signal)
+    for (const part of ["volume-subpaths", "volumes", "plugins"])
+      await host.removeTree(join(podDir, part), signal)
     await host.removeIfEmpty(podDir)
   }
 
@@ -151,9 +164,7 @@ class Manager implements VolumeManager {
           readOnly: readOnly || (claimed?.readOnly ?? false),
           refreshed,
         },
-        refresh: refreshed
-          ? { plugin, volume: actual, references: plugin.references!(actual) }
-          : undefined,
+        refresh: refreshed ? { plugin, volume: actual, references: plugin.references!(actual) } : undefined,
         payload: undefined,
       }
     } catch (thrown) {
@@ -189,17 +200,16 @@ class Manager implements VolumeManager {
   }
 
   /** Rewrites what has changed; a change that comes meanwhile makes another round. */
-  async #refresh(entry: PodVolumes): Promise<void> {
+  #refresh(entry: PodVolumes): Promise<void> {
     entry.again = true
-    if (entry.refreshing) return
-    entry.refreshing = true
-    try {
-      while (entry.again && this.#pods.get(entry.pod.metadata.uid) === entry) {
-        entry.again = false
-        for (const mounted of [...entry.mounted.values()]) await this.#rewrite(entry, mounted)
-      }
-    } finally {
-      entry.refreshing = false
+    entry.refreshing ??= this.#refreshAll(entry).finally(() => (entry.refreshing = undefined))
+    return entry.refreshing
+  }
+
+  async #refreshAll(entry: PodVolumes): Promise<void> {
+    while (entry.again && this.#pods.get(entry.pod.metadata.uid) === entry) {
+      entry.again = false
+      for (const mounted of [...entry.mounted.values()]) await this.#rewrite(entry, mounted)
     }
   }
 
@@ -231,7 +241,9 @@ class Manager implements VolumeManager {
 }
 
 function failure(volume: string, thrown: unknown): Error {
-  return new Error(`MountVolume.SetUp failed for volume "${volume}" : ${messageOf(thrown)}`, { cause: thrown })
+  return new Error(`MountVolume.SetUp failed for volume "${volume}" : ${messageOf(thrown)}`, {
+    cause: thrown,
+  })
 }
 
 /** Whether something that the downward API shows has changed. */

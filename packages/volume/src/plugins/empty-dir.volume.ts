@@ -11,12 +11,15 @@ export const emptyDirVolume: VolumePlugin = defineVolume({
   source: "emptyDir",
   async mount({ pod, volume, dir, host, allocatable, signal }) {
     const { medium = "", sizeLimit, mode = 0o777 } = volume.emptyDir!
-    if (medium === "") await host.makeDirectory(dir, mode)
+    let isNew: boolean
+    if (medium === "") isNew = await host.makeDirectory(dir, mode)
     else if (medium === "Memory") {
       const sizeBytes = tmpfsSize(pod, sizeLimit, allocatable["memory"])
-      await host.mountTmpfs(dir, { sizeBytes, mode }, signal)
+      isNew = await host.mountTmpfs(dir, { sizeBytes, mode }, signal)
     } else throw new Error(`unknown storage medium "${medium}"`)
-    await host.setOwnership(dir, { fsGroup: fsGroupOf(pod), readOnly: false, onRootMismatch: false })
+    // What the pod has made of it since is the pod's own.
+    if (isNew)
+      await host.setOwnership(dir, { fsGroup: fsGroupOf(pod), readOnly: false, onRootMismatch: false })
     return { hostPath: dir, readOnly: false }
   },
 })

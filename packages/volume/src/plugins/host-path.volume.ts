@@ -9,8 +9,7 @@ export const hostPathVolume: VolumePlugin = defineVolume({
   source: "hostPath",
   async mount({ volume, host }) {
     const { path, type = "" } = volume.hostPath!
-    if (path.split("/").includes(".."))
-      throw new Error(`invalid HostPath \`${path}\`: must not contain '..'`)
+    if (path.split("/").includes("..")) throw new Error(`invalid HostPath \`${path}\`: must not contain '..'`)
     await host.checkHostPath(path, type)
     return { hostPath: path, readOnly: false }
   },

@@ -70,7 +70,8 @@ async function project(source: Readonly<VolumeProjection>, context: VolumeContex
     const mode = user !== undefined || fsGroupOf(pod) !== undefined ? 0o600 : defaultMode
     return new Map([[path, { data: Buffer.from(token), mode, user }]])
   }
-  if (source.clusterTrustBundle) throw new Error("ClusterTrustBundle projection is not supported by this node")
+  if (source.clusterTrustBundle)
+    throw new Error("ClusterTrustBundle projection is not supported by this node")
   if (source.podCertificate) throw new Error("PodCertificate projection is not supported by this node")
   return new Map()
 }

@@ -84,7 +84,7 @@ defineSchemas("io.k8s.api.admissionregistration.v1", {
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
-    webhooks: "[]MutatingWebhook list=map:name patch=merge key=name",
+    webhooks: "2 []MutatingWebhook list=map:name patch=merge key=name",
   },
   MutatingWebhookConfigurationList: {
     apiVersion: "string",
@@ -196,7 +196,7 @@ defineSchemas("io.k8s.api.admissionregistration.v1", {
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
-    webhooks: "[]ValidatingWebhook list=map:name patch=merge key=name",
+    webhooks: "2 []ValidatingWebhook list=map:name patch=merge key=name",
   },
   ValidatingWebhookConfigurationList: {
     apiVersion: "string",
@@ -205,15 +205,15 @@ defineSchemas("io.k8s.api.admissionregistration.v1", {
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   Validation: {
-    expression: "string required default=\"\"",
+    expression: "1 string required default=\"\"",
     message: "2 string omitzero",
     messageExpression: "4 string omitzero",
     reason: "3 string",
   },
   Variable: {
     $atomic: "",
-    expression: "string required default=\"\"",
-    name: "string required default=\"\"",
+    expression: "2 string required default=\"\"",
+    name: "1 string required default=\"\"",
   },
   WebhookClientConfig: {
     caBundle: "2 bytes",

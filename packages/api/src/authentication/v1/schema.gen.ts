@@ -6,7 +6,7 @@ defineSchemas("io.k8s.api.authentication.v1", {
     apiVersion: "2 string omitzero",
     kind: "1 string omitzero",
     name: "3 string omitzero",
-    uid: "string omitzero",
+    uid: "4 string omitzero",
   },
   SelfSubjectReview: {
     apiVersion: "string",

@@ -53,7 +53,7 @@ defineSchemas("io.k8s.api.networking.v1", {
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   IngressClassParametersReference: {
-    apiGroup: "string",
+    apiGroup: "1 string",
     kind: "2 string required default=\"\"",
     name: "3 string required default=\"\"",
     namespace: "5 string",

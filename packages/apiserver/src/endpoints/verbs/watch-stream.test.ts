@@ -58,8 +58,16 @@ test("a reader that stalls gets everything later, in order, or is too slow", asy
     .toString()
     .trim()
     .split("\n")
-    .map((line) => Number((JSON.parse(line) as { object: { metadata: { resourceVersion: string } } }).object.metadata.resourceVersion))
-  assert.deepEqual(seen, Array.from({ length: 600 }, (_, i) => i + 1))
+    .map((line) =>
+      Number(
+        (JSON.parse(line) as { object: { metadata: { resourceVersion: string } } }).object.metadata
+          .resourceVersion,
+      ),
+    )
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 600 }, (_, i) => i + 1),
+  )
   stream.pendingBytes = 64 * 1024 * 1024
   const many = Array.from({ length: 20_001 }, () => item(700))
   assert.equal(watch.deliver(many), false)

@@ -1,0 +1,196 @@
+/** The kubelet on a real containerd: needs root, containerd, runc, the CNI plugins and busybox. */
+import assert from "node:assert/strict"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { test } from "node:test"
+import { Scope, createLogger, silentLogger, systemClock, systemRandom, type Env } from "@knarr/base"
+import { startKubelet, type Kubelet } from "./kubelet.ts"
+import { createLinuxMachine } from "./machine.ts"
+import { Cgroups } from "./pod-worker/cgroups.ts"
+import { MemoryApi } from "./pod-worker/memory-api.testing.ts"
+import { ensureContainerd, importImage, type Containerd } from "./runtime/containerd.ts"
+import { findBinary } from "./runtime/containerd-host.ts"
+import { stopContainerd } from "./runtime/containerd-stop.ts"
+import { createImageTar, hostArchitecture } from "./runtime/oci-image.ts"
+
+const log = process.env["KNARR_TEST_LOG"]
+  ? createLogger({ clock: systemClock, level: "debug", write: (line) => void process.stderr.write(line) })
+  : silentLogger
+const env: Env = { clock: systemClock, random: systemRandom, log }
+const image = "test.invalid/shell:1"
+
+function has(program: string): boolean {
+  try {
+    findBinary(program)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const missing = ["containerd", "ctr", "runc", "busybox"].filter((program) => !has(program))
+const skip =
+  process.getuid?.() !== 0
+    ? "containers need root"
+    : missing.length > 0
+      ? `not installed: ${missing.join(", ")}`
+      : false
+
+class World implements AsyncDisposable {
+  readonly dir = mkdtempSync("/tmp/knarr-kubelet-")
+  readonly api = new MemoryApi(env)
+  readonly scope = new Scope("test")
+  readonly signal = AbortSignal.timeout(150_000)
+  readonly cgroupRoot = `/knarr-test-${process.pid}`
+  containerd!: Containerd
+  kubelet!: Kubelet
+
+  async start(): Promise<this> {
+    const cniConfDir = join(this.dir, "cni")
+    mkdirSync(cniConfDir)
+    const ranges = [[{ subnet: "10.253.78.0/24" }]]
+    const plugin = { type: "ptp", ipam: { type: "host-local", dataDir: join(this.dir, "ipam"), ranges } }
+    const network = { cniVersion: "0.4.0", name: "test", plugins: [plugin] }
+    writeFileSync(join(cniConfDir, "10-test.conflist"), JSON.stringify(network))
+    const options = { dir: this.dir, env, cniBinDir: "/usr/lib/cni", cniConfDir }
+    this.containerd = await ensureContainerd(options, this.signal)
+    const busybox = { path: "bin/busybox", mode: 0o755, data: readFileSync(findBinary("busybox")) }
+    const links = ["sh", "sleep", "echo", "cat", "hostname", "id", "env", "touch", "ls", "true", "false"].map((name) => ({
+      path: `bin/${name}`,
+      mode: 0o777,
+      link: "busybox",
+    }))
+    const tar = createImageTar({
+      name: image,
+      architecture: hostArchitecture(),
+      files: [busybox, ...links, { path: "tmp/", mode: 0o1777 }],
+      config: { Env: ["PATH=/bin"] },
+    })
+    await importImage(this.containerd.socket, tar, { signal: this.signal })
+    const { runtime } = this.containerd
+    await this.until(async () => (await runtime.imageStatus({ image: { image } }, { signal: this.signal })).image)
+    await this.startKubelet()
+    return this
+  }
+
+  async startKubelet(): Promise<void> {
+    const rootDir = join(this.dir, "kubelet")
+    this.kubelet = await startKubelet({
+      ...{ env, scope: this.scope, client: this.api.client, nodeName: "n1", version: "v1.37.2", rootDir },
+      runtime: this.containerd.runtime,
+      machine: createLinuxMachine({ clock: env.clock, rootDir }),
+      nodeIPs: ["127.0.0.1"],
+      podLogsDir: join(this.dir, "logs"),
+      containerLogsDir: join(this.dir, "container-logs"),
+      clusterDNS: ["10.96.0.10"],
+      cgroupRoot: this.cgroupRoot,
+    })
+  }
+
+  async until<T>(ask: () => T | false | Promise<T | false>): Promise<NonNullable<T>> {
+    for (;;) {
+      this.signal.throwIfAborted()
+      const value = await ask()
+      if (value) return value as NonNullable<T>
+      await env.clock.sleep(10, this.signal)
+    }
+  }
+
+  isReady(name: string): boolean {
+    const conditions = this.api.pod(name)?.status.conditions
+    return conditions?.find(({ type }) => type === "Ready")?.status === "True"
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.scope.close()
+    await this.containerd.close()
+    await stopContainerd({ dir: this.dir, env }, AbortSignal.timeout(60_000))
+    await new Cgroups(env.clock).remove(this.cgroupRoot)
+    rmSync(this.dir, { recursive: true, force: true })
+  }
+}
+
+test("Kubelet runs pods on containerd", { skip, timeout: 170_000 }, async (t) => {
+  await using world = await new World().start()
+  const { api } = world
+  const started = env.clock.monotonic()
+  api.createPod("web", {
+    hostname: "front",
+    subdomain: "pages",
+    containers: [
+      {
+        name: "app",
+        image,
+        command: ["sh", "-c", "hostname; cat /etc/hosts /etc/resolv.conf; env; id -u; trap 'exit 0' TERM; sleep 1000 & wait"],
+        env: [
+          { name: "NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
+          { name: "HELLO", value: "hello $(NAME)" },
+        ],
+        resources: { requests: { cpu: "100m", memory: "10Mi" }, limits: { memory: "50Mi" } },
+        securityContext: { runAsUser: 1234, allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+      },
+    ],
+  })
+  await world.until(() => world.isReady("web"))
+  t.diagnostic(`one pod: Ready after ${Math.round(env.clock.monotonic() - started)} ms`)
+  const { status, metadata } = api.pod("web")!
+  assert.equal(status.phase, "Running")
+  assert.match(status.podIP!, /^10\.253\.78\./)
+  const logFile = join(world.dir, "logs", `default_web_${metadata.uid}`, "app", "0.log")
+  const text = await world.until(() => {
+    const found = readFileSync(logFile, "utf8")
+    return found.includes(" 1234\n") && found
+  })
+  for (const line of ["front", `${status.podIP}\tfront.pages.default.svc.cluster.local\tfront`, "nameserver 10.96.0.10", "HELLO=hello web"])
+    assert.ok(text.includes(line), `${line} in ${text}`)
+
+  api.createPod("job", {
+    restartPolicy: "Never",
+    initContainers: [{ name: "first", image, command: ["true"] }],
+    containers: [{ name: "main", image, command: ["sh", "-c", "echo -n bye > /dev/termination-log; exit 3"] }],
+  })
+  const ended = await world.until(() => api.pod("job")!.status.phase === "Failed" && api.pod("job")!.status)
+  const main = ended.containerStatuses![0]!.state!.terminated!
+  assert.equal(main.exitCode, 3)
+  assert.equal(main.reason, "Error")
+  assert.equal(main.message, "bye")
+  assert.equal(ended.initContainerStatuses![0]!.ready, true)
+
+  // A restart of the kubelet leaves containers alone, and ends what was deleted meanwhile.
+  api.createPod("gone", { containers: [{ name: "app", image, command: ["sleep", "1000"] }], terminationGracePeriodSeconds: 1 })
+  await world.until(() => world.isReady("gone"))
+  const before = api.pod("web")!.status.containerStatuses![0]!.containerID
+  await world.kubelet.close()
+  api.deletePod("gone", 0)
+  await world.startKubelet()
+  const { runtime } = world.containerd
+  const sandboxes = async (): Promise<number> => (await runtime.listPodSandbox({}, { signal: world.signal })).items.length
+  await world.until(async () => (await sandboxes()) === 2)
+  assert.equal(api.pod("web")!.status.containerStatuses![0]!.containerID, before)
+  assert.equal(world.isReady("web"), true)
+
+  const stopping = env.clock.monotonic()
+  for (const name of ["web", "job"]) api.deletePod(name)
+  await world.until(() => !api.pod("web") && !api.pod("job"))
+  t.diagnostic(`deleted after ${Math.round(env.clock.monotonic() - stopping)} ms`)
+  await world.until(async () => (await sandboxes()) === 0)
+  await world.until(() => world.kubelet.workers.pods().length === 0)
+})
+
+test("Kubelet starts thirty pods at a time", { skip, timeout: 170_000 }, async (t) => {
+  await using world = await new World().start()
+  const names = Array.from({ length: 30 }, (_, i) => `p${i}`)
+  const started = env.clock.monotonic()
+  for (const name of names)
+    world.api.createPod(name, {
+      terminationGracePeriodSeconds: 1,
+      containers: [{ name: "app", image, command: ["sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait"] }],
+    })
+  await world.until(() => names.every((name) => world.isReady(name)))
+  t.diagnostic(`thirty pods: Ready after ${Math.round(env.clock.monotonic() - started)} ms`)
+  const stopping = env.clock.monotonic()
+  for (const name of names) world.api.deletePod(name)
+  await world.until(() => names.every((name) => !world.api.pod(name)))
+  t.diagnostic(`thirty pods: gone after ${Math.round(env.clock.monotonic() - stopping)} ms`)
+  await world.until(() => world.kubelet.workers.pods().length === 0)
+})

@@ -1,0 +1,346 @@
+import assert from "node:assert/strict"
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { describe, it } from "node:test"
+import type { ConfigMap, Pod, Secret, Volume } from "@knarr/api"
+import { systemClock } from "@knarr/base"
+import { createLinuxVolumeHost } from "./linux-host.ts"
+import { pluginFor } from "./plugins.ts"
+import { tmpfsSize } from "./plugins/empty-dir.volume.ts"
+import { fsUserOf, type VolumeContext, type VolumeReader } from "./volume.ts"
+
+const isRoot = process.getuid?.() === 0
+const signal = new AbortController().signal
+const host = createLinuxVolumeHost({ clock: systemClock, canMount: false })
+
+async function inFolder(run: (dir: string) => Promise<void>): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), "knarr-volume-"))
+  try {
+    await run(dir)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+function podOf(spec: Partial<Pod["spec"]> = {}, metadata: Partial<Pod["metadata"]> = {}): Pod {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "p", namespace: "ns", uid: "u-1", ...metadata },
+    spec: { containers: [{ name: "app", image: "i" }], ...spec },
+    status: {},
+  } as Pod
+}
+
+interface Objects {
+  configMaps?: Record<string, Partial<ConfigMap>>
+  secrets?: Record<string, Partial<Secret>>
+  token?: () => string
+}
+
+function readerOf({ configMaps = {}, secrets = {}, token }: Objects): VolumeReader {
+  return {
+    async secret(_, name) {
+      return secrets[name] as Secret | undefined
+    },
+    async configMap(_, name) {
+      return configMaps[name] as ConfigMap | undefined
+    },
+    async serviceAccountToken(_, audience, seconds) {
+      if (!token) throw new Error("failed to fetch token: no")
+      return `${token()}/${audience ?? ""}/${seconds}`
+    },
+  }
+}
+
+function contextOf(
+  dir: string,
+  volume: Omit<Volume, "name">,
+  objects: Objects = {},
+  pod = podOf(),
+): VolumeContext {
+  const allocatable = { cpu: "4", memory: "1Gi" }
+  return {
+    pod,
+    volume: { name: "v", ...volume },
+    dir: join(dir, "v"),
+    reader: readerOf(objects),
+    host,
+    allocatable,
+    signal,
+  }
+}
+
+async function mount(context: VolumeContext): Promise<string> {
+  return (await pluginFor(context.volume).mount(context)).hostPath
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString("base64")
+}
+
+const mode = (path: string): string => (statSync(path).mode & 0o7777).toString(8)
+
+describe("volumes made from objects", () => {
+  it("are links into ..data, and a new version is one rename", () =>
+    inFolder(async (dir) => {
+      const configMaps: Record<string, Partial<ConfigMap>> = {
+        cm: { data: { a: "1", b: "2" }, binaryData: { bin: Buffer.from([0, 255]).toString("base64") } },
+      }
+      const context = contextOf(dir, { configMap: { name: "cm" } }, { configMaps })
+      const path = await mount(context)
+      assert.equal(readFileSync(join(path, "a"), "utf8"), "1")
+      assert.deepEqual([...readFileSync(join(path, "bin"))], [0, 255])
+      assert.equal(readlinkSync(join(path, "a")), "..data/a")
+      const first = readlinkSync(join(path, "..data"))
+      assert.match(first, /^\.\.\d{4}(_\d\d){5}\..+/)
+      assert.equal(mode(join(path, "a")), "644")
+      assert.equal(mode(path), "777")
+      await mount(context)
+      assert.equal(readlinkSync(join(path, "..data")), first, "unchanged files are left alone")
+      configMaps["cm"] = { data: { a: "new", c: "3" } }
+      await mount(context)
+      assert.equal(readFileSync(join(path, "a"), "utf8"), "new")
+      assert.equal(existsSync(join(path, "b")), false)
+      assert.deepEqual(
+        readdirSync(path)
+          .filter((name) => !name.startsWith(".."))
+          .sort(),
+        ["a", "c"],
+      )
+      assert.equal(existsSync(join(path, first)), false, "the old version is gone")
+      assert.notEqual(readlinkSync(join(path, "..data")), first)
+    }))
+
+  it("take items, modes and nested paths", () =>
+    inFolder(async (dir) => {
+      const secrets = { s: { data: { user: base64("root"), password: base64("x") } } }
+      const items = [
+        { key: "user", path: "deep/er/name", mode: 0o400 },
+        { key: "password", path: "deep/pw" },
+      ]
+      const path = await mount(
+        contextOf(dir, { secret: { secretName: "s", items, defaultMode: 0o440 } }, { secrets }),
+      )
+      assert.equal(readFileSync(join(path, "deep/er/name"), "utf8"), "root")
+      assert.equal(mode(join(path, "deep/er/name")), "400")
+      assert.equal(mode(join(path, "deep/pw")), "440")
+      assert.equal(readlinkSync(join(path, "deep")), "..data/deep")
+    }))
+
+  it("fail in upstream's words, or are empty when optional", () =>
+    inFolder(async (dir) => {
+      const configMaps = { cm: { data: { a: "1" } } }
+      const secrets = { s: { data: {} } }
+      const cases: readonly (readonly [Omit<Volume, "name">, string])[] = [
+        [{ configMap: { name: "no" } }, 'configmap "no" not found'],
+        [{ secret: { secretName: "no" } }, 'secret "no" not found'],
+        [
+          { configMap: { name: "cm", items: [{ key: "z", path: "z" }] } },
+          "configmap references non-existent config key: z",
+        ],
+        [
+          { secret: { secretName: "s", items: [{ key: "z", path: "z" }] } },
+          "references non-existent secret key: z",
+        ],
+        [
+          { projected: { sources: [{ configMap: { name: "x" } }, { secret: { name: "y" } }] } },
+          '[configmap "x" not found, secret "y" not found]',
+        ],
+        [{ projected: { sources: [{ serviceAccountToken: { path: "t" } }] } }, "failed to fetch token: no"],
+        [{ nfs: { server: "s", path: "/" } }, "no volume plugin matched"],
+      ]
+      for (const [volume, message] of cases)
+        await assert.rejects(async () => mount(contextOf(dir, volume, { configMaps, secrets })), { message })
+      assert.equal(existsSync(join(dir, "v")), false, "a failure leaves nothing behind")
+      const path = await mount(contextOf(dir, { configMap: { name: "no", optional: true } }))
+      assert.deepEqual(
+        readdirSync(path).filter((name) => !name.startsWith("..")),
+        [],
+      )
+    }))
+
+  it("project several sources, the token with the pod's own mode", () =>
+    inFolder(async (dir) => {
+      let count = 0
+      const objects: Objects = {
+        configMaps: { "kube-root-ca.crt": { data: { "ca.crt": "CA" } } },
+        token: () => `token${++count}`,
+      }
+      const sources = [
+        { serviceAccountToken: { path: "token", expirationSeconds: 3607, audience: "api" } },
+        { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }] } },
+        { downwardAPI: { items: [{ path: "namespace", fieldRef: { fieldPath: "metadata.namespace" } }] } },
+      ]
+      const pod = podOf({ securityContext: isRoot ? { runAsUser: 1234 } : {} })
+      const path = await mount(contextOf(dir, { projected: { sources, defaultMode: 0o644 } }, objects, pod))
+      assert.equal(readFileSync(join(path, "token"), "utf8"), "token1/api/3607")
+      assert.equal(readFileSync(join(path, "ca.crt"), "utf8"), "CA")
+      assert.equal(readFileSync(join(path, "namespace"), "utf8"), "ns")
+      if (!isRoot) return
+      assert.equal(statSync(join(path, "token")).uid, 1234)
+      assert.equal(mode(join(path, "token")), "600")
+    }))
+
+  it("tell the pod about itself", () =>
+    inFolder(async (dir) => {
+      const containers = [
+        { name: "app", image: "i", resources: { limits: { cpu: "1500m" }, requests: { memory: "65Mi" } } },
+      ]
+      const pod = podOf({ containers }, { labels: { b: 'say "hi"', a: "1" }, annotations: { note: "x\ny" } })
+      const field = (path: string, fieldPath: string): object => ({ path, fieldRef: { fieldPath } })
+      const resource = (path: string, name: string, divisor?: string): object => ({
+        path,
+        resourceFieldRef: { containerName: "app", resource: name, ...(divisor ? { divisor } : {}) },
+      })
+      const items = [
+        field("labels", "metadata.labels"),
+        field("one", "metadata.annotations['note']"),
+        field("uid", "metadata.uid"),
+        resource("cpu", "limits.cpu"),
+        resource("millis", "limits.cpu", "1m"),
+        resource("mem", "requests.memory", "1Mi"),
+        resource("limit", "limits.memory", "1Mi"),
+        resource("none", "requests.cpu"),
+      ]
+      const path = await mount(contextOf(dir, { downwardAPI: { items: items as never } }, {}, pod))
+      const read = (name: string): string => readFileSync(join(path, name), "utf8")
+      assert.equal(read("labels"), 'a="1"\nb="say \\"hi\\""')
+      assert.equal(read("one"), "x\ny")
+      assert.equal(read("uid"), "u-1")
+      assert.deepEqual(["cpu", "millis", "mem", "limit", "none"].map(read), ["2", "1500", "65", "1024", "0"])
+    }))
+
+  it("belong to the pod's group", { skip: !isRoot }, () =>
+    inFolder(async (dir) => {
+      const pod = podOf({ securityContext: { fsGroup: 4321 } })
+      const secrets = { s: { data: { k: base64("v") } } }
+      const path = await mount(
+        contextOf(dir, { secret: { secretName: "s", defaultMode: 0o400 } }, { secrets }, pod),
+      )
+      assert.equal(statSync(join(path, "k")).gid, 4321)
+      assert.equal(mode(join(path, "k")), "440")
+      assert.equal(mode(join(path, readlinkSync(join(path, "..data")))), "2755")
+      assert.equal(lstatSync(join(path, "k")).gid, 4321)
+    }),
+  )
+
+  it("refuse paths that lead outside", () =>
+    inFolder(async (dir) => {
+      for (const path of ["../x", "a/../../x", "/x", "..x"]) {
+        const volume = { configMap: { name: "cm", items: [{ key: "a", path }] } }
+        await assert.rejects(
+          mount(contextOf(dir, volume, { configMaps: { cm: { data: { a: "1" } } } })),
+          /invalid path/,
+        )
+      }
+    }))
+})
+
+describe("emptyDir", () => {
+  it("is a folder that everyone may write to, and keeps its files", () =>
+    inFolder(async (dir) => {
+      const context = contextOf(dir, { emptyDir: {} })
+      const path = await mount(context)
+      assert.equal(mode(path), "777")
+      writeFileSync(join(path, "f"), "kept")
+      await mount(context)
+      assert.equal(readFileSync(join(path, "f"), "utf8"), "kept")
+      await assert.rejects(mount(contextOf(dir, { emptyDir: { medium: "Tape" } })), {
+        message: 'unknown storage medium "Tape"',
+      })
+    }))
+
+  it("in memory is as large as its limit, the containers' or the node's", () => {
+    const limited = (memory: string): Pod =>
+      podOf({ containers: [{ name: "a", image: "i", resources: { limits: { memory } } }] })
+    assert.equal(tmpfsSize(podOf(), undefined, "1Gi"), 2 ** 30)
+    assert.equal(tmpfsSize(podOf(), "10Mi", "1Gi"), 10 * 2 ** 20)
+    assert.equal(tmpfsSize(limited("5Mi"), "10Mi", "1Gi"), 5 * 2 ** 20)
+  })
+
+  it("in memory is a tmpfs, and goes without deleting through mounts", { skip: !isRoot }, () =>
+    inFolder(async (dir) => {
+      const real = createLinuxVolumeHost({ clock: systemClock })
+      const context = { ...contextOf(dir, { emptyDir: { medium: "Memory", sizeLimit: "8Mi" } }), host: real }
+      const path = await mount(context)
+      try {
+        const line = readFileSync("/proc/self/mountinfo", "utf8")
+          .split("\n")
+          .find((text) => text.includes(` ${path} `))
+        assert.match(line!, / - tmpfs tmpfs .*size=8192k/)
+        assert.equal(mode(path), "777")
+        await mount(context)
+        const count = readFileSync("/proc/self/mountinfo", "utf8").split(` ${path} `).length - 1
+        assert.equal(count, 1, "mounting twice mounts once")
+      } finally {
+        await real.removeTree(dir, signal)
+      }
+      assert.equal(existsSync(path), false)
+    }),
+  )
+
+  it("gives everything in it to the pod's group", { skip: !isRoot }, () =>
+    inFolder(async (dir) => {
+      const pod = podOf({ securityContext: { fsGroup: 77 } })
+      const path = await mount(contextOf(dir, { emptyDir: {} }, {}, pod))
+      assert.equal(statSync(path).gid, 77)
+      assert.equal(mode(path), "2777")
+    }),
+  )
+})
+
+describe("hostPath", () => {
+  it("checks and makes what its type says", () =>
+    inFolder(async (dir) => {
+      const file = join(dir, "file")
+      writeFileSync(file, "")
+      symlinkSync(file, join(dir, "link"))
+      const at = (path: string, type?: string): Promise<string> =>
+        mount(contextOf(dir, { hostPath: { path, ...(type === undefined ? {} : { type }) } }))
+      assert.equal(await at(join(dir, "not there")), join(dir, "not there"))
+      assert.equal(await at(join(dir, "new"), "DirectoryOrCreate"), join(dir, "new"))
+      assert.equal(mode(join(dir, "new")), "755")
+      await at(join(dir, "new-file"), "FileOrCreate")
+      assert.equal(mode(join(dir, "new-file")), "644")
+      await at(join(dir, "link"), "File")
+      await at("/dev/null", "CharDevice")
+      const fails: readonly (readonly [string, string, string])[] = [
+        [file, "Directory", "a directory"],
+        [file, "DirectoryOrCreate", "a directory"],
+        [dir, "File", "a file"],
+        [file, "Socket", "a socket file"],
+        [file, "CharDevice", "a character device"],
+        [file, "BlockDevice", "a block device"],
+        [join(dir, "missing"), "Directory", "a directory"],
+      ]
+      for (const [path, type, what] of fails)
+        await assert.rejects(at(path, type), {
+          message: `hostPath type check failed: ${path} is not ${what}`,
+        })
+      await assert.rejects(at("/a/../b"), { message: "invalid HostPath `/a/../b`: must not contain '..'" })
+    }))
+})
+
+describe("fsUserOf", () => {
+  it("is the one user of all containers", () => {
+    const one = { name: "a", image: "i", securityContext: { runAsUser: 5 } }
+    const other = { name: "b", image: "i" }
+    assert.equal(fsUserOf(podOf({ containers: [one] })), 5)
+    assert.equal(fsUserOf(podOf({ containers: [one, other] })), undefined)
+    assert.equal(fsUserOf(podOf({ containers: [one, other], securityContext: { runAsUser: 5 } })), 5)
+    assert.equal(fsUserOf(podOf({ containers: [one, other], securityContext: { runAsUser: 6 } })), undefined)
+  })
+})
