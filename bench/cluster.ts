@@ -14,12 +14,12 @@ export class Cluster {
   readonly #home: string
   readonly #kubeconfig: string
   readonly #workspace: Workspace
+  #begun = false
 
   constructor(workspace: Workspace) {
     this.#workspace = workspace
     this.#home = workspace.folder("home")
     this.#kubeconfig = join(workspace.dir, "kubeconfig")
-    workspace.defer(() => this.delete())
   }
 
   /** Brings the bundled command up to date, and its compiled code into the cache. */
@@ -32,6 +32,8 @@ export class Cluster {
   }
 
   async up(...flags: string[]): Promise<void> {
+    if (!this.#begun) this.#workspace.defer(() => this.delete())
+    this.#begun = true
     await this.knarr("up", ...this.#flags, ...flags)
   }
 

@@ -30,7 +30,7 @@ const print = (text: string): void => void process.stdout.write(text)
 const [what] = positionals
 const sides: readonly Side[] = ["reference", "knarr"]
 
-if (what === "api" || what === "start") {
+async function main(): Promise<void> {
   const report = await withWorkspace(async (workspace) => {
     if (what === "start") {
       const { benchStart } = await import("./start.ts")
@@ -46,7 +46,16 @@ if (what === "api" || what === "start") {
     })
   })
   if (values.json) writeFileSync(values.json, JSON.stringify(report, undefined, 2) + "\n")
-} else {
+}
+
+if (what !== "api" && what !== "start") {
   process.stderr.write("usage: npm run bench -- api|start [--quick] [--json FILE]\n")
   process.exitCode = 2
+} else {
+  try {
+    await main()
+  } catch (thrown) {
+    process.stderr.write(`error: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`)
+    process.exitCode = 1
+  }
 }

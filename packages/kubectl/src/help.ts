@@ -41,7 +41,7 @@ export function commandHelp(path: string, command: KubectlCommand): string {
   const flags = command.flags ?? []
   if (flags.length > 0) out += `Options:\n${optionLines(flags)}`
   const usage = command.usage ?? (command.run ? "" : "SUBCOMMAND")
-  out += `Usage:\n  ${path}${usage ? ` ${usage}` : ""}${flags.length > 0 ? " [options]" : ""}\n\n`
+  out += `Usage:\n  ${path}${usage ? ` ${usage}` : ""} [options]\n\n`
   if (command.subcommands) {
     out += `Use "${path} <command> --help" for more information about a given command.\n`
   }

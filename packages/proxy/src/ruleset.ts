@@ -36,7 +36,7 @@ export function computeRuleset(state: ProxyState, options: RulesetOptions): Rule
   const dnat = (targets: readonly Target[]): string =>
     targets.length === 1
       ? `dnat ip to ${targets[0]!.address}:${targets[0]!.port}`
-      : `dnat ip to numgen random mod ${targets.length} map { ${targets.map((t, i) => `${i} : ${t.address} . ${t.port}`).join(", ")} }`
+      : `dnat ip addr . port to numgen random mod ${targets.length} map { ${targets.map((t, i) => `${i} : ${t.address} . ${t.port}`).join(", ")} }`
 
   const balance = (id: string, port: ServicePort, targets: readonly Target[]): string[] => {
     const tcpudp = `meta l4proto ${port.protocol}`

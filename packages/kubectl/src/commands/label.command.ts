@@ -1,5 +1,5 @@
 /** `kubectl label`. Mirrors: kubectl pkg/cmd/label/label.go */
-import { goQuote, isQualifiedName, isValidLabelValue } from "@knarr/apimachinery"
+import { goQuote, isValidLabelValue } from "@knarr/apimachinery"
 import { defineKubectlCommand } from "../command.ts"
 import { changeMarks, markFlags } from "./marks.ts"
 
@@ -13,9 +13,7 @@ export const label = defineKubectlCommand({
       field: "labels",
       noun: "label",
       valid: /^[^-]/,
-      check(key, value) {
-        const nameProblems = isQualifiedName(key)
-        if (nameProblems.length > 0) throw new Error(`invalid label key ${goQuote(key)}: ${nameProblems.join("; ")}`)
+      check(_key, value) {
         const problems = isValidLabelValue(value)
         if (problems.length > 0) throw new Error(`invalid label value: ${goQuote(value)}: ${problems.join("; ")}`)
       },

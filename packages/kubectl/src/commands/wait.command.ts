@@ -87,7 +87,7 @@ function jsonPathCheck(text: string): Check {
 async function runWait(ctx: CommandContext): Promise<void> {
   const { flags } = ctx
   const conditions = flags.list("for").map(conditionOf)
-  if (conditions.length === 0) throw new Error(`unrecognized condition: ""`)
+  if (conditions.length === 0) throw new Error("unrecognized condition: []")
   const given = flags.duration("timeout")
   const timeoutMs = given < 0 ? weekMs : given
   const printer = await changePrinter(ctx, "condition met", "none")

@@ -6,7 +6,7 @@ import type { Pod } from "@knarr/api"
 import { Quantity } from "@knarr/apimachinery"
 import { messageOf, type Env, type Scope } from "@knarr/base"
 import type { EventRecorder } from "@knarr/client"
-import { amountOf, isPodTerminal, podRequests } from "@knarr/pod-rules"
+import { amountOf, isPodTerminal, podRequests, tolerates } from "@knarr/pod-rules"
 import type { NodeHost } from "../node/node-host.ts"
 import { diskEvictionPart, memoryEvictionBytes, type NodePressure } from "../node/node-status.ts"
 import { readPodUse, type PodUse } from "../node/pod-stats.ts"
@@ -73,9 +73,8 @@ class Manager implements EvictionManager {
     if ((!memory && !disk && !pid) || isCritical(pod)) return undefined
     if (memory && !disk && !pid) {
       if (pod.status?.qosClass !== "BestEffort") return undefined
-      const key = "node.kubernetes.io/memory-pressure"
-      if (pod.spec.tolerations?.some((one) => (!one.key || one.key === key) && one.effect !== "NoExecute"))
-        return undefined
+      const taint = { key: "node.kubernetes.io/memory-pressure", effect: "NoSchedule" }
+      if (pod.spec.tolerations?.some((toleration) => tolerates(toleration, taint))) return undefined
     }
     const active = [memory && "MemoryPressure", disk && "DiskPressure", pid && "PIDPressure"].filter(Boolean)
     return {
