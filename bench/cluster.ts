@@ -88,11 +88,17 @@ export class Cluster {
     return new Promise((resolve, reject) => {
       execFile(process.execPath, command, { env, timeout: 60_000 }, (error, stdout, stderr) =>
         error
-          ? reject(new Error(`knarr ${args.join(" ")}: ${stderr || stdout || error.message}`))
+          ? reject(new Error(`knarr ${args.join(" ")}: ${brief(stderr || stdout || error.message)}`))
           : resolve(stdout),
       )
     })
   }
+}
+
+/** The last lines of what a failed command printed, none of them longer than a screen is wide. */
+function brief(text: string): string {
+  const lines = text.trimEnd().split("\n").slice(-8)
+  return lines.map((line) => line.slice(0, 200)).join("\n")
 }
 
 /** The kind of an object out of a manifest. Throws when Knarr has no such kind. */

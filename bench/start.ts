@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs"
 import { get } from "node:http"
 import { join } from "node:path"
 import { parseAllDocuments } from "yaml"
-import { deployment, namespace, pod, service } from "@knarr/api"
+import { deployment, namespace, pod, service, type Namespace } from "@knarr/api"
 import type { KubeObject } from "@knarr/apimachinery"
 import type { Client } from "@knarr/client"
 import { Cluster, isReady, kindOf, readyNodes, untilPods } from "./cluster.ts"
@@ -181,7 +181,7 @@ function status(url: string): Promise<number | undefined> {
 /** In a namespace per count, so that the pods of one never meet those of another. */
 async function scaleUp(client: Client, replicas: number): Promise<void> {
   const name = `bench-${replicas}`
-  await client.create(namespace, { metadata: { name } })
+  await client.create<Namespace>(namespace, { metadata: { name }, spec: {} })
   await client.create(deployment, {
     apiVersion: "apps/v1",
     kind: "Deployment",

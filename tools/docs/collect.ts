@@ -32,31 +32,39 @@ const versionAndKind = /(V\d+(?:(?:alpha|beta)\d+)?)(\w+)$/
 
 /** Texts of every definition that a source knows, in its own version or else another one. */
 export function collectTexts(definitions: Readonly<Record<string, Definition>>, sources: Sources): Texts {
-  const texts: Texts = {}
-  const generic = new GenericTexts()
   const modelsByKind = groupBy(sources.modelNames, (name) => versionAndKind.exec(name)?.[2])
-  for (const name of Object.keys(definitions)) {
-    const { properties = {} } = definitions[name]!
+  const found = Object.entries(definitions).map(([name, { properties = {} }]) => {
     const fields = Object.keys(properties)
     const models = modelsOf(name, modelsByKind, sources).filter((model) => fits(model, fields))
     const types = typesOf(name, sources.modules).filter((type) => fits(type, fields))
-    const out = (texts[name] ??= {})
-    out[""] ??= merge(first(models, ""), first(types, ""))
-    for (const field of fields) {
-      const { $ref, allOf, enum: values } = properties[field]!
-      const target = ($ref ?? allOf?.[0]?.$ref)?.slice(refPrefix.length)
-      let declared = first(models, field)
-      if (target && declared && isOf(target, field, declared)) {
-        const own = (texts[target] ??= {})
-        own[""] = merge(declared, own[""] ?? first(typesOf(target, sources.modules), ""))
-        declared = undefined
-      }
-      if ($ref !== undefined) continue
-      let text = merge(declared, first(types, field))
-      if (target && text) generic.add(field, target, text)
-      if (target && types.length === 0) text ??= generic.get(field, target)
-      if (text && values)
-        text += `\n\nPossible enum values:${values.map((value) => `\n - \`"${value}"\``).join("")}`
+    return { name, properties: Object.entries(properties), models, types }
+  })
+
+  // Of a field that holds a definition without a class, client-node often says the definition's text, which
+  // begins with its name. Some fields' own texts do, too: the text that most fields have is the definition's.
+  const referred = new Counts()
+  for (const { properties, models } of found)
+    for (const [field, property] of properties) {
+      const target = targetOf(property)
+      const text = first(models, field)
+      if (target && text?.startsWith(`${partsOf(target).kind} `)) referred.add(target, text)
+    }
+
+  const texts: Texts = {}
+  const usual = new Counts()
+  for (const { name, properties, models, types } of found) {
+    const out: Texts[string] = (texts[name] = {})
+    out[""] = merge(first(models, "") ?? referred.most(name), first(types, ""))
+    for (const [field, property] of properties) {
+      if (property.$ref !== undefined) continue
+      const target = targetOf(property)
+      const declared = first(models, field)
+      const own = target && declared === referred.most(target) ? undefined : declared
+      let text = merge(own, first(types, field))
+      if (target && text) usual.add(`${field} ${target}`, text)
+      if (target && types.length === 0) text ??= usualText(usual, field, target)
+      if (text && property.enum)
+        text += `\n\nPossible enum values:${property.enum.map((value) => `\n - \`"${value}"\``).join("")}`
       out[field] = text
     }
   }
@@ -65,13 +73,15 @@ export function collectTexts(definitions: Readonly<Record<string, Definition>>, 
   )
 }
 
-/**
- * Of a field that holds a definition without a class, client-node often says the definition's text. Such texts
- * begin with the definition's name.
- */
-function isOf(target: string, field: string, text: string): boolean {
-  const { kind } = partsOf(target)
-  return text.startsWith(`${kind} `) && spelling(kind) !== spelling(field)
+/** The definition that a field refers to. */
+function targetOf({ $ref, allOf }: Property): string | undefined {
+  return ($ref ?? allOf?.[0]?.$ref)?.slice(refPrefix.length)
+}
+
+/** What fields of one name and type usually say: any of it for metadata, elsewhere what all of several agree on. */
+function usualText(usual: Counts, field: string, target: string): string | undefined {
+  const key = `${field} ${target}`
+  return field === "metadata" || usual.agree(key) ? usual.most(key) : undefined
 }
 
 /** Models of a definition's name: its own version's first, then the newest. */
@@ -143,22 +153,25 @@ function merge(newer: string | undefined, older: string | undefined): string | u
   return newer ? restoreLineBreaks(newer, older) : older
 }
 
-/** What fields of one name and type are said to be elsewhere: the answer where nothing else is known. */
-class GenericTexts {
+/** How often which text was met under a key. */
+class Counts {
   readonly #counts = new Map<string, Map<string, number>>()
 
-  add(field: string, target: string, text: string): void {
-    const key = `${field} ${target}`
+  add(key: string, text: string): void {
     let counts = this.#counts.get(key)
     if (!counts) this.#counts.set(key, (counts = new Map()))
     counts.set(text, (counts.get(text) ?? 0) + 1)
   }
 
-  /** The usual text: any for object metadata, which all objects have; elsewhere the one that all agree on. */
-  get(field: string, target: string): string | undefined {
-    const counts = [...(this.#counts.get(`${field} ${target}`) ?? [])].sort(([, a], [, b]) => b - a)
-    if (field === "metadata") return counts[0]?.[0]
-    return counts.length === 1 && counts[0]![1] > 1 ? counts[0]![0] : undefined
+  /** The text that was met most often. */
+  most(key: string): string | undefined {
+    return [...(this.#counts.get(key) ?? [])].sort(([, a], [, b]) => b - a)[0]?.[0]
+  }
+
+  /** True when one text was met, and more than once. */
+  agree(key: string): boolean {
+    const counts = [...(this.#counts.get(key)?.values() ?? [])]
+    return counts.length === 1 && counts[0]! > 1
   }
 }
 

@@ -1,17 +1,22 @@
 /** The Service under whose address every node answers DNS questions itself. */
 import { service } from "@knarr/api"
-import { isAlreadyExists } from "@knarr/apimachinery"
+import { isNotFound } from "@knarr/apimachinery"
 import type { Client } from "@knarr/client"
+
+const ref = { namespace: "kube-system", name: "kube-dns" }
 
 /** Creates `kube-system/kube-dns` when it is not there. It has no endpoints: nodes answer on its address. */
 export async function ensureDnsService(client: Client, address: string, signal: AbortSignal): Promise<void> {
   try {
+    // The address is allocated before the name is looked at: a create alone could not tell what is there.
+    await client.get(service, ref, { signal })
+  } catch (thrown) {
+    if (!isNotFound(thrown)) throw thrown
     await client.create(
       service,
       {
         metadata: {
-          namespace: "kube-system",
-          name: "kube-dns",
+          ...ref,
           labels: {
             "k8s-app": "kube-dns",
             "kubernetes.io/name": "CoreDNS",
@@ -28,7 +33,5 @@ export async function ensureDnsService(client: Client, address: string, signal: 
       },
       { signal },
     )
-  } catch (thrown) {
-    if (!isAlreadyExists(thrown)) throw thrown
   }
 }

@@ -75,7 +75,11 @@ export function createKubeletApi(options: KubeletApiOptions): KubeletServerDeps 
     ...{ env, runtime, healthChecks: options.healthChecks },
     ...(options.nodeLogDir === undefined ? {} : { nodeLogDir: options.nodeLogDir }),
     authenticateToken: (token, signal) =>
-      users.get(token, () => tokenMs, () => reviewToken(client, token, signal)),
+      users.get(
+        token,
+        () => tokenMs,
+        () => reviewToken(client, token, signal),
+      ),
     async authorize(wanted, signal) {
       for (const subresource of wanted.subresources) {
         const { user, verb, path } = wanted
@@ -100,7 +104,11 @@ export function createKubeletApi(options: KubeletApiOptions): KubeletServerDeps 
           spec: {
             containers: containers
               .filter(({ podSandboxId, state }) => podSandboxId === id && state === "CONTAINER_RUNNING")
-              .map(({ metadata, image }) => ({ name: metadata?.name ?? "", image: image?.image, resources: {} })),
+              .map(({ metadata, image }) => ({
+                name: metadata?.name ?? "",
+                image: image?.image,
+                resources: {},
+              })),
           },
           status: {},
         })) as unknown as Pod[],
@@ -115,7 +123,8 @@ export function createKubeletApi(options: KubeletApiOptions): KubeletServerDeps 
     async sandboxId(reference, signal) {
       const pod = findPod(reference, "pod does not exist")
       const sandbox = (await workers.runtimePod(pod, signal)).sandboxes.find(({ ready }) => ready)
-      if (!sandbox) throw new HttpError(500, `pod not found ("${pod.metadata.name}_${pod.metadata.namespace}")`)
+      if (!sandbox)
+        throw new HttpError(500, `pod not found ("${pod.metadata.name}_${pod.metadata.namespace}")`)
       return sandbox.id
     },
     async logSource(reference, name, previous, signal): Promise<ContainerLogSource> {
@@ -123,13 +132,22 @@ export function createKubeletApi(options: KubeletApiOptions): KubeletServerDeps 
       if (!containerNamed(pod, name))
         throw new HttpError(404, `container "${name}" not found in pod "${reference.name}"`)
       const told = status.get(pod.metadata.uid) ?? pod.status
-      const id = loggedContainer(pod, [
-        ...(told.containerStatuses ?? []),
-        ...(told.initContainerStatuses ?? []),
-        ...(told.ephemeralContainerStatuses ?? []),
-      ].find((one) => one.name === name), name, previous)
+      const id = loggedContainer(
+        pod,
+        [
+          ...(told.containerStatuses ?? []),
+          ...(told.initContainerStatuses ?? []),
+          ...(told.ephemeralContainerStatuses ?? []),
+        ].find((one) => one.name === name),
+        name,
+        previous,
+      )
       const found = (await workers.runtimePod(pod, signal)).containers.find((one) => one.id === id)
-      if (!found) throw new HttpError(400, `unable to retrieve container logs for ${runtimeNameOf(told.containerStatuses)}${id}`)
+      if (!found)
+        throw new HttpError(
+          400,
+          `unable to retrieve container logs for ${runtimeNameOf(told.containerStatuses)}${id}`,
+        )
       return { path: found.logPath, ended: endOf(found, workers, signal) }
     },
     statsSummary: (onlyCpuAndMemory, signal) => stats.statsSummary(onlyCpuAndMemory, signal),
@@ -172,10 +190,14 @@ function loggedContainer(
   else id = state?.terminated?.containerID ?? last
   if (id) return id.replace(/^[^:]+:\/\//, "")
   const reason = state?.waiting?.reason
-  if (reason === "ErrImagePull") throw new HttpError(400, `${where} is waiting to start: image can't be pulled`)
+  if (reason === "ErrImagePull")
+    throw new HttpError(400, `${where} is waiting to start: image can't be pulled`)
   if (reason === "ImagePullBackOff")
     throw new HttpError(400, `${where} is waiting to start: trying and failing to pull image`)
-  throw new HttpError(400, reason ? `${where} is waiting to start: ${reason}` : `${where} is waiting to start - no logs yet`)
+  throw new HttpError(
+    400,
+    reason ? `${where} is waiting to start: ${reason}` : `${where} is waiting to start - no logs yet`,
+  )
 }
 
 function runtimeNameOf(statuses: readonly ContainerStatus[] | undefined): string {
@@ -212,7 +234,11 @@ async function review(
     ...(user.extra ? { extra: user.extra as Record<string, string[]> } : {}),
     resourceAttributes: { verb, version: "v1", resource: "nodes", subresource, name: nodeName },
   }
-  const answer = await client.create<SubjectAccessReview>(subjectAccessReview, { metadata: {}, spec }, { signal })
+  const answer = await client.create<SubjectAccessReview>(
+    subjectAccessReview,
+    { metadata: {}, spec },
+    { signal },
+  )
   return answer.status?.allowed === true
 }
 
@@ -256,7 +282,9 @@ function kubeletMetrics({ nodeName, version }: KubeletApiOptions, pods: readonly
     `kubelet_running_pods ${running}`,
     "# HELP kubelet_running_containers [BETA] Number of containers currently running",
     "# TYPE kubelet_running_containers gauge",
-    ...Object.entries(containers).map(([state, count]) => `kubelet_running_containers{container_state="${state}"} ${count}`),
+    ...Object.entries(containers).map(
+      ([state, count]) => `kubelet_running_containers{container_state="${state}"} ${count}`,
+    ),
     "# HELP kubelet_desired_pods [ALPHA] The number of pods the kubelet is being instructed to run. static is true if the pod is not from the apiserver.",
     "# TYPE kubelet_desired_pods gauge",
     `kubelet_desired_pods{static=""} ${pods.length}`,

@@ -55,11 +55,13 @@ class World implements AsyncDisposable {
     const options = { dir: this.dir, env, cniBinDir: "/usr/lib/cni", cniConfDir }
     this.containerd = await ensureContainerd(options, this.signal)
     const busybox = { path: "bin/busybox", mode: 0o755, data: readFileSync(findBinary("busybox")) }
-    const links = ["sh", "sleep", "echo", "cat", "hostname", "id", "env", "touch", "ls", "true", "false"].map((name) => ({
-      path: `bin/${name}`,
-      mode: 0o777,
-      link: "busybox",
-    }))
+    const links = ["sh", "sleep", "echo", "cat", "hostname", "id", "env", "touch", "ls", "true", "false"].map(
+      (name) => ({
+        path: `bin/${name}`,
+        mode: 0o777,
+        link: "busybox",
+      }),
+    )
     const tar = createImageTar({
       name: image,
       architecture: hostArchitecture(),
@@ -68,7 +70,9 @@ class World implements AsyncDisposable {
     })
     await importImage(this.containerd.socket, tar, { signal: this.signal })
     const { runtime } = this.containerd
-    await this.until(async () => (await runtime.imageStatus({ image: { image } }, { signal: this.signal })).image)
+    await this.until(
+      async () => (await runtime.imageStatus({ image: { image } }, { signal: this.signal })).image,
+    )
     await this.startKubelet()
     return this
   }
@@ -121,13 +125,21 @@ test("Kubelet runs pods on containerd", { skip, timeout: 170_000 }, async (t) =>
       {
         name: "app",
         image,
-        command: ["sh", "-c", "hostname; cat /etc/hosts /etc/resolv.conf; env; id -u; trap 'exit 0' TERM; sleep 1000 & wait"],
+        command: [
+          "sh",
+          "-c",
+          "hostname; cat /etc/hosts /etc/resolv.conf; env; id -u; trap 'exit 0' TERM; sleep 1000 & wait",
+        ],
         env: [
           { name: "NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
           { name: "HELLO", value: "hello $(NAME)" },
         ],
         resources: { requests: { cpu: "100m", memory: "10Mi" }, limits: { memory: "50Mi" } },
-        securityContext: { runAsUser: 1234, allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+        securityContext: {
+          runAsUser: 1234,
+          allowPrivilegeEscalation: false,
+          capabilities: { drop: ["ALL"] },
+        },
       },
     ],
   })
@@ -141,13 +153,20 @@ test("Kubelet runs pods on containerd", { skip, timeout: 170_000 }, async (t) =>
     const found = readFileSync(logFile, "utf8")
     return found.includes(" 1234\n") && found
   })
-  for (const line of ["front", `${status.podIP}\tfront.pages.default.svc.cluster.local\tfront`, "nameserver 10.96.0.10", "HELLO=hello web"])
+  for (const line of [
+    "front",
+    `${status.podIP}\tfront.pages.default.svc.cluster.local\tfront`,
+    "nameserver 10.96.0.10",
+    "HELLO=hello web",
+  ])
     assert.ok(text.includes(line), `${line} in ${text}`)
 
   api.createPod("job", {
     restartPolicy: "Never",
     initContainers: [{ name: "first", image, command: ["true"] }],
-    containers: [{ name: "main", image, command: ["sh", "-c", "echo -n bye > /dev/termination-log; exit 3"] }],
+    containers: [
+      { name: "main", image, command: ["sh", "-c", "echo -n bye > /dev/termination-log; exit 3"] },
+    ],
   })
   const ended = await world.until(() => api.pod("job")!.status.phase === "Failed" && api.pod("job")!.status)
   const main = ended.containerStatuses![0]!.state!.terminated!
@@ -157,14 +176,18 @@ test("Kubelet runs pods on containerd", { skip, timeout: 170_000 }, async (t) =>
   assert.equal(ended.initContainerStatuses![0]!.ready, true)
 
   // A restart of the kubelet leaves containers alone, and ends what was deleted meanwhile.
-  api.createPod("gone", { containers: [{ name: "app", image, command: ["sleep", "1000"] }], terminationGracePeriodSeconds: 1 })
+  api.createPod("gone", {
+    containers: [{ name: "app", image, command: ["sleep", "1000"] }],
+    terminationGracePeriodSeconds: 1,
+  })
   await world.until(() => world.isReady("gone"))
   const before = api.pod("web")!.status.containerStatuses![0]!.containerID
   await world.kubelet.close()
   api.deletePod("gone", 0)
   await world.startKubelet()
   const { runtime } = world.containerd
-  const sandboxes = async (): Promise<number> => (await runtime.listPodSandbox({}, { signal: world.signal })).items.length
+  const sandboxes = async (): Promise<number> =>
+    (await runtime.listPodSandbox({}, { signal: world.signal })).items.length
   await world.until(async () => (await sandboxes()) === 2)
   assert.equal(api.pod("web")!.status.containerStatuses![0]!.containerID, before)
   assert.equal(world.isReady("web"), true)

@@ -40,7 +40,8 @@ async function createWorld(options: Partial<SimulatedHostOptions> = {}): Promise
       await world.kubelet.close()
       world.kubelet = await start()
     },
-    until: (done, limitMs = 600_000) => clock.runUntil(done, { limitMs, what: "the state that the test waits for" }),
+    until: (done, limitMs = 600_000) =>
+      clock.runUntil(done, { limitMs, what: "the state that the test waits for" }),
     [Symbol.asyncDispose]: () => scope.close(),
   }
   return world
@@ -110,7 +111,11 @@ test("Kubelet runs init containers in order, then sidecars beside the main ones,
     behaviour: ({ config }) => {
       const { name } = config.metadata!
       order.push(name)
-      return name.startsWith("init") ? { exitAfterMs: 1000 } : name === "main" ? { exitAfterMs: 60_000 } : { stopAfterMs: 100 }
+      return name.startsWith("init")
+        ? { exitAfterMs: 1000 }
+        : name === "main"
+          ? { exitAfterMs: 60_000 }
+          : { stopAfterMs: 100 }
     },
   })
   const { api, clock } = world
@@ -129,13 +134,18 @@ test("Kubelet runs init containers in order, then sidecars beside the main ones,
   const waiting = api.pod("job")!.status
   assert.equal(waiting.phase, "Pending")
   assert.deepEqual(waiting.containerStatuses![0]!.state!.waiting, { reason: "PodInitializing" })
-  assert.equal(waiting.conditions!.find(({ type }) => type === "Initialized")!.message, "containers with incomplete status: [init2]")
+  assert.equal(
+    waiting.conditions!.find(({ type }) => type === "Initialized")!.message,
+    "containers with incomplete status: [init2]",
+  )
   await world.until(() => ready(world, "job"))
   assert.deepEqual(order, ["init1", "side1", "side2", "init2", "main"])
   await world.until(() => phase(world, "job") === "Succeeded")
   const { status } = api.pod("job")!
   assert.equal(status.conditions!.find(({ type }) => type === "Ready")!.reason, "PodCompleted")
-  const ends = [...world.host.containers.values()].map(({ config, finishedAtMs }) => [config.metadata!.name, finishedAtMs] as const)
+  const ends = [...world.host.containers.values()].map(
+    ({ config, finishedAtMs }) => [config.metadata!.name, finishedAtMs] as const,
+  )
   const end = (name: string): number => ends.find(([other]) => other === name)![1]
   assert.ok(end("main") < end("side2") && end("side2") < end("side1"), JSON.stringify(ends))
   assert.equal(world.host.sandboxes.values().next().value!.state, "SANDBOX_NOTREADY")
@@ -175,7 +185,9 @@ test("Kubelet shortens a termination that is under way", async () => {
 
 test("Kubelet says why an image cannot be had, and tries again", async () => {
   let works = false
-  await using world = await createWorld({ pull: () => (works ? { delayMs: 1200 } : { error: "no such host" }) })
+  await using world = await createWorld({
+    pull: () => (works ? { delayMs: 1200 } : { error: "no such host" }),
+  })
   const { api, clock } = world
   api.createPod("web", { containers: [app] })
   const waiting = () => api.pod("web")!.status.containerStatuses?.[0]?.state?.waiting
@@ -223,10 +235,14 @@ test("Kubelet makes a new sandbox when the old one is lost", async () => {
   await world.until(() => ready(world, "web"))
   const before = api.pod("web")!.status.containerStatuses![0]!.containerID
   host.stopSandbox(host.sandboxes.values().next().value!)
-  await world.until(() => ready(world, "web") && api.pod("web")!.status.containerStatuses![0]!.containerID !== before)
+  await world.until(
+    () => ready(world, "web") && api.pod("web")!.status.containerStatuses![0]!.containerID !== before,
+  )
   const status = api.pod("web")!.status
   assert.equal(status.containerStatuses![0]!.restartCount, 1)
-  assert.ok(api.eventsOf("web").includes("SandboxChanged: Pod sandbox changed, it will be killed and re-created."))
+  assert.ok(
+    api.eventsOf("web").includes("SandboxChanged: Pod sandbox changed, it will be killed and re-created."),
+  )
 })
 
 test("Kubelet ends a pod at its deadline, and one that is evicted", async () => {
@@ -241,10 +257,16 @@ test("Kubelet ends a pod at its deadline, and one that is evicted", async () => 
   const { status } = api.pod("victim")!
   assert.equal(status.reason, "Evicted")
   assert.equal(status.message, "The node was low.")
-  assert.equal(status.conditions!.find(({ type }) => type === "DisruptionTarget")!.reason, "TerminationByKubelet")
+  assert.equal(
+    status.conditions!.find(({ type }) => type === "DisruptionTarget")!.reason,
+    "TerminationByKubelet",
+  )
   await world.until(() => phase(world, "brief") === "Failed")
   assert.equal(api.pod("brief")!.status.reason, "DeadlineExceeded")
-  assert.equal(api.pod("brief")!.status.message, "Pod was active on the node longer than the specified deadline")
+  assert.equal(
+    api.pod("brief")!.status.message,
+    "Pod was active on the node longer than the specified deadline",
+  )
 })
 
 test("Kubelet refuses what the node cannot hold", async () => {
@@ -270,9 +292,13 @@ test("Kubelet starts ephemeral containers, and a changed image anew", async () =
   api.createPod("web", { containers: [app] })
   await world.until(() => ready(world, "web"))
   api.updatePod("web", (pod) => {
-    pod.spec.ephemeralContainers = [{ name: "debug", image: "example.com/debug:1", targetContainerName: "app" }]
+    pod.spec.ephemeralContainers = [
+      { name: "debug", image: "example.com/debug:1", targetContainerName: "app" },
+    ]
   })
-  await world.until(() => api.pod("web")!.status.ephemeralContainerStatuses?.[0]?.state?.running !== undefined)
+  await world.until(
+    () => api.pod("web")!.status.ephemeralContainerStatuses?.[0]?.state?.running !== undefined,
+  )
   api.updatePod("web", (pod) => {
     pod.spec.containers[0]!.image = "example.com/app:2"
   })
@@ -292,7 +318,10 @@ test("Kubelet reports a container that cannot be configured", async () => {
   })
   const waiting = (i: number) => api.pod("web")!.status.containerStatuses?.[i]?.state?.waiting
   await world.until(() => waiting(1)?.reason === "CreateContainerConfigError")
-  assert.deepEqual(waiting(0), { reason: "CreateContainerConfigError", message: 'configmap "settings" not found' })
+  assert.deepEqual(waiting(0), {
+    reason: "CreateContainerConfigError",
+    message: 'configmap "settings" not found',
+  })
   const { uid } = api.pod("web")!.metadata
   assert.equal(
     waiting(1)!.message,
@@ -306,8 +335,15 @@ test("Kubelet restarts on a failed liveness probe and waits for readiness", asyn
     exec: (_, [command]) => ({ exitCode: command === "live" && !healthy ? 1 : 0, stdout: "" }),
   })
   const { api } = world
-  const probe = (command: string) => ({ exec: { command: [command] }, initialDelaySeconds: 5, periodSeconds: 5, failureThreshold: 1 })
-  api.createPod("web", { containers: [{ ...app, livenessProbe: probe("live"), readinessProbe: probe("ready") }] })
+  const probe = (command: string) => ({
+    exec: { command: [command] },
+    initialDelaySeconds: 5,
+    periodSeconds: 5,
+    failureThreshold: 1,
+  })
+  api.createPod("web", {
+    containers: [{ ...app, livenessProbe: probe("live"), readinessProbe: probe("ready") }],
+  })
   await world.until(() => ready(world, "web"))
   healthy = false
   await world.until(() => api.pod("web")!.status.containerStatuses![0]!.restartCount === 1)

@@ -141,7 +141,18 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     })
     const network = watchNetwork(runtime, env, scope, () => node.refresh())
     const parts: PodWorkerParts = {
-      ...{ env, runtime, runtimeName, host: machine.pods, objects, volumes, probes, status, events, settings },
+      ...{
+        env,
+        runtime,
+        runtimeName,
+        host: machine.pods,
+        objects,
+        volumes,
+        probes,
+        status,
+        events,
+        settings,
+      },
       images: new ImageManager({
         ...{ env, runtime, objects, events },
         ...pick(options, ["maxParallelPulls"]),
@@ -261,7 +272,11 @@ async function handlerOf(pod: Readonly<Pod>, client: Client, signal: AbortSignal
   try {
     return (await client.get(runtimeClassKind, { name }, { signal })).handler
   } catch (thrown) {
-    if (isNotFound(thrown)) throw new Error(`failed to get sandbox runtime: no runtime handler for "${name}": RuntimeClass "${name}" not found`, { cause: thrown })
+    if (isNotFound(thrown))
+      throw new Error(
+        `failed to get sandbox runtime: no runtime handler for "${name}": RuntimeClass "${name}" not found`,
+        { cause: thrown },
+      )
     throw thrown
   }
 }

@@ -6,11 +6,7 @@ import { createSimulatedNodeHost, type HostFacts, type NodeHost } from "./node/n
 import { createDiskHost } from "./pod-worker/disk-host.ts"
 import type { KubeletHost } from "./pod-worker/host.ts"
 import { createMemoryHost, type MemoryHostOptions } from "./pod-worker/memory-host.ts"
-import {
-  createHostProbeNetwork,
-  simulatedProbeNetwork,
-  type ProbeNetwork,
-} from "./probes/probe-network.ts"
+import { createHostProbeNetwork, simulatedProbeNetwork, type ProbeNetwork } from "./probes/probe-network.ts"
 
 export interface Machine {
   readonly node: NodeHost
@@ -48,7 +44,10 @@ export function createLinuxMachine(options: LinuxMachineOptions): Machine {
 
 /** A machine of which nothing exists, to go with a simulated runtime. */
 export function createSimulatedMachine(
-  options: Partial<HostFacts> & { readonly hostname: string; readonly diskBytes?: number } & MemoryHostOptions,
+  options: Partial<HostFacts> & {
+    readonly hostname: string
+    readonly diskBytes?: number
+  } & MemoryHostOptions,
 ): Machine {
   return {
     node: createSimulatedNodeHost(options),

@@ -148,7 +148,8 @@ export function fullText(ruleset: Ruleset, options: RulesetOptions): string {
     "  }",
     "  chain filter-input { type filter hook input priority -110; ct state new jump refusals; }",
     "  chain filter-forward { type filter hook forward priority -110; ct state new jump refusals; }",
-    "  chain filter-output { type filter hook output priority -110; ct state new jump refusals; }",
+    // Behind the translation: what still has a service address then has no service.
+    "  chain filter-output { type filter hook output priority -90; ct state new jump refusals; }",
     "}",
   ]
   return [...head, ...changeText(emptyRuleset, ruleset, table)].join("\n") + "\n"

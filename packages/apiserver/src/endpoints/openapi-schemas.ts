@@ -8,6 +8,8 @@ export type Describe = (definition: string, field?: string) => string | undefine
 
 const core = "io.k8s.api.core.v1"
 const meta = "io.k8s.apimachinery.pkg.apis.meta.v1"
+const extensions = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1"
+const rawExtension = "io.k8s.apimachinery.pkg.runtime.RawExtension"
 const named: Readonly<Partial<Record<Schema["type"], string>>> = {
   time: `${meta}.Time`,
   "micro-time": `${meta}.MicroTime`,
@@ -28,7 +30,31 @@ const scalars: Readonly<Record<string, (version: 2 | 3) => Json>> = {
     version === 3
       ? { format: "int-or-string", oneOf: [{ type: "integer" }, { type: "string" }] }
       : { type: "string", format: "int-or-string" },
+  ...Object.fromEntries([`${meta}.FieldsV1`, rawExtension].map((name) => [name, () => ({ type: "object" })])),
+  ...Object.fromEntries(
+    ["JSON", "JSONSchemaPropsOrArray", "JSONSchemaPropsOrBool", "JSONSchemaPropsOrStringArray"].map(
+      (name) => [`${extensions}.${name}`, () => ({})],
+    ),
+  ),
 }
+
+/** Shapes that are any object, by their published names. */
+const opaque: ReadonlyMap<Schema, string> = new Map(
+  [`${meta}.FieldsV1`, rawExtension].map((name) => [schemaOf(name), name]),
+)
+
+/** Fields that hold any value under a name of its own. */
+const opaqueFields: Readonly<Partial<Record<string, string>>> = Object.fromEntries(
+  Object.entries({
+    additionalItems: "JSONSchemaPropsOrBool",
+    additionalProperties: "JSONSchemaPropsOrBool",
+    default: "JSON",
+    dependencies: "JSONSchemaPropsOrStringArray",
+    enum: "JSON",
+    example: "JSON",
+    items: "JSONSchemaPropsOrArray",
+  }).map(([field, name]) => [`${extensions}.JSONSchemaProps ${field}`, `${extensions}.${name}`]),
+)
 
 /** Collects definitions, each with everything that it refers to. */
 export class SchemaCollector {
@@ -139,7 +165,7 @@ export class SchemaCollector {
     if (field.atomic) extra["x-kubernetes-map-type"] = "atomic"
     if (field.mergeKey) extra["x-kubernetes-patch-merge-key"] = field.mergeKey
     if (field.patchStrategy) extra["x-kubernetes-patch-strategy"] = field.patchStrategy.join(",")
-    return this.#with(this.#type(field.schema), extra)
+    return this.#with(this.#type(field.schema, opaqueFields[`${owner} ${field.name}`]), extra)
   }
 
   #with(type: Json, extra: Json): Json {
@@ -149,20 +175,23 @@ export class SchemaCollector {
     return this.#version === 3 ? { ...extra, allOf: [type] } : { ...extra, ...type }
   }
 
-  #type(schema: Schema): Json {
+  /** `any`: the definition that any value is here. */
+  #type(schema: Schema, any?: string): Json {
     const scalar = named[schema.type]
     if (scalar) return this.ref(scalar)
     switch (schema.type) {
       case "object":
         return schema.name ? this.ref(schema.name) : this.#object(schema)
       case "map":
-        return { type: "object", additionalProperties: this.#type(schema.values ?? { type: "string" }) }
+        return { type: "object", additionalProperties: this.#type(schema.values ?? { type: "string" }, any) }
       case "array":
-        return { type: "array", items: this.#type(schema.items ?? { type: "string" }) }
+        return { type: "array", items: this.#type(schema.items ?? { type: "string" }, any) }
       case "bytes":
         return { type: "string", format: "byte" }
-      case "any":
-        return { type: "object" }
+      case "any": {
+        const name = any ?? opaque.get(schema)
+        return name ? this.ref(name) : { type: "object" }
+      }
       default:
         return schema.format ? { type: schema.type, format: schema.format } : { type: schema.type }
     }

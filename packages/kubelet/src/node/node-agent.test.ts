@@ -15,7 +15,7 @@ function start(plane: TestPlane, scope: Scope, options: Partial<NodeAgentOptions
   return createNodeAgent({
     env: plane.env,
     scope,
-    client: plane.client,
+    client: plane.nodeClient,
     runtime: createSimulatedRuntime(new SimulatedHost({ env: plane.env })),
     host: createSimulatedNodeHost({ hostname: "n1", addresses: ["192.0.2.7"] }),
     nodeName: "n1",
@@ -37,7 +37,7 @@ function readyOf(node: Readonly<Node>): {
 describe("node agent", () => {
   it("registers a node that is ready at once", () =>
     withPlane(async (plane) => {
-      const labels = { "node-role.kubernetes.io/control-plane": "" }
+      const labels = { "example.com/rack": "7" }
       const agent = start(plane, plane.scope, { labels })
       let ready = false
       void agent.ready(plane.scope.signal).then(() => (ready = true))

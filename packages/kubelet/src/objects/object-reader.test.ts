@@ -81,8 +81,8 @@ describe("object reader", () => {
     }))
 
   it("does not watch what cannot change", () =>
-    withPlane(async ({ env, scope, client: real, createPod, clock }) => {
-      const { client, counts } = counting(real)
+    withPlane(async ({ env, scope, client: real, nodeClient, createPod, clock }) => {
+      const { client, counts } = counting(nodeClient)
       const reader = createObjectReader({ env, scope, client })
       await real.create(secretKind, {
         apiVersion: "v1",
@@ -97,8 +97,8 @@ describe("object reader", () => {
     }))
 
   it("asks for one token at a time and keeps it", () =>
-    withPlane(async ({ env, scope, client: real, createPod, clock }) => {
-      const { client, counts } = counting(real)
+    withPlane(async ({ env, scope, nodeClient, createPod, clock }) => {
+      const { client, counts } = counting(nodeClient)
       const reader = createObjectReader({ env, scope, client })
       const due: ObjectChange[] = []
       reader.onChange((change) => due.push(change))

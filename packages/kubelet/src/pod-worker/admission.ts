@@ -44,9 +44,11 @@ export function admitPod(
   if (!matchesRequiredNodeAffinity(pod.spec, { metadata: { name: nodeName, labels: { ...node.labels } } }))
     return { reason: "NodeAffinity", message: "Predicate NodeAffinity failed" }
   const ports = hostPortsOf(pod.spec)
-  if (others.some((other) =>
+  if (
+    others.some((other) =>
       hostPortsOf(other.spec).some((use) => ports.some((own) => hostPortsConflict(own, use))),
-    ))
+    )
+  )
     return { reason: "NodePorts", message: "Predicate NodePorts failed" }
   return undefined
 }
@@ -61,7 +63,12 @@ function findShortage(
   for (const other of others) addAmounts(used, podRequests(other))
   const requests: Amounts = { ...podRequests(pod), pods: 1 }
   used["pods"] = others.length
-  for (const name of ["pods", ...Object.keys(requests).filter((key) => key !== "pods").sort()]) {
+  for (const name of [
+    "pods",
+    ...Object.keys(requests)
+      .filter((key) => key !== "pods")
+      .sort(),
+  ]) {
     const requested = requests[name]!
     // What the node does not have at all is the scheduler's affair, or a device that comes later.
     const capacity = allocatable[name]

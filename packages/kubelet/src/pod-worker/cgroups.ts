@@ -48,7 +48,8 @@ export class Cgroups {
 
   async list(path: string): Promise<readonly string[]> {
     const names = new Set<string>()
-    for (const hierarchy of this.#all) for (const name of await foldersIn(join(hierarchy, path))) names.add(name)
+    for (const hierarchy of this.#all)
+      for (const name of await foldersIn(join(hierarchy, path))) names.add(name)
     return [...names]
   }
 
@@ -69,13 +70,16 @@ export class Cgroups {
     const { cpuShares, cpuQuota, memoryLimit, pidsLimit } = resources
     if (!this.#made.has(path)) {
       await Promise.all(
-        [...new Set(this.#hierarchies.values())].map((folder) => mkdir(join(folder, path), { recursive: true })),
+        [...new Set(this.#hierarchies.values())].map((folder) =>
+          mkdir(join(folder, path), { recursive: true }),
+        ),
       )
       this.#made.add(path)
     }
     const write = async (controller: string, file: string, value: number | undefined): Promise<void> => {
       const folder = this.#hierarchies.get(controller)
-      if (folder !== undefined && value !== undefined) await writeFile(join(folder, path, file), String(value))
+      if (folder !== undefined && value !== undefined)
+        await writeFile(join(folder, path, file), String(value))
     }
     await write("cpu", "cpu.shares", cpuShares)
     if (cpuQuota !== undefined) {

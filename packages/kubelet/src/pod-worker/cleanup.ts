@@ -59,11 +59,7 @@ async function removeLink(
 }
 
 /** Removes the pod's cgroup and what sub-paths it had mounted. */
-export async function releasePod(
-  uid: string,
-  parts: PodWorkerParts,
-  signal: AbortSignal,
-): Promise<void> {
+export async function releasePod(uid: string, parts: PodWorkerParts, signal: AbortSignal): Promise<void> {
   await parts.host.unbindUnder(`${podDir(parts.settings, uid)}/volume-subpaths`)
   await parts.volumes.unmount(uid, signal)
   for (const path of possiblePodCgroups(parts.settings, uid)) await parts.host.removeCgroup(path)
@@ -77,7 +73,8 @@ export async function erasePod(
 ): Promise<void> {
   const { settings, host, env } = parts
   for (const container of runtime.containers) await removeLink(container, runtime, parts)
-  for (const { id } of runtime.sandboxes) await parts.runtime.removePodSandbox({ podSandboxId: id }, { signal })
+  for (const { id } of runtime.sandboxes)
+    await parts.runtime.removePodSandbox({ podSandboxId: id }, { signal })
   for (const { id, sandboxId } of runtime.containers) {
     if (runtime.sandboxes.some((sandbox) => sandbox.id === sandboxId)) continue
     await parts.runtime.removeContainer({ containerId: id }, { signal })

@@ -29,7 +29,10 @@ export interface ContainerContext {
 }
 
 /** Throws with the message of `CreateContainerConfigError`. */
-export async function containerConfig(context: ContainerContext, signal: AbortSignal): Promise<ContainerConfig> {
+export async function containerConfig(
+  context: ContainerContext,
+  signal: AbortSignal,
+): Promise<ContainerConfig> {
   const { pod, container, restartCount, image, volumes, podIPs, parts } = context
   const { settings, host, objects } = parts
   const user = userOf(image)
@@ -69,7 +72,10 @@ export async function containerConfig(context: ContainerContext, signal: AbortSi
     stdinOnce: container.stdinOnce === true,
     tty: container.tty === true,
     ...(container.lifecycle?.stopSignal
-      ? { stopSignal: `SIGNAL_${container.lifecycle.stopSignal.replace("RTMIN+", "RTMINPLUS").replace("RTMAX-", "RTMAXMINUS")}` as Signal }
+      ? {
+          stopSignal:
+            `SIGNAL_${container.lifecycle.stopSignal.replace("RTMIN+", "RTMINPLUS").replace("RTMAX-", "RTMAXMINUS")}` as Signal,
+        }
       : {}),
     linux: {
       resources: containerResources(pod, container, settings),

@@ -33,7 +33,8 @@ export async function containerEnv(
 
   const services = serviceVariables(namespace, pod.spec.enableServiceLinks !== false, objects)
   const explicit = new Map<string, string>()
-  const lookup = (name: string): string | undefined => explicit.get(name) ?? out.get(name) ?? services.get(name)
+  const lookup = (name: string): string | undefined =>
+    explicit.get(name) ?? out.get(name) ?? services.get(name)
   for (const { name, value, valueFrom } of container.env ?? []) {
     const text = value
       ? expand(value, lookup)
@@ -115,9 +116,11 @@ async function resolve(
   if (fileKeyRef) {
     const { volumeName, path, key, optional } = fileKeyRef
     const text = await options.readFile(volumeName, path)
-    if (text === undefined && !optional) throw new Error(`env file "${path}" not found in volume "${volumeName}"`)
+    if (text === undefined && !optional)
+      throw new Error(`env file "${path}" not found in volume "${volumeName}"`)
     const value = parseEnvFile(text ?? "").get(key)
-    if (value === undefined && !optional) throw new Error(`environment variable key "${key}" not found in file "${path}"`)
+    if (value === undefined && !optional)
+      throw new Error(`environment variable key "${key}" not found in file "${path}"`)
     return value
   }
   return ""
@@ -136,7 +139,6 @@ function serviceVariables(namespace: string, links: boolean, objects: ObjectRead
   const chosen = new Map<string, ReturnType<ObjectReader["services"]>[number]>()
   for (const service of objects.services("default"))
     if (service.metadata.name === "kubernetes") chosen.set("kubernetes", service)
-  if (links)
-    for (const service of objects.services(namespace)) chosen.set(service.metadata.name, service)
+  if (links) for (const service of objects.services(namespace)) chosen.set(service.metadata.name, service)
   return new Map(serviceEnv([...chosen.values()]))
 }

@@ -72,7 +72,8 @@ export function containerDevices({ container, volumes }: MountContext): Device[]
 async function sourceOf(mount: Readonly<VolumeMount>, index: number, context: MountContext): Promise<string> {
   const { pod, container, volumes, parts, env } = context
   const volume = volumes.get(mount.name)
-  if (!volume) throw new Error(`cannot find volume "${mount.name}" to mount into container "${container.name}"`)
+  if (!volume)
+    throw new Error(`cannot find volume "${mount.name}" to mount into container "${container.name}"`)
   let subPath = mount.subPath ?? ""
   if (mount.subPathExpr) {
     const missing = new Set<string>()

@@ -57,11 +57,15 @@ function statusOf(
     ? fromRuntime(container, newest, found[1], old, runtimeName)
     : missing(container, old, group, pod, input.ended)
   const regularInit = group === "init" && !isSidecar(container)
-  const waits = regularInit ? failures.has(container.name) && initMayStart(newest) : shouldBeStarted(container, pod, runtime)
+  const waits = regularInit
+    ? failures.has(container.name) && initMayStart(newest)
+    : shouldBeStarted(container, pod, runtime)
   const failure = failures.get(container.name)
   if (waits && failure && newest?.state !== "running") {
     if (status.state?.terminated) status.lastState = status.state
-    status.state = { waiting: { reason: failure.reason, ...(failure.message ? { message: failure.message } : {}) } }
+    status.state = {
+      waiting: { reason: failure.reason, ...(failure.message ? { message: failure.message } : {}) },
+    }
   }
   setProbed(status, container, newest, regularInit, input.probe, old)
   return status
@@ -109,7 +113,10 @@ function fromRuntime(
       },
     }
   if (newest.stopSignal !== "" && newest.stopSignal !== "SIGNAL_RUNTIME_DEFAULT")
-    status.stopSignal = newest.stopSignal.replace(/^SIGNAL_/, "").replace("PLUS", "+").replace("MINUS", "-")
+    status.stopSignal = newest.stopSignal
+      .replace(/^SIGNAL_/, "")
+      .replace("PLUS", "+")
+      .replace("MINUS", "-")
   return status
 }
 

@@ -1,6 +1,18 @@
 /** The machine that the kubelet runs on. */
 import { constants } from "node:fs"
-import { chmod, lstat, mkdir, open, readFile, readdir, rename, rm, symlink, unlink, writeFile } from "node:fs/promises"
+import {
+  chmod,
+  lstat,
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  symlink,
+  unlink,
+  writeFile,
+} from "node:fs/promises"
 import { request as httpRequest } from "node:http"
 import { request as httpsRequest } from "node:https"
 import { dirname } from "node:path"

@@ -62,7 +62,8 @@ export function resourceValue(
   const dot = resource.indexOf(".")
   const side = resource.slice(0, dot)
   const name = resource.slice(dot + 1)
-  if (side !== "limits" && side !== "requests") throw new Error(`unsupported container resource : ${resource}`)
+  if (side !== "limits" && side !== "requests")
+    throw new Error(`unsupported container resource : ${resource}`)
   const divisor = !divisorText || divisorText === "0" ? "1" : divisorText
   const own = container.resources?.[side]?.[name]
   const amount =

@@ -80,5 +80,7 @@ function portOf(port: number | string, container: Readonly<Container>): number {
   if (named) return named.containerPort
   const number = Number(port)
   if (Number.isInteger(number) && number > 0 && number < 65_536) return number
-  throw new Error(`couldn't find port: ${JSON.stringify(port)} in container ${JSON.stringify(container.name)}`)
+  throw new Error(
+    `couldn't find port: ${JSON.stringify(port)} in container ${JSON.stringify(container.name)}`,
+  )
 }

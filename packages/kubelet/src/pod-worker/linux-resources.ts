@@ -72,7 +72,11 @@ const bestEffortScore = 1000
 const systemNodeCritical = 2_000_001_000
 
 /** How readily the kernel kills the container when memory runs out. */
-export function oomScoreAdj(pod: Readonly<Pod>, container: Readonly<Container>, memoryCapacity: number): number {
+export function oomScoreAdj(
+  pod: Readonly<Pod>,
+  container: Readonly<Container>,
+  memoryCapacity: number,
+): number {
   if ((pod.spec.priority ?? 0) >= systemNodeCritical) return guaranteedScore
   const qos = qosClassOf(pod)
   if (qos === "Guaranteed") return guaranteedScore

@@ -44,8 +44,14 @@ export class MemoryApi {
   eventsOf(name: string): string[] {
     const out: string[] = []
     for (const object of this.objects.values()) {
-      const event = object as unknown as { kind: string; involvedObject?: { name: string }; reason: string; message: string }
-      if (event.kind === "Event" && event.involvedObject?.name === name) out.push(`${event.reason}: ${event.message}`)
+      const event = object as unknown as {
+        kind: string
+        involvedObject?: { name: string }
+        reason: string
+        message: string
+      }
+      if (event.kind === "Event" && event.involvedObject?.name === name)
+        out.push(`${event.reason}: ${event.message}`)
     }
     return out
   }
@@ -105,7 +111,10 @@ export class MemoryApi {
     const object = this.objects.get(keyOf(kind, ref))
     if (!object) throw notFound({ group: kind.group, resource: kind.plural } as never, ref.name)
     this.objects.delete(keyOf(kind, ref))
-    this.#tell(kind, "DELETED", { ...object, metadata: { ...object.metadata, resourceVersion: String(++this.#revision) } })
+    this.#tell(kind, "DELETED", {
+      ...object,
+      metadata: { ...object.metadata, resourceVersion: String(++this.#revision) },
+    })
   }
 
   #tell(kind: Kind, type: "ADDED" | "MODIFIED" | "DELETED", object: Any): void {
@@ -130,7 +139,8 @@ export class MemoryApi {
         metadata: { resourceVersion: String(this.#revision) },
         items: list(kind, options),
       }),
-      watch: (kind: Kind, options: ListOptions & { signal: AbortSignal; sendInitialEvents?: boolean }) => this.#watch(kind, options),
+      watch: (kind: Kind, options: ListOptions & { signal: AbortSignal; sendInitialEvents?: boolean }) =>
+        this.#watch(kind, options),
       create: async (kind: Kind, object: Any) => {
         const namespace = object.metadata.namespace
         if (this.objects.has(keyOf(kind, object.metadata)))
@@ -144,7 +154,12 @@ export class MemoryApi {
       patch: async (kind: Kind, ref: Ref, type: string, body: Any) => {
         const old = get(kind, ref)
         const wanted = body.metadata?.uid
-        if (wanted && wanted !== old.metadata.uid) throw conflict({ group: kind.group, resource: kind.plural } as never, ref.name, new Error("uid") as never)
+        if (wanted && wanted !== old.metadata.uid)
+          throw conflict(
+            { group: kind.group, resource: kind.plural } as never,
+            ref.name,
+            new Error("uid") as never,
+          )
         const patched =
           type === "strategic"
             ? applyStrategicMergePatch(kind.schema, deepClone(old) as never, body as never)
@@ -163,7 +178,10 @@ export class MemoryApi {
     return client as unknown as Client
   }
 
-  async *#watch(kind: Kind, options: ListOptions & { signal: AbortSignal; sendInitialEvents?: boolean }): AsyncGenerator<WatchEvent<Any>> {
+  async *#watch(
+    kind: Kind,
+    options: ListOptions & { signal: AbortSignal; sendInitialEvents?: boolean },
+  ): AsyncGenerator<WatchEvent<Any>> {
     const channel = new Channel<WatchEvent<Any>>(100_000)
     const watcher = { plural: kind.plural, options, channel }
     const since = options.resourceVersion
@@ -177,7 +195,10 @@ export class MemoryApi {
         object: {
           apiVersion: kind.apiVersion,
           kind: kind.kind,
-          metadata: { resourceVersion: String(this.#revision), annotations: { "k8s.io/initial-events-end": "true" } },
+          metadata: {
+            resourceVersion: String(this.#revision),
+            annotations: { "k8s.io/initial-events-end": "true" },
+          },
         } as unknown as Any,
       })
     this.#watchers.add(watcher)

@@ -42,7 +42,12 @@ export async function performActions(context: PerformContext, signal: AbortSigna
   const { pod, runtime, actions, parts, pods } = context
   if (actions.killPod) {
     if (actions.createSandbox && actions.sandboxId !== undefined)
-      parts.events.event(pod, "Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
+      parts.events.event(
+        pod,
+        "Normal",
+        "SandboxChanged",
+        "Pod sandbox changed, it will be killed and re-created.",
+      )
     await killPod({ ...context, graceSeconds: undefined }, signal)
     if (!actions.createSandbox) return
     await removeInitContainers(context, signal)
@@ -52,7 +57,8 @@ export async function performActions(context: PerformContext, signal: AbortSigna
     await stopContainers(actions.kill, { ...context, podIP }, signal)
   }
   if (actions.restartAll) {
-    for (const { id } of runtime.containers) await parts.runtime.removeContainer({ containerId: id }, { signal })
+    for (const { id } of runtime.containers)
+      await parts.runtime.removeContainer({ containerId: id }, { signal })
     return
   }
   if (actions.start.length + actions.startInit.length + actions.startEphemeral.length === 0) {
@@ -119,7 +125,8 @@ async function tryStart(
     return true
   } catch (thrown) {
     signal.throwIfAborted()
-    const failure = thrown instanceof StartError ? thrown : new StartError("RunContainerError", callErrorText(thrown))
+    const failure =
+      thrown instanceof StartError ? thrown : new StartError("RunContainerError", callErrorText(thrown))
     failures.set(container.name, failure)
     parts.env.log.info("A container was not started", {
       pod: `${pod.metadata.namespace}/${pod.metadata.name}`,
@@ -179,7 +186,8 @@ export async function killPod(
   }))
   try {
     await stopContainers(targets, { ...context, podIP: addressesOf(context)[0] ?? "" }, signal)
-    for (const { id } of runtime.sandboxes) await parts.runtime.stopPodSandbox({ podSandboxId: id }, { signal })
+    for (const { id } of runtime.sandboxes)
+      await parts.runtime.stopPodSandbox({ podSandboxId: id }, { signal })
   } catch (thrown) {
     signal.throwIfAborted()
     if (isRuntimeNotFound(thrown)) return

@@ -6,7 +6,13 @@ import type { Container, Pod } from "@knarr/api"
 import { isSidecar } from "@knarr/pod-rules"
 import type { ProbeType } from "../contract.ts"
 import { hashContainer } from "./labels.ts"
-import { actionAfterExit, hasInitialized, initOutcome, restartsOnFailure, shouldBeStarted } from "./restart-policy.ts"
+import {
+  actionAfterExit,
+  hasInitialized,
+  initOutcome,
+  restartsOnFailure,
+  shouldBeStarted,
+} from "./restart-policy.ts"
 import { latestContainer, type RuntimeContainer, type RuntimePod } from "./runtime-pod.ts"
 
 /** The last outcome of a probe of the container; undefined when there is none yet. */
@@ -174,12 +180,7 @@ function reasonToKill(
 }
 
 /** Whether the init containers are done, so that the main ones may run. */
-function planInit(
-  pod: Readonly<Pod>,
-  runtime: RuntimePod,
-  probe: ProbeResult,
-  actions: PodActions,
-): boolean {
+function planInit(pod: Readonly<Pod>, runtime: RuntimePod, probe: ProbeResult, actions: PodActions): boolean {
   const init = pod.spec.initContainers ?? []
   if (init.length === 0) return true
   const initialized = hasInitialized(pod, runtime)

@@ -21,13 +21,16 @@ export function kubeletConditions(
   failure: PodFailure | undefined,
 ): PodCondition[] {
   const before = old.conditions ?? pod.status.conditions ?? []
-  const out: PodCondition[] = (pod.status.conditions ?? before).filter(({ type }) => !owned.includes(type)).map((c) => ({ ...c }))
+  const out: PodCondition[] = (pod.status.conditions ?? before)
+    .filter(({ type }) => !owned.includes(type))
+    .map((c) => ({ ...c }))
   const put = (type: string, { status: value, reason, message }: Outcome): void => {
     const known = before.find((condition) => condition.type === type)
     const condition: PodCondition = {
       type,
       status: value,
-      lastTransitionTime: known?.status === value && known.lastTransitionTime ? known.lastTransitionTime : formatTime(nowMs),
+      lastTransitionTime:
+        known?.status === value && known.lastTransitionTime ? known.lastTransitionTime : formatTime(nowMs),
       ...(reason ? { reason } : {}),
       ...(message ? { message } : {}),
     }
@@ -68,7 +71,9 @@ function initializedOutcome(pod: Readonly<Pod>, status: Readonly<PodStatus>): Ou
 }
 
 function hasStarted({ started, state, lastState }: ContainerStatus): boolean {
-  return started === true || state?.running !== undefined || Boolean(state?.terminated ?? lastState?.terminated)
+  return (
+    started === true || state?.running !== undefined || Boolean(state?.terminated ?? lastState?.terminated)
+  )
 }
 
 function containersReadyOutcome(pod: Readonly<Pod>, status: Readonly<PodStatus>): Outcome {
@@ -93,7 +98,8 @@ function readyOutcome(
   const problems: string[] = []
   for (const { conditionType } of pod.spec.readinessGates ?? []) {
     const found = conditions.find(({ type }) => type === conditionType)
-    if (!found) problems.push(`corresponding condition of pod readiness gate "${conditionType}" does not exist.`)
+    if (!found)
+      problems.push(`corresponding condition of pod readiness gate "${conditionType}" does not exist.`)
     else if (found.status !== "True")
       problems.push(`the status of pod readiness gate "${conditionType}" is not "True", but ${found.status}`)
   }

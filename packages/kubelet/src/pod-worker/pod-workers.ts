@@ -130,7 +130,10 @@ export class NodePodWorkers implements PodWorkers {
   async prepareNode(): Promise<void> {
     const { host, settings } = this.#parts
     for (const level of qosCgroups)
-      await host.setCgroup(`${kubepodsCgroup(settings)}${level}`, level === "/besteffort" ? { cpuShares: 2 } : {})
+      await host.setCgroup(
+        `${kubepodsCgroup(settings)}${level}`,
+        level === "/besteffort" ? { cpuShares: 2 } : {},
+      )
   }
 
   /** Ends what runs for pods that no source knows. To be called when every source has told its pods. */
@@ -151,7 +154,8 @@ export class NodePodWorkers implements PodWorkers {
   async #cgroupUids(): Promise<string[]> {
     const { host, settings } = this.#parts
     const names: string[] = []
-    for (const level of qosCgroups) names.push(...(await host.listCgroups(`${kubepodsCgroup(settings)}${level}`)))
+    for (const level of qosCgroups)
+      names.push(...(await host.listCgroups(`${kubepodsCgroup(settings)}${level}`)))
     return names.filter((name) => name.startsWith("pod")).map((name) => name.slice(3))
   }
 
@@ -167,7 +171,8 @@ export class NodePodWorkers implements PodWorkers {
             parts.runtime.stopContainer({ containerId: id, timeout: Math.max(graceSeconds, 1) }, { signal }),
           ),
         )
-        for (const { id } of runtime.sandboxes) await parts.runtime.stopPodSandbox({ podSandboxId: id }, { signal })
+        for (const { id } of runtime.sandboxes)
+          await parts.runtime.stopPodSandbox({ podSandboxId: id }, { signal })
         runtime = await this.#pods.read(uid, name, namespace, signal)
         if (isAnyRunning(runtime)) throw new Error("It still runs")
         await releasePod(uid, parts, signal)
@@ -241,7 +246,9 @@ export class NodePodWorkers implements PodWorkers {
     // What has begun here before a restart of the kubelet was admitted then.
     const begun = pod.status.startTime !== undefined || isTerminalPhase(pod.status.phase)
     if (begun || pod.metadata.deletionTimestamp) return undefined
-    const others = [...this.#workers.values()].filter(({ active }) => active).map(({ sourced }) => sourced.pod)
+    const others = [...this.#workers.values()]
+      .filter(({ active }) => active)
+      .map(({ sourced }) => sourced.pod)
     const refusal = this.#parts.refusal?.(pod)
     return refusal ?? admitPod(pod, this.#parts.settings.nodeName, this.#parts.node(), others)
   }

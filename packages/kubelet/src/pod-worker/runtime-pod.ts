@@ -150,11 +150,7 @@ export class RuntimePods {
     }
   }
 
-  async #sandbox(
-    item: PodSandbox,
-    uid: string,
-    signal: AbortSignal,
-  ): Promise<RuntimeSandbox | undefined> {
+  async #sandbox(item: PodSandbox, uid: string, signal: AbortSignal): Promise<RuntimeSandbox | undefined> {
     this.#owners.set(item.id, uid)
     const ready = item.state === "SANDBOX_READY"
     const known = this.#sandboxes.get(item.id)

@@ -38,7 +38,10 @@ const maskedPaths = [
 const readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 /** The container's own settings, and the pod's where it has none. */
-export function effectiveSecurityContext(pod: Readonly<Pod>, container: Readonly<Container>): SecurityContext {
+export function effectiveSecurityContext(
+  pod: Readonly<Pod>,
+  container: Readonly<Container>,
+): SecurityContext {
   const outer: PodSecurityContext = pod.spec.securityContext ?? {}
   const own = container.securityContext ?? {}
   return {
@@ -125,8 +128,7 @@ export function containerSecurity(
   if (context.runAsGroup !== undefined) {
     out.runAsGroup = { value: context.runAsGroup }
     // The runtime takes a group only beside a user.
-    if (context.runAsUser === undefined && user.username === "")
-      out.runAsUser = { value: user.uid ?? 0 }
+    if (context.runAsUser === undefined && user.username === "") out.runAsUser = { value: user.uid ?? 0 }
   }
   if (context.seLinuxOptions) out.selinuxOptions = selinux(context.seLinuxOptions)
   return out
@@ -173,7 +175,8 @@ function appArmorOf(
 ): Profile | undefined {
   // Without a profile the runtime applies its own, where the kernel has AppArmor at all.
   if (context.privileged) return undefined
-  const legacy = pod.metadata.annotations?.[`container.apparmor.security.beta.kubernetes.io/${container.name}`]
+  const legacy =
+    pod.metadata.annotations?.[`container.apparmor.security.beta.kubernetes.io/${container.name}`]
   const profile =
     context.appArmorProfile ??
     (legacy === "unconfined"
@@ -181,8 +184,8 @@ function appArmorOf(
       : legacy === "runtime/default"
         ? { type: "RuntimeDefault" }
         : legacy?.startsWith("localhost/")
-        ? { type: "Localhost", localhostProfile: legacy.slice("localhost/".length) }
-        : undefined)
+          ? { type: "Localhost", localhostProfile: legacy.slice("localhost/".length) }
+          : undefined)
   switch (profile?.type) {
     case "Unconfined":
       return { profileType: "Unconfined" }
@@ -205,8 +208,7 @@ export function verifyRunAsNonRoot(
   if (context.runAsNonRoot !== true) return
   const where = `(pod: "${podText}", container: ${container.name})`
   if (context.runAsUser !== undefined) {
-    if (context.runAsUser === 0)
-      throw new Error(`container's runAsUser breaks non-root policy ${where}`)
+    if (context.runAsUser === 0) throw new Error(`container's runAsUser breaks non-root policy ${where}`)
     return
   }
   if (user.uid === 0) throw new Error(`container has runAsNonRoot and image will run as root ${where}`)

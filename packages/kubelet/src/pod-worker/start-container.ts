@@ -89,7 +89,12 @@ export async function startContainer(
   event("Normal", "Started", "Container started")
   if (settings.containerLogsDir !== "") {
     const { name, namespace } = pod.metadata
-    const link = legacyLogLink(settings.containerLogsDir, { name, namespace: namespace! }, container.name, containerId)
+    const link = legacyLogLink(
+      settings.containerLogsDir,
+      { name, namespace: namespace! },
+      container.name,
+      containerId,
+    )
     await host.symlink(`${logDir}/${config.logPath}`, link).catch((thrown: unknown) => {
       parts.env.log.warn("Cannot link a log", { link, err: messageOf(thrown) })
     })

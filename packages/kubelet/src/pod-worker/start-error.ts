@@ -17,7 +17,10 @@ export class StartError extends Error {
 }
 
 const codeNames = new Map(
-  Object.entries(runtimeErrorCodes).map(([name, code]) => [code as number, name[0]!.toUpperCase() + name.slice(1)]),
+  Object.entries(runtimeErrorCodes).map(([name, code]) => [
+    code as number,
+    name[0]!.toUpperCase() + name.slice(1),
+  ]),
 )
 
 /** The error of a call as gRPC's Go client prints it. */

@@ -144,7 +144,11 @@ export class PodWorker {
       if (step.signal.aborted) return 0
       const { namespace, name } = this.#sourced.pod.metadata
       const log = this.#parts.env.log
-      log.warn("Cannot sync a pod, retrying", { pod: `${namespace}/${name}`, phase: this.#phase, err: messageOf(thrown) })
+      log.warn("Cannot sync a pod, retrying", {
+        pod: `${namespace}/${name}`,
+        phase: this.#phase,
+        err: messageOf(thrown),
+      })
       const retryMs = this.#retryMs
       this.#retryMs = Math.min(retryMs * 2, maxRetryMs)
       return retryMs
@@ -299,7 +303,8 @@ export class PodWorker {
 
   #grace(): number {
     const { metadata, spec } = this.#sourced.pod
-    const wanted = metadata.deletionGracePeriodSeconds ?? this.#ownGraceSeconds ?? spec.terminationGracePeriodSeconds
+    const wanted =
+      metadata.deletionGracePeriodSeconds ?? this.#ownGraceSeconds ?? spec.terminationGracePeriodSeconds
     return Math.max(Math.min(wanted ?? 30, this.#ownGraceSeconds ?? Infinity), 1)
   }
 

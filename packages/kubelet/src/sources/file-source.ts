@@ -54,7 +54,9 @@ export async function watchManifests(
 async function readManifests(options: FileSourceOptions, seen: Map<string, string>): Promise<Pod[]> {
   const { env, dir } = options
   const pods = new Map<string, Pod>()
-  for (const entry of (await readdir(dir, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+  for (const entry of (await readdir(dir, { withFileTypes: true })).sort((a, b) =>
+    a.name < b.name ? -1 : 1,
+  )) {
     if (entry.name.startsWith(".") || entry.isDirectory()) continue
     const path = join(dir, entry.name)
     try {

@@ -67,7 +67,10 @@ export class MirrorPods {
         this.#queue.forget(key)
       } catch (thrown) {
         signal.throwIfAborted()
-        this.#options.env.log.warn("Cannot mirror a static pod, retrying", { pod: key, err: messageOf(thrown) })
+        this.#options.env.log.warn("Cannot mirror a static pod, retrying", {
+          pod: key,
+          err: messageOf(thrown),
+        })
         this.#queue.addRateLimited(key)
       } finally {
         this.#queue.done(key)
@@ -80,11 +83,16 @@ export class MirrorPods {
     const pod = this.#statics.get(key)
     const mirror = this.#mirrors.get(key)
     const hash = pod?.metadata.annotations?.[configHashAnnotation]
-    const fits = mirror?.metadata.annotations?.[configMirrorAnnotation] === hash && !mirror?.metadata.deletionTimestamp
+    const fits =
+      mirror?.metadata.annotations?.[configMirrorAnnotation] === hash && !mirror?.metadata.deletionTimestamp
     if (mirror && (!pod || !fits)) {
       const { uid, namespace, name } = mirror.metadata
       try {
-        await client.delete(podKind, { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid }, signal })
+        await client.delete(
+          podKind,
+          { namespace, name },
+          { gracePeriodSeconds: 0, preconditions: { uid }, signal },
+        )
       } catch (thrown) {
         if (!isNotFound(thrown)) throw thrown
       }

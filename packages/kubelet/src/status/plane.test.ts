@@ -9,6 +9,8 @@ export interface TestPlane {
   readonly clock: VirtualClock
   readonly env: Env
   readonly client: Client
+  /** Acts as the kubelet of `n1` and may do no more than it. */
+  readonly nodeClient: Client
   readonly scope: Scope
   /** A pod bound to `n1`. */
   createPod(spec?: Partial<Pod["spec"]>, name?: string): Promise<Pod>
@@ -39,6 +41,7 @@ export async function withPlane(run: (plane: TestPlane) => Promise<void>): Promi
     clock,
     env,
     client,
+    nodeClient: plane.client({ name: "system:node:n1", groups: ["system:nodes", "system:authenticated"] }),
     scope,
     createPod: (spec, name = "p") =>
       client.create(podKind, {

@@ -148,9 +148,9 @@ describe("status manager", () => {
     }))
 
   it("deletes a pod for good after its last status, and only the one with its uid", () =>
-    withPlane(async ({ env, scope, client, createPod, clock, until }) => {
+    withPlane(async ({ env, scope, client, nodeClient, createPod, clock, until }) => {
       const pod = await createPod()
-      const manager = createStatusManager({ env, scope, client })
+      const manager = createStatusManager({ env, scope, client: nodeClient })
       manager.set(pod, running())
       await clock.advance(10)
       await client.delete(podKind, ref, { gracePeriodSeconds: 30 })

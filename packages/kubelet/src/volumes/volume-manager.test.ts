@@ -31,8 +31,8 @@ async function bed(run: (bed: Bed) => Promise<void>): Promise<void> {
   const rootDir = mkdtempSync(join(tmpdir(), "knarr-volumes-"))
   try {
     await withPlane(async (plane) => {
-      const { env, scope, client } = plane
-      const reader = createObjectReader({ env, scope, client })
+      const { env, scope, client, nodeClient } = plane
+      const reader = createObjectReader({ env, scope, client: nodeClient })
       const host = createLinuxVolumeHost({ clock: env.clock, canMount: false })
       const allocatable = (): Record<string, string> => ({ memory: "1Gi", cpu: "2" })
       const events: string[] = []
@@ -45,7 +45,7 @@ async function bed(run: (bed: Bed) => Promise<void>): Promise<void> {
         scope,
         rootDir,
         reader,
-        client,
+        client: nodeClient,
         host,
         allocatable,
         recorder,
