@@ -65,6 +65,8 @@ interface Contestant {
 /** No new round begins after this long. */
 const budgetMs = 200_000
 const readyGoalMs = 500
+/** How long the servers are left alone before their memory is read. */
+const restMs = 2000
 
 export async function benchApi(workspace: Workspace, options: ApiOptions): Promise<ApiReport> {
   const { print } = options
@@ -75,7 +77,7 @@ export async function benchApi(workspace: Workspace, options: ApiOptions): Promi
     const server = await start(workspace, side)
     contestants.push({ server, client: new LoadClient(workspace, server) })
   }
-  await sleep(2000)
+  await sleep(restMs)
   const memoryAtRest = perSide(contestants, ({ server }) => server.memory())
   print(`Preparing ${listed} pods on each server\n`)
   for (const { client } of contestants) await prepare(client)
@@ -98,6 +100,7 @@ export async function benchApi(workspace: Workspace, options: ApiOptions): Promi
     const failed = Object.entries(found).find(([, sample]) => sample.errors > 0)
     if (failed) print(`    ${failed[0]}: ${failed[1].errors} errors, the first: ${failed[1].firstError}\n`)
   }
+  await sleep(restMs)
   const memoryAfterLoad = perSide(contestants, ({ server }) => server.memory())
   const rows = all.map((operation) => {
     const figures: PerSide<Figures> = {}

@@ -2,7 +2,7 @@
  * What a benchmark leaves behind, which is nothing: its folder and its processes end with it, whether it
  * finishes, fails or is interrupted.
  */
-import { spawn, type ChildProcess } from "node:child_process"
+import { spawn, spawnSync, type ChildProcess } from "node:child_process"
 import {
   appendFileSync,
   closeSync,
@@ -113,12 +113,24 @@ export class Workspace implements AsyncDisposable {
         .catch((thrown: unknown) => complain(thrown))
     // A server before the store that it writes to.
     for (const one of this.#processes.reverse()) await one.stop()
+    for (const point of mountsBelow(this.dir)) {
+      complain(`${point} was left mounted`)
+      spawnSync("umount", ["--lazy", point])
+    }
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 3 })
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+/** The deepest first. */
+function mountsBelow(dir: string): string[] {
+  const points = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[4] ?? "")
+  return points.filter((point) => point.startsWith(`${dir}/`)).toReversed()
 }
 
 /** Runs `fn` in a workspace that is gone afterwards, also when SIGINT or SIGTERM arrives. */

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 if ! cmp -s package-lock.json node_modules/.knarr-lock 2>/dev/null; then
   echo "Installing npm dependencies" >&2
   if ! log=$(npm ci --no-audit --no-fund --loglevel=error 2>&1); then
-    printf '%s\n' "$log" >&2
+    printf '%s\n' "$log" | head -20 >&2
     echo "Cannot install the npm dependencies: see above. Is a package registry reachable?" >&2
     exit 1
   fi

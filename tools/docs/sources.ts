@@ -1,51 +1,47 @@
 /**
- * Reads doc comments out of the declaration files of two dependencies: `@kubernetes/client-node` (recent, but
- * its generator drops the text of fields that hold another type, and all line breaks) and `kubernetes-types`
- * (complete, but of an earlier release).
+ * Reads doc comments out of the declaration files of two dependencies: `kubernetes-models`, and
+ * `@kubernetes/client-node`, whose generator drops the texts of fields that hold another type and all line breaks.
  */
 
 /** The texts of one type: its own under "", those of its fields under their names. */
 export type TypeTexts = Readonly<Record<string, string>>
 
-const clientClass = /\/\*\*\n((?:(?!\*\/)[^])*)\*\/\nexport declare class \w+/
-const clientField = /\/\*\*\n((?:(?!\*\/)[^])*)\*\/\n\s*'(\w+)'\??:/g
+/** A comment, and what it is of: a type of this name, or a field in quotes. */
+const documented = (type: string): RegExp =>
+  new RegExp(String.raw`/\*\*\n((?:(?!\*/)[^])*)\*/\n\s*(?:${type} \w+|(["'])([$\w-]+)\2\??:)`, "g")
 
-/** Texts of a model of client-node, from its `.d.ts`. Field names are as the class spells them. */
-export function readClientModel(source: string): TypeTexts {
-  const texts: Record<string, string> = {}
-  const own = clientClass.exec(source)?.[1]
-  if (own !== undefined) texts[""] = unescape(comment(own))
-  for (const [, text, field] of source.matchAll(clientField)) texts[field!] = unescape(comment(text!))
+const clientType = documented("export declare class")
+const modelType = documented("export (?:interface|type)")
+const modelName = /^export type \{.* as (IoK8s\w+) \};$/m
+
+/** Texts of a class of client-node. Field names are as the class spells them. */
+export function readClientClass(source: string): TypeTexts {
+  const texts = read(clientType, source)
+  for (const name in texts) texts[name] = unescape(texts[name]!)
   return texts
 }
 
-const declaration =
-  /\/\*\*((?:(?!\*\/)[^])*)\*\/\s*(?:export (?:interface|type) (\w+)|(?:readonly )?"?([$\w-]+)"?\??:)|export (?:interface|type) (\w+)/g
+/**
+ * Texts of a module of kubernetes-models, with the name of the definition in capital words
+ * (`IoK8sApiCoreV1Pod`); undefined for a module that is of no definition.
+ */
+export function readModel(source: string): { readonly name: string; readonly texts: TypeTexts } | undefined {
+  const name = modelName.exec(source)?.[1]
+  return name === undefined ? undefined : { name, texts: read(modelType, source) }
+}
 
-/** Texts of every type in a module of kubernetes-types, by the type's name. */
-export function readTypesModule(source: string): ReadonlyMap<string, TypeTexts> {
-  const types = new Map<string, Record<string, string>>()
-  let current: Record<string, string> = {}
-  for (const [, text, documented, field, bare] of source.matchAll(declaration)) {
-    if (field !== undefined) current[field] = comment(text!)
-    else {
-      current = text === undefined ? {} : { "": comment(text) }
-      types.set((documented ?? bare)!, current)
-    }
-  }
-  return types
+function read(pattern: RegExp, source: string): Record<string, string> {
+  const texts: Record<string, string> = {}
+  for (const [, text, , field = ""] of source.matchAll(pattern)) texts[field] ??= comment(text!)
+  return texts
 }
 
 /** A comment's text without its frame; lines stay lines. */
 function comment(inner: string): string {
-  return inner
-    .split("\n")
-    .map((line, index) => line.replace(index === 0 ? /^\s*(?:\* ?)?/ : /^\s*\*? ?/, ""))
-    .join("\n")
-    .trim()
+  return inner.replace(/^\s*\*(?: |$)/gm, "").trim()
 }
 
-/** Undoes what the generator did to keep texts inside comments and string literals. */
+/** Undoes what the generator of client-node did to keep texts inside comments and string literals. */
 function unescape(text: string): string {
   return text
     .replace(/\\(["'\\])/g, "$1")

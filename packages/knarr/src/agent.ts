@@ -198,7 +198,11 @@ async function joinCluster(
     clusterDNS: [addresses.dnsAddress],
     clusterDomain,
     cgroupRoot: `/knarr-${config.index}-${node.number}`,
+    // Only there: every cluster on this machine has a first node with this port.
+    address: node.address,
     port: kubeletPort,
+    tls: { ...identity, clientCA: ca.cert },
+    nodeLogDir: join(dir, "logs"),
   })
   await Promise.all([proxy, dns])
   await kubelet.ready(scope.signal)

@@ -8,7 +8,9 @@ import { join } from "node:path"
 import {
   Scope,
   VirtualClock,
+  abortable,
   createPrivateKeyPem,
+  deferred,
   seededRandom,
   silentLogger,
   systemClock,
@@ -16,7 +18,7 @@ import {
   type Env,
   type Logger,
 } from "@knarr/base"
-import { kinds as builtInKinds } from "@knarr/api"
+import { kinds as builtInKinds, node as nodeKind } from "@knarr/api"
 import type { Kind } from "@knarr/apimachinery"
 import {
   createControlPlane,
@@ -34,8 +36,10 @@ import { waitForDefaultServiceAccount } from "./default-service-account.ts"
 import { adminKubeconfig } from "./kubeconfig-file.ts"
 import { loadOpenApiDocs } from "./openapi-docs.ts"
 import { ensurePki } from "./pki.ts"
+import { startSimulatedNode, type SimulatedNode, type SimulatedNodeOptions } from "./simulated-nodes.ts"
 
 export { VirtualClock } from "@knarr/base"
+export type { SimulatedNode, SimulatedNodeOptions } from "./simulated-nodes.ts"
 
 export interface TestControlPlaneOptions {
   /** Makes time virtual and chance reproducible. Default: the machine's own. */
@@ -52,6 +56,8 @@ export interface TestControlPlaneOptions {
   readonly store?: Store
   /** Listens on the loopback, too: 0 for any free port. Not with a seed: networks know no virtual time. */
   readonly port?: number
+  /** Simulated nodes: so many, named `node-0`, `node-1`, …, or as described. Default: none. */
+  readonly nodes?: number | readonly SimulatedNodeOptions[]
 }
 
 export interface TestControlPlane extends AsyncDisposable {
@@ -67,9 +73,14 @@ export interface TestControlPlane extends AsyncDisposable {
   readonly kubeconfig: Kubeconfig | undefined
   /** PEM of the key that signs service account tokens: for tests of what a forged one may do. */
   readonly signingKey: string
+  readonly nodes: readonly SimulatedNode[]
+  /** Adds a simulated node. Resolves when it is ready; a virtual clock moves until then. */
+  addNode(options: SimulatedNodeOptions): Promise<SimulatedNode>
   /** For parts that the test adds: it is closed first. */
   readonly scope: Scope
 }
+
+const readyLimitMs = 60_000
 
 /** A fixed key: tokens need one, and making one is not reproducible. */
 let signingKey: string | undefined
@@ -114,6 +125,17 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       plugins: [...defaultPlugins, ...(options.schedulerPlugins ?? [])],
     })
     await waitForDefaultServiceAccount(informers, root.signal)
+    const nodes: SimulatedNode[] = []
+    const nodeScope = root.child("nodes")
+    const addNodes = async (wanted: readonly SimulatedNodeOptions[]): Promise<void> => {
+      for (const one of wanted)
+        nodes.push(await startSimulatedNode(plane, env, nodeScope, nodes.length + 1, one))
+      await waitForNodes(informers, wanted, virtual, root.signal)
+    }
+    const { nodes: first = [] } = options
+    await addNodes(
+      typeof first === "number" ? Array.from({ length: first }, (_, i) => ({ name: `node-${i}` })) : first,
+    )
     return {
       env,
       clock: virtual,
@@ -123,6 +145,11 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       informers,
       kubeconfig,
       signingKey,
+      nodes,
+      async addNode(one) {
+        await addNodes([one])
+        return nodes.at(-1)!
+      },
       scope: root.child("test"),
       [Symbol.asyncDispose]: () => root.close(),
     }
@@ -130,6 +157,27 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
     await root.close().catch(() => {})
     throw thrown
   }
+}
+
+/** Resolves when the API says of each that it is ready and has its pod network. */
+async function waitForNodes(
+  informers: InformerFactory,
+  wanted: readonly SimulatedNodeOptions[],
+  clock: VirtualClock | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (wanted.length === 0) return
+  const informer = informers.informer(nodeKind)
+  const there = deferred()
+  const areReady = (): boolean =>
+    wanted.every(({ name }) => {
+      const one = informer.get({ name })
+      return one?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True")
+    })
+  const check = (): void => void (areReady() && there.resolve())
+  using _subscription = informer.subscribe({ added: check, updated: check })
+  if (clock) await clock.runUntil(areReady, { limitMs: readyLimitMs, what: "the nodes to be ready" })
+  else await abortable(there.promise, signal)
 }
 
 async function startPlane(

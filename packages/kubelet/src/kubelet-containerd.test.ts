@@ -88,6 +88,7 @@ class World implements AsyncDisposable {
       containerLogsDir: join(this.dir, "container-logs"),
       clusterDNS: ["10.96.0.10"],
       cgroupRoot: this.cgroupRoot,
+      ...(process.env["KNARR_CALLS"] ? { maxRuntimeCalls: Number(process.env["KNARR_CALLS"]) } : {}),
     })
   }
 

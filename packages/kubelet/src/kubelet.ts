@@ -16,7 +16,7 @@ import { createNodeStats } from "./node/stats.ts"
 import { createObjectReader } from "./objects/object-reader.ts"
 import { boundRuntime } from "./pod-worker/bounded-runtime.ts"
 import { NodePodWorkers } from "./pod-worker/pod-workers.ts"
-import type { NodeSettings, PodWorkerParts } from "./pod-worker/settings.ts"
+import { statusNotKnownYet, type NodeSettings, type PodWorkerParts } from "./pod-worker/settings.ts"
 import { createProbeManager } from "./probes/probe-manager.ts"
 import type { ContainerRuntime } from "./runtime/container-runtime.ts"
 import { startKubeletServer, type KubeletServer, type KubeletTls } from "./server/kubelet-server.ts"
@@ -94,6 +94,7 @@ export interface Kubelet extends AsyncDisposable {
 }
 
 const networkPollMs = 200
+const adoptRetryMs = 1000
 const defaultPort = 10_250
 const noPressure = { memory: false, disk: false, pid: false }
 
@@ -139,7 +140,10 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       ...{ env, scope, runtime, network: machine.probes, recorder: events },
       onOutcome: ({ podUid }) => workers.wake(podUid),
     })
-    const network = watchNetwork(runtime, env, scope, () => node.refresh())
+    const network = watchNetwork(runtime, env, scope, () => {
+      node.refresh()
+      workers.wakeAll()
+    })
     const parts: PodWorkerParts = {
       ...{
         env,
@@ -182,7 +186,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       node: () => node.node(),
     })
     scope.run("runtime events", (signal) => workers.runEvents(signal))
-    scope.run("adoption", (signal) => adopt(sources, workers, node, signal))
+    scope.run("adoption", (signal) => adopt(sources, workers, node, env, signal))
     return {
       workers,
       status,
@@ -230,10 +234,20 @@ async function adopt(
   sources: PodSources,
   workers: NodePodWorkers,
   node: NodeAgent,
+  env: Env,
   signal: AbortSignal,
 ): Promise<void> {
   await sources.synced(signal)
-  await workers.adopt(signal)
+  for (let done = false; !done;) {
+    try {
+      await workers.adopt(signal)
+      done = true
+    } catch (thrown) {
+      signal.throwIfAborted()
+      env.log.warn("Cannot look for pods that nobody wants, retrying", { err: messageOf(thrown) })
+      await env.clock.sleep(adoptRetryMs, signal)
+    }
+  }
   await node.registered(signal)
   sources.mirrors.retry()
 }
@@ -245,7 +259,7 @@ function watchNetwork(
   scope: Scope,
   changed: () => void,
 ): () => string | undefined {
-  let problem: string | undefined = "container runtime status check may not have completed yet"
+  let problem: string | undefined = statusNotKnownYet
   scope.run("network", async (signal) => {
     for (;;) {
       try {

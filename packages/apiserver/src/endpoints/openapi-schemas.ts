@@ -139,13 +139,13 @@ export class SchemaCollector {
   /** `texts`: for fields of a schema that has no published name, whose texts they have. */
   #object(schema: Schema, texts: Readonly<Partial<Record<string, string>>> = {}): Json {
     const out: Json = { type: "object" }
-    const required: string[] = []
+    const required: Field[] = []
     const properties: Json = {}
     for (const [name, field] of schema.fields ?? []) {
-      if (field.required) required.push(name)
+      if (field.required) required.push(field)
       properties[name] = this.#field(schema.name ?? texts[name], field)
     }
-    if (required.length > 0) out["required"] = required
+    if (required.length > 0) out["required"] = required.sort(byProto).map((field) => field.name)
     if (Object.keys(properties).length > 0) out["properties"] = properties
     if (schema.preserveUnknown) out["x-kubernetes-preserve-unknown-fields"] = true
     const gvks = schema.name && this.#gvks.get(schema.name)
@@ -203,4 +203,13 @@ export function nameOf(kind: Kind): string {
   if (kind.schema.name) return kind.schema.name
   const reversed = kind.group.split(".").reverse().join(".")
   return `${reversed}.${kind.version}.${kind.kind}`
+}
+
+/** In the order of the declaration, which the numbers of protobuf fields follow. */
+function byProto({ proto: a = [] }: Field, { proto: b = [] }: Field): number {
+  for (const [index, number] of a.entries()) {
+    const difference = number - (b[index] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return 0
 }

@@ -94,7 +94,7 @@ async function sourceOf(mount: Readonly<VolumeMount>, index: number, context: Mo
   const { host, settings } = parts
   const target = `${podDir(settings, pod.metadata.uid)}/volume-subpaths/${mount.name}/${container.name}/${index}`
   try {
-    return await host.bindSubPath(volume.hostPath, subPath, target, 0o750)
+    return await host.bindSubPath(volume.hostPath, subPath, target)
   } catch (thrown) {
     const message = `failed to prepare subPath for volumeMount "${mount.name}" of container "${container.name}"`
     throw new Error(message, { cause: thrown })

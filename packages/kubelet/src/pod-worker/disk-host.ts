@@ -70,8 +70,8 @@ export function createDiskHost(options: DiskHostOptions): KubeletHost {
       const path = options.resolvConf ?? "/etc/resolv.conf"
       return path === "" ? "" : ((await orNone(readFile(path, "utf8"))) ?? "")
     },
-    async bindSubPath(volumeDir, subPath, target, mode) {
-      await bindSubPath(volumeDir, subPath, target, mode, forever)
+    async bindSubPath(volumeDir, subPath, target) {
+      await bindSubPath(volumeDir, subPath, target, forever)
       return target
     },
     unbindUnder: (dir) => unbindUnder(dir, forever),

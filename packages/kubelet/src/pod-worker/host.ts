@@ -33,7 +33,7 @@ export interface KubeletHost {
    * Binds `subPath` of a volume to `target`, never outside the volume whatever symbolic links are in it; makes
    * the folder when it is missing. Answers what to hand to the runtime.
    */
-  bindSubPath(volumeDir: string, subPath: string, target: string, mode: number): Promise<string>
+  bindSubPath(volumeDir: string, subPath: string, target: string): Promise<string>
   /** Undoes what `bindSubPath` did under `dir`. */
   unbindUnder(dir: string): Promise<void>
 

@@ -21,6 +21,7 @@ import { PodWorker } from "./worker.ts"
 
 /** How long a container of a pod that nobody knows may take to end when it does not say itself. */
 const orphanGraceSeconds = 30
+const eventsRetryMs = 1000
 
 export interface PodWorkersOptions {
   readonly parts: PodWorkerParts
@@ -115,15 +116,30 @@ export class NodePodWorkers implements PodWorkers {
 
   /** Follows the runtime's events until `signal` is aborted. */
   async runEvents(signal: AbortSignal): Promise<void> {
-    const { runtime } = this.#parts
-    for await (const event of runtime.events(signal)) {
-      if (event.type === "resync") for (const worker of this.#workers.values()) worker.wake()
-      else if (event.type === "stopped") {
-        for (const listener of this.#stopListeners.get(event.containerId) ?? []) listener()
-        const uid = this.#pods.ownerOf(event.containerId)
-        if (uid !== undefined) this.wake(uid)
+    const { runtime, env } = this.#parts
+    for (;;) {
+      try {
+        for await (const event of runtime.events(signal)) {
+          if (event.type === "resync") this.wakeAll()
+          else if (event.type === "stopped") this.#stopped(event.containerId)
+        }
+      } catch (thrown) {
+        signal.throwIfAborted()
+        env.log.warn("The runtime's events ended, following them anew", { err: messageOf(thrown) })
       }
+      await env.clock.sleep(eventsRetryMs, signal)
     }
+  }
+
+  /** Something that all pods wait for has changed. */
+  wakeAll(): void {
+    for (const worker of this.#workers.values()) worker.wake()
+  }
+
+  #stopped(containerId: string): void {
+    for (const listener of this.#stopListeners.get(containerId) ?? []) listener()
+    const uid = this.#pods.ownerOf(containerId)
+    if (uid !== undefined) this.wake(uid)
   }
 
   /** Sets up the cgroups above those of pods. */

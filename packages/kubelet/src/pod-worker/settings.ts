@@ -35,6 +35,9 @@ export interface NodeView {
   readonly allocatable: Readonly<Record<string, string>>
 }
 
+/** The network's problem before the runtime was asked for the first time: no reason for an event. */
+export const statusNotKnownYet = "container runtime status check may not have completed yet"
+
 export interface PodWorkerParts {
   readonly env: Env
   readonly runtime: ContainerRuntime

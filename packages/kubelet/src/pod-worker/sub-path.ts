@@ -4,32 +4,31 @@
  * Mirrors: staging/src/k8s.io/mount-utils / pkg/volume/util/subpath/subpath_linux.go
  */
 import { constants } from "node:fs"
-import { mkdir, open, readFile, realpath, rm, rmdir, writeFile, type FileHandle } from "node:fs/promises"
+import { mkdir, open, readFile, realpath, rm, rmdir, stat, writeFile, type FileHandle } from "node:fs/promises"
 import { join, relative, sep } from "node:path"
 import { runCommand } from "../runtime/process.ts"
 
 const pathFlags = 0x200000 // O_PATH
 
-/** Binds `subPath` in `volumeDir` to `target`. A missing folder is made with `mode`. */
+/** Binds `subPath` in `volumeDir` to `target`. A missing folder is made with the mode of the volume's own. */
 export async function bindSubPath(
   volumeDir: string,
   subPath: string,
   target: string,
-  mode: number,
   signal: AbortSignal,
 ): Promise<void> {
   const root = await realpath(volumeDir)
-  await makeInside(root, subPath, mode)
+  await makeInside(root, subPath, (await stat(root)).mode & 0o7777)
   const full = await realpath(join(root, subPath))
   const inside = relative(root, full)
   if (inside === ".." || inside.startsWith(`..${sep}`))
     throw new Error(`subpath ${JSON.stringify(full)} not within volume path ${JSON.stringify(root)}`)
   // The path is free of links now; opened step by step it stays so, whoever changes the volume meanwhile.
   await using handle = await openInside(root, inside.split(sep).filter(Boolean))
-  const stat = await handle.stat()
+  const found = await handle.stat()
   if (await isMounted(target)) return
   await mkdir(join(target, ".."), { recursive: true, mode: 0o750 })
-  if (stat.isDirectory()) await mkdir(target, { recursive: true, mode: 0o750 })
+  if (found.isDirectory()) await mkdir(target, { recursive: true, mode: 0o750 })
   else await writeFile(target, "", { flag: "a", mode: 0o640 })
   const source = `/proc/${process.pid}/fd/${handle.fd}`
   await runCommand("mount", ["--no-canonicalize", "-o", "bind", source, target], { signal })

@@ -15,7 +15,7 @@ import { podCgroup } from "./pod-cgroup.ts"
 import { isTerminalPhase, podStatus, type PodFailure } from "./pod-status.ts"
 import { podCgroupResources } from "./linux-resources.ts"
 import { isAnyRunning, type RuntimePod, type RuntimePods } from "./runtime-pod.ts"
-import { podDir, type PodWorkerParts } from "./settings.ts"
+import { podDir, statusNotKnownYet, type PodWorkerParts } from "./settings.ts"
 import type { StartError } from "./start-error.ts"
 import type { StopMemory } from "./stop-containers.ts"
 
@@ -187,8 +187,9 @@ export class PodWorker {
     }
     const problem = parts.networkProblem()
     if (problem !== undefined && !pod.spec.hostNetwork) {
-      parts.events.event(pod, "Warning", "NetworkNotReady", `network is not ready: ${problem}`)
-      return firstRetryMs
+      if (problem !== statusNotKnownYet)
+        parts.events.event(pod, "Warning", "NetworkNotReady", `network is not ready: ${problem}`)
+      return maxRetryMs
     }
     if (this.#registered !== pod.spec) {
       this.#registered = pod.spec

@@ -168,6 +168,24 @@ describe("probe manager", () => {
       },
     ))
 
+  it("goes on with readiness while a pod is being ended", () =>
+    bed(
+      {
+        container: {
+          readinessProbe: { exec, failureThreshold: 1 },
+          livenessProbe: { exec, failureThreshold: 1 },
+        },
+        exec: (_, nowMs) => ({ exitCode: nowMs > 15_000 ? 1 : 0 }),
+      },
+      async ({ clock, manager, outcomes, pod, id }) => {
+        manager.containerStarted(pod, "app", id, "10.0.0.2")
+        await clock.advance(12_000)
+        manager.stopLivenessAndStartup("u")
+        await clock.advance(20_000)
+        assert.deepEqual(outcomes.map(short), ["readiness=true", "liveness=true", "readiness=false"])
+      },
+    ))
+
   it("fails startup for good", () =>
     bed(
       {

@@ -36,6 +36,7 @@ interface Probed {
   /** It ran before this kubelet did. */
   readonly adopted: boolean
   readonly scope: Scope
+  readonly running: Map<ProbeType, Scope>
   readonly results: Map<ProbeType, boolean>
   /** How many probes ended how, by the labels that say so. */
   readonly counts: Map<string, number>
@@ -43,6 +44,8 @@ interface Probed {
 
 /** The probe manager, and its part of the kubelet's metrics. */
 export interface NodeProbeManager extends ProbeManager {
+  /** The pod is being ended: only its readiness is still of interest. */
+  stopLivenessAndStartup(podUid: string): void
   /** In the Prometheus text format, for `/metrics/probes`. */
   metrics(): string
 }
@@ -80,6 +83,7 @@ class Manager implements NodeProbeManager {
       startedMs,
       adopted: startedMs < this.#beganMs,
       scope: this.#scope.child(`${uid}/${name}`),
+      running: new Map(),
       results: new Map(),
       counts: new Map(),
     }
@@ -108,6 +112,16 @@ class Manager implements NodeProbeManager {
   result(podUid: string, container: string, containerId: string, type: ProbeType): boolean | undefined {
     const probed = this.#pods.get(podUid)?.get(container)
     return probed?.containerId === containerId ? probed.results.get(type) : undefined
+  }
+
+  stopLivenessAndStartup(podUid: string): void {
+    for (const probed of this.#pods.get(podUid)?.values() ?? []) {
+      for (const [type, scope] of probed.running) {
+        if (type === "readiness") continue
+        probed.running.delete(type)
+        this.#scope.run("end of probes", () => scope.close())
+      }
+    }
   }
 
   metrics(): string {
@@ -158,11 +172,13 @@ class Manager implements NodeProbeManager {
       },
       onResult: (success: boolean, message: string) => this.#take(probed, type, probe, success, message),
     }
-    probed.scope.run(type, (signal) => runProbeWorker(worker, signal))
+    const scope = probed.scope.child(type)
+    probed.running.set(type, scope)
+    scope.run("probes", (signal) => runProbeWorker(worker, signal))
   }
 
   #take(probed: Probed, type: ProbeType, probe: Readonly<Probe>, success: boolean, message: string): void {
-    if (probed.scope.signal.aborted) return
+    if (probed.scope.signal.aborted || !probed.running.has(type)) return
     probed.results.set(type, success)
     if (type === "startup" && success) this.#startLasting(probed)
     this.#options.onOutcome({

@@ -29,19 +29,19 @@ export async function watchManifests(
   signal: AbortSignal,
 ): Promise<void> {
   const { env, dir } = options
-  await mkdir(dir, { recursive: true })
   const seen = new Map<string, string>()
   for (;;) {
     const changed = deferred()
     let watcher: FSWatcher | undefined
     try {
+      await mkdir(dir, { recursive: true })
       watcher = watch(dir, () => changed.resolve())
       watcher.on("error", () => changed.resolve())
+      tell(await readManifests(options, seen))
     } catch (thrown) {
-      env.log.warn("Cannot watch the folder of static pods", { dir, err: messageOf(thrown) })
+      env.log.warn("Cannot read the folder of static pods", { dir, err: messageOf(thrown) })
     }
     try {
-      tell(await readManifests(options, seen))
       using _timer = env.clock.timer(relistMs, () => changed.resolve())
       await abortable(changed.promise, signal)
     } finally {

@@ -208,4 +208,25 @@ describe("status manager", () => {
         async () => (await client.get(podKind, ref)).status.phase === "Running",
       )
     }))
+
+  it("takes a readiness probe's word at any time", () =>
+    withPlane(async ({ env, scope, client, createPod, clock }) => {
+      const pod = await createPod()
+      const manager = createStatusManager({ env, scope, client })
+      manager.setContainerReadiness(pod.metadata.uid, "app", false)
+      manager.set(pod, running())
+      manager.setContainerReadiness(pod.metadata.uid, "app", false)
+      await clock.advance(10)
+      const { status } = await client.get(podKind, ref)
+      const ready = status.conditions!.find(({ type }) => type === "Ready")!
+      assert.deepEqual(
+        [ready.status, ready.reason, ready.message],
+        ["False", "ContainersNotReady", "containers with unready status: [app]"],
+      )
+      assert.equal(status.containerStatuses![0]!.ready, false)
+      manager.setContainerReadiness(pod.metadata.uid, "app", true)
+      await clock.advance(10)
+      const after = (await client.get(podKind, ref)).status
+      assert.equal(after.conditions!.find(({ type }) => type === "Ready")!.status, "True")
+    }))
 })

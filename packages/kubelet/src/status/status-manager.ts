@@ -23,6 +23,7 @@ import {
   isMirrorPod,
   isStaticPod,
 } from "../pod-worker/labels.ts"
+import { withContainerReadiness } from "./container-readiness.ts"
 import { mergeStatus, normalizeStatus } from "./merge-status.ts"
 
 export interface StatusManagerOptions {
@@ -48,11 +49,19 @@ const firstRetryMs = 100
 const maxRetryMs = 10_000
 const mirrorRetryMs = 1000
 
-export function createStatusManager(options: StatusManagerOptions): StatusManager {
+export interface NodeStatusManager extends StatusManager {
+  /**
+   * A readiness probe's word, told at once: also while the pod is being ended, when nobody makes a new status.
+   * Unknown pods and containers are ignored.
+   */
+  setContainerReadiness(podUid: string, container: string, ready: boolean): void
+}
+
+export function createStatusManager(options: StatusManagerOptions): NodeStatusManager {
   return new Manager(options)
 }
 
-class Manager implements StatusManager {
+class Manager implements NodeStatusManager {
   readonly #env: Env
   readonly #client: Client
   readonly #scope: Scope
@@ -77,6 +86,12 @@ class Manager implements StatusManager {
   get(podUid: string): Readonly<PodStatus> | undefined {
     const entry = this.#entries.get(podUid)
     return entry?.status ?? entry?.known?.status
+  }
+
+  setContainerReadiness(podUid: string, container: string, ready: boolean): void {
+    const entry = this.#entries.get(podUid)
+    const next = entry?.status && withContainerReadiness(entry.pod, entry.status, container, ready)
+    if (next) this.set(entry.pod, next)
   }
 
   finished(pod: Readonly<Pod>): void {

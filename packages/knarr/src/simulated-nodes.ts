@@ -1,0 +1,85 @@
+/** Nodes that only pretend to run containers: a whole cluster then fits into one process, and into a moment. */
+import type { Env, Scope } from "@knarr/base"
+import { kubernetesVersion, type ControlPlane } from "@knarr/apiserver"
+import {
+  SimulatedHost,
+  createSimulatedMachine,
+  createSimulatedRuntime,
+  startKubelet,
+  type Kubelet,
+  type SimulatedHostOptions,
+} from "@knarr/kubelet"
+
+/** What a simulated node is like; its containers do what `behaviour`, `exec` and `pull` say. */
+export interface SimulatedNodeOptions extends Omit<SimulatedHostOptions, "env" | "podCIDR"> {
+  readonly name: string
+  readonly labels?: Readonly<Record<string, string>>
+  /** Default 4. */
+  readonly cpus?: number
+  /** Default 8 GiB. */
+  readonly memoryBytes?: number
+  /** Default 110. */
+  readonly maxPods?: number
+}
+
+export interface SimulatedNode {
+  readonly name: string
+  /** Its containers: they run on while the kubelet is stopped. */
+  readonly host: SimulatedHost
+  /** Undefined while it is stopped. */
+  readonly kubelet: Kubelet | undefined
+  /** Ends the kubelet as a crash or a lost network would: nothing is said to the API. Idempotent. */
+  stop(): Promise<void>
+  /** Starts the kubelet again, which adopts what runs. Idempotent. */
+  start(): Promise<void>
+}
+
+/** Starts a node with a kubelet of its own. Resolves when it runs; it is ready once it has told the API. */
+export async function startSimulatedNode(
+  plane: ControlPlane,
+  env: Env,
+  scope: Scope,
+  number: number,
+  options: SimulatedNodeOptions,
+): Promise<SimulatedNode> {
+  const { name, labels, cpus, memoryBytes, maxPods, ...script } = options
+  const host = new SimulatedHost({ ...script, env })
+  const client = plane.client({
+    name: `system:node:${name}`,
+    groups: ["system:nodes", "system:authenticated"],
+  })
+  const machine = createSimulatedMachine({
+    hostname: name,
+    addresses: [`192.0.${2 + (number >> 8)}.${number & 255}`],
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+  })
+  let kubelet: Kubelet | undefined
+  const node: SimulatedNode = {
+    name,
+    host,
+    get kubelet() {
+      return kubelet
+    },
+    async stop() {
+      const stopped = kubelet
+      kubelet = undefined
+      await stopped?.close()
+    },
+    async start() {
+      kubelet ??= await startKubelet({
+        env: { ...env, log: env.log.with({ node: name }) },
+        scope,
+        client,
+        nodeName: name,
+        version: `v${kubernetesVersion}+knarr`,
+        runtime: createSimulatedRuntime(host),
+        machine,
+        ...(labels === undefined ? {} : { labels }),
+        ...(maxPods === undefined ? {} : { maxPods }),
+      })
+    },
+  }
+  await node.start()
+  return node
+}
