@@ -1,6 +1,6 @@
 /**
  * Writes dist/openapi-docs.bin: the texts of the API's types and fields, which `kubectl explain` prints, out of
- * the doc comments of `@kubernetes/client-node` and `kubernetes-types`. The project's own tables have no prose.
+ * the doc comments of `@kubernetes/client-node` and `kubernetes-models`. The project's own tables have no prose.
  * Does nothing when the file is newer than what it is made of.
  */
 import {
@@ -15,12 +15,14 @@ import {
 import { join } from "node:path"
 import { brotliCompressSync, constants } from "node:zlib"
 import { collectTexts, type Definition, type Sources } from "./docs/collect.ts"
-import { readClientModel, readTypesModule } from "./docs/sources.ts"
+import { readClientClass, readModel } from "./docs/sources.ts"
 
 const root = join(import.meta.dirname, "..")
 const target = join(root, "dist/openapi-docs.bin")
-const models = join(root, "node_modules/@kubernetes/client-node/dist/gen/models")
-const types = join(root, "node_modules/kubernetes-types")
+const classes = join(root, "node_modules/@kubernetes/client-node/dist/gen/models")
+const models = ["kubernetes-models", "@kubernetes-models/apimachinery"].map((name) =>
+  join(root, "node_modules", name),
+)
 const facts = join(root, "facts/definitions-v3.json")
 const inputs = [
   facts,
@@ -56,17 +58,17 @@ function write(): void {
 }
 
 function sources(): Sources {
-  const modules = readdirSync(types, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".d.ts"))
-    .map(
-      (file) =>
-        [file.slice(0, -".d.ts".length), readTypesModule(readFileSync(join(types, file), "utf8"))] as const,
-    )
+  const read = models.flatMap((dir) =>
+    readdirSync(dir, { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".d.ts") && !file.startsWith("_schemas/"))
+      .map((file) => readModel(readFileSync(join(dir, file), "utf8")))
+      .filter((model) => model !== undefined),
+  )
   return {
-    modelNames: readdirSync(models)
+    models: new Map(read.map(({ name, texts }) => [name, texts])),
+    classNames: readdirSync(classes)
       .filter((file) => file.endsWith(".d.ts"))
       .map((file) => file.slice(0, -".d.ts".length)),
-    readModel: (name) => readClientModel(readFileSync(join(models, `${name}.d.ts`), "utf8")),
-    modules: new Map(modules),
+    readClass: (name) => readClientClass(readFileSync(join(classes, `${name}.d.ts`), "utf8")),
   }
 }

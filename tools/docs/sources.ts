@@ -27,7 +27,10 @@ export function readClientClass(source: string): TypeTexts {
  */
 export function readModel(source: string): { readonly name: string; readonly texts: TypeTexts } | undefined {
   const name = modelName.exec(source)?.[1]
-  return name === undefined ? undefined : { name, texts: read(modelType, source) }
+  if (name === undefined) return undefined
+  const texts = read(modelType, source)
+  for (const field in texts) texts[field] = texts[field]!.replace(/\\([*/])/g, "$1")
+  return { name, texts }
 }
 
 function read(pattern: RegExp, source: string): Record<string, string> {

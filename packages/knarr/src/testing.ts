@@ -105,11 +105,11 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       scope: root.child("apiserver"),
       serviceAccounts: { signingKey, issuers: ["https://kubernetes.default.svc.cluster.local"] },
     }
-    const { plane, kubeconfig } = await startPlane(planeOptions, options.port)
+    const { plane, kubeconfig, rootCA } = await startPlane(planeOptions, options.port)
     const client = plane.client()
     const informers = createInformerFactory({ client, scope: root.child("informers"), env })
     const controllers = [
-      ...createControllers({ clusterCIDR: "10.244.0.0/16", kinds }),
+      ...createControllers({ rootCA, clusterCIDR: "10.244.0.0/16", kinds }),
       ...(options.controllers ?? []),
     ]
     const manager = plane.client({
@@ -183,11 +183,12 @@ async function waitForNodes(
 async function startPlane(
   options: ControlPlaneOptions,
   port: number | undefined,
-): Promise<{ plane: ControlPlane; kubeconfig: Kubeconfig | undefined }> {
+): Promise<{ plane: ControlPlane; kubeconfig: Kubeconfig | undefined; rootCA: string }> {
   if (port === undefined) {
     const plane = await createControlPlane(options)
     await plane.bootstrap()
-    return { plane, kubeconfig: undefined }
+    // Nothing listens, so that there is nothing to trust; pods wait for the ConfigMap all the same.
+    return { plane, kubeconfig: undefined, rootCA: "" }
   }
   const dir = mkdtempSync(join(tmpdir(), "knarr-testing-"))
   options.scope.defer(() => rmSync(dir, { recursive: true, force: true }))
@@ -200,5 +201,6 @@ async function startPlane(
     clientCA: pki.ca.cert,
     openApiDocs: loadOpenApiDocs,
   })
-  return { plane, kubeconfig: adminKubeconfig("testing", `https://127.0.0.1:${plane.port}`, pki) }
+  const kubeconfig = adminKubeconfig("testing", `https://127.0.0.1:${plane.port}`, pki)
+  return { plane, kubeconfig, rootCA: pki.ca.cert }
 }

@@ -351,3 +351,24 @@ test("Kubelet restarts on a failed liveness probe and waits for readiness", asyn
   await world.until(() => ready(world, "web"))
   assert.ok(api.eventsOf("web").includes("Killing: Container app failed liveness probe, will be restarted"))
 })
+
+test("Kubelet changes resources in place", async () => {
+  await using world = await createWorld()
+  const { api, host } = world
+  const resources = { requests: { cpu: "100m" }, limits: { cpu: "200m" } }
+  api.createPod("web", { containers: [{ ...app, resources }] })
+  await world.until(() => ready(world, "web"))
+  const { containerID } = api.pod("web")!.status.containerStatuses![0]!
+  const wanted = { requests: { cpu: "200m" }, limits: { cpu: "400m" } }
+  api.updatePod("web", (pod) => {
+    pod.spec.containers[0]!.resources = wanted
+  })
+  await world.until(() => api.pod("web")!.status.containerStatuses![0]!.resources!.limits!["cpu"] === "400m")
+  const status = api.pod("web")!.status.containerStatuses![0]!
+  assert.equal(status.containerID, containerID)
+  assert.equal(status.restartCount, 0)
+  assert.deepEqual(status.allocatedResources, wanted.requests)
+  const linux = host.containers.get(containerID!.replace("simulated://", ""))!.config.linux!.resources!
+  assert.equal(linux.cpuQuota, 40_000)
+  assert.equal(linux.cpuShares, 204)
+})

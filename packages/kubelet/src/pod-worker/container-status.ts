@@ -17,6 +17,8 @@ export interface ContainerStatusInput {
   readonly runtime: RuntimePod
   readonly runtimeName: string
   readonly failures: StartFailures
+  /** What running containers were given, by id; default: what the spec says. */
+  readonly applied: ReadonlyMap<string, ResourceRequirements>
   readonly probe: ProbeResult
   /** Nothing of the pod runs any more, and nothing will. */
   readonly ended: boolean
@@ -50,11 +52,11 @@ function statusOf(
   group: ContainerGroup,
   input: ContainerStatusInput,
 ): ContainerStatus {
-  const { pod, runtime, failures, runtimeName } = input
+  const { pod, runtime, failures } = input
   const found = runtime.containers.filter(({ name }) => name === container.name)
   const newest = found[0]
   const status: ContainerStatus = newest
-    ? fromRuntime(container, newest, found[1], old, runtimeName)
+    ? fromRuntime(container, newest, found[1], old, input)
     : missing(container, old, group, pod, input.ended)
   const regularInit = group === "init" && !isSidecar(container)
   const waits = regularInit
@@ -80,7 +82,7 @@ function fromRuntime(
   newest: RuntimeContainer,
   previous: RuntimeContainer | undefined,
   old: ContainerStatus | undefined,
-  runtimeName: string,
+  { runtimeName, applied }: ContainerStatusInput,
 ): ContainerStatus {
   const status: ContainerStatus = {
     name: container.name,
@@ -91,7 +93,7 @@ function fromRuntime(
     restartCount: newest.restartCount,
     state: stateOf(newest, runtimeName),
     lastState: previous?.state === "exited" ? stateOf(previous, runtimeName) : {},
-    resources: resourcesOf(container),
+    resources: resourcesOf(applied.get(newest.id) ?? container.resources),
   }
   if (newest.restartCount > 0 && !previous && old?.lastState?.terminated) status.lastState = old.lastState
   if (container.resources?.requests) status.allocatedResources = { ...container.resources.requests }
@@ -120,8 +122,8 @@ function fromRuntime(
   return status
 }
 
-function resourcesOf(container: Readonly<Container>): ResourceRequirements {
-  const { limits, requests } = container.resources ?? {}
+function resourcesOf(of: Readonly<ResourceRequirements> | undefined): ResourceRequirements {
+  const { limits, requests } = of ?? {}
   return { ...(limits ? { limits: { ...limits } } : {}), ...(requests ? { requests: { ...requests } } : {}) }
 }
 

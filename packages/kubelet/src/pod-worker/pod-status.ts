@@ -2,7 +2,7 @@
  * The status of a pod, from what the runtime holds. Pure.
  * Mirrors: pkg/kubelet/kubelet_pods.go (generateAPIPodStatus, getPhase)
  */
-import type { Container, ContainerStatus, Pod, PodStatus } from "@knarr/api"
+import type { Container, ContainerStatus, Pod, PodStatus, ResourceRequirements } from "@knarr/api"
 import { deepClone, formatTime } from "@knarr/apimachinery"
 import { isSidecar } from "@knarr/pod-rules"
 import { closeStatuses, containerStatuses, type StartFailures } from "./container-status.ts"
@@ -28,6 +28,8 @@ export interface PodStatusInput {
   readonly runtimeName: string
   readonly nodeIPs: readonly string[]
   readonly failures: StartFailures
+  /** What running containers were given, by id; default: what the spec says. */
+  readonly applied: ReadonlyMap<string, ResourceRequirements>
   readonly probe: ProbeResult
   readonly nowMs: number
   /** Nothing of the pod runs any more, and nothing will. */

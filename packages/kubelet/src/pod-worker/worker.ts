@@ -14,6 +14,7 @@ import { planPod, type ProbeResult } from "./plan.ts"
 import { podCgroup } from "./pod-cgroup.ts"
 import { isTerminalPhase, podStatus, type PodFailure } from "./pod-status.ts"
 import { podCgroupResources } from "./linux-resources.ts"
+import { addRestarts, performResize, planResize, type AppliedResources } from "./resize.ts"
 import { isAnyRunning, type RuntimePod, type RuntimePods } from "./runtime-pod.ts"
 import { podDir, statusNotKnownYet, type PodWorkerParts } from "./settings.ts"
 import type { StartError } from "./start-error.ts"
@@ -58,6 +59,7 @@ export class PodWorker {
   #registered: Readonly<Pod["spec"]> | undefined
   readonly #failures = new Map<string, StartError>()
   readonly #probed = new Set<string>()
+  readonly #applied: AppliedResources = new Map()
   readonly #memory: StopMemory = { begun: new Set() }
 
   constructor(sourced: SourcedPod, { parts, pods, backoff }: PodWorkerOptions) {
@@ -208,6 +210,11 @@ export class PodWorker {
       return retryMs
     }
     const actions = planPod(pod, runtime, this.#probe)
+    if (!actions.killPod) {
+      const resizes = planResize(pod, runtime, this.#applied)
+      await performResize(pod, resizes, this.#applied, parts, signal)
+      addRestarts(resizes, actions)
+    }
     await performActions(
       {
         pod,
@@ -249,6 +256,7 @@ export class PodWorker {
 
   #containerStarted(container: Readonly<Container>, id: string, podIP: string): void {
     this.#probed.add(id)
+    this.#applied.set(id, container.resources ?? {})
     this.#parts.probes.containerStarted(this.#sourced.pod, container.name, id, podIP)
   }
 
@@ -259,7 +267,9 @@ export class PodWorker {
     for (const { id, name, state } of runtime.containers) {
       if (state !== "running" || this.#probed.has(id)) continue
       const container = probed.find((other) => other.name === name)
-      if (container && !this.#failures.has(name)) this.#containerStarted(container, id, podIP)
+      if (!container || this.#failures.has(name)) continue
+      this.#probed.add(id)
+      this.#parts.probes.containerStarted(pod, name, id, podIP)
     }
   }
 
@@ -372,6 +382,7 @@ export class PodWorker {
       runtimeName,
       nodeIPs: settings.nodeIPs,
       failures: this.#failures,
+      applied: this.#applied,
       probe: this.#probe,
       nowMs: env.clock.now(),
       ended,
