@@ -50,9 +50,12 @@ async function main(): Promise<void> {
   say(`by name       hello.default.svc.cluster.local is ${byName}: ${await ask(byName!, 80)}`)
   say(`by ClusterIP  ${clusterIP}:80: ${await ask(clusterIP!, 80)}`)
   say(`by NodePort   ${nodeAddress}:${nodePort}: ${await ask(nodeAddress, nodePort)}`)
-  say(
-    `from a pod    ${inPod(kubeconfig, (await podsOf(client))[0]!, ["wget", "-qO-", "http://hello/cgi-bin/hello"]).trim()}`,
-  )
+  // Debian's static busybox resolves names in nslookup only: its libc would need libraries that the image lacks.
+  const [asker] = await podsOf(client)
+  const looked = inPod(kubeconfig, asker!, ["nslookup", "hello.default.svc.cluster.local"])
+  const inside = /Name:.*\nAddress[^:]*: (\S+)/.exec(looked)?.[1] ?? "unknown"
+  const answer = inPod(kubeconfig, asker!, ["wget", "-qO-", `http://${inside}/cgi-bin/hello`])
+  say(`from a pod    hello.default.svc.cluster.local is ${inside}: ${answer.trim()}`)
 
   const updateMs = systemClock.monotonic()
   await client.patch(deployment, { namespace, name: "hello" }, "strategic", {

@@ -57,7 +57,7 @@ export async function loadImageArchive(options: LoadOptions): Promise<LoadResult
   for (const digest of wanted) if (!(await hasBlob(registry, digest))) missing.add(digest)
   let sent = 0
   if (missing.size > 0) {
-    await forEachEntry(file, signal, async (name, size, stream) => {
+    await forEachEntry(file, signal, async (name, size, open) => {
       const entry = entries.get(name)
       if (!entry || !missing.delete(entry.digest)) return
       await put(
@@ -65,7 +65,7 @@ export async function loadImageArchive(options: LoadOptions): Promise<LoadResult
         `/v2/load/blobs/uploads/?digest=${entry.digest}`,
         "POST",
         "application/octet-stream",
-        stream,
+        open(),
         size,
       )
       sent++
@@ -166,12 +166,12 @@ async function scan(file: string, signal: AbortSignal): Promise<Map<string, Entr
   await forEachEntry(
     file,
     signal,
-    async (name, size, stream) => {
+    async (name, size, open) => {
       const hash = createHash("sha256")
       const kept: Buffer[] = []
       let gzip = false
       let first = true
-      for await (const chunk of stream as AsyncIterable<Buffer>) {
+      for await (const chunk of open() as AsyncIterable<Buffer>) {
         if (first) gzip = chunk[0] === 0x1f && chunk[1] === 0x8b
         first = false
         hash.update(chunk)
@@ -198,7 +198,7 @@ async function scan(file: string, signal: AbortSignal): Promise<Map<string, Entr
 async function forEachEntry(
   file: string,
   signal: AbortSignal,
-  visit: (name: string, size: number, stream: Readable) => Promise<void>,
+  visit: (name: string, size: number, open: () => Readable) => Promise<void>,
   link?: (name: string, target: string) => void,
 ): Promise<void> {
   const unpack = extract()
@@ -210,7 +210,8 @@ async function forEachEntry(
   try {
     for await (const entry of unpack) {
       const { name, size, type, linkname } = entry.header
-      if (type === "file") await visit(name.replace(/^\.\//, ""), size ?? 0, entry.pipe(new PassThrough()))
+      if (type === "file")
+        await visit(name.replace(/^\.\//, ""), size ?? 0, () => entry.pipe(new PassThrough()))
       else if ((type === "symlink" || type === "link") && linkname)
         link?.(name.replace(/^\.\//, ""), linkname)
       entry.resume()

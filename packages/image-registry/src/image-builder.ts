@@ -59,7 +59,10 @@ export async function buildImageArchive(spec: ImageSpec): Promise<Buffer> {
   const archive = pack()
   archive.entry({ name: configName, mtime: epoch }, config)
   archive.entry({ name: "layer.tar", mtime: epoch }, layerTar)
-  archive.entry({ name: "manifest.json", mtime: epoch }, JSON.stringify([{ Config: configName, RepoTags: [spec.name], Layers: ["layer.tar"] }]))
+  archive.entry(
+    { name: "manifest.json", mtime: epoch },
+    JSON.stringify([{ Config: configName, RepoTags: [spec.name], Layers: ["layer.tar"] }]),
+  )
   archive.finalize()
   return buffer(archive)
 }

@@ -34,6 +34,9 @@ export interface SimulatedNode {
   start(): Promise<void>
 }
 
+/** In the default range of services; nobody answers there. */
+const clusterDNS = "10.96.0.10"
+
 /** Starts a node with a kubelet of its own. Resolves when it runs; it is ready once it has told the API. */
 export async function startSimulatedNode(
   plane: ControlPlane,
@@ -75,6 +78,7 @@ export async function startSimulatedNode(
         version: `v${kubernetesVersion}+knarr`,
         runtime: createSimulatedRuntime(host),
         machine,
+        clusterDNS: [clusterDNS],
         ...(labels === undefined ? {} : { labels }),
         ...(maxPods === undefined ? {} : { maxPods }),
       })

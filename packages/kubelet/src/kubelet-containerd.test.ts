@@ -1,6 +1,6 @@
 /** The kubelet on a real containerd: needs root, containerd, runc, the CNI plugins and busybox. */
 import assert from "node:assert/strict"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
 import { Scope, createLogger, silentLogger, systemClock, systemRandom, type Env } from "@knarr/base"
@@ -88,7 +88,6 @@ class World implements AsyncDisposable {
       containerLogsDir: join(this.dir, "container-logs"),
       clusterDNS: ["10.96.0.10"],
       cgroupRoot: this.cgroupRoot,
-      ...(process.env["KNARR_CALLS"] ? { maxRuntimeCalls: Number(process.env["KNARR_CALLS"]) } : {}),
     })
   }
 
@@ -176,6 +175,37 @@ test("Kubelet runs pods on containerd", { skip, timeout: 170_000 }, async (t) =>
   assert.equal(main.message, "bye")
   assert.equal(ended.initContainerStatuses![0]!.ready, true)
 
+  api.createPod("host", {
+    hostNetwork: true,
+    shareProcessNamespace: true,
+    restartPolicy: "Never",
+    volumes: [{ name: "data", emptyDir: {} }],
+    initContainers: [
+      {
+        name: "write",
+        image,
+        command: ["sh", "-c", "echo from-init > /data/file"],
+        volumeMounts: [{ name: "data", mountPath: "/data", subPath: "deep/er" }],
+      },
+    ],
+    containers: [
+      {
+        name: "read",
+        image,
+        command: ["sh", "-c", "cat /all/deep/er/file /etc/hosts; echo $(POD_IP)"],
+        env: [{ name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } }],
+        volumeMounts: [{ name: "data", mountPath: "/all", readOnly: true }],
+        securityContext: { readOnlyRootFilesystem: true },
+      },
+    ],
+  })
+  await world.until(() => api.pod("host")!.status.phase === "Succeeded")
+  assert.equal(api.pod("host")!.status.podIP, "127.0.0.1")
+  const hostLog = join(world.dir, "logs", `default_host_${api.pod("host")!.metadata.uid}`, "read", "0.log")
+  const hostText = readFileSync(hostLog, "utf8")
+  for (const line of ["from-init", "# Kubernetes-managed hosts file (host network).", "127.0.0.1"])
+    assert.ok(hostText.includes(line), `${line} in ${hostText}`)
+
   // A restart of the kubelet leaves containers alone, and ends what was deleted meanwhile.
   api.createPod("gone", {
     containers: [{ name: "app", image, command: ["sleep", "1000"] }],
@@ -189,16 +219,20 @@ test("Kubelet runs pods on containerd", { skip, timeout: 170_000 }, async (t) =>
   const { runtime } = world.containerd
   const sandboxes = async (): Promise<number> =>
     (await runtime.listPodSandbox({}, { signal: world.signal })).items.length
-  await world.until(async () => (await sandboxes()) === 2)
+  await world.until(async () => (await sandboxes()) === 3)
   assert.equal(api.pod("web")!.status.containerStatuses![0]!.containerID, before)
   assert.equal(world.isReady("web"), true)
 
   const stopping = env.clock.monotonic()
-  for (const name of ["web", "job"]) api.deletePod(name)
-  await world.until(() => !api.pod("web") && !api.pod("job"))
+  for (const name of ["web", "job", "host"]) api.deletePod(name)
+  await world.until(() => !api.pod("web") && !api.pod("job") && !api.pod("host"))
   t.diagnostic(`deleted after ${Math.round(env.clock.monotonic() - stopping)} ms`)
   await world.until(async () => (await sandboxes()) === 0)
   await world.until(() => world.kubelet.workers.pods().length === 0)
+  assert.deepEqual(readdirSync(join(world.dir, "kubelet", "pods")), [])
+  assert.deepEqual(readdirSync(join(world.dir, "logs")), [])
+  assert.deepEqual(readdirSync(join(world.dir, "container-logs")), [])
+  assert.deepEqual(await new Cgroups(env.clock).list(`${world.cgroupRoot}/kubepods/burstable`), [])
 })
 
 test("Kubelet starts thirty pods at a time", { skip, timeout: 170_000 }, async (t) => {

@@ -37,14 +37,12 @@ async function runDescribe(ctx: CommandContext): Promise<void> {
   const api = await ctx.factory.api()
   const infos: Info[] = []
   const errors: Error[] = []
-  let several = false
   for (const target of targets) {
     try {
       if (target.name !== undefined) {
         infos.push({ ...target, name: target.name, object: await fetchObject(api, target) })
         continue
       }
-      several = true
       infos.push(...(await collect(ctx, target)))
     } catch (thrown) {
       const byPrefix = isNotFound(thrown) && target.name !== undefined && targets.length === 1 && !fromFiles
@@ -52,11 +50,11 @@ async function runDescribe(ctx: CommandContext): Promise<void> {
       errors.push(thrown as Error)
     }
   }
-  await print(ctx, infos, several || infos.length > 1, errors)
+  await print(ctx, infos, errors)
   throwAll(errors)
   if (infos.length > 0) return
-  const where = targets.find((target) => target.namespace)?.namespace
-  ctx.err(where ? `No resources found in ${where} namespace.\n` : "No resources found\n")
+  const { namespace } = await ctx.factory.namespace()
+  ctx.err(flags.bool("all-namespaces") ? "No resources found\n" : `No resources found in ${namespace} namespace.\n`)
 }
 
 async function collect(ctx: CommandContext, target: Target): Promise<Info[]> {
@@ -76,18 +74,17 @@ async function describePrefix(ctx: CommandContext, target: Target): Promise<bool
   const all = await collect(ctx, { ...target, name: undefined })
   const found = all.filter((info) => info.name.startsWith(target.name!))
   if (found.length === 0) return false
-  await print(ctx, found, true, [])
+  await print(ctx, found, [])
   return true
 }
 
 async function print(
   ctx: CommandContext,
   infos: readonly Info[],
-  several: boolean,
-  errors: Error[],
+    errors: Error[],
 ): Promise<void> {
   const api = await ctx.factory.api()
-  const showEvents = ctx.flags.bool("show-events") && (!several || ctx.flags.changed("show-events") || true)
+  const showEvents = ctx.flags.bool("show-events")
   let first = true
   for (const info of infos) {
     try {

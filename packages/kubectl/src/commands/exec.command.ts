@@ -28,8 +28,7 @@ async function runExec(ctx: CommandContext): Promise<void> {
   const { flags, args, dashAt } = ctx
   const fromFile = flags.list("filename").length > 0
   if (args.length > 0 && dashAt === -1 && (args.length > 1 || fromFile)) {
-    throw new UsageError(
-      ctx.path,
+    throw new Error(
       "exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead",
     )
   }

@@ -7,7 +7,7 @@ export async function describeGeneric(d: DescribeContext, obj: Obj): Promise<voi
   const { managedFields: _, namespace: _namespace, name: _name, labels: _labels, annotations: _annotations, ...metadata } = obj["metadata"] as Obj
   const shown = { ...obj, metadata }
   fields(d.w, 0, "", shown)
-  await d.events(obj)
+  if (obj["kind"] !== "Event") await d.events(obj)
 }
 
 /** Fields as titled, indented lines, in the order of their names. */

@@ -28,9 +28,8 @@ export function describePodTemplate(w: DescribeWriter, template: Obj | undefined
 
 /** The text of a template alone, for `rollout history --revision`. */
 export function describeTemplateText(template: Obj): string {
-  const w = new DescribeWriter(0)
+  const w = new DescribeWriter(0, false)
   describePodTemplate(w, template)
-  w.flush()
   return w.text
 }
 

@@ -9,17 +9,22 @@ const skippedAnnotations = new Set(["kubectl.kubernetes.io/last-applied-configur
 
 export class DescribeWriter {
   readonly #tabs: TabWriter
+  readonly #aligned: boolean
   readonly now: number
   text = ""
 
-  constructor(now: number) {
+  /** Without `aligned`, tabs stay tabs. */
+  constructor(now: number, aligned = true) {
     this.now = now
+    this.#aligned = aligned
     this.#tabs = new TabWriter(describeTabs, (part) => (this.text += part))
   }
 
   /** Text at a level of indentation, as it is: with its own tabs and newlines. */
   write(level: number, text: string): void {
-    this.#tabs.write("  ".repeat(level) + text)
+    const indented = "  ".repeat(level) + text
+    if (this.#aligned) this.#tabs.write(indented)
+    else this.text += indented
   }
 
   /** One line. */
