@@ -3,34 +3,42 @@ import { describe, it } from "node:test"
 import { collectTexts, type Definition } from "./collect.ts"
 import type { TypeTexts } from "./sources.ts"
 
-const time = "io.k8s.apimachinery.pkg.apis.meta.v1.Time"
-const objectMeta = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
-const to = (name: string) => ({ allOf: [{ $ref: `#/components/schemas/${name}` }] })
+const ref = (name: string) => ({ allOf: [{ $ref: `#/components/schemas/${name}` }] })
 
 function collect(
   definitions: Record<string, Record<string, object>>,
-  models: Record<string, TypeTexts>,
-  modules: Record<string, Record<string, TypeTexts>> = {},
+  classes: Record<string, TypeTexts>,
+  models: Record<string, TypeTexts> = {},
 ) {
-  return JSON.parse(
-    JSON.stringify(
-      collectTexts(
-        Object.fromEntries(
-          Object.entries(definitions).map(([name, properties]) => [name, { properties } as Definition]),
-        ),
-        {
-          modelNames: Object.keys(models),
-          readModel: (name) => models[name]!,
-          modules: new Map(
-            Object.entries(modules).map(([name, types]) => [name, new Map(Object.entries(types))]),
-          ),
-        },
-      ),
+  return collectTexts(
+    Object.fromEntries(
+      Object.entries(definitions).map(([name, properties]) => [name, { properties } as Definition]),
     ),
+    {
+      models: new Map(Object.entries(models)),
+      classNames: Object.keys(classes),
+      readClass: (name) => classes[name]!,
+    },
   )
 }
 
 describe("texts of definitions", () => {
+  it("are found by the whole name", () => {
+    const extensions = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON"
+    const quantity = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+    assert.deepEqual(
+      collect(
+        { [extensions]: {}, [quantity]: {} },
+        {},
+        {
+          IoK8sApiextensionsApiserverPkgApisApiextensionsV1JSON: { "": "Any value." },
+          IoK8sApimachineryPkgApiResourceQuantity: { "": "A number." },
+        },
+      ),
+      { [extensions]: { "": "Any value." }, [quantity]: { "": "A number." } },
+    )
+  })
+
   it("are found by version and kind, or with the group before them", () => {
     const texts = collect(
       {
@@ -51,16 +59,17 @@ describe("texts of definitions", () => {
     const texts = collect(
       { "io.k8s.api.x.v1.Cup": { size: {}, new: {} } },
       { V1alpha2Cup: { size: "alpha" }, V1beta1Cup: { size: "beta" } },
-      { "x/v1alpha1": { Cup: { "": "Cup." } } },
+      { IoK8sApiXV1alpha1Cup: { "": "Cup." }, IoK8sApiYV1beta1Cup: { "": "Not this one." } },
     )
     assert.deepEqual(texts, { "io.k8s.api.x.v1.Cup": { "": "Cup.", size: "beta" } })
   })
 
   it("do not come from a type with the same name and other fields", () => {
-    assert.deepEqual(
-      collect({ "io.k8s.api.x.v1.Cup": { size: {} } }, { V1alpha1Cup: { a: "A", b: "B", size: "S" } }),
-      {},
+    const texts = collect(
+      { "io.k8s.api.x.v1.Cup": { size: {} } },
+      { V1alpha1Cup: { a: "A", b: "B", size: "S" } },
     )
+    assert.deepEqual(texts, {})
   })
 
   it("go to fields whatever a generator makes of their names", () => {
@@ -73,55 +82,43 @@ describe("texts of definitions", () => {
     )
   })
 
-  it("of fields that hold a definition are their own or the definition's", () => {
+  it("of fields that hold a definition are not that definition's", () => {
     const texts = collect(
       {
-        [time]: {},
         "io.k8s.api.x.v1.Cup": {
-          filled: to(time),
-          emptied: to(time),
-          washed: { $ref: `#/components/schemas/${time}` },
-          spec: to("io.k8s.api.x.v1.Spec"),
+          filled: ref("Time"),
+          emptied: ref("Time"),
+          washed: { $ref: "#/components/schemas/Time" },
         },
       },
+      { V1Cup: { filled: "Time is a time.", emptied: "Time is a time.", washed: "Time is a time." } },
+      { IoK8sApiXV1Cup: { filled: "When it was filled." } },
+    )
+    assert.deepEqual(texts, { "io.k8s.api.x.v1.Cup": { filled: "When it was filled." } })
+  })
+
+  it("are the usual ones for metadata of a kind that no model is of", () => {
+    const texts = collect(
       {
-        V1Cup: {
-          filled: "Time is a wrapper.",
-          emptied: "When it was emptied.",
-          washed: "Time is a wrapper.",
-        },
+        "io.k8s.api.x.v1.Pan": { metadata: ref("ObjectMeta") },
+        "io.k8s.api.x.v1.Cup": { metadata: ref("ObjectMeta") },
+        "io.k8s.api.x.v1.Jug": { metadata: ref("ObjectMeta") },
       },
-      { "x/v1": { Cup: { filled: "When it was filled.", spec: "What is wanted.", washed: "Not told." } } },
+      {},
+      { IoK8sApiXV1Cup: { metadata: "Standard." }, IoK8sApiXV1Jug: { "": "Jug." } },
     )
     assert.deepEqual(texts, {
-      [time]: { "": "Time is a wrapper." },
-      "io.k8s.api.x.v1.Cup": {
-        filled: "When it was filled.",
-        emptied: "When it was emptied.",
-        spec: "What is wanted.",
-      },
+      "io.k8s.api.x.v1.Pan": { metadata: "Standard." },
+      "io.k8s.api.x.v1.Cup": { metadata: "Standard." },
+      "io.k8s.api.x.v1.Jug": { "": "Jug." },
     })
   })
 
-  it("are the usual ones for metadata of a kind that only the newer source has", () => {
-    const texts = collect(
-      {
-        "io.k8s.api.x.v1.Cup": { metadata: to(objectMeta) },
-        "io.k8s.api.x.v1.Pan": { metadata: to(objectMeta) },
-      },
-      { V1Cup: { "": "Cup." }, V1Pan: { "": "Pan." } },
-      { "x/v1": { Cup: { metadata: "Standard." } } },
-    )
-    assert.equal(texts["io.k8s.api.x.v1.Pan"].metadata, "Standard.")
-  })
-
   it("tell the values of an enumeration", () => {
-    assert.deepEqual(
-      collect(
-        { "io.k8s.api.x.v1.Cup": { size: { enum: ["Big", "Small"] } } },
-        { V1Cup: { size: "How big." } },
-      ),
-      { "io.k8s.api.x.v1.Cup": { size: 'How big.\n\nPossible enum values:\n - `"Big"`\n - `"Small"`' } },
-    )
+    const values = 'How big.\n\nPossible enum values:\n - `"Big"`\n - `"Small"`'
+    const collected = (text: string): unknown =>
+      collect({ "io.k8s.api.x.v1.Cup": { size: { enum: ["Big", "Small"] } } }, { V1Cup: { size: text } })
+    assert.deepEqual(collected("How big."), { "io.k8s.api.x.v1.Cup": { size: values } })
+    assert.deepEqual(collected(`${values} is less`), { "io.k8s.api.x.v1.Cup": { size: `${values} is less` } })
   })
 })

@@ -29,7 +29,8 @@ export function readModel(source: string): { readonly name: string; readonly tex
   const name = modelName.exec(source)?.[1]
   if (name === undefined) return undefined
   const texts = read(modelType, source)
-  for (const field in texts) texts[field] = texts[field]!.replace(/\\([*/])/g, "$1")
+  for (const field in texts)
+    texts[field] = texts[field]!.replace(/\\([*/])/g, "$1").replace(/\n@deprecated$/, "")
   return { name, texts }
 }
 

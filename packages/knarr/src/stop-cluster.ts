@@ -4,7 +4,8 @@ import { stopContainerd } from "@knarr/kubelet"
 import { removeNodeNetwork } from "@knarr/pod-network"
 import { removeServiceProxy } from "@knarr/proxy"
 import { nodeContainerd, proxyTable } from "./agent.ts"
-import type { ClusterConfig, ClusterHome } from "./cluster-home.ts"
+import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
+import { removeServiceAddress } from "./node-addresses.ts"
 import { agentNames, firstNode } from "./node-names.ts"
 import { stopProcess } from "./process-control.ts"
 
@@ -17,6 +18,7 @@ export async function stopCluster(
   cluster: ClusterHome,
   config: ClusterConfig,
   ctx: Context,
+  options: { readonly keepImages: boolean },
 ): Promise<boolean> {
   const nodes = config.hasNode ? [firstNode(config), ...agentNames(config)] : []
   const processes = ["server", ...agentNames(config).map(({ node }) => node)]
@@ -25,7 +27,7 @@ export async function stopCluster(
   )
   await Promise.all(
     nodes.map(({ node }) =>
-      stopContainerd({ ...nodeContainerd(cluster, config, node), env: ctx }, ctx.signal),
+      stopContainerd({ ...nodeContainerd(cluster, config, node), ...options, env: ctx }, ctx.signal),
     ),
   )
   return stopped.includes(true)
@@ -34,5 +36,6 @@ export async function stopCluster(
 /** Removes bridges, namespaces, routes and rules. */
 export async function removeClusterNetwork(config: ClusterConfig, ctx: Context): Promise<void> {
   await removeServiceProxy(proxyTable(config), ctx.signal)
+  await removeServiceAddress(addressesOf(config.index).dnsAddress, ctx.signal)
   await removeNodeNetwork(config, ctx.signal)
 }

@@ -3,7 +3,8 @@ import assert from "node:assert/strict"
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
-import { Scope, createLogger, silentLogger, systemClock, systemRandom, type Env } from "@knarr/base"
+import { request } from "node:https"
+import { type KeyPair, Scope, createCA, createLogger, issueCertificate, silentLogger, systemClock, systemRandom, type Env } from "@knarr/base"
 import { startKubelet, type Kubelet } from "./kubelet.ts"
 import { createLinuxMachine } from "./machine.ts"
 import { Cgroups } from "./pod-worker/cgroups.ts"
@@ -36,12 +37,18 @@ const skip =
       ? `not installed: ${missing.join(", ")}`
       : false
 
+function validity(): { serial: Uint8Array; notBeforeMs: number; notAfterMs: number } {
+  const nowMs = env.clock.now()
+  return { serial: env.random.bytes(16), notBeforeMs: nowMs - 60_000, notAfterMs: nowMs + 3_600_000 }
+}
+
 class World implements AsyncDisposable {
   readonly dir = mkdtempSync("/tmp/knarr-kubelet-")
   readonly api = new MemoryApi(env)
   readonly scope = new Scope("test")
   readonly signal = AbortSignal.timeout(150_000)
   readonly cgroupRoot = `/knarr-test-${process.pid}`
+  readonly ca = createCA({ subject: { commonName: "test" }, ...validity() })
   containerd!: Containerd
   kubelet!: Kubelet
 
@@ -87,6 +94,7 @@ class World implements AsyncDisposable {
       podLogsDir: join(this.dir, "logs"),
       containerLogsDir: join(this.dir, "container-logs"),
       clusterDNS: ["10.96.0.10"],
+      ...{ tls: { ...this.certificate("n1"), clientCA: this.ca.cert }, port: 0, address: "127.0.0.1" },
       cgroupRoot: this.cgroupRoot,
     })
   }
@@ -98,6 +106,29 @@ class World implements AsyncDisposable {
       if (value) return value as NonNullable<T>
       await env.clock.sleep(10, this.signal)
     }
+  }
+
+  certificate(commonName: string): KeyPair {
+    return issueCertificate(this.ca, {
+      subject: { commonName },
+      ...validity(),
+      ipAddresses: ["127.0.0.1"],
+      usages: ["serverAuth", "clientAuth"],
+    })
+  }
+
+  /** The answer of the kubelet's server. */
+  get(path: string, method = "GET"): Promise<string> {
+    const { port } = this.kubelet.server!
+    const tls = { ...this.certificate("tester"), ca: this.ca.cert }
+    return new Promise((resolve, reject) => {
+      const sent = request({ ...tls, host: "127.0.0.1", port, path, method, agent: false }, (response) => {
+        let text = ""
+        response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk))
+        response.on("end", () => resolve(`${response.statusCode} ${text}`))
+      })
+      sent.on("error", reject).end()
+    })
   }
 
   isReady(name: string): boolean {
@@ -160,6 +191,14 @@ test("Kubelet runs pods on containerd", { skip, timeout: 170_000 }, async (t) =>
     "HELLO=hello web",
   ])
     assert.ok(text.includes(line), `${line} in ${text}`)
+
+  assert.match(await world.get("/containerLogs/default/web/app?tailLines=1"), /^200 1234\n$/)
+  assert.equal(await world.get("/containerLogs/default/web/other"), '404 container "other" not found in pod "web"\n')
+  assert.equal(await world.get("/run/default/web/app?cmd=hostname", "POST"), "200 front\n")
+  assert.match(await world.get("/pods"), /^200 \{"kind":"PodList",.*"phase":"Running"/)
+  assert.match(await world.get("/runningpods/"), /"name":"web"/)
+  assert.match(await world.get("/stats/summary"), /"podRef":\{"name":"web"/)
+  assert.match(await world.get("/metrics"), /^kubelet_running_pods 1$/m)
 
   api.createPod("job", {
     restartPolicy: "Never",

@@ -12,7 +12,7 @@ export const deleteCluster = defineCommand({
   flags: clusterFlags,
   async run({ flags }, ctx) {
     const { cluster, config } = existingCluster(flags, ctx)
-    await stopCluster(cluster, config, ctx)
+    await stopCluster(cluster, config, ctx, { keepImages: false })
     if (config.hasNode) {
       await removeClusterNetwork(config, ctx)
       releaseIndex(cluster.dir, config.index)

@@ -2,7 +2,7 @@
 import { ClusterHome, UsageError, addressesOf, type ClusterConfig } from "../cluster-home.ts"
 import { adminKubeconfig, mergeIntoKubeconfig, writeKubeconfig } from "../kubeconfig-file.ts"
 import { claimIndex, freePort, isPortFree } from "../machine.ts"
-import { agentNames } from "../node-names.ts"
+import { agentNames, type LocalNode } from "../node-names.ts"
 import { ensurePki } from "../pki.ts"
 import { runningPid, spawnDaemon } from "../process-control.ts"
 import { serverAddresses } from "../server-certificate.ts"
@@ -11,10 +11,13 @@ import { defineCommand } from "./command.ts"
 
 const maxAgents = 32
 
+type Flags = Readonly<Record<string, string | boolean | undefined>>
+
 export const up = defineCommand({
   name: "up",
   usage: "[--name NAME] [--agents K] [--no-agent] [--home DIR] [--port P]",
-  summary: "Start a cluster on this machine, with K nodes beside the first, and return when it is ready",
+  summary:
+    "Start a cluster on this machine, with K nodes beside the first, and return when it is ready; of a cluster that runs, the nodes that do not",
   flags: {
     ...clusterFlags,
     agents: { type: "string" },
@@ -24,13 +27,8 @@ export const up = defineCommand({
   async run({ flags }, ctx) {
     const cluster = clusterOf(flags, ctx)
     const running = runningPid(cluster.pidFile("server"))
-    if (running !== undefined) {
-      throw new UsageError(
-        `the cluster "${cluster.name}" is already running (process ${running}); stop it with "knarr down" first`,
-      )
-    }
     const startedMs = ctx.clock.monotonic()
-    const config = await decideConfig(cluster, flags)
+    const config = running === undefined ? await decideConfig(cluster, flags) : grow(cluster, flags, running)
     cluster.write(config)
     const pki = ensurePki(cluster.pki, ctx, serverAddresses(config))
     const kubeconfig = adminKubeconfig(contextName(cluster), `https://127.0.0.1:${config.port}`, pki)
@@ -39,19 +37,26 @@ export const up = defineCommand({
     const onStep = (process: string) => (step: string, ms: number) =>
       ctx.print(` ${formatSeconds(ms)}  ${process}${step}\n`)
     const self = [process.execPath, ...process.execArgv, process.argv[1]!]
-    ctx.print(`Starting cluster "${cluster.name}"\n`)
-    await spawnDaemon({
-      command: [...self, "server", "--cluster-dir", cluster.dir],
-      log: cluster.log("server"),
-      pidFile: cluster.pidFile("server"),
-      onStep: onStep(""),
-    })
-    if (config.agents > 0) {
+    if (running === undefined) {
+      ctx.print(`Starting cluster "${cluster.name}"\n`)
+      await spawnDaemon({
+        command: [...self, "server", "--cluster-dir", cluster.dir],
+        log: cluster.log("server"),
+        pidFile: cluster.pidFile("server"),
+        onStep: onStep(""),
+      })
+    }
+    const stopped = stoppedAgents(cluster, config)
+    if (stopped.length > 0) {
       const { ensureAgentNetworks } = await import("../agent.ts")
       await ensureAgentNetworks(config, ctx.signal)
     }
+    if (running !== undefined)
+      ctx.print(
+        `Starting ${stopped.map(({ node }) => node).join(", ")} of the running cluster "${cluster.name}"\n`,
+      )
     await Promise.all(
-      agentNames(config).map(({ node, netns }) =>
+      stopped.map(({ node, netns }) =>
         spawnDaemon({
           command: [
             "nsenter",
@@ -77,10 +82,25 @@ export const up = defineCommand({
   },
 })
 
-async function decideConfig(
-  cluster: ClusterHome,
-  flags: Readonly<Record<string, string | boolean | undefined>>,
-): Promise<ClusterConfig> {
+/** The nodes whose agents do not run. */
+function stoppedAgents(cluster: ClusterHome, config: ClusterConfig): LocalNode[] {
+  return agentNames(config).filter(({ node }) => runningPid(cluster.pidFile(node)) === undefined)
+}
+
+/** The settings of a cluster that runs, with the nodes that are to join it. Throws when there is nothing to start. */
+function grow(cluster: ClusterHome, flags: Flags, pid: number): ClusterConfig {
+  const before = cluster.read()!
+  const agents = Math.max(numberFlag(flags, "agents", 0, maxAgents) ?? 0, before.agents)
+  if (agents > 0 && !before.hasNode)
+    throw new UsageError(`the cluster "${cluster.name}" was started with --no-agent: stop it first`)
+  const config = { ...before, agents }
+  if (stoppedAgents(cluster, config).length > 0) return config
+  throw new UsageError(
+    `the cluster "${cluster.name}" is already running (process ${pid}); stop it with "knarr down" first`,
+  )
+}
+
+async function decideConfig(cluster: ClusterHome, flags: Flags): Promise<ClusterConfig> {
   const before = cluster.read()
   const hasNode = flags["no-agent"] === undefined ? (before?.hasNode ?? true) : !flags["no-agent"]
   const agents = numberFlag(flags, "agents", 0, maxAgents) ?? before?.agents ?? 0

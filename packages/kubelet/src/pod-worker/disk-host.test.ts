@@ -1,5 +1,15 @@
 import assert from "node:assert/strict"
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync, existsSync } from "node:fs"
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  existsSync,
+} from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
 import { systemClock } from "@knarr/base"
@@ -33,7 +43,9 @@ test("sub-paths are bound, and never lead out of the volume", { skip }, async ()
     assert.equal(readFileSync(join(volume, "new/deep/x"), "utf8"), "y")
     assert.equal(statSync(join(volume, "new")).mode & 0o777, 0o770)
     for (const path of ["outside", "outside/key", "absolute/passwd", "../secret", "outside/made"])
-      await assert.rejects(host.bindSubPath(volume, path, target("4")), { message: /not within volume path|must not contain/ })
+      await assert.rejects(host.bindSubPath(volume, path, target("4")), {
+        message: /not within volume path|must not contain/,
+      })
     assert.ok(!existsSync(join(dir, "secret", "made")))
 
     await assert.rejects(host.remove(join(dir, "bound")), { message: /is mounted/ })
@@ -52,7 +64,11 @@ test("cgroups of pods are set, listed and removed", { skip }, async () => {
   const root = `/knarr-unit-${process.pid}`
   try {
     await host.setCgroup(`${root}/kubepods/burstable`, {})
-    await host.setCgroup(`${root}/kubepods/burstable/podx`, { cpuShares: 256, cpuQuota: 50_000, memoryLimit: 64 * 1024 * 1024 })
+    await host.setCgroup(`${root}/kubepods/burstable/podx`, {
+      cpuShares: 256,
+      cpuQuota: 50_000,
+      memoryLimit: 64 * 1024 * 1024,
+    })
     assert.deepEqual(await host.listCgroups(`${root}/kubepods/burstable`), ["podx"])
     const v1 = existsSync("/sys/fs/cgroup/cpu/cpu.shares")
     const path = `${root}/kubepods/burstable/podx`

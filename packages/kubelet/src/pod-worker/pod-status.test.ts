@@ -9,10 +9,19 @@ const states: Readonly<Record<string, Pick<ContainerStatus, "state" | "lastState
   waiting: { state: { waiting: { reason: "ContainerCreating" } } },
   ok: { state: { terminated: { exitCode: 0 } } },
   failed: { state: { terminated: { exitCode: 1 } } },
-  crashed: { state: { waiting: { reason: "CrashLoopBackOff" } }, lastState: { terminated: { exitCode: 1 } } as ContainerState },
+  crashed: {
+    state: { waiting: { reason: "CrashLoopBackOff" } },
+    lastState: { terminated: { exitCode: 1 } } as ContainerState,
+  },
 }
 
-const cases: readonly (readonly [policy: string, init: string, main: string, phase: string, ended?: boolean])[] = [
+const cases: readonly (readonly [
+  policy: string,
+  init: string,
+  main: string,
+  phase: string,
+  ended?: boolean,
+])[] = [
   ["Always", "", "waiting", "Pending"],
   ["Always", "", "running", "Running"],
   ["Always", "", "running waiting", "Pending"],
@@ -46,13 +55,24 @@ for (const [policy, init, main, phase, ended = false] of cases) {
         const isSidecar = word.startsWith("side:")
         const name = `c${i}`
         containers.push({ name, ...(isSidecar ? { restartPolicy: "Always" } : {}) })
-        statuses.push({ name, image: "", imageID: "", ready: false, restartCount: 0, ...states[word.replace("side:", "")] })
+        statuses.push({
+          name,
+          image: "",
+          imageID: "",
+          ready: false,
+          restartCount: 0,
+          ...states[word.replace("side:", "")],
+        })
       }
       return [containers, statuses]
     }
     const [initContainers, initStatuses] = statusesOf(init)
     const [containers, statuses] = statusesOf(main)
-    const pod = { metadata: {}, spec: { restartPolicy: policy, initContainers, containers }, status: {} } as unknown as Pod
+    const pod = {
+      metadata: {},
+      spec: { restartPolicy: policy, initContainers, containers },
+      status: {},
+    } as unknown as Pod
     const initialized = main !== "waiting"
     assert.equal(podPhase(pod, initStatuses, statuses, ended, initialized), phase)
   })

@@ -11,7 +11,11 @@ import { serviceEnv } from "./service-env.ts"
 import { resourceValue } from "./downward.ts"
 
 function podOf(spec: Partial<Pod["spec"]>): Pod {
-  return { metadata: { name: "p", namespace: "d", uid: "u" }, spec: { containers: [], ...spec }, status: {} } as unknown as Pod
+  return {
+    metadata: { name: "p", namespace: "d", uid: "u" },
+    spec: { containers: [], ...spec },
+    status: {},
+  } as unknown as Pod
 }
 
 test("expand: known, unknown and escaped names", () => {
@@ -39,9 +43,16 @@ test("podDns: policies", () => {
   const host = { servers: ["9.9.9.9"], searches: ["corp.example"], options: ["timeout:1"] }
   assert.deepEqual(podDns(podOf({}), options).config, cluster)
   assert.deepEqual(podDns(podOf({ hostNetwork: true }), options).config, host)
-  assert.deepEqual(podDns(podOf({ hostNetwork: true, dnsPolicy: "ClusterFirstWithHostNet" }), options).config, cluster)
+  assert.deepEqual(
+    podDns(podOf({ hostNetwork: true, dnsPolicy: "ClusterFirstWithHostNet" }), options).config,
+    cluster,
+  )
   assert.deepEqual(podDns(podOf({ dnsPolicy: "Default" }), options).config, host)
-  const dnsConfig = { nameservers: ["1.1.1.1"], searches: ["x"], options: [{ name: "ndots", value: "2" }, { name: "edns0" }] }
+  const dnsConfig = {
+    nameservers: ["1.1.1.1"],
+    searches: ["x"],
+    options: [{ name: "ndots", value: "2" }, { name: "edns0" }],
+  }
   assert.deepEqual(podDns(podOf({ dnsPolicy: "None", dnsConfig }), options).config, {
     servers: ["1.1.1.1"],
     searches: ["x"],
@@ -51,7 +62,11 @@ test("podDns: policies", () => {
 })
 
 test("hostsFile: names, aliases and the host's own", () => {
-  const pod = podOf({ hostname: "h", subdomain: "s", hostAliases: [{ ip: "1.2.3.4", hostnames: ["a", "b"] }] })
+  const pod = podOf({
+    hostname: "h",
+    subdomain: "s",
+    hostAliases: [{ ip: "1.2.3.4", hostnames: ["a", "b"] }],
+  })
   const text = hostsFile(pod, ["10.0.0.1"], "cluster.local", "")
   assert.ok(text.startsWith("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"))
   assert.ok(text.includes("10.0.0.1\th.s.d.svc.cluster.local\th\n"))
@@ -79,7 +94,10 @@ test("Backoff doubles to its maximum and is forgotten", () => {
 })
 
 test("resources: shares, quota, oom score and the pod's cgroup", () => {
-  const container = { name: "a", resources: { requests: { cpu: "250m", memory: "1Gi" }, limits: { cpu: "500m" } } }
+  const container = {
+    name: "a",
+    resources: { requests: { cpu: "250m", memory: "1Gi" }, limits: { cpu: "500m" } },
+  }
   const pod = podOf({ containers: [container] })
   const options = { cpuQuota: true, memoryCapacity: 4 * 1024 ** 3 }
   assert.deepEqual(containerResources(pod, container, options), {
@@ -93,7 +111,11 @@ test("resources: shares, quota, oom score and the pod's cgroup", () => {
   const limits = { cpu: "1", memory: "1Gi" }
   const guaranteed = podOf({ containers: [{ name: "a", resources: { limits, requests: limits } }] })
   assert.equal(oomScoreAdj(guaranteed, guaranteed.spec.containers[0]!, 1), -997)
-  assert.deepEqual(podCgroupResources(guaranteed, true), { cpuShares: 1024, cpuQuota: 100_000, memoryLimit: 1024 ** 3 })
+  assert.deepEqual(podCgroupResources(guaranteed, true), {
+    cpuShares: 1024,
+    cpuQuota: 100_000,
+    memoryLimit: 1024 ** 3,
+  })
   assert.deepEqual(podCgroupResources(pod, true), { cpuShares: 256, cpuQuota: 50_000 })
   assert.equal(sharesToWeight(2), 1)
   assert.equal(sharesToWeight(262_144), 10_000)

@@ -4,7 +4,17 @@
  * Mirrors: staging/src/k8s.io/mount-utils / pkg/volume/util/subpath/subpath_linux.go
  */
 import { constants } from "node:fs"
-import { mkdir, open, readFile, realpath, rm, rmdir, stat, writeFile, type FileHandle } from "node:fs/promises"
+import {
+  mkdir,
+  open,
+  readFile,
+  realpath,
+  rm,
+  rmdir,
+  stat,
+  writeFile,
+  type FileHandle,
+} from "node:fs/promises"
 import { join, relative, sep } from "node:path"
 import { runCommand } from "../runtime/process.ts"
 

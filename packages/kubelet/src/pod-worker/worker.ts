@@ -4,7 +4,7 @@
  * Mirrors: pkg/kubelet/pod_workers.go, pkg/kubelet/kubelet.go (SyncPod, SyncTerminatingPod, SyncTerminatedPod)
  */
 import type { Container, Pod, PodStatus } from "@knarr/api"
-import { deepEqual, parseTime } from "@knarr/apimachinery"
+import { parseTime } from "@knarr/apimachinery"
 import { abortable, deferred, messageOf, type Deferred } from "@knarr/base"
 import type { SourcedPod } from "../contract.ts"
 import type { Backoff } from "./backoff.ts"
@@ -12,6 +12,7 @@ import { erasePod, releasePod, removeSuperfluous } from "./cleanup.ts"
 import { addressesOf, killPod, performActions } from "./perform.ts"
 import { planPod, type ProbeResult } from "./plan.ts"
 import { podCgroup } from "./pod-cgroup.ts"
+import { isWantedAnew } from "./pod-change.ts"
 import { isTerminalPhase, podStatus, type PodFailure } from "./pod-status.ts"
 import { podCgroupResources } from "./linux-resources.ts"
 import { addRestarts, performResize, planResize, type AppliedResources } from "./resize.ts"
@@ -399,17 +400,4 @@ export class PodWorker {
     status.set(pod, made)
     return phase
   }
-}
-
-/** Whether the update is about more than what the node itself says of the pod. */
-function isWantedAnew(before: Readonly<Pod>, pod: Readonly<Pod>): boolean {
-  const { labels, annotations, deletionTimestamp, deletionGracePeriodSeconds } = pod.metadata
-  return (
-    deletionTimestamp !== before.metadata.deletionTimestamp ||
-    deletionGracePeriodSeconds !== before.metadata.deletionGracePeriodSeconds ||
-    !deepEqual(pod.spec, before.spec) ||
-    !deepEqual(labels, before.metadata.labels) ||
-    !deepEqual(annotations, before.metadata.annotations) ||
-    (pod.spec.readinessGates !== undefined && !deepEqual(pod.status.conditions, before.status.conditions))
-  )
 }

@@ -11,13 +11,15 @@ export interface StopContainerdOptions {
   readonly dir: string
   readonly runDir?: string
   readonly env: Env
+  /** Images stay for the next start; default false. */
+  readonly keepImages?: boolean
   /** How long sandboxes may take to stop in order before they are killed; default 20,000. */
   readonly graceMs?: number
 }
 
 /**
  * Stops all pods (their networks are torn down in order where the daemon answers), ends the daemon and its
- * shims, unmounts what is left and removes `dir`'s images and the state. Idempotent.
+ * shims, unmounts what is left and removes the state and, unless they are kept, the images. Idempotent.
  */
 export async function stopContainerd(options: StopContainerdOptions, signal: AbortSignal): Promise<void> {
   const { env, graceMs = 20_000 } = options
@@ -37,8 +39,8 @@ export async function stopContainerd(options: StopContainerdOptions, signal: Abo
   }
   await killShims(paths, env, signal)
   await unmountBelow([paths.dir, paths.runDir], signal)
-  for (const path of [paths.runDir, paths.root, paths.certsDir, paths.config, paths.log])
-    rmSync(path, { recursive: true, force: true, maxRetries: 5 })
+  const kept = options.keepImages ? [] : [paths.root, paths.certsDir, paths.config, paths.log]
+  for (const path of [paths.runDir, ...kept]) rmSync(path, { recursive: true, force: true, maxRetries: 5 })
 }
 
 async function removePods(runtime: ContainerRuntime, signal: AbortSignal): Promise<void> {

@@ -25,7 +25,8 @@ export function createGrpcClient(socket: string): GrpcClient {
   let loading: Promise<{ grpc: typeof import("@grpc/grpc-js"); client: Client }> | undefined
 
   const load = async (): Promise<{ grpc: typeof import("@grpc/grpc-js"); client: Client }> => {
-    const grpc = await import("@grpc/grpc-js")
+    // The names of a CommonJS module are there in Node.js, but not in a bundle.
+    const { default: grpc } = await import("@grpc/grpc-js")
     const client = new grpc.Client(`unix:${socket}`, grpc.credentials.createInsecure(), {
       "grpc.max_receive_message_length": maxMessageBytes,
       "grpc.max_send_message_length": maxMessageBytes,

@@ -38,7 +38,11 @@ test("static pods reach the workers and are mirrored; a mirror that is deleted c
   }
   try {
     const api = new MemoryApi(env)
-    const node = await api.client.create<Node>(nodeKind, { metadata: { name: "n1" }, spec: {}, status: {} } as never)
+    const node = await api.client.create<Node>(nodeKind, {
+      metadata: { name: "n1" },
+      spec: {},
+      status: {},
+    } as never)
     const wanted = new Map<string, SourcedPod>()
     const workers: PodWorkers = {
       update: (sourced) => void wanted.set(sourced.pod.metadata.uid, sourced),
@@ -63,7 +67,11 @@ test("static pods reach the workers and are mirrored; a mirror that is deleted c
     assert.equal(wanted.size, 1)
 
     api.deletePod("static-n1", 0)
-    await until(() => (api.pod("static-n1") as Pod | undefined)?.metadata.uid !== mirror.metadata.uid && api.pod("static-n1") !== undefined)
+    await until(
+      () =>
+        (api.pod("static-n1") as Pod | undefined)?.metadata.uid !== mirror.metadata.uid &&
+        api.pod("static-n1") !== undefined,
+    )
 
     writeFileSync(file, manifest("a:2"))
     await until(() => images().join() === "a:2")
