@@ -1,9 +1,10 @@
 /** Runs the real `knarr` command in a home of the test's own. */
 import { execFile } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
+import { systemClock } from "@knarr/base"
 import {
   createRestClient,
   createTransport,
@@ -14,12 +15,60 @@ import {
 } from "@knarr/client"
 
 const run = promisify(execFile)
-const knarr = join(import.meta.dirname, "../../bin/knarr")
+/** `$KNARR_COMMAND` tests another build than the clone's. */
+export const knarr = process.env["KNARR_COMMAND"] ?? join(import.meta.dirname, "../../bin/knarr")
+const limitMs = 60_000
+const pollMs = 50
 
 export interface CommandResult {
   readonly code: number
   readonly stdout: string
   readonly stderr: string
+}
+
+/** Runs a program to its end, a minute at most; never rejects for its exit code. */
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<CommandResult> {
+  try {
+    const options = { env: environment, maxBuffer: 64 << 20, timeout: limitMs, killSignal: "SIGKILL" } as const
+    const { stdout, stderr } = await run(program, args, options)
+    return { code: 0, stdout, stderr }
+  } catch (thrown) {
+    const failure = thrown as { code?: number; killed?: boolean; stdout?: string; stderr?: string }
+    return {
+      code: typeof failure.code === "number" ? failure.code : -1,
+      stdout: failure.stdout ?? "",
+      stderr: `${failure.killed ? `killed after ${limitMs} ms: ` : ""}${failure.stderr ?? String(thrown)}`,
+    }
+  }
+}
+
+/** Asks again and again until `attempt` neither throws nor resolves with undefined; rejects with the last failure. */
+export async function eventually<T>(
+  what: string,
+  attempt: () => Promise<T | undefined> | T | undefined,
+  timeoutMs: number = limitMs,
+): Promise<T> {
+  const end = systemClock.monotonic() + timeoutMs
+  for (;;) {
+    let failure: unknown
+    try {
+      const result = await attempt()
+      if (result !== undefined) return result
+    } catch (thrown) {
+      failure = thrown
+    }
+    if (systemClock.monotonic() > end)
+      throw new Error(`Waited ${timeoutMs} ms for ${what}`, { cause: failure })
+    await pause(pollMs)
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return systemClock.sleep(ms, new AbortController().signal)
 }
 
 export class KnarrHome implements AsyncDisposable {
@@ -40,18 +89,8 @@ export class KnarrHome implements AsyncDisposable {
   }
 
   /** Runs a command; never rejects for its exit code. */
-  async try(...args: string[]): Promise<CommandResult> {
-    try {
-      const { stdout, stderr } = await run(knarr, args, { env: this.environment, maxBuffer: 64 << 20 })
-      return { code: 0, stdout, stderr }
-    } catch (thrown) {
-      const failure = thrown as { code?: number; stdout?: string; stderr?: string }
-      return {
-        code: failure.code ?? -1,
-        stdout: failure.stdout ?? "",
-        stderr: failure.stderr ?? String(thrown),
-      }
-    }
+  try(...args: string[]): Promise<CommandResult> {
+    return runProgram(knarr, args, this.environment)
   }
 
   /** Runs a command that must succeed. */
@@ -60,6 +99,27 @@ export class KnarrHome implements AsyncDisposable {
     if (code !== 0)
       throw new Error(`knarr ${args.join(" ")} ended with ${code}: ${stderr}${stdout}\n${this.log("server")}`)
     return stdout
+  }
+
+  /** `kubectl` on the cluster: Knarr's own, or another program. It must succeed. */
+  async kubectl(args: readonly string[], program?: string): Promise<string> {
+    const { code, stdout, stderr } = await this.tryKubectl(args, program)
+    if (code !== 0) throw new Error(`kubectl ${args.join(" ")} ended with ${code}: ${stderr}${stdout}`)
+    return stdout
+  }
+
+  tryKubectl(args: readonly string[], program?: string): Promise<CommandResult> {
+    const environment = { ...this.environment, KUBECONFIG: this.kubeconfig }
+    return program === undefined
+      ? runProgram(knarr, ["kubectl", ...args], environment)
+      : runProgram(program, args, environment)
+  }
+
+  /** Puts an image archive into the cluster's registry. */
+  async loadImage(archive: Buffer): Promise<void> {
+    const file = join(this.dir, "image.tar")
+    writeFileSync(file, archive)
+    await this.knarr("image", "load", "--name", this.name, file)
   }
 
   async up(...args: string[]): Promise<string> {

@@ -118,7 +118,9 @@ export async function writeConformanceImages(dir: string, bin: string): Promise<
     [
       ...base,
       ...programs(tools),
-      ...links(tools),
+      // busybox's shell would run its own applets in place of these programs.
+      ...links([...tools, "sh"]),
+      { path: "bin/sh", link: "/usr/bin/bash" },
       program("agnhost", "agnhost"),
       { path: "agnhost-2", link: "/agnhost" },
       { path: "uploads/", mode: 0o777 },

@@ -53,6 +53,11 @@ export function proxyTable(config: Pick<ClusterConfig, "name">): string {
   return `knarr-${config.name}-services`
 }
 
+/** The cgroup in which a node's pods are. */
+export function cgroupRoot(config: Pick<ClusterConfig, "index">, node: LocalNode): string {
+  return `/knarr-${config.index}-${node.number}`
+}
+
 /** Where a node's containerd keeps its files. */
 export function nodeContainerd(
   cluster: ClusterHome,
@@ -197,7 +202,7 @@ async function joinCluster(
     manifestDir: join(dir, "manifests"),
     clusterDNS: [addresses.dnsAddress],
     clusterDomain,
-    cgroupRoot: `/knarr-${config.index}-${node.number}`,
+    cgroupRoot: cgroupRoot(config, node),
     // Only there: every cluster on this machine has a first node with this port.
     address: node.address,
     port: kubeletPort,

@@ -97,7 +97,10 @@ export class ClusterHome {
     writeAtomically(join(this.dir, "cluster.json"), JSON.stringify(config, undefined, 2) + "\n")
   }
 
+  /** Removes everything, the settings last: a removal that fails half-way can be tried again. */
   remove(): void {
+    for (const name of existsSync(this.dir) ? readdirSync(this.dir) : [])
+      if (name !== "cluster.json") rmSync(join(this.dir, name), { recursive: true, force: true })
     rmSync(this.dir, { recursive: true, force: true })
   }
 }

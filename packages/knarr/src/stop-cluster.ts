@@ -1,12 +1,13 @@
 /** Ends a cluster's processes and takes its network apart. */
 import type { Env } from "@knarr/base"
-import { stopContainerd } from "@knarr/kubelet"
+import { createLinuxMachine, stopContainerd } from "@knarr/kubelet"
 import { removeNodeNetwork } from "@knarr/pod-network"
 import { removeServiceProxy } from "@knarr/proxy"
-import { nodeContainerd, proxyTable } from "./agent.ts"
+import { createLinuxVolumeHost } from "@knarr/volume"
+import { cgroupRoot, nodeContainerd, proxyTable } from "./agent.ts"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { removeServiceAddress } from "./node-addresses.ts"
-import { agentNames, firstNode } from "./node-names.ts"
+import { agentNames, firstNode, type LocalNode } from "./node-names.ts"
 import { stopProcess } from "./process-control.ts"
 
 const stopGraceMs = 15_000
@@ -38,4 +39,18 @@ export async function removeClusterNetwork(config: ClusterConfig, ctx: Context):
   await removeServiceProxy(proxyTable(config), ctx.signal)
   await removeServiceAddress(addressesOf(config.index).dnsAddress, ctx.signal)
   await removeNodeNetwork(config, ctx.signal)
+}
+
+/** Removes what the nodes' pods left: volumes that are mounted still, files and cgroups. */
+export async function removeNodes(cluster: ClusterHome, config: ClusterConfig, ctx: Context): Promise<void> {
+  const volumes = createLinuxVolumeHost({ clock: ctx.clock })
+  for (const node of nodesOf(config)) {
+    const rootDir = cluster.node(node.node)
+    await volumes.removeTree(rootDir, ctx.signal)
+    await createLinuxMachine({ clock: ctx.clock, rootDir }).pods.removeCgroup(cgroupRoot(config, node))
+  }
+}
+
+function nodesOf(config: ClusterConfig): LocalNode[] {
+  return config.hasNode ? [firstNode(config), ...agentNames(config)] : []
 }

@@ -4,7 +4,17 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { join } from "node:path"
 import { test } from "node:test"
 import { request } from "node:https"
-import { type KeyPair, Scope, createCA, createLogger, issueCertificate, silentLogger, systemClock, systemRandom, type Env } from "@knarr/base"
+import {
+  type KeyPair,
+  Scope,
+  createCA,
+  createLogger,
+  issueCertificate,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  type Env,
+} from "@knarr/base"
 import { startKubelet, type Kubelet } from "./kubelet.ts"
 import { createLinuxMachine } from "./machine.ts"
 import { Cgroups } from "./pod-worker/cgroups.ts"
@@ -193,7 +203,10 @@ test("Kubelet runs pods on containerd", { skip, timeout: 170_000 }, async (t) =>
     assert.ok(text.includes(line), `${line} in ${text}`)
 
   assert.match(await world.get("/containerLogs/default/web/app?tailLines=1"), /^200 1234\n$/)
-  assert.equal(await world.get("/containerLogs/default/web/other"), '404 container "other" not found in pod "web"\n')
+  assert.equal(
+    await world.get("/containerLogs/default/web/other"),
+    '404 container "other" not found in pod "web"\n',
+  )
   assert.equal(await world.get("/run/default/web/app?cmd=hostname", "POST"), "200 front\n")
   assert.match(await world.get("/pods"), /^200 \{"kind":"PodList",.*"phase":"Running"/)
   assert.match(await world.get("/runningpods/"), /"name":"web"/)

@@ -1,7 +1,7 @@
 /** `knarr delete`: stops a cluster and removes all that it left. */
 import { removeFromKubeconfig } from "../kubeconfig-file.ts"
 import { releaseIndex } from "../machine.ts"
-import { removeClusterNetwork, stopCluster } from "../stop-cluster.ts"
+import { removeClusterNetwork, removeNodes, stopCluster } from "../stop-cluster.ts"
 import { clusterFlags, contextName, existingCluster, userKubeconfig } from "./cluster-flags.ts"
 import { defineCommand } from "./command.ts"
 
@@ -15,6 +15,7 @@ export const deleteCluster = defineCommand({
     await stopCluster(cluster, config, ctx, { keepImages: false })
     if (config.hasNode) {
       await removeClusterNetwork(config, ctx)
+      await removeNodes(cluster, config, ctx)
       releaseIndex(cluster.dir, config.index)
     }
     await removeFromKubeconfig(userKubeconfig(ctx), contextName(cluster))
