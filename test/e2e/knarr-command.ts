@@ -33,7 +33,12 @@ export async function runProgram(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<CommandResult> {
   try {
-    const options = { env: environment, maxBuffer: 64 << 20, timeout: limitMs, killSignal: "SIGKILL" } as const
+    const options = {
+      env: environment,
+      maxBuffer: 64 << 20,
+      timeout: limitMs,
+      killSignal: "SIGKILL",
+    } as const
     const { stdout, stderr } = await run(program, args, options)
     return { code: 0, stdout, stderr }
   } catch (thrown) {

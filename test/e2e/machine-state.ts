@@ -42,7 +42,11 @@ function startedAt(pid: number): string | undefined {
 }
 
 /** What is there of a cluster besides its files, each as a line; empty when it left nothing behind. */
-export function remainsOf(cluster: { readonly dir: string; readonly name: string; readonly index: number }): string[] {
+export function remainsOf(cluster: {
+  readonly dir: string
+  readonly name: string
+  readonly index: number
+}): string[] {
   const { dir, name, index } = cluster
   const found: string[] = []
   const add = (what: string, values: readonly string[]): void => {
@@ -50,19 +54,40 @@ export function remainsOf(cluster: { readonly dir: string; readonly name: string
   }
   const home = `${dir}/${name}`
   add("folder", existsSync(home) ? [home] : [])
-  add("mount", readText("/proc/self/mountinfo").split("\n").filter((line) => line.includes(`${dir}/`) || line.includes(`/run/knarr/${index}/`)))
+  add(
+    "mount",
+    readText("/proc/self/mountinfo")
+      .split("\n")
+      .filter((line) => line.includes(`${dir}/`) || line.includes(`/run/knarr/${index}/`)),
+  )
   for (const pid of readdirSync("/proc").filter((one) => /^\d+$/.test(one))) {
     const command = readText(`/proc/${pid}/cmdline`).replaceAll("\0", " ")
-    if (command.includes(home) || command.includes(`/run/knarr/${index}/`)) found.push(`process ${pid} ${command}`)
+    if (command.includes(home) || command.includes(`/run/knarr/${index}/`))
+      found.push(`process ${pid} ${command}`)
   }
   const links = execFileSync("ip", ["-o", "link"], { encoding: "utf8" })
-  const ours = new RegExp(`^(knarr-${index}|knp-${index}-\\d+|knv-${index}-.*)$`)
-  add("link", links.split("\n").map((line) => (line.split(/: /)[1] ?? "").split("@")[0]!).filter((link) => ours.test(link)))
+  const ours = new RegExp(`^kn[a-z]*-${index}(-|$)`)
+  add(
+    "link",
+    links
+      .split("\n")
+      .map((line) => (line.split(/: /)[1] ?? "").split("@")[0]!)
+      .filter((link) => ours.test(link)),
+  )
   const namespaces = existsSync("/run/netns") ? readdirSync("/run/netns") : []
-  add("network namespace", namespaces.filter((one) => one.startsWith(`knarr-${name}-`) || one.startsWith(`knarr-${index}-`)))
+  add(
+    "network namespace",
+    namespaces.filter((one) => one.startsWith(`knarr-${name}-`) || one.startsWith(`knarr-${index}-`)),
+  )
   const tables = execFileSync("nft", ["list", "tables"], { encoding: "utf8" }).split("\n")
-  add("nftables", tables.filter((line) => line.includes(` knarr-${name}-`)))
-  add("cgroup", globSync(`/sys/fs/cgroup/{,*/}knarr-${index}-*`).map((path) => basename(path)))
+  add(
+    "nftables",
+    tables.filter((line) => line.includes(` knarr-${name}-`)),
+  )
+  add(
+    "cgroup",
+    globSync(`/sys/fs/cgroup/{,*/}knarr-${index}-*`).map((path) => basename(path)),
+  )
   add("run folder", existsSync(`/run/knarr/${index}`) ? [`/run/knarr/${index}`] : [])
   return found
 }

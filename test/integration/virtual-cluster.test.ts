@@ -85,7 +85,10 @@ async function story(seed: number): Promise<Story> {
   assert.equal((await client.get(deployment, ref)).metadata.uid, made.metadata.uid)
   await lost.start()
   await until("the node to come back, without what it lost", () => {
-    return isReady(informers.informer(node).get({ name: lost.name })!) && !pods.list().some((one) => isStuck(one) && one.metadata.deletionTimestamp)
+    return (
+      isReady(informers.informer(node).get({ name: lost.name })!) &&
+      !pods.list().some((one) => isStuck(one) && one.metadata.deletionTimestamp)
+    )
   })
   assert.equal(lost.host.containers.size, pods.list().filter(isStuck).length)
   await clock!.advance(1_000)
@@ -103,7 +106,9 @@ async function story(seed: number): Promise<Story> {
 test("a rollout survives the loss of a node, and its seed tells the whole story again", async (t) => {
   const began = performance.now()
   const first = await story(1)
-  t.diagnostic(`${first.revisions.length} revisions, ${Math.round(performance.now() - began)} ms of real time`)
+  t.diagnostic(
+    `${first.revisions.length} revisions, ${Math.round(performance.now() - began)} ms of real time`,
+  )
   t.diagnostic(JSON.stringify({ ...first, revisions: [] }))
   assert.ok(first.lostMs > 500 && first.lostMs < 20_000, `half rolled out after ${first.lostMs} ms`)
   // 50 s of grace since the last renewal, which was up to 10 s earlier, and the monitor looks every 5 s.

@@ -84,7 +84,7 @@ async function print(
     errors: Error[],
 ): Promise<void> {
   const api = await ctx.factory.api()
-  const showEvents = ctx.flags.bool("show-events")
+  const showEvents = ctx.flags.changed("show-events") ? ctx.flags.bool("show-events") : infos.length === 1
   let first = true
   for (const info of infos) {
     try {

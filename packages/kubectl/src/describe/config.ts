@@ -54,7 +54,7 @@ export async function describeServiceAccount(d: DescribeContext, obj: Obj): Prom
   ]
   for (const [title, list] of rows) {
     if (list.length === 0) {
-      w.row(0, title, "<none>")
+      if (title === "Image pull secrets") w.row(0, title, "<none>")
       continue
     }
     list.forEach((one, i) => w.line(0, `${i === 0 ? `${title}:` : ""}\t${one}${existing.has(one) ? "" : " (not found)"}`))

@@ -48,9 +48,9 @@ export async function describeCronJob(d: DescribeContext, obj: Obj): Promise<voi
   w.labels("Labels", metadata["labels"])
   w.annotations("Annotations", metadata["annotations"])
   w.row(0, "Schedule", spec["schedule"])
-  if (spec["timeZone"]) w.row(0, "Time Zone", spec["timeZone"])
   w.row(0, "Concurrency Policy", spec["concurrencyPolicy"])
   w.row(0, "Suspend", spec["suspend"] === true ? "True" : "False")
+  w.row(0, "Time Zone", spec["timeZone"] ?? "<unset>")
   w.row(0, "Successful Job History Limit", spec["successfulJobsHistoryLimit"] ?? "<unset>")
   w.row(0, "Failed Job History Limit", spec["failedJobsHistoryLimit"] ?? "<unset>")
   const deadline = spec["startingDeadlineSeconds"]

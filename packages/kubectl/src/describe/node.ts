@@ -1,6 +1,7 @@
 /** `describe node`. Mirrors: kubectl pkg/describe/describe.go (describeNode) */
-import { isNotFound, parseQuantity, zeroQuantity, type Quantity } from "@knarr/apimachinery"
+import { parseQuantity, zeroQuantity, type Quantity } from "@knarr/apimachinery"
 import { at, type Obj } from "../object.ts"
+import { eventsOf, writeEvents } from "./events.ts"
 import { rfc1123, type DescribeContext, type DescribeWriter } from "./writer.ts"
 
 export async function describeNode(d: DescribeContext, node: Obj): Promise<void> {
@@ -33,7 +34,12 @@ export async function describeNode(d: DescribeContext, node: Obj): Promise<void>
   if (spec["podCIDRs"]?.length) w.row(0, "PodCIDRs", (spec["podCIDRs"] as string[]).join(","))
   if (spec["providerID"]) w.row(0, "ProviderID", spec["providerID"])
   await describePods(d, node)
-  await d.events({ ...node, metadata: { ...metadata, uid: metadata["name"] as string } })
+  if (!d.showEvents) return
+  // The kubelet and the node controller write different UIDs into their events.
+  const name = metadata["name"] as string
+  const events = await eventsOf(d.api, node)
+  if (metadata["uid"] !== name) events.push(...(await eventsOf(d.api, { ...node, metadata: { ...metadata, uid: name } })))
+  writeEvents(w, events)
 }
 
 const infoRows = [
@@ -46,7 +52,6 @@ const infoRows = [
   ["Architecture", "architecture"],
   ["Container Runtime Version", "containerRuntimeVersion"],
   ["Kubelet Version", "kubeletVersion"],
-  ["Kube-Proxy Version", "kubeProxyVersion"],
 ] as const
 
 function roles(labels: Readonly<Record<string, string>>): string {
@@ -74,20 +79,16 @@ function compareText(a: string, b: string): number {
 
 async function describeLease(d: DescribeContext, name: string): Promise<void> {
   const { w } = d
-  w.line(0, "Lease:")
   let lease: Obj | undefined
   try {
     lease = await d.api.get(`/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${encodeURIComponent(name)}`)
   } catch (thrown) {
-    if (!isNotFound(thrown)) {
-      w.line(1, `Failed to get lease: ${(thrown as Error).message}`)
-      return
-    }
-    w.line(1, `Failed to get lease: ${(thrown as Error).message}`)
+    w.row(0, "Lease", `Failed to get lease: ${(thrown as Error).message}`)
     return
   }
   const spec = (lease["spec"] ?? {}) as Obj
   const time = (field: string): string => (spec[field] ? rfc1123(spec[field]) : "<unset>")
+  w.line(0, "Lease:")
   w.row(1, "HolderIdentity", spec["holderIdentity"] ?? "<unset>")
   w.row(1, "AcquireTime", time("acquireTime"))
   w.row(1, "RenewTime", time("renewTime"))

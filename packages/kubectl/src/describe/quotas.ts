@@ -81,8 +81,8 @@ export function describeLimitRange(d: DescribeContext, obj: Obj): void {
 function limitRows(w: DescribeWriter, range: Obj, indent: string): void {
   for (const limit of (at(range, "spec", "limits") ?? []) as Record<string, Record<string, string>>[]) {
     const fields = ["min", "max", "defaultRequest", "default", "maxLimitRequestRatio"]
-    const names = new Set(["max", "min", "default", "defaultRequest", "maxLimitRequestRatio"].flatMap((field) => Object.keys(limit[field] ?? {})))
-    for (const name of [...names].sort()) {
+    const names = new Set(fields.flatMap((field) => Object.keys(limit[field] ?? {})))
+    for (const name of [...names].toSorted()) {
       const cells = fields.map((field) => limit[field]?.[name] ?? "-")
       w.line(0, `${indent}${limit["type"] as unknown as string}\t${name}\t${cells.join("\t")}`)
     }

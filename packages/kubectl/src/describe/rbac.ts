@@ -4,6 +4,8 @@ import { goSlice, type DescribeContext } from "./writer.ts"
 
 interface Rule {
   readonly resource: string
+  readonly group: string
+  readonly plural: string
   readonly urls: readonly string[]
   readonly names: readonly string[]
   readonly verbs: readonly string[]
@@ -20,13 +22,13 @@ export function simpleRules(rules: readonly Obj[] | undefined): Rule[] {
         const [plural, ...sub] = resource.split("/")
         const full = group === "" ? resource : `${plural}.${group}${sub.length > 0 ? `/${sub.join("/")}` : ""}`
         for (const name of names.length > 0 ? names : [undefined]) {
-          merge(out, { resource: full, urls: [], names: name === undefined ? [] : [name], verbs })
+          merge(out, { resource: full, group, plural: resource, urls: [], names: name === undefined ? [] : [name], verbs })
         }
       }
     }
-    for (const url of (rule["nonResourceURLs"] ?? []) as string[]) merge(out, { resource: "", urls: [url], names: [], verbs })
+    for (const url of (rule["nonResourceURLs"] ?? []) as string[]) merge(out, { resource: "", group: "", plural: "", urls: [url], names: [], verbs })
   }
-  return out.toSorted((a, b) => (ruleKey(a) < ruleKey(b) ? -1 : 1))
+  return out.toSorted((a, b) => (ruleOrder(a) < ruleOrder(b) ? -1 : 1))
 }
 
 function merge(out: Rule[], rule: Rule): void {
@@ -37,6 +39,11 @@ function merge(out: Rule[], rule: Rule): void {
 
 function ruleKey(rule: Rule): string {
   return `${rule.resource}|${rule.urls.join(",")}|${rule.names.join(",")}`
+}
+
+/** Upstream orders rules by their printed form. */
+function ruleOrder(rule: Rule): string {
+  return `${rule.verbs.join(" ")}] [${rule.group}] [${rule.plural}] [${rule.names.join(" ")}] [${rule.urls.join(" ")}]`
 }
 
 export function describeRole(d: DescribeContext, obj: Obj): void {

@@ -105,7 +105,7 @@ export async function describeEndpointSlice(d: DescribeContext, obj: Obj): Promi
   w.annotations("Annotations", metadata["annotations"])
   w.row(0, "AddressType", obj["addressType"])
   const ports = (obj["ports"] ?? []) as Obj[]
-  if (ports.length === 0) w.row(0, "Ports", "<unset>")
+  if (ports.length === 0) w.line(0, "Ports: <unset>")
   else {
     w.line(0, "Ports:")
     w.line(1, "Name\tPort\tProtocol")

@@ -141,12 +141,20 @@ export async function describeStatefulSet(d: DescribeContext, obj: Obj): Promise
   w.row(0, "Selector", formatLabelSelector(spec["selector"] as object))
   w.labels("Labels", metadata["labels"])
   w.annotations("Annotations", metadata["annotations"])
+  w.row(0, "Service Name", spec["serviceName"] ?? "")
+  w.row(0, "Pod Management Policy", spec["podManagementPolicy"] ?? "")
   w.row(0, "Replicas", `${spec["replicas"]} desired | ${status["replicas"] ?? 0} total`)
   w.row(0, "Update Strategy", spec["updateStrategy"].type)
   const partition = at(spec, "updateStrategy", "rollingUpdate", "partition")
   if (partition !== undefined) w.row(1, "Partition", partition)
   const unavailable = at(spec, "updateStrategy", "rollingUpdate", "maxUnavailable")
   if (unavailable !== undefined) w.row(1, "MaxUnavailable", unavailable)
+  const retention = spec["persistentVolumeClaimRetentionPolicy"] as Obj | undefined
+  if (retention) {
+    w.line(0, "Persistent Volume Claim Retention Policy:")
+    w.row(1, "WhenDeleted", retention["whenDeleted"])
+    w.row(1, "WhenScaled", retention["whenScaled"])
+  }
   w.row(0, "Pods Status", await podStatus(d, obj))
   describePodTemplate(w, spec["template"])
   describeClaims(d, (spec["volumeClaimTemplates"] ?? []) as Obj[])

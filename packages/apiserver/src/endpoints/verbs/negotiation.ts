@@ -54,6 +54,11 @@ export function answerForm(exchange: Exchange, userAgent: string, watch = false)
   throw notAcceptable(watch ? streamTypes.map((type) => `${type};stream=watch`) : mediaTypes)
 }
 
+/** What is no stored object has neither columns nor metadata. Throws 406 when a client asks for them. */
+export function plainOnly(form: AnswerForm): void {
+  if (form.as !== "") throw notAcceptable(mediaTypes)
+}
+
 function transforms(as: string, params: ReadonlyMap<string, string>): boolean {
   const version = params.get("v")
   return (

@@ -10,7 +10,7 @@ import { methodNotAllowed } from "../../server/refusals.ts"
 import type { Call } from "../resources.ts"
 import { answerBytes, answerValue } from "./answer.ts"
 import { type Expected, readObject, readPatch } from "./body.ts"
-import { answerForm } from "./negotiation.ts"
+import { answerForm, plainOnly } from "./negotiation.ts"
 import { writeRequest } from "./options.ts"
 import { handlePatch, handleUpdate, patchTypeOf } from "./write.ts"
 
@@ -24,6 +24,7 @@ export async function handleSubresource(call: Call): Promise<void> {
   const connector = registry.connector(kind.group, kind.plural, subresource)
   if (connector) {
     const form = answerForm(exchange, ctx.userAgent)
+    plainOnly(form)
     const ref = { namespace, name }
     const { request, fieldValidation } = writeRequest(exchange.query, ctx, "CreateOptions")
     if (verb === "get" && connector.get)

@@ -16,7 +16,7 @@ import type { Call } from "../resources.ts"
 import { answerBytes, answerValue } from "./answer.ts"
 import { contentType, expectedOf, readObject, readPatch } from "./body.ts"
 import { itemEncoder } from "./item-encoder.ts"
-import { answerForm, type AnswerForm } from "./negotiation.ts"
+import { answerForm, plainOnly, type AnswerForm } from "./negotiation.ts"
 import { writeRequest } from "./options.ts"
 
 /** Answers with an object that was written. */
@@ -44,6 +44,7 @@ export async function handleCreate(call: Call): Promise<void> {
   const { namespace } = ctx.info
   const connector = registry.connector(kind.group, kind.plural, "")
   if (connector?.create) {
+    plainOnly(form)
     if (kind.namespaced) obj.metadata.namespace ??= namespace
     const ref = { namespace, name: obj.metadata.name ?? "" }
     const answer = await connector.create(ref, obj as unknown as Record<string, unknown>, request)

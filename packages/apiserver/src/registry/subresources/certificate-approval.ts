@@ -1,4 +1,4 @@
-/** `approval` of a certificate signing request changes the Approved and Denied conditions alone. Mirrors: pkg/registry/certificates */
+/** `approval` of a certificate signing request changes its conditions alone. Mirrors: pkg/registry/certificates */
 import { deepClone, formatTime, type KubeObject } from "@knarr/apimachinery"
 import type { CertificateSigningRequest } from "@knarr/api"
 import { keepFields, mainStrategy, type UpdateStrategy } from "../update-strategies.ts"
@@ -6,17 +6,13 @@ import { keepFields, mainStrategy, type UpdateStrategy } from "../update-strateg
 type Request = CertificateSigningRequest
 type Conditions = NonNullable<NonNullable<Request["status"]>["conditions"]>
 
-const approvalTypes = new Set(["Approved", "Denied"])
-
 export const approvalStrategy: UpdateStrategy = {
   keep(_kind, obj, old) {
     const request = obj as unknown as Request
     const before = old as unknown as Readonly<Request>
     keepFields(obj, old, ["spec"])
-    const wanted = (request.status?.conditions ?? []) as Conditions
-    const kept = (before.status?.conditions ?? []).filter(({ type }) => !approvalTypes.has(type))
+    const conditions = deepClone(request.status?.conditions ?? []) as Conditions
     const status = deepClone(before.status ?? {}) as Record<string, unknown>
-    const conditions = [...deepClone(kept), ...wanted.filter(({ type }) => approvalTypes.has(type))]
     if (conditions.length > 0) status.conditions = conditions
     else delete status.conditions
     ;(obj as KubeObject & { status: unknown }).status = status
