@@ -114,6 +114,8 @@ export interface AdmissionDeps {
   ): Readonly<T> | undefined
   list<T extends KubeObject>(kind: Kind<T>, namespace?: string): readonly Readonly<T>[]
   authorize(user: UserInfo, attributes: AuthorizationAttributes): Decision
+  /** Writes the status of an object as the server itself. Rejects with a conflict when the object is not the present one. */
+  updateStatus<T extends KubeObject>(kind: Kind<T>, object: T): Promise<void>
 }
 
 /** The chain in `admission/order.ts`, as the registry calls it. */

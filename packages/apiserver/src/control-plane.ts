@@ -106,12 +106,17 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     anonymous: options.anonymous,
     staticTokens: options.staticTokens,
   })
+  const client = (user: UserInfo = loopbackUser): Client =>
+    createLoopbackClient({ registry, user, authorizer, userAgent: "kube-apiserver" })
   const admission = createAdmission({
     deps: {
       env,
       get: (kind, ref) => (kinds.includes(kind) ? registry.get(kind, ref) : undefined),
       list: (kind, namespace) => (kinds.includes(kind) ? registry.list(kind, namespace) : []),
       authorize: (user, attributes) => authorizer.authorize(user, attributes),
+      updateStatus: async (kind, object) => {
+        await client().update(kind, object, { subresource: "status", signal: scope.signal })
+      },
     },
     plugins: admissionOrder,
     enable: options.admission?.enable,
@@ -130,8 +135,6 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     })
 
   let bootstrapped = false
-  const client = (user: UserInfo = loopbackUser): Client =>
-    createLoopbackClient({ registry, user, authorizer, userAgent: "kube-apiserver" })
   return {
     registry,
     authorizer,

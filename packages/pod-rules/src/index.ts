@@ -17,3 +17,4 @@ export {
 export { type TaintEffect, findUntoleratedTaint, taintText, tolerates } from "./taints.ts"
 export { matchesNodeSelector, matchesNodeSelectorTerm, matchesRequiredNodeAffinity } from "./node-affinity.ts"
 export { type HostPortUse, hostPortsConflict, hostPortsOf } from "./host-ports.ts"
+export { type QuotaUsage, countsAgainst, inScope, missingResources, usageOf, usedBy } from "./quota-usage.ts"

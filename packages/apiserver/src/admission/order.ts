@@ -12,6 +12,7 @@ import { namespaceLifecycle } from "./namespace-lifecycle.admission.ts"
 import { nodeRestriction } from "./node-restriction.admission.ts"
 import { podSecurity } from "./pod-security.admission.ts"
 import { priority } from "./priority.admission.ts"
+import { resourceQuotaAdmission } from "./resource-quota.admission.ts"
 import { runtimeClassAdmission } from "./runtime-class.admission.ts"
 import { serviceAccountAdmission } from "./service-account.admission.ts"
 import {
@@ -38,4 +39,5 @@ export const admissionOrder: readonly AdmissionPlugin[] = [
   certificateSigning,
   certificateSubjectRestriction,
   defaultIngressClass,
+  resourceQuotaAdmission,
 ]

@@ -1,15 +1,23 @@
 /** Keeps the usage of resource quotas. Mirrors: pkg/controller/resourcequota */
 import { resourceQuota, type ResourceQuota } from "@knarr/api"
-import { refOf, semanticEqual, type Kind, type KubeObject } from "@knarr/apimachinery"
+import { parseQuantity, refOf, semanticEqual, type Kind, type KubeObject } from "@knarr/apimachinery"
 import { allow, defineController, recordEvents, type Cache, type Controller } from "@knarr/controller-kit"
+import { countsAgainst, usedBy } from "@knarr/pod-rules"
 import { storedKinds } from "../workload/served-kinds.ts"
-import { usedBy } from "./usage.ts"
+
+/**
+ * The API server charges a quota just before it stores the object. Less than what is charged is believed only
+ * when no charge came for this long, in milliseconds.
+ */
+const settleMs = 250
 
 /** `kinds`: the built-in kinds whose objects can be limited. */
 export function createResourceQuotaController(kinds: readonly Kind[]): Controller {
   const counted = storedKinds(kinds).filter(
     (kind) => kind.namespaced && kind.kind !== "Event" && kind.verbs.includes("watch"),
   )
+  /** By uid: the state of a quota that seemed to be charged for too much, and since when. */
+  const doubtful = new Map<string, { readonly version: string; readonly sinceMs: number }>()
   return defineController<ResourceQuota>({
     name: "resourcequota-controller",
     aliases: ["resourcequota"],
@@ -24,24 +32,38 @@ export function createResourceQuotaController(kinds: readonly Kind[]): Controlle
     async reconcile(ref, { cache, client, clock, signal }) {
       const quota = cache.get(resourceQuota, ref)
       if (!quota) return
-      const relevant = counted.filter((kind) => limits(quota, kind))
+      const names = Object.keys(quota.spec.hard ?? {})
+      const relevant = counted.filter((kind) => names.some((name) => countsAgainst(kind, name)))
       const objects = relevant.flatMap((kind) =>
         cache.list<KubeObject>(kind, { namespace: ref.namespace }).map((obj) => [kind, obj] as const),
       )
       const status = { hard: { ...quota.spec.hard }, used: usedBy(quota, objects, clock.now()) }
-      if (semanticEqual(status, quota.status)) return
+      const { uid, resourceVersion: version } = quota.metadata
+      if (semanticEqual(status, quota.status)) {
+        doubtful.delete(uid)
+        return
+      }
+      if (isLess(status.used, quota.status?.used)) {
+        const known = doubtful.get(uid)
+        const sinceMs = known?.version === version ? known.sinceMs : clock.now()
+        const leftMs = sinceMs + settleMs - clock.now()
+        if (leftMs > 0) {
+          doubtful.set(uid, { version, sinceMs })
+          return { afterMs: leftMs }
+        }
+      }
+      doubtful.delete(uid)
       await client.update(resourceQuota, { ...quota, status }, { subresource: "status", signal })
     },
   })
 }
 
-/** False when no limit of the quota can concern the kind. */
-function limits(quota: ResourceQuota, kind: Kind): boolean {
-  if (kind.group === "" && ["Pod", "PersistentVolumeClaim"].includes(kind.kind)) return true
-  const count = kind.group === "" ? `count/${kind.plural}` : `count/${kind.plural}.${kind.group}`
-  const names = Object.keys(quota.spec.hard ?? {})
-  return names.some(
-    (name) =>
-      name === count || (kind.group === "" && (name === kind.plural || name.startsWith(`${kind.plural}.`))),
-  )
+function isLess(
+  used: Readonly<Record<string, string>>,
+  charged: Readonly<Record<string, string>> | undefined,
+): boolean {
+  return Object.entries(charged ?? {}).some(([name, amount]) => {
+    const now = used[name]
+    return now !== undefined && parseQuantity(now).compare(parseQuantity(amount)) < 0
+  })
 }
