@@ -33,6 +33,8 @@ export interface KubeletApiOptions {
   readonly workers: NodePodWorkers
   readonly status: StatusManager
   readonly stats: NodeStats
+  /** In the Prometheus text format. */
+  readonly probeMetrics: () => string
   readonly healthChecks: readonly HealthCheck[]
   /** The effective configuration, as `/configz` shows it. */
   readonly config: Readonly<Record<string, unknown>>
@@ -153,7 +155,7 @@ export function createKubeletApi(options: KubeletApiOptions): KubeletServerDeps 
     statsSummary: (onlyCpuAndMemory, signal) => stats.statsSummary(onlyCpuAndMemory, signal),
     resourceMetrics: (signal) => stats.resourceMetrics(signal),
     containerMetrics: (signal) => stats.containerMetrics(signal),
-    probeMetrics: async () => "",
+    probeMetrics: async () => options.probeMetrics(),
     metrics: async () => kubeletMetrics(options, currentPods()),
     configz: () => ({ kubeletconfig: options.config }),
   }

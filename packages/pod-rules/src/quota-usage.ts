@@ -1,5 +1,5 @@
 /** What a quota limits and how much of it is used. Pure. Mirrors: pkg/quota/v1/evaluator/core */
-import type { PersistentVolumeClaim, Pod, ResourceClaim, ResourceQuota, Service } from "@knarr/api"
+import type { PersistentVolumeClaim, Pod, resourceV1, ResourceQuota, Service } from "@knarr/api"
 import { parseQuantity, Quantity, zeroQuantity, type Kind, type KubeObject } from "@knarr/apimachinery"
 import { podLimits, podRequests } from "./resources.ts"
 
@@ -111,7 +111,7 @@ export function usageOf(kind: Kind, obj: KubeObject, nowMs: number): QuotaUsage 
   else if (core && legacyCounts.has(kind.plural)) add(used, kind.plural, one)
   if (core && kind.kind === "Service") serviceUsage(obj as Service, used)
   if (core && kind.kind === "PersistentVolumeClaim") claimUsage(obj as PersistentVolumeClaim, used)
-  if (isResourceClaim(kind)) deviceUsage(obj as ResourceClaim, used)
+  if (isResourceClaim(kind)) deviceUsage(obj as resourceV1.ResourceClaim, used)
   return used
 }
 
@@ -156,7 +156,7 @@ function devices(request: { allocationMode?: string | undefined; count?: number 
 }
 
 /** Devices by class; of several choices the worst case of each class. */
-function deviceUsage({ spec }: ResourceClaim, used: QuotaUsage): void {
+function deviceUsage({ spec }: resourceV1.ResourceClaim, used: QuotaUsage): void {
   const nameOf = (deviceClass: string): string => `${deviceClass}${devicesOfClass}`
   for (const { exactly, firstAvailable } of spec.devices?.requests ?? []) {
     if (firstAvailable?.length) {

@@ -3,7 +3,7 @@
  * Mirrors: apiserver pkg/admission/plugin/resourcequota
  */
 import { resourceQuota, type Pod, type ResourceQuota } from "@knarr/api"
-import { isConflict, parseQuantity, type Kind, type KubeObject, type Quantity } from "@knarr/apimachinery"
+import { isConflict, isNotFound, parseQuantity, type Kind, type KubeObject, type Quantity } from "@knarr/apimachinery"
 import { countsAgainst, inScope, missingResources, usageOf, type QuotaUsage } from "@knarr/pod-rules"
 import type { AdmissionAttributes, AdmissionDeps, AdmissionPlugin } from "../contract.ts"
 import { refusal } from "./refuse.ts"
@@ -31,7 +31,11 @@ export const resourceQuotaAdmission: AdmissionPlugin = {
           waiting.set(namespace, next)
           const turn = (queues.get(namespace) ?? Promise.resolve()).then(async () => {
             waiting.delete(namespace)
-            await checkBatch(deps, namespace, next)
+            try {
+              await checkBatch(deps, namespace, next)
+            } catch (thrown) {
+              for (const each of next) if (!each.done) each.error = thrown
+            }
             if (!waiting.has(namespace)) queues.delete(namespace)
           })
           queues.set(namespace, turn)
@@ -45,8 +49,9 @@ export const resourceQuotaAdmission: AdmissionPlugin = {
 
 interface Waiter {
   readonly a: AdmissionAttributes
+  /** Refused, or of no concern to any quota. */
   done: boolean
-  /** Why it is refused. */
+  /** Why it is refused; undefined when it is not, or not yet. */
   error: unknown
 }
 
@@ -84,7 +89,10 @@ function isTerminating({ spec }: Pod): boolean {
   return spec.activeDeadlineSeconds !== undefined && spec.activeDeadlineSeconds >= 0
 }
 
-/** Checks all, then charges each quota once for all that fit; again with those whose quota was written meanwhile. */
+/**
+ * Checks all, then charges each quota once for all that fit; again with those whose quota was written meanwhile.
+ * Rejects when a quota cannot be charged: all that are not done are refused then.
+ */
 async function checkBatch(deps: AdmissionDeps, namespace: string, waiters: readonly Waiter[]): Promise<void> {
   let quotas = deps.list<ResourceQuota>(resourceQuota, namespace)
   for (let attempt = 1; quotas.length > 0; attempt++) {
@@ -93,6 +101,7 @@ async function checkBatch(deps: AdmissionDeps, namespace: string, waiters: reado
     for (const waiter of waiters) if (!waiter.done) check(deps, used, waiter)
     const failed = new Set<string>()
     let error: unknown
+    let again = attempt < attempts
     for (const quota of quotas) {
       const next = used.get(quota)!
       if (next === before.get(quota)) continue
@@ -101,19 +110,16 @@ async function checkBatch(deps: AdmissionDeps, namespace: string, waiters: reado
         await deps.updateStatus(resourceQuota, { ...quota, status })
       } catch (thrown) {
         error = thrown
+        again &&= isConflict(thrown) || isNotFound(thrown)
         failed.add(quota.metadata.name)
       }
     }
     if (failed.size === 0) break
-    if (attempt === attempts || !isConflict(error)) {
-      for (const waiter of waiters) if (!waiter.done) Object.assign(waiter, { done: true, error })
-      return
-    }
+    if (!again) throw error
     quotas = deps
       .list<ResourceQuota>(resourceQuota, namespace)
       .filter((quota) => failed.has(quota.metadata.name))
   }
-  for (const waiter of waiters) waiter.done = true
 }
 
 /** Sets the waiter's refusal, or what is used of each quota once it has its share. */

@@ -31,7 +31,7 @@ export function createResourceQuotaController(kinds: readonly Kind[]): Controlle
     })),
     async reconcile(ref, { cache, client, clock, signal }) {
       const quota = cache.get(resourceQuota, ref)
-      if (!quota) return
+      if (!quota) return undefined
       const names = Object.keys(quota.spec.hard ?? {})
       const relevant = counted.filter((kind) => names.some((name) => countsAgainst(kind, name)))
       const objects = relevant.flatMap((kind) =>
@@ -41,7 +41,7 @@ export function createResourceQuotaController(kinds: readonly Kind[]): Controlle
       const { uid, resourceVersion: version } = quota.metadata
       if (semanticEqual(status, quota.status)) {
         doubtful.delete(uid)
-        return
+        return undefined
       }
       if (isLess(status.used, quota.status?.used)) {
         const known = doubtful.get(uid)
@@ -54,6 +54,7 @@ export function createResourceQuotaController(kinds: readonly Kind[]): Controlle
       }
       doubtful.delete(uid)
       await client.update(resourceQuota, { ...quota, status }, { subresource: "status", signal })
+      return undefined
     },
   })
 }

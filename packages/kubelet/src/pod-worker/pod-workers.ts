@@ -6,6 +6,7 @@ import type { Pod } from "@knarr/api"
 import { formatTime } from "@knarr/apimachinery"
 import { messageOf, type Scope } from "@knarr/base"
 import type { PodWorkers, SourcedPod } from "../contract.ts"
+import type { ObjectChange } from "../objects/object-reader.ts"
 import { admitPod, type Refusal } from "./admission.ts"
 import { Backoff } from "./backoff.ts"
 import { erasePod, releasePod } from "./cleanup.ts"
@@ -134,6 +135,11 @@ export class NodePodWorkers implements PodWorkers {
   /** Something that all pods wait for has changed. */
   wakeAll(): void {
     for (const worker of this.#workers.values()) worker.wake()
+  }
+
+  /** Pods that wait for a secret or a ConfigMap need not wait for their next try. */
+  objectChanged(change: ObjectChange): void {
+    for (const worker of this.#workers.values()) worker.objectChanged(change)
   }
 
   #stopped(containerId: string): void {

@@ -2,9 +2,10 @@
 import type { Pod } from "@knarr/api"
 import type { Env } from "@knarr/base"
 import type { EventRecorder } from "@knarr/client"
-import type { ProbeManager, StatusManager, VolumeManager } from "../contract.ts"
+import type { StatusManager, VolumeManager } from "../contract.ts"
 import type { ImageManager } from "../images/image-manager.ts"
 import type { PodObjectReader } from "../objects/object-reader.ts"
+import type { NodeProbeManager } from "../probes/probe-manager.ts"
 import type { ContainerRuntime } from "../runtime/container-runtime.ts"
 import type { KubeletHost } from "./host.ts"
 
@@ -46,7 +47,7 @@ export interface PodWorkerParts {
   readonly host: KubeletHost
   readonly objects: PodObjectReader
   readonly volumes: VolumeManager
-  readonly probes: ProbeManager
+  readonly probes: NodeProbeManager
   readonly status: StatusManager
   readonly images: ImageManager
   readonly events: EventRecorder

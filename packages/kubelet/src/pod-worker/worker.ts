@@ -7,6 +7,8 @@ import type { Container, Pod, PodStatus } from "@knarr/api"
 import { parseTime } from "@knarr/apimachinery"
 import { abortable, deferred, messageOf, type Deferred } from "@knarr/base"
 import type { SourcedPod } from "../contract.ts"
+import type { ObjectChange } from "../objects/object-reader.ts"
+import { podReferences } from "../objects/references.ts"
 import type { Backoff } from "./backoff.ts"
 import { erasePod, releasePod, removeSuperfluous } from "./cleanup.ts"
 import { addressesOf, killPod, performActions } from "./perform.ts"
@@ -56,6 +58,8 @@ export class PodWorker {
   #volumeRetryMs = firstVolumeRetryMs
   #cgroupSet = false
   #finishedTold = false
+  /** The volumes could not be mounted, or containers not be made. */
+  #blocked = false
   /** The spec whose references are watched. */
   #registered: Readonly<Pod["spec"]> | undefined
   readonly #failures = new Map<string, StartError>()
@@ -111,6 +115,15 @@ export class PodWorker {
     this.#dirty = true
     this.#waiting?.resolve()
     this.#waiting = undefined
+  }
+
+  /** What the pod could not start for may be there now. */
+  objectChanged(change: ObjectChange): void {
+    if (change.kind === "token" || this.#phase !== "syncing") return
+    const { pod } = this.#sourced
+    if (change.namespace !== pod.metadata.namespace || !(this.#blocked || this.#step)) return
+    const { secrets, configMaps } = podReferences(pod)
+    if ((change.kind === "secret" ? secrets : configMaps).has(change.name)) this.wake()
   }
 
   /** Returns when nothing of the pod is left, or rejects with the signal's reason. */
@@ -205,6 +218,7 @@ export class PodWorker {
       this.#volumeRetryMs = firstVolumeRetryMs
     } catch (thrown) {
       signal.throwIfAborted()
+      this.#blocked = true
       parts.events.event(pod, "Warning", "FailedMount", messageOf(thrown))
       const retryMs = this.#volumeRetryMs
       this.#volumeRetryMs = Math.min(retryMs * 2, maxVolumeRetryMs)
@@ -232,6 +246,7 @@ export class PodWorker {
       },
       signal,
     )
+    this.#blocked = this.#failures.size > 0
     runtime = await this.#read(signal)
     this.#adoptProbes(pod, runtime)
     if (isTerminalPhase(this.#publish(runtime, false))) {
@@ -307,6 +322,7 @@ export class PodWorker {
   #beginEnd(): void {
     if (this.#phase === "syncing") {
       this.#phase = "terminating"
+      this.#parts.probes.stopLivenessAndStartup(this.uid)
       this.#step?.abort(new Error("The pod is to end"))
     } else if (this.#phase === "terminating" && this.#graceSeconds !== undefined) {
       if (this.#grace() < this.#graceSeconds) this.#step?.abort(new Error("The pod is to end sooner"))
