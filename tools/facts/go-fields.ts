@@ -1,7 +1,7 @@
 /**
  * Renews facts/go-fields.json from the published Go definitions of the API (module k8s.io/api and its like):
- * which fields are plain values that Go leaves out when they are zero. The schemas that a server publishes
- * cannot tell them from pointers, whose zero counts.
+ * which fields are plain values that Go leaves out when they are zero, and which times it prints as null when they
+ * are not set. The schemas that a server publishes cannot tell them from pointers.
  *
  *     node tools/facts/go-fields.ts MODULE_DIR…     for example $(go env GOMODCACHE)/k8s.io/api@v0.37.2
  */
@@ -10,6 +10,7 @@ import { basename, dirname, join, relative } from "node:path"
 
 const root = join(import.meta.dirname, "../..")
 const out: Record<string, string[]> = {}
+const printNull: Record<string, string[]> = {}
 const scalar = /^(string|bool|int|int32|int64|uint8|uint32|float64|[A-Z]\w*|\w+\.[A-Z]\w*)$/
 
 for (const module of process.argv.slice(2)) {
@@ -35,10 +36,19 @@ for (const module of process.argv.slice(2)) {
         const base = goType!.split(".").at(-1)!
         if (scalar.test(goType!) && (/^[a-z]/.test(base) || named.has(base))) fields.push(json!)
       }
+      // A struct is never empty to Go: `omitempty` does not leave it out, only `omitzero` does.
+      const times: string[] = []
+      for (const [, json, options] of body!.matchAll(
+        /^\t\w+\s+(?:\w+\.)?(?:Micro)?Time\s+`[^`]*json:"(\w+)([^"]*)"/gm,
+      ))
+        if (!options!.includes("omitzero")) times.push(json!)
+      if (times.length > 0) printNull[`${packageName}.${type}`] = times.sort()
       if (fields.length > 0) out[`${packageName}.${type}`] = fields.sort()
     }
   }
 }
-const sorted = Object.fromEntries(Object.entries(out).sort(([a], [b]) => (a < b ? -1 : 1)))
-writeFileSync(join(root, "facts/go-fields.json"), JSON.stringify({ omitZero: sorted }, undefined, 1) + "\n")
-process.stdout.write(`${Object.keys(sorted).length} types\n`)
+const sorted = (table: Record<string, string[]>): Record<string, string[]> =>
+  Object.fromEntries(Object.entries(table).sort(([a], [b]) => (a < b ? -1 : 1)))
+const facts = { omitZero: sorted(out), printNull: sorted(printNull) }
+writeFileSync(join(root, "facts/go-fields.json"), JSON.stringify(facts, undefined, 1) + "\n")
+process.stdout.write(`${Object.keys(out).length} types\n`)

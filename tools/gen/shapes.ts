@@ -31,6 +31,12 @@ type Protobuf = Readonly<
   Record<string, Readonly<Record<string, Readonly<Record<string, readonly [number, string]>>>>>
 >
 
+/** By definition name: what the published schemas do not tell of Go's fields. */
+interface GoFields {
+  readonly omitZero: Readonly<Record<string, readonly string[]>>
+  readonly printNull: Readonly<Record<string, readonly string[]>>
+}
+
 const meta = "io.k8s.apimachinery.pkg.apis.meta.v1"
 const quantity = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 const intOrString = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
@@ -64,8 +70,7 @@ export function generateShapes(factsDir: string): Map<string, string> {
   const read = (name: string): unknown => JSON.parse(readFileSync(join(factsDir, name), "utf8"))
   const definitions = (read("definitions-v3.json") as { schemas: Definitions }).schemas
   const protobuf = (read("protobuf.json") as { packages: Protobuf }).packages
-  const omitZero = (read("go-fields.json") as { omitZero: Readonly<Record<string, readonly string[]>> })
-    .omitZero
+  const goFields = read("go-fields.json") as GoFields
   const packages = new Map<string, string[]>()
   for (const name of Object.keys(definitions).sort()) {
     if (!name.startsWith("io.k8s.")) continue
@@ -79,7 +84,7 @@ export function generateShapes(factsDir: string): Map<string, string> {
     const folder = pkg === meta ? "apimachinery/src/meta" : `api/src/${folderOf(pkg)!}`
     if (pkg !== meta) folders.push(folderOf(pkg)!)
     files.set(`${folder}/types.gen.ts`, typesFile(pkg, names, definitions))
-    files.set(`${folder}/schema.gen.ts`, schemaFile(pkg, names, definitions, protobuf, omitZero))
+    files.set(`${folder}/schema.gen.ts`, schemaFile(pkg, names, definitions, protobuf, goFields))
   }
   const imports = folders.sort().map((folder) => `import "./${folder}/schema.gen.ts"\n`)
   files.set("api/src/schemas.gen.ts", header + "// Loads every schema table.\n" + imports.join(""))
@@ -192,7 +197,7 @@ function schemaFile(
   names: readonly string[],
   definitions: Definitions,
   protobuf: Protobuf,
-  omitZero: Readonly<Record<string, readonly string[]>>,
+  { omitZero, printNull }: GoFields,
 ): string {
   const typeOf = (def: Definition): string => {
     const ref = refOf(def)
@@ -225,6 +230,7 @@ function schemaFile(
     const def = definitions[name]!
     const numbers = fieldNumbers(protobuf, protoPackage(pkg), shortName(name))
     const omitted = new Set(omitZero[name])
+    const printed = new Set(printNull[name])
     body += `  ${shortName(name)}: {\n`
     if (def["x-kubernetes-map-type"] === "atomic") body += `    $atomic: "",\n`
     for (const [field, fieldDef] of Object.entries(def.properties ?? {})) {
@@ -235,6 +241,7 @@ function schemaFile(
       words.push(typeOf(fieldDef))
       if (def.required?.includes(field)) words.push("required")
       if (omitted.has(field)) words.push("omitzero")
+      if (printed.has(field)) words.push("printnull")
       if (fieldDef.default !== undefined)
         words.push(`default=${JSON.stringify(fieldDef.default).replaceAll(" ", "\\u0020")}`)
       const values = fieldDef.enum

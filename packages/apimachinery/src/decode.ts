@@ -101,6 +101,7 @@ function fillsOf(schema: Schema): Fill[] {
   const out: Fill[] = []
   for (const field of schema.fields?.values() ?? []) {
     const value = field.default
+    if (field.printNull) out.push({ name: field.name, make: () => null })
     if (value === undefined) continue
     if (isEmptyObject(value)) {
       const walk = walkOf(field.schema)

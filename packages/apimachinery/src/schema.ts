@@ -47,6 +47,8 @@ export interface Field {
   readonly enum?: readonly string[]
   /** Go leaves the field out when it is zero (`""`, `0`, `false`): a plain value, not a pointer. */
   readonly omitZero?: boolean
+  /** Go prints `null` when the field is not set: a time that is a plain value. */
+  readonly printNull?: boolean
   /** Protobuf field number, behind those of the messages that JSON writes inline; absent where the type has none. */
   readonly proto?: readonly number[]
   /** How apply merges a list; absent means atomic. */
@@ -60,8 +62,8 @@ export interface Field {
 }
 
 /**
- * A table row per type, a text per field: `[number] type [required] [omitzero] [default=JSON] [enum=A,B] [list=atomic|set|map:k1,k2]
- * [atomic] [patch=s1,s2] [key=mergeKey]`. A type is a scalar name, `[]T`, `map[T]`, or a definition name
+ * A table row per type, a text per field: `[number] type [required] [omitzero] [printnull] [default=JSON] [enum=A,B]
+ * [list=atomic|set|map:k1,k2] [atomic] [patch=s1,s2] [key=mergeKey]`. A type is a scalar name, `[]T`, `map[T]`, or a definition name
  * (short inside its own package).
  */
 export type SchemaTable = Readonly<Record<string, Readonly<Record<string, string>>>>
@@ -119,6 +121,7 @@ class TableField implements Field {
   readonly default?: unknown
   readonly enum?: readonly string[]
   readonly omitZero?: boolean
+  readonly printNull?: boolean
   readonly proto?: readonly number[]
   readonly listType?: "atomic" | "set" | "map"
   readonly mapKeys?: readonly string[]
@@ -146,6 +149,9 @@ class TableField implements Field {
           break
         case "omitzero":
           this.omitZero = true
+          break
+        case "printnull":
+          this.printNull = true
           break
         case "atomic":
           this.atomic = true

@@ -52,8 +52,11 @@ export interface Exchange {
 }
 
 export interface ResponseStream {
-  /** False when the client does not keep up: wait for `drained` before writing much more. The buffer is never copied. */
-  write(chunk: Buffer): boolean
+  /**
+   * False when the client does not keep up: wait for `drained` before writing much more. The buffer is never copied:
+   * it must not change before `done` is called.
+   */
+  write(chunk: Buffer, done?: (error?: Error | null) => void): boolean
   /** Bytes accepted and not yet handed to the kernel. */
   readonly pendingBytes: number
   drained(signal: AbortSignal): Promise<void>

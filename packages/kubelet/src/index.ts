@@ -21,7 +21,7 @@ export {
   ensureContainerd,
   importImage,
 } from "./runtime/containerd.ts"
-export { type StopContainerdOptions, stopContainerd } from "./runtime/containerd-stop.ts"
+export { type StopContainerdOptions, stopContainerd, unmountBelow } from "./runtime/containerd-stop.ts"
 export { findBinary } from "./runtime/containerd-host.ts"
 export { type CriRuntimeOptions, createCriRuntime } from "./runtime/cri-runtime.ts"
 export {

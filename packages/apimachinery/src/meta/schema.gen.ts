@@ -40,7 +40,7 @@ defineSchemas("io.k8s.apimachinery.pkg.apis.meta.v1", {
     versions: "1 []string required list=atomic",
   },
   Condition: {
-    lastTransitionTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time required",
+    lastTransitionTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time required printnull",
     message: "6 string required default=\"\"",
     observedGeneration: "3 int64 omitzero",
     reason: "5 string required default=\"\"",

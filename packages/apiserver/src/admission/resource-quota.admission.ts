@@ -3,7 +3,14 @@
  * Mirrors: apiserver pkg/admission/plugin/resourcequota
  */
 import { resourceQuota, type Pod, type ResourceQuota } from "@knarr/api"
-import { isConflict, isNotFound, parseQuantity, type Kind, type KubeObject, type Quantity } from "@knarr/apimachinery"
+import {
+  isConflict,
+  isNotFound,
+  parseQuantity,
+  type Kind,
+  type KubeObject,
+  type Quantity,
+} from "@knarr/apimachinery"
 import { countsAgainst, inScope, missingResources, usageOf, type QuotaUsage } from "@knarr/pod-rules"
 import type { AdmissionAttributes, AdmissionDeps, AdmissionPlugin } from "../contract.ts"
 import { refusal } from "./refuse.ts"
@@ -65,7 +72,14 @@ const ignored = new Set([
 ])
 
 /** Whether the request can change what is used. */
-function isCounted({ operation, kind, subresource, namespace, object, oldObject }: AdmissionAttributes): boolean {
+function isCounted({
+  operation,
+  kind,
+  subresource,
+  namespace,
+  object,
+  oldObject,
+}: AdmissionAttributes): boolean {
   if (operation !== "CREATE" && operation !== "UPDATE") return false
   const id = `${kind.group}/${kind.plural}`
   if (!kind.namespaced || namespace === "" || ignored.has(id)) return false
@@ -123,11 +137,7 @@ async function checkBatch(deps: AdmissionDeps, namespace: string, waiters: reado
 }
 
 /** Sets the waiter's refusal, or what is used of each quota once it has its share. */
-function check(
-  { env }: AdmissionDeps,
-  used: Map<Readonly<ResourceQuota>, QuotaUsage>,
-  waiter: Waiter,
-): void {
+function check({ env }: AdmissionDeps, used: Map<Readonly<ResourceQuota>, QuotaUsage>, waiter: Waiter): void {
   const { a } = waiter
   const { kind } = a
   const object = a.object!

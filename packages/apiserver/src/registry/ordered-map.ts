@@ -5,10 +5,16 @@
 
 const chunkLimit = 512
 
+/** Keys in order and, at the same places, their values: a walk needs no lookups. */
+interface Chunk<V> {
+  keys: string[]
+  values: V[]
+}
+
 export class OrderedMap<V> {
   readonly #values = new Map<string, V>()
-  /** Sorted chunks of sorted keys; never an empty chunk. */
-  readonly #chunks: string[][] = []
+  /** In order; never an empty chunk. */
+  readonly #chunks: Chunk<V>[] = []
 
   get size(): number {
     return this.#values.size
@@ -21,29 +27,34 @@ export class OrderedMap<V> {
   set(key: string, value: V): void {
     const isNew = !this.#values.has(key)
     this.#values.set(key, value)
-    if (!isNew) return
     if (this.#chunks.length === 0) {
-      this.#chunks.push([key])
+      this.#chunks.push({ keys: [key], values: [value] })
       return
     }
     const c = this.#chunkOf(key)
-    const chunk = this.#chunks[c]!
-    const last = chunk.length - 1
-    if (key > chunk[last]!) chunk.push(key)
-    else chunk.splice(lowerBound(chunk, key), 0, key)
-    if (chunk.length > chunkLimit) {
+    const { keys, values } = this.#chunks[c]!
+    const at = key > keys[keys.length - 1]! ? keys.length : lowerBound(keys, key)
+    if (!isNew) {
+      values[at] = value
+      return
+    }
+    keys.splice(at, 0, key)
+    values.splice(at, 0, value)
+    if (keys.length > chunkLimit) {
       // Keys that arrive in order fill their chunks; others split in the middle.
-      const at = chunk[chunk.length - 1] === key ? chunkLimit : chunk.length >> 1
-      this.#chunks.splice(c + 1, 0, chunk.splice(at))
+      const half = at === keys.length - 1 ? chunkLimit : keys.length >> 1
+      this.#chunks.splice(c + 1, 0, { keys: keys.splice(half), values: values.splice(half) })
     }
   }
 
   delete(key: string): boolean {
     if (!this.#values.delete(key)) return false
     const c = this.#chunkOf(key)
-    const chunk = this.#chunks[c]!
-    chunk.splice(lowerBound(chunk, key), 1)
-    if (chunk.length === 0) this.#chunks.splice(c, 1)
+    const { keys, values } = this.#chunks[c]!
+    const at = lowerBound(keys, key)
+    keys.splice(at, 1)
+    values.splice(at, 1)
+    if (keys.length === 0) this.#chunks.splice(c, 1)
     return true
   }
 
@@ -52,11 +63,15 @@ export class OrderedMap<V> {
     const out: V[] = []
     const start = from > prefix ? from : prefix
     for (let c = this.#chunkOf(start); c < this.#chunks.length; c++) {
-      const chunk = this.#chunks[c]!
-      for (let i = out.length === 0 ? lowerBound(chunk, start) : 0; i < chunk.length; i++) {
-        const key = chunk[i]!
-        if (prefix !== "" && !key.startsWith(prefix)) return out
-        out.push(this.#values.get(key)!)
+      const { keys, values } = this.#chunks[c]!
+      const first = keys[0]! < start ? lowerBound(keys, start) : 0
+      if (keys[keys.length - 1]!.startsWith(prefix)) {
+        for (let i = first; i < values.length; i++) out.push(values[i]!)
+        continue
+      }
+      for (let i = first; i < keys.length; i++) {
+        if (!keys[i]!.startsWith(prefix)) return out
+        out.push(values[i]!)
       }
     }
     return out
@@ -73,7 +88,7 @@ export class OrderedMap<V> {
     let high = this.#chunks.length - 1
     while (low < high) {
       const middle = (low + high + 1) >> 1
-      if (this.#chunks[middle]![0]! <= key) low = middle
+      if (this.#chunks[middle]!.keys[0]! <= key) low = middle
       else high = middle - 1
     }
     return low

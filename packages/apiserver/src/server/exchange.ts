@@ -313,9 +313,9 @@ class Http1Stream implements ResponseStream {
     this.#response = response
   }
 
-  write(chunk: Buffer): boolean {
+  write(chunk: Buffer, done?: (error?: Error | null) => void): boolean {
     this.#exchange.sentBytes += chunk.length
-    return this.#response.destroyed ? false : this.#response.write(chunk)
+    return this.#response.destroyed ? false : this.#response.write(chunk, done)
   }
 
   get pendingBytes(): number {
@@ -344,9 +344,9 @@ class Http2Stream implements ResponseStream {
     this.#stream = stream
   }
 
-  write(chunk: Buffer): boolean {
+  write(chunk: Buffer, done?: (error?: Error | null) => void): boolean {
     this.#exchange.sentBytes += chunk.length
-    return this.#stream.destroyed || this.#stream.closed ? false : this.#stream.write(chunk)
+    return this.#stream.destroyed || this.#stream.closed ? false : this.#stream.write(chunk, done)
   }
 
   get pendingBytes(): number {

@@ -1,4 +1,5 @@
 /** `knarr delete`: stops a cluster and removes all that it left. */
+import { unmountBelow } from "@knarr/kubelet"
 import { removeFromKubeconfig } from "../kubeconfig-file.ts"
 import { releaseIndex } from "../machine.ts"
 import { removeClusterNetwork, removeNodes, stopCluster } from "../stop-cluster.ts"
@@ -14,6 +15,8 @@ export const deleteCluster = defineCommand({
     const { cluster, config } = existingCluster(flags, ctx)
     await stopCluster(cluster, config, ctx, { keepImages: false })
     if (config.hasNode) {
+      // Pods' volumes are mounts: they must not keep the folder, nor lose what they lead to.
+      await unmountBelow([cluster.dir], ctx.signal)
       await removeClusterNetwork(config, ctx)
       await removeNodes(cluster, config, ctx)
       releaseIndex(cluster.dir, config.index)

@@ -4,7 +4,7 @@ import { adminKubeconfig, mergeIntoKubeconfig, writeKubeconfig } from "../kubeco
 import { claimIndex, freePort, isPortFree } from "../machine.ts"
 import { agentNames, type LocalNode } from "../node-names.ts"
 import { ensurePki } from "../pki.ts"
-import { runningPid, spawnDaemon } from "../process-control.ts"
+import { daemonNodeFlags, runningPid, spawnDaemon } from "../process-control.ts"
 import { serverAddresses } from "../server-certificate.ts"
 import { clusterFlags, clusterOf, contextName, numberFlag, userKubeconfig } from "./cluster-flags.ts"
 import { defineCommand } from "./command.ts"
@@ -36,7 +36,7 @@ export const up = defineCommand({
 
     const onStep = (process: string) => (step: string, ms: number) =>
       ctx.print(` ${formatSeconds(ms)}  ${process}${step}\n`)
-    const self = [process.execPath, ...process.execArgv, process.argv[1]!]
+    const self = [process.execPath, ...process.execArgv, ...daemonNodeFlags, process.argv[1]!]
     if (running === undefined) {
       ctx.print(`Starting cluster "${cluster.name}"\n`)
       await spawnDaemon({

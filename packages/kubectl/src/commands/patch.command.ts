@@ -2,7 +2,6 @@
 import { readFile } from "node:fs/promises"
 import { applyJSONPatch, applyMergePatch, applyStrategicMergePatch, goQuote, jsonClone, jsonEqual, loadYaml, type JsonObject } from "@knarr/apimachinery"
 import { defineKubectlCommand } from "../command.ts"
-import { UsageError } from "../errors.ts"
 import { userPath } from "../files/sources.ts"
 import { flag } from "../flags.ts"
 import type { Obj } from "../object.ts"
@@ -30,10 +29,10 @@ export const patch = defineKubectlCommand({
     const { flags } = ctx
     const type = flags.text("type").toLowerCase()
     if ((flags.text("patch") === "") === (flags.text("patch-file") === "")) {
-      throw new UsageError(ctx.path, flags.text("patch") === "" ? "must specify --patch or --patch-file containing the contents of the patch" : "cannot specify --patch and --patch-file together")
+      throw new Error(flags.text("patch") === "" ? "must specify --patch or --patch-file containing the contents of the patch" : "cannot specify --patch and --patch-file together")
     }
     if (!["json", "merge", "strategic"].includes(type)) {
-      throw new UsageError(ctx.path, `--type must be one of [json merge strategic], not ${goQuote(flags.text("type"))}`)
+      throw new Error(`--type must be one of [json merge strategic], not ${goQuote(flags.text("type"))}`)
     }
     const text = flags.text("patch") || (await readFile(userPath(ctx, flags.text("patch-file")), "utf8"))
     let body: unknown

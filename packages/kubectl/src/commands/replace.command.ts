@@ -2,7 +2,7 @@
 import { isNotFound } from "@knarr/apimachinery"
 import { defineKubectlCommand } from "../command.ts"
 import { deleteObject, waitGone, weekMs } from "../deletion.ts"
-import { UsageError, withSource } from "../errors.ts"
+import { withSource } from "../errors.ts"
 import { infosOf, readManifests } from "../files/manifests.ts"
 import { flag } from "../flags.ts"
 import { renewLastApplied, withLastApplied } from "../last-applied.ts"
@@ -32,7 +32,7 @@ export const replace = defineKubectlCommand({
   ],
   run: async (ctx) => {
     const { flags } = ctx
-    if (flags.list("filename").length === 0) throw new UsageError(ctx.path, "Must specify --filename to replace")
+    if (flags.list("filename").length === 0) throw new Error("must specify one of -f and -k")
     const dryRun = dryRunOf(ctx)
     const validation = validationOf(ctx)
     const api = await ctx.factory.api()

@@ -63,7 +63,7 @@ export const taint = defineKubectlCommand({
         const patch = { metadata: { resourceVersion: info.object["metadata"].resourceVersion as string }, spec: { taints: list.length > 0 ? list : null } }
         object = await patchObject(await ctx.factory.api(), info, "merge", patch, { dryRun, fieldManager: flags.text("field-manager") })
       }
-      ctx.out((await changePrinter(ctx, operation, dryRun))(object))
+      ctx.out((await changePrinter(ctx, operation, "none"))(object))
     })
   },
 })

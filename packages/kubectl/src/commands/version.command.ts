@@ -4,7 +4,6 @@ import { defineKubectlCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import { flag } from "../flags.ts"
 import type { Obj } from "../object.ts"
-import { orderedJson } from "../printers/json.ts"
 
 const clientVersion = {
   major: "1",
@@ -42,7 +41,7 @@ export const version = defineKubectlCommand({
       }
     }
     const server = info["serverVersion"] as Obj | undefined
-    if (output === "json") ctx.out(orderedJson(info))
+    if (output === "json") ctx.out(`${JSON.stringify(info, null, 2)}\n`)
     else if (output === "yaml") ctx.out(stringifyYaml(info))
     else {
       ctx.out(`Client Version: ${clientVersion.gitVersion}\nKustomize Version: ${kustomizeVersion}\n`)

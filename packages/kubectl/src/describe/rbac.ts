@@ -34,7 +34,7 @@ export function simpleRules(rules: readonly Obj[] | undefined): Rule[] {
 function merge(out: Rule[], rule: Rule): void {
   const at = out.findIndex((one) => ruleKey(one) === ruleKey(rule))
   if (at < 0) out.push(rule)
-  else out[at] = { ...out[at]!, verbs: [...out[at]!.verbs, ...rule.verbs] }
+  else out[at] = { ...out[at]!, verbs: [...new Set([...out[at]!.verbs, ...rule.verbs])] }
 }
 
 function ruleKey(rule: Rule): string {

@@ -18,6 +18,7 @@ import {
 } from "../runtime/container-runtime.ts"
 import type { Image } from "../runtime/cri.gen.ts"
 import { credentialsFor, readPullSecrets } from "./pull-secrets.ts"
+import { SharedCalls } from "./shared-calls.ts"
 
 export interface ImageManagerOptions {
   readonly env: Env
@@ -37,11 +38,24 @@ export interface ImageRequest {
 }
 
 const maxRemembered = 10_000
+/** So long an image that was there a moment ago is taken to be there still. */
+const presentMs = 1000
+const maxPresent = 1000
+
+interface Pulled {
+  readonly id: string
+  readonly startMs: number
+  readonly endMs: number
+}
 
 export class ImageManager {
   readonly #options: ImageManagerOptions
   readonly #turns: Semaphore
   readonly #backoff = new Backoff()
+  readonly #inspections = new SharedCalls<Image | undefined>()
+  readonly #pulls = new SharedCalls<Pulled>()
+  /** By name, with the time until which it may be taken from here. */
+  readonly #present = new Map<string, { readonly image: Image; readonly untilMs: number }>()
   /** Key of the back-off → when the last pull failed, and how. */
   readonly #failures = new Map<string, { readonly atMs: number; readonly text: string }>()
 
@@ -136,6 +150,18 @@ export class ImageManager {
 
   /** The image by its name or id; undefined when the runtime does not have it. */
   async status(name: string, signal: AbortSignal): Promise<Image | undefined> {
+    const { clock } = this.#options.env
+    const known = this.#present.get(name)
+    if (known && clock.monotonic() < known.untilMs) return known.image
+    const image = await this.#inspections.run(name, (shared) => this.#inspect(name, shared), signal)
+    this.#present.delete(name)
+    if (!image) return undefined
+    if (this.#present.size >= maxPresent) this.#present.delete(this.#present.keys().next().value!)
+    this.#present.set(name, { image, untilMs: clock.monotonic() + presentMs })
+    return image
+  }
+
+  async #inspect(name: string, signal: AbortSignal): Promise<Image | undefined> {
     try {
       return (await this.#options.runtime.imageStatus({ image: { image: name } }, { signal })).image
     } catch (thrown) {
@@ -155,7 +181,7 @@ export class ImageManager {
     image: string,
     signal: AbortSignal,
   ): Promise<{ id: string; pullMs: number; waitedMs: number }> {
-    const { env, runtime, objects, events } = this.#options
+    const { env, objects, events } = this.#options
     const { secrets, missing } = await readPullSecrets(pod, objects, signal)
     if (missing.length > 0)
       events.event(
@@ -166,15 +192,28 @@ export class ImageManager {
       )
     const credentials = credentialsFor(image, secrets)
     const askedMs = env.clock.monotonic()
+    const request = { image: { image }, ...(sandboxConfig ? { sandboxConfig } : {}) }
+    const { id, startMs, endMs } = await this.#pulls.run(
+      JSON.stringify([image, credentials]),
+      (shared) => this.#pullOnce(request, credentials, shared),
+      signal,
+    )
+    return { id, pullMs: endMs - Math.max(startMs, askedMs), waitedMs: endMs - askedMs }
+  }
+
+  async #pullOnce(
+    request: RuntimeRequest<"pullImage">,
+    credentials: ReturnType<typeof credentialsFor>,
+    signal: AbortSignal,
+  ): Promise<Pulled> {
+    const { env, runtime } = this.#options
     using _turn = await this.#turns.acquire(signal)
     const startMs = env.clock.monotonic()
-    const request = { image: { image }, ...(sandboxConfig ? { sandboxConfig } : {}) }
     let failure: unknown
     for (const auth of credentials.length > 0 ? credentials : [undefined]) {
       try {
         const { imageRef } = await runtime.pullImage({ ...request, ...(auth ? { auth } : {}) }, { signal })
-        const endMs = env.clock.monotonic()
-        return { id: imageRef, pullMs: endMs - startMs, waitedMs: endMs - askedMs }
+        return { id: imageRef, startMs, endMs: env.clock.monotonic() }
       } catch (thrown) {
         signal.throwIfAborted()
         failure = thrown

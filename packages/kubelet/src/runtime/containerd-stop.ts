@@ -98,7 +98,8 @@ function bundleFiles(paths: ContainerdPaths, name: string): string[] {
 }
 
 /** Unmounts everything mounted in or below `dirs`, inner mounts first. */
-async function unmountBelow(dirs: readonly string[], signal: AbortSignal): Promise<void> {
+/** Unmounts everything at or below the folders, deepest first; what is busy goes as soon as it is not. */
+export async function unmountBelow(dirs: readonly string[], signal: AbortSignal): Promise<void> {
   const mounts = readText("/proc/self/mountinfo")
     .split("\n")
     .map((line) => (line.split(" ")[4] ?? "").replace(/\\(\d{3})/g, (_, octal: string) => fromOctal(octal)))

@@ -22,7 +22,7 @@ defineSchemas("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1", {
     status: "3 CustomResourceDefinitionStatus default={}",
   },
   CustomResourceDefinitionCondition: {
-    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     observedGeneration: "6 int64 omitzero",
     reason: "4 string omitzero",

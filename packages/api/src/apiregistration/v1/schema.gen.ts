@@ -10,7 +10,7 @@ defineSchemas("io.k8s.kube-aggregator.pkg.apis.apiregistration.v1", {
     status: "3 APIServiceStatus default={}",
   },
   APIServiceCondition: {
-    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     reason: "4 string omitzero",
     status: "2 string required default=\"\"",

@@ -23,7 +23,7 @@ defineSchemas("io.k8s.api.apps.v1", {
     status: "3 DaemonSetStatus default={}",
   },
   DaemonSetCondition: {
-    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     reason: "4 string omitzero",
     status: "2 string default=\"\"",
@@ -66,8 +66,8 @@ defineSchemas("io.k8s.api.apps.v1", {
     status: "3 DeploymentStatus default={}",
   },
   DeploymentCondition: {
-    lastTransitionTime: "7 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    lastUpdateTime: "6 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastTransitionTime: "7 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
+    lastUpdateTime: "6 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     reason: "4 string omitzero",
     status: "2 string default=\"\"",
@@ -112,7 +112,7 @@ defineSchemas("io.k8s.api.apps.v1", {
     status: "3 ReplicaSetStatus default={}",
   },
   ReplicaSetCondition: {
-    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     reason: "4 string omitzero",
     status: "2 string default=\"\"",
@@ -159,7 +159,7 @@ defineSchemas("io.k8s.api.apps.v1", {
     status: "3 StatefulSetStatus default={}",
   },
   StatefulSetCondition: {
-    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     reason: "4 string omitzero",
     status: "2 string default=\"\"",

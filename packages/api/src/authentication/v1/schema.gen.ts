@@ -31,7 +31,7 @@ defineSchemas("io.k8s.api.authentication.v1", {
     expirationSeconds: "4 int64",
   },
   TokenRequestStatus: {
-    expirationTimestamp: "2 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    expirationTimestamp: "2 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     token: "1 string default=\"\"",
   },
   TokenReview: {

@@ -48,7 +48,7 @@ defineSchemas("io.k8s.api.autoscaling.v2", {
     scaleUp: "1 HPAScalingRules",
   },
   HorizontalPodAutoscalerCondition: {
-    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     observedGeneration: "6 int64",
     reason: "4 string omitzero",

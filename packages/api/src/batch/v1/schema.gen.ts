@@ -38,8 +38,8 @@ defineSchemas("io.k8s.api.batch.v1", {
     status: "3 JobStatus default={}",
   },
   JobCondition: {
-    lastProbeTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    lastTransitionTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastProbeTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
+    lastTransitionTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "6 string omitzero",
     reason: "5 string omitzero",
     status: "2 string required default=\"\"",

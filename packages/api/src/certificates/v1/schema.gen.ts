@@ -10,8 +10,8 @@ defineSchemas("io.k8s.api.certificates.v1", {
     status: "3 CertificateSigningRequestStatus default={}",
   },
   CertificateSigningRequestCondition: {
-    lastTransitionTime: "5 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    lastUpdateTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastTransitionTime: "5 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
+    lastUpdateTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "3 string omitzero",
     reason: "2 string omitzero",
     status: "6 string required default=\"\"",

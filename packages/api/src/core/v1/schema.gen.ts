@@ -230,16 +230,16 @@ defineSchemas("io.k8s.api.core.v1", {
     waiting: "1 ContainerStateWaiting",
   },
   ContainerStateRunning: {
-    startedAt: "1 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    startedAt: "1 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
   },
   ContainerStateTerminated: {
     containerID: "7 string omitzero",
     exitCode: "1 int32 required default=0",
-    finishedAt: "6 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    finishedAt: "6 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "4 string omitzero",
     reason: "3 string omitzero",
     signal: "2 int32 omitzero",
-    startedAt: "5 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    startedAt: "5 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
   },
   ContainerStateWaiting: {
     message: "2 string omitzero",
@@ -371,11 +371,11 @@ defineSchemas("io.k8s.api.core.v1", {
     action: "12 string omitzero",
     apiVersion: "string",
     count: "8 int32 omitzero",
-    eventTime: "10 io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime",
-    firstTimestamp: "6 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    eventTime: "10 io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime printnull",
+    firstTimestamp: "6 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     involvedObject: "2 ObjectReference required default={}",
     kind: "string",
-    lastTimestamp: "7 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastTimestamp: "7 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "4 string omitzero",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta required default={}",
     reason: "3 string omitzero",
@@ -394,7 +394,7 @@ defineSchemas("io.k8s.api.core.v1", {
   },
   EventSeries: {
     count: "1 int32 omitzero",
-    lastObservedTime: "2 io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime",
+    lastObservedTime: "2 io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime printnull",
   },
   EventSource: {
     component: "1 string omitzero",
@@ -602,7 +602,7 @@ defineSchemas("io.k8s.api.core.v1", {
     status: "3 NamespaceStatus default={}",
   },
   NamespaceCondition: {
-    lastTransitionTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastTransitionTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "6 string omitzero",
     reason: "5 string omitzero",
     status: "2 string required default=\"\"",
@@ -652,8 +652,8 @@ defineSchemas("io.k8s.api.core.v1", {
     resourceClaimName: "1 string required default=\"\"",
   },
   NodeCondition: {
-    lastHeartbeatTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    lastTransitionTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastHeartbeatTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
+    lastTransitionTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "6 string omitzero",
     reason: "5 string omitzero",
     status: "2 string required default=\"\"",
@@ -778,8 +778,8 @@ defineSchemas("io.k8s.api.core.v1", {
     status: "3 PersistentVolumeClaimStatus default={}",
   },
   PersistentVolumeClaimCondition: {
-    lastProbeTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    lastTransitionTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastProbeTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
+    lastTransitionTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "6 string omitzero",
     reason: "5 string omitzero",
     status: "2 string required default=\"\"",
@@ -904,8 +904,8 @@ defineSchemas("io.k8s.api.core.v1", {
     userAnnotations: "7 map[string]",
   },
   PodCondition: {
-    lastProbeTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    lastTransitionTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastProbeTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
+    lastTransitionTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "6 string omitzero",
     observedGeneration: "7 int64 omitzero",
     reason: "5 string omitzero",
@@ -1057,7 +1057,7 @@ defineSchemas("io.k8s.api.core.v1", {
   },
   PodVolumeHealth: {
     healthConditions: "2 []VolumeHealthCondition list=map:status,reason patch=merge key=status",
-    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     name: "1 string required default=\"\"",
   },
   PortStatus: {
@@ -1127,7 +1127,7 @@ defineSchemas("io.k8s.api.core.v1", {
     status: "3 ReplicationControllerStatus default={}",
   },
   ReplicationControllerCondition: {
-    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     reason: "4 string omitzero",
     status: "2 string required default=\"\"",
@@ -1480,7 +1480,7 @@ defineSchemas("io.k8s.api.core.v1", {
   },
   VolumeHealthStatus: {
     healthConditions: "1 []VolumeHealthCondition list=map:status,reason patch=merge key=status",
-    lastTransitionTime: "2 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastTransitionTime: "2 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
   },
   VolumeMount: {
     bindMountOptions: "8 []string list=set",

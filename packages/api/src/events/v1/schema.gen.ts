@@ -6,10 +6,10 @@ defineSchemas("io.k8s.api.events.v1", {
     action: "6 string omitzero",
     apiVersion: "string",
     deprecatedCount: "15 int32 omitzero",
-    deprecatedFirstTimestamp: "13 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    deprecatedLastTimestamp: "14 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    deprecatedFirstTimestamp: "13 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
+    deprecatedLastTimestamp: "14 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     deprecatedSource: "12 io.k8s.api.core.v1.EventSource default={}",
-    eventTime: "2 io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime required",
+    eventTime: "2 io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime required printnull",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
     note: "10 string omitzero",
@@ -29,6 +29,6 @@ defineSchemas("io.k8s.api.events.v1", {
   },
   EventSeries: {
     count: "1 int32 required default=0",
-    lastObservedTime: "2 io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime required",
+    lastObservedTime: "2 io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime required printnull",
   },
 })

@@ -17,7 +17,7 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
     status: "3 FlowSchemaStatus default={}",
   },
   FlowSchemaCondition: {
-    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     reason: "4 string omitzero",
     status: "2 string omitzero",
@@ -68,7 +68,7 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
     status: "3 PriorityLevelConfigurationStatus default={}",
   },
   PriorityLevelConfigurationCondition: {
-    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     reason: "4 string omitzero",
     status: "2 string omitzero",

@@ -91,7 +91,7 @@ defineSchemas("io.k8s.api.storage.v1", {
   },
   StorageHealthCondition: {
     accessMode: "4 string enum=ReadOnlyMany,ReadWriteMany,ReadWriteOnce,ReadWriteOncePod",
-    lastTransitionTime: "6 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    lastTransitionTime: "6 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "3 string omitzero",
     reason: "2 string required default=\"\"",
     status: "1 string required default=\"\" enum=StorageDegraded,StorageUnreachable",
@@ -145,7 +145,7 @@ defineSchemas("io.k8s.api.storage.v1", {
   VolumeError: {
     errorCode: "3 int32",
     message: "2 string omitzero",
-    time: "1 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    time: "1 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
   },
   VolumeNodeResources: {
     count: "1 int32",

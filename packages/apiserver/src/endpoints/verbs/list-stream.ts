@@ -16,9 +16,20 @@ const sliceBytes = 256 * 1024
 /** Objects examined in one turn, when few of them match. */
 const sliceObjects = 5000
 
+/** Buffers of {@link sliceBytes} that have been sent, for the next slices: large ones are dear to allocate. */
+const free: Buffer[] = []
+const freeLimit = 32
+const nothing: Buffer = Buffer.alloc(0)
+
+/** Called when the bytes of `slice` have left, or have been copied: another list may write over them. */
+function release(slice: Buffer): void {
+  if (slice.buffer.byteLength !== sliceBytes || free.length >= freeLimit) return
+  free.push(Buffer.from(slice.buffer as ArrayBuffer))
+}
+
 /** Puts pieces together in a buffer that is handed over when it is full. */
 class Slice {
-  #bytes = Buffer.allocUnsafeSlow(4096)
+  #bytes: Buffer = Buffer.allocUnsafeSlow(4096)
   #used = 0
 
   get size(): number {
@@ -37,15 +48,17 @@ class Slice {
 
   take(): Buffer {
     const out = this.#bytes.subarray(0, this.#used)
-    this.#bytes = Buffer.allocUnsafeSlow(sliceBytes)
+    this.#bytes = nothing
     this.#used = 0
     return out
   }
 
   #reserve(length: number): void {
     if (this.#used + length <= this.#bytes.length) return
-    const size = Math.max(this.#used + length, Math.min(this.#bytes.length * 4, sliceBytes))
-    const larger = Buffer.allocUnsafeSlow(size)
+    // Behind a slice comes a whole one; before it, the buffer grows in steps.
+    const step = this.#bytes === nothing ? sliceBytes : Math.min(this.#bytes.length * 4, sliceBytes)
+    const size = Math.max(this.#used + length, step)
+    const larger = (size === sliceBytes ? free.pop() : undefined) ?? Buffer.allocUnsafeSlow(size)
     this.#bytes.copy(larger, 0, 0, this.#used)
     this.#bytes = larger
   }
@@ -117,7 +130,10 @@ function openSink(exchange: Exchange): Sink {
     const stream = exchange.stream(200, "application/json")
     return {
       async write(slice) {
-        if (stream.write(slice)) await setImmediate()
+        const done = (error?: Error | null): void => {
+          if (!error) release(slice)
+        }
+        if (stream.write(slice, done)) await setImmediate()
         else await stream.drained(exchange.signal)
       },
       async end() {
@@ -145,7 +161,10 @@ function gzipSink(exchange: Exchange, stream: ResponseStream, gzip: Gzip): Sink 
   exchange.signal.addEventListener("abort", onAbort, { once: true })
   return {
     async write(slice) {
-      if (!gzip.write(slice)) await once(gzip, "drain", { signal: exchange.signal })
+      const done = (error?: Error | null): void => {
+        if (!error) release(slice)
+      }
+      if (!gzip.write(slice, done)) await once(gzip, "drain", { signal: exchange.signal })
       if (full) {
         full = false
         await stream.drained(exchange.signal)
