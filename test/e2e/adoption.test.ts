@@ -88,6 +88,7 @@ test(
       adopted++
       assert.ok(isRunning(before), `the process of ${one.metadata.name} is another one`)
     }
+    if (process.env.DBG) console.log(await home.kubectl(["get","events","--sort-by=.metadata.creationTimestamp"]), await home.kubectl(["get","pods","-o","wide"]), [...running.keys()], after.map(containerId), wanted.map(w=>w.metadata.name+" "+containerId(w)+JSON.stringify(w.metadata.annotations)))
     assert.ok(adopted >= 2, `${adopted} pods of the new round were there before the crash`)
   },
 )

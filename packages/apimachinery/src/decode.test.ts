@@ -72,6 +72,26 @@ test("decoding fills what Go prints, drops nulls and empties and makes values ca
   assert.deepEqual(zero, { metadata: {}, spec: {}, status: {} })
 })
 
+test("times that Go prints although they are not set", () => {
+  defineSchemas("io.test.v2", {
+    Condition: {
+      type: 'string required default=""',
+      at: "io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
+      exactly: "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime printnull",
+    },
+  })
+  const schema = schemaOf("io.test.v2.Condition")
+  const cases: [object, object][] = [
+    [{}, { type: "", at: null, exactly: null }],
+    [{ at: null, exactly: "2024-01-01T00:00:00Z" }, { at: null, exactly: "2024-01-01T00:00:00.000000Z" }],
+    [{ at: "0001-01-01T00:00:00Z" }, { at: null, exactly: null }],
+    [{ at: "2024-01-01T00:00:00Z" }, { at: "2024-01-01T00:00:00Z", exactly: null }],
+  ]
+  for (const [value, expected] of cases) {
+    assert.deepEqual(decodeObject(schema, value).object, { type: "", ...expected })
+  }
+})
+
 test("type errors", () => {
   const cases: [unknown, string][] = [
     [[], "json: cannot unmarshal array into Go value of type v1.Widget"],

@@ -8,8 +8,11 @@ import { messageOf, type Env, type Scope } from "@knarr/base"
 import { createEventRecorder, createInformerFactory, type Client } from "@knarr/client"
 import type { PodWorkers, StatusManager } from "./contract.ts"
 import { createEvictionManager, type EvictionManager } from "./eviction/eviction-manager.ts"
+import { localVolumeBytes } from "./eviction/local-storage.ts"
+import { ImageCollector } from "./images/image-collector.ts"
 import { ImageManager } from "./images/image-manager.ts"
 import { createKubeletApi } from "./kubelet-api.ts"
+import { rotateLogs } from "./log-rotation.ts"
 import type { Machine } from "./machine.ts"
 import { createNodeAgent, type NodeAgent } from "./node/node-agent.ts"
 import { createNodeStats } from "./node/stats.ts"
@@ -17,8 +20,9 @@ import { createObjectReader } from "./objects/object-reader.ts"
 import { boundRuntime } from "./pod-worker/bounded-runtime.ts"
 import { NodePodWorkers } from "./pod-worker/pod-workers.ts"
 import { statusNotKnownYet, type NodeSettings, type PodWorkerParts } from "./pod-worker/settings.ts"
-import { createProbeManager } from "./probes/probe-manager.ts"
+import { createProbeManager, type NodeProbeManager } from "./probes/probe-manager.ts"
 import type { ContainerRuntime } from "./runtime/container-runtime.ts"
+import { pauseImage } from "./runtime/pause-image.ts"
 import { startKubeletServer, type KubeletServer, type KubeletTls } from "./server/kubelet-server.ts"
 import { startPodSources, type PodSources } from "./sources/pod-sources.ts"
 import { createStatusManager } from "./status/status-manager.ts"
@@ -138,7 +142,10 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     })
     const probes = createProbeManager({
       ...{ env, scope, runtime, network: machine.probes, recorder: events },
-      onOutcome: ({ podUid }) => workers.wake(podUid),
+      onOutcome({ podUid, container, type, success }) {
+        if (type === "readiness") status.setContainerReadiness(podUid, container, success)
+        workers.wake(podUid)
+      },
     })
     const network = watchNetwork(runtime, env, scope, () => {
       node.refresh()
@@ -171,14 +178,24 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     }
     const workers = new NodePodWorkers({ parts, scope })
     await workers.prepareNode()
+    scope.use(objects.onChange((change) => workers.objectChanged(change)))
+    const collector = new ImageCollector({
+      ...{ env, scope, runtime, host: machine.node, spared: [pauseImage] },
+    })
+    if (!machine.simulated)
+      scope.run("log rotation", (signal) =>
+        rotateLogs({ env, runtime, running: () => workers.runningContainers() }, signal),
+      )
     if (options.eviction !== false)
       eviction = createEvictionManager({
         ...{ env, scope, runtime, host: machine.node, recorder: events },
         pods: () => workers.pods().map(({ pod }) => pod),
         evict: (podUid, how) => workers.evict(podUid, how),
         onPressure: () => node.refresh(),
+        reclaimDisk: (signal) => collector.prune(signal),
+        ...(machine.simulated ? {} : { volumeBytes: localVolumeBytes(settings.rootDir) }),
       })
-    const server = options.tls && (await listen(options, options.tls, runtime, settings, workers, status))
+    const server = options.tls && (await listen(options, options.tls, runtime, settings, workers, status, probes))
     if (server) scope.use(server)
     const sources = startPodSources({
       ...{ env, client, scope, informers, nodeName, workers },
@@ -210,11 +227,13 @@ function listen(
   settings: NodeSettings,
   workers: NodePodWorkers,
   status: StatusManager,
+  probes: NodeProbeManager,
 ): Promise<KubeletServer> {
   const { env, client, nodeName, version, machine, nodeLogDir, port = defaultPort, address } = options
   const api = createKubeletApi({
     ...{ env, client, nodeName, version, runtime, workers, status, healthChecks: [] },
     stats: createNodeStats({ env, runtime, host: machine.node, nodeName }),
+    probeMetrics: () => probes.metrics(),
     config: {
       clusterDNS: settings.clusterDNS,
       clusterDomain: settings.clusterDomain,

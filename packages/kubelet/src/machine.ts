@@ -13,6 +13,8 @@ export interface Machine {
   readonly pods: KubeletHost
   readonly volumes: VolumeHost
   readonly probes: ProbeNetwork
+  /** Nothing of it exists: there are no files to look at. */
+  readonly simulated: boolean
 }
 
 export interface LinuxMachineOptions {
@@ -39,6 +41,7 @@ export function createLinuxMachine(options: LinuxMachineOptions): Machine {
     }),
     volumes: createLinuxVolumeHost({ clock }),
     probes: createHostProbeNetwork(clock),
+    simulated: false,
   }
 }
 
@@ -54,5 +57,6 @@ export function createSimulatedMachine(
     pods: createMemoryHost(options),
     volumes: simulatedVolumeHost,
     probes: simulatedProbeNetwork,
+    simulated: true,
   }
 }

@@ -1,5 +1,6 @@
 /** Keeps the kernel's table in step with the API: one transaction per burst of changes. */
 import { spawn } from "node:child_process"
+import { writeFileSync } from "node:fs"
 import { deferred, type Env, type Scope } from "@knarr/base"
 import { endpointSlice, service, type Pod } from "@knarr/api"
 import type { Informer, InformerFactory } from "@knarr/client"
@@ -25,6 +26,8 @@ const sliceIndex = "proxyService"
 /** Changes within this time become one transaction. */
 const gatherMs = 5
 const retryMs = 1_000
+/** Lets a host port on 127.0.0.1 lead to a pod; the table's guard keeps others off the loopback. */
+const routeLocalnet = "/proc/sys/net/ipv4/conf/all/route_localnet"
 
 /** Starts programming the kernel. Resolves after the first complete synchronisation. The rules stay when the scope ends. */
 export async function startServiceProxy(options: ServiceProxyOptions): Promise<void> {
@@ -48,6 +51,7 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<v
       nodeName,
     })
     const wanted = computeRuleset(state, { table, podCIDR })
+    if (state.hostPorts.length > 0) writeFileSync(routeLocalnet, "1")
     const text = applied
       ? updateText(applied, wanted, { table, podCIDR })
       : fullText(wanted, { table, podCIDR })

@@ -56,6 +56,14 @@ function limitText(pod: Readonly<Pod>, total: number): string {
   return texts.length === 1 && texts[0] !== undefined ? texts[0] : String(total)
 }
 
+/** Measures the emptyDirs of pods below the kubelet's root folder. */
+export function localVolumeBytes(
+  rootDir: string,
+): (pod: Readonly<Pod>, volume: string, signal: AbortSignal) => Promise<number> {
+  return ({ metadata: { uid } }, volume, signal) =>
+    diskBytes(join(rootDir, "pods", uid, "volumes", "kubernetes.io~empty-dir", volume), signal)
+}
+
 const blockBytes = 512
 const maxFiles = 100_000
 

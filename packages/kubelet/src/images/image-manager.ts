@@ -198,6 +198,7 @@ export class ImageManager {
       (shared) => this.#pullOnce(request, credentials, shared),
       signal,
     )
+    this.#present.delete(image)
     return { id, pullMs: endMs - Math.max(startMs, askedMs), waitedMs: endMs - askedMs }
   }
 

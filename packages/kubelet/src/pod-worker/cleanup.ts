@@ -2,6 +2,7 @@
  * Removes what pods leave behind: containers beyond the last ones, and everything of a pod that is gone.
  * Mirrors: pkg/kubelet/kuberuntime/kuberuntime_gc.go, pkg/kubelet/kubelet_volumes.go (cleanupOrphanedPodDirs)
  */
+import { basename, dirname } from "node:path"
 import { messageOf } from "@knarr/base"
 import { legacyLogLink } from "./container-paths.ts"
 import { possiblePodCgroups } from "./pod-cgroup.ts"
@@ -45,8 +46,16 @@ async function removeContainer(
   signal: AbortSignal,
 ): Promise<void> {
   await parts.runtime.removeContainer({ containerId: container.id }, { signal })
-  if (container.logPath !== "") await parts.host.remove(container.logPath)
+  if (container.logPath !== "") await removeLogs(container.logPath, parts)
   await removeLink(container, runtime, parts)
+}
+
+/** The log, and what it was before it was rotated. */
+async function removeLogs(path: string, { host }: PodWorkerParts): Promise<void> {
+  const dir = dirname(path)
+  const name = basename(path)
+  for (const other of await host.list(dir))
+    if (other === name || other.startsWith(`${name}.`)) await host.remove(`${dir}/${other}`)
 }
 
 async function removeLink(

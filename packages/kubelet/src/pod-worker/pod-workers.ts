@@ -15,7 +15,7 @@ import { kubepodsCgroup, qosCgroups } from "./pod-cgroup.ts"
 import { qosClassOf } from "./qos.ts"
 import { burstableShares } from "./linux-resources.ts"
 import { isTerminalPhase } from "./pod-status.ts"
-import { isAnyRunning, RuntimePods, type RuntimePod } from "./runtime-pod.ts"
+import { isAnyRunning, RuntimePods, type RuntimeContainer, type RuntimePod } from "./runtime-pod.ts"
 import type { PodWorkerParts } from "./settings.ts"
 import { readTerminationMessage } from "./termination-message.ts"
 import { PodWorker } from "./worker.ts"
@@ -94,6 +94,11 @@ export class NodePodWorkers implements PodWorkers {
   /** Whether containers of the pod run, or may yet. */
   isActive(podUid: string): boolean {
     return this.#workers.get(podUid)?.active === true
+  }
+
+  /** The containers of all pods that were running when they were last looked at. */
+  runningContainers(): readonly RuntimeContainer[] {
+    return this.#pods.running()
   }
 
   /** The pod's sandboxes and containers as the runtime has them now. */

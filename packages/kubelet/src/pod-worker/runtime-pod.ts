@@ -100,6 +100,11 @@ export class RuntimePods {
     return this.#owners.get(id)
   }
 
+  /** Those that were running when they were last looked at. */
+  running(): readonly RuntimeContainer[] {
+    return [...this.#containers.values()].filter(({ state }) => state === "running")
+  }
+
   /** To be called as soon as an id is known, so that no event of it is lost. */
   noteOwner(id: string, podUid: string): void {
     this.#owners.set(id, podUid)

@@ -76,6 +76,8 @@ class Translation {
   readonly #socket: WebSocket
   readonly #spdy: SpdyClient
   readonly #base64: boolean
+  /** Before version 4 the error channel carries a text, and nothing after success. */
+  readonly #plainErrors: boolean
   /** Stream number → channel. */
   readonly #channels = new Map<number, number>()
   readonly #stdin: number | undefined
@@ -86,6 +88,7 @@ class Translation {
   constructor(socket: WebSocket, kubelet: UpgradedConnection, options: ChannelOptions, signal: AbortSignal) {
     this.#socket = socket
     this.#base64 = socket.protocol.includes("base64")
+    this.#plainErrors = !/^v[45]\./.test(socket.protocol)
     socket.binaryType = "nodebuffer"
     const spdy = new SpdyClient(kubelet.socket, kubelet.head, {
       data: (stream, chunk) => this.#fromKubelet(stream, chunk),
@@ -145,7 +148,10 @@ class Translation {
 
   #fromKubelet(stream: number, chunk: Buffer): void {
     const channel = this.#channels.get(stream)
-    if (channel !== undefined) this.#send(channel, chunk)
+    if (channel === error && this.#plainErrors) {
+      const failure = failureText(chunk)
+      if (failure !== undefined) this.#send(error, Buffer.from(failure))
+    } else if (channel !== undefined) this.#send(channel, chunk)
   }
 
   #send(channel: number, chunk: Buffer): void {
@@ -174,6 +180,16 @@ class Translation {
   #finish(): void {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.close(1000)
     this.#spdy.destroy()
+  }
+}
+
+/** What the kubelet's Status says went wrong; undefined for success. */
+function failureText(chunk: Buffer): string | undefined {
+  try {
+    const { status, message } = JSON.parse(chunk.toString("utf8")) as { status?: string; message?: string }
+    return status === "Success" ? undefined : (message ?? "")
+  } catch {
+    return chunk.toString("utf8")
   }
 }
 
