@@ -54,8 +54,9 @@ test(
     await eventually("the first rollout", isRolledOut)
     await client.patch(deployment, ref, "merge", { spec: { template: template("2") } })
     await eventually("the middle of the second", async () => {
-      const { updatedReplicas = 0 } = (await client.get(deployment, ref)).status
-      return updatedReplicas >= replicas / 2 || undefined
+      const { metadata, status } = await client.get(deployment, ref)
+      const { observedGeneration, updatedReplicas = 0 } = status
+      return (observedGeneration === metadata.generation && updatedReplicas === replicas / 2) || undefined
     })
 
     // What nobody wants to stop must run on; and what starts just now may finish starting.
@@ -88,7 +89,6 @@ test(
       adopted++
       assert.ok(isRunning(before), `the process of ${one.metadata.name} is another one`)
     }
-    if (process.env.DBG) console.log(await home.kubectl(["get","events","--sort-by=.metadata.creationTimestamp"]), await home.kubectl(["get","pods","-o","wide"]), [...running.keys()], after.map(containerId), wanted.map(w=>w.metadata.name+" "+containerId(w)+JSON.stringify(w.metadata.annotations)))
     assert.ok(adopted >= 2, `${adopted} pods of the new round were there before the crash`)
   },
 )

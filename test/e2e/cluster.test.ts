@@ -147,9 +147,7 @@ test("one node, from up to delete", { timeout: 240_000 }, async (t: TestContext)
         one!.status.podIP + ":8080",
       ])
         assert.match(
-          (
-            await k("exec", one!.metadata.name, "--", "wget", "-qO-", "-T5", `http://${name}/cgi-bin/hello`)
-          ).trim(),
+          (await k("exec", one!.metadata.name, "--", "wget", "-qO-", `http://${name}/cgi-bin/hello`)).trim(),
           answer,
           name,
         )

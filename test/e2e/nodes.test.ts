@@ -86,7 +86,7 @@ test("three nodes", { timeout: 200_000 }, async (t) => {
         "web.default.svc.cluster.local",
       ]
       // In one go: a kubectl for each would take a while.
-      const script = urls.map((url) => `wget -qO- -T5 http://${url}/ || echo no ${url}`).join("; ")
+      const script = urls.map((url) => `wget -qO- http://${url}/ || echo no ${url}`).join("; ")
       await eventually(
         `every answer on ${from.spec.nodeName}`,
         async () => {

@@ -2,8 +2,15 @@
  * The API server without a port: registry, authentication, authorisation, admission, discovery, and the objects
  * that every cluster begins with. Runs on any clock and does no I/O but the store's.
  */
-import { serviceAccount } from "@knarr/api"
-import { clusterRole, clusterRoleBinding, role, roleBinding } from "@knarr/api"
+import {
+  clusterRole,
+  clusterRoleBinding,
+  ipAddress,
+  role,
+  roleBinding,
+  service,
+  serviceAccount,
+} from "@knarr/api"
 import type { Kind } from "@knarr/apimachinery"
 import { Scope, type Env } from "@knarr/base"
 import type { Client } from "@knarr/client"
@@ -25,6 +32,7 @@ import { connectReviews } from "./endpoints/reviews.ts"
 import { connectTokenRequest } from "./endpoints/token-request.ts"
 import { createLoopbackClient } from "./loopback-client.ts"
 import { Registry } from "./registry/registry.ts"
+import { followIPAddresses } from "./registry/service/ip-addresses.ts"
 
 export interface ServiceAccountOptions extends SigningKeyOptions {
   /** What tokens are for; default: the issuers. */
@@ -158,6 +166,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         requestHeader: options.requestHeader,
         signal: scope.signal,
       })
+      if (kinds.includes(service) && kinds.includes(ipAddress))
+        await followIPAddresses({ env, registry, client: client(), scope })
       bootstrapped = true
     },
   }

@@ -51,3 +51,4 @@ export {
   readKubeconfig,
   resolveContext,
 } from "./kubeconfig.ts"
+export { SpdyClient, type SpdyHandler } from "./spdy-client.ts"

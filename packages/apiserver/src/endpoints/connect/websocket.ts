@@ -6,7 +6,7 @@
 import type { Duplex } from "node:stream"
 import { WebSocketServer, type WebSocket } from "ws"
 import type { UpgradeRequest } from "../../server/listener.ts"
-import { SpdyClient } from "../../spdy/spdy-client.ts"
+import { SpdyClient } from "@knarr/client"
 import type { UpgradedConnection } from "./kubelet.ts"
 
 const protocols = [

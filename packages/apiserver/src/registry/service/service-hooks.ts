@@ -280,7 +280,8 @@ function needsHealthCheckPort(spec: Readonly<ServiceSpec>): boolean {
   return spec.type === "LoadBalancer" && spec.externalTrafficPolicy === "Local"
 }
 
-function allocatedIPs(spec: Readonly<ServiceSpec> | undefined): string[] {
+/** The addresses that the Service has of the service networks. */
+export function allocatedIPs(spec: Readonly<ServiceSpec> | undefined): string[] {
   if (!spec || !needsClusterIP(spec)) return []
   return (spec.clusterIPs?.length ? spec.clusterIPs : spec.clusterIP ? [spec.clusterIP] : []).filter(
     (ip) => ip !== "" && ip !== "None",
