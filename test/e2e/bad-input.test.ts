@@ -14,7 +14,7 @@ import { createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "node:test"
-import { configMap, event, pod } from "@knarr/api"
+import { configMap, event, pod, type ContainerStateWaiting } from "@knarr/api"
 import { KnarrHome, eventually, knarr, runProgram, type CommandResult } from "./knarr-command.ts"
 
 const namespace = "default"
@@ -222,7 +222,7 @@ test("an image that is not there", { timeout: 90_000 }, async () => {
       ],
     },
   })
-  const waiting = async (): Promise<Map<string, { reason?: string; message?: string }>> => {
+  const waiting = async (): Promise<Map<string, ContainerStateWaiting>> => {
     const { status } = await client.get(pod, { namespace, name: "none" })
     return new Map((status.containerStatuses ?? []).map((one) => [one.name, one.state?.waiting ?? {}]))
   }

@@ -71,10 +71,12 @@ export function nodeContainerd(
  * Prepares the first node while the server starts beside it: network and containerd need no API. `join`
  * makes it a member and resolves when the node is ready.
  */
-export async function startFirstNode(options: NodeOptions): Promise<FirstNode> {
-  const { config, scope } = options
+export async function startFirstNode(
+  options: NodeOptions & { readonly network: Promise<void> },
+): Promise<FirstNode> {
+  const { config, network, scope } = options
   const node = firstNode(config)
-  await ensureNodeNetwork(config, scope.signal)
+  await network
   const containerd = await prepare(options, node)
   return {
     async join({ apiServer, informers, pki }) {
@@ -86,6 +88,11 @@ export async function startFirstNode(options: NodeOptions): Promise<FirstNode> {
       await markControlPlane(apiServer.client(), node.node, scope.signal)
     },
   }
+}
+
+/** Makes the cluster's bridge, with the address by which nodes call the server. */
+export function ensureClusterNetwork(config: ClusterConfig, signal: AbortSignal): Promise<void> {
+  return ensureNodeNetwork(config, signal)
 }
 
 /** Makes the network namespaces of the further nodes, for their agents to be started in. */

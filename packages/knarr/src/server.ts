@@ -33,13 +33,16 @@ export async function startServer(options: {
   env: Env
   scope: Scope
   steps: Steps
+  /** Resolves when this machine has the address that nodes call; default: it has. */
+  network?: Promise<void>
 }): Promise<RunningServer> {
-  const { cluster, config, env, scope, steps } = options
+  const { cluster, config, env, scope, steps, network } = options
   const addresses = addressesOf(config.index)
   // Only a cluster with nodes can be reached from anywhere but this machine's loopback.
   const bindAddresses = config.hasNode ? ["127.0.0.1", addresses.hostAddress] : ["127.0.0.1"]
   const pki = ensurePki(cluster.pki, env, serverAddresses(config))
   const store = scope.use(await openEmbeddedStore({ dir: cluster.store, env }))
+  await network
   const apiServer = await startApiServer({
     env,
     store,

@@ -26,7 +26,9 @@ export class ResourceMapper {
   async resource(text: string): Promise<ApiResource> {
     const found = await this.find(text)
     if (found) return found
-    throw new Error(`the server doesn't have a resource type ${goQuote(text.split(".")[0]!)}`)
+    const [name, ...group] = text.split(".")
+    const where = group.length > 0 ? ` in group ${goQuote(group.join("."))}` : ""
+    throw new Error(`the server doesn't have a resource type ${goQuote(name!)}${where}`)
   }
 
   async find(text: string): Promise<ApiResource | undefined> {

@@ -1,5 +1,5 @@
 /** The objects that a command line means: arguments, selectors and manifests. Mirrors: cli-runtime pkg/resource/builder.go */
-import { goQuote } from "@knarr/apimachinery"
+import { StatusError, goQuote, isBadRequest } from "@knarr/apimachinery"
 import { resourcePath, type ApiClient } from "./api-client.ts"
 import type { CommandContext } from "./command.ts"
 import type { ApiResource } from "./discovery.ts"
@@ -143,11 +143,20 @@ export async function* listPages(
       limit: limit > 0 ? limit : undefined,
       continue: next,
     }
-    const page = await api.json("GET", path, { query, accept: options.accept })
+    const page = await api.json("GET", path, { query, accept: options.accept }).catch((thrown: unknown) => {
+      throw withSelectors(thrown, target, query.labelSelector, query.fieldSelector)
+    })
     completeItems(page)
     yield page
     next = page["metadata"]?.continue as string | undefined
   } while (next)
+}
+
+function withSelectors(thrown: unknown, target: Target, labels: string, fields: string): unknown {
+  if (!isBadRequest(thrown) || (labels === "" && fields === "")) return thrown
+  const { group, version, plural } = target.resource
+  const message = `Unable to find "${group}/${version}, Resource=${plural}" that match label selector ${goQuote(labels)}, field selector ${goQuote(fields)}: ${(thrown as Error).message}`
+  return new StatusError({ ...(thrown as StatusError).status, message })
 }
 
 /** Items of a list come without their type: it is the list's. */

@@ -4,14 +4,13 @@
  * Mirrors: apiserver pkg/endpoints/handlers
  */
 import { type KubeObject, pathNotFound } from "@knarr/apimachinery"
-import type { Env } from "@knarr/base"
 import type { Exchange, RequestContext } from "../contract.ts"
 import type { Registry } from "../registry/registry.ts"
-import type { ResourceStorage } from "../registry/storage.ts"
 import { listObjects } from "../registry/list.ts"
 import { prepareWatch } from "../registry/watch.ts"
 import { methodNotAllowed } from "../server/refusals.ts"
 import { answerBytes, answerValue } from "./verbs/answer.ts"
+import type { Call } from "./verbs/call.ts"
 import { handleDelete, handleDeleteCollection } from "./verbs/delete.ts"
 import { itemEncoder } from "./verbs/item-encoder.ts"
 import { sendList } from "./verbs/list-stream.ts"
@@ -22,15 +21,6 @@ import { WatchStream } from "./verbs/watch-stream.ts"
 import { handleCreate, handlePatch, handleUpdate } from "./verbs/write.ts"
 
 export type ResourceHandler = (exchange: Exchange, ctx: RequestContext) => Promise<void>
-
-/** What a verb needs of its request. */
-export interface Call {
-  readonly exchange: Exchange
-  readonly ctx: RequestContext
-  readonly registry: Registry
-  readonly storage: ResourceStorage
-  readonly env: Env
-}
 
 /** The handler of all requests about resources that the registry serves. Rejects with a StatusError to refuse. */
 export function createResourceHandler(registry: Registry): ResourceHandler {

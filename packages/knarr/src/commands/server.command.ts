@@ -1,7 +1,7 @@
 /** `knarr server`: a cluster's server, with the first node's agent, in the foreground. */
 import { basename, dirname } from "node:path"
 import { Scope, asError, createLogger } from "@knarr/base"
-import { ClusterHome, UsageError } from "../cluster-home.ts"
+import { ClusterHome, UsageError, type ClusterConfig } from "../cluster-home.ts"
 import type { FirstNode, NodeOptions } from "../agent.ts"
 import { createSteps } from "../steps.ts"
 import { clusterFlags, clusterOf } from "./cluster-flags.ts"
@@ -24,14 +24,15 @@ export const server = defineCommand({
     const scope = new Scope("server")
     const stop = (): void => void scope.close(ctx.signal.reason).catch(() => {})
     ctx.signal.addEventListener("abort", stop, { once: true })
+    let prepared: Promise<FirstNode> | undefined
     try {
-      const prepared = config.hasNode
-        ? prepareNode({ cluster, config, env, scope: scope.child("node"), steps })
-        : undefined
+      const network = config.hasNode ? prepareNetwork(config, scope.signal) : Promise.resolve()
+      if (config.hasNode)
+        prepared = prepareNode({ cluster, config, env, scope: scope.child("node"), steps, network })
       // A failure shows when it is awaited, below; until then it must not end the process.
       prepared?.catch(() => {})
       const { startServer } = await import("../server.ts")
-      const running = await startServer({ cluster, config, env, scope, steps })
+      const running = await startServer({ cluster, config, env, scope, steps, network })
       if (prepared) await (await prepared).join(running)
       steps.ready()
     } catch (thrown) {
@@ -45,8 +46,13 @@ export const server = defineCommand({
   },
 })
 
+async function prepareNetwork(config: ClusterConfig, signal: AbortSignal): Promise<void> {
+  const { ensureClusterNetwork } = await import("../agent.ts")
+  await ensureClusterNetwork(config, signal)
+}
+
 /** Begins with the node while the server starts beside it; a control plane alone never loads a node's code. */
-async function prepareNode(options: NodeOptions): Promise<FirstNode> {
+async function prepareNode(options: NodeOptions & { network: Promise<void> }): Promise<FirstNode> {
   const { startFirstNode } = await import("../agent.ts")
   return startFirstNode(options)
 }

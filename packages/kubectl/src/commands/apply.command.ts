@@ -134,7 +134,7 @@ async function applyClientSide(
       `Warning: Detected changes to resource ${info.name} which is currently being deleted.\n`,
     )
   }
-  if (dryRun !== "client" && !lastApplied(current)) {
+  if (!lastApplied(current)) {
     ctx.err(
       `Warning: resource ${info.resource.plural}/${info.name} is missing the ${lastAppliedAnnotation} annotation which is required by kubectl apply. ` +
         "kubectl apply should only be used on resources created declaratively by either kubectl create --save-config or kubectl apply. " +

@@ -69,6 +69,9 @@ async function runGet(ctx: CommandContext): Promise<void> {
   if (flags.bool("output-watch-events") && !flags.bool("watch") && !flags.bool("watch-only")) {
     throw new UsageError(ctx.path, "--output-watch-events option can only be used with --watch or --watch-only")
   }
+  if (flags.list("label-columns").length > 0 && form !== "" && form !== "wide") {
+    throw new Error(`--label-columns option cannot be used with ${form} printer`)
+  }
   const human = form === "" || form === "wide"
   const printer = human ? undefined : await formPrinter(ctx, form, template)
   if (flags.bool("watch") || flags.bool("watch-only")) return watchTargets(ctx, printer, tableAccept)

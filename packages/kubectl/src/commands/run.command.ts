@@ -96,6 +96,7 @@ async function podFor(ctx: CommandContext, name: string, words: readonly string[
 
 async function runRun(ctx: CommandContext): Promise<number | void> {
   const { args, flags } = ctx
+  if (!flags.changed("image")) throw new Error('required flag(s) "image" not set')
   const name = args[0]
   if (!name || ctx.dashAt === 0) throw new UsageError(ctx.path, "NAME is required for run")
   if (!flags.text("image")) throw new Error("--image is required")
@@ -119,19 +120,21 @@ async function runRun(ctx: CommandContext): Promise<number | void> {
     return createObject(await ctx.factory.api(), { resource, namespace }, object, { dryRun, fieldManager })
   }
   const created = await send("pods", pod)
+  let extra: Obj | undefined
   if (flags.bool("expose")) {
     const port = Number(flags.text("port"))
     const service = await send("services", {
       apiVersion: "v1",
       kind: "Service",
-      metadata: { name, ...(explicit ? { namespace } : {}) },
+      metadata: { ...(flags.text("labels") ? { labels: pod["metadata"].labels as Obj } : {}), name, ...(explicit ? { namespace } : {}) },
       spec: { ports: [{ protocol: "TCP", port, targetPort: port }], selector: pod["metadata"].labels as Obj },
       status: { loadBalancer: {} },
     })
-    ctx.out(printer(service))
+    extra = service
   }
   if (!attaching) {
     ctx.out(printer(flags.text("output") === "json" ? await typedFields(created) : created))
+    if (extra) ctx.out(printer(extra))
     return
   }
   try {

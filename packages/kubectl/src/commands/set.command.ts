@@ -3,7 +3,7 @@ import { createTwoWayMergePatch, createMergePatch, goQuote, jsonClone, jsonEqual
 import { defineKubectlCommand, type CommandContext, type KubectlCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import { flag, type FlagSpec } from "../flags.ts"
-import { at, objectName, type Obj } from "../object.ts"
+import { at, type Obj } from "../object.ts"
 import { changePrinter, dryRunOf } from "../printers/printer.ts"
 import { fetchObject, forEachInfo, selectInfos } from "../resources.ts"
 import { allFlag, dryRunFlag, fieldManagerFlag, fileFlags, localFlag, printFlags, selectorFlag } from "../shared-flags.ts"
@@ -168,7 +168,7 @@ async function setEnv(ctx: CommandContext): Promise<void> {
     const found = await selectInfos(ctx, { args: split.resources, latest: true, all: flags.bool("all") })
     for (const info of found.infos) {
       for (const one of ((podSpecOf(info.object)?.["containers"] ?? []) as Obj[]).filter((c) => pattern.test(c["name"]))) {
-        ctx.out(`# ${objectName(info.object).split("/")[0]!.split(".")[0]}s/${info.name}, container ${one["name"]}\n`.replace(/^# (\w+)s\//, `# ${info.resource.plural}/`))
+        ctx.out(`# ${info.resource.kind} ${info.name}, container ${one["name"]}\n`)
         for (const entry of (one["env"] ?? []) as Obj[]) ctx.out(`${entry["name"]}=${entry["value"] ?? ""}\n`)
       }
     }

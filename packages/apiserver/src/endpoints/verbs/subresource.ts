@@ -7,7 +7,7 @@ import { type Eviction, evictPod } from "../../registry/subresources/eviction.ts
 import { strategyOf } from "../../registry/subresources/index.ts"
 import { type Scale, scaleOf, updateScale } from "../../registry/subresources/scale.ts"
 import { methodNotAllowed } from "../../server/refusals.ts"
-import type { Call } from "../resources.ts"
+import type { Call } from "./call.ts"
 import { answerBytes, answerValue } from "./answer.ts"
 import { type Expected, readObject, readPatch } from "./body.ts"
 import { answerForm, plainOnly } from "./negotiation.ts"

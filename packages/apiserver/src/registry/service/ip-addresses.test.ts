@@ -61,13 +61,12 @@ test("every address of a Service is an object", async () => {
   await create("b", { clusterIP: "10.96.0.5" })
   await settled(plane, { ...kubernetes, "10.96.0.5": "services/default/b" })
 
-  await client.delete(ipAddress, { name: "10.96.0.1" })
-  await first.close()
   const left = { name: "10.96.0.9", labels: { "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io" } }
   await client.create(ipAddress, {
     metadata: left,
     spec: { parentRef: { resource: "services", namespace: "default", name: "gone" } },
   })
+  await first.close()
   const again = await start(scope)
   await settled(again, { ...kubernetes, "10.96.0.5": "services/default/b" })
 })

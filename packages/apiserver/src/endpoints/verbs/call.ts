@@ -1,0 +1,14 @@
+/** One request about a resource, as the verbs take it. */
+import type { Env } from "@knarr/base"
+import type { Exchange, RequestContext } from "../../contract.ts"
+import type { Registry } from "../../registry/registry.ts"
+import type { ResourceStorage } from "../../registry/storage.ts"
+
+/** What a verb needs of its request. */
+export interface Call {
+  readonly exchange: Exchange
+  readonly ctx: RequestContext
+  readonly registry: Registry
+  readonly storage: ResourceStorage
+  readonly env: Env
+}
