@@ -11,6 +11,8 @@ import { basename, dirname, join, relative } from "node:path"
 const root = join(import.meta.dirname, "../..")
 const out: Record<string, string[]> = {}
 const printNull: Record<string, string[]> = {}
+/** Type → types that JSON writes inline in it. */
+const embedded: Record<string, string[]> = {}
 const scalar = /^(string|bool|int|int32|int64|uint8|uint32|float64|[A-Z]\w*|\w+\.[A-Z]\w*)$/
 
 for (const module of process.argv.slice(2)) {
@@ -36,6 +38,10 @@ for (const module of process.argv.slice(2)) {
         const base = goType!.split(".").at(-1)!
         if (scalar.test(goType!) && (/^[a-z]/.test(base) || named.has(base))) fields.push(json!)
       }
+      const inline = [...body!.matchAll(/^\t(\w+)\s+`[^`]*json:"(?:,inline)?"/gm)].map(
+        ([, inner]) => `${packageName}.${inner}`,
+      )
+      if (inline.length > 0) embedded[`${packageName}.${type}`] = inline
       // A struct is never empty to Go: `omitempty` does not leave it out, only `omitzero` does.
       const times: string[] = []
       for (const [, json, options] of body!.matchAll(
@@ -45,6 +51,12 @@ for (const module of process.argv.slice(2)) {
       if (times.length > 0) printNull[`${packageName}.${type}`] = times.sort()
       if (fields.length > 0) out[`${packageName}.${type}`] = fields.sort()
     }
+  }
+}
+for (const table of [out, printNull]) {
+  for (const [type, inner] of Object.entries(embedded)) {
+    const fields = new Set([type, ...inner].flatMap((one) => table[one] ?? []))
+    if (fields.size > 0) table[type] = [...fields].sort()
   }
 }
 const sorted = (table: Record<string, string[]>): Record<string, string[]> =>

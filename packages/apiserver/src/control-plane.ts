@@ -31,6 +31,7 @@ import type { Authorizer, UserInfo } from "./contract.ts"
 import { connectReviews } from "./endpoints/reviews.ts"
 import { connectTokenRequest } from "./endpoints/token-request.ts"
 import { createLoopbackClient } from "./loopback-client.ts"
+import { runCompaction } from "./registry/compaction.ts"
 import { Registry } from "./registry/registry.ts"
 import { followIPAddresses } from "./registry/service/ip-addresses.ts"
 
@@ -58,6 +59,8 @@ export interface ControlPlaneOptions {
   readonly admission?:
     | { readonly enable?: readonly string[]; readonly disable?: readonly string[] }
     | undefined
+  /** How long the store keeps history at the least, in milliseconds; default 300,000 (5 minutes). */
+  readonly compactionIntervalMs?: number | undefined
   /** Default true. */
   readonly anonymous?: boolean | undefined
   /** Bearer tokens with fixed users. */
@@ -80,6 +83,7 @@ export interface ControlPlane {
 }
 
 export const defaultServiceCIDR = "10.96.0.0/12"
+const defaultCompactionIntervalMs = 300_000
 
 /** Loads the caches and puts the parts together. `bootstrap()` is left to the caller, who may open a port first. */
 export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {

@@ -122,7 +122,12 @@ export async function waitGone(
     if (isNotFound(thrown)) return
     throw thrown
   }
-  await watchObject(api, place, limits, (obj) => !obj || (uid !== undefined && at(obj, "metadata", "uid") !== uid))
+  await watchObject(
+    api,
+    place,
+    limits,
+    (obj) => !obj || (uid !== undefined && at(obj, "metadata", "uid") !== uid),
+  )
 }
 
 export const weekMs = 168 * 3_600_000

@@ -123,7 +123,9 @@ function groupsOf(list: Obj): ApiGroup[] {
           verbs: resource["verbs"] ?? [],
           shortNames: resource["shortNames"] ?? [],
           categories: resource["categories"] ?? [],
-          subresources: ((resource["subresources"] ?? []) as Obj[]).map((sub) => sub["subresource"] as string),
+          subresources: ((resource["subresources"] ?? []) as Obj[]).map(
+            (sub) => sub["subresource"] as string,
+          ),
         })),
       })),
     }

@@ -92,7 +92,8 @@ export class Factory implements Disposable {
     const config = await this.kubeconfig()
     const nothing = config.clusters.length === 0 && !flags.changed("server") && !flags.changed("kubeconfig")
     if (nothing && this.#io.env["KUBERNETES_SERVICE_HOST"]) return this.#inCluster()
-    const given = (name: string): string | undefined => (flags.changed(name) && !this.#own.has(name) ? flags.text(name) : undefined)
+    const given = (name: string): string | undefined =>
+      flags.changed(name) && !this.#own.has(name) ? flags.text(name) : undefined
     const resolved = resolveContext(config, {
       context: given("context"),
       cluster: given("cluster"),

@@ -23,7 +23,12 @@ interface FlagExtra {
 }
 
 function make(type: FlagType, name: string, fallback: string, extra: FlagExtra | string): FlagSpec {
-  const { short, bare, help = "", default: given = fallback } = typeof extra === "string" ? { help: extra } : extra
+  const {
+    short,
+    bare,
+    help = "",
+    default: given = fallback,
+  } = typeof extra === "string" ? { help: extra } : extra
   const standing = bare ?? (type === "bool" ? "true" : undefined)
   return {
     name,

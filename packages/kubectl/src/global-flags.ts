@@ -21,10 +21,7 @@ export const globalFlags: readonly FlagSpec[] = [
   flag.text("client-key", "Path to a client key file for TLS"),
   flag.text("cluster", "The name of the kubeconfig cluster to use"),
   flag.text("context", "The name of the kubeconfig context to use"),
-  flag.bool(
-    "disable-compression",
-    "If true, opt-out of response compression for all requests to the server",
-  ),
+  flag.bool("disable-compression", "If true, opt-out of response compression for all requests to the server"),
   flag.bool(
     "insecure-skip-tls-verify",
     "If true, the server's certificate will not be checked for validity. This will make your HTTPS connections insecure",

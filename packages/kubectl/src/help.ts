@@ -4,7 +4,8 @@ import { commandList } from "./command-list.ts"
 import type { FlagSpec } from "./flags.ts"
 import { globalFlags } from "./global-flags.ts"
 
-const globalHint = 'Use "kubectl options" for a list of global command-line options (applies to all commands).\n'
+const globalHint =
+  'Use "kubectl options" for a list of global command-line options (applies to all commands).\n'
 
 /** What `kubectl` alone prints. */
 export function rootHelp(): string {

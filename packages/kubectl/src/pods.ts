@@ -92,7 +92,10 @@ export async function attachablePod(ctx: CommandContext, info: Info, timeoutMs: 
 /** Every container of a pod: init, ordinary, ephemeral. */
 export function containersOf(pod: Obj): { name: string; type: "init" | "" | "ephem" }[] {
   const spec = (pod["spec"] ?? {}) as Obj
-  const named = (list: unknown, type: "init" | "" | "ephem"): { name: string; type: "init" | "" | "ephem" }[] =>
+  const named = (
+    list: unknown,
+    type: "init" | "" | "ephem",
+  ): { name: string; type: "init" | "" | "ephem" }[] =>
     ((list ?? []) as Obj[]).map((one) => ({ name: one["name"] as string, type }))
   return [
     ...named(spec["containers"], ""),

@@ -12,8 +12,7 @@ export function processIo(options: { clock: Clock; random: Random; signal: Abort
     stderr,
     env,
     isTTY: { stdin: stdin.isTTY === true, stdout: stdout.isTTY === true, stderr: stderr.isTTY === true },
-    terminalSize: () =>
-      stdout.isTTY === true ? { columns: stdout.columns, rows: stdout.rows } : undefined,
+    terminalSize: () => (stdout.isTTY === true ? { columns: stdout.columns, rows: stdout.rows } : undefined),
     onResize: (fn) => {
       stdout.on("resize", fn)
       return { [Symbol.dispose]: () => void stdout.off("resize", fn) }

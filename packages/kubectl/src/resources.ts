@@ -200,7 +200,9 @@ export async function selectInfos(
   const errors: Error[] = []
   if (fromFiles) {
     if (options.args.length > 0 && options.args.some((arg) => !arg.includes("="))) {
-      throw new Error("when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well")
+      throw new Error(
+        "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well",
+      )
     }
     const read = await infosOf(ctx, await readManifests(ctx))
     if (options.local) return { infos: read, errors, single: read.length === 1 }

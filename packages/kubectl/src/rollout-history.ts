@@ -103,7 +103,8 @@ export async function rollback(
     if (jsonEqual(template, plainTemplate(info.object["spec"].template as Obj))) {
       return `skipped rollback (current template already matches revision ${target.number})`
     }
-    const { [revisionAnnotation]: _, ...annotations } = (at(info.object, "metadata", "annotations") ?? {}) as Obj
+    const { [revisionAnnotation]: _, ...annotations } = (at(info.object, "metadata", "annotations") ??
+      {}) as Obj
     const kept = kubectlAnnotations(annotations, target.object)
     const patch = [
       { op: "replace", path: "/spec/template", value: template },

@@ -29,13 +29,16 @@ function deploymentState(obj: Obj, revision: number): RolloutState {
   const name = goQuote(obj["metadata"].name)
   if (revision > 0) {
     const own = Number(at(obj, "metadata", "annotations", "deployment.kubernetes.io/revision") ?? 0)
-    if (own !== revision) throw new Error(`desired revision (${revision}) is different from the running revision (${own})`)
+    if (own !== revision)
+      throw new Error(`desired revision (${revision}) is different from the running revision (${own})`)
   }
   if (count(obj, "metadata", "generation") > count(obj, "status", "observedGeneration")) {
     return { message: "Waiting for deployment spec update to be observed...\n", done: false }
   }
   const conditions = (at(obj, "status", "conditions") ?? []) as Obj[]
-  if (conditions.some((one) => one["type"] === "Progressing" && one["reason"] === "ProgressDeadlineExceeded")) {
+  if (
+    conditions.some((one) => one["type"] === "Progressing" && one["reason"] === "ProgressDeadlineExceeded")
+  ) {
     throw new Error(`deployment ${name} exceeded its progress deadline`)
   }
   const wanted = at(obj, "spec", "replicas") as number | undefined
@@ -97,7 +100,10 @@ function statefulSetState(obj: Obj): RolloutState {
         done: false,
       }
     }
-    return { message: `partitioned roll out complete: ${updated} new pods have been updated...\n`, done: true }
+    return {
+      message: `partitioned roll out complete: ${updated} new pods have been updated...\n`,
+      done: true,
+    }
   }
   const current = count(obj, "status", "currentReplicas")
   if (revision !== at(obj, "status", "currentRevision")) {

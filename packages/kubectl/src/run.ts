@@ -27,7 +27,8 @@ async function dispatch(argv: readonly string[], io: KubectlIo): Promise<number>
   const out = (text: string): number => (io.stdout.write(text), 0)
   const help = await import("./help.ts")
   if (first.word === undefined) {
-    if (first.rest[0] === "--") throw new Error(`unknown command ${goQuote(first.rest[1] ?? "")} for "kubectl"`)
+    if (first.rest[0] === "--")
+      throw new Error(`unknown command ${goQuote(first.rest[1] ?? "")} for "kubectl"`)
     parseRoot(argv)
     return out(help.rootHelp())
   }

@@ -26,7 +26,10 @@ export const chunkSizeFlag: FlagSpec = flag.int("chunk-size", {
   help: "Return large lists in chunks rather than all at once. Pass 0 to disable.",
 })
 
-export const localFlag: FlagSpec = flag.bool("local", "If true, the command will NOT contact api-server but run locally.")
+export const localFlag: FlagSpec = flag.bool(
+  "local",
+  "If true, the command will NOT contact api-server but run locally.",
+)
 
 export const dryRunFlag: FlagSpec = flag.text("dry-run", {
   default: "none",

@@ -56,4 +56,9 @@ export {
   startKubeletServer,
 } from "./server/kubelet-server.ts"
 export { type Kubelet, type KubeletOptions, startKubelet } from "./kubelet.ts"
-export { type LinuxMachineOptions, type Machine, createLinuxMachine, createSimulatedMachine } from "./machine.ts"
+export {
+  type LinuxMachineOptions,
+  type Machine,
+  createLinuxMachine,
+  createSimulatedMachine,
+} from "./machine.ts"

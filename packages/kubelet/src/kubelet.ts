@@ -195,7 +195,8 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
         reclaimDisk: (signal) => collector.prune(signal),
         ...(machine.simulated ? {} : { volumeBytes: localVolumeBytes(settings.rootDir) }),
       })
-    const server = options.tls && (await listen(options, options.tls, runtime, settings, workers, status, probes))
+    const server =
+      options.tls && (await listen(options, options.tls, runtime, settings, workers, status, probes))
     if (server) scope.use(server)
     const sources = startPodSources({
       ...{ env, client, scope, informers, nodeName, workers },

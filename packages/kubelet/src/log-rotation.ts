@@ -64,8 +64,7 @@ export async function rotateLog(
   // Two of the files are to be the current one and the one that it becomes now.
   const excess = Math.max(whole.length - (maxFiles - 2), 0)
   for (const name of whole.slice(0, excess)) await rm(join(dir, name), { force: true })
-  for (const name of whole.slice(excess))
-    if (!name.endsWith(gzip)) await compress(join(dir, name), signal)
+  for (const name of whole.slice(excess)) if (!name.endsWith(gzip)) await compress(join(dir, name), signal)
 
   const rotated = `${logPath}.${formatTime(env.clock.now()).replace(/[-:Z]/g, "").replace("T", "-")}`
   await rename(logPath, rotated)

@@ -39,7 +39,7 @@ export function createLinuxMachine(options: LinuxMachineOptions): Machine {
       ...(cgroups === undefined ? {} : { cgroups }),
       ...(resolvConf === undefined ? {} : { resolvConf }),
     }),
-    volumes: createLinuxVolumeHost({ clock }),
+    volumes: createLinuxVolumeHost({ clock, rootDir }),
     probes: createHostProbeNetwork(clock),
     simulated: false,
   }

@@ -35,7 +35,12 @@ test("what one object takes", () => {
         "limits.cpu": "1",
       },
     ],
-    ["a pod that ended", pod, podWith({ cpu: "1" }, {}, { status: { phase: "Failed" } }), { "count/pods": "1" }],
+    [
+      "a pod that ended",
+      pod,
+      podWith({ cpu: "1" }, {}, { status: { phase: "Failed" } }),
+      { "count/pods": "1" },
+    ],
     [
       "a pod whose time to end is long over",
       pod,

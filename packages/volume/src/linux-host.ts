@@ -1,9 +1,9 @@
 /** Volumes on a Linux machine. Mounting needs root; without it memory volumes are plain folders. */
 import { execFile } from "node:child_process"
 import { readdirSync } from "node:fs"
-import { chmod, mkdir, readFile, rm, rmdir } from "node:fs/promises"
+import { chmod, lstat, mkdir, readFile, rm, rmdir, symlink } from "node:fs/promises"
 import { release } from "node:os"
-import { dirname } from "node:path"
+import { dirname, join, relative } from "node:path"
 import type { Clock } from "@knarr/base"
 import { writeAtomically } from "./atomic-writer.ts"
 import { checkHostPathType } from "./host-path.ts"
@@ -14,23 +14,59 @@ export interface LinuxVolumeHostOptions {
   readonly clock: Clock
   /** Whether tmpfs can be mounted; default: whether this is root. */
   readonly canMount?: boolean
+  /**
+   * The kubelet's root folder. Below it all small volumes in memory share one tmpfs, `memory`, with links to it from
+   * where they belong: a mount for each would slow down every start of a container. Default: they share none.
+   */
+  readonly rootDir?: string
 }
 
 export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHost {
-  const { clock } = options
+  const { clock, rootDir } = options
   const canMount = options.canMount ?? process.getuid?.() === 0
   const noswap = hasTmpfsNoswap(release())
+  const shared = canMount && rootDir !== undefined ? join(rootDir, "memory") : undefined
+  let mounting: Promise<unknown> | undefined
+  /** Where the folder would be in the shared tmpfs. */
+  const inMemory = (dir: string): string | undefined => {
+    if (shared === undefined) return undefined
+    const path = relative(rootDir!, dir)
+    return path.startsWith("pods/") ? join(shared, path) : undefined
+  }
+  const mountTmpfs: VolumeHost["mountTmpfs"] = async (dir, { sizeBytes, mode }, signal) => {
+    if (!canMount) return makeDirectory(dir, mode)
+    await mkdir(dir, { recursive: true, mode: 0o750 })
+    if ((await mountPointsIn(dir)).includes(dir)) return false
+    const flags = [sizeBytes ? `size=${sizeBytes}` : "", noswap ? "noswap" : ""].filter(Boolean)
+    const extra = flags.length > 0 ? ["-o", flags.join(",")] : []
+    await command("mount", ["-t", "tmpfs", ...extra, "tmpfs", dir], signal)
+    await chmod(dir, mode)
+    return true
+  }
   return {
     makeDirectory,
-    async mountTmpfs(dir, { sizeBytes, mode }, signal) {
-      if (!canMount) return makeDirectory(dir, mode)
-      await mkdir(dir, { recursive: true, mode: 0o750 })
-      if ((await mountPointsIn(dir)).includes(dir)) return false
-      const flags = [sizeBytes ? `size=${sizeBytes}` : "", noswap ? "noswap" : ""].filter(Boolean)
-      const extra = flags.length > 0 ? ["-o", flags.join(",")] : []
-      await command("mount", ["-t", "tmpfs", ...extra, "tmpfs", dir], signal)
-      await chmod(dir, mode)
-      return true
+    mountTmpfs,
+    async makeMemoryDirectory(dir, mode, signal) {
+      const target = inMemory(dir)
+      const kind = target === undefined ? undefined : await kindOf(dir)
+      if (target === undefined || kind === "folder") {
+        await mountTmpfs(dir, { sizeBytes: undefined, mode }, signal)
+        return dir
+      }
+      // One that waits for it may give up; the others still want it.
+      mounting ??= mountTmpfs(shared!, { sizeBytes: undefined, mode: 0o750 }, forever)
+      try {
+        await mounting
+      } catch (thrown) {
+        mounting = undefined
+        throw thrown
+      }
+      await makeDirectory(target, mode)
+      if (kind === "none") {
+        await mkdir(dirname(dir), { recursive: true, mode: 0o750 })
+        await symlink(target, dir)
+      }
+      return target
     },
     writePayload: (dir, payload, ownership) =>
       writeAtomically(dir, payload, {
@@ -40,18 +76,25 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
     setOwnership: applyOwnership,
     checkHostPath: checkHostPathType,
     async removeTree(dir, signal) {
+      const target = inMemory(dir)
+      if (target !== undefined) await rm(target, { recursive: true, force: true })
+      if ((await kindOf(dir)) === "none") return
       const mounts = await mountPointsIn(dir)
-      if (mounts.length > 0) await command("umount", mounts.reverse(), signal)
-      const left = await mountPointsIn(dir)
-      if (left.length > 0) throw new Error(`Cannot remove "${dir}": "${left[0]}" is still mounted`)
+      if (mounts.length > 0) {
+        await command("umount", mounts.reverse(), signal)
+        const left = await mountPointsIn(dir)
+        if (left.length > 0) throw new Error(`Cannot remove "${dir}": "${left[0]}" is still mounted`)
+      }
       await rm(dir, { recursive: true, force: true })
     },
     async removeIfEmpty(dir) {
-      try {
-        await rmdir(dir)
-      } catch (thrown) {
-        const { code = "" } = thrown as NodeJS.ErrnoException
-        if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(code)) throw thrown
+      for (const path of [inMemory(dir), dir]) {
+        try {
+          if (path !== undefined) await rmdir(path)
+        } catch (thrown) {
+          const { code = "" } = thrown as NodeJS.ErrnoException
+          if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(code)) throw thrown
+        }
       }
     },
     list(dir) {
@@ -61,6 +104,17 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
         return []
       }
     },
+  }
+}
+
+const forever = new AbortController().signal
+
+async function kindOf(path: string): Promise<"folder" | "other" | "none"> {
+  try {
+    return (await lstat(path)).isDirectory() ? "folder" : "other"
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return "none"
+    throw thrown
   }
 }
 

@@ -9,9 +9,10 @@ export async function mountPayload(
 ): Promise<VolumeMountResult> {
   const { dir, host, pod, signal } = context
   const payload = await plugin.payload!(context)
-  if (medium === "memory") await host.mountTmpfs(dir, { sizeBytes: undefined, mode: 0o777 }, signal)
+  let hostPath = dir
+  if (medium === "memory") hostPath = await host.makeMemoryDirectory(dir, 0o777, signal)
   else await host.makeDirectory(dir, 0o777)
   const ownership = { fsGroup: fsGroupOf(pod), readOnly: true, onRootMismatch: false }
-  await host.writePayload(dir, payload, ownership)
-  return { hostPath: dir, readOnly: true }
+  await host.writePayload(hostPath, payload, ownership)
+  return { hostPath, readOnly: true }
 }

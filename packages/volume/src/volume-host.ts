@@ -21,6 +21,11 @@ export interface VolumeHost {
     options: { readonly sizeBytes: number | undefined; readonly mode: number },
     signal: AbortSignal,
   ): Promise<boolean>
+  /**
+   * Makes a folder in memory for small files that are written from here alone, and answers where it is. A tmpfs of
+   * its own is not promised.
+   */
+  makeMemoryDirectory(dir: string, mode: number, signal: AbortSignal): Promise<string>
   /** Replaces the folder's files, all at one moment. False: they were the same already. */
   writePayload(dir: string, payload: Payload, ownership: Ownership): Promise<boolean>
   setOwnership(dir: string, ownership: Ownership): Promise<void>
@@ -41,6 +46,9 @@ export const simulatedVolumeHost: VolumeHost = Object.freeze({
   },
   async mountTmpfs() {
     return true
+  },
+  async makeMemoryDirectory(dir: string) {
+    return dir
   },
   async writePayload() {
     return true

@@ -3,17 +3,17 @@ import { defineSchemas } from "../schema.ts"
 
 defineSchemas("io.k8s.apimachinery.pkg.apis.meta.v1", {
   APIGroup: {
-    apiVersion: "string",
-    kind: "string",
+    apiVersion: "string omitzero",
+    kind: "string omitzero",
     name: "1 string required default=\"\"",
     preferredVersion: "3 GroupVersionForDiscovery default={}",
     serverAddressByClientCIDRs: "4 []ServerAddressByClientCIDR list=atomic",
     versions: "2 []GroupVersionForDiscovery required list=atomic",
   },
   APIGroupList: {
-    apiVersion: "string",
+    apiVersion: "string omitzero",
     groups: "1 []APIGroup required list=atomic",
-    kind: "string",
+    kind: "string omitzero",
   },
   APIResource: {
     categories: "7 []string list=atomic",
@@ -28,14 +28,14 @@ defineSchemas("io.k8s.apimachinery.pkg.apis.meta.v1", {
     version: "9 string omitzero",
   },
   APIResourceList: {
-    apiVersion: "string",
+    apiVersion: "string omitzero",
     groupVersion: "1 string required default=\"\"",
-    kind: "string",
+    kind: "string omitzero",
     resources: "2 []APIResource required list=atomic",
   },
   APIVersions: {
-    apiVersion: "string",
-    kind: "string",
+    apiVersion: "string omitzero",
+    kind: "string omitzero",
     serverAddressByClientCIDRs: "2 []ServerAddressByClientCIDR required list=atomic",
     versions: "1 []string required list=atomic",
   },
@@ -48,11 +48,11 @@ defineSchemas("io.k8s.apimachinery.pkg.apis.meta.v1", {
     type: "1 string required default=\"\"",
   },
   DeleteOptions: {
-    apiVersion: "string",
+    apiVersion: "string omitzero",
     dryRun: "5 []string list=atomic",
     gracePeriodSeconds: "1 int64",
     ignoreStoreReadErrorWithClusterBreakingPotential: "6 boolean",
-    kind: "string",
+    kind: "string omitzero",
     orphanDependents: "3 boolean",
     preconditions: "2 Preconditions",
     propagationPolicy: "4 string",
@@ -136,10 +136,10 @@ defineSchemas("io.k8s.apimachinery.pkg.apis.meta.v1", {
     selector: "1 string required default=\"\"",
   },
   Status: {
-    apiVersion: "string",
+    apiVersion: "string omitzero",
     code: "6 int32 omitzero",
     details: "5 StatusDetails",
-    kind: "string",
+    kind: "string omitzero",
     message: "3 string omitzero",
     metadata: "1 ListMeta default={}",
     reason: "4 string omitzero",

@@ -30,6 +30,7 @@ export const server = defineCommand({
       if (config.hasNode)
         prepared = prepareNode({ cluster, config, env, scope: scope.child("node"), steps, network })
       // A failure shows when it is awaited, below; until then it must not end the process.
+      network.catch(() => {})
       prepared?.catch(() => {})
       const { startServer } = await import("../server.ts")
       const running = await startServer({ cluster, config, env, scope, steps, network })

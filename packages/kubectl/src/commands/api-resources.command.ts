@@ -12,10 +12,19 @@ export const apiResources = defineKubectlCommand({
     flag.text("api-group", "Limit to resources in the specified API group."),
     flag.bool("cached", "Use the cached list of resources if available."),
     flag.csv("categories", "Limit to resources that belong to the specified categories."),
-    flag.bool("namespaced", { default: "true", help: "If false, non-namespaced resources will be returned, otherwise returning namespaced resources by default." }),
-    flag.bool("no-headers", "When using the default or custom-column output format, don't print headers (default print headers)."),
+    flag.bool("namespaced", {
+      default: "true",
+      help: "If false, non-namespaced resources will be returned, otherwise returning namespaced resources by default.",
+    }),
+    flag.bool(
+      "no-headers",
+      "When using the default or custom-column output format, don't print headers (default print headers).",
+    ),
     flag.text("output", { short: "o", help: "Output format. One of: (json, yaml, kyaml, name, wide)." }),
-    flag.text("sort-by", "If non-empty, sort list of resources using specified field. The field can be either 'name' or 'kind'."),
+    flag.text(
+      "sort-by",
+      "If non-empty, sort list of resources using specified field. The field can be either 'name' or 'kind'.",
+    ),
     flag.csv("verbs", "Limit to resources that support the specified verbs."),
   ],
   run: async (ctx) => {
@@ -38,12 +47,18 @@ export const apiResources = defineKubectlCommand({
         one.verbs.length > 0,
     )
     const order = (one: ApiResource): string =>
-      sortBy === "kind" ? `${one.kind}\0${one.plural}` : sortBy === "name" ? one.plural : `${one.group}\0${one.plural}`
+      sortBy === "kind"
+        ? `${one.kind}\0${one.plural}`
+        : sortBy === "name"
+          ? one.plural
+          : `${one.group}\0${one.plural}`
     const sorted = shown.toSorted((a, b) => (order(a) < order(b) ? -1 : 1))
     const writer = new TabWriter(tableTabs, ctx.out)
     const wide = output === "wide"
-    if (output === "") writer.write(flags.bool("no-headers") ? "" : "NAME\tSHORTNAMES\tAPIVERSION\tNAMESPACED\tKIND\n")
-    if (wide && !flags.bool("no-headers")) writer.write("NAME\tSHORTNAMES\tAPIVERSION\tNAMESPACED\tKIND\tVERBS\tCATEGORIES\n")
+    if (output === "")
+      writer.write(flags.bool("no-headers") ? "" : "NAME\tSHORTNAMES\tAPIVERSION\tNAMESPACED\tKIND\n")
+    if (wide && !flags.bool("no-headers"))
+      writer.write("NAME\tSHORTNAMES\tAPIVERSION\tNAMESPACED\tKIND\tVERBS\tCATEGORIES\n")
     for (const one of sorted) {
       const full = one.group ? `${one.plural}.${one.group}` : one.plural
       const apiVersion = one.group ? `${one.group}/${one.version}` : one.version
@@ -56,7 +71,9 @@ export const apiResources = defineKubectlCommand({
 })
 
 /** Each resource in the first version that has it. */
-function preferredResources(versions: readonly { readonly resources: readonly ApiResource[] }[]): ApiResource[] {
+function preferredResources(
+  versions: readonly { readonly resources: readonly ApiResource[] }[],
+): ApiResource[] {
   const seen = new Map<string, ApiResource>()
   for (const { resources } of versions) {
     for (const one of resources) if (!seen.has(one.plural)) seen.set(one.plural, one)

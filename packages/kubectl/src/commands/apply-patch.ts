@@ -56,7 +56,10 @@ export async function applyPatch(
     if (options.dryRun === "client") {
       const base = jsonClone(current) as JsonObject
       const patched = kind ? applyStrategicMergePatch(base, body, kind.schema) : applyMergePatch(base, body)
-      return { patched: { ...patched, apiVersion: modified["apiVersion"], kind: modified["kind"] } as Obj, changed: true }
+      return {
+        patched: { ...patched, apiVersion: modified["apiVersion"], kind: modified["kind"] } as Obj,
+        changed: true,
+      }
     }
     try {
       const patched = await patchObject(api, info, kind ? "strategic" : "merge", body, options)

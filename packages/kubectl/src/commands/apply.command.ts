@@ -8,7 +8,14 @@ import { lastApplied, withLastApplied } from "../last-applied.ts"
 import { objectName, type Obj } from "../object.ts"
 import { changePrinter, dryRunOf, outputForm, type DryRun } from "../printers/printer.ts"
 import { fetchObject, selectInfos, type Info } from "../resources.ts"
-import { dryRunFlag, fieldManagerFlag, fileFlags, printFlags, selectorFlag, validateFlag } from "../shared-flags.ts"
+import {
+  dryRunFlag,
+  fieldManagerFlag,
+  fileFlags,
+  printFlags,
+  selectorFlag,
+  validateFlag,
+} from "../shared-flags.ts"
 import { createObject, validationOf } from "../writes.ts"
 import { applyPatch, applyServerSide } from "./apply-patch.ts"
 
@@ -27,16 +34,38 @@ export const apply = defineKubectlCommand({
     validateFlag,
     fieldManagerFlag(clientSideManager),
     flag.bool("all", "Select all resources in the namespace of the specified resource types."),
-    flag.text("cascade", { default: "background", bare: "background", help: 'Must be "background", "orphan", or "foreground".' }),
+    flag.text("cascade", {
+      default: "background",
+      bare: "background",
+      help: 'Must be "background", "orphan", or "foreground".',
+    }),
     flag.bool("force", "If true, immediately remove resources from API and bypass graceful deletion."),
     flag.bool("force-conflicts", "If true, server-side apply will force the changes against conflicts."),
-    flag.int("grace-period", { default: "-1", help: "Period of time in seconds given to the resource to terminate gracefully." }),
-    flag.bool("openapi-patch", { default: "true", help: "If true, use openapi to calculate diff when the openapi presents and the resource can be found in the openapi spec." }),
-    flag.bool("overwrite", { default: "true", help: "Automatically resolve conflicts between the modified and live configuration by using values from the modified configuration" }),
-    flag.bool("prune", "Automatically delete resource objects, that do not appear in the configs and are created by either apply or create --save-config."),
+    flag.int("grace-period", {
+      default: "-1",
+      help: "Period of time in seconds given to the resource to terminate gracefully.",
+    }),
+    flag.bool("openapi-patch", {
+      default: "true",
+      help: "If true, use openapi to calculate diff when the openapi presents and the resource can be found in the openapi spec.",
+    }),
+    flag.bool("overwrite", {
+      default: "true",
+      help: "Automatically resolve conflicts between the modified and live configuration by using values from the modified configuration",
+    }),
+    flag.bool(
+      "prune",
+      "Automatically delete resource objects, that do not appear in the configs and are created by either apply or create --save-config.",
+    ),
     flag.bool("server-side", "If true, apply runs in the server instead of the client."),
-    flag.text("subresource", "If specified, apply will operate on the subresource of the requested object.  Only allowed when using --server-side."),
-    flag.duration("timeout", "The length of time to wait before giving up on a delete, zero means determine a timeout from the size of the object"),
+    flag.text(
+      "subresource",
+      "If specified, apply will operate on the subresource of the requested object.  Only allowed when using --server-side.",
+    ),
+    flag.duration(
+      "timeout",
+      "The length of time to wait before giving up on a delete, zero means determine a timeout from the size of the object",
+    ),
     flag.bool("wait", "If true, wait for resources to be gone before returning. This waits for finalizers."),
   ],
   subcommands: [viewLastApplied(), setLastApplied()],
@@ -51,10 +80,13 @@ async function runApply(ctx: CommandContext): Promise<void> {
   }
   const serverSide = flags.bool("server-side")
   const dryRun = dryRunOf(ctx)
-  if (flags.bool("force-conflicts") && !serverSide) throw new Error("--force-conflicts only works with --server-side")
+  if (flags.bool("force-conflicts") && !serverSide)
+    throw new Error("--force-conflicts only works with --server-side")
   if (flags.bool("force") && serverSide) throw new Error("--force cannot be used with --server-side")
   if (dryRun === "client" && serverSide) {
-    throw new Error("--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)")
+    throw new Error(
+      "--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)",
+    )
   }
   if (flags.bool("prune")) throw new Error("--prune is not supported")
   const validation = validationOf(ctx)
@@ -110,15 +142,18 @@ async function applyClientSide(
   if (!info.name) {
     const generated = info.object["metadata"]?.generateName as string | undefined
     if (generated) throw new Error(`from ${generated}: cannot use generate name with apply`)
-    throw withSource(new Error("resource name may not be empty"), "retrieving current configuration of", source)
+    throw withSource(
+      new Error("resource name may not be empty"),
+      "retrieving current configuration of",
+      source,
+    )
   }
   let current: Obj
   try {
     current = await fetchObject(api, info)
   } catch (thrown) {
     if (!isNotFound(thrown)) {
-      const described =
-        `retrieving current configuration of:\nResource: ${JSON.stringify(resourceText(info))}\nName: ${JSON.stringify(info.name)}, Namespace: ${JSON.stringify(info.namespace)}\nfrom server for:`
+      const described = `retrieving current configuration of:\nResource: ${JSON.stringify(resourceText(info))}\nName: ${JSON.stringify(info.name)}, Namespace: ${JSON.stringify(info.namespace)}\nfrom server for:`
       throw withSource(thrown, described, source)
     }
     if (dryRun === "client") return { object: modified, operation: "created" }
@@ -130,9 +165,7 @@ async function applyClientSide(
     }
   }
   if (current["metadata"]?.deletionTimestamp) {
-    ctx.err(
-      `Warning: Detected changes to resource ${info.name} which is currently being deleted.\n`,
-    )
+    ctx.err(`Warning: Detected changes to resource ${info.name} which is currently being deleted.\n`)
   }
   if (!lastApplied(current)) {
     ctx.err(
@@ -141,7 +174,11 @@ async function applyClientSide(
         "The missing annotation will be patched automatically.\n",
     )
   }
-  const { patched, changed } = await applyPatch(ctx, api, info, modified, current, { dryRun, fieldManager, validation })
+  const { patched, changed } = await applyPatch(ctx, api, info, modified, current, {
+    dryRun,
+    fieldManager,
+    validation,
+  })
   return { object: patched, operation: changed ? "configured" : "unchanged" }
 }
 
@@ -177,23 +214,28 @@ function viewLastApplied(): KubectlCommand {
       ...fileFlags,
       selectorFlag,
       flag.bool("all", "Select all resources in the namespace of the specified resource types"),
-      flag.text("output", { short: "o", default: "yaml", help: "Output format. Must be one of (yaml, json)" }),
+      flag.text("output", {
+        short: "o",
+        default: "yaml",
+        help: "Output format. Must be one of (yaml, json)",
+      }),
     ],
     run: async (ctx) => {
       const { stringifyYaml } = await import("@knarr/apimachinery")
       const { indentedJson } = await import("../printers/json.ts")
       const form = ctx.flags.text("output")
       if (form !== "yaml" && form !== "json") {
-        throw new UsageError(ctx.path, `Unexpected -o output mode: ${form}, the flag 'output' must be one of yaml|json`)
+        throw new UsageError(
+          ctx.path,
+          `Unexpected -o output mode: ${form}, the flag 'output' must be one of yaml|json`,
+        )
       }
       const found = await selectInfos(ctx, { args: ctx.args, latest: true, all: ctx.flags.bool("all") })
       throwAll(found.errors)
       for (const info of found.infos) {
         const config = lastApplied(info.object)
         if (!config) {
-          throw new Error(
-            `no last-applied-configuration annotation found on resource: ${info.name}\n`,
-          )
+          throw new Error(`no last-applied-configuration annotation found on resource: ${info.name}\n`)
         }
         ctx.out(form === "json" ? indentedJson(config).replaceAll("    ", "  ") : stringifyYaml(config))
       }
@@ -210,7 +252,10 @@ function setLastApplied(): KubectlCommand {
       ...fileFlags,
       ...printFlags,
       dryRunFlag,
-      flag.bool("create-annotation", "Will create 'last-applied-configuration' annotations if current objects doesn't have one"),
+      flag.bool(
+        "create-annotation",
+        "Will create 'last-applied-configuration' annotations if current objects doesn't have one",
+      ),
     ],
     run: async (ctx) => {
       const { patchObject } = await import("../writes.ts")
@@ -227,8 +272,11 @@ function setLastApplied(): KubectlCommand {
           )
         }
         const annotations = withLastApplied(info.object)["metadata"].annotations as Obj
-        const patch = { metadata: { annotations: { [lastAppliedAnnotation]: annotations[lastAppliedAnnotation] } } }
-        const object = dryRun === "client" ? current : await patchObject(api, info, "merge", patch, { dryRun })
+        const patch = {
+          metadata: { annotations: { [lastAppliedAnnotation]: annotations[lastAppliedAnnotation] } },
+        }
+        const object =
+          dryRun === "client" ? current : await patchObject(api, info, "merge", patch, { dryRun })
         ctx.out(printer(object))
       }
     },

@@ -12,8 +12,14 @@ export const attach = defineKubectlCommand({
   summary: "Attach to a running container",
   usage: "(POD | TYPE/NAME) -c CONTAINER",
   flags: [
-    flag.text("container", { short: "c", help: "Container name. If omitted, use the kubectl.kubernetes.io/default-container annotation for selecting the container to be attached or the first container in the pod will be chosen" }),
-    flag.duration("pod-running-timeout", { default: "1m0s", help: "The length of time (like 5s, 2m, or 3h, higher than zero) to wait until at least one pod is running" }),
+    flag.text("container", {
+      short: "c",
+      help: "Container name. If omitted, use the kubectl.kubernetes.io/default-container annotation for selecting the container to be attached or the first container in the pod will be chosen",
+    }),
+    flag.duration("pod-running-timeout", {
+      default: "1m0s",
+      help: "The length of time (like 5s, 2m, or 3h, higher than zero) to wait until at least one pod is running",
+    }),
     flag.bool("quiet", { short: "q", help: "Only print output from the remote session" }),
     flag.bool("stdin", { short: "i", help: "Pass stdin to the container" }),
     flag.bool("tty", { short: "t", help: "Stdin is a TTY" }),
@@ -21,7 +27,11 @@ export const attach = defineKubectlCommand({
   run: async (ctx) => {
     const { args, flags } = ctx
     if (args.length === 0) throw new UsageError(ctx.path, "at least 1 argument is required for attach")
-    if (args.length > 2) throw new UsageError(ctx.path, `expected POD, TYPE/NAME, or TYPE NAME, (at most 2 arguments) saw ${args.length}: [${args.join(" ")}]`)
+    if (args.length > 2)
+      throw new UsageError(
+        ctx.path,
+        `expected POD, TYPE/NAME, or TYPE NAME, (at most 2 arguments) saw ${args.length}: [${args.join(" ")}]`,
+      )
     const info = await singleTarget(ctx, args)
     const pod = await attachablePod(ctx, info, flags.duration("pod-running-timeout"))
     await attachToPod(ctx, pod, {
@@ -53,7 +63,9 @@ export async function attachToPod(
     }
   } else if (!tty && spec?.["tty"] === true && options.stdin) tty = true
   if (!options.quiet && tty && options.stdin) {
-    ctx.err("All commands and output from this session will be recorded in container logs, including credentials and sensitive information passed through the command prompt.\n")
+    ctx.err(
+      "All commands and output from this session will be recorded in container logs, including credentials and sensitive information passed through the command prompt.\n",
+    )
     ctx.err("If you don't see a command prompt, try pressing enter.\n")
   }
   await runInContainer(ctx, {

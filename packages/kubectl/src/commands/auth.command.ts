@@ -26,7 +26,9 @@ const canI: KubectlCommand = {
 async function check(ctx: CommandContext): Promise<void> {
   const { args, flags } = ctx
   if (args.length < 2 || args.length > 3) {
-    throw new Error("you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples.")
+    throw new Error(
+      "you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples.",
+    )
   }
   const [verb, target] = args as [string, string]
   const { namespace } = await ctx.factory.namespace()
@@ -83,7 +85,10 @@ async function listRules(ctx: CommandContext): Promise<void> {
   const status = (review["status"] ?? {}) as Obj
   const writer = new TabWriter(tableTabs, ctx.out)
   if (!ctx.flags.bool("no-headers")) writer.write("Resources\tNon-Resource URLs\tResource Names\tVerbs\n")
-  const rules = [...((status["resourceRules"] ?? []) as Obj[]), ...((status["nonResourceRules"] ?? []) as Obj[])]
+  const rules = [
+    ...((status["resourceRules"] ?? []) as Obj[]),
+    ...((status["nonResourceRules"] ?? []) as Obj[]),
+  ]
   for (const rule of simpleRules(rules)) {
     writer.write(`${rule.resource}\t${goSlice(rule.urls)}\t${goSlice(rule.names)}\t${goSlice(rule.verbs)}\n`)
   }
@@ -119,4 +124,3 @@ export const auth = defineKubectlCommand({
   usage: "[flags]",
   subcommands: [canI, whoami],
 })
-

@@ -16,19 +16,37 @@ export const autoscale = defineKubectlCommand({
     ...printFlags,
     dryRunFlag,
     fieldManagerFlag("kubectl-autoscale"),
-    flag.text("cpu", "Target CPU utilization over all the pods. When specified as a percentage (e.g. \"70%\"), the autoscaler will target average utilization; as a quantity (e.g. \"500m\"), an average value."),
-    flag.int("cpu-percent", { default: "-1", help: "The target average CPU utilization (represented as a percent of requested CPU) over all the pods." }),
+    flag.text(
+      "cpu",
+      'Target CPU utilization over all the pods. When specified as a percentage (e.g. "70%"), the autoscaler will target average utilization; as a quantity (e.g. "500m"), an average value.',
+    ),
+    flag.int("cpu-percent", {
+      default: "-1",
+      help: "The target average CPU utilization (represented as a percent of requested CPU) over all the pods.",
+    }),
     flag.text("memory", "Target memory utilization over all the pods, as a percentage or a quantity."),
-    flag.int("max", { default: "-1", help: "The upper limit for the number of pods that can be set by the autoscaler. Required." }),
-    flag.int("min", { default: "-1", help: "The lower limit for the number of pods that can be set by the autoscaler. If it's not specified or negative, the server will apply a default value." }),
-    flag.text("name", "The name for the newly created object. If not specified, the name of the input resource will be used."),
+    flag.int("max", {
+      default: "-1",
+      help: "The upper limit for the number of pods that can be set by the autoscaler. Required.",
+    }),
+    flag.int("min", {
+      default: "-1",
+      help: "The lower limit for the number of pods that can be set by the autoscaler. If it's not specified or negative, the server will apply a default value.",
+    }),
+    flag.text(
+      "name",
+      "The name for the newly created object. If not specified, the name of the input resource will be used.",
+    ),
   ],
   run: async (ctx) => {
     const { flags } = ctx
     if (!flags.changed("max")) throw new Error('required flag(s) "max" not set')
-    if (flags.int("max") < 1) throw new Error(`--max=MAXPODS is required and must be at least 1, max: ${flags.int("max")}`)
+    if (flags.int("max") < 1)
+      throw new Error(`--max=MAXPODS is required and must be at least 1, max: ${flags.int("max")}`)
     if (flags.int("max") < flags.int("min")) {
-      throw new Error(`--max=MAXPODS must be larger or equal to --min=MINPODS, max: ${flags.int("max")}, min: ${flags.int("min")}`)
+      throw new Error(
+        `--max=MAXPODS must be larger or equal to --min=MINPODS, max: ${flags.int("max")}, min: ${flags.int("min")}`,
+      )
     }
     const dryRun = dryRunOf(ctx)
     const printer = await changePrinter(ctx, "autoscaled", dryRun)
@@ -40,7 +58,12 @@ export const autoscale = defineKubectlCommand({
       const object =
         dryRun === "client"
           ? made
-          : await createObject(await ctx.factory.api(), { resource, namespace: info.namespace }, made, options)
+          : await createObject(
+              await ctx.factory.api(),
+              { resource, namespace: info.namespace },
+              made,
+              options,
+            )
       ctx.out(printer(object))
     })
   },

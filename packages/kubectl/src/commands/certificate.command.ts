@@ -13,10 +13,18 @@ function decision(name: string, type: string, done: string, reason: string, summ
     name,
     summary,
     usage: "(-f FILENAME | NAME)",
-    flags: [...fileFlags, ...printFlags, selectorFlag, flag.bool("force", "Update the CSR even if it is already approved or denied.")],
+    flags: [
+      ...fileFlags,
+      ...printFlags,
+      selectorFlag,
+      flag.bool("force", "Update the CSR even if it is already approved or denied."),
+    ],
     run: async (ctx) => {
       const printer = await changePrinter(ctx, done, "none")
-      const found = await selectInfos(ctx, { args: ["certificatesigningrequests", ...ctx.args], latest: true })
+      const found = await selectInfos(ctx, {
+        args: ["certificatesigningrequests", ...ctx.args],
+        latest: true,
+      })
       await forEachInfo(found, async (info) => {
         const conditions = (at(info.object, "status", "conditions") ?? []) as Obj[]
         if (conditions.some((one) => one["type"] === type) && !ctx.flags.bool("force")) {
@@ -24,9 +32,20 @@ function decision(name: string, type: string, done: string, reason: string, summ
           return
         }
         const now = formatTime(ctx.io.clock.now())
-        const added = { type, status: "True", reason, message: `This CSR was ${done} by kubectl certificate ${name}.`, lastUpdateTime: now }
-        const wanted = { ...info.object, status: { ...info.object["status"], conditions: [...conditions, added] } }
-        ctx.out(printer(await replaceObject(await ctx.factory.api(), info, wanted, { subresource: "approval" })))
+        const added = {
+          type,
+          status: "True",
+          reason,
+          message: `This CSR was ${done} by kubectl certificate ${name}.`,
+          lastUpdateTime: now,
+        }
+        const wanted = {
+          ...info.object,
+          status: { ...info.object["status"], conditions: [...conditions, added] },
+        }
+        ctx.out(
+          printer(await replaceObject(await ctx.factory.api(), info, wanted, { subresource: "approval" })),
+        )
       })
     },
   }

@@ -27,7 +27,8 @@ function setter(spec: Setter): KubectlCommand {
     flags: spec.flags,
     run: async (ctx) => {
       const current = spec.list === "contexts" && ctx.flags.bool("current")
-      if (ctx.args.length !== (current ? 0 : 1)) throw new UsageError(ctx.path, `unexpected args: [${ctx.args.join(" ")}]`)
+      if (ctx.args.length !== (current ? 0 : 1))
+        throw new UsageError(ctx.path, `unexpected args: [${ctx.args.join(" ")}]`)
       const name = current ? (await ctx.factory.kubeconfig())["current-context"] : ctx.args[0]!
       if (!name) throw new Error("no current context is set")
       const values = await spec.values(ctx)
@@ -38,7 +39,8 @@ function setter(spec: Setter): KubectlCommand {
         if (entry) entry[spec.field] = { ...entry[spec.field], ...values }
         else config[spec.list].push({ name, [spec.field]: values })
       })
-      const done = spec.list === "contexts" && existed ? "modified" : spec.list === "contexts" ? "created" : "set"
+      const done =
+        spec.list === "contexts" && existed ? "modified" : spec.list === "contexts" ? "created" : "set"
       ctx.out(`${spec.title} "${name}" ${done}.\n`)
     },
   }
@@ -46,7 +48,8 @@ function setter(spec: Setter): KubectlCommand {
 
 function given(ctx: CommandContext, fields: Readonly<Record<string, string>>): Obj {
   const out: Obj = {}
-  for (const [name, field] of Object.entries(fields)) if (ctx.flags.changed(name)) out[field] = ctx.flags.text(name)
+  for (const [name, field] of Object.entries(fields))
+    if (ctx.flags.changed(name)) out[field] = ctx.flags.text(name)
   return out
 }
 
@@ -69,7 +72,10 @@ export const setCluster: KubectlCommand = setter({
   flags: [
     embed,
     flag.text("server", { short: "s", help: "server for the cluster entry in kubeconfig" }),
-    flag.text("certificate-authority", "Path to certificate-authority file for the cluster entry in kubeconfig"),
+    flag.text(
+      "certificate-authority",
+      "Path to certificate-authority file for the cluster entry in kubeconfig",
+    ),
     flag.bool("insecure-skip-tls-verify", "insecure-skip-tls-verify for the cluster entry in kubeconfig"),
     flag.text("tls-server-name", "tls-server-name for the cluster entry in kubeconfig"),
     flag.text("proxy-url", "proxy-url for the cluster entry in kubeconfig"),

@@ -16,7 +16,10 @@ const view: KubectlCommand = {
   summary: "Display merged kubeconfig settings or a specified kubeconfig file",
   flags: [
     ...printFlags,
-    flag.bool("flatten", "Flatten the resulting kubeconfig file into self-contained output (useful for creating portable kubeconfig files)"),
+    flag.bool(
+      "flatten",
+      "Flatten the resulting kubeconfig file into self-contained output (useful for creating portable kubeconfig files)",
+    ),
     flag.bool("merge", { default: "true", help: "Merge the full hierarchy of kubeconfig files" }),
     flag.bool("minify", "Remove all information not used by current-context from the output"),
     flag.bool("raw", "Display raw byte data and sensitive data"),
@@ -28,7 +31,10 @@ const view: KubectlCommand = {
     const current = flags.text("context") || shown["current-context"]
     if (flags.bool("minify")) {
       const context = findEntry(shown, "contexts", current)
-      if (!context) throw new Error(current ? `cannot locate context ${current}` : "current-context must exist in order to minify")
+      if (!context)
+        throw new Error(
+          current ? `cannot locate context ${current}` : "current-context must exist in order to minify",
+        )
       shown = {
         ...shown,
         "current-context": current,
@@ -47,7 +53,9 @@ const view: KubectlCommand = {
 
 function redacted(config: AnyConfig): AnyConfig {
   const hide = (holder: Obj, names: readonly string[], text: string): Obj =>
-    Object.fromEntries(Object.entries(holder).map(([key, value]) => [key, names.includes(key) && value ? text : value]))
+    Object.fromEntries(
+      Object.entries(holder).map(([key, value]) => [key, names.includes(key) && value ? text : value]),
+    )
   return {
     ...config,
     clusters: config.clusters.map((one) => ({
@@ -80,7 +88,10 @@ const getContexts: KubectlCommand = {
   summary: "Describe one or many contexts",
   usage: "[(-o|--output=)name)]",
   flags: [
-    flag.bool("no-headers", "When using the default or custom-column output format, don't print headers (default print headers)."),
+    flag.bool(
+      "no-headers",
+      "When using the default or custom-column output format, don't print headers (default print headers).",
+    ),
     flag.text("output", { short: "o", help: "Output format. One of: (name)." }),
   ],
   run: async (ctx) => {
@@ -88,7 +99,8 @@ const getContexts: KubectlCommand = {
     const names = ctx.args.length > 0 ? ctx.args : config.contexts.map((one) => one.name).toSorted()
     const onlyNames = ctx.flags.text("output") === "name"
     const writer = new TabWriter(tableTabs, ctx.out)
-    if (!onlyNames && !ctx.flags.bool("no-headers")) writer.write("CURRENT\tNAME\tCLUSTER\tAUTHINFO\tNAMESPACE\n")
+    if (!onlyNames && !ctx.flags.bool("no-headers"))
+      writer.write("CURRENT\tNAME\tCLUSTER\tAUTHINFO\tNAMESPACE\n")
     const missing: string[] = []
     for (const name of names) {
       const context = findEntry(config, "contexts", name)?.["context"] as Obj | undefined
@@ -97,7 +109,11 @@ const getContexts: KubectlCommand = {
         continue
       }
       const mark = name === config["current-context"] ? "*" : ""
-      writer.write(onlyNames ? `${name}\n` : `${mark}\t${name}\t${context["cluster"]}\t${context["user"]}\t${context["namespace"] ?? ""}\n`)
+      writer.write(
+        onlyNames
+          ? `${name}\n`
+          : `${mark}\t${name}\t${context["cluster"]}\t${context["user"]}\t${context["namespace"] ?? ""}\n`,
+      )
     }
     writer.flush()
     if (missing.length > 0) throw new Error(missing.map((name) => `context ${name} not found`).join("\n"))
@@ -110,7 +126,12 @@ function names(name: string, list: EntryList, summary: string): KubectlCommand {
     summary,
     run: async (ctx) => {
       const config = (await ctx.factory.kubeconfig()) as unknown as AnyConfig
-      ctx.out(`NAME\n${config[list].map((one) => `${one.name}\n`).toSorted().join("")}`)
+      ctx.out(
+        `NAME\n${config[list]
+          .map((one) => `${one.name}\n`)
+          .toSorted()
+          .join("")}`,
+      )
     },
   }
 }
@@ -144,7 +165,8 @@ function deleter(name: string, list: EntryList, noun: string): KubectlCommand {
     run: async (ctx) => {
       const [target] = one(ctx)
       const file = await changeKubeconfig(ctx, { list, name: target! }, (config, path) => {
-        if (!findEntry(config, list, target!)) throw new Error(`cannot delete ${noun} ${target}, not in ${path}`)
+        if (!findEntry(config, list, target!))
+          throw new Error(`cannot delete ${noun} ${target}, not in ${path}`)
         config[list] = config[list].filter((entry) => entry.name !== target)
       })
       ctx.out(`deleted ${noun} ${target} from ${file}\n`)
@@ -161,7 +183,8 @@ const renameContext: KubectlCommand = {
     await changeKubeconfig(ctx, { list: "contexts", name: from }, (config, path) => {
       const entry = findEntry(config, "contexts", from)
       if (!entry) throw new Error(`cannot rename the context "${from}", it's not in ${path}`)
-      if (findEntry(config, "contexts", to)) throw new Error(`cannot rename the context "${from}", the context "${to}" already exists in ${path}`)
+      if (findEntry(config, "contexts", to))
+        throw new Error(`cannot rename the context "${from}", the context "${to}" already exists in ${path}`)
       entry.name = to
       if (config["current-context"] === from) config["current-context"] = to
     })

@@ -9,7 +9,8 @@ import { patchObject } from "../writes.ts"
 /** The nodes that arguments or `-l` name. */
 export async function selectNodes(ctx: CommandContext): Promise<Selected> {
   const { args, flags } = ctx
-  if (args.length > 0 && flags.text("selector")) throw new Error("error: cannot specify both a node name and a --selector option")
+  if (args.length > 0 && flags.text("selector"))
+    throw new Error("error: cannot specify both a node name and a --selector option")
   if (args.length === 0 && !flags.text("selector")) {
     throw new UsageError(ctx.path, `USAGE: ${ctx.path.split(" ")[1]} NODE [flags]`)
   }
@@ -17,7 +18,12 @@ export async function selectNodes(ctx: CommandContext): Promise<Selected> {
 }
 
 /** Marks a node; says so, or that it was so already. */
-export async function markNode(ctx: CommandContext, info: Info, wanted: boolean, dryRun: DryRun): Promise<void> {
+export async function markNode(
+  ctx: CommandContext,
+  info: Info,
+  wanted: boolean,
+  dryRun: DryRun,
+): Promise<void> {
   const word = wanted ? "cordoned" : "uncordoned"
   if ((info.object["spec"]?.unschedulable === true) === wanted) {
     ctx.out(`node/${info.name} already ${word}${dryRunSuffix(dryRun)}\n`)

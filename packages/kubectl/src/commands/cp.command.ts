@@ -19,9 +19,18 @@ export const cp = defineKubectlCommand({
   summary: "Copy files and directories to and from containers",
   usage: "<file-spec-src> <file-spec-dest>",
   flags: [
-    flag.text("container", { short: "c", help: "Container name. If omitted, use the kubectl.kubernetes.io/default-container annotation for selecting the container to be attached or the first container in the pod will be chosen" }),
-    flag.bool("no-preserve", "The copied file/directory's ownership and permissions will not be preserved in the container"),
-    flag.int("retries", "Set number of retries to complete a copy operation from a container. Specify 0 to disable or any negative value for infinite retrying. The default is 0 (no retry)."),
+    flag.text("container", {
+      short: "c",
+      help: "Container name. If omitted, use the kubectl.kubernetes.io/default-container annotation for selecting the container to be attached or the first container in the pod will be chosen",
+    }),
+    flag.bool(
+      "no-preserve",
+      "The copied file/directory's ownership and permissions will not be preserved in the container",
+    ),
+    flag.int(
+      "retries",
+      "Set number of retries to complete a copy operation from a container. Specify 0 to disable or any negative value for infinite retrying. The default is 0 (no retry).",
+    ),
   ],
   run: async (ctx) => {
     if (ctx.args.length !== 2) throw new UsageError(ctx.path, "source and destination are required")
@@ -99,7 +108,14 @@ async function upload(ctx: CommandContext, source: string, target: FileSpec): Pr
     // Not a folder: the file gets this name.
   }
   const tar = pack()
-  const command = ["tar", ...(ctx.flags.bool("no-preserve") ? ["--no-same-permissions", "--no-same-owner"] : []), "-xmf", "-", "-C", posix.dirname(path)]
+  const command = [
+    "tar",
+    ...(ctx.flags.bool("no-preserve") ? ["--no-same-permissions", "--no-same-owner"] : []),
+    "-xmf",
+    "-",
+    "-C",
+    posix.dirname(path),
+  ]
   const filling = fill(tar, local, posix.basename(path)).then(() => tar.finalize())
   await Promise.all([filling, remote.run(command, { stdin: tar.pipe(new PassThrough()) })])
 }
@@ -146,7 +162,12 @@ async function targetOf(local: string, prefix: string): Promise<string> {
 }
 
 /** Writes what comes out of the container; nothing may leave the target. */
-async function save(ctx: CommandContext, untar: ReturnType<typeof extract>, prefix: string, target: string): Promise<void> {
+async function save(
+  ctx: CommandContext,
+  untar: ReturnType<typeof extract>,
+  prefix: string,
+  target: string,
+): Promise<void> {
   for await (const entry of untar) {
     const { header } = entry
     const name = header.name.replace(/^\/+/, "")
@@ -165,7 +186,9 @@ async function save(ctx: CommandContext, untar: ReturnType<typeof extract>, pref
       continue
     }
     if (header.type === "symlink") {
-      ctx.err(`warning: skipping symlink: ${JSON.stringify(path)} -> ${JSON.stringify(header.linkname ?? "")} (consider using "kubectl exec -n ... -- tar cf - ... | tar xf -")\n`)
+      ctx.err(
+        `warning: skipping symlink: ${JSON.stringify(path)} -> ${JSON.stringify(header.linkname ?? "")} (consider using "kubectl exec -n ... -- tar cf - ... | tar xf -")\n`,
+      )
       entry.resume()
       continue
     }

@@ -12,7 +12,10 @@ import { generator } from "./create-object.ts"
 
 const sourceFlags: readonly FlagSpec[] = [
   flag.array("from-env-file", "Specify the path to a file to read lines of key=val pairs to create."),
-  flag.csv("from-file", "Key file can be specified using its file path, in which case file basename will be used as key, or optionally with a key and file path, in which case the given key will be used."),
+  flag.csv(
+    "from-file",
+    "Key file can be specified using its file path, in which case file basename will be used as key, or optionally with a key and file path, in which case the given key will be used.",
+  ),
   flag.array("from-literal", "Specify a key and literal value to insert (i.e. mykey=somevalue)"),
   flag.bool("append-hash", "Append a hash to its name."),
 ]
@@ -38,8 +41,12 @@ async function entriesOf(ctx: CommandContext): Promise<Entries> {
 
 function add(out: Entries, key: string, value: Buffer): void {
   const problems = isConfigMapKey(key)
-  if (problems.length > 0) throw new Error(`${goQuote(key)} is not a valid key name for a ConfigMap: ${problems.join(",")}`)
-  if (out.has(key)) throw new Error(`cannot add key ${goQuote(key)}, another key by that name already exists in Data for ConfigMap ""`)
+  if (problems.length > 0)
+    throw new Error(`${goQuote(key)} is not a valid key name for a ConfigMap: ${problems.join(",")}`)
+  if (out.has(key))
+    throw new Error(
+      `cannot add key ${goQuote(key)}, another key by that name already exists in Data for ConfigMap ""`,
+    )
   out.set(key, value)
 }
 
@@ -61,24 +68,32 @@ async function addFile(ctx: CommandContext, out: Entries, source: string): Promi
     return
   }
   if (parts.length === 2) throw new Error("cannot give a key name for a directory path")
-  const entries = (await readdir(real, { withFileTypes: true })).toSorted((a, b) => (a.name < b.name ? -1 : 1))
-  for (const entry of entries) if (entry.isFile()) add(out, entry.name, await readFile(join(real, entry.name)))
+  const entries = (await readdir(real, { withFileTypes: true })).toSorted((a, b) =>
+    a.name < b.name ? -1 : 1,
+  )
+  for (const entry of entries)
+    if (entry.isFile()) add(out, entry.name, await readFile(join(real, entry.name)))
 }
 
 async function addEnvFile(ctx: CommandContext, out: Entries, file: string): Promise<void> {
   const text = await readFile(userPath(ctx, file), "utf8")
-  text.replace(/^\ufeff/, "").split(/\r?\n/).forEach((raw, i) => {
-    const line = raw.trimStart()
-    if (line === "" || line.startsWith("#")) return
-    const equals = line.indexOf("=")
-    const key = equals < 0 ? line : line.slice(0, equals)
-    const problems = isEnvVarName(key)
-    if (problems.length > 0) {
-      throw new Error(`error parsing env file ${file}:${i + 1}: ${goQuote(key)} is not a valid key name: ${problems.join(",")}`)
-    }
-    const value = equals < 0 ? (ctx.io.env[key] ?? "") : line.slice(equals + 1)
-    if (equals >= 0 || ctx.io.env[key] !== undefined) add(out, key, Buffer.from(value))
-  })
+  text
+    .replace(/^\ufeff/, "")
+    .split(/\r?\n/)
+    .forEach((raw, i) => {
+      const line = raw.trimStart()
+      if (line === "" || line.startsWith("#")) return
+      const equals = line.indexOf("=")
+      const key = equals < 0 ? line : line.slice(0, equals)
+      const problems = isEnvVarName(key)
+      if (problems.length > 0) {
+        throw new Error(
+          `error parsing env file ${file}:${i + 1}: ${goQuote(key)} is not a valid key name: ${problems.join(",")}`,
+        )
+      }
+      const value = equals < 0 ? (ctx.io.env[key] ?? "") : line.slice(equals + 1)
+      if (equals >= 0 || ctx.io.env[key] !== undefined) add(out, key, Buffer.from(value))
+    })
 }
 
 function sorted(entries: Entries): [string, Buffer][] {
@@ -134,7 +149,8 @@ const hashFlag = flag.bool("append-hash", "Append a hash to its name.")
 const generic = generator({
   name: "generic",
   summary: "Create a secret from a local file, directory, or literal value",
-  usage: "NAME [--type=string] [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]",
+  usage:
+    "NAME [--type=string] [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]",
   flags: [...sourceFlags, flag.text("type", "The type of secret to create")],
   make: async (ctx, name) => {
     const data: Record<string, string> = {}
@@ -177,7 +193,10 @@ const dockerRegistry = generator({
     flag.text("docker-username", "Username for Docker registry authentication"),
     flag.text("docker-password", "Password for Docker registry authentication"),
     flag.text("docker-email", "Email for Docker registry"),
-    flag.text("docker-server", { default: "https://index.docker.io/v1/", help: "Server location for Docker registry" }),
+    flag.text("docker-server", {
+      default: "https://index.docker.io/v1/",
+      help: "Server location for Docker registry",
+    }),
     flag.csv("from-file", "Key files can be specified using their file path."),
   ],
   make: async (ctx, name) => {
@@ -189,7 +208,9 @@ const dockerRegistry = generator({
       const username = flags.text("docker-username")
       const password = flags.text("docker-password")
       if (!username || !password) {
-        throw new Error("either --from-file or the combination of --docker-username, --docker-password and --docker-server is required")
+        throw new Error(
+          "either --from-file or the combination of --docker-username, --docker-password and --docker-server is required",
+        )
       }
       const email = flags.text("docker-email")
       const auth = Buffer.from(`${username}:${password}`).toString("base64")
@@ -208,4 +229,3 @@ export const createSecret: KubectlCommand = {
   usage: "(docker-registry | generic | tls)",
   subcommands: [dockerRegistry, generic, tls],
 }
-

@@ -4,7 +4,8 @@ import { flag } from "../flags.ts"
 import type { Obj } from "../object.ts"
 import { generator } from "./create-object.ts"
 
-const ruleShape = /^(?<host>[\w*.-]*)(?<path>\/[^=]*)?=(?<service>[a-z0-9][a-z0-9-]*):(?<port>[\w-]+)(?:,(?<tls>tls(?:=[^,]+)?))?$/
+const ruleShape =
+  /^(?<host>[\w*.-]*)(?<path>\/[^=]*)?=(?<service>[a-z0-9][a-z0-9-]*):(?<port>[\w-]+)(?:,(?<tls>tls(?:=[^,]+)?))?$/
 
 function backend(service: string, port: string): Obj {
   return { service: { name: service, port: /^\d+$/.test(port) ? { number: Number(port) } : { name: port } } }
@@ -17,7 +18,10 @@ export const createIngress: KubectlCommand = generator({
   usage: "NAME --rule=host/path=service:port[,tls[=secret]]",
   flags: [
     flag.text("class", "Ingress Class to be used"),
-    flag.array("rule", "Rule in format host/path=service:port[,tls=secretname]. Paths containing the leading character '*' are considered pathType=Prefix. tls argument is optional."),
+    flag.array(
+      "rule",
+      "Rule in format host/path=service:port[,tls=secretname]. Paths containing the leading character '*' are considered pathType=Prefix. tls argument is optional.",
+    ),
     flag.text("default-backend", "Default service for backend, in format of svcname:port"),
     flag.array("annotation", "Annotation to insert in the ingress object, in the format annotation=value"),
   ],
@@ -36,7 +40,10 @@ function makeIngress(ctx: CommandContext, name: string): Obj {
   const tls: { hosts: string[]; secretName?: string }[] = []
   for (const text of flags.list("rule")) {
     const m = ruleShape.exec(text)?.groups
-    if (!m) throw new Error(`rule ${text} is invalid and should be in format host/path=svcname:svcport[,tls[=secret]]`)
+    if (!m)
+      throw new Error(
+        `rule ${text} is invalid and should be in format host/path=svcname:svcport[,tls[=secret]]`,
+      )
     const path = m["path"] ?? "/"
     const prefix = path.endsWith("*")
     const entry = {
@@ -55,9 +62,13 @@ function makeIngress(ctx: CommandContext, name: string): Obj {
     else if (!known.hosts.includes(host)) known.hosts.push(host)
   }
   const fallback = flags.text("default-backend")
-  if (rules.length === 0 && fallback === "") throw new Error("not enough information provided: every ingress has to either specify a default-backend (which catches all traffic) or a list of rules (which catch specific paths)")
+  if (rules.length === 0 && fallback === "")
+    throw new Error(
+      "not enough information provided: every ingress has to either specify a default-backend (which catches all traffic) or a list of rules (which catch specific paths)",
+    )
   const [service, port] = fallback.split(":")
-  if (fallback !== "" && (!service || !port)) throw new Error("default-backend should be in format servicename:serviceport")
+  if (fallback !== "" && (!service || !port))
+    throw new Error("default-backend should be in format servicename:serviceport")
   return {
     apiVersion: "networking.k8s.io/v1",
     kind: "Ingress",

@@ -37,7 +37,10 @@ export function generator(spec: Generator): KubectlCommand {
       dryRunFlag,
       fieldManagerFlag("kubectl-create"),
       validateFlag,
-      flag.bool("save-config", "If true, the configuration of current object will be saved in its annotation."),
+      flag.bool(
+        "save-config",
+        "If true, the configuration of current object will be saved in its annotation.",
+      ),
     ],
     run: async (ctx) => {
       const name = nameArgument(ctx, spec.moreArgs === true)

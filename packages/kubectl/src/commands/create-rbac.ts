@@ -8,13 +8,19 @@ import { generator } from "./create-object.ts"
 const ruleFlags: readonly FlagSpec[] = [
   flag.csv("verb", "Verb that applies to the resources contained in the rule"),
   flag.csv("resource", "Resource that the rule applies to"),
-  flag.array("resource-name", "Resource in the white list that the rule applies to, repeat this flag for multiple items"),
+  flag.array(
+    "resource-name",
+    "Resource in the white list that the rule applies to, repeat this flag for multiple items",
+  ),
 ]
 
 const subjectFlags: readonly FlagSpec[] = [
   flag.array("user", "Usernames to bind to the role. The flag can be repeated to add multiple users."),
   flag.array("group", "Groups to bind to the role. The flag can be repeated to add multiple groups."),
-  flag.array("serviceaccount", "Service accounts to bind to the role, in the format <namespace>:<name>. The flag can be repeated to add multiple service accounts."),
+  flag.array(
+    "serviceaccount",
+    "Service accounts to bind to the role, in the format <namespace>:<name>. The flag can be repeated to add multiple service accounts.",
+  ),
 ]
 
 function unique<T>(items: readonly T[]): T[] {
@@ -56,7 +62,8 @@ async function rulesOf(ctx: CommandContext): Promise<Obj[]> {
 export const createRole: KubectlCommand = generator({
   name: "role",
   summary: "Create a role with single rule",
-  usage: "NAME --verb=verb --resource=resource.group/subresource [--resource-name=resourcename] [--dry-run=server|client|none]",
+  usage:
+    "NAME --verb=verb --resource=resource.group/subresource [--resource-name=resourcename] [--dry-run=server|client|none]",
   flags: ruleFlags,
   make: async (ctx, name) => ({
     apiVersion: "rbac.authorization.k8s.io/v1",
@@ -69,7 +76,8 @@ export const createRole: KubectlCommand = generator({
 export const createClusterRole: KubectlCommand = generator({
   name: "clusterrole",
   summary: "Create a cluster role",
-  usage: "NAME --verb=verb --resource=resource.group [--resource-name=resourcename] [--dry-run=server|client|none]",
+  usage:
+    "NAME --verb=verb --resource=resource.group [--resource-name=resourcename] [--dry-run=server|client|none]",
   flags: [
     ...ruleFlags,
     flag.csv("non-resource-url", "A partial url that user should have access to."),

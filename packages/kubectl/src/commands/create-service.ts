@@ -11,7 +11,8 @@ function parsePort(text: string): { port: number; targetPort: number | string } 
   const [port, target, ...more] = text.split(":")
   if (more.length > 0) throw new Error(`invalid port format`)
   const number = (value: string): number => {
-    if (!/^\d+$/.test(value)) throw new Error(`invalid port: strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`)
+    if (!/^\d+$/.test(value))
+      throw new Error(`invalid port: strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`)
     return Number(value)
   }
   if (target === undefined) return { port: number(port!), targetPort: number(port!) }
@@ -42,7 +43,13 @@ const clusterIP = generator({
   name: "clusterip",
   summary: "Create a ClusterIP service",
   usage: "NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none]",
-  flags: [tcpFlag, flag.text("clusterip", "Assign your own ClusterIP or set to 'None' for a 'headless' service (no loadbalancing).")],
+  flags: [
+    tcpFlag,
+    flag.text(
+      "clusterip",
+      "Assign your own ClusterIP or set to 'None' for a 'headless' service (no loadbalancing).",
+    ),
+  ],
   make: (ctx, name) => {
     const address = ctx.flags.text("clusterip")
     return service(ctx, name, "ClusterIP", address ? { clusterIP: address } : {})

@@ -48,7 +48,10 @@ export const createQuota: KubectlCommand = generator({
   usage: "NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [--dry-run=server|client|none]",
   flags: [
     flag.text("hard", "A comma-delimited set of resource=quantity pairs that define a hard limit."),
-    flag.text("scopes", "A comma-delimited set of quota scopes that must all match each object tracked by the quota."),
+    flag.text(
+      "scopes",
+      "A comma-delimited set of quota scopes that must all match each object tracked by the quota.",
+    ),
   ],
   make: (ctx, name) => {
     const spec: Obj = {}
@@ -67,9 +70,18 @@ export const createPriorityClass: KubectlCommand = generator({
   usage: "NAME --value=VALUE --global-default=BOOL [--dry-run=server|client|none]",
   flags: [
     flag.int("value", "the value of this priority class."),
-    flag.bool("global-default", "global-default specifies whether this PriorityClass should be considered as the default priority."),
-    flag.text("description", "description is an arbitrary string that usually provides guidelines on when this priority class should be used."),
-    flag.text("preemption-policy", { default: "PreemptLowerPriority", help: "preemption-policy is the policy for preempting pods with lower priority." }),
+    flag.bool(
+      "global-default",
+      "global-default specifies whether this PriorityClass should be considered as the default priority.",
+    ),
+    flag.text(
+      "description",
+      "description is an arbitrary string that usually provides guidelines on when this priority class should be used.",
+    ),
+    flag.text("preemption-policy", {
+      default: "PreemptLowerPriority",
+      help: "preemption-policy is the policy for preempting pods with lower priority.",
+    }),
   ],
   make: ({ flags }, name) => ({
     apiVersion: "scheduling.k8s.io/v1",
@@ -89,14 +101,21 @@ export const createPdb: KubectlCommand = generator({
   usage: "NAME --selector=SELECTOR --min-available=N [--dry-run=server|client|none]",
   flags: [
     flag.text("min-available", "The minimum number or percentage of available pods this budget requires."),
-    flag.text("max-unavailable", "The maximum number or percentage of unavailable pods this budget requires."),
-    flag.text("selector", "A label selector to use for this budget. Only equality-based selector requirements are supported."),
+    flag.text(
+      "max-unavailable",
+      "The maximum number or percentage of unavailable pods this budget requires.",
+    ),
+    flag.text(
+      "selector",
+      "A label selector to use for this budget. Only equality-based selector requirements are supported.",
+    ),
   ],
   make: ({ flags }, name) => {
     const min = flags.text("min-available")
     const max = flags.text("max-unavailable")
     if (min === "" && max === "") throw new Error("one of min-available or max-unavailable must be specified")
-    if (min !== "" && max !== "") throw new Error("min-available and max-unavailable cannot be both specified")
+    if (min !== "" && max !== "")
+      throw new Error("min-available and max-unavailable cannot be both specified")
     if (flags.text("selector") === "") throw new Error("a selector must be specified")
     return {
       apiVersion: "policy/v1",
@@ -124,9 +143,18 @@ export const createToken: KubectlCommand = {
   usage: "SERVICE_ACCOUNT_NAME",
   flags: [
     ...printFlags,
-    flag.array("audience", "Audience of the requested token. If unset, defaults to requesting a token for use with the Kubernetes API server. May be repeated to request a token valid for multiple audiences."),
-    flag.duration("duration", "Requested lifetime of the issued token. If not set or if set to 0, the lifetime will be determined by the server automatically."),
-    flag.text("bound-object-kind", "Kind of an object to bind the token to. Supported kinds are Node, Pod, Secret."),
+    flag.array(
+      "audience",
+      "Audience of the requested token. If unset, defaults to requesting a token for use with the Kubernetes API server. May be repeated to request a token valid for multiple audiences.",
+    ),
+    flag.duration(
+      "duration",
+      "Requested lifetime of the issued token. If not set or if set to 0, the lifetime will be determined by the server automatically.",
+    ),
+    flag.text(
+      "bound-object-kind",
+      "Kind of an object to bind the token to. Supported kinds are Node, Pod, Secret.",
+    ),
     flag.text("bound-object-name", "Name of an object to bind the token to."),
     flag.text("bound-object-uid", "UID of an object to bind the token to."),
   ],

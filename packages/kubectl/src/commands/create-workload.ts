@@ -13,7 +13,10 @@ function commandOf(ctx: CommandContext): string[] {
 /** The container name that an image suggests. */
 function nameFromImage(image: string): string {
   const last = image.split("/").at(-1)!
-  return last.split("@")[0]!.split(":")[0]!.replaceAll(/[^a-z0-9-]/g, "-")
+  return last
+    .split("@")[0]!
+    .split(":")[0]!
+    .replaceAll(/[^a-z0-9-]/g, "-")
 }
 
 export const createDeployment: KubectlCommand = generator({
@@ -23,7 +26,10 @@ export const createDeployment: KubectlCommand = generator({
   usage: "NAME --image=image -- [COMMAND] [args...]",
   moreArgs: true,
   flags: [
-    flag.csv("image", "Image names to run. A deployment can have multiple images set for multi-container pod."),
+    flag.csv(
+      "image",
+      "Image names to run. A deployment can have multiple images set for multi-container pod.",
+    ),
     flag.int("port", { default: "-1", help: "The containerPort that this deployment exposes." }),
     flag.int("replicas", { short: "r", default: "1", help: "Number of replicas to create. Default is 1." }),
   ],
@@ -151,7 +157,12 @@ export const createCronJob: KubectlCommand = generator({
               metadata: {},
               spec: {
                 containers: [
-                  { name, image: flags.text("image"), ...(command.length > 0 ? { command } : {}), resources: {} },
+                  {
+                    name,
+                    image: flags.text("image"),
+                    ...(command.length > 0 ? { command } : {}),
+                    resources: {},
+                  },
                 ],
                 restartPolicy: flags.text("restart") || "OnFailure",
               },

@@ -6,12 +6,26 @@ import { flag } from "../flags.ts"
 import { infoOf, readManifests } from "../files/manifests.ts"
 import { withLastApplied } from "../last-applied.ts"
 import { changePrinter, dryRunOf } from "../printers/printer.ts"
-import { dryRunFlag, fieldManagerFlag, fileFlags, printFlags, selectorFlag, validateFlag } from "../shared-flags.ts"
+import {
+  dryRunFlag,
+  fieldManagerFlag,
+  fileFlags,
+  printFlags,
+  selectorFlag,
+  validateFlag,
+} from "../shared-flags.ts"
 import { createObject, validationOf } from "../writes.ts"
 import { createConfigMap, createSecret } from "./create-config.ts"
 import { createIngress } from "./create-ingress.ts"
 import { createClusterRole, createClusterRoleBinding, createRole, createRoleBinding } from "./create-rbac.ts"
-import { createNamespace, createPdb, createPriorityClass, createQuota, createServiceAccount, createToken } from "./create-simple.ts"
+import {
+  createNamespace,
+  createPdb,
+  createPriorityClass,
+  createQuota,
+  createServiceAccount,
+  createToken,
+} from "./create-simple.ts"
 import { createService } from "./create-service.ts"
 import { createCronJob, createDeployment, createJob } from "./create-workload.ts"
 
@@ -56,7 +70,10 @@ export const create = defineKubectlCommand({
 async function runCreate(ctx: CommandContext): Promise<void> {
   const { flags, args } = ctx
   if (args.length > 0) {
-    throw new ExitError(1, `error: Unexpected args: [${args.join(" ")}]\nSee '${ctx.path} -h' for help and examples`)
+    throw new ExitError(
+      1,
+      `error: Unexpected args: [${args.join(" ")}]\nSee '${ctx.path} -h' for help and examples`,
+    )
   }
   if (flags.list("filename").length === 0 && !flags.text("kustomize")) {
     ctx.err("error: must specify one of -f and -k\n\n")
@@ -101,7 +118,8 @@ async function runCreate(ctx: CommandContext): Promise<void> {
 async function createRaw(ctx: CommandContext): Promise<void> {
   const { readSources } = await import("../files/sources.ts")
   const sources = await readSources(ctx)
-  if (sources.length !== 1) throw new Error(`--raw can only use a single local file or stdin, not ${goQuote("")}`)
+  if (sources.length !== 1)
+    throw new Error(`--raw can only use a single local file or stdin, not ${goQuote("")}`)
   const api = await ctx.factory.api()
   const response = await api.send("POST", ctx.flags.text("raw"), { body: sources[0]!.text })
   ctx.out((await response.buffer()).toString("utf8"))

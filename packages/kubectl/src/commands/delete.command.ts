@@ -24,16 +24,41 @@ export const deleteCommand = defineKubectlCommand({
     allNamespacesFlag,
     dryRunFlag,
     flag.bool("all", "Delete all resources, in the namespace of the specified resource types."),
-    flag.text("cascade", { default: "background", bare: "background", help: 'Must be "background", "orphan", or "foreground". Selects the deletion cascading strategy for the dependents (e.g. Pods created by a ReplicationController). Defaults to background.' }),
-    flag.bool("force", "If true, immediately remove resources from API and bypass graceful deletion. Note that immediate deletion of some resources may result in inconsistency or data loss and requires confirmation."),
-    flag.int("grace-period", { default: "-1", help: "Period of time in seconds given to the resource to terminate gracefully. Ignored if negative. Set to 1 for immediate shutdown. Can only be set to 0 when --force is true (force deletion)." }),
-    flag.bool("ignore-not-found", 'Treat "resource not found" as a successful delete. Defaults to "true" when --all is specified.'),
+    flag.text("cascade", {
+      default: "background",
+      bare: "background",
+      help: 'Must be "background", "orphan", or "foreground". Selects the deletion cascading strategy for the dependents (e.g. Pods created by a ReplicationController). Defaults to background.',
+    }),
+    flag.bool(
+      "force",
+      "If true, immediately remove resources from API and bypass graceful deletion. Note that immediate deletion of some resources may result in inconsistency or data loss and requires confirmation.",
+    ),
+    flag.int("grace-period", {
+      default: "-1",
+      help: "Period of time in seconds given to the resource to terminate gracefully. Ignored if negative. Set to 1 for immediate shutdown. Can only be set to 0 when --force is true (force deletion).",
+    }),
+    flag.bool(
+      "ignore-not-found",
+      'Treat "resource not found" as a successful delete. Defaults to "true" when --all is specified.',
+    ),
     flag.bool("interactive", { short: "i", help: "If true, delete resource only when user confirms." }),
     flag.bool("now", "If true, resources are signaled for immediate shutdown (same as --grace-period=1)."),
-    flag.text("output", { short: "o", help: 'Output mode. Use "-o name" for shorter output (resource/name).' }),
-    flag.text("raw", "Raw URI to DELETE to the server.  Uses the transport specified by the kubeconfig file."),
-    flag.duration("timeout", "The length of time to wait before giving up on a delete, zero means determine a timeout from the size of the object"),
-    flag.bool("wait", { default: "true", help: "If true, wait for resources to be gone before returning. This waits for finalizers." }),
+    flag.text("output", {
+      short: "o",
+      help: 'Output mode. Use "-o name" for shorter output (resource/name).',
+    }),
+    flag.text(
+      "raw",
+      "Raw URI to DELETE to the server.  Uses the transport specified by the kubeconfig file.",
+    ),
+    flag.duration(
+      "timeout",
+      "The length of time to wait before giving up on a delete, zero means determine a timeout from the size of the object",
+    ),
+    flag.bool("wait", {
+      default: "true",
+      help: "If true, wait for resources to be gone before returning. This waits for finalizers.",
+    }),
   ],
   run: runDelete,
 })
@@ -117,7 +142,9 @@ async function runDelete(ctx: CommandContext): Promise<void> {
       await waitGone(api, place, uid, { clock: ctx.io.clock, signal: ctx.signal, timeoutMs })
     } catch (thrown) {
       if (thrown instanceof TimeoutError) {
-        throw new Error(`timed out waiting for the condition on ${place.resource.plural}/${place.name}`, { cause: thrown })
+        throw new Error(`timed out waiting for the condition on ${place.resource.plural}/${place.name}`, {
+          cause: thrown,
+        })
       }
       // What cannot be watched cannot be waited for.
       if (!isMethodNotSupported(thrown)) throw thrown
@@ -173,7 +200,8 @@ async function placesOf(ctx: CommandContext): Promise<{ found: Doomed[]; errors:
 
 async function confirmed(ctx: CommandContext, places: readonly Place[]): Promise<boolean> {
   ctx.out("You are about to delete the following " + places.length + " resource(s):\n")
-  for (const place of places) ctx.out(`${kindName(place.resource.kind, place.resource.group)}/${place.name}\n`)
+  for (const place of places)
+    ctx.out(`${kindName(place.resource.kind, place.resource.group)}/${place.name}\n`)
   ctx.out("Do you want to continue? (y/N): ")
   const input = createInterface({ input: ctx.io.stdin })
   const answer = await new Promise<string>((resolve) => {

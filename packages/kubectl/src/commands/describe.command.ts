@@ -20,7 +20,10 @@ export const describe = defineKubectlCommand({
     allNamespacesFlag,
     chunkSizeFlag,
     selectorFlag,
-    flag.bool("show-events", { default: "true", help: "If true, display events related to the described object. Defaults to true for a single object, false for multiple objects and prefix matching." }),
+    flag.bool("show-events", {
+      default: "true",
+      help: "If true, display events related to the described object. Defaults to true for a single object, false for multiple objects and prefix matching.",
+    }),
   ],
   run: runDescribe,
 })
@@ -29,7 +32,9 @@ async function runDescribe(ctx: CommandContext): Promise<void> {
   const { flags, args } = ctx
   const fromFiles = flags.list("filename").length > 0 || flags.text("kustomize") !== ""
   if (args.length === 0 && !fromFiles) {
-    throw new Error('You must specify the type of resource to describe. Use "kubectl api-resources" for a complete list of supported resources.\n')
+    throw new Error(
+      'You must specify the type of resource to describe. Use "kubectl api-resources" for a complete list of supported resources.\n',
+    )
   }
   const targets: Target[] = fromFiles
     ? await infosOf(ctx, await readManifests(ctx))
@@ -54,7 +59,9 @@ async function runDescribe(ctx: CommandContext): Promise<void> {
   throwAll(errors)
   if (infos.length > 0) return
   const { namespace } = await ctx.factory.namespace()
-  ctx.err(flags.bool("all-namespaces") ? "No resources found\n" : `No resources found in ${namespace} namespace.\n`)
+  ctx.err(
+    flags.bool("all-namespaces") ? "No resources found\n" : `No resources found in ${namespace} namespace.\n`,
+  )
 }
 
 async function collect(ctx: CommandContext, target: Target): Promise<Info[]> {
@@ -78,11 +85,7 @@ async function describePrefix(ctx: CommandContext, target: Target): Promise<bool
   return true
 }
 
-async function print(
-  ctx: CommandContext,
-  infos: readonly Info[],
-    errors: Error[],
-): Promise<void> {
+async function print(ctx: CommandContext, infos: readonly Info[], errors: Error[]): Promise<void> {
   const api = await ctx.factory.api()
   const showEvents = ctx.flags.changed("show-events") ? ctx.flags.bool("show-events") : infos.length === 1
   let first = true
@@ -98,7 +101,8 @@ async function print(
       ctx.out(first ? w.text : `\n\n${w.text}`)
       first = false
     } catch (thrown) {
-      if (!(thrown instanceof Error)) throw new Error(`cannot describe ${goQuote(info.name)}`, { cause: thrown })
+      if (!(thrown instanceof Error))
+        throw new Error(`cannot describe ${goQuote(info.name)}`, { cause: thrown })
       errors.push(thrown)
     }
   }

@@ -23,13 +23,25 @@ export const drain = defineKubectlCommand({
     selectorFlag,
     dryRunFlag,
     chunkSizeFlag,
-    flag.bool("delete-emptydir-data", "Continue even if there are pods using emptyDir (local data that will be deleted when the node is drained)."),
-    flag.bool("disable-eviction", "Force drain to use delete, even if eviction is supported. This will bypass checking PodDisruptionBudgets, use with caution."),
+    flag.bool(
+      "delete-emptydir-data",
+      "Continue even if there are pods using emptyDir (local data that will be deleted when the node is drained).",
+    ),
+    flag.bool(
+      "disable-eviction",
+      "Force drain to use delete, even if eviction is supported. This will bypass checking PodDisruptionBudgets, use with caution.",
+    ),
     flag.bool("force", "Continue even if there are pods that do not declare a controller."),
-    flag.int("grace-period", { default: "-1", help: "Period of time in seconds given to each pod to terminate gracefully. If negative, the default value specified in the pod will be used." }),
+    flag.int("grace-period", {
+      default: "-1",
+      help: "Period of time in seconds given to each pod to terminate gracefully. If negative, the default value specified in the pod will be used.",
+    }),
     flag.bool("ignore-daemonsets", "Ignore DaemonSet-managed pods."),
     flag.text("pod-selector", "Label selector to filter pods on the node"),
-    flag.int("skip-wait-for-delete-timeout", "If pod DeletionTimestamp older than N seconds, skip waiting for the pod.  Seconds must be greater than 0 to skip."),
+    flag.int(
+      "skip-wait-for-delete-timeout",
+      "If pod DeletionTimestamp older than N seconds, skip waiting for the pod.  Seconds must be greater than 0 to skip.",
+    ),
     flag.duration("timeout", "The length of time to wait before giving up, zero means infinite"),
   ],
   run: async (ctx) => {
@@ -44,7 +56,9 @@ export const drain = defineKubectlCommand({
         ctx.out(`node/${node.name} drained${dryRunSuffix(dryRun)}\n`)
       } catch (thrown) {
         const text = (thrown as Error).message
-        ctx.err(`error: unable to drain node ${JSON.stringify(node.name)} due to error: ${text}, continuing command...\n`)
+        ctx.err(
+          `error: unable to drain node ${JSON.stringify(node.name)} due to error: ${text}, continuing command...\n`,
+        )
         failed.push(`${node.name}`)
       }
     }
@@ -56,7 +70,11 @@ export const drain = defineKubectlCommand({
   },
 })
 
-type Verdict = "delete" | "skip" | { readonly error: string } | { readonly warning: string; readonly skip?: boolean }
+type Verdict =
+  | "delete"
+  | "skip"
+  | { readonly error: string }
+  | { readonly warning: string; readonly skip?: boolean }
 
 async function drainNode(ctx: CommandContext, node: Info): Promise<void> {
   const { flags } = ctx
@@ -81,7 +99,8 @@ async function drainNode(ctx: CommandContext, node: Info): Promise<void> {
     }
     if (!keep) doomed.push(pod)
   }
-  const texts = (map: Map<string, string[]>): string => [...map].map(([why, names]) => `${why}: ${names.join(", ")}`).join("; ")
+  const texts = (map: Map<string, string[]>): string =>
+    [...map].map(([why, names]) => `${why}: ${names.join(", ")}`).join("; ")
   if (errors.size > 0) {
     const list = [...errors].map(([why, names]) => `cannot delete ${why}: ${names.join(", ")}`)
     throw new Error(list.length === 1 ? list[0] : `[${list.join(", ")}]`)
@@ -135,7 +154,7 @@ async function removePod(ctx: CommandContext, pod: Obj, evicting: boolean): Prom
   const end = clock.monotonic() + timeoutMs
   try {
     if (!evicting) await deleteObject(api, place, { gracePeriod, cascade: "Background", dryRun: "none" })
-    for (let done = !evicting; !done; ) {
+    for (let done = !evicting; !done;) {
       ctx.out(`evicting pod ${namespace}/${name}\n`)
       try {
         await api.json("POST", resourcePath(resource, namespace, name, "eviction"), {
@@ -149,8 +168,14 @@ async function removePod(ctx: CommandContext, pod: Obj, evicting: boolean): Prom
         done = true
       } catch (thrown) {
         if (!isTooManyRequests(thrown)) throw thrown
-        ctx.err(`error when evicting pods/${JSON.stringify(name)} -n ${JSON.stringify(namespace)} (will retry after 5s): ${(thrown as Error).message}\n`)
-        if (clock.monotonic() + retryMs > end) throw new Error(`error when evicting pods/${JSON.stringify(name)} -n ${JSON.stringify(namespace)}: global timeout reached: ${flags.text("timeout")}`, { cause: thrown })
+        ctx.err(
+          `error when evicting pods/${JSON.stringify(name)} -n ${JSON.stringify(namespace)} (will retry after 5s): ${(thrown as Error).message}\n`,
+        )
+        if (clock.monotonic() + retryMs > end)
+          throw new Error(
+            `error when evicting pods/${JSON.stringify(name)} -n ${JSON.stringify(namespace)}: global timeout reached: ${flags.text("timeout")}`,
+            { cause: thrown },
+          )
         await clock.sleep(retryMs, ctx.signal)
       }
     }

@@ -3,7 +3,14 @@ import { spawn } from "node:child_process"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createMergePatch, createTwoWayMergePatch, jsonEqual, loadYaml, stringifyYaml, type JsonObject } from "@knarr/apimachinery"
+import {
+  createMergePatch,
+  createTwoWayMergePatch,
+  jsonEqual,
+  loadYaml,
+  stringifyYaml,
+  type JsonObject,
+} from "@knarr/apimachinery"
 import { defineKubectlCommand, type CommandContext } from "../command.ts"
 import { flag } from "../flags.ts"
 import { withoutManagedFields, type Obj } from "../object.ts"
@@ -45,13 +52,20 @@ async function runEdit(ctx: CommandContext): Promise<void> {
         await writeFile(file, text, { mode: 0o600 })
         await openEditor(ctx, file)
         const edited = await readFile(file, "utf8")
-        const plain = edited.split("\n").filter((line) => !line.startsWith("#")).join("\n")
+        const plain = edited
+          .split("\n")
+          .filter((line) => !line.startsWith("#"))
+          .join("\n")
         if (plain.trim() === "") {
           ctx.out("Edit cancelled, saved file was empty.\n")
           break
         }
         if (edited === text) {
-          ctx.err(text.startsWith(preamble) ? "Edit cancelled, no changes made.\n" : "Edit cancelled, no valid changes were saved.\n")
+          ctx.err(
+            text.startsWith(preamble)
+              ? "Edit cancelled, no changes made.\n"
+              : "Edit cancelled, no valid changes were saved.\n",
+          )
           break
         }
         try {
@@ -66,16 +80,24 @@ async function runEdit(ctx: CommandContext): Promise<void> {
             ? createTwoWayMergePatch(before as JsonObject, after as JsonObject, kind.schema)
             : createMergePatch(before as JsonObject, after as JsonObject)
           const subresource = ctx.flags.text("subresource")
-          const result = await patchObject(await ctx.factory.api(), info, kind ? "strategic" : "merge", patch, {
-            fieldManager: ctx.flags.text("field-manager"),
-            validation: validationOf(ctx),
-            ...(subresource ? { subresource } : {}),
-          })
+          const result = await patchObject(
+            await ctx.factory.api(),
+            info,
+            kind ? "strategic" : "merge",
+            patch,
+            {
+              fieldManager: ctx.flags.text("field-manager"),
+              validation: validationOf(ctx),
+              ...(subresource ? { subresource } : {}),
+            },
+          )
           ctx.out((await changePrinter(ctx, "edited", "none"))(result))
           break
         } catch (thrown) {
           const { message } = thrown as Error
-          ctx.err(`error: ${info.resource.plural} ${JSON.stringify(info.name)} could not be patched: ${message}\n`)
+          ctx.err(
+            `error: ${info.resource.plural} ${JSON.stringify(info.name)} could not be patched: ${message}\n`,
+          )
           text = `${preamble.trimEnd()}\n# ${message.replaceAll("\n", "\n# ")}\n#\n${plain}`
         }
       }

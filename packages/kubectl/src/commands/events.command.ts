@@ -13,7 +13,8 @@ import { allNamespacesFlag, chunkSizeFlag, printFlags } from "../shared-flags.ts
 export const events = defineKubectlCommand({
   name: "events",
   summary: "List events",
-  usage: "[(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file] [--for TYPE/NAME] [--watch] [--types=Normal,Warning]",
+  usage:
+    "[(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file] [--for TYPE/NAME] [--watch] [--types=Normal,Warning]",
   flags: [
     ...printFlags,
     allNamespacesFlag,
@@ -27,7 +28,8 @@ export const events = defineKubectlCommand({
     const { flags } = ctx
     const types = flags.list("types")
     for (const type of types) {
-      if (!["normal", "warning"].includes(type.toLowerCase())) throw new Error("valid --types are Normal or Warning")
+      if (!["normal", "warning"].includes(type.toLowerCase()))
+        throw new Error("valid --types are Normal or Warning")
     }
     const { namespace } = await ctx.factory.namespace()
     const allNamespaces = flags.bool("all-namespaces")
@@ -56,7 +58,14 @@ export const events = defineKubectlCommand({
     }
     if (form !== "") {
       const printer = await objectPrinter(ctx, form, template)
-      ctx.out(printer({ apiVersion: "v1", items: found, kind: "List", metadata: { resourceVersion: at(list, "metadata", "resourceVersion") } }))
+      ctx.out(
+        printer({
+          apiVersion: "v1",
+          items: found,
+          kind: "List",
+          metadata: { resourceVersion: at(list, "metadata", "resourceVersion") },
+        }),
+      )
       return
     }
     const writer = new TabWriter(tableTabs, ctx.out)
@@ -76,7 +85,11 @@ export const events = defineKubectlCommand({
     writer.flush()
     if (!watching) return
     const response = await api.send("GET", path, {
-      query: { fieldSelector, watch: true, resourceVersion: at(list, "metadata", "resourceVersion") as string },
+      query: {
+        fieldSelector,
+        watch: true,
+        resourceVersion: at(list, "metadata", "resourceVersion") as string,
+      },
       unlimited: true,
     })
     for await (const line of lines(response.body)) {
@@ -90,6 +103,8 @@ export const events = defineKubectlCommand({
 })
 
 function lastTime(event: Obj): number {
-  const text = (at(event, "series", "lastObservedTime") || event["lastTimestamp"] || event["eventTime"]) as string | null
+  const text = (at(event, "series", "lastObservedTime") || event["lastTimestamp"] || event["eventTime"]) as
+    | string
+    | null
   return text ? parseTime(text) : 0
 }

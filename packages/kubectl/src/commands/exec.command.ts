@@ -15,8 +15,14 @@ export const exec = defineKubectlCommand({
   usage: "(POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...]",
   flags: [
     ...fileFlags.slice(0, 1),
-    flag.text("container", { short: "c", help: "Container name. If omitted, use the kubectl.kubernetes.io/default-container annotation for selecting the container to be attached or the first container in the pod will be chosen" }),
-    flag.duration("pod-running-timeout", { default: "1m0s", help: "The length of time (like 5s, 2m, or 3h, higher than zero) to wait until at least one pod is running" }),
+    flag.text("container", {
+      short: "c",
+      help: "Container name. If omitted, use the kubectl.kubernetes.io/default-container annotation for selecting the container to be attached or the first container in the pod will be chosen",
+    }),
+    flag.duration("pod-running-timeout", {
+      default: "1m0s",
+      help: "The length of time (like 5s, 2m, or 3h, higher than zero) to wait until at least one pod is running",
+    }),
     flag.bool("quiet", { short: "q", help: "Only print output from the remote session" }),
     flag.bool("stdin", { short: "i", help: "Pass stdin to the container" }),
     flag.bool("tty", { short: "t", help: "Stdin is a TTY" }),
@@ -28,9 +34,7 @@ async function runExec(ctx: CommandContext): Promise<void> {
   const { flags, args, dashAt } = ctx
   const fromFile = flags.list("filename").length > 0
   if (args.length > 0 && dashAt === -1 && (args.length > 1 || fromFile)) {
-    throw new Error(
-      "exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead",
-    )
+    throw new Error("exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead")
   }
   if ((args.length === 0 || dashAt === 0) && !fromFile) {
     throw new UsageError(ctx.path, "pod, type/name or --filename must be specified")

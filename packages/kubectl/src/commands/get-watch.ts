@@ -19,7 +19,9 @@ export async function watchTargets(
   const { flags } = ctx
   const targets = await targetsOf(ctx, { args: ctx.args, wholeCollections: true })
   if (targets.length > 1) {
-    throw new Error("watch is only supported on individual resources and resource collections - more than 1 resource was found")
+    throw new Error(
+      "watch is only supported on individual resources and resource collections - more than 1 resource was found",
+    )
   }
   const target = targets[0]!
   const api = await ctx.factory.api()
@@ -46,8 +48,7 @@ export async function watchTargets(
   }
   const query = {
     labelSelector: flags.text("selector"),
-    fieldSelector:
-      target.name === undefined ? flags.text("field-selector") : `metadata.name=${target.name}`,
+    fieldSelector: target.name === undefined ? flags.text("field-selector") : `metadata.name=${target.name}`,
   }
   const collection = resourcePath(target.resource, target.namespace)
   let version = "0"

@@ -7,13 +7,24 @@ import { flag } from "../flags.ts"
 import { infosOf, readManifests } from "../files/manifests.ts"
 import { userPath } from "../files/sources.ts"
 import { at, isList, type Obj } from "../object.ts"
-import { customColumnsFromSpec, customColumnsFromTemplate, type CustomColumnsPrinter } from "../printers/custom-columns.ts"
+import {
+  customColumnsFromSpec,
+  customColumnsFromTemplate,
+  type CustomColumnsPrinter,
+} from "../printers/custom-columns.ts"
 import { objectForms, objectPrinter, outputForm, type ObjectPrinter } from "../printers/printer.ts"
 import { sortObjects } from "../printers/sort.ts"
 import { TabWriter, tableTabs } from "../printers/tab-writer.ts"
 import { isTable, TablePrinter, type Table } from "../printers/table.ts"
 import { fetchObject, listPages, targetsOf, type Info, type Target } from "../resources.ts"
-import { allNamespacesFlag, chunkSizeFlag, fieldSelectorFlag, fileFlags, printFlags, selectorFlag } from "../shared-flags.ts"
+import {
+  allNamespacesFlag,
+  chunkSizeFlag,
+  fieldSelectorFlag,
+  fileFlags,
+  printFlags,
+  selectorFlag,
+} from "../shared-flags.ts"
 import { watchTargets } from "./get-watch.ts"
 
 const tableAccept =
@@ -26,8 +37,7 @@ export const get = defineKubectlCommand({
   summary: "Display one or many resources",
   usage:
     "[(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide] (TYPE[.VERSION][.GROUP] [NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags]",
-  long:
-    "Display one or many resources.\n\n Prints a table of the most important information about the specified resources. You can filter the list using a label selector and the --selector flag. If the desired resource type is namespaced you will only see results in the current namespace if you don't specify any namespace.\n\n By specifying the output as 'template' and providing a Go template as the value of the --template flag, you can filter the attributes of the fetched resources.\n\nUse \"kubectl api-resources\" for a complete list of supported resources.",
+  long: "Display one or many resources.\n\n Prints a table of the most important information about the specified resources. You can filter the list using a label selector and the --selector flag. If the desired resource type is namespaced you will only see results in the current namespace if you don't specify any namespace.\n\n By specifying the output as 'template' and providing a Go template as the value of the --template flag, you can filter the attributes of the fetched resources.\n\nUse \"kubectl api-resources\" for a complete list of supported resources.",
   flags: [
     ...fileFlags,
     ...printFlags,
@@ -35,17 +45,44 @@ export const get = defineKubectlCommand({
     chunkSizeFlag,
     selectorFlag,
     fieldSelectorFlag,
-    flag.bool("ignore-not-found", "If set to true, suppresses NotFound error for specific objects that do not exist."),
-    flag.csv("label-columns", { short: "L", help: "Accepts a comma separated list of labels that are going to be presented as columns." }),
-    flag.bool("no-headers", "When using the default or custom-column output format, don't print headers (default print headers)."),
-    flag.bool("output-watch-events", "Output watch event objects when --watch or --watch-only is used. Existing objects are output as initial ADDED events."),
-    flag.text("raw", "Raw URI to request from the server.  Uses the transport specified by the kubeconfig file."),
-    flag.bool("server-print", { default: "true", help: "If true, have the server return the appropriate table output. Supports extension APIs and CRDs." }),
+    flag.bool(
+      "ignore-not-found",
+      "If set to true, suppresses NotFound error for specific objects that do not exist.",
+    ),
+    flag.csv("label-columns", {
+      short: "L",
+      help: "Accepts a comma separated list of labels that are going to be presented as columns.",
+    }),
+    flag.bool(
+      "no-headers",
+      "When using the default or custom-column output format, don't print headers (default print headers).",
+    ),
+    flag.bool(
+      "output-watch-events",
+      "Output watch event objects when --watch or --watch-only is used. Existing objects are output as initial ADDED events.",
+    ),
+    flag.text(
+      "raw",
+      "Raw URI to request from the server.  Uses the transport specified by the kubeconfig file.",
+    ),
+    flag.bool("server-print", {
+      default: "true",
+      help: "If true, have the server return the appropriate table output. Supports extension APIs and CRDs.",
+    }),
     flag.bool("show-kind", "If present, list the resource type for the requested object(s)."),
-    flag.bool("show-labels", "When printing, show all labels as the last column (default hide labels column)"),
-    flag.text("sort-by", "If non-empty, sort list types using this field specification.  The field specification is expressed as a JSONPath expression (e.g. '{.metadata.name}')."),
+    flag.bool(
+      "show-labels",
+      "When printing, show all labels as the last column (default hide labels column)",
+    ),
+    flag.text(
+      "sort-by",
+      "If non-empty, sort list types using this field specification.  The field specification is expressed as a JSONPath expression (e.g. '{.metadata.name}').",
+    ),
     flag.text("subresource", "If specified, gets the subresource of the requested object."),
-    flag.bool("watch", { short: "w", help: "After listing/getting the requested object, watch for changes." }),
+    flag.bool("watch", {
+      short: "w",
+      help: "After listing/getting the requested object, watch for changes.",
+    }),
     flag.bool("watch-only", "Watch for changes to the requested object(s), without listing/getting first."),
   ],
   run: runGet,
@@ -67,7 +104,10 @@ async function runGet(ctx: CommandContext): Promise<void> {
     throw new Error(`--show-labels option cannot be used with ${form} printer`)
   }
   if (flags.bool("output-watch-events") && !flags.bool("watch") && !flags.bool("watch-only")) {
-    throw new UsageError(ctx.path, "--output-watch-events option can only be used with --watch or --watch-only")
+    throw new UsageError(
+      ctx.path,
+      "--output-watch-events option can only be used with --watch or --watch-only",
+    )
   }
   if (flags.list("label-columns").length > 0 && form !== "" && form !== "wide") {
     throw new Error(`--label-columns option cannot be used with ${form} printer`)
@@ -235,7 +275,10 @@ function printObjects(ctx: CommandContext, printer: GetPrinter, found: Found): v
 async function rawGet(ctx: CommandContext): Promise<void> {
   const { flags, args } = ctx
   if (flags.bool("watch") || flags.bool("watch-only") || flags.text("selector")) {
-    throw new UsageError(ctx.path, "--raw may not be specified with other flags that filter the server request or alter the output")
+    throw new UsageError(
+      ctx.path,
+      "--raw may not be specified with other flags that filter the server request or alter the output",
+    )
   }
   if (args.length > 0) throw new UsageError(ctx.path, "arguments may not be passed when --raw is specified")
   const raw = flags.text("raw")

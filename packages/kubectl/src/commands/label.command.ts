@@ -15,7 +15,8 @@ export const label = defineKubectlCommand({
       valid: /^[^-]/,
       check(_key, value) {
         const problems = isValidLabelValue(value)
-        if (problems.length > 0) throw new Error(`invalid label value: ${goQuote(value)}: ${problems.join("; ")}`)
+        if (problems.length > 0)
+          throw new Error(`invalid label value: ${goQuote(value)}: ${problems.join("; ")}`)
       },
       done: { changed: "labeled", removed: "unlabeled", unchanged: "not labeled" },
     }),

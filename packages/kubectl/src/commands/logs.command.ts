@@ -27,16 +27,40 @@ export const logs = defineKubectlCommand({
     flag.bool("all-pods", "Get logs from all pod(s). Sets prefix to true."),
     flag.text("container", { short: "c", help: "Print the logs of this container" }),
     flag.bool("follow", { short: "f", help: "Specify if the logs should be streamed." }),
-    flag.bool("ignore-errors", "If watching / following pod logs, allow for any errors that occur to be non-fatal"),
-    flag.bool("insecure-skip-tls-verify-backend", "Skip verifying the identity of the kubelet that logs are requested from."),
+    flag.bool(
+      "ignore-errors",
+      "If watching / following pod logs, allow for any errors that occur to be non-fatal",
+    ),
+    flag.bool(
+      "insecure-skip-tls-verify-backend",
+      "Skip verifying the identity of the kubelet that logs are requested from.",
+    ),
     flag.int("limit-bytes", "Maximum bytes of logs to return. Defaults to no limit."),
-    flag.int("max-log-requests", { default: "5", help: "Specify maximum number of concurrent logs to follow when using by a selector. Defaults to 5." }),
-    flag.duration("pod-running-timeout", { default: "20s", help: "The length of time (like 5s, 2m, or 3h, higher than zero) to wait until at least one pod is running" }),
+    flag.int("max-log-requests", {
+      default: "5",
+      help: "Specify maximum number of concurrent logs to follow when using by a selector. Defaults to 5.",
+    }),
+    flag.duration("pod-running-timeout", {
+      default: "20s",
+      help: "The length of time (like 5s, 2m, or 3h, higher than zero) to wait until at least one pod is running",
+    }),
     flag.bool("prefix", "Prefix each log line with the log source (pod name and container name)"),
-    flag.bool("previous", { short: "p", help: "If true, print the logs for the previous instance of the container in a pod if it exists." }),
-    flag.duration("since", "Only return logs newer than a relative duration like 5s, 2m, or 3h. Defaults to all logs. Only one of since-time / since may be used."),
-    flag.text("since-time", "Only return logs after a specific date (RFC3339). Defaults to all logs. Only one of since-time / since may be used."),
-    flag.int("tail", { default: "-1", help: "Lines of recent log file to display. Defaults to -1 with no selector, showing all log lines otherwise 10, if a selector is provided." }),
+    flag.bool("previous", {
+      short: "p",
+      help: "If true, print the logs for the previous instance of the container in a pod if it exists.",
+    }),
+    flag.duration(
+      "since",
+      "Only return logs newer than a relative duration like 5s, 2m, or 3h. Defaults to all logs. Only one of since-time / since may be used.",
+    ),
+    flag.text(
+      "since-time",
+      "Only return logs after a specific date (RFC3339). Defaults to all logs. Only one of since-time / since may be used.",
+    ),
+    flag.int("tail", {
+      default: "-1",
+      help: "Lines of recent log file to display. Defaults to -1 with no selector, showing all log lines otherwise 10, if a selector is provided.",
+    }),
     flag.bool("timestamps", "Include timestamps on each line in the log output"),
   ],
   run: runLogs,
@@ -52,14 +76,21 @@ async function runLogs(ctx: CommandContext): Promise<void> {
   const { flags, args } = ctx
   const selector = flags.text("selector")
   if (args.length === 0 && selector === "") throw new UsageError(ctx.path, usageText)
-  if (args.length > 0 && selector !== "") throw new UsageError(ctx.path, "only a selector (-l) or a POD name is allowed")
+  if (args.length > 0 && selector !== "")
+    throw new UsageError(ctx.path, "only a selector (-l) or a POD name is allowed")
   if (args.length > 2) throw new UsageError(ctx.path, usageText)
   const named = args.length === 2 && !flags.changed("container") ? args[1]! : flags.text("container")
   const legacyPair = args.length === 2 && !args[0]!.includes("/")
   const query = logQuery(ctx, selector !== "")
   const all = flags.bool("all-containers") || flags.bool("all-pods")
-  if (flags.bool("all-containers") && named !== "") throw new Error("--all-containers=true should not be specified with container name " + named)
-  const { pods, container } = await podsFor(ctx, selector, legacyPair ? [args[0]!] : args.slice(0, 1), legacyPair ? args[1]! : named)
+  if (flags.bool("all-containers") && named !== "")
+    throw new Error("--all-containers=true should not be specified with container name " + named)
+  const { pods, container } = await podsFor(
+    ctx,
+    selector,
+    legacyPair ? [args[0]!] : args.slice(0, 1),
+    legacyPair ? args[1]! : named,
+  )
   const streams: LogStream[] = []
   for (const pod of pods) {
     const path = await podPath(ctx, pod, "log")
@@ -72,7 +103,12 @@ async function runLogs(ctx: CommandContext): Promise<void> {
         ...ordered.filter((one) => one.type === "ephem"),
       ]
       for (const one of names) streams.push({ path, container: one.name, pod: name })
-    } else streams.push({ path, container: container === "" ? defaultContainer(ctx, pod) : checkedContainer(pod, container), pod: name })
+    } else
+      streams.push({
+        path,
+        container: container === "" ? defaultContainer(ctx, pod) : checkedContainer(pod, container),
+        pod: name,
+      })
   }
   if (streams.length === 0) {
     ctx.err(`No resources found in ${(await ctx.factory.namespace()).namespace} namespace.\n`)
@@ -124,14 +160,19 @@ function checkedContainer(pod: Obj, container: string): string {
 function logQuery(ctx: CommandContext, selecting: boolean): Query {
   const { flags } = ctx
   const sinceTime = flags.text("since-time")
-  if (sinceTime && flags.changed("since")) throw new UsageError(ctx.path, "at most one of `sinceTime` or `sinceSeconds` may be specified")
+  if (sinceTime && flags.changed("since"))
+    throw new UsageError(ctx.path, "at most one of `sinceTime` or `sinceSeconds` may be specified")
   if (sinceTime && Number.isNaN(parseTime(sinceTime))) {
-    throw new Error(`parsing time ${goQuote(sinceTime)} as "2006-01-02T15:04:05Z07:00": cannot parse ${goQuote(sinceTime)} as "2006"`)
+    throw new Error(
+      `parsing time ${goQuote(sinceTime)} as "2006-01-02T15:04:05Z07:00": cannot parse ${goQuote(sinceTime)} as "2006"`,
+    )
   }
   const tail = flags.changed("tail") || !selecting ? flags.int("tail") : selectorTail
   if (tail < -1) throw new Error("--tail must be greater than or equal to -1")
-  if (flags.changed("limit-bytes") && flags.int("limit-bytes") < 1) throw new Error("--limit-bytes must be greater than 0")
-  if (flags.changed("since") && flags.duration("since") <= 0) throw new Error("--since must be greater than 0")
+  if (flags.changed("limit-bytes") && flags.int("limit-bytes") < 1)
+    throw new Error("--limit-bytes must be greater than 0")
+  if (flags.changed("since") && flags.duration("since") <= 0)
+    throw new Error("--since must be greater than 0")
   const since = flags.duration("since")
   return {
     follow: flags.bool("follow"),
@@ -162,7 +203,8 @@ async function printStream(
       for await (const chunk of response.body) await writeTo(ctx.io.stdout, chunk)
       return
     }
-    for await (const line of lines(response.body)) ctx.out(`[pod/${stream.pod}/${stream.container}] ${line}\n`)
+    for await (const line of lines(response.body))
+      ctx.out(`[pod/${stream.pod}/${stream.container}] ${line}\n`)
   } catch (thrown) {
     if (!ctx.flags.bool("ignore-errors")) throw thrown
     ctx.out(`error: ${(thrown as Error).message}\n`)

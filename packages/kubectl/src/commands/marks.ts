@@ -31,8 +31,14 @@ export function markFlags(manager: string): readonly FlagSpec[] {
     dryRunFlag,
     fieldManagerFlag(manager),
     flag.bool("list", "If true, display the values for a given resource."),
-    flag.bool("overwrite", "If true, allow values to be overwritten, otherwise reject updates that overwrite existing ones."),
-    flag.text("resource-version", "If non-empty, the update will only succeed if this is the current resource-version for the object. Only valid when specifying a single resource."),
+    flag.bool(
+      "overwrite",
+      "If true, allow values to be overwritten, otherwise reject updates that overwrite existing ones.",
+    ),
+    flag.text(
+      "resource-version",
+      "If non-empty, the update will only succeed if this is the current resource-version for the object. Only valid when specifying a single resource.",
+    ),
   ]
 }
 
@@ -68,7 +74,12 @@ function parseChanges(ctx: CommandContext, args: readonly string[], rules: MarkR
   }
   for (const key of remove) {
     if (set.has(key)) {
-      throw new UsageError(ctx.path, rules.noun === "label" ? "can not both modify and remove a label in the same command" : "can not both modify and remove an annotation in the same command")
+      throw new UsageError(
+        ctx.path,
+        rules.noun === "label"
+          ? "can not both modify and remove a label in the same command"
+          : "can not both modify and remove an annotation in the same command",
+      )
     }
   }
   return { set, remove }
@@ -81,7 +92,8 @@ export async function changeMarks(ctx: CommandContext, rules: MarkRules): Promis
   const resources = first < 0 ? ctx.args : ctx.args.slice(0, first)
   const changeArgs = first < 0 ? [] : ctx.args.slice(first)
   const late = changeArgs.find((arg) => !isChange(arg))
-  if (late !== undefined) throw new Error(`all resources must be specified before ${rules.noun} changes: ${late}`)
+  if (late !== undefined)
+    throw new Error(`all resources must be specified before ${rules.noun} changes: ${late}`)
   const fromFiles = flags.list("filename").length > 0 || flags.text("kustomize") !== ""
   if (resources.length === 0 && !fromFiles) {
     throw new Error(
@@ -120,7 +132,10 @@ export async function changeMarks(ctx: CommandContext, rules: MarkRules): Promis
       const api = await ctx.factory.api()
       const changed = !jsonEqual(before, after)
       if (changed) {
-        result = await patchObject(api, info, "merge", patch, { dryRun, fieldManager: flags.text("field-manager") })
+        result = await patchObject(api, info, "merge", patch, {
+          dryRun,
+          fieldManager: flags.text("field-manager"),
+        })
       }
     }
     if (listing) return list(ctx, result, rules, found.infos.length > 1)
@@ -136,7 +151,13 @@ function outcome(before: Obj, after: Obj, said: Changes, rules: MarkRules): stri
   return said.set.size === 0 ? rules.done.removed : rules.done.changed
 }
 
-function mark(obj: Obj, changes: Changes, rules: MarkRules, overwrite: boolean, ctx: CommandContext): Changes {
+function mark(
+  obj: Obj,
+  changes: Changes,
+  rules: MarkRules,
+  overwrite: boolean,
+  ctx: CommandContext,
+): Changes {
   const metadata = (obj["metadata"] ??= {}) as Obj
   const marks = { ...(metadata[rules.field] as Record<string, string> | undefined) }
   if (!overwrite) {
@@ -146,7 +167,10 @@ function mark(obj: Obj, changes: Changes, rules: MarkRules, overwrite: boolean, 
       problems.push(
         rules.noun === "label"
           ? `'${key}' already has a value (${marks[key]}), and --overwrite is false`
-          : `found existing ${rules.noun} ${key}=${value}`.replace(/^found existing .*$/, `--overwrite is false but found the following declared annotation(s): '${key}' already has a value (${marks[key]})`),
+          : `found existing ${rules.noun} ${key}=${value}`.replace(
+              /^found existing .*$/,
+              `--overwrite is false but found the following declared annotation(s): '${key}' already has a value (${marks[key]})`,
+            ),
       )
     }
     if (problems.length > 0) throw new Error(problems.join("; "))
@@ -166,7 +190,9 @@ function list(ctx: CommandContext, obj: Obj, rules: MarkRules, several: boolean)
   let indent = ""
   if (several) {
     const kind = kindName(obj["kind"] as string, "")
-    ctx.out(`Listing ${rules.field} for ${kind === "" ? objectName(obj) : `${obj["kind"]}.${groupVersion(obj)}/${at(obj, "metadata", "name")}`}:\n`)
+    ctx.out(
+      `Listing ${rules.field} for ${kind === "" ? objectName(obj) : `${obj["kind"]}.${groupVersion(obj)}/${at(obj, "metadata", "name")}`}:\n`,
+    )
     indent = " "
   }
   for (const key of Object.keys(marks).sort()) ctx.out(`${indent}${key}=${marks[key]}\n`)

@@ -1,6 +1,15 @@
 /** `kubectl patch`. Mirrors: kubectl pkg/cmd/patch/patch.go */
 import { readFile } from "node:fs/promises"
-import { applyJSONPatch, applyMergePatch, applyStrategicMergePatch, goQuote, jsonClone, jsonEqual, loadYaml, type JsonObject } from "@knarr/apimachinery"
+import {
+  applyJSONPatch,
+  applyMergePatch,
+  applyStrategicMergePatch,
+  goQuote,
+  jsonClone,
+  jsonEqual,
+  loadYaml,
+  type JsonObject,
+} from "@knarr/apimachinery"
 import { defineKubectlCommand } from "../command.ts"
 import { userPath } from "../files/sources.ts"
 import { flag } from "../flags.ts"
@@ -23,13 +32,20 @@ export const patch = defineKubectlCommand({
     flag.text("patch", { short: "p", help: "The patch to be applied to the resource JSON file." }),
     flag.text("patch-file", "A file containing a patch to be applied to the resource."),
     flag.text("subresource", "If specified, patch will operate on the subresource of the requested object."),
-    flag.text("type", { default: "strategic", help: "The type of patch being provided; one of [json merge strategic]" }),
+    flag.text("type", {
+      default: "strategic",
+      help: "The type of patch being provided; one of [json merge strategic]",
+    }),
   ],
   run: async (ctx) => {
     const { flags } = ctx
     const type = flags.text("type").toLowerCase()
     if ((flags.text("patch") === "") === (flags.text("patch-file") === "")) {
-      throw new Error(flags.text("patch") === "" ? "must specify --patch or --patch-file containing the contents of the patch" : "cannot specify --patch and --patch-file together")
+      throw new Error(
+        flags.text("patch") === ""
+          ? "must specify --patch or --patch-file containing the contents of the patch"
+          : "cannot specify --patch and --patch-file together",
+      )
     }
     if (!["json", "merge", "strategic"].includes(type)) {
       throw new Error(`--type must be one of [json merge strategic], not ${goQuote(flags.text("type"))}`)

@@ -18,8 +18,14 @@ export const portForward = defineKubectlCommand({
   summary: "Forward one or more local ports to a pod",
   usage: "TYPE/NAME [options] [LOCAL_PORT:]REMOTE_PORT [...[LOCAL_PORT_N:]REMOTE_PORT_N]",
   flags: [
-    flag.csv("address", "Addresses to listen on (comma separated). Only accepts IP addresses or localhost as a value."),
-    flag.duration("pod-running-timeout", { default: "1m0s", help: "The length of time (like 5s, 2m, or 3h, higher than zero) to wait until at least one pod is running" }),
+    flag.csv(
+      "address",
+      "Addresses to listen on (comma separated). Only accepts IP addresses or localhost as a value.",
+    ),
+    flag.duration("pod-running-timeout", {
+      default: "1m0s",
+      help: "The length of time (like 5s, 2m, or 3h, higher than zero) to wait until at least one pod is running",
+    }),
   ],
   run: runPortForward,
 })
@@ -31,11 +37,13 @@ interface Forward {
 
 async function runPortForward(ctx: CommandContext): Promise<void> {
   const { args, flags } = ctx
-  if (args.length < 2) throw new UsageError(ctx.path, "TYPE/NAME and list of ports are required for port-forward")
+  if (args.length < 2)
+    throw new UsageError(ctx.path, "TYPE/NAME and list of ports are required for port-forward")
   const info = await singleTarget(ctx, args.slice(0, 1))
   const pod = await attachablePod(ctx, info, flags.duration("pod-running-timeout"))
   const phase = at(pod, "status", "phase") as string
-  if (phase !== "Running") throw new Error(`unable to forward port because pod is not running. Current status=${phase}`)
+  if (phase !== "Running")
+    throw new Error(`unable to forward port because pod is not running. Current status=${phase}`)
   const forwards = args.slice(1).map((text) => parseForward(text, info.object, pod))
   const path = await podPath(ctx, pod, "portforward")
   await using scope = new Scope("port-forward")
@@ -47,19 +55,28 @@ async function runPortForward(ctx: CommandContext): Promise<void> {
     for (const host of addresses.flatMap((one) => (one === "localhost" ? ["127.0.0.1", "::1"] : [one]))) {
       const shown = host.includes(":") ? `[${host}]` : host
       try {
-        const server = await listen(host, port, (socket) => scope.run("connection", () => serve(ctx, path, forward.remote, port, socket)))
+        const server = await listen(host, port, (socket) =>
+          scope.run("connection", () => serve(ctx, path, forward.remote, port, socket)),
+        )
         scope.defer(() => void server.close())
         port = (server.address() as AddressInfo).port
         ctx.out(`Forwarding from ${shown}:${port} -> ${forward.remote}\n`)
         listening++
       } catch (thrown) {
         if (host === "::1") continue
-        const reason = (thrown as NodeJS.ErrnoException).code === "EADDRINUSE" ? "bind: address already in use" : (thrown as Error).message
-        ctx.err(`Unable to listen on port ${port}: Listeners failed to create with the following errors: [unable to create listener: Error listen tcp${host.includes(":") ? "6" : "4"} ${shown}:${port}: ${reason}]\n`)
+        const reason =
+          (thrown as NodeJS.ErrnoException).code === "EADDRINUSE"
+            ? "bind: address already in use"
+            : (thrown as Error).message
+        ctx.err(
+          `Unable to listen on port ${port}: Listeners failed to create with the following errors: [unable to create listener: Error listen tcp${host.includes(":") ? "6" : "4"} ${shown}:${port}: ${reason}]\n`,
+        )
       }
     }
     if (listening === 0) {
-      throw new Error(`unable to listen on any of the requested ports: [{${forward.local} ${forward.remote}}]`)
+      throw new Error(
+        `unable to listen on any of the requested ports: [{${forward.local} ${forward.remote}}]`,
+      )
     }
   }
   const stopped = deferred()
@@ -83,15 +100,21 @@ function parseForward(text: string, owner: Obj, pod: Obj): Forward {
   if (more.length > 0) throw new Error(`invalid port format '${text}'`)
   const remoteText = second ?? first!
   const remote = remotePort(remoteText, owner, pod)
-  const local = second === undefined ? (/^\d+$/.test(first!) ? Number(first) : remote) : first === "" ? 0 : Number(first)
-  if (!Number.isInteger(local) || local < 0 || local > 65_535) throw new Error(`error parsing local port '${first}': strconv.ParseUint: parsing "${first}": invalid syntax`)
+  const local =
+    second === undefined ? (/^\d+$/.test(first!) ? Number(first) : remote) : first === "" ? 0 : Number(first)
+  if (!Number.isInteger(local) || local < 0 || local > 65_535)
+    throw new Error(
+      `error parsing local port '${first}': strconv.ParseUint: parsing "${first}": invalid syntax`,
+    )
   return { local, remote }
 }
 
 function remotePort(text: string, owner: Obj, pod: Obj): number {
   const containers = (at(pod, "spec", "containers") ?? []) as Obj[]
   const named = (name: string): number | undefined =>
-    containers.flatMap((one) => (one["ports"] ?? []) as Obj[]).find((port) => port["name"] === name)?.["containerPort"] as number | undefined
+    containers.flatMap((one) => (one["ports"] ?? []) as Obj[]).find((port) => port["name"] === name)?.[
+      "containerPort"
+    ] as number | undefined
   if (owner["kind"] === "Service") {
     const ports = (at(owner, "spec", "ports") ?? []) as Obj[]
     const port = ports.find((one) => String(one["port"]) === text || one["name"] === text)
@@ -99,7 +122,8 @@ function remotePort(text: string, owner: Obj, pod: Obj): number {
     const target = port["targetPort"] as number | string
     if (typeof target === "number") return target
     const found = named(target)
-    if (found === undefined) throw new Error(`Pod '${pod["metadata"].name}' does not have a named port '${target}'`)
+    if (found === undefined)
+      throw new Error(`Pod '${pod["metadata"].name}' does not have a named port '${target}'`)
     return found
   }
   if (/^\d+$/.test(text)) {
@@ -107,12 +131,19 @@ function remotePort(text: string, owner: Obj, pod: Obj): number {
     return Number(text)
   }
   const found = named(text)
-  if (found === undefined) throw new Error(`Pod '${pod["metadata"].name}' does not have a named port '${text}'`)
+  if (found === undefined)
+    throw new Error(`Pod '${pod["metadata"].name}' does not have a named port '${text}'`)
   return found
 }
 
 /** Carries one connection's bytes both ways. Channel 0 is data, channel 1 errors; each begins with the port. */
-async function serve(ctx: CommandContext, path: string, remote: number, local: number, socket: Socket): Promise<void> {
+async function serve(
+  ctx: CommandContext,
+  path: string,
+  remote: number,
+  local: number,
+  socket: Socket,
+): Promise<void> {
   ctx.out(`Handling connection for ${local}\n`)
   try {
     const api = await ctx.factory.api()
@@ -135,7 +166,9 @@ async function serve(ctx: CommandContext, path: string, remote: number, local: n
     }
     socket.end()
   } catch (thrown) {
-    ctx.err(`error: error creating forwarding stream for port ${local} -> ${remote}: ${(thrown as Error).message}\n`)
+    ctx.err(
+      `error: error creating forwarding stream for port ${local} -> ${remote}: ${(thrown as Error).message}\n`,
+    )
     socket.destroy()
   }
 }

@@ -22,12 +22,25 @@ export const replace = defineKubectlCommand({
     dryRunFlag,
     validateFlag,
     fieldManagerFlag("kubectl-replace"),
-    flag.text("cascade", { default: "background", bare: "background", help: 'Must be "background", "orphan", or "foreground".' }),
+    flag.text("cascade", {
+      default: "background",
+      bare: "background",
+      help: 'Must be "background", "orphan", or "foreground".',
+    }),
     flag.bool("force", "If true, immediately remove resources from API and bypass graceful deletion."),
-    flag.int("grace-period", { default: "-1", help: "Period of time in seconds given to the resource to terminate gracefully." }),
+    flag.int("grace-period", {
+      default: "-1",
+      help: "Period of time in seconds given to the resource to terminate gracefully.",
+    }),
     flag.bool("save-config", "If true, the configuration of current object will be saved in its annotation."),
-    flag.text("subresource", "If specified, replace will operate on the subresource of the requested object."),
-    flag.duration("timeout", "The length of time to wait before giving up on a delete, zero means determine a timeout from the size of the object"),
+    flag.text(
+      "subresource",
+      "If specified, replace will operate on the subresource of the requested object.",
+    ),
+    flag.duration(
+      "timeout",
+      "The length of time to wait before giving up on a delete, zero means determine a timeout from the size of the object",
+    ),
     flag.bool("wait", "If true, wait for resources to be gone before returning. This waits for finalizers."),
   ],
   run: async (ctx) => {
@@ -40,7 +53,9 @@ export const replace = defineKubectlCommand({
     const infos = await infosOf(ctx, await readManifests(ctx))
     const options = { dryRun, validation, fieldManager: flags.text("field-manager") }
     await forEachInfo({ infos, errors: [] }, async (info) => {
-      const wanted = flags.bool("save-config") ? withLastApplied(info.object) : renewLastApplied(info.object, info.object)
+      const wanted = flags.bool("save-config")
+        ? withLastApplied(info.object)
+        : renewLastApplied(info.object, info.object)
       if (dryRun === "client") return void ctx.out(printer(wanted))
       if (flags.bool("force")) {
         try {
@@ -48,7 +63,12 @@ export const replace = defineKubectlCommand({
           const gone = await deleteObject(api, info, { gracePeriod, cascade: "Background", dryRun })
           const uid = (at(gone, "details", "uid") ?? at(gone, "metadata", "uid")) as string | undefined
           const timeoutMs = flags.duration("timeout") || weekMs
-          ctx.out((await changePrinter(ctx, "deleted", dryRun))(info.object).replace(/^(\S+)\/(\S+) deleted/, '$1 "$2" deleted'))
+          ctx.out(
+            (await changePrinter(ctx, "deleted", dryRun))(info.object).replace(
+              /^(\S+)\/(\S+) deleted/,
+              '$1 "$2" deleted',
+            ),
+          )
           await waitGone(api, info, uid, { clock: ctx.io.clock, signal: ctx.signal, timeoutMs })
         } catch (thrown) {
           if (!isNotFound(thrown)) throw thrown
@@ -58,7 +78,11 @@ export const replace = defineKubectlCommand({
       }
       try {
         const subresource = flags.text("subresource")
-        ctx.out(printer(await replaceObject(api, info, wanted, { ...options, ...(subresource ? { subresource } : {}) })))
+        ctx.out(
+          printer(
+            await replaceObject(api, info, wanted, { ...options, ...(subresource ? { subresource } : {}) }),
+          ),
+        )
       } catch (thrown) {
         throw withSource(thrown, "replacing", info.source)
       }

@@ -30,8 +30,15 @@ const status: KubectlCommand = {
     ...fileFlags,
     selectorFlag,
     flag.int("revision", "Pin to a specific revision for showing its status. Defaults to 0 (last revision)."),
-    flag.duration("timeout", "The length of time to wait before ending watch, zero means never. Any other values should contain a corresponding time unit (e.g. 1s, 2m, 3h)."),
-    flag.bool("watch", { short: "w", default: "true", help: "Watch the status of the rollout until it's done." }),
+    flag.duration(
+      "timeout",
+      "The length of time to wait before ending watch, zero means never. Any other values should contain a corresponding time unit (e.g. 1s, 2m, 3h).",
+    ),
+    flag.bool("watch", {
+      short: "w",
+      default: "true",
+      help: "Watch the status of the rollout until it's done.",
+    }),
   ],
   run: async (ctx) => {
     const revision = ctx.flags.int("revision")
@@ -56,7 +63,8 @@ async function showStatus(ctx: CommandContext, info: Info, revision: number): Pr
       return state.done
     })
   } catch (thrown) {
-    if (thrown instanceof TimeoutError) throw new Error("timed out waiting for the condition", { cause: thrown })
+    if (thrown instanceof TimeoutError)
+      throw new Error("timed out waiting for the condition", { cause: thrown })
     throw thrown
   }
 }
@@ -130,7 +138,8 @@ const undo: KubectlCommand = {
       if (dryRun === "client") {
         const { describeTemplateText } = await import("../describe/pod-template.ts")
         const revisions = await revisionsOf(api, info)
-        const target = toRevision === 0 ? revisions.at(-2) : revisions.find((one) => one.number === toRevision)
+        const target =
+          toRevision === 0 ? revisions.at(-2) : revisions.find((one) => one.number === toRevision)
         if (!target) throw new Error(`unable to find specified revision ${toRevision} in history`)
         ctx.out(`${objectName(info.object)} ${describeTemplateText(target.template)} (dry run)\n`)
         return
@@ -161,7 +170,9 @@ function patching(spec: {
         const patch = spec.patchOf(ctx, info)
         const fieldManager = ctx.flags.text("field-manager")
         const object =
-          dryRun === "client" ? info.object : await patchObject(api, info, "strategic", patch, { dryRun, fieldManager })
+          dryRun === "client"
+            ? info.object
+            : await patchObject(api, info, "strategic", patch, { dryRun, fieldManager })
         ctx.out(printer(object))
       })
     },
@@ -180,7 +191,9 @@ const restart = patching({
   done: "restarted",
   patchOf: (ctx, info) => {
     if (!restartable.has(info.resource.kind)) {
-      throw new Error(`${resourceName(info)}: restarting is not supported`.replace(/: restarting/, " restarting"))
+      throw new Error(
+        `${resourceName(info)}: restarting is not supported`.replace(/: restarting/, " restarting"),
+      )
     }
     if (info.resource.kind === "Deployment" && info.object["spec"].paused) {
       throw new Error(`${resourceName(info)} can't restart paused deployment (run rollout resume first)`)
@@ -207,7 +220,8 @@ const resume = patching({
   summary: "Resume a paused resource",
   done: "resumed",
   patchOf: (_, info) => {
-    if (info.resource.kind !== "Deployment") throw new Error(`${resourceName(info)} resuming is not supported`)
+    if (info.resource.kind !== "Deployment")
+      throw new Error(`${resourceName(info)} resuming is not supported`)
     if (!at(info.object, "spec", "paused")) throw new Error(`${resourceName(info)} is not paused`)
     return { spec: { paused: null } }
   },

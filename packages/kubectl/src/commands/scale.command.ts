@@ -21,10 +21,19 @@ export const scale = defineKubectlCommand({
     selectorFlag,
     allFlag,
     dryRunFlag,
-    flag.int("current-replicas", { default: "-1", help: "Precondition for current size. Requires that the current size of the resource match this value in order to scale. -1 (default) for no condition." }),
+    flag.int("current-replicas", {
+      default: "-1",
+      help: "Precondition for current size. Requires that the current size of the resource match this value in order to scale. -1 (default) for no condition.",
+    }),
     flag.int("replicas", "The new desired number of replicas. Required."),
-    flag.text("resource-version", "Precondition for resource version. Requires that the current resource version match this value in order to scale."),
-    flag.duration("timeout", "The length of time to wait before giving up on a scale operation, zero means don't wait. Any other values should contain a corresponding time unit (e.g. 1s, 2m, 3h)."),
+    flag.text(
+      "resource-version",
+      "Precondition for resource version. Requires that the current resource version match this value in order to scale.",
+    ),
+    flag.duration(
+      "timeout",
+      "The length of time to wait before giving up on a scale operation, zero means don't wait. Any other values should contain a corresponding time unit (e.g. 1s, 2m, 3h).",
+    ),
   ],
   run: runScale,
 })
@@ -73,7 +82,9 @@ async function scaleOne(ctx: CommandContext, info: Info, dryRun: ReturnType<type
       throw new Error(`Expected replicas to be ${expected}, was ${count}`)
     }
     if (version && at(now, "metadata", "resourceVersion") !== version) {
-      throw new Error(`Expected resource version to be ${version}, was ${at(now, "metadata", "resourceVersion")}`)
+      throw new Error(
+        `Expected resource version to be ${version}, was ${at(now, "metadata", "resourceVersion")}`,
+      )
     }
     await replaceObject(api, info, { ...now, spec: { ...now["spec"], replicas } }, options)
   }

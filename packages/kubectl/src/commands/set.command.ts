@@ -1,12 +1,28 @@
 /** `kubectl set image|env|resources|serviceaccount|selector`. Mirrors: kubectl pkg/cmd/set */
-import { createTwoWayMergePatch, createMergePatch, goQuote, jsonClone, jsonEqual, parseToLabelSelector, type JsonObject } from "@knarr/apimachinery"
+import {
+  createTwoWayMergePatch,
+  createMergePatch,
+  goQuote,
+  jsonClone,
+  jsonEqual,
+  parseToLabelSelector,
+  type JsonObject,
+} from "@knarr/apimachinery"
 import { defineKubectlCommand, type CommandContext, type KubectlCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import { flag, type FlagSpec } from "../flags.ts"
 import { at, type Obj } from "../object.ts"
 import { changePrinter, dryRunOf } from "../printers/printer.ts"
 import { fetchObject, forEachInfo, selectInfos } from "../resources.ts"
-import { allFlag, dryRunFlag, fieldManagerFlag, fileFlags, localFlag, printFlags, selectorFlag } from "../shared-flags.ts"
+import {
+  allFlag,
+  dryRunFlag,
+  fieldManagerFlag,
+  fileFlags,
+  localFlag,
+  printFlags,
+  selectorFlag,
+} from "../shared-flags.ts"
 import { patchObject } from "../writes.ts"
 import { parseResourceList } from "./create-simple.ts"
 
@@ -55,15 +71,20 @@ async function changeObjects(
       : createMergePatch(before as JsonObject, after as JsonObject)
     const fieldManager = flags.text("field-manager")
     const options = { dryRun, fieldManager }
-    ctx.out(printer(await patchObject(await ctx.factory.api(), info, kind ? "strategic" : "merge", patch, options)))
+    ctx.out(
+      printer(await patchObject(await ctx.factory.api(), info, kind ? "strategic" : "merge", patch, options)),
+    )
   })
   return found.infos.length
 }
 
 function splitPairs(args: readonly string[], removable = false): { resources: string[]; pairs: string[] } {
-  const isPair = (arg: string): boolean => arg.includes("=") || (removable && arg.endsWith("-") && arg.length > 1)
+  const isPair = (arg: string): boolean =>
+    arg.includes("=") || (removable && arg.endsWith("-") && arg.length > 1)
   const first = args.findIndex(isPair)
-  return first < 0 ? { resources: [...args], pairs: [] } : { resources: args.slice(0, first), pairs: args.slice(first) }
+  return first < 0
+    ? { resources: [...args], pairs: [] }
+    : { resources: args.slice(0, first), pairs: args.slice(first) }
 }
 
 function required(ctx: CommandContext, resources: readonly string[]): void {
@@ -74,14 +95,20 @@ function required(ctx: CommandContext, resources: readonly string[]): void {
 const image: KubectlCommand = {
   name: "image",
   summary: "Update the image of a pod template",
-  usage: "(-f FILENAME | TYPE NAME) CONTAINER_NAME_1=CONTAINER_IMAGE_1 ... CONTAINER_NAME_N=CONTAINER_IMAGE_N",
+  usage:
+    "(-f FILENAME | TYPE NAME) CONTAINER_NAME_1=CONTAINER_IMAGE_1 ... CONTAINER_NAME_N=CONTAINER_IMAGE_N",
   flags: baseFlags,
   run: async (ctx) => {
     const { resources, pairs } = splitPairs(ctx.args)
     required(ctx, resources)
     if (pairs.length === 0) throw new Error("at least one image update is required")
-    const wanted = new Map(pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]))
-    if (wanted.size > 1 && wanted.has("*")) throw new Error("all containers are already specified by *, but saw more than one container_name=container_image pairs")
+    const wanted = new Map(
+      pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
+    )
+    if (wanted.size > 1 && wanted.has("*"))
+      throw new Error(
+        "all containers are already specified by *, but saw more than one container_name=container_image pairs",
+      )
     await changeObjects(ctx, resources, "image updated", (obj) => {
       const spec = podSpecOf(obj)
       if (!spec) return
@@ -101,7 +128,11 @@ const resources: KubectlCommand = {
   usage: "(-f FILENAME | TYPE NAME)  ([--limits=LIMITS & --requests=REQUESTS]",
   flags: [
     ...baseFlags,
-    flag.text("containers", { short: "c", default: "*", help: "The names of containers in the selected pod templates to change, all containers are selected by default - may use wildcards" }),
+    flag.text("containers", {
+      short: "c",
+      default: "*",
+      help: "The names of containers in the selected pod templates to change, all containers are selected by default - may use wildcards",
+    }),
     flag.text("limits", "The resource requirement requests for this container."),
     flag.text("requests", "The resource requirement requests for this container."),
   ],
@@ -116,7 +147,9 @@ const resources: KubectlCommand = {
     const pattern = globOf(flags.text("containers"))
     await changeObjects(ctx, ctx.args, "resource requirements updated", (obj) => {
       const spec = podSpecOf(obj)
-      const chosen = ((spec?.["containers"] ?? []) as Obj[]).filter((one) => pattern.test(one["name"] as string))
+      const chosen = ((spec?.["containers"] ?? []) as Obj[]).filter((one) =>
+        pattern.test(one["name"] as string),
+      )
       if (chosen.length === 0) throw new Error(`unable to find container named ${flags.text("containers")}`)
       for (const one of chosen) {
         const own = (one["resources"] ??= {}) as Obj
@@ -137,12 +170,25 @@ const env: KubectlCommand = {
   usage: "RESOURCE/NAME KEY_1=VAL_1 ... KEY_N=VAL_N",
   flags: [
     ...baseFlags,
-    flag.text("containers", { short: "c", default: "*", help: "The names of containers in the selected pod templates to change - may use wildcards" }),
-    flag.array("env", { short: "e", help: "Specify a key-value pair for an environment variable to set into each container." }),
+    flag.text("containers", {
+      short: "c",
+      default: "*",
+      help: "The names of containers in the selected pod templates to change - may use wildcards",
+    }),
+    flag.array("env", {
+      short: "e",
+      help: "Specify a key-value pair for an environment variable to set into each container.",
+    }),
     flag.text("from", "The name of a resource from which to inject environment variables"),
     flag.csv("keys", "Comma-separated list of keys to import from specified resource"),
-    flag.bool("list", "If true, display the environment and any changes in the standard format. this flag will removed when we have kubectl view env."),
-    flag.bool("overwrite", { default: "true", help: "If true, allow environment to be overwritten, otherwise reject updates that overwrite existing environment." }),
+    flag.bool(
+      "list",
+      "If true, display the environment and any changes in the standard format. this flag will removed when we have kubectl view env.",
+    ),
+    flag.bool("overwrite", {
+      default: "true",
+      help: "If true, allow environment to be overwritten, otherwise reject updates that overwrite existing environment.",
+    }),
     flag.text("prefix", "Prefix to append to variable names"),
     flag.bool("resolve", "If true, show secret or configmap references when listing variables"),
   ],
@@ -167,22 +213,30 @@ async function setEnv(ctx: CommandContext): Promise<void> {
   if (flags.bool("list")) {
     const found = await selectInfos(ctx, { args: split.resources, latest: true, all: flags.bool("all") })
     for (const info of found.infos) {
-      for (const one of ((podSpecOf(info.object)?.["containers"] ?? []) as Obj[]).filter((c) => pattern.test(c["name"]))) {
+      for (const one of ((podSpecOf(info.object)?.["containers"] ?? []) as Obj[]).filter((c) =>
+        pattern.test(c["name"]),
+      )) {
         ctx.out(`# ${info.resource.kind} ${info.name}, container ${one["name"]}\n`)
         for (const entry of (one["env"] ?? []) as Obj[]) ctx.out(`${entry["name"]}=${entry["value"] ?? ""}\n`)
       }
     }
     return
   }
-  if (set.length === 0 && remove.length === 0) throw new Error("at least one environment variable must be provided")
+  if (set.length === 0 && remove.length === 0)
+    throw new Error("at least one environment variable must be provided")
   await changeObjects(ctx, split.resources, "env updated", (obj) => {
-    for (const one of ((podSpecOf(obj)?.["containers"] ?? []) as Obj[]).filter((c) => pattern.test(c["name"]))) {
+    for (const one of ((podSpecOf(obj)?.["containers"] ?? []) as Obj[]).filter((c) =>
+      pattern.test(c["name"]),
+    )) {
       const list = [...((one["env"] ?? []) as Obj[])]
       for (const entry of set) {
         const index = list.findIndex((known) => known["name"] === entry["name"])
         if (index < 0) list.push(entry)
         else if (flags.bool("overwrite")) list[index] = entry
-        else throw new Error(`'${entry["name"]}' already has a value (${list[index]!["value"] ?? ""}), and --overwrite is false`)
+        else
+          throw new Error(
+            `'${entry["name"]}' already has a value (${list[index]!["value"] ?? ""}), and --overwrite is false`,
+          )
       }
       const kept = list.filter((entry) => !remove.includes(entry["name"] as string))
       if (kept.length > 0) one["env"] = kept
@@ -196,7 +250,8 @@ async function importedEnv(ctx: CommandContext): Promise<Obj[]> {
   if (!from) return []
   const [type, name] = from.split("/") as [string, string]
   const resource = await (await ctx.factory.mapper()).resource(type)
-  const field = resource.kind === "ConfigMap" ? "configMapKeyRef" : resource.kind === "Secret" ? "secretKeyRef" : ""
+  const field =
+    resource.kind === "ConfigMap" ? "configMapKeyRef" : resource.kind === "Secret" ? "secretKeyRef" : ""
   if (field === "") throw new Error(`unsupported resource specified in --from`)
   const { namespace } = await ctx.factory.namespace()
   const source = await fetchObject(await ctx.factory.api(), { resource, namespace, name })
@@ -232,10 +287,20 @@ const selector: KubectlCommand = {
   name: "selector",
   summary: "Set the selector on a resource",
   usage: "(-f FILENAME | TYPE NAME) EXPRESSIONS [--resource-version=version]",
-  flags: [...baseFlags.filter((spec) => spec.name !== "selector"), flag.text("resource-version", "If non-empty, the selectors update will only succeed if this is the current resource-version for the object.")],
+  flags: [
+    ...baseFlags.filter((spec) => spec.name !== "selector"),
+    flag.text(
+      "resource-version",
+      "If non-empty, the selectors update will only succeed if this is the current resource-version for the object.",
+    ),
+  ],
   run: async (ctx) => {
     const expression = ctx.args.at(-1)
-    if (!expression || ctx.args.length < 2) throw new UsageError(ctx.path, "one or more resources must be specified as <resource> <name> or <resource>/<name>")
+    if (!expression || ctx.args.length < 2)
+      throw new UsageError(
+        ctx.path,
+        "one or more resources must be specified as <resource> <name> or <resource>/<name>",
+      )
     const wanted = parseToLabelSelector(expression)
     await changeObjects(ctx, ctx.args.slice(0, -1), "selector updated", (obj) => {
       if (obj["kind"] !== "Service") throw new Error(`setting a selector is only supported for Services`)

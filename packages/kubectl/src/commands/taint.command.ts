@@ -24,8 +24,10 @@ function parseTaint(text: string): { taint: Taint; remove: boolean } {
   const [, key, value, effect] = m
   const problems = isQualifiedName(key!)
   if (problems.length > 0) throw new Error(`invalid taint key ${spec}: ${problems.join("; ")}`)
-  if (value && isValidLabelValue(value).length > 0) throw new Error(`invalid taint spec: ${text}, ${isValidLabelValue(value).join("; ")}`)
-  if (effect && !effects.includes(effect)) throw new Error(`invalid taint effect: ${effect}, unsupported taint effect`)
+  if (value && isValidLabelValue(value).length > 0)
+    throw new Error(`invalid taint spec: ${text}, ${isValidLabelValue(value).join("; ")}`)
+  if (effect && !effects.includes(effect))
+    throw new Error(`invalid taint effect: ${effect}, unsupported taint effect`)
   return { taint: { key: key!, ...(value ? { value } : {}), ...(effect ? { effect } : {}) }, remove }
 }
 
@@ -40,7 +42,10 @@ export const taint = defineKubectlCommand({
     validateFlag,
     fieldManagerFlag("kubectl-taint"),
     flag.bool("all", "Select all nodes in the cluster"),
-    flag.bool("overwrite", "If true, allow taints to be overwritten, otherwise reject taint updates that overwrite existing taints."),
+    flag.bool(
+      "overwrite",
+      "If true, allow taints to be overwritten, otherwise reject taint updates that overwrite existing taints.",
+    ),
   ],
   run: async (ctx) => {
     const { args, flags } = ctx
@@ -49,7 +54,12 @@ export const taint = defineKubectlCommand({
     const specs = first < 0 ? [] : args.slice(first)
     if (resources.length < 1) throw new Error("one or more resources must be specified as <resource> <name>")
     if (!["node", "nodes", "no"].includes(resources[0]!.split("/")[0]!.toLowerCase())) {
-      throw new Error(`invalid resource type ${resources[0]}, only node types are supported`.replace(/^invalid resource type (.*), only.*$/, "invalid resource type $1, only node types are supported"))
+      throw new Error(
+        `invalid resource type ${resources[0]}, only node types are supported`.replace(
+          /^invalid resource type (.*), only.*$/,
+          "invalid resource type $1, only node types are supported",
+        ),
+      )
     }
     if (specs.length === 0) throw new Error("at least one taint update is required")
     const changes = specs.map(parseTaint)
@@ -60,8 +70,14 @@ export const taint = defineKubectlCommand({
       const { list, operation } = changeTaints(old, changes, flags.bool("overwrite"), info.name)
       let object: Obj = { ...info.object, spec: { ...info.object["spec"], taints: list } }
       if (dryRun !== "client") {
-        const patch = { metadata: { resourceVersion: info.object["metadata"].resourceVersion as string }, spec: { taints: list.length > 0 ? list : null } }
-        object = await patchObject(await ctx.factory.api(), info, "merge", patch, { dryRun, fieldManager: flags.text("field-manager") })
+        const patch = {
+          metadata: { resourceVersion: info.object["metadata"].resourceVersion as string },
+          spec: { taints: list.length > 0 ? list : null },
+        }
+        object = await patchObject(await ctx.factory.api(), info, "merge", patch, {
+          dryRun,
+          fieldManager: flags.text("field-manager"),
+        })
       }
       ctx.out((await changePrinter(ctx, operation, "none"))(object))
     })
@@ -78,21 +94,31 @@ function changeTaints(
   let added = 0
   let removed = 0
   for (const { taint: one, remove } of changes) {
-    const same = (other: Taint): boolean => other.key === one.key && (one.effect === undefined || other.effect === one.effect)
+    const same = (other: Taint): boolean =>
+      other.key === one.key && (one.effect === undefined || other.effect === one.effect)
     if (remove) {
-      if (!list.some(same)) throw new Error(`taint ${JSON.stringify(one.effect ? `${one.key}:${one.effect}` : one.key)} not found`)
+      if (!list.some(same))
+        throw new Error(
+          `taint ${JSON.stringify(one.effect ? `${one.key}:${one.effect}` : one.key)} not found`,
+        )
       list = list.filter((other) => !same(other))
       removed++
       continue
     }
     const known = list.find(same)
     if (known && known.value !== one.value && !overwrite) {
-      throw new Error(`node ${node} already has ${one.key} taint(s) with same effect(s) and --overwrite is false`)
+      throw new Error(
+        `node ${node} already has ${one.key} taint(s) with same effect(s) and --overwrite is false`,
+      )
     }
-    if (known && !overwrite) throw new Error(`node ${node} already has ${one.key} taint(s) with same effect(s) and --overwrite is false`)
+    if (known && !overwrite)
+      throw new Error(
+        `node ${node} already has ${one.key} taint(s) with same effect(s) and --overwrite is false`,
+      )
     list = [one, ...list.filter((other) => !same(other))]
     added++
   }
-  const operation = removed > 0 && added > 0 ? "modified" : removed > 0 ? "untainted" : overwrite ? "modified" : "tainted"
+  const operation =
+    removed > 0 && added > 0 ? "modified" : removed > 0 ? "untainted" : overwrite ? "modified" : "tainted"
   return { list, operation }
 }

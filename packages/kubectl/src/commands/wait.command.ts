@@ -9,7 +9,15 @@ import { flag } from "../flags.ts"
 import { at, type Obj } from "../object.ts"
 import { changePrinter } from "../printers/printer.ts"
 import { fetchObject, listPages, targetsOf } from "../resources.ts"
-import { allFlag, allNamespacesFlag, fieldSelectorFlag, fileFlags, localFlag, printFlags, selectorFlag } from "../shared-flags.ts"
+import {
+  allFlag,
+  allNamespacesFlag,
+  fieldSelectorFlag,
+  fileFlags,
+  localFlag,
+  printFlags,
+  selectorFlag,
+} from "../shared-flags.ts"
 import type { Place } from "../writes.ts"
 
 export const wait = defineKubectlCommand({
@@ -25,8 +33,14 @@ export const wait = defineKubectlCommand({
     allFlag,
     allNamespacesFlag,
     localFlag,
-    flag.array("for", "The condition to wait on: [create|delete|condition=condition-name[=condition-value]|jsonpath='{JSONPath expression}'=[JSONPath value]]. The default condition-value is true."),
-    flag.duration("timeout", { default: "30s", help: "The length of time to wait before giving up. Zero means check once and don't wait, negative means wait for a week." }),
+    flag.array(
+      "for",
+      "The condition to wait on: [create|delete|condition=condition-name[=condition-value]|jsonpath='{JSONPath expression}'=[JSONPath value]]. The default condition-value is true.",
+    ),
+    flag.duration("timeout", {
+      default: "30s",
+      help: "The length of time to wait before giving up. Zero means check once and don't wait, negative means wait for a week.",
+    }),
   ],
   run: runWait,
 })
@@ -44,7 +58,8 @@ function conditionOf(text: string): { check: Check; kind: "create" | "delete" | 
     const name = equals < 0 ? rest : rest.slice(0, equals)
     return { kind: "state", check: conditionCheck(name, equals < 0 ? "true" : rest.slice(equals + 1)) }
   }
-  if (text.startsWith("jsonpath=")) return { kind: "state", check: jsonPathCheck(text.slice("jsonpath=".length)) }
+  if (text.startsWith("jsonpath="))
+    return { kind: "state", check: jsonPathCheck(text.slice("jsonpath=".length)) }
   throw new Error(`unrecognized condition: ${goQuote(text)}`)
 }
 
@@ -65,10 +80,16 @@ function jsonPathCheck(text: string): Check {
   const m = /^(\{[^]*?\}|[^={}]+)(?:=([^]*))?$/.exec(text.replace(/^'|'$/g, ""))
   const literal = /^\{.*[=<>!]=.*\}/.test(text)
   const brace = literal ? text.lastIndexOf("}=") : -1
-  const expression = brace > 0 ? text.slice(0, brace + 1) : literal && !text.includes("}=") ? text : (m?.[1] ?? text)
+  const expression =
+    brace > 0 ? text.slice(0, brace + 1) : literal && !text.includes("}=") ? text : (m?.[1] ?? text)
   const value = brace > 0 ? text.slice(brace + 2) : literal ? undefined : m?.[2]
-  if (value === "") throw new Error("jsonpath wait has to have a value after equal sign, like --for=jsonpath='{.status.readyReplicas}'=3")
-  const path = parseJSONPath(/^\{.*\[.*\]/.test(expression) ? expression : relaxedJSONPath(expression), { allowMissingKeys: true })
+  if (value === "")
+    throw new Error(
+      "jsonpath wait has to have a value after equal sign, like --for=jsonpath='{.status.readyReplicas}'=3",
+    )
+  const path = parseJSONPath(/^\{.*\[.*\]/.test(expression) ? expression : relaxedJSONPath(expression), {
+    allowMissingKeys: true,
+  })
   const wanted = value?.replace(/^(['"])(.*)\1$/, "$2")
   return (obj) => {
     if (!obj) return false

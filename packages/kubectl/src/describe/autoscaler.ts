@@ -15,13 +15,18 @@ export async function describeAutoscaler(d: DescribeContext, obj: Obj): Promise<
   w.row(0, "Min replicas", spec["minReplicas"] ?? "<unset>")
   w.row(0, "Max replicas", spec["maxReplicas"])
   behavior(d, spec["behavior"] as Obj | undefined)
-  w.row(0, `${target["kind"]} pods`, `${status["currentReplicas"] ?? 0} current / ${status["desiredReplicas"] ?? 0} desired`)
+  w.row(
+    0,
+    `${target["kind"]} pods`,
+    `${status["currentReplicas"] ?? 0} current / ${status["desiredReplicas"] ?? 0} desired`,
+  )
   const conditions = (status["conditions"] ?? []) as Obj[]
   if (conditions.length > 0) {
     w.line(0, "Conditions:")
     w.line(1, "Type\tStatus\tReason\tMessage")
     w.line(1, "----\t------\t------\t-------")
-    for (const one of conditions) w.line(1, `${one["type"]}\t${one["status"]}\t${one["reason"] ?? ""}\t${one["message"] ?? ""}`)
+    for (const one of conditions)
+      w.line(1, `${one["type"]}\t${one["status"]}\t${one["reason"] ?? ""}\t${one["message"] ?? ""}`)
   }
   await d.events(obj)
 }
@@ -42,24 +47,32 @@ function metricRow(metric: Obj, now: Obj | undefined): [string, string] {
       }
       const percent = at(seen, "current", "averageUtilization")
       const shown = percent === undefined ? "<unknown>" : `${percent as number}% (${value("averageValue")})`
-      const wanted = target["averageUtilization"] === undefined ? "<auto>" : `${target["averageUtilization"]}%`
+      const wanted =
+        target["averageUtilization"] === undefined ? "<auto>" : `${target["averageUtilization"]}%`
       return [`resource ${own["name"]} on ${of}  (as a percentage of request)`, `${shown} / ${wanted}`]
     }
     case "Pods":
-      return [`${JSON.stringify(own["metric"].name)} on pods`, `${value("averageValue")} / ${target["averageValue"]}`]
+      return [
+        `${JSON.stringify(own["metric"].name)} on pods`,
+        `${value("averageValue")} / ${target["averageValue"]}`,
+      ]
     case "Object": {
       const on = `${own["describedObject"].kind}/${own["describedObject"].name}`
       const average = target["type"] === "AverageValue"
       return [
         `${JSON.stringify(own["metric"].name)} on ${on} (target ${average ? "average value" : "value"})`,
-        average ? `${value("averageValue")} / ${target["averageValue"]}` : `${value("value")} / ${target["value"]}`,
+        average
+          ? `${value("averageValue")} / ${target["averageValue"]}`
+          : `${value("value")} / ${target["value"]}`,
       ]
     }
     case "External": {
       const average = target["averageValue"] !== undefined
       return [
         `${JSON.stringify(own["metric"].name)} (target ${average ? "average value" : "value"})`,
-        average ? `${value("averageValue")} / ${target["averageValue"]}` : `${value("value")} / ${target["value"]}`,
+        average
+          ? `${value("averageValue")} / ${target["averageValue"]}`
+          : `${value("value")} / ${target["value"]}`,
       ]
     }
     default:
@@ -71,11 +84,15 @@ function behavior(d: DescribeContext, value: Obj | undefined): void {
   if (!value) return
   const { w } = d
   w.line(0, "Behavior:")
-  for (const [title, field] of [["Scale Up", "scaleUp"], ["Scale Down", "scaleDown"]] as const) {
+  for (const [title, field] of [
+    ["Scale Up", "scaleUp"],
+    ["Scale Down", "scaleDown"],
+  ] as const) {
     const rules = value[field] as Obj | undefined
     if (!rules) continue
     w.line(1, `${title}:`)
-    if (rules["stabilizationWindowSeconds"] !== undefined) w.row(2, "Stabilization Window", `${rules["stabilizationWindowSeconds"]} seconds`)
+    if (rules["stabilizationWindowSeconds"] !== undefined)
+      w.row(2, "Stabilization Window", `${rules["stabilizationWindowSeconds"]} seconds`)
     if (!rules["policies"]?.length) continue
     w.row(2, "Select Policy", rules["selectPolicy"] ?? "Max")
     w.line(2, "Policies:")

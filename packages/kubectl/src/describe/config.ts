@@ -38,7 +38,9 @@ export async function describeServiceAccount(d: DescribeContext, obj: Obj): Prom
   const { w } = d
   describeMeta(d, obj)
   const { namespace, name, uid } = obj["metadata"] as { namespace: string; name: string; uid: string }
-  const secrets = ((await d.api.get(`/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`))["items"] ?? []) as Obj[]
+  const secrets = ((await d.api.get(`/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`))[
+    "items"
+  ] ?? []) as Obj[]
   const tokens = secrets.filter(
     (one) =>
       one["type"] === "kubernetes.io/service-account-token" &&
@@ -57,7 +59,9 @@ export async function describeServiceAccount(d: DescribeContext, obj: Obj): Prom
       if (title === "Image pull secrets") w.row(0, title, "<none>")
       continue
     }
-    list.forEach((one, i) => w.line(0, `${i === 0 ? `${title}:` : ""}\t${one}${existing.has(one) ? "" : " (not found)"}`))
+    list.forEach((one, i) =>
+      w.line(0, `${i === 0 ? `${title}:` : ""}\t${one}${existing.has(one) ? "" : " (not found)"}`),
+    )
   }
   await d.events(obj)
 }

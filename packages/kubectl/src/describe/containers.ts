@@ -15,7 +15,10 @@ export function describeContainers(
   for (const container of list) {
     const status = statuses?.find((one) => one["name"] === container["name"])
     basics(w, container, status, space)
-    for (const [name, field] of [["Command", "command"], ["Args", "args"]] as const) {
+    for (const [name, field] of [
+      ["Command", "command"],
+      ["Args", "args"],
+    ] as const) {
       const words = container[field] as string[] | undefined
       if (!words?.length) continue
       w.line(2, `${name}:`)
@@ -28,7 +31,11 @@ export function describeContainers(
       w.row(2, "Restart Count", status["restartCount"] ?? 0)
     }
     describeResources(w, container["resources"] as Obj, 2)
-    for (const [name, field] of [["Liveness", "livenessProbe"], ["Readiness", "readinessProbe"], ["Startup", "startupProbe"]] as const) {
+    for (const [name, field] of [
+      ["Liveness", "livenessProbe"],
+      ["Readiness", "readinessProbe"],
+      ["Startup", "startupProbe"],
+    ] as const) {
       if (container[field]) w.row(2, name, probeText(container[field] as Obj))
     }
     describeEnvFrom(w, container)
@@ -44,8 +51,16 @@ function basics(w: DescribeWriter, container: Obj, status: Obj | undefined, spac
   if (status) w.row(2, "Image ID", status["imageID"] ?? "")
   const ports = (container["ports"] ?? []) as Obj[]
   const text = (field: string): string =>
-    ports.map((port) => `${port[field] ?? 0}/${port["protocol"] ?? "TCP"}${port["name"] ? ` (${port["name"]})` : ""}`).join(", ")
-  for (const [title, field] of [["Port", "containerPort"], ["Host Port", "hostPort"]] as const) {
+    ports
+      .map(
+        (port) =>
+          `${port[field] ?? 0}/${port["protocol"] ?? "TCP"}${port["name"] ? ` (${port["name"]})` : ""}`,
+      )
+      .join(", ")
+  for (const [title, field] of [
+    ["Port", "containerPort"],
+    ["Host Port", "hostPort"],
+  ] as const) {
     const shown = text(field)
     w.row(2, shown.includes(",") ? `${title}s` : title, shown || "<none>")
   }
@@ -80,7 +95,10 @@ function describeState(w: DescribeWriter, title: string, state: Obj | undefined)
 }
 
 export function describeResources(w: DescribeWriter, resources: Obj | undefined, level: number): void {
-  for (const [title, field] of [["Limits", "limits"], ["Requests", "requests"]] as const) {
+  for (const [title, field] of [
+    ["Limits", "limits"],
+    ["Requests", "requests"],
+  ] as const) {
     const list = resources?.[field] as Record<string, string> | undefined
     if (!list || Object.keys(list).length === 0) continue
     w.line(level, `${title}:`)
@@ -107,7 +125,9 @@ function describeEnvFrom(w: DescribeWriter, container: Obj): void {
   if (list.length === 0) return
   w.line(2, "Environment Variables from:")
   for (const one of list) {
-    const [kind, ref] = one["configMapRef"] ? ["ConfigMap", one["configMapRef"] as Obj] : ["Secret", one["secretRef"] as Obj]
+    const [kind, ref] = one["configMapRef"]
+      ? ["ConfigMap", one["configMapRef"] as Obj]
+      : ["Secret", one["secretRef"] as Obj]
     const prefix = one["prefix"] ? ` with prefix '${one["prefix"]}'` : ""
     w.line(3, `${ref["name"]}\t${kind}${prefix}\tOptional: ${ref["optional"] === true}`)
   }
@@ -132,11 +152,20 @@ function describeEnv(w: DescribeWriter, container: Obj, pod: Obj | undefined): v
     } else if (resourceFieldRef) {
       w.line(3, `${name}:\t${resourceValue(container, resourceFieldRef)} (${resourceFieldRef["resource"]})`)
     } else if (secretKeyRef) {
-      w.line(3, `${name}:\t<set to the key '${secretKeyRef["key"]}' in secret '${secretKeyRef["name"]}'>\tOptional: ${secretKeyRef["optional"] === true}`)
+      w.line(
+        3,
+        `${name}:\t<set to the key '${secretKeyRef["key"]}' in secret '${secretKeyRef["name"]}'>\tOptional: ${secretKeyRef["optional"] === true}`,
+      )
     } else if (configMapKeyRef) {
-      w.line(3, `${name}:\t<set to the key '${configMapKeyRef["key"]}' of config map '${configMapKeyRef["name"]}'>\tOptional: ${configMapKeyRef["optional"] === true}`)
+      w.line(
+        3,
+        `${name}:\t<set to the key '${configMapKeyRef["key"]}' of config map '${configMapKeyRef["name"]}'>\tOptional: ${configMapKeyRef["optional"] === true}`,
+      )
     } else if (fileKeyRef) {
-      w.line(3, `${name}:\t<set to the key '${fileKeyRef["key"]}' in file '${fileKeyRef["path"]}'>\tOptional: ${fileKeyRef["optional"] === true}`)
+      w.line(
+        3,
+        `${name}:\t<set to the key '${fileKeyRef["key"]}' in file '${fileKeyRef["path"]}'>\tOptional: ${fileKeyRef["optional"] === true}`,
+      )
     }
   }
 }

@@ -4,7 +4,14 @@ import { describeMeta, type DescribeContext, type DescribeWriter } from "./write
 
 export async function describeGeneric(d: DescribeContext, obj: Obj): Promise<void> {
   describeMeta(d, obj)
-  const { managedFields: _, namespace: _namespace, name: _name, labels: _labels, annotations: _annotations, ...metadata } = obj["metadata"] as Obj
+  const {
+    managedFields: _,
+    namespace: _namespace,
+    name: _name,
+    labels: _labels,
+    annotations: _annotations,
+    ...metadata
+  } = obj["metadata"] as Obj
   const shown = { ...obj, metadata }
   fields(d.w, 0, "", shown)
   if (obj["kind"] !== "Event") await d.events(obj)
@@ -47,7 +54,12 @@ function labelOf(field: string): string {
   return parts
     .map((part) => {
       const word = part[0]!.toUpperCase() + part.slice(1)
-      return acronyms[word] ?? (/^(?:api|tls|uid|url|ip|id)$/i.test(part) && part !== "id" && part !== "ip" && part !== "url" ? part.toUpperCase() : word)
+      return (
+        acronyms[word] ??
+        (/^(?:api|tls|uid|url|ip|id)$/i.test(part) && part !== "id" && part !== "ip" && part !== "url"
+          ? part.toUpperCase()
+          : word)
+      )
     })
     .join(" ")
 }

@@ -19,13 +19,15 @@ export async function describeJob(d: DescribeContext, obj: Obj): Promise<void> {
   if (spec["completionMode"]) w.row(0, "Completion Mode", spec["completionMode"])
   if (spec["suspend"] !== undefined) w.row(0, "Suspend", spec["suspend"])
   if (spec["backoffLimit"] !== undefined) w.row(0, "Backoff Limit", spec["backoffLimit"])
-  if (spec["ttlSecondsAfterFinished"] !== undefined) w.row(0, "TTL Seconds After Finished", spec["ttlSecondsAfterFinished"])
+  if (spec["ttlSecondsAfterFinished"] !== undefined)
+    w.row(0, "TTL Seconds After Finished", spec["ttlSecondsAfterFinished"])
   if (status["startTime"]) w.row(0, "Start Time", rfc1123(status["startTime"]))
   if (status["completionTime"]) w.row(0, "Completed At", rfc1123(status["completionTime"]))
   if (status["startTime"] && status["completionTime"]) {
     w.row(0, "Duration", humanDuration(parseTime(status["completionTime"]) - parseTime(status["startTime"])))
   }
-  if (spec["activeDeadlineSeconds"] !== undefined) w.row(0, "Active Deadline Seconds", `${spec["activeDeadlineSeconds"]}s`)
+  if (spec["activeDeadlineSeconds"] !== undefined)
+    w.row(0, "Active Deadline Seconds", `${spec["activeDeadlineSeconds"]}s`)
   const ready = status["ready"]
   const counts = `${status["active"] ?? 0} Active${ready === undefined ? "" : ` (${ready} Ready)`} / ${status["succeeded"] ?? 0} Succeeded / ${status["failed"] ?? 0} Failed`
   w.row(0, "Pods Statuses", counts)
@@ -59,7 +61,8 @@ export async function describeCronJob(d: DescribeContext, obj: Obj): Promise<voi
   w.row(0, "Selector", job["selector"] ? formatLabelSelector(job["selector"] as object) : "<unset>")
   w.row(0, "Parallelism", job["parallelism"] ?? "<unset>")
   w.row(0, "Completions", job["completions"] ?? "<unset>")
-  if (job["activeDeadlineSeconds"] !== undefined) w.row(0, "Active Deadline Seconds", `${job["activeDeadlineSeconds"]}s`)
+  if (job["activeDeadlineSeconds"] !== undefined)
+    w.row(0, "Active Deadline Seconds", `${job["activeDeadlineSeconds"]}s`)
   describePodTemplate(w, job["template"])
   w.row(0, "Last Schedule Time", status["lastScheduleTime"] ? rfc1123(status["lastScheduleTime"]) : "<unset>")
   const active = ((at(status, "active") ?? []) as Obj[]).map((one) => one["name"] as string)

@@ -14,8 +14,14 @@ export function describeNetworkPolicy(d: DescribeContext, obj: Obj): void {
   w.line(0, "Spec:")
   w.write(1, "PodSelector: ")
   const selector = (spec["podSelector"] ?? {}) as Obj
-  const empty = Object.keys(selector["matchLabels"] ?? {}).length === 0 && !selector["matchExpressions"]?.length
-  w.line(0, empty ? "<none> (Allowing the specific traffic to all pods in this namespace)" : formatLabelSelector(selector))
+  const empty =
+    Object.keys(selector["matchLabels"] ?? {}).length === 0 && !selector["matchExpressions"]?.length
+  w.line(
+    0,
+    empty
+      ? "<none> (Allowing the specific traffic to all pods in this namespace)"
+      : formatLabelSelector(selector),
+  )
   const types = (spec["policyTypes"] ?? []) as string[]
   if (types.includes("Ingress")) {
     w.line(1, "Allowing ingress traffic:")
@@ -42,11 +48,13 @@ function rules(w: DescribeWriter, list: readonly Obj[], field: string, title: st
     const ports = (rule["ports"] ?? []) as Obj[]
     if (ports.length === 0) w.line(2, "To Port: <any> (traffic allowed to all ports)")
     for (const port of ports) {
-      const range = port["endPort"] === undefined ? `${port["port"] ?? "<any>"}` : `${port["port"]}-${port["endPort"]}`
+      const range =
+        port["endPort"] === undefined ? `${port["port"] ?? "<any>"}` : `${port["port"]}-${port["endPort"]}`
       w.line(2, `To Port: ${range}/${port["protocol"] ?? "TCP"}`)
     }
     const peers = (rule[field] ?? []) as Obj[]
-    if (peers.length === 0) w.line(2, `${title}: <any> (traffic not restricted by ${field === "from" ? "source" : "destination"})`)
+    if (peers.length === 0)
+      w.line(2, `${title}: <any> (traffic not restricted by ${field === "from" ? "source" : "destination"})`)
     for (const peer of peers) {
       w.line(2, `${title}:`)
       const block = peer["ipBlock"] as Obj | undefined

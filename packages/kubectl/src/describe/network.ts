@@ -16,7 +16,9 @@ async function backendText(d: DescribeContext, namespace: string, backend: Obj |
   const title = `${name}:${port?.["number"] ?? port?.["name"] ?? ""}`
   let found: Obj
   try {
-    found = await d.api.get(`/api/v1/namespaces/${encodeURIComponent(namespace)}/services/${encodeURIComponent(name)}`)
+    found = await d.api.get(
+      `/api/v1/namespaces/${encodeURIComponent(namespace)}/services/${encodeURIComponent(name)}`,
+    )
   } catch (thrown) {
     if (isNotFound(thrown)) return `${title} (<error: services ${JSON.stringify(name)} not found>)`
     return `${title} (<error: ${(thrown as Error).message}>)`
@@ -36,7 +38,11 @@ export async function describeIngress(d: DescribeContext, obj: Obj): Promise<voi
   w.row(0, "Namespace", namespace)
   const ingress = (at(status, "loadBalancer", "ingress") ?? []) as Obj[]
   w.row(0, "Address", ingress.map((one) => (one["ip"] ?? one["hostname"]) as string).join(","))
-  w.row(0, "Ingress Class", spec["ingressClassName"] ?? metadata["annotations"]?.["kubernetes.io/ingress.class"] ?? "<none>")
+  w.row(
+    0,
+    "Ingress Class",
+    spec["ingressClassName"] ?? metadata["annotations"]?.["kubernetes.io/ingress.class"] ?? "<none>",
+  )
   w.row(0, "Default backend", await backendText(d, namespace, spec["defaultBackend"] as Obj | undefined))
   if (spec["tls"]?.length) {
     w.line(0, "TLS:")
@@ -53,9 +59,11 @@ export async function describeIngress(d: DescribeContext, obj: Obj): Promise<voi
     if (!paths) continue
     count++
     w.line(1, `${rule["host"] || "*"}\t`)
-    for (const path of paths) w.line(2, `\t${path["path"] ?? ""} \t${await backendText(d, namespace, path["backend"] as Obj)}`)
+    for (const path of paths)
+      w.line(2, `\t${path["path"] ?? ""} \t${await backendText(d, namespace, path["backend"] as Obj)}`)
   }
-  if (count === 0) w.line(1, `*\t* \t${await backendText(d, namespace, spec["defaultBackend"] as Obj | undefined)}`)
+  if (count === 0)
+    w.line(1, `*\t* \t${await backendText(d, namespace, spec["defaultBackend"] as Obj | undefined)}`)
   w.annotations("Annotations", metadata["annotations"])
   await d.events(obj)
 }

@@ -20,7 +20,10 @@ export async function describeNode(d: DescribeContext, node: Obj): Promise<void>
     w.write(0, "Conditions:\n  Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage\n")
     w.line(1, "----\t------\t-----------------\t------------------\t------\t-------")
     for (const one of conditions) {
-      w.line(1, `${one["type"]} \t${one["status"]} \t${rfc1123(one["lastHeartbeatTime"])} \t${rfc1123(one["lastTransitionTime"])} \t${one["reason"] ?? ""} \t${one["message"] ?? ""}`)
+      w.line(
+        1,
+        `${one["type"]} \t${one["status"]} \t${rfc1123(one["lastHeartbeatTime"])} \t${rfc1123(one["lastTransitionTime"])} \t${one["reason"] ?? ""} \t${one["message"] ?? ""}`,
+      )
     }
   }
   w.line(0, "Addresses:")
@@ -38,7 +41,8 @@ export async function describeNode(d: DescribeContext, node: Obj): Promise<void>
   // The kubelet and the node controller write different UIDs into their events.
   const name = metadata["name"] as string
   const events = await eventsOf(d.api, node)
-  if (metadata["uid"] !== name) events.push(...(await eventsOf(d.api, { ...node, metadata: { ...metadata, uid: name } })))
+  if (metadata["uid"] !== name)
+    events.push(...(await eventsOf(d.api, { ...node, metadata: { ...metadata, uid: name } })))
   writeEvents(w, events)
 }
 
@@ -81,7 +85,9 @@ async function describeLease(d: DescribeContext, name: string): Promise<void> {
   const { w } = d
   let lease: Obj | undefined
   try {
-    lease = await d.api.get(`/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${encodeURIComponent(name)}`)
+    lease = await d.api.get(
+      `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${encodeURIComponent(name)}`,
+    )
   } catch (thrown) {
     w.row(0, "Lease", `Failed to get lease: ${(thrown as Error).message}`)
     return
@@ -151,7 +157,10 @@ async function describePods(d: DescribeContext, node: Obj): Promise<void> {
   const fieldSelector = `spec.nodeName=${name},status.phase!=Succeeded,status.phase!=Failed`
   const list = await d.api.get("/api/v1/pods", { fieldSelector })
   const pods = (list["items"] ?? []) as Obj[]
-  const allocatable = (at(node, "status", "allocatable") ?? at(node, "status", "capacity") ?? {}) as Record<string, string>
+  const allocatable = (at(node, "status", "allocatable") ?? at(node, "status", "capacity") ?? {}) as Record<
+    string,
+    string
+  >
   const total = (resource: string): Quantity => parseQuantity(allocatable[resource] ?? "0")
   const percent = (value: Quantity, resource: string): number => {
     const whole = Number(total(resource).scaledValue(-3))
@@ -167,9 +176,13 @@ async function describePods(d: DescribeContext, node: Obj): Promise<void> {
       const value = sums[side].get(resource) ?? zeroQuantity
       return `${value.toString()} (${percent(value, resource)}%)`
     }
-    w.line(1, `${pod["metadata"].namespace}\t${pod["metadata"].name}\t\t${cell("requests", "cpu")}\t${cell("limits", "cpu")}\t${cell("requests", "memory")}\t${cell("limits", "memory")}\t${w.since(pod["metadata"].creationTimestamp)}`)
+    w.line(
+      1,
+      `${pod["metadata"].namespace}\t${pod["metadata"].name}\t\t${cell("requests", "cpu")}\t${cell("limits", "cpu")}\t${cell("requests", "memory")}\t${cell("limits", "memory")}\t${w.since(pod["metadata"].creationTimestamp)}`,
+    )
     for (const side of ["requests", "limits"] as const) {
-      for (const [resource, value] of sums[side]) all[side].set(resource, (all[side].get(resource) ?? zeroQuantity).add(value))
+      for (const [resource, value] of sums[side])
+        all[side].set(resource, (all[side].get(resource) ?? zeroQuantity).add(value))
     }
   }
   w.line(0, "Allocated resources:\n  (Total limits may be over 100 percent, i.e., overcommitted.)")
@@ -180,12 +193,17 @@ async function describePods(d: DescribeContext, node: Obj): Promise<void> {
   for (const resource of standard) {
     const requests = all.requests.get(resource) ?? zeroQuantity
     const limits = all.limits.get(resource) ?? zeroQuantity
-    w.line(1, `${resource}\t${requests.toString()} (${percent(requests, resource)}%)\t${limits.toString()} (${percent(limits, resource)}%)`)
+    w.line(
+      1,
+      `${resource}\t${requests.toString()} (${percent(requests, resource)}%)\t${limits.toString()} (${percent(limits, resource)}%)`,
+    )
   }
   for (const resource of extended.sort()) {
     const show = (side: "requests" | "limits"): string => {
       const value = (all[side].get(resource) ?? zeroQuantity).toString()
-      return resource.startsWith("hugepages-") ? `${value} (${percent(all[side].get(resource) ?? zeroQuantity, resource)}%)` : value
+      return resource.startsWith("hugepages-")
+        ? `${value} (${percent(all[side].get(resource) ?? zeroQuantity, resource)}%)`
+        : value
     }
     w.line(1, `${resource}\t${show("requests")}\t${show("limits")}`)
   }

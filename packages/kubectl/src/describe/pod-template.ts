@@ -34,7 +34,11 @@ export function describeTemplateText(template: Obj): string {
 }
 
 /** `key=value:NoSchedule op=Exists for 300s` lines. */
-export function describeTolerations(w: DescribeWriter, list: readonly Obj[] | undefined, indent: string): void {
+export function describeTolerations(
+  w: DescribeWriter,
+  list: readonly Obj[] | undefined,
+  indent: string,
+): void {
   w.write(0, `${indent}Tolerations:\t`)
   if (!list?.length) return w.line(0, "<none>")
   const texts = list.map(tolerationText)
@@ -45,7 +49,8 @@ function tolerationText(one: Obj): string {
   let text = String(one["key"] ?? "")
   if (one["value"]) text += `=${one["value"]}`
   if (one["effect"]) text += `:${one["effect"]}`
-  if (one["operator"] === "Exists" && !one["value"]) text += one["key"] || one["effect"] ? " op=Exists" : "op=Exists"
+  if (one["operator"] === "Exists" && !one["value"])
+    text += one["key"] || one["effect"] ? " op=Exists" : "op=Exists"
   if (one["operator"] === "Lt" || one["operator"] === "Gt") text += ` op=${one["operator"]}`
   if (one["tolerationSeconds"] !== undefined) text += ` for ${one["tolerationSeconds"]}s`
   return text

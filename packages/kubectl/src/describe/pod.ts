@@ -42,11 +42,25 @@ export async function describePod(d: DescribeContext, pod: Obj): Promise<void> {
     describeResources(w, spec["resources"] as Obj, 1)
   }
   if (spec["initContainers"]?.length) {
-    describeContainers(w, "Init Containers", spec["initContainers"], status["initContainerStatuses"] ?? [], pod, "")
+    describeContainers(
+      w,
+      "Init Containers",
+      spec["initContainers"],
+      status["initContainerStatuses"] ?? [],
+      pod,
+      "",
+    )
   }
   describeContainers(w, "Containers", spec["containers"], status["containerStatuses"] ?? [], pod, "")
   if (spec["ephemeralContainers"]?.length) {
-    describeContainers(w, "Ephemeral Containers", spec["ephemeralContainers"], status["ephemeralContainerStatuses"] ?? [], pod, "")
+    describeContainers(
+      w,
+      "Ephemeral Containers",
+      spec["ephemeralContainers"],
+      status["ephemeralContainerStatuses"] ?? [],
+      pod,
+      "",
+    )
   }
   const conditions = (status["conditions"] ?? []) as Obj[]
   if (spec["readinessGates"]?.length) {

@@ -14,7 +14,10 @@ export async function describeNamespace(d: DescribeContext, obj: Obj): Promise<v
     w.write(0, "Conditions:\n  Type\tStatus\tLastTransitionTime\tReason\tMessage\n")
     w.line(1, "----\t------\t------------------\t------\t-------")
     for (const one of conditions) {
-      w.line(1, `${one["type"]}\t${one["status"]}\t${rfc1123(one["lastTransitionTime"])}\t${one["reason"] ?? ""}\t${one["message"] ?? ""}`)
+      w.line(
+        1,
+        `${one["type"]}\t${one["status"]}\t${rfc1123(one["lastTransitionTime"])}\t${one["reason"] ?? ""}\t${one["message"] ?? ""}`,
+      )
     }
   }
   const base = `/api/v1/namespaces/${encodeURIComponent(metadata["name"] as string)}`
@@ -33,17 +36,24 @@ export async function describeNamespace(d: DescribeContext, obj: Obj): Promise<v
   w.write(0, "\n")
   if (ranges.length === 0) w.line(0, "No LimitRange resource.")
   else {
-    w.line(0, "Resource Limits\n Type\tResource\tMin\tMax\tDefault Request\tDefault Limit\tMax Limit/Request Ratio")
+    w.line(
+      0,
+      "Resource Limits\n Type\tResource\tMin\tMax\tDefault Request\tDefault Limit\tMax Limit/Request Ratio",
+    )
     w.line(0, " ----\t--------\t---\t---\t---------------\t-------------\t-----------------------")
     for (const range of ranges) limitRows(w, range, " ")
   }
 }
 
 const scopeTexts: Readonly<Record<string, string>> = {
-  Terminating: "Matches all pods that have an active deadline. These pods have a limited lifespan on a node before being actively terminated by the system.",
-  NotTerminating: "Matches all pods that do not have an active deadline. These pods usually include long running pods whose container command is not expected to terminate.",
-  BestEffort: "Matches all pods that do not have resource requirements set. These pods have a best effort quality of service.",
-  NotBestEffort: "Matches all pods that have at least one resource requirement set. These pods have a burstable or guaranteed quality of service.",
+  Terminating:
+    "Matches all pods that have an active deadline. These pods have a limited lifespan on a node before being actively terminated by the system.",
+  NotTerminating:
+    "Matches all pods that do not have an active deadline. These pods usually include long running pods whose container command is not expected to terminate.",
+  BestEffort:
+    "Matches all pods that do not have resource requirements set. These pods have a best effort quality of service.",
+  NotBestEffort:
+    "Matches all pods that have at least one resource requirement set. These pods have a burstable or guaranteed quality of service.",
 }
 
 function scopes(w: DescribeWriter, quota: Obj): void {
@@ -88,4 +98,3 @@ function limitRows(w: DescribeWriter, range: Obj, indent: string): void {
     }
   }
 }
-

@@ -20,13 +20,22 @@ export function simpleRules(rules: readonly Obj[] | undefined): Rule[] {
     for (const group of (rule["apiGroups"] ?? []) as string[]) {
       for (const resource of (rule["resources"] ?? []) as string[]) {
         const [plural, ...sub] = resource.split("/")
-        const full = group === "" ? resource : `${plural}.${group}${sub.length > 0 ? `/${sub.join("/")}` : ""}`
+        const full =
+          group === "" ? resource : `${plural}.${group}${sub.length > 0 ? `/${sub.join("/")}` : ""}`
         for (const name of names.length > 0 ? names : [undefined]) {
-          merge(out, { resource: full, group, plural: resource, urls: [], names: name === undefined ? [] : [name], verbs })
+          merge(out, {
+            resource: full,
+            group,
+            plural: resource,
+            urls: [],
+            names: name === undefined ? [] : [name],
+            verbs,
+          })
         }
       }
     }
-    for (const url of (rule["nonResourceURLs"] ?? []) as string[]) merge(out, { resource: "", group: "", plural: "", urls: [url], names: [], verbs })
+    for (const url of (rule["nonResourceURLs"] ?? []) as string[])
+      merge(out, { resource: "", group: "", plural: "", urls: [url], names: [], verbs })
   }
   return out.toSorted((a, b) => (ruleOrder(a) < ruleOrder(b) ? -1 : 1))
 }

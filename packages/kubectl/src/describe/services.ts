@@ -22,7 +22,11 @@ export async function describeService(d: DescribeContext, obj: Obj): Promise<voi
   if (spec["externalName"]) w.row(0, "External Name", spec["externalName"])
   const ingress = (at(status, "loadBalancer", "ingress") ?? []) as Obj[]
   if (ingress.length > 0) {
-    const text = ingress.map((one) => (one["ip"] ? `${one["ip"]}${one["ipMode"] ? ` (${one["ipMode"]})` : ""}` : one["hostname"])).join(", ")
+    const text = ingress
+      .map((one) =>
+        one["ip"] ? `${one["ip"]}${one["ipMode"] ? ` (${one["ipMode"]})` : ""}` : one["hostname"],
+      )
+      .join(", ")
     w.row(0, "LoadBalancer Ingress", text)
   }
   for (const port of (spec["ports"] ?? []) as Obj[]) {
@@ -37,7 +41,8 @@ export async function describeService(d: DescribeContext, obj: Obj): Promise<voi
   if (spec["internalTrafficPolicy"]) w.row(0, "Internal Traffic Policy", spec["internalTrafficPolicy"])
   if (spec["trafficDistribution"]) w.row(0, "Traffic Distribution", spec["trafficDistribution"])
   if (spec["healthCheckNodePort"]) w.row(0, "HealthCheck NodePort", spec["healthCheckNodePort"])
-  if (spec["loadBalancerSourceRanges"]?.length) w.row(0, "LoadBalancer Source Ranges", (spec["loadBalancerSourceRanges"] as string[]).join(","))
+  if (spec["loadBalancerSourceRanges"]?.length)
+    w.row(0, "LoadBalancer Source Ranges", (spec["loadBalancerSourceRanges"] as string[]).join(","))
   await d.events(obj)
 }
 
@@ -89,7 +94,8 @@ export async function describeEndpoints(d: DescribeContext, obj: Obj): Promise<v
       w.line(1, "Ports:")
       w.line(2, "Name\tPort\tProtocol")
       w.line(2, "----\t----\t--------")
-      for (const port of ports) w.line(2, `${port["name"] || "<unset>"}\t${port["port"]}\t${port["protocol"]}`)
+      for (const port of ports)
+        w.line(2, `${port["name"] || "<unset>"}\t${port["port"]}\t${port["protocol"]}`)
     }
     w.line(0, "")
   }
@@ -110,7 +116,8 @@ export async function describeEndpointSlice(d: DescribeContext, obj: Obj): Promi
     w.line(0, "Ports:")
     w.line(1, "Name\tPort\tProtocol")
     w.line(1, "----\t----\t--------")
-    for (const port of ports) w.line(1, `${port["name"] || "<unset>"}\t${port["port"] ?? "<unset>"}\t${port["protocol"]}`)
+    for (const port of ports)
+      w.line(1, `${port["name"] || "<unset>"}\t${port["port"] ?? "<unset>"}\t${port["protocol"]}`)
   }
   const endpoints = (obj["endpoints"] ?? []) as Obj[]
   if (endpoints.length === 0) w.line(0, "Endpoints: <none>")

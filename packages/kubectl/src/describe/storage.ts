@@ -32,7 +32,13 @@ export async function describePersistentVolume(d: DescribeContext, obj: Obj): Pr
   const { spec, status = {} } = obj as { spec: Obj; status?: Obj }
   describeMeta(d, obj, false)
   w.row(0, "Finalizers", finalizers(obj))
-  w.row(0, "StorageClass", obj["metadata"].annotations?.["volume.beta.kubernetes.io/storage-class"] ?? spec["storageClassName"] ?? "")
+  w.row(
+    0,
+    "StorageClass",
+    obj["metadata"].annotations?.["volume.beta.kubernetes.io/storage-class"] ??
+      spec["storageClassName"] ??
+      "",
+  )
   if (obj["metadata"].deletionTimestamp) w.row(0, "Status", terminating(d, obj))
   else w.row(0, "Status", status["phase"] ?? "")
   const claim = spec["claimRef"] as Obj | undefined
@@ -76,7 +82,11 @@ export async function describePersistentVolumeClaim(d: DescribeContext, obj: Obj
   const { metadata, spec, status = {} } = obj as { metadata: Obj; spec: Obj; status?: Obj }
   w.row(0, "Name", metadata["name"])
   w.row(0, "Namespace", metadata["namespace"])
-  w.row(0, "StorageClass", metadata["annotations"]?.["volume.beta.kubernetes.io/storage-class"] ?? spec["storageClassName"] ?? "")
+  w.row(
+    0,
+    "StorageClass",
+    metadata["annotations"]?.["volume.beta.kubernetes.io/storage-class"] ?? spec["storageClassName"] ?? "",
+  )
   if (metadata["deletionTimestamp"]) w.row(0, "Status", terminating(d, obj))
   else w.row(0, "Status", status["phase"] ?? "")
   w.row(0, "Volume", spec["volumeName"] ?? "")
@@ -94,7 +104,9 @@ export async function describePersistentVolumeClaim(d: DescribeContext, obj: Obj
     w.row(1, "Kind", source["kind"])
     w.row(1, "Name", source["name"])
   }
-  const pods = ((await d.api.get(`/api/v1/namespaces/${encodeURIComponent(metadata["namespace"] as string)}/pods`))["items"] ?? []) as Obj[]
+  const pods = ((
+    await d.api.get(`/api/v1/namespaces/${encodeURIComponent(metadata["namespace"] as string)}/pods`)
+  )["items"] ?? []) as Obj[]
   const users = pods.filter((pod) =>
     ((at(pod, "spec", "volumes") ?? []) as Obj[]).some(
       (volume) => at(volume, "persistentVolumeClaim", "claimName") === metadata["name"],
@@ -108,7 +120,10 @@ export async function describePersistentVolumeClaim(d: DescribeContext, obj: Obj
     w.line(1, "Type\tStatus\tLastProbeTime\tLastTransitionTime\tReason\tMessage")
     w.line(1, "----\t------\t-----------------\t------------------\t------\t-------")
     for (const one of conditions) {
-      w.line(1, `${one["type"]} \t${one["status"]} \t${rfc1123(one["lastProbeTime"])} \t${rfc1123(one["lastTransitionTime"])} \t${one["reason"] ?? ""} \t${one["message"] ?? ""}`)
+      w.line(
+        1,
+        `${one["type"]} \t${one["status"]} \t${rfc1123(one["lastProbeTime"])} \t${rfc1123(one["lastTransitionTime"])} \t${one["reason"] ?? ""} \t${one["message"] ?? ""}`,
+      )
     }
   }
   await d.events(obj)
@@ -119,12 +134,23 @@ export async function describeStorageClass(d: DescribeContext, obj: Obj): Promis
   const { metadata } = obj as { metadata: Obj }
   w.row(0, "Name", metadata["name"])
   const annotations = (metadata["annotations"] ?? {}) as Record<string, string>
-  const key = ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"]
+  const key = [
+    "storageclass.kubernetes.io/is-default-class",
+    "storageclass.beta.kubernetes.io/is-default-class",
+  ]
   w.row(0, "IsDefaultClass", key.some((one) => annotations[one] === "true") ? "Yes" : "No")
   w.row(0, "Annotations", labelsText(annotations))
   w.row(0, "Provisioner", obj["provisioner"])
   w.row(0, "Parameters", labelsText(obj["parameters"]))
-  w.row(0, "AllowVolumeExpansion", obj["allowVolumeExpansion"] === undefined ? "<unset>" : obj["allowVolumeExpansion"] === true ? "True" : "False")
+  w.row(
+    0,
+    "AllowVolumeExpansion",
+    obj["allowVolumeExpansion"] === undefined
+      ? "<unset>"
+      : obj["allowVolumeExpansion"] === true
+        ? "True"
+        : "False",
+  )
   const options = (obj["mountOptions"] ?? []) as string[]
   if (options.length === 0) w.row(0, "MountOptions", "<none>")
   else {
@@ -138,7 +164,10 @@ export async function describeStorageClass(d: DescribeContext, obj: Obj): Promis
     ;(obj["allowedTopologies"] as Obj[]).forEach((term, i) => {
       w.write(1, `Term ${i}:\t`)
       ;((term["matchLabelExpressions"] ?? []) as Obj[]).forEach((one, j) =>
-        w.line(j === 0 ? 0 : 2, `${j === 0 ? "" : "\t"}${one["key"]} in [${(one["values"] as string[]).join(", ")}]`),
+        w.line(
+          j === 0 ? 0 : 2,
+          `${j === 0 ? "" : "\t"}${one["key"]} in [${(one["values"] as string[]).join(", ")}]`,
+        ),
       )
     })
   }

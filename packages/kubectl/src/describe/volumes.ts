@@ -24,22 +24,56 @@ const no = (value: unknown): boolean => value === true
 export function describeVolumeSource(w: DescribeWriter, volume: Obj): void {
   const v = volume as Record<string, Obj | undefined>
   if (v["hostPath"]) {
-    rows(w, "HostPath (bare host directory volume)", [["Path", v["hostPath"]["path"]], ["HostPathType", v["hostPath"]["type"] ?? "<none>"]])
+    rows(w, "HostPath (bare host directory volume)", [
+      ["Path", v["hostPath"]["path"]],
+      ["HostPathType", v["hostPath"]["type"] ?? "<none>"],
+    ])
   } else if (v["emptyDir"]) {
-    rows(w, "EmptyDir (a temporary directory that shares a pod's lifetime)", [["Medium", v["emptyDir"]["medium"]], ["SizeLimit", v["emptyDir"]["sizeLimit"] ?? "<unset>"]])
+    rows(w, "EmptyDir (a temporary directory that shares a pod's lifetime)", [
+      ["Medium", v["emptyDir"]["medium"]],
+      ["SizeLimit", v["emptyDir"]["sizeLimit"] ?? "<unset>"],
+    ])
   } else if (v["secret"]) {
-    rows(w, "Secret (a volume populated by a Secret)", [["SecretName", v["secret"]["secretName"]], ["Optional", no(v["secret"]["optional"])]])
+    rows(w, "Secret (a volume populated by a Secret)", [
+      ["SecretName", v["secret"]["secretName"]],
+      ["Optional", no(v["secret"]["optional"])],
+    ])
   } else if (v["configMap"]) {
-    rows(w, "ConfigMap (a volume populated by a ConfigMap)", [["Name", v["configMap"]["name"]], ["Optional", no(v["configMap"]["optional"])]])
+    rows(w, "ConfigMap (a volume populated by a ConfigMap)", [
+      ["Name", v["configMap"]["name"]],
+      ["Optional", no(v["configMap"]["optional"])],
+    ])
   } else if (v["nfs"]) {
-    rows(w, "NFS (an NFS mount that lasts the lifetime of a pod)", [["Server", v["nfs"]["server"]], ["Path", v["nfs"]["path"]], ["ReadOnly", no(v["nfs"]["readOnly"])]])
+    rows(w, "NFS (an NFS mount that lasts the lifetime of a pod)", [
+      ["Server", v["nfs"]["server"]],
+      ["Path", v["nfs"]["path"]],
+      ["ReadOnly", no(v["nfs"]["readOnly"])],
+    ])
   } else if (v["iscsi"]) {
     const { targetPortal, iqn, lun, iscsiInterface, fsType, readOnly } = v["iscsi"]
-    rows(w, "ISCSI (an ISCSI Disk resource that is attached to a kubelet's host machine and then exposed to the pod)", [["TargetPortal", targetPortal], ["IQN", iqn], ["Lun", lun ?? 0], ["ISCSIInterface", iscsiInterface], ["FSType", fsType], ["ReadOnly", no(readOnly)]])
+    rows(
+      w,
+      "ISCSI (an ISCSI Disk resource that is attached to a kubelet's host machine and then exposed to the pod)",
+      [
+        ["TargetPortal", targetPortal],
+        ["IQN", iqn],
+        ["Lun", lun ?? 0],
+        ["ISCSIInterface", iscsiInterface],
+        ["FSType", fsType],
+        ["ReadOnly", no(readOnly)],
+      ],
+    )
   } else if (v["persistentVolumeClaim"]) {
-    rows(w, "PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)", [["ClaimName", v["persistentVolumeClaim"]["claimName"]], ["ReadOnly", no(v["persistentVolumeClaim"]["readOnly"])]])
+    rows(w, "PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)", [
+      ["ClaimName", v["persistentVolumeClaim"]["claimName"]],
+      ["ReadOnly", no(v["persistentVolumeClaim"]["readOnly"])],
+    ])
   } else if (v["ephemeral"]) {
-    rows(w, "EphemeralVolume (an inline specification for a volume that gets created and deleted with the pod)", [])
+    rows(
+      w,
+      "EphemeralVolume (an inline specification for a volume that gets created and deleted with the pod)",
+      [],
+    )
     const spec = v["ephemeral"]["volumeClaimTemplate"]?.spec as Obj | undefined
     w.row(2, "StorageClass", spec?.["storageClassName"] ?? "")
     w.row(2, "Volume", spec?.["volumeName"] ?? "")
@@ -52,9 +86,14 @@ export function describeVolumeSource(w: DescribeWriter, volume: Obj): void {
     describeDownward(w, v["downwardAPI"])
   } else if (v["csi"]) describeCsi(w, v["csi"])
   else if (v["local"]) {
-    rows(w, "LocalVolume (a persistent volume backed by local storage on a node)", [["Path", v["local"]["path"]]])
+    rows(w, "LocalVolume (a persistent volume backed by local storage on a node)", [
+      ["Path", v["local"]["path"]],
+    ])
   } else if (v["image"]) {
-    rows(w, "Image (a container image or OCI artifact)", [["Reference", v["image"]["reference"]], ["PullPolicy", v["image"]["pullPolicy"]]])
+    rows(w, "Image (a container image or OCI artifact)", [
+      ["Reference", v["image"]["reference"]],
+      ["PullPolicy", v["image"]["pullPolicy"]],
+    ])
   } else w.line(1, "<unknown>")
 }
 
@@ -69,7 +108,8 @@ function describeProjected(w: DescribeWriter, projected: Obj): void {
     else if (configMap) {
       w.row(2, "ConfigMapName", configMap["name"])
       w.row(2, "Optional", no(configMap["optional"]))
-    } else if (serviceAccountToken) w.row(2, "TokenExpirationSeconds", serviceAccountToken["expirationSeconds"])
+    } else if (serviceAccountToken)
+      w.row(2, "TokenExpirationSeconds", serviceAccountToken["expirationSeconds"])
   }
 }
 
@@ -82,7 +122,10 @@ function describeDownward(w: DescribeWriter, source: Obj): void {
 }
 
 function describeCsi(w: DescribeWriter, csi: Obj): void {
-  rows(w, "CSI (a Container Storage Interface (CSI) volume source)", [["Driver", csi["driver"]], ["FSType", csi["fsType"]]])
+  rows(w, "CSI (a Container Storage Interface (CSI) volume source)", [
+    ["Driver", csi["driver"]],
+    ["FSType", csi["fsType"]],
+  ])
   if (csi["volumeHandle"] !== undefined) w.row(2, "VolumeHandle", csi["volumeHandle"])
   w.row(2, "ReadOnly", no(csi["readOnly"]))
   const attributes = (csi["volumeAttributes"] ?? {}) as Record<string, string>

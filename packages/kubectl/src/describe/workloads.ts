@@ -10,7 +10,9 @@ async function ownedBy(api: ApiClient, owner: Obj, path: string): Promise<Obj[]>
   const selector = owner["spec"].selector as Obj
   const isPlain = owner["kind"] === "ReplicationController"
   const labelSelector = isPlain
-    ? Object.entries(selector).map(([key, value]) => `${key}=${value as string}`).join(",")
+    ? Object.entries(selector)
+        .map(([key, value]) => `${key}=${value as string}`)
+        .join(",")
     : formatLabelSelector(selector)
   const list = await api.get(path.replace("{ns}", namespace), { labelSelector })
   return ((list["items"] ?? []) as Obj[]).filter((item) =>
@@ -34,7 +36,8 @@ function conditions(d: DescribeContext, obj: Obj, withReason = true): void {
   if (list.length === 0) return
   d.w.write(0, "Conditions:\n  Type\tStatus\tReason\n")
   d.w.line(1, "----\t------\t------")
-  for (const one of list) d.w.line(1, `${one["type"]} \t${one["status"]}\t${withReason ? (one["reason"] ?? "") : ""}`)
+  for (const one of list)
+    d.w.line(1, `${one["type"]} \t${one["status"]}\t${withReason ? (one["reason"] ?? "") : ""}`)
 }
 
 function withoutHash(template: Obj): Obj {
@@ -53,11 +56,20 @@ export async function describeDeployment(d: DescribeContext, obj: Obj): Promise<
   w.annotations("Annotations", metadata["annotations"])
   w.row(0, "Selector", formatLabelSelector(spec["selector"] as object))
   const count = (name: string): number => (status[name] ?? 0) as number
-  w.row(0, "Replicas", `${spec["replicas"]} desired | ${count("updatedReplicas")} updated | ${count("replicas")} total | ${count("availableReplicas")} available | ${count("unavailableReplicas")} unavailable`)
+  w.row(
+    0,
+    "Replicas",
+    `${spec["replicas"]} desired | ${count("updatedReplicas")} updated | ${count("replicas")} total | ${count("availableReplicas")} available | ${count("unavailableReplicas")} unavailable`,
+  )
   w.row(0, "StrategyType", spec["strategy"].type)
   w.row(0, "MinReadySeconds", spec["minReadySeconds"] ?? 0)
   const rolling = spec["strategy"].rollingUpdate as Obj | undefined
-  if (rolling) w.row(0, "RollingUpdateStrategy", `${rolling["maxUnavailable"]} max unavailable, ${rolling["maxSurge"]} max surge`)
+  if (rolling)
+    w.row(
+      0,
+      "RollingUpdateStrategy",
+      `${rolling["maxUnavailable"]} max unavailable, ${rolling["maxSurge"]} max surge`,
+    )
   describePodTemplate(w, spec["template"])
   conditions(d, obj)
   const sets = (await ownedBy(d.api, obj, "/apis/apps/v1/namespaces/{ns}/replicasets")).toSorted((a, b) =>
@@ -72,7 +84,10 @@ export async function describeDeployment(d: DescribeContext, obj: Obj): Promise<
 }
 
 function setsText(sets: readonly Obj[]): string {
-  const texts = sets.map((set) => `${set["metadata"].name} (${at(set, "status", "replicas") ?? 0}/${at(set, "spec", "replicas") ?? 0} replicas created)`)
+  const texts = sets.map(
+    (set) =>
+      `${set["metadata"].name} (${at(set, "status", "replicas") ?? 0}/${at(set, "spec", "replicas") ?? 0} replicas created)`,
+  )
   return texts.length > 0 ? texts.join(", ") : "<none>"
 }
 
@@ -98,7 +113,14 @@ export async function describeReplicationController(d: DescribeContext, obj: Obj
   w.row(0, "Name", metadata["name"])
   w.row(0, "Namespace", metadata["namespace"])
   const selector = (spec["selector"] ?? {}) as Record<string, string>
-  w.row(0, "Selector", Object.keys(selector).sort().map((key) => `${key}=${selector[key]}`).join(","))
+  w.row(
+    0,
+    "Selector",
+    Object.keys(selector)
+      .sort()
+      .map((key) => `${key}=${selector[key]}`)
+      .join(","),
+  )
   w.labels("Labels", metadata["labels"])
   w.annotations("Annotations", metadata["annotations"])
   w.row(0, "Replicas", `${status["replicas"] ?? 0} current / ${spec["replicas"] ?? 0} desired`)
@@ -175,4 +197,3 @@ function describeClaims(d: DescribeContext, claims: readonly Obj[]): void {
     w.row(1, "Access Modes", `[${((at(claim, "spec", "accessModes") ?? []) as string[]).join(" ")}]`)
   }
 }
-

@@ -43,7 +43,9 @@ function goText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(goText).join(" ")}]`
   const source = value as Obj
   const keys = Object.keys(source).sort()
-  return keys.length > 0 ? `map[${keys.map((key) => `${key}:${goText(source[key])}`).join(" ")}]` : compactJson({}).replace("{}", "map[]")
+  return keys.length > 0
+    ? `map[${keys.map((key) => `${key}:${goText(source[key])}`).join(" ")}]`
+    : compactJson({}).replace("{}", "map[]")
 }
 
 /** From the text behind `custom-columns=`. Throws with upstream's message. */
@@ -52,9 +54,7 @@ export function customColumnsFromSpec(spec: string, noHeaders: boolean): CustomC
   const columns = splitOutsideBraces(spec).map((part) => {
     const colon = part.indexOf(":")
     if (colon < 0 || part.slice(colon + 1) === "") {
-      throw new Error(
-        `unexpected custom-columns spec: ${part}, expected <header>:<json-path-expr>`,
-      )
+      throw new Error(`unexpected custom-columns spec: ${part}, expected <header>:<json-path-expr>`)
     }
     return column(part.slice(0, colon), part.slice(colon + 1))
   })
@@ -68,7 +68,9 @@ export function customColumnsFromTemplate(text: string, noHeaders: boolean): Cus
   const headers = words(first)
   const specs = words(second)
   if (headers.length !== specs.length) {
-    throw new Error(`number of headers (${headers.length}) and field specifications (${specs.length}) don't match`)
+    throw new Error(
+      `number of headers (${headers.length}) and field specifications (${specs.length}) don't match`,
+    )
   }
   return new CustomColumnsPrinter(
     headers.map((header, i) => column(header, specs[i]!)),

@@ -10,8 +10,17 @@ import { hasOrder } from "./typed-json.ts"
 /** Gives an object's text, with its newline where it has one. */
 export type ObjectPrinter = (obj: Obj) => string
 
-const templateForms = ["go-template", "template", "go-template-file", "templatefile", "jsonpath", "jsonpath-as-json", "jsonpath-file"]
-export const objectForms = "json, yaml, kyaml, name, go-template, go-template-file, template, templatefile, jsonpath, jsonpath-as-json, jsonpath-file"
+const templateForms = [
+  "go-template",
+  "template",
+  "go-template-file",
+  "templatefile",
+  "jsonpath",
+  "jsonpath-as-json",
+  "jsonpath-file",
+]
+export const objectForms =
+  "json, yaml, kyaml, name, go-template, go-template-file, template, templatefile, jsonpath, jsonpath-as-json, jsonpath-file"
 
 /** The form and its template of the flags `--output` and `--template`. */
 export function outputForm(ctx: CommandContext): { form: string; template: string } {
@@ -91,7 +100,9 @@ export async function objectPrinter(
       return (obj) => (hasOrder(obj) ? orderedJson(obj) : indentedJson(strip(obj)))
     case "name":
       return (obj) =>
-        ((obj["kind"] === "List" ? obj["items"] : [obj]) as Obj[]).map((one) => `${objectName(one)}\n`).join("")
+        ((obj["kind"] === "List" ? obj["items"] : [obj]) as Obj[])
+          .map((one) => `${objectName(one)}\n`)
+          .join("")
     case "jsonpath":
     case "jsonpath-file":
     case "jsonpath-as-json":
@@ -114,7 +125,9 @@ async function templateText(form: string, template: string, file: boolean): Prom
   try {
     return await readFile(template, "utf8")
   } catch (cause) {
-    throw new Error(`error reading --template ${template}, open ${template}: no such file or directory\n`, { cause })
+    throw new Error(`error reading --template ${template}, open ${template}: no such file or directory\n`, {
+      cause,
+    })
   }
 }
 
@@ -138,7 +151,10 @@ async function jsonPathPrinter(ctx: CommandContext, form: string, template: stri
         `Error executing template: ${message}. Printing more information for debugging the template:\n` +
           `\ttemplate was:\n\t\t${text}\n\tobject given to jsonpath engine was:\n\t\t${compactJson(obj)}\n\n\n`,
       )
-      throw new Error(`error executing jsonpath ${goQuote(text)}: ${`Error executing template: ${message}`}`, { cause })
+      throw new Error(
+        `error executing jsonpath ${goQuote(text)}: ${`Error executing template: ${message}`}`,
+        { cause },
+      )
     }
   }
 }

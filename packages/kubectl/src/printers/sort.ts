@@ -7,7 +7,9 @@ export function sortObjects(objects: readonly Obj[], expression: string): number
   const path = parseJSONPath(relaxedJSONPath(expression), { allowMissingKeys: true })
   const values = objects.map((obj) => path.findResults(obj).flat()[0])
   if (objects.length > 0 && values.every((value) => value === undefined)) {
-    throw new Error(`couldn't find any field with path ${JSON.stringify(relaxedJSONPath(expression))} in the list of objects`)
+    throw new Error(
+      `couldn't find any field with path ${JSON.stringify(relaxedJSONPath(expression))} in the list of objects`,
+    )
   }
   const order = objects.map((_, i) => i)
   return order.sort((a, b) => compareValues(values[a], values[b]) || a - b)

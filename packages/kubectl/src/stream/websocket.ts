@@ -41,7 +41,9 @@ export async function openWebSocket(
     if (failed instanceof StatusError) throw failed
     throw new Error(`unable to upgrade connection: ${failed.message}`)
   }
-  const expected = createHash("sha1").update(key + acceptSalt).digest("base64")
+  const expected = createHash("sha1")
+    .update(key + acceptSalt)
+    .digest("base64")
   if (answer.headers["sec-websocket-accept"] !== expected) {
     answer.socket.destroy()
     throw new Error("unable to upgrade connection: wrong Sec-WebSocket-Accept")

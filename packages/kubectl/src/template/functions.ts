@@ -34,16 +34,24 @@ function numberText(value: number): string {
 /** Go's Sprintf for the verbs that templates use. */
 export function goSprintf(format: string, ...args: unknown[]): string {
   let next = 0
-  const text = format.replace(/%([-+# 0]*)(\d+)?(?:\.(\d+))?([a-zA-Z%])/g, (_, flags: string, width, precision, verb) => {
-    if (verb === "%") return "%"
-    if (next >= args.length) return `%!${verb}(MISSING)`
-    let out = verbText(verb as string, args[next++], precision === undefined ? undefined : Number(precision), flags)
-    const size = Number(width ?? 0)
-    if (flags.includes("-")) out = out.padEnd(size)
-    else if (flags.includes("0") && verb !== "s") out = out.padStart(size, "0")
-    else out = out.padStart(size)
-    return out
-  })
+  const text = format.replace(
+    /%([-+# 0]*)(\d+)?(?:\.(\d+))?([a-zA-Z%])/g,
+    (_, flags: string, width, precision, verb) => {
+      if (verb === "%") return "%"
+      if (next >= args.length) return `%!${verb}(MISSING)`
+      let out = verbText(
+        verb as string,
+        args[next++],
+        precision === undefined ? undefined : Number(precision),
+        flags,
+      )
+      const size = Number(width ?? 0)
+      if (flags.includes("-")) out = out.padEnd(size)
+      else if (flags.includes("0") && verb !== "s") out = out.padStart(size, "0")
+      else out = out.padStart(size)
+      return out
+    },
+  )
   if (next >= args.length) return text
   const extra = args.slice(next).map((arg) => `${typeName(arg)}=${valueText(arg)}`)
   return `${text}%!(EXTRA ${extra.join(", ")})`
@@ -114,7 +122,8 @@ function lengthOf(value: unknown): number {
 function indexOf(value: unknown, ...keys: unknown[]): unknown {
   let current = value
   for (const key of keys) {
-    if (current === undefined || current === null) throw new Error("error calling index: index of untyped nil")
+    if (current === undefined || current === null)
+      throw new Error("error calling index: index of untyped nil")
     if (Array.isArray(current)) {
       if (typeof key !== "number" || key < 0 || key >= current.length) {
         throw new Error(`error calling index: reflect: slice index out of range`)

@@ -17,10 +17,7 @@ interface Frame {
 const maxOutputDepth = 1000
 
 /** Compiles a template to a function from a value to text. Throws an Error. */
-export function compileTemplate(
-  text: string,
-  options: { allowMissing: boolean },
-): (data: unknown) => string {
+export function compileTemplate(text: string, options: { allowMissing: boolean }): (data: unknown) => string {
   const template = parseGoTemplate(text)
   return (data) => {
     let out = ""

@@ -19,7 +19,12 @@ export interface Pipe {
 export type Node =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "action"; readonly pipe: Pipe }
-  | { readonly type: "if" | "with" | "range"; readonly pipe: Pipe; readonly body: Node[]; readonly otherwise: Node[] }
+  | {
+      readonly type: "if" | "with" | "range"
+      readonly pipe: Pipe
+      readonly body: Node[]
+      readonly otherwise: Node[]
+    }
   | { readonly type: "break" | "continue" }
   | { readonly type: "template"; readonly name: string; readonly pipe: Pipe | undefined }
 
@@ -193,7 +198,7 @@ function parsePipe(source: string): Pipe {
     }
     const commands: Expr[][] = []
     let words: Expr[] = []
-    for (; index < tokens.length && tokens[index]!.text !== ")"; ) {
+    for (; index < tokens.length && tokens[index]!.text !== ")";) {
       if (tokens[index]!.text === "|") {
         index++
         commands.push(words)

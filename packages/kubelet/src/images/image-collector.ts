@@ -49,7 +49,8 @@ export class ImageCollector {
       try {
         const { capacityBytes, availableBytes } = host.filesystem()
         const used = capacityBytes - availableBytes
-        if (used >= capacityBytes * highPart) await this.#free(used - capacityBytes * lowPart, minAgeMs, signal)
+        if (used >= capacityBytes * highPart)
+          await this.#free(used - capacityBytes * lowPart, minAgeMs, signal)
         else await this.#unused(signal)
       } catch (thrown) {
         signal.throwIfAborted()
@@ -90,7 +91,9 @@ export class ImageCollector {
       runtime.listContainers({}, { signal }),
     ])
     const nowMs = env.clock.monotonic()
-    const used = new Set(containers.flatMap(({ image, imageRef, imageId }) => [image?.image, imageRef, imageId]))
+    const used = new Set(
+      containers.flatMap(({ image, imageRef, imageId }) => [image?.image, imageRef, imageId]),
+    )
     const present = new Set(images.map(({ id }) => id))
     for (const id of this.#seen.keys()) if (!present.has(id)) this.#seen.delete(id)
     const out: Image[] = []

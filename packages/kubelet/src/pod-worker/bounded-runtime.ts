@@ -1,27 +1,69 @@
 /** Keeps the calls that cost a runtime much from all coming at once. */
-import { Semaphore } from "@knarr/base"
+import { abortable, deferred, type Deferred } from "@knarr/base"
 import type { ContainerRuntime, RuntimeCall } from "../runtime/container-runtime.ts"
 
-/** More at a time make none of them faster. `stopContainer` is not among them: it lasts a grace period. */
-const heavyCalls: readonly RuntimeCall[] = [
-  "runPodSandbox",
-  "stopPodSandbox",
-  "removePodSandbox",
-  "createContainer",
-  "startContainer",
-  "removeContainer",
+/**
+ * More at a time make none of them faster. What brings a pod nearer to its end or its readiness goes first;
+ * cleaning up comes last. `stopContainer` is not among them: it lasts a grace period.
+ */
+const heavyCalls: readonly (readonly RuntimeCall[])[] = [
+  ["startContainer", "stopPodSandbox"],
+  ["createContainer"],
+  ["runPodSandbox"],
+  ["removePodSandbox", "removeContainer"],
 ]
 
 /** `runtime`, with at most `limit` heavy calls at a time; others wait their turn. */
 export function boundRuntime(runtime: ContainerRuntime, limit: number): ContainerRuntime {
-  const turns = new Semaphore(limit)
+  const turns = new Turns(limit, heavyCalls.length)
   const bounded: Record<string, unknown> = {}
-  for (const name of heavyCalls) {
-    const call = runtime[name] as (request: unknown, options: { signal: AbortSignal }) => Promise<unknown>
-    bounded[name] = async (request: unknown, options: { signal: AbortSignal }) => {
-      using _turn = await turns.acquire(options.signal)
-      return await call.call(runtime, request, options)
+  for (const [rank, names] of heavyCalls.entries())
+    for (const name of names) {
+      const call = runtime[name] as (request: unknown, options: { signal: AbortSignal }) => Promise<unknown>
+      bounded[name] = async (request: unknown, options: { signal: AbortSignal }) => {
+        await turns.acquire(rank, options.signal)
+        try {
+          return await call.call(runtime, request, options)
+        } finally {
+          turns.release()
+        }
+      }
+    }
+  return { ...runtime, ...(bounded as Partial<ContainerRuntime>) }
+}
+
+/** A semaphore that lets lower ranks go first. */
+class Turns {
+  #free: number
+  readonly #waiting: Deferred<void>[][]
+
+  constructor(limit: number, ranks: number) {
+    this.#free = limit
+    this.#waiting = Array.from({ length: ranks }, () => [])
+  }
+
+  async acquire(rank: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (this.#free > 0) {
+      this.#free--
+      return
+    }
+    const turn = deferred()
+    const queue = this.#waiting[rank]!
+    queue.push(turn)
+    try {
+      await abortable(turn.promise, signal)
+    } catch (thrown) {
+      const at = queue.indexOf(turn)
+      if (at >= 0) queue.splice(at, 1)
+      else this.release()
+      throw thrown
     }
   }
-  return { ...runtime, ...(bounded as Partial<ContainerRuntime>) }
+
+  release(): void {
+    const next = this.#waiting.find((queue) => queue.length > 0)?.shift()
+    if (next) next.resolve()
+    else this.#free++
+  }
 }

@@ -70,12 +70,8 @@ export async function performActions(context: PerformContext, signal: AbortSigna
   let podIPs = addressesOf(context)
   if (actions.createSandbox) {
     sandboxId = await createSandbox(context, config, signal)
-    pods.noteOwner(sandboxId, pod.metadata.uid)
-    if (!pod.spec.hostNetwork) {
-      const { status } = await parts.runtime.podSandboxStatus({ podSandboxId: sandboxId }, { signal })
-      const { ip = "", additionalIps = [] } = status?.network ?? {}
-      podIPs = [ip, ...additionalIps.map((additional) => additional.ip)].filter(Boolean)
-    }
+    const { ips } = await pods.made(sandboxId, pod.metadata.uid, signal)
+    if (!pod.spec.hostNetwork) podIPs = ips
   }
   const start: StartContext = { ...context, sandboxId: sandboxId!, sandboxConfig: config, podIPs }
   for (const container of actions.startEphemeral) await tryStart(container, start, context, signal)

@@ -110,6 +110,15 @@ export class RuntimePods {
     this.#owners.set(id, podUid)
   }
 
+  /** A sandbox that has just been made. */
+  async made(sandboxId: string, podUid: string, signal: AbortSignal): Promise<RuntimeSandbox> {
+    this.#owners.set(sandboxId, podUid)
+    const { status } = await this.#runtime.podSandboxStatus({ podSandboxId: sandboxId }, { signal })
+    const sandbox = toSandbox(status!)
+    this.#sandboxes.set(sandboxId, sandbox)
+    return sandbox
+  }
+
   /** Forgets what it knows of a container, for example after a change of its resources. */
   invalidate(id: string): void {
     this.#containers.delete(id)

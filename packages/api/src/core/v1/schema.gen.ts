@@ -135,13 +135,13 @@ defineSchemas("io.k8s.api.core.v1", {
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
   },
   ConfigMapEnvSource: {
-    name: "1.1 string default=\"\"",
+    name: "1.1 string omitzero default=\"\"",
     optional: "2 boolean",
   },
   ConfigMapKeySelector: {
     $atomic: "",
     key: "2 string required default=\"\"",
-    name: "1.1 string default=\"\"",
+    name: "1.1 string omitzero default=\"\"",
     optional: "3 boolean",
   },
   ConfigMapList: {
@@ -159,14 +159,14 @@ defineSchemas("io.k8s.api.core.v1", {
   },
   ConfigMapProjection: {
     items: "2 []KeyToPath list=atomic",
-    name: "1.1 string default=\"\"",
+    name: "1.1 string omitzero default=\"\"",
     optional: "4 boolean",
   },
   ConfigMapVolumeSource: {
     defaultMode: "3 int32",
     defaultUser: "5 int64",
     items: "2 []KeyToPath list=atomic",
-    name: "1.1 string default=\"\"",
+    name: "1.1 string omitzero default=\"\"",
     optional: "4 boolean",
   },
   Container: {
@@ -341,8 +341,8 @@ defineSchemas("io.k8s.api.core.v1", {
     command: "1.3 []string list=atomic",
     env: "1.7 []EnvVar list=map:name patch=merge key=name",
     envFrom: "1.19 []EnvFromSource list=atomic",
-    image: "1.2 string",
-    imagePullPolicy: "1.14 string enum=Always,IfNotPresent,Never",
+    image: "1.2 string omitzero",
+    imagePullPolicy: "1.14 string omitzero enum=Always,IfNotPresent,Never",
     lifecycle: "1.12 Lifecycle",
     livenessProbe: "1.10 Probe",
     name: "1.1 string required default=\"\"",
@@ -354,15 +354,15 @@ defineSchemas("io.k8s.api.core.v1", {
     restartPolicyRules: "1.25 []ContainerRestartRule list=atomic",
     securityContext: "1.15 SecurityContext",
     startupProbe: "1.22 Probe",
-    stdin: "1.16 boolean",
-    stdinOnce: "1.17 boolean",
+    stdin: "1.16 boolean omitzero",
+    stdinOnce: "1.17 boolean omitzero",
     targetContainerName: "2 string omitzero",
-    terminationMessagePath: "1.13 string",
-    terminationMessagePolicy: "1.20 string enum=FallbackToLogsOnError,File",
-    tty: "1.18 boolean",
+    terminationMessagePath: "1.13 string omitzero",
+    terminationMessagePolicy: "1.20 string omitzero enum=FallbackToLogsOnError,File",
+    tty: "1.18 boolean omitzero",
     volumeDevices: "1.21 []VolumeDevice list=map:devicePath patch=merge key=devicePath",
     volumeMounts: "1.9 []VolumeMount list=map:mountPath patch=merge key=mountPath",
-    workingDir: "1.5 string",
+    workingDir: "1.5 string omitzero",
   },
   EphemeralVolumeSource: {
     volumeClaimTemplate: "1 PersistentVolumeClaimTemplate",
@@ -1252,13 +1252,13 @@ defineSchemas("io.k8s.api.core.v1", {
     type: "3 string omitzero",
   },
   SecretEnvSource: {
-    name: "1.1 string default=\"\"",
+    name: "1.1 string omitzero default=\"\"",
     optional: "2 boolean",
   },
   SecretKeySelector: {
     $atomic: "",
     key: "2 string required default=\"\"",
-    name: "1.1 string default=\"\"",
+    name: "1.1 string omitzero default=\"\"",
     optional: "3 boolean",
   },
   SecretList: {
@@ -1269,7 +1269,7 @@ defineSchemas("io.k8s.api.core.v1", {
   },
   SecretProjection: {
     items: "2 []KeyToPath list=atomic",
-    name: "1.1 string default=\"\"",
+    name: "1.1 string omitzero default=\"\"",
     optional: "4 boolean",
   },
   SecretReference: {

@@ -91,7 +91,9 @@ class IPAddressFollower {
         } catch (thrown) {
           if (signal.aborted) return
           const { log, clock } = this.#options.env
-          log.error("Cannot write the IPAddress objects of a Service; will try again", thrown, { service: key })
+          log.error("Cannot write the IPAddress objects of a Service; will try again", thrown, {
+            service: key,
+          })
           this.look(key)
           await clock.sleep(retryMs, signal)
         }
@@ -146,7 +148,10 @@ function isManaged({ metadata }: Readonly<IPAddress>): boolean {
 function isOf({ spec }: Readonly<IPAddress>, namespace: string, name: string): boolean {
   const parent = spec.parentRef
   return (
-    !parent?.group && parent?.resource === "services" && parent.namespace === namespace && parent.name === name
+    !parent?.group &&
+    parent?.resource === "services" &&
+    parent.namespace === namespace &&
+    parent.name === name
   )
 }
 

@@ -1,0 +1,27 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { Scope, VirtualClock, seededRandom, silentLogger } from "@knarr/base"
+import { createMemoryStore } from "@knarr/store"
+import { runCompaction } from "./compaction.ts"
+
+test("history is kept for one to two intervals", async () => {
+  await using scope = new Scope("test")
+  const clock = new VirtualClock()
+  const env = { clock, random: seededRandom(1), log: silentLogger }
+  const store = scope.use(createMemoryStore({ env }))
+  const write = async (): Promise<number> => {
+    const result = await store.put("/a", Buffer.from("x"))
+    return result.revision
+  }
+  scope.run("compaction", (signal) => runCompaction({ store, env, intervalMs: 1000 }, signal))
+  const first = await write()
+  await clock.advance(1500)
+  const second = await write()
+  assert.equal(store.compactRevision, 1)
+  await clock.advance(1000)
+  assert.equal(store.compactRevision, first)
+  await clock.advance(1000)
+  assert.equal(store.compactRevision, second)
+  await clock.advance(10_000)
+  assert.equal(store.compactRevision, second)
+})

@@ -1,0 +1,27 @@
+/** Forgets old revisions, so that the store does not grow with every write. Mirrors: apiserver storage/etcd3/compact.go */
+import type { Env } from "@knarr/base"
+import type { Store } from "@knarr/store"
+
+export interface CompactionOptions {
+  readonly store: Store
+  readonly env: Env
+  /** How long history is kept at the least; at the most, twice as long. */
+  readonly intervalMs: number
+}
+
+/** Runs until the signal is aborted. A compaction that fails is logged and made up for by the next. */
+export async function runCompaction(options: CompactionOptions, signal: AbortSignal): Promise<void> {
+  const { store, env, intervalMs } = options
+  let before = store.revision
+  for (;;) {
+    await env.clock.sleep(intervalMs, signal)
+    const now = store.revision
+    try {
+      if (before > store.compactRevision) await store.compact(before)
+    } catch (thrown) {
+      signal.throwIfAborted()
+      env.log.error("Cannot compact the store", thrown, { revision: before })
+    }
+    before = now
+  }
+}
