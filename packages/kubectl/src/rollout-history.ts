@@ -60,7 +60,7 @@ async function controllerRevisions(api: ApiClient, info: Info): Promise<Revision
   return found
     .map((object) => {
       const base = jsonClone(info.object) as JsonObject
-      const whole = applyStrategicMergePatch(base, jsonClone(object["data"]) as JsonObject, schema) as Obj
+      const whole = applyStrategicMergePatch(schema, base, jsonClone(object["data"]) as JsonObject) as Obj
       return {
         number: object["revision"] as number,
         cause: (at(object, "metadata", "annotations", changeCauseAnnotation) ?? "") as string,

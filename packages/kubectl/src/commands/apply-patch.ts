@@ -55,7 +55,7 @@ export async function applyPatch(
     if (Object.keys(body).length === 0) return { patched: current, changed: false }
     if (options.dryRun === "client") {
       const base = jsonClone(current) as JsonObject
-      const patched = kind ? applyStrategicMergePatch(base, body, kind.schema) : applyMergePatch(base, body)
+      const patched = kind ? applyStrategicMergePatch(kind.schema, base, body) : applyMergePatch(base, body)
       return {
         patched: { ...patched, apiVersion: modified["apiVersion"], kind: modified["kind"] } as Obj,
         changed: true,

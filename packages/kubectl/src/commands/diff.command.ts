@@ -8,7 +8,6 @@ import { defineKubectlCommand, type CommandContext } from "../command.ts"
 import { ExitError } from "../errors.ts"
 import { flag } from "../flags.ts"
 import { infosOf, readManifests } from "../files/manifests.ts"
-import { withLastApplied } from "../last-applied.ts"
 import { withoutManagedFields, type Obj } from "../object.ts"
 import { fetchObject, type Info } from "../resources.ts"
 import { fieldManagerFlag, fileFlags, selectorFlag } from "../shared-flags.ts"
@@ -66,7 +65,7 @@ async function compare(ctx: CommandContext, info: Info): Promise<{ before: Obj |
     const force = ctx.flags.bool("force-conflicts")
     return { before, after: await applyServerSide(api, info, { ...options, force }) }
   }
-  const wanted = withLastApplied(info.object)
+  const wanted = info.object
   if (!before) return { before, after: await createObject(api, info, wanted, options) }
   return { before, after: (await applyPatch(ctx, api, info, wanted, before, options)).patched }
 }

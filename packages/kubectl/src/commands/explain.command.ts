@@ -64,16 +64,14 @@ class Explainer {
     out += `KIND:       ${resource.kind}\nVERSION:    ${resource.version}\n\n`
     let schema = root
     let field: Obj | undefined
-    let owner: Obj = root
     for (const name of path) {
-      owner = this.#resolve(schema)
+      const owner = this.#resolve(schema)
       field = (owner["properties"] as Record<string, Obj> | undefined)?.[name]
       if (!field) throw new Error(`field ${goQuote(name)} does not exist`)
       schema = this.#element(field)
     }
     if (field) {
-      const required = ((owner["required"] ?? []) as string[]).includes(path.at(-1)!) ? " -required-" : ""
-      out += `FIELD: ${path.at(-1)} <${this.#type(field)}>${required}\n`
+      out += `FIELD: ${path.at(-1)} <${this.#type(field)}>\n`
       out += this.#enum(field, "")
       out += "\n"
     }
@@ -86,8 +84,8 @@ class Explainer {
     if (target["properties"]) {
       out += "    \nFIELDS:\n"
       out += this.#fields(target, 1, recursive)
-    } else out += "    "
-    return `${out.trimEnd()}\n\n`.replace(/\n\n$/, target["properties"] ? "\n\n" : "\n\n\n")
+    } else out += "    \n"
+    return `${out}\n`
   }
 
   #fields(schema: Obj, level: number, recursive: boolean, seen: readonly Obj[] = []): string {
@@ -137,7 +135,9 @@ class Explainer {
     const values = field["additionalProperties"]
     if (typeof values === "object" && values !== null) return `map[string]${this.#type(values as Obj)}`
     const ref = (field["$ref"] ?? (field["allOf"] as Obj[] | undefined)?.[0]?.["$ref"]) as string | undefined
-    if (ref) return ref.split(".").at(-1)!
+    const named = this.#resolve(field)
+    if (ref && named["properties"]) return ref.split(".").at(-1)!
+    if (ref) return this.#type({ ...named, $ref: undefined, allOf: undefined })
     const type = (field["type"] as string | undefined) ?? "Object"
     return type === "object" ? "Object" : type
   }
@@ -149,10 +149,14 @@ function wrap(text: string, indent: string, limit: number): string {
   for (const paragraph of text.split("\n")) {
     let line = ""
     for (const word of paragraph.split(" ")) {
-      if (line !== "" && line.length + 1 + word.length > limit - indent.length + 4) {
+      if (word === "" && line === "" && paragraph !== "") {
+        line = " "
+        continue
+      }
+      if (line.trim() !== "" && line.length + 1 + word.length > limit - indent.length + 4) {
         out.push(indent + line)
         line = word
-      } else line = line === "" ? word : `${line} ${word}`
+      } else line = line === "" || line === " " ? line + word : `${line} ${word}`
     }
     out.push(indent + line)
   }

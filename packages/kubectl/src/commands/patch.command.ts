@@ -84,5 +84,5 @@ async function patchLocally(object: Obj, body: unknown, type: PatchForm): Promis
   const { builtinKind } = await import("../builtin-kinds.ts")
   const kind = builtinKind(object)
   if (!kind) throw new Error(`strategic merge patch is not supported for ${object["kind"]}`)
-  return applyStrategicMergePatch(base, body as JsonObject, kind.schema)
+  return applyStrategicMergePatch(kind.schema, base, body as JsonObject)
 }

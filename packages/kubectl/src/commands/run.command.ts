@@ -136,7 +136,7 @@ async function podFor(ctx: CommandContext, name: string, words: readonly string[
   if (flags.text("override-type") === "json") return applyJSONPatch(pod, body) as Obj
   if (flags.text("override-type") === "merge") return applyMergePatch(pod, body)
   const { builtinKind } = await import("../builtin-kinds.ts")
-  return applyStrategicMergePatch(pod, body, builtinKind(pod)!.schema)
+  return applyStrategicMergePatch(builtinKind(pod)!.schema, pod, body)
 }
 
 async function runRun(ctx: CommandContext): Promise<number | void> {

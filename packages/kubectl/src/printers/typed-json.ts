@@ -28,7 +28,7 @@ function arrange(value: unknown, schema: Schema | undefined): unknown {
   if (!schema?.fields) {
     return Object.fromEntries(keys.toSorted().map((key) => [key, arrange(source[key], schema?.values)]))
   }
-  const number = (key: string): number => Number(schema.fields?.get(key)?.proto ?? 1e9)
+  const number = (key: string): number => schema.fields?.get(key)?.proto?.[0] ?? 1e9
   return Object.fromEntries(
     keys
       .toSorted((a, b) => number(a) - number(b))

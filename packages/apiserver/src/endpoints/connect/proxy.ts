@@ -2,6 +2,7 @@
  * `pods/proxy`, `services/proxy` and `nodes/proxy`: any HTTP request, passed on to what the name points at.
  * Mirrors: pkg/registry/core/{pod,service,node}/rest, apimachinery pkg/util/proxy
  */
+import type { Readable } from "node:stream"
 import {
   Agent as HttpAgent,
   request as httpRequest,
@@ -12,6 +13,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https"
 import { endpointSlice, service } from "@knarr/api"
 import { badRequest, serviceUnavailable } from "@knarr/apimachinery"
 import { randomInt, type Env } from "@knarr/base"
+import { createLinkRewriter } from "./html-links.ts"
 import type { RequestInfo } from "../../contract.ts"
 import type { Handler } from "../../server/filters.ts"
 import type { ServerExchange } from "../../server/exchange.ts"
@@ -209,21 +211,27 @@ export function proxyHandler(env: Env, registry: Registry, kubelet: KubeletClien
       })
       request.on("response", (response) => {
         const prefix = exchange.path.slice(0, exchange.path.length - info.rest.length).replace(/\/$/, "")
+        const isPage =
+          /^text\/html\b/.test(response.headers["content-type"] ?? "") &&
+          !response.headers["content-encoding"]
         for (const name in response.headers) {
-          if (hopByHop.has(name) || name === "content-type") continue
+          if (hopByHop.has(name) || name === "content-type" || (isPage && name === "content-length")) continue
           for (const value of [response.headers[name]!].flat())
             exchange.setHeader(name, name === "location" ? rewriteLocation(value, target, prefix) : value)
         }
         const out = exchange.stream(response.statusCode ?? 502, response.headers["content-type"] ?? "")
-        response.on("data", (chunk: Buffer) => {
+        const body: Readable = isPage
+          ? response.pipe(createLinkRewriter((link) => rewriteLocation(link, target, prefix)))
+          : response
+        body.on("data", (chunk: Buffer) => {
           if (out.write(chunk)) return
-          response.pause()
+          body.pause()
           out.drained(ctx.signal).then(
-            () => response.resume(),
+            () => body.resume(),
             () => response.destroy(),
           )
         })
-        response.on("end", () => {
+        body.on("end", () => {
           out.end()
           resolve()
         })
