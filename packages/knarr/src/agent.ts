@@ -18,7 +18,7 @@ import { startServiceProxy } from "@knarr/proxy"
 import { addServiceAddress, serviceRoute } from "./node-addresses.ts"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { runDirOf } from "./machine.ts"
-import { agentNames, firstNode, type LocalNode } from "./node-names.ts"
+import { agentNames, firstNode, networkOf, type LocalNode } from "./node-names.ts"
 import { ensureNodeCertificate, ensureProxyCertificate } from "./pki.ts"
 import type { RunningServer } from "./server.ts"
 import type { Steps } from "./steps.ts"
@@ -48,9 +48,9 @@ const clusterDomain = "cluster.local"
 const kubeletPort = 10_250
 const cniBinDirs = ["/usr/lib/cni", "/opt/cni/bin"]
 
-/** The nftables table of the cluster's services. */
-export function proxyTable(config: Pick<ClusterConfig, "name">): string {
-  return `knarr-${config.name}-services`
+/** The nftables table of the cluster's services; by number, since clusters of two homes may share a name. */
+export function proxyTable(config: Pick<ClusterConfig, "index">): string {
+  return `knarr-${config.index}-services`
 }
 
 /** The cgroup in which a node's pods are. */
@@ -98,7 +98,7 @@ export function ensureClusterNetwork(config: ClusterConfig, signal: AbortSignal)
 /** Makes the network namespaces of the further nodes, for their agents to be started in. */
 export async function ensureAgentNetworks(config: ClusterConfig, signal: AbortSignal): Promise<void> {
   for (const { number } of agentNames(config))
-    await createNodeNetns({ cluster: config, index: number }, signal)
+    await createNodeNetns({ cluster: networkOf(config), index: number }, signal)
 }
 
 /** A further node, in its own process and network namespace, speaking HTTPS. Resolves when the node is ready. */
@@ -166,7 +166,7 @@ async function joinCluster(
         env,
         informers,
         nodeName: node.node,
-        clusterName: config.name,
+        clusterName: networkOf(config).name,
         clusterCIDR: addresses.podCIDR,
         nodeCIDR: nodeCIDR(config),
         cni: { dir: join(dir, "cni"), bridge: podBridge(config, node.number), ipamDir: join(dir, "ipam") },

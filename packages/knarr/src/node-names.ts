@@ -1,6 +1,11 @@
 /** The nodes of a cluster on one machine. */
-import { nodeAddress, nodeNetns } from "@knarr/pod-network"
+import { nodeAddress, nodeNetns, type LocalCluster } from "@knarr/pod-network"
 import type { ClusterConfig } from "./cluster-home.ts"
+
+/** What names the cluster's network on this machine: its number, since clusters of two homes may share a name. */
+export function networkOf(config: Pick<ClusterConfig, "index">): LocalCluster {
+  return { name: String(config.index), index: config.index }
+}
 
 export interface LocalNode {
   readonly node: string
@@ -12,7 +17,7 @@ export interface LocalNode {
 }
 
 export function firstNode(config: Pick<ClusterConfig, "name" | "index">): LocalNode {
-  return { node: "node-0", number: 0, address: nodeAddress(config, 0), netns: "" }
+  return { node: "node-0", number: 0, address: nodeAddress(networkOf(config), 0), netns: "" }
 }
 
 /** The further nodes. */
@@ -20,7 +25,7 @@ export function agentNames(config: Pick<ClusterConfig, "name" | "index" | "agent
   return Array.from({ length: config.agents }, (_, i) => ({
     node: `node-${i + 1}`,
     number: i + 1,
-    address: nodeAddress(config, i + 1),
-    netns: nodeNetns(config, i + 1),
+    address: nodeAddress(networkOf(config), i + 1),
+    netns: nodeNetns(networkOf(config), i + 1),
   }))
 }

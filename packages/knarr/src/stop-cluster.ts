@@ -7,7 +7,7 @@ import { createLinuxVolumeHost } from "@knarr/volume"
 import { cgroupRoot, nodeContainerd, proxyTable } from "./agent.ts"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { removeServiceAddress } from "./node-addresses.ts"
-import { agentNames, firstNode, type LocalNode } from "./node-names.ts"
+import { agentNames, firstNode, networkOf, type LocalNode } from "./node-names.ts"
 import { stopProcess } from "./process-control.ts"
 
 const stopGraceMs = 15_000
@@ -38,7 +38,7 @@ export async function stopCluster(
 export async function removeClusterNetwork(config: ClusterConfig, ctx: Context): Promise<void> {
   await removeServiceProxy(proxyTable(config), ctx.signal)
   await removeServiceAddress(addressesOf(config.index).dnsAddress, ctx.signal)
-  await removeNodeNetwork(config, ctx.signal)
+  await removeNodeNetwork(networkOf(config), ctx.signal)
 }
 
 /** Removes what the nodes' pods left: volumes that are mounted still, files and cgroups. */

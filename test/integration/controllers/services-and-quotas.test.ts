@@ -4,11 +4,13 @@ import {
   clusterRole,
   endpoints,
   endpointSlice,
+  customResourceDefinition,
   resourceQuota,
   service,
   serviceAccount,
   pod,
 } from "@knarr/api"
+import { defineKind, schemaOf } from "@knarr/apimachinery"
 import { startCluster, template } from "./cluster.ts"
 
 test("hand-made endpoints are mirrored, and the mirror goes with them", async () => {
@@ -63,6 +65,53 @@ test("a quota counts pods and what they ask for, and forgets those that end", as
     { subresource: "status" },
   )
   await cluster.until("released", () => used()?.["pods"] === "0")
+})
+
+test("a quota of custom resources is charged at once, and given back when they go", async () => {
+  await using cluster = await startCluster()
+  const names = { kind: "Widget", plural: "widgets", singular: "widget", listKind: "WidgetList" }
+  const made = await cluster.client.create(customResourceDefinition, {
+    metadata: { name: "widgets.example.com" },
+    spec: {
+      group: "example.com",
+      names,
+      scope: "Namespaced",
+      versions: [
+        { name: "v1", served: true, storage: true, schema: { openAPIV3Schema: { type: "object" } } },
+      ],
+    },
+  })
+  const conditions = [{ type: "Established", status: "True" }]
+  const established = { ...made, status: { conditions, acceptedNames: names, storedVersions: ["v1"] } }
+  await cluster.client.update(customResourceDefinition, established, { subresource: "status" })
+  const widget = defineKind({
+    group: "example.com",
+    version: "v1",
+    kind: "Widget",
+    plural: "widgets",
+    namespaced: true,
+    schema: { ...schemaOf("io.k8s.api.core.v1.ConfigMap"), name: "com.example.v1.Widget" },
+  })
+  await cluster.plane.registry.addKind(widget)
+  await cluster.client.create(resourceQuota, {
+    metadata: { name: "quota", namespace: "default" },
+    spec: { hard: { "count/widgets.example.com": "1" } },
+  })
+  const used = (): string | undefined =>
+    cluster.get(resourceQuota, "quota", "default")!.status?.used?.["count/widgets.example.com"]
+  await cluster.until("counted", () => used() === "0")
+  const ref = { name: "a", namespace: "default" }
+  await cluster.client.create(widget, { metadata: ref })
+  assert.equal(used(), "1")
+  await cluster.clock.advance(10_000)
+  assert.equal(used(), "1")
+  await assert.rejects(cluster.client.create(widget, { metadata: { ...ref, name: "b" } }), {
+    message:
+      'widgets.example.com "b" is forbidden: exceeded quota: quota, requested: count/widgets.example.com=1, ' +
+      "used: count/widgets.example.com=1, limited: count/widgets.example.com=1",
+  })
+  await cluster.client.delete(widget, ref)
+  await cluster.until("given back", () => used() === "0")
 })
 
 test("an aggregated role gathers the rules of those that it selects", async () => {

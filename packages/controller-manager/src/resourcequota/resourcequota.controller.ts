@@ -1,15 +1,26 @@
 /** Keeps the usage of resource quotas. Mirrors: pkg/controller/resourcequota */
-import { resourceQuota, type ResourceQuota } from "@knarr/api"
+import { customResourceDefinition, resourceQuota, type ResourceQuota } from "@knarr/api"
 import { parseQuantity, refOf, semanticEqual, type Kind, type KubeObject } from "@knarr/apimachinery"
-import { allow, defineController, recordEvents, type Cache, type Controller } from "@knarr/controller-kit"
+import {
+  allow,
+  defineController,
+  recordEvents,
+  type Cache,
+  type Controller,
+  type ReconcileContext,
+} from "@knarr/controller-kit"
 import { countsAgainst, usedBy } from "@knarr/pod-rules"
-import { storedKinds } from "../workload/served-kinds.ts"
+import { customKinds, storedKinds } from "../workload/served-kinds.ts"
 
 /**
  * The API server charges a quota just before it stores the object. Less than what is charged is believed only
  * when no charge came for this long, in milliseconds.
  */
 const settleMs = 250
+/** How often custom resources, which no informer follows, are counted. */
+const customCountMs = 5000
+/** Objects in one page of a list of custom resources. */
+const pageSize = 500
 
 /** `kinds`: the built-in kinds whose objects can be limited. */
 export function createResourceQuotaController(kinds: readonly Kind[]): Controller {
@@ -24,12 +35,14 @@ export function createResourceQuotaController(kinds: readonly Kind[]): Controlle
     serviceAccount: "resourcequota-controller",
     rbac: [allow("*", "*", "list watch"), allow("", "resourcequotas/status", "update"), recordEvents],
     for: resourceQuota,
+    reads: [customResourceDefinition],
     watches: counted.map((kind) => ({
       kind,
       map: ({ metadata }: KubeObject, cache: Cache) =>
         cache.list(resourceQuota, { namespace: metadata.namespace }).map(refOf),
     })),
-    async reconcile(ref, { cache, client, clock, signal }) {
+    async reconcile(ref, context) {
+      const { cache, client, clock, signal } = context
       const quota = cache.get(resourceQuota, ref)
       if (!quota) return undefined
       const names = Object.keys(quota.spec.hard ?? {})
@@ -37,11 +50,16 @@ export function createResourceQuotaController(kinds: readonly Kind[]): Controlle
       const objects = relevant.flatMap((kind) =>
         cache.list<KubeObject>(kind, { namespace: ref.namespace }).map((obj) => [kind, obj] as const),
       )
+      const custom = customKinds(cache).filter(
+        (kind) => kind.namespaced && names.some((name) => countsAgainst(kind, name)),
+      )
+      for (const kind of custom) objects.push(...(await listCustom(kind, ref.namespace!, context)))
+      const later = custom.length > 0 ? { afterMs: customCountMs } : undefined
       const status = { hard: { ...quota.spec.hard }, used: usedBy(quota, objects, clock.now()) }
       const { uid, resourceVersion: version } = quota.metadata
       if (semanticEqual(status, quota.status)) {
         doubtful.delete(uid)
-        return undefined
+        return later
       }
       if (isLess(status.used, quota.status?.used)) {
         const known = doubtful.get(uid)
@@ -54,9 +72,24 @@ export function createResourceQuotaController(kinds: readonly Kind[]): Controlle
       }
       doubtful.delete(uid)
       await client.update(resourceQuota, { ...quota, status }, { subresource: "status", signal })
-      return undefined
+      return later
     },
   })
+}
+
+async function listCustom(
+  kind: Kind,
+  namespace: string,
+  { client, signal }: ReconcileContext,
+): Promise<(readonly [Kind, KubeObject])[]> {
+  const out: (readonly [Kind, KubeObject])[] = []
+  let next: string | undefined
+  do {
+    const page = await client.list(kind, { namespace, limit: pageSize, continue: next, signal })
+    for (const item of page.items) out.push([kind, item])
+    next = page.metadata.continue
+  } while (next)
+  return out
 }
 
 function isLess(

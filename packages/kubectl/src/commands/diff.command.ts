@@ -28,7 +28,8 @@ export const diff = defineKubectlCommand({
     flag.bool("show-managed-fields", "If true, include managed fields in the diff."),
   ],
   run: async (ctx) => {
-    if (ctx.flags.list("filename").length === 0) throw new ExitError(2, "error: must specify one of -f and -k")
+    if (ctx.flags.list("filename").length === 0)
+      throw new ExitError(2, "error: must specify one of -f and -k")
     const dir = await mkdtemp(join(tmpdir(), "kubectl-diff-"))
     try {
       const live = join(dir, "LIVE")
@@ -77,7 +78,16 @@ function runDiff(ctx: CommandContext, live: string, merged: string): Promise<num
     const child = spawn(command!, [...args, live, merged], { stdio: ["ignore", "pipe", "pipe"] })
     child.stdout.on("data", (data: Buffer) => ctx.out(data.toString("utf8")))
     child.stderr.on("data", (data: Buffer) => ctx.err(data.toString("utf8")))
-    child.on("error", () => reject(new ExitError(127, `error: failed to run ${JSON.stringify(command)}: executable file not found in $PATH`)))
-    child.on("close", (code) => ((code ?? 2) > 1 ? reject(new ExitError(code ?? 2, `error: exit status ${code}`)) : resolve(code ?? 0)))
+    child.on("error", () =>
+      reject(
+        new ExitError(
+          127,
+          `error: failed to run ${JSON.stringify(command)}: executable file not found in $PATH`,
+        ),
+      ),
+    )
+    child.on("close", (code) =>
+      (code ?? 2) > 1 ? reject(new ExitError(code ?? 2, `error: exit status ${code}`)) : resolve(code ?? 0),
+    )
   })
 }

@@ -9,17 +9,30 @@ import type { Obj } from "../object.ts"
 export const explain = defineKubectlCommand({
   name: "explain",
   summary: "Get documentation for a resource",
-  usage: "TYPE [--recursive=FALSE|TRUE] [--api-version=api-version-group] [-o|--output=plaintext|plaintext-openapiv2]",
+  usage:
+    "TYPE [--recursive=FALSE|TRUE] [--api-version=api-version-group] [-o|--output=plaintext|plaintext-openapiv2]",
   flags: [
     flag.text("api-version", "Use given api-version (group/version) of the resource."),
     flag.int("max-depth", "Maximum depth when using recursive."),
-    flag.text("output", { short: "o", default: "plaintext", help: "Format in which to render the schema. Valid values are: (plaintext, plaintext-openapiv2)." }),
-    flag.bool("recursive", { short: "R", help: "When true, print the name of all the fields recursively. Otherwise, print the available fields with their description." }),
+    flag.text("output", {
+      short: "o",
+      default: "plaintext",
+      help: "Format in which to render the schema. Valid values are: (plaintext, plaintext-openapiv2).",
+    }),
+    flag.bool("recursive", {
+      short: "R",
+      help: "When true, print the name of all the fields recursively. Otherwise, print the available fields with their description.",
+    }),
   ],
   run: async (ctx) => {
     const { args, flags } = ctx
-    if (args.length === 0) throw new UsageError(ctx.path, 'You must specify the type of resource to explain. Use "kubectl api-resources" for a complete list of supported resources.\n'.trimEnd())
-    if (args.length > 1) throw new UsageError(ctx.path, "We accept only this format: explain RESOURCE\n".trimEnd())
+    if (args.length === 0)
+      throw new UsageError(
+        ctx.path,
+        'You must specify the type of resource to explain. Use "kubectl api-resources" for a complete list of supported resources.\n'.trimEnd(),
+      )
+    if (args.length > 1)
+      throw new UsageError(ctx.path, "We accept only this format: explain RESOURCE\n".trimEnd())
     const mapper = await ctx.factory.mapper()
     const words = args[0]!.split(".")
     let resource: ApiResource = await mapper.resource(args[0]!.includes(".") ? words[0]! : args[0]!)
@@ -39,10 +52,16 @@ export const explain = defineKubectlCommand({
     const schemas = (document["components"]?.schemas ?? {}) as Record<string, Obj>
     const root = Object.values(schemas).find((one) =>
       ((one["x-kubernetes-group-version-kind"] ?? []) as Obj[]).some(
-        (gvk) => (gvk["group"] ?? "") === resource.group && gvk["version"] === resource.version && gvk["kind"] === resource.kind,
+        (gvk) =>
+          (gvk["group"] ?? "") === resource.group &&
+          gvk["version"] === resource.version &&
+          gvk["kind"] === resource.kind,
       ),
     )
-    if (!root) throw new Error(`couldn't find resource for ${goQuote(`${resource.group}/${resource.version}, Resource=${resource.plural}`)}`)
+    if (!root)
+      throw new Error(
+        `couldn't find resource for ${goQuote(`${resource.group}/${resource.version}, Resource=${resource.plural}`)}`,
+      )
     const depth = flags.int("max-depth")
     ctx.out(new Explainer(schemas, depth).text(resource, root, fields, flags.bool("recursive")))
   },
@@ -98,13 +117,18 @@ class Explainer {
       out += `${indent}${name}\t<${this.#type(field)}>${required.includes(name) ? " -required-" : ""}\n`
       if (!recursive) {
         out += this.#enum(field, `${indent}`)
-        out += wrap((field["description"] as string | undefined) ?? "<no description>", `${indent}  `, width - 4)
+        out += wrap(
+          (field["description"] as string | undefined) ?? "<no description>",
+          `${indent}  `,
+          width - 4,
+        )
         out += "\n"
         continue
       }
       out += this.#enum(field, indent)
       const inner = this.#resolve(this.#element(field))
-      if (!inner["properties"] || seen.includes(inner) || (this.#maxDepth > 0 && level >= this.#maxDepth)) continue
+      if (!inner["properties"] || seen.includes(inner) || (this.#maxDepth > 0 && level >= this.#maxDepth))
+        continue
       out += this.#fields(inner, level + 1, true, [...seen, inner])
     }
     return out
@@ -113,12 +137,17 @@ class Explainer {
   #enum(field: Obj, indent: string): string {
     const values = (field["enum"] ?? this.#resolve(field)["enum"]) as unknown[] | undefined
     if (!values) return ""
-    return `${indent}enum: ${values.map((value) => (value === "" ? '""' : String(value))).slice(0, 4).join(", ")}${values.length > 4 ? ", ...." : ""}\n`
+    return `${indent}enum: ${values
+      .map((value) => (value === "" ? '""' : String(value)))
+      .slice(0, 4)
+      .join(", ")}${values.length > 4 ? ", ...." : ""}\n`
   }
 
   /** What `$ref` and `allOf` point to. */
   #resolve(schema: Obj): Obj {
-    const ref = (schema["$ref"] ?? (schema["allOf"] as Obj[] | undefined)?.[0]?.["$ref"]) as string | undefined
+    const ref = (schema["$ref"] ?? (schema["allOf"] as Obj[] | undefined)?.[0]?.["$ref"]) as
+      | string
+      | undefined
     if (!ref) return schema
     return this.#schemas[ref.replace("#/components/schemas/", "")] ?? schema
   }

@@ -7,24 +7,47 @@ import { defineKubectlCommand } from "../command.ts"
 import { flag } from "../flags.ts"
 import { writeTo } from "./exec.command.ts"
 
-const dropped = new Set(["connection", "keep-alive", "transfer-encoding", "upgrade", "host", "content-length", "authorization"])
+const dropped = new Set([
+  "connection",
+  "keep-alive",
+  "transfer-encoding",
+  "upgrade",
+  "host",
+  "content-length",
+  "authorization",
+])
 
 export const proxy = defineKubectlCommand({
   name: "proxy",
   summary: "Run a proxy to the Kubernetes API server",
   usage: "[--port=PORT] [--api-prefix=prefix]",
   flags: [
-    flag.int("port", { short: "p", default: "8001", help: "The port on which to run the proxy. Set to 0 to pick a random port." }),
+    flag.int("port", {
+      short: "p",
+      default: "8001",
+      help: "The port on which to run the proxy. Set to 0 to pick a random port.",
+    }),
     flag.text("address", { default: "127.0.0.1", help: "The IP address on which to serve on." }),
     flag.text("api-prefix", { default: "/", help: "Prefix to serve the proxied API under." }),
-    flag.text("accept-hosts", { default: "^localhost$,^127\\.0\\.0\\.1$,^\\[::1\\]$", help: "Regular expression for hosts that the proxy should accept." }),
-    flag.text("reject-paths", { default: "^/api/.*/pods/.*/exec,^/api/.*/pods/.*/attach", help: "Regular expression for paths that the proxy should reject." }),
+    flag.text("accept-hosts", {
+      default: "^localhost$,^127\\.0\\.0\\.1$,^\\[::1\\]$",
+      help: "Regular expression for hosts that the proxy should accept.",
+    }),
+    flag.text("reject-paths", {
+      default: "^/api/.*/pods/.*/exec,^/api/.*/pods/.*/attach",
+      help: "Regular expression for paths that the proxy should reject.",
+    }),
   ],
   run: async (ctx) => {
     const { flags } = ctx
     await using scope = new Scope("proxy")
     const transport = scope.use(createTransport((await ctx.factory.context()).transport))
-    const patterns = (name: string): RegExp[] => flags.text(name).split(",").filter(Boolean).map((text) => new RegExp(text))
+    const patterns = (name: string): RegExp[] =>
+      flags
+        .text(name)
+        .split(",")
+        .filter(Boolean)
+        .map((text) => new RegExp(text))
     const hosts = patterns("accept-hosts")
     const rejected = patterns("reject-paths")
     const prefix = flags.text("api-prefix").replace(/\/$/, "")
@@ -54,12 +77,18 @@ export const proxy = defineKubectlCommand({
   },
 })
 
-async function forward(transport: Transport, request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+async function forward(
+  transport: Transport,
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+): Promise<void> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk as Buffer)
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(request.headers)) {
-    if (value !== undefined && !dropped.has(name)) headers[name] = Array.isArray(value) ? value.join(", ") : value
+    if (value !== undefined && !dropped.has(name))
+      headers[name] = Array.isArray(value) ? value.join(", ") : value
   }
   try {
     const answer = await transport.request({
@@ -68,7 +97,9 @@ async function forward(transport: Transport, request: IncomingMessage, response:
       headers,
       body: chunks.length > 0 ? Buffer.concat(chunks) : undefined,
     })
-    const back = Object.fromEntries(Object.entries(answer.headers).filter(([name]) => !dropped.has(name) || name === "content-length"))
+    const back = Object.fromEntries(
+      Object.entries(answer.headers).filter(([name]) => !dropped.has(name) || name === "content-length"),
+    )
     response.writeHead(answer.status, back)
     for await (const chunk of answer.body) {
       if (response.destroyed) break
