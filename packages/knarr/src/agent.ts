@@ -92,7 +92,7 @@ export async function startFirstNode(
 
 /** Makes the cluster's bridge, with the address by which nodes call the server. */
 export function ensureClusterNetwork(config: ClusterConfig, signal: AbortSignal): Promise<void> {
-  return ensureNodeNetwork(config, signal)
+  return ensureNodeNetwork(networkOf(config), signal)
 }
 
 /** Makes the network namespaces of the further nodes, for their agents to be started in. */

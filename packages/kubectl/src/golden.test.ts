@@ -14,13 +14,17 @@ interface Golden {
   readonly stdout: string
   readonly stderr: string
   readonly code: number
-}
-
-interface Recording {
   /** Milliseconds since the epoch. */
   readonly now: number
-  /** What the server answered, by method, path and whether a table was asked for. */
-  readonly answers: Readonly<Record<string, { status: number; type: string; body: string }>>
+  readonly answers: Answers
+}
+
+/** What the server answered, by method, path and whether a table was asked for. */
+type Answers = Readonly<Record<string, { status: number; type: string; body: string }>>
+
+interface Recording {
+  /** Discovery, which all commands share. */
+  readonly answers: Answers
   readonly commands: readonly Golden[]
 }
 
@@ -29,10 +33,10 @@ const recordings = readdirSync(dir)
   .filter((name) => name.endsWith(".golden.json"))
   .map((name) => JSON.parse(readFileSync(new URL(name, dir), "utf8")) as Recording)
 
-let current: Recording
+let current: Answers
 const server = createServer((request, response) => {
   const table = (request.headers.accept ?? "").includes("as=Table") ? " table" : ""
-  const answer = current.answers[`${request.method} ${request.url}${table}`]
+  const answer = current[`${request.method} ${request.url}${table}`]
   response.writeHead(answer?.status ?? 599, { "content-type": answer?.type ?? "text/plain" })
   response.end(answer?.body ?? `no answer recorded for ${request.method} ${request.url}${table}`)
 })
@@ -55,7 +59,7 @@ function sink(): { stream: Writable; text: () => string } {
 for (const recording of recordings) {
   for (const golden of recording.commands) {
     test(`kubectl ${golden.args.join(" ")}`, async () => {
-      current = recording
+      current = { ...recording.answers, ...golden.answers }
       const stdout = sink()
       const stderr = sink()
       const { port } = server.address() as AddressInfo
@@ -65,7 +69,7 @@ for (const recording of recordings) {
         stderr: stderr.stream,
         env: { HOME: "/nonexistent", KUBECONFIG: "/nonexistent/config" },
         signal: new AbortController().signal,
-        clock: new VirtualClock(recording.now),
+        clock: new VirtualClock(golden.now),
         random: seededRandom(1),
       })
       assert.equal(stdout.text(), golden.stdout)

@@ -24,6 +24,8 @@ const managerLabel = "ipaddress.kubernetes.io/managed-by"
 const manager = "ipallocator.k8s.io"
 /** After a failed write, in milliseconds. */
 const retryMs = 1000
+/** Services whose objects are repaired at the same time: their writes share the store's commits. */
+const repairedTogether = 64
 
 /** Resolves when the objects are as they should be; keeps them so until the scope closes. Both kinds must be served. */
 export async function followIPAddresses(options: IPAddressOptions): Promise<void> {
@@ -71,7 +73,8 @@ class IPAddressFollower {
   async repair(): Promise<void> {
     const { registry, scope } = this.#options
     const keys = registry.list(service).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)
-    for (const key of keys) await this.#settle(key, scope.signal)
+    for (let i = 0; i < keys.length; i += repairedTogether)
+      await Promise.all(keys.slice(i, i + repairedTogether).map((key) => this.#settle(key, scope.signal)))
     for (const object of registry.list<IPAddress>(ipAddress)) {
       if (this.#owners.has(object.metadata.name) || !isManaged(object)) continue
       await this.#remove(object, scope.signal)
