@@ -99,6 +99,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const caches = new Scope("registry")
   scope.defer(() => caches.close())
   await registry.start(caches)
+  const intervalMs = options.compactionIntervalMs ?? defaultCompactionIntervalMs
+  scope.run("compaction", (signal) => runCompaction({ store, env, intervalMs }, signal))
 
   const rbac = new Rbac(registry)
   for (const kind of [role, roleBinding, clusterRole, clusterRoleBinding]) {

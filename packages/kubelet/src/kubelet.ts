@@ -169,8 +169,14 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
         ...pick(options, ["maxParallelPulls"]),
       }),
       node() {
-        const labels = node.node()?.metadata.labels
-        return labels && { labels, allocatable: node.allocatable() }
+        const known = node.node()
+        if (!known) return undefined
+        return {
+          labels: known.metadata.labels ?? {},
+          taints: known.spec?.taints ?? [],
+          allocatable: node.allocatable(),
+          strictGroups: known.status?.features?.supplementalGroupsPolicy === true,
+        }
       },
       networkProblem: network,
       refusal: (pod) => eviction?.refusal(pod),

@@ -4,6 +4,7 @@ import {
   desiredReplicasAnnotation,
   maxReplicasAnnotation,
   maxSurge,
+  parseRevision,
   replicasOf,
   revisionAnnotation,
   revisionHistoryAnnotation,
@@ -26,7 +27,7 @@ const historyBound = 2000
 export function newSetAnnotations(
   d: Deployment,
   present: Annotations,
-  revision: number,
+  revision: bigint,
   exists: boolean,
 ): Annotations {
   const out: Record<string, string> = { ...present }
@@ -34,8 +35,7 @@ export function newSetAnnotations(
     if (!notCopied.has(name)) out[name] = value
   }
   const old = present[revisionAnnotation]
-  const oldRevision = old === undefined ? 0 : Number(old)
-  if (Number.isInteger(oldRevision) && oldRevision < revision) {
+  if (parseRevision(old) < revision) {
     out[revisionAnnotation] = String(revision)
     if (old !== undefined) out[revisionHistoryAnnotation] = history(present[revisionHistoryAnnotation], old)
   }

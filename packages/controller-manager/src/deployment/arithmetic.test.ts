@@ -84,7 +84,7 @@ test("History beyond the limit goes, oldest revision first, unless it still has 
 test("Annotations are copied, but not those that are a revision's own", () => {
   const d = deployment(3, 1, 1)
   d.metadata.annotations = { note: "x", "kubectl.kubernetes.io/last-applied-configuration": "{}" }
-  assert.deepEqual(newSetAnnotations(d, {}, 1, false), {
+  assert.deepEqual(newSetAnnotations(d, {}, 1n, false), {
     note: "x",
     "deployment.kubernetes.io/revision": "1",
     "deployment.kubernetes.io/desired-replicas": "3",
@@ -94,7 +94,7 @@ test("Annotations are copied, but not those that are a revision's own", () => {
     newSetAnnotations(
       { ...d, metadata: {} } as Deployment,
       { "deployment.kubernetes.io/revision": "1" },
-      3,
+      3n,
       true,
     ),
     {

@@ -149,8 +149,13 @@ export function shrinkOld(
     .filter(({ set, size }) => size !== replicasOf(set))
 }
 
-export function revisionOf(set: ReplicaSet): number {
-  return intAnnotation(set, revisionAnnotation) ?? 0
+export function revisionOf(set: ReplicaSet): bigint {
+  return parseRevision(set.metadata.annotations?.[revisionAnnotation])
+}
+
+/** A revision number has 64 bits, more than a double holds; what is none counts as 0. */
+export function parseRevision(text: string | undefined): bigint {
+  return text !== undefined && /^-?\d{1,19}$/.test(text) ? BigInt(text) : 0n
 }
 
 /** The old revisions to delete beyond the history limit, oldest first. */
@@ -159,7 +164,7 @@ export function surplusHistory(d: Deployment, old: readonly ReplicaSet[]): Repli
   const alive = old.filter((set) => !set.metadata.deletionTimestamp)
   if (limit === 2147483647 || alive.length <= limit) return []
   return [...alive]
-    .sort((a, b) => revisionOf(a) - revisionOf(b) || byCreation(a, b))
+    .sort((a, b) => Number(revisionOf(a) - revisionOf(b)) || byCreation(a, b))
     .slice(0, alive.length - limit)
     .filter(
       (set) =>

@@ -52,7 +52,7 @@ export async function revisionsOf(sync: Sync, create: boolean): Promise<Revision
   const sorted = [...sync.sets].sort(byCreation)
   const existing = sorted.find((set) => sameTemplate(set.spec.template, sync.d.spec.template))
   const old = sync.sets.filter((set) => set.metadata.uid !== existing?.metadata.uid)
-  const revision = Math.max(0, ...old.map(revisionOf)) + 1
+  const revision = old.map(revisionOf).reduce((a, b) => (a > b ? a : b), 0n) + 1n
   const newSet = existing
     ? await refresh(sync, existing, revision)
     : create
@@ -61,7 +61,7 @@ export async function revisionsOf(sync: Sync, create: boolean): Promise<Revision
   return { newSet, old, all: newSet ? [...old, newSet] : old }
 }
 
-async function refresh(sync: Sync, existing: ReplicaSet, revision: number): Promise<ReplicaSet> {
+async function refresh(sync: Sync, existing: ReplicaSet, revision: bigint): Promise<ReplicaSet> {
   const { ctx } = sync
   const annotations = newSetAnnotations(sync.d, existing.metadata.annotations ?? {}, revision, true)
   const minReadySeconds = sync.d.spec.minReadySeconds
@@ -118,7 +118,7 @@ export async function writeConditions(
   sync.d = await ctx.client.update(deployment, next, { subresource: "status", signal: ctx.signal })
 }
 
-async function createNew(sync: Sync, old: readonly ReplicaSet[], revision: number): Promise<ReplicaSet> {
+async function createNew(sync: Sync, old: readonly ReplicaSet[], revision: bigint): Promise<ReplicaSet> {
   const { ctx, d } = sync
   const hash = templateHash(d.spec.template, d.status?.collisionCount)
   const template = deepClone(d.spec.template)

@@ -105,7 +105,7 @@ const whoami: KubectlCommand = {
       body: { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" },
     })
     const { form, template } = outputForm(ctx)
-    if (form !== "") return void ctx.out((await objectPrinter(ctx, form, template))(review))
+    if (form !== "") return ctx.out((await objectPrinter(ctx, form, template))(review))
     const user = (at(review, "status", "userInfo") ?? {}) as Obj
     const writer = new TabWriter(tableTabs, ctx.out)
     writer.write("ATTRIBUTE\tVALUE\n")

@@ -103,7 +103,7 @@ function sorted(entries: Entries): [string, Buffer][] {
 function hashOf(value: Obj): string {
   const hex = createHash("sha256").update(compactJson(value)).digest("hex").slice(0, 10)
   const letters: Readonly<Record<string, string>> = { "0": "g", "1": "h", "3": "k", a: "m", e: "t" }
-  return [...hex].map((char) => letters[char] ?? char).join("")
+  return hex.replace(/[013ae]/g, (char) => letters[char]!)
 }
 
 export const createConfigMap: KubectlCommand = generator({

@@ -56,7 +56,7 @@ export const replace = defineKubectlCommand({
       const wanted = flags.bool("save-config")
         ? withLastApplied(info.object)
         : renewLastApplied(info.object, info.object)
-      if (dryRun === "client") return void ctx.out(printer(wanted))
+      if (dryRun === "client") return ctx.out(printer(wanted))
       if (flags.bool("force")) {
         try {
           const gracePeriod = flags.int("grace-period") < 0 ? 0 : flags.int("grace-period")

@@ -64,7 +64,7 @@ async function changeObjects(
       if (local || dryRun === "client") ctx.out(printer(after))
       return
     }
-    if (local || dryRun === "client") return void ctx.out(printer(after))
+    if (local || dryRun === "client") return ctx.out(printer(after))
     const kind = builtinKind(before)
     const patch = kind
       ? createTwoWayMergePatch(before as JsonObject, after as JsonObject, kind.schema)

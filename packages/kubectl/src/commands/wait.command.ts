@@ -112,7 +112,6 @@ async function runWait(ctx: CommandContext): Promise<void> {
   const given = flags.duration("timeout")
   const timeoutMs = given < 0 ? weekMs : given
   const printer = await changePrinter(ctx, "condition met", "none")
-  const api = await ctx.factory.api()
   const { clock } = ctx.io
   const end = clock.monotonic() + timeoutMs
   const ordered = conditions.toSorted((a, b) => Number(b.kind === "create") - Number(a.kind === "create"))

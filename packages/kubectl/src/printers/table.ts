@@ -32,7 +32,7 @@ export interface TableOptions {
 }
 
 export function isTable(obj: Obj): obj is Table {
-  return obj["kind"] === "Table" && /^meta\.k8s\.io\//.test(String(obj["apiVersion"]))
+  return obj["kind"] === "Table" && String(obj["apiVersion"]).startsWith("meta.k8s.io/")
 }
 
 /** Prints tables one after the other; headers only where the columns change. */

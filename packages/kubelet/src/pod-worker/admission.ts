@@ -10,9 +10,12 @@ import {
   hostPortsOf,
   matchesRequiredNodeAffinity,
   podRequests,
+  tolerates,
   type Amounts,
 } from "@knarr/pod-rules"
+import { isStaticPod } from "./labels.ts"
 import type { NodeView } from "./settings.ts"
+import { forbiddenSysctl } from "./sysctls.ts"
 
 export interface Refusal {
   readonly reason: string
@@ -26,31 +29,47 @@ export function admitPod(
   node: NodeView | undefined,
   others: readonly Readonly<Pod>[],
 ): Refusal | undefined {
-  const osLabel = node?.labels["kubernetes.io/os"]
+  const forbidden = forbiddenSysctl(pod)
+  if (forbidden) return forbidden
+  const osLabel = pod.metadata.labels?.["kubernetes.io/os"]
+  if (osLabel !== undefined && osLabel !== "linux")
+    return {
+      reason: "PodOSSelectorNodeLabelDoesNotMatch",
+      message: "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
+    }
   if (pod.spec.os && pod.spec.os.name !== "linux")
     return {
       reason: "PodOSNotSupported",
       message: "Failed to admit pod as the OS field doesn't match node OS",
     }
-  const wantedOs = pod.spec.nodeSelector?.["kubernetes.io/os"]
-  if (wantedOs !== undefined && osLabel !== undefined && wantedOs !== osLabel)
-    return {
-      reason: "PodOSSelectorNodeLabelDoesNotMatch",
-      message: "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
-    }
   if (!node) return undefined
+  if (pod.spec.securityContext?.supplementalGroupsPolicy === "Strict" && !node.strictGroups)
+    return {
+      reason: "SupplementalGroupsPolicyNotSupported",
+      message: "SupplementalGroupsPolicy=Strict is not supported in this node",
+    }
   const short = findShortage(pod, node, others)
   if (short) return short
   if (!matchesRequiredNodeAffinity(pod.spec, { metadata: { name: nodeName, labels: { ...node.labels } } }))
-    return { reason: "NodeAffinity", message: "Predicate NodeAffinity failed" }
+    return predicate("NodeAffinity", "node(s) didn't match Pod's node affinity/selector")
   const ports = hostPortsOf(pod.spec)
   if (
     others.some((other) =>
       hostPortsOf(other.spec).some((use) => ports.some((own) => hostPortsConflict(own, use))),
     )
   )
-    return { reason: "NodePorts", message: "Predicate NodePorts failed" }
+    return predicate("NodePorts", "node(s) didn't have free ports for the requested pod ports")
+  const untolerated = node.taints.some(
+    (taint) =>
+      taint.effect === "NoExecute" && !pod.spec.tolerations?.some((toleration) => tolerates(toleration, taint)),
+  )
+  if (untolerated && !isStaticPod(pod))
+    return predicate("TaintToleration", "node(s) had taints that the pod didn't tolerate")
   return undefined
+}
+
+function predicate(reason: string, why: string): Refusal {
+  return { reason, message: `Predicate ${reason} failed: ${why}` }
 }
 
 function findShortage(

@@ -1,5 +1,5 @@
 /** What the pod workers need: the parts around them, and how this node is set up. */
-import type { Pod } from "@knarr/api"
+import type { Pod, Taint } from "@knarr/api"
 import type { Env } from "@knarr/base"
 import type { EventRecorder } from "@knarr/client"
 import type { StatusManager, VolumeManager } from "../contract.ts"
@@ -33,7 +33,10 @@ export interface NodeSettings {
 /** What the API server says about this node. */
 export interface NodeView {
   readonly labels: Readonly<Record<string, string>>
+  readonly taints: readonly Taint[]
   readonly allocatable: Readonly<Record<string, string>>
+  /** Whether the runtime knows `supplementalGroupsPolicy: Strict`. */
+  readonly strictGroups: boolean
 }
 
 /** The network's problem before the runtime was asked for the first time: no reason for an event. */
