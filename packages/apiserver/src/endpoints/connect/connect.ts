@@ -17,11 +17,11 @@ import {
   type KubeletOptions,
   type UpgradedConnection,
 } from "./kubelet.ts"
-import { logHandler } from "./logs.ts"
+import { logHandler, openLog } from "./logs.ts"
 import { flag, requireContainer, requireHost, requirePod, streamPath } from "./pod-target.ts"
 import { forwardedHeaders, openRequest, proxyHandler, proxyTarget, targetPath } from "./proxy.ts"
 import { exchangeOfUpgrade, splice } from "./upgrade.ts"
-import { channelProtocol, isPortForwardTunnel, translate, tunnel } from "./websocket.ts"
+import { channelProtocol, isPortForwardTunnel, translate, tunnel, sendOverWebSocket } from "./websocket.ts"
 
 export interface StreamingOptions {
   readonly env: Env
@@ -67,6 +67,11 @@ export function connectStreaming(options: StreamingOptions): Streaming {
     const { ctx } = authorizeRequest(exchange, filters, info)
     const key = info.apiGroup === "" ? `${info.resource}/${info.subresource}` : ""
     const webSocket = exchange.header("upgrade").toLowerCase() === "websocket"
+    if (key === "pods/log" && webSocket) {
+      const log = await openLog(registry, kubelet, exchange.query, ctx)
+      detach()
+      return sendOverWebSocket(upgrade, log, scope.signal)
+    }
     if (key === "pods/exec" || key === "pods/attach" || key === "pods/portforward") {
       if (webSocket && info.verb === "get") requireCreate(filters, ctx)
       const { at, path } = kubeletPath(registry, kubelet, exchange.query, ctx)

@@ -1,24 +1,37 @@
 /** `pods/log`: the kubelet's answer, passed on as it comes. Mirrors: pkg/registry/core/pod/strategy.go LogLocation */
+import type { IncomingMessage } from "node:http"
 import { invalid, type FieldError } from "@knarr/apimachinery"
+import type { RequestContext } from "../../contract.ts"
 import type { Handler } from "../../server/filters.ts"
 import type { Registry } from "../../registry/registry.ts"
 import { answerError, readText, type KubeletClient } from "./kubelet.ts"
 import { flag, requireContainer, requirePod } from "./pod-target.ts"
 
+/** The kubelet's answer; undefined for a pod that has no node yet. Throws what it refuses. */
+export async function openLog(
+  registry: Registry,
+  kubelet: KubeletClient,
+  query: URLSearchParams,
+  ctx: RequestContext,
+): Promise<IncomingMessage | undefined> {
+  const { namespace, name } = ctx.info
+  const params = logParams(query, name)
+  const target = requirePod(registry, namespace, name)
+  const container = requireContainer(target, query.get("container") ?? "")
+  if (!target.spec.nodeName) return undefined
+  const at = kubelet.locate(target.spec.nodeName)
+  const text = params.toString()
+  const path = `/containerLogs/${namespace}/${name}/${container}${text === "" ? "" : `?${text}`}`
+  const response = await kubelet.get(at, path, ctx.signal)
+  const status = response.statusCode ?? 500
+  if (status < 200 || status > 206) throw answerError(status, await readText(response), "pods/log", name)
+  return response
+}
+
 export function logHandler(registry: Registry, kubelet: KubeletClient): Handler {
   return async (exchange, ctx) => {
-    const { namespace, name } = ctx.info
-    const { query } = exchange
-    const params = logParams(query, name)
-    const target = requirePod(registry, namespace, name)
-    const container = requireContainer(target, query.get("container") ?? "")
-    if (!target.spec.nodeName) return exchange.respond(200, "text/plain", "")
-    const at = kubelet.locate(target.spec.nodeName)
-    const text = params.toString()
-    const path = `/containerLogs/${namespace}/${name}/${container}${text === "" ? "" : `?${text}`}`
-    const response = await kubelet.get(at, path, ctx.signal)
-    const status = response.statusCode ?? 500
-    if (status < 200 || status > 206) throw answerError(status, await readText(response), "pods/log", name)
+    const response = await openLog(registry, kubelet, exchange.query, ctx)
+    if (!response) return exchange.respond(200, "text/plain", "")
     const out = exchange.stream(200, "text/plain")
     try {
       for await (const chunk of response) {

@@ -3,7 +3,7 @@
  * its older relatives become SPDY streams; a port-forward tunnel carries SPDY bytes and is only unwrapped.
  * Mirrors: apimachinery pkg/util/httpstream/wsstream, apiserver pkg/util/proxy/streamtranslator.go, streamtunnel.go
  */
-import type { Duplex } from "node:stream"
+import type { Duplex, Readable } from "node:stream"
 import { WebSocketServer, type WebSocket } from "ws"
 import type { UpgradeRequest } from "../../server/listener.ts"
 import { SpdyClient } from "@knarr/client"
@@ -191,6 +191,43 @@ function failureText(chunk: Buffer): string | undefined {
   } catch {
     return chunk.toString("utf8")
   }
+}
+
+const binaryServer = new WebSocketServer({
+  noServer: true,
+  maxPayload: 1024,
+  perMessageDeflate: false,
+  handleProtocols: (asked) =>
+    ["binary.k8s.io", "base64.binary.k8s.io"].find((protocol) => asked.has(protocol)) ?? false,
+})
+
+/** Accepts the client's WebSocket and sends it what `source` holds, a message a piece. */
+export function sendOverWebSocket(
+  upgrade: UpgradeRequest,
+  source: Readable | undefined,
+  signal: AbortSignal,
+): void {
+  binaryServer.handleUpgrade(upgrade.request, upgrade.socket, upgrade.head, (socket) => {
+    const base64 = socket.protocol.startsWith("base64")
+    const destroy = (): void => {
+      socket.terminate()
+      source?.destroy()
+    }
+    signal.addEventListener("abort", destroy, { once: true })
+    socket.on("error", destroy)
+    socket.on("close", () => {
+      signal.removeEventListener("abort", destroy)
+      source?.destroy()
+    })
+    if (!source) return socket.close(1000)
+    source.on("data", (chunk: Buffer) => {
+      if (socket.bufferedAmount > highWater) source.pause()
+      const message = base64 ? chunk.toString("base64") : chunk
+      socket.send(message, { binary: !base64 }, () => source.resume())
+    })
+    source.on("end", () => socket.close(1000))
+    source.on("error", destroy)
+  })
 }
 
 /** Accepts a port-forward tunnel: each message's payload is a piece of the SPDY connection behind it. */
