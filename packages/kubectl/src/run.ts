@@ -9,10 +9,17 @@ import { goQuote } from "@knarr/apimachinery"
 
 const helpFlag: FlagSpec = flag.bool("help", { short: "h" })
 
-/** Runs one kubectl command line (without the program's name). Resolves with the exit code; never rejects. */
-export async function runKubectl(argv: readonly string[], io: KubectlIo): Promise<number> {
+/**
+ * Runs one kubectl command line (without the program's name). Resolves with the exit code; never rejects. `extra`
+ * are commands beside the built-in ones, which they come before.
+ */
+export async function runKubectl(
+  argv: readonly string[],
+  io: KubectlIo,
+  extra: readonly KubectlCommand[] = [],
+): Promise<number> {
   try {
-    return await dispatch(argv, io)
+    return await dispatch(argv, io, extra)
   } catch (thrown) {
     if (io.signal.aborted) return 130
     if ((thrown as NodeJS.ErrnoException).code === "EPIPE") return 1
@@ -22,7 +29,11 @@ export async function runKubectl(argv: readonly string[], io: KubectlIo): Promis
   }
 }
 
-async function dispatch(argv: readonly string[], io: KubectlIo): Promise<number> {
+async function dispatch(
+  argv: readonly string[],
+  io: KubectlIo,
+  extra: readonly KubectlCommand[],
+): Promise<number> {
   const first = takeWord(argv)
   const out = (text: string): number => (io.stdout.write(text), 0)
   const help = await import("./help.ts")
@@ -35,11 +46,14 @@ async function dispatch(argv: readonly string[], io: KubectlIo): Promise<number>
   if (first.word === "options") return out(help.optionsHelp())
   if (first.word === "help") {
     if (first.rest.length === 0) return out(help.rootHelp())
-    return dispatch([...first.rest, "--help"], io)
+    return dispatch([...first.rest, "--help"], io, extra)
   }
-  const entry = commandList.find((one) => one.name === first.word || one.aliases?.includes(first.word!))
-  if (!entry) throw unknownCommand(first.word)
-  let command = await entry.load()
+  const isAsked = (one: { readonly name: string; readonly aliases?: readonly string[] }): boolean =>
+    one.name === first.word || one.aliases?.includes(first.word!) === true
+  const added = extra.find(isAsked)
+  const entry = added ? undefined : commandList.find(isAsked)
+  if (!added && !entry) throw unknownCommand(first.word)
+  let command = added ?? (await entry!.load())
   let path = `kubectl ${command.name}`
   let rest = first.rest
   while (command.subcommands) {

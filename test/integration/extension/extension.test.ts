@@ -1,8 +1,15 @@
 import assert from "node:assert/strict"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { PassThrough } from "node:stream"
+import { text } from "node:stream/consumers"
 import { test } from "node:test"
 import { configMap, clusterRole, event, node, pod } from "@knarr/api"
 import { createTransport, resolveContext, type Transport } from "@knarr/client"
+import { runKubectl } from "@knarr/kubectl"
 import { startControlPlane, type TestControlPlane } from "knarr/testing"
+import { sizes } from "./sizes.command.ts"
 import { toyNodes } from "./toy-nodes.plugin.ts"
 import { widgetController } from "./widget.controller.ts"
 import { widget } from "./widget.kind.ts"
@@ -123,4 +130,41 @@ test("a scheduler plugin in one file refuses nodes and is named in the event", (
     )
     await client.patch(node, { name: "plain" }, "merge", { metadata: { labels: { toys: "yes" } } })
     await placed
+  }))
+
+test("a kubectl command in one file runs, and the others know the kind", () =>
+  withCluster(async ({ client, env, kubeconfig }) => {
+    const dir = mkdtempSync(join(tmpdir(), "extension-"))
+    try {
+      writeFileSync(join(dir, "kubeconfig"), JSON.stringify(kubeconfig))
+      await client.create(widget, { metadata: { namespace: "default", name: "w" }, spec: { size: 3 } })
+      const run = async (...argv: string[]): Promise<string> => {
+        const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+        const environment = { HOME: dir, KUBECONFIG: join(dir, "kubeconfig") }
+        const io = {
+          stdin: new PassThrough(),
+          stdout,
+          stderr,
+          env: environment,
+          signal,
+          clock: env.clock,
+          random: env.random,
+        }
+        const code = await runKubectl(argv, io, [sizes])
+        stdout.end()
+        stderr.end()
+        const [out, problem] = [await text(stdout), await text(stderr)]
+        assert.equal(code, 0, problem)
+        return out
+      }
+      assert.equal(await run("sizes"), "w is 3\n")
+      assert.equal(await run("get", "wd"), "NAME   SIZE   COLOR\nw      3      red\n")
+      assert.match(await run("explain", "widget.spec"), /FIELDS:\n  color\t<string>\n/)
+      assert.match(
+        await run("api-resources", "--api-group=toys.example.com"),
+        /widgets +wd +toys\.example\.com\/v1 +true +Widget/,
+      )
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
   }))

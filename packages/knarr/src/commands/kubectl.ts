@@ -1,5 +1,5 @@
 /** `knarr kubectl`: our own kubectl, on a Knarr cluster when no kubeconfig says otherwise. */
-import { runKubectl as run } from "@knarr/kubectl"
+import { processIo, runKubectl as run } from "@knarr/kubectl"
 import { ClusterHome, knarrHome } from "../cluster-home.ts"
 import { defaultClusterName } from "./cluster-flags.ts"
 import type { CommandContext } from "./command.ts"
@@ -10,13 +10,5 @@ export function runKubectl(argv: readonly string[], ctx: CommandContext): Promis
   const environment = { ...ctx.environment }
   if (!environment["KUBECONFIG"] && ctx.environment["KNARR_HOME"] && cluster.exists)
     environment["KUBECONFIG"] = cluster.kubeconfig
-  return run(argv, {
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
-    env: environment,
-    signal: ctx.signal,
-    clock: ctx.clock,
-    random: ctx.random,
-  })
+  return run(argv, { ...processIo(ctx), env: environment })
 }

@@ -56,7 +56,9 @@ async function runPortForward(ctx: CommandContext): Promise<void> {
       const shown = host.includes(":") ? `[${host}]` : host
       try {
         const server = await listen(host, port, (socket) =>
-          scope.run("connection", () => serve(ctx, path, forward.remote, port, socket)),
+          scope.run("connection", (signal) =>
+            serve(ctx, signal, { path, remote: forward.remote, local: port }, socket),
+          ),
         )
         scope.defer(() => void server.close())
         port = (server.address() as AddressInfo).port
@@ -136,12 +138,20 @@ function remotePort(text: string, owner: Obj, pod: Obj): number {
   return found
 }
 
+interface Connection {
+  readonly path: string
+  readonly remote: number
+  readonly local: number
+}
+
+/** How long the other side may be silent after the local side has said its last. */
+const lastWordsMs = 1000
+
 /** Carries one connection's bytes both ways. Channel 0 is data, channel 1 errors; each begins with the port. */
 async function serve(
   ctx: CommandContext,
-  path: string,
-  remote: number,
-  local: number,
+  signal: AbortSignal,
+  { path, remote, local }: Connection,
   socket: Socket,
 ): Promise<void> {
   ctx.out(`Handling connection for ${local}\n`)
@@ -152,10 +162,23 @@ async function serve(
       socket.pause()
       void remoteSide.send(Buffer.concat([Buffer.from([0]), chunk])).then(() => void socket.resume())
     })
+    let heard = 0
+    const closeWhenSilent = (seen: number): void => {
+      ctx.io.clock.timer(lastWordsMs, () => (heard === seen ? remoteSide.close() : closeWhenSilent(heard)))
+    }
+    const onAbort = (): void => {
+      remoteSide.close()
+      socket.destroy()
+    }
+    signal.addEventListener("abort", onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    // This protocol has no half-closed state: the answer to a client that has said its last is waited for.
+    socket.on("end", () => closeWhenSilent(heard))
     socket.on("close", () => remoteSide.close())
     socket.on("error", () => remoteSide.close())
     const skipped = [headerBytes, headerBytes]
     for await (const message of remoteSide.messages()) {
+      heard++
       const channel = message[0] === 0 ? 0 : 1
       const skip = Math.min(skipped[channel]!, message.length - 1)
       skipped[channel]! -= skip
