@@ -31,3 +31,18 @@ test("issueCertificate makes a certificate that its CA verifies", () => {
   assert.deepEqual(leaf.keyUsage, ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"])
   assert.equal(Date.parse(leaf.validTo), now + 365 * 86_400_000)
 })
+
+test("every serial number gives a certificate that can be read", () => {
+  const serials = [
+    [0, 0, 1],
+    [0, 0x80, 1],
+    [0x80, 0],
+    [0, 0, 0],
+    [0x7f, 0xff],
+  ]
+  for (const bytes of serials) {
+    const { cert } = createCA({ subject: { commonName: "a" }, ...span, serial: Uint8Array.from(bytes) })
+    const expected = BigInt(`0x${Buffer.from(bytes).toString("hex")}`)
+    assert.equal(BigInt(`0x${new X509Certificate(cert).serialNumber}`), expected)
+  }
+})

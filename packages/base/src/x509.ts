@@ -166,8 +166,12 @@ const bitString = (bytes: Uint8Array, unused: number): Buffer => tlv(0x03, Buffe
 const boolean = (value: boolean): Buffer => tlv(0x01, Buffer.from([value ? 0xff : 0]))
 const contextPrimitive = (tag: number, bytes: Uint8Array): Buffer => tlv(0x80 | tag, bytes)
 
+/** A number that is not negative, in as few bytes as DER demands. */
 function integer(bytes: Uint8Array): Buffer {
-  return bytes[0]! & 0x80 ? tlv(0x02, Buffer.from([0]), bytes) : tlv(0x02, bytes)
+  let start = 0
+  while (start < bytes.length - 1 && bytes[start] === 0) start++
+  const digits = bytes.subarray(start)
+  return digits[0]! & 0x80 ? tlv(0x02, Buffer.from([0]), digits) : tlv(0x02, digits)
 }
 
 function objectId(text: string): Buffer {

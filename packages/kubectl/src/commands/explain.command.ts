@@ -92,7 +92,7 @@ class Explainer {
     if (field) {
       out += `FIELD: ${path.at(-1)} <${this.#type(field)}>\n`
       out += this.#enum(field, "")
-      out += "\n"
+      out += this.#resolve(schema)["properties"] ? "\n" : "\n\n"
     }
     const target = this.#resolve(schema)
     out += "DESCRIPTION:\n"

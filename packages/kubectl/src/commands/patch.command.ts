@@ -71,7 +71,7 @@ export const patch = defineKubectlCommand({
               ...(flags.text("subresource") ? { subresource: flags.text("subresource") } : {}),
             })
       const done = jsonEqual(before, after) ? "patched (no change)" : "patched"
-      ctx.out((await changePrinter(ctx, done, dryRun))(after))
+      ctx.out((await changePrinter(ctx, done, "none"))(after))
     })
     if (found.infos.length === 0) throw new Error("no objects passed to patch")
   },

@@ -61,16 +61,13 @@ export function dryRunOf(ctx: CommandContext): DryRun {
   const value = ctx.flags.text("dry-run") || "none"
   switch (value) {
     case "unchanged":
-      ctx.err("W1 --dry-run is deprecated and can be replaced with --dry-run=client.\n".slice(3))
+      ctx.err("--dry-run is deprecated and can be replaced with --dry-run=client.\n")
       return "client"
     case "none":
     case "client":
     case "server":
       return value
     default:
-      if (/^(true|t|1|false|f|0)$/i.test(value)) {
-        throw new Error(`Invalid dry-run value (${value}). Must be "none", "server", or "client".`)
-      }
       throw new Error(`Invalid dry-run value (${value}). Must be "none", "server", or "client".`)
   }
 }

@@ -61,7 +61,8 @@ export function admitPod(
     return predicate("NodePorts", "node(s) didn't have free ports for the requested pod ports")
   const untolerated = node.taints.some(
     (taint) =>
-      taint.effect === "NoExecute" && !pod.spec.tolerations?.some((toleration) => tolerates(toleration, taint)),
+      taint.effect === "NoExecute" &&
+      !pod.spec.tolerations?.some((toleration) => tolerates(toleration, taint)),
   )
   if (untolerated && !isStaticPod(pod))
     return predicate("TaintToleration", "node(s) had taints that the pod didn't tolerate")
@@ -72,7 +73,8 @@ function predicate(reason: string, why: string): Refusal {
   return { reason, message: `Predicate ${reason} failed: ${why}` }
 }
 
-function findShortage(
+/** What the node has not enough of for the pod beside the others. */
+export function findShortage(
   pod: Readonly<Pod>,
   node: NodeView,
   others: readonly Readonly<Pod>[],

@@ -9,7 +9,15 @@ import type { PodFailure } from "./pod-status.ts"
 
 type Outcome = Pick<PodCondition, "status" | "reason" | "message">
 
-const owned = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"]
+const owned = [
+  "PodReadyToStartContainers",
+  "Initialized",
+  "Ready",
+  "ContainersReady",
+  "PodScheduled",
+  "PodResizePending",
+  "PodResizeInProgress",
+]
 
 /** The conditions of others as they are, and our own. Times move only when a status does. */
 export function kubeletConditions(

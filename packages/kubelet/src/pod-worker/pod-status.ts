@@ -2,7 +2,14 @@
  * The status of a pod, from what the runtime holds. Pure.
  * Mirrors: pkg/kubelet/kubelet_pods.go (generateAPIPodStatus, getPhase)
  */
-import type { Container, ContainerStatus, Pod, PodStatus, ResourceRequirements } from "@knarr/api"
+import type {
+  Container,
+  ContainerStatus,
+  Pod,
+  PodCondition,
+  PodStatus,
+  ResourceRequirements,
+} from "@knarr/api"
 import { deepClone, formatTime } from "@knarr/apimachinery"
 import { isSidecar } from "@knarr/pod-rules"
 import { closeStatuses, containerStatuses, type StartFailures } from "./container-status.ts"
@@ -30,6 +37,8 @@ export interface PodStatusInput {
   readonly failures: StartFailures
   /** What running containers were given, by id; default: what the spec says. */
   readonly applied: ReadonlyMap<string, ResourceRequirements>
+  /** What is to be said of a change of resources; default: nothing. */
+  readonly resizing?: readonly PodCondition[]
   readonly probe: ProbeResult
   readonly nowMs: number
   /** Nothing of the pod runs any more, and nothing will. */
@@ -73,6 +82,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
   setAddresses(out, input)
   const { changed } = sandboxChanged(pod, runtime)
   out.conditions = kubeletConditions(pod, old, out, !changed, nowMs, failure)
+  out.conditions.push(...(input.resizing ?? []))
   return out
 }
 

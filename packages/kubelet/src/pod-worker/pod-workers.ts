@@ -7,7 +7,7 @@ import { formatTime } from "@knarr/apimachinery"
 import { messageOf, type Scope } from "@knarr/base"
 import type { PodWorkers, SourcedPod } from "../contract.ts"
 import type { ObjectChange } from "../objects/object-reader.ts"
-import { admitPod, type Refusal } from "./admission.ts"
+import { admitPod, findShortage, type Refusal } from "./admission.ts"
 import { Backoff } from "./backoff.ts"
 import { erasePod, releasePod } from "./cleanup.ts"
 import { isStaticPod } from "./labels.ts"
@@ -216,13 +216,17 @@ export class NodePodWorkers implements PodWorkers {
 
   #start(sourced: SourcedPod): void {
     const { uid } = sourced.pod.metadata
-    const worker = new PodWorker(sourced, { parts: this.#parts, pods: this.#pods, backoff: this.#backoff })
+    const worker = new PodWorker(sourced, {
+      ...{ parts: this.#parts, pods: this.#pods, backoff: this.#backoff },
+      resizeRefusal: (pod) => this.#resizeRefusal(pod),
+    })
     this.#workers.set(uid, worker)
     this.#updateQosShares()
     this.#scope.run(`pod ${sourced.pod.metadata.name}`, async (signal) => {
       await worker.run(signal)
       this.#workers.delete(uid)
       this.#updateQosShares()
+      for (const other of this.#workers.values()) other.retryResize()
       this.#startSuccessor(sourced.pod)
     })
   }
@@ -273,11 +277,18 @@ export class NodePodWorkers implements PodWorkers {
     // What has begun here before a restart of the kubelet was admitted then.
     const begun = pod.status.startTime !== undefined || isTerminalPhase(pod.status.phase)
     if (begun || pod.metadata.deletionTimestamp) return undefined
-    const others = [...this.#workers.values()]
-      .filter(({ active }) => active)
-      .map(({ sourced }) => sourced.pod)
+    const others = [...this.#workers.values()].filter(({ active }) => active).map(({ granted }) => granted)
     const refusal = this.#parts.refusal?.(pod)
     return refusal ?? admitPod(pod, this.#parts.settings.nodeName, this.#parts.node(), others)
+  }
+
+  #resizeRefusal(pod: Readonly<Pod>): Refusal | undefined {
+    const node = this.#parts.node()
+    if (!node) return undefined
+    const others = [...this.#workers.values()]
+      .filter(({ active, uid }) => active && uid !== pod.metadata.uid)
+      .map(({ granted }) => granted)
+    return findShortage(pod, node, others)
   }
 
   #refuse(sourced: SourcedPod, { reason, message }: Refusal): void {

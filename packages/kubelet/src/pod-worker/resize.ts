@@ -4,7 +4,7 @@
  */
 import type { Container, Pod, ResourceRequirements } from "@knarr/api"
 import { deepEqual } from "@knarr/apimachinery"
-import { isSidecar } from "@knarr/pod-rules"
+import { amountOf, isSidecar } from "@knarr/pod-rules"
 import { containerResources, podCgroupResources } from "./linux-resources.ts"
 import type { ContainerToKill, PodActions } from "./plan.ts"
 import { podCgroup } from "./pod-cgroup.ts"
@@ -66,11 +66,28 @@ export async function performResize(
 ): Promise<void> {
   if (resizes.length === 0) return
   const { runtime, host, settings } = parts
+  const cgroup = podCgroup(settings, pod)
+  const wanted = podCgroupResources(pod, settings.cpuQuota)
+  // Containers must not get more than their pod at any moment, and what shrinks has to shrink first.
+  const open = { ...(wanted.cpuQuota === undefined ? {} : { cpuQuota: -1 }) }
+  const more = raises(resizes, applied) && wanted.memoryLimit ? { memoryLimit: wanted.memoryLimit } : {}
+  await host.setCgroup(cgroup, { ...open, ...more })
   for (const { container, containerId, restart } of resizes) {
     if (restart) continue
     const linux = containerResources(pod, container, settings)
     await runtime.updateContainerResources({ containerId, linux }, { signal })
     applied.set(containerId, container.resources ?? {})
   }
-  await host.setCgroup(podCgroup(settings, pod), podCgroupResources(pod, settings.cpuQuota))
+  await host.setCgroup(cgroup, wanted)
+}
+
+/** Whether no container gets less memory than it has. */
+function raises(resizes: readonly Resize[], applied: AppliedResources): boolean {
+  return resizes.every(({ container, containerId }) => {
+    const before = applied.get(containerId)?.limits?.["memory"]
+    const after = container.resources?.limits?.["memory"]
+    return (
+      before !== undefined && after !== undefined && amountOf("memory", after) >= amountOf("memory", before)
+    )
+  })
 }

@@ -17,7 +17,9 @@ import { podCgroup } from "./pod-cgroup.ts"
 import { isWantedAnew } from "./pod-change.ts"
 import { isTerminalPhase, podStatus, type PodFailure } from "./pod-status.ts"
 import { podCgroupResources } from "./linux-resources.ts"
+import type { Refusal } from "./admission.ts"
 import { addRestarts, performResize, planResize, type AppliedResources } from "./resize.ts"
+import { ResizeAllocation, resizeRetryMs } from "./resize-allocation.ts"
 import { isAnyRunning, type RuntimePod, type RuntimePods } from "./runtime-pod.ts"
 import { podDir, statusNotKnownYet, type PodWorkerParts } from "./settings.ts"
 import type { StartError } from "./start-error.ts"
@@ -30,6 +32,8 @@ export interface PodWorkerOptions {
   readonly pods: RuntimePods
   /** Of containers' restarts; shared by all pods. */
   readonly backoff: Backoff
+  /** Why the node has no room for the pod with the resources that it asks for now. */
+  readonly resizeRefusal: (pod: Readonly<Pod>) => Refusal | undefined
 }
 
 const firstRetryMs = 1000
@@ -42,6 +46,7 @@ export class PodWorker {
   readonly #parts: PodWorkerParts
   readonly #pods: RuntimePods
   readonly #backoff: Backoff
+  readonly #allocation: ResizeAllocation
   #sourced: SourcedPod
   #phase: WorkerPhase = "syncing"
   #failure: PodFailure | undefined
@@ -67,17 +72,27 @@ export class PodWorker {
   readonly #applied: AppliedResources = new Map()
   readonly #memory: StopMemory = { begun: new Set() }
 
-  constructor(sourced: SourcedPod, { parts, pods, backoff }: PodWorkerOptions) {
+  constructor(sourced: SourcedPod, { parts, pods, backoff, resizeRefusal }: PodWorkerOptions) {
     this.uid = sourced.pod.metadata.uid
     this.#sourced = sourced
     this.#parts = parts
     this.#pods = pods
     this.#backoff = backoff
+    this.#allocation = new ResizeAllocation({
+      events: parts.events,
+      refusal: resizeRefusal,
+      nowMs: () => parts.env.clock.now(),
+    })
     this.#noteEnd()
   }
 
   get sourced(): SourcedPod {
     return this.#sourced
+  }
+
+  /** The pod with the resources that the node has granted it. */
+  get granted(): Readonly<Pod> {
+    return this.#allocation.granted(this.#sourced.pod)
   }
 
   get phase(): WorkerPhase {
@@ -109,6 +124,11 @@ export class PodWorker {
     this.#ownGraceSeconds = Math.min(this.#ownGraceSeconds ?? Infinity, graceSeconds)
     this.#beginEnd()
     this.wake()
+  }
+
+  /** There may be room for what did not fit before. */
+  retryResize(): void {
+    if (this.#allocation.isPending) this.wake()
   }
 
   wake(): void {
@@ -188,7 +208,8 @@ export class PodWorker {
   // ── syncing ──
 
   async #sync(signal: AbortSignal): Promise<number | undefined> {
-    const { pod } = this.#sourced
+    this.#allocation.update(this.#sourced.pod)
+    const pod = this.granted
     const parts = this.#parts
     let runtime = await this.#read(signal)
     const deadlineMs = this.#deadlineInMs(pod)
@@ -207,8 +228,8 @@ export class PodWorker {
         parts.events.event(pod, "Warning", "NetworkNotReady", `network is not ready: ${problem}`)
       return maxRetryMs
     }
-    if (this.#registered !== pod.spec) {
-      this.#registered = pod.spec
+    if (this.#registered !== this.#sourced.pod.spec) {
+      this.#registered = this.#sourced.pod.spec
       parts.objects.registerPod(pod)
     }
     await this.#prepare(pod, runtime)
@@ -227,7 +248,15 @@ export class PodWorker {
     const actions = planPod(pod, runtime, this.#probe)
     if (!actions.killPod) {
       const resizes = planResize(pod, runtime, this.#applied)
-      await performResize(pod, resizes, this.#applied, parts, signal)
+      this.#allocation.actuated(pod, resizes.length === 0)
+      try {
+        await performResize(pod, resizes, this.#applied, parts, signal)
+      } catch (thrown) {
+        signal.throwIfAborted()
+        this.#allocation.actuated(pod, false, messageOf(thrown))
+        this.#publish(runtime, false)
+        throw thrown
+      }
       addRestarts(resizes, actions)
     }
     await performActions(
@@ -249,6 +278,7 @@ export class PodWorker {
     this.#blocked = this.#failures.size > 0
     runtime = await this.#read(signal)
     this.#adoptProbes(pod, runtime)
+    this.#allocation.actuated(pod, planResize(pod, runtime, this.#applied).length === 0)
     if (isTerminalPhase(this.#publish(runtime, false))) {
       this.#beginEnd()
       return 0
@@ -298,6 +328,7 @@ export class PodWorker {
 
   #nextMs(deadlineMs: number | undefined): number | undefined {
     let next = deadlineMs
+    if (this.#allocation.isPending) next = Math.min(next ?? Infinity, resizeRetryMs)
     let ordinary = false
     for (const { retryAfterMs } of this.#failures.values()) {
       if (retryAfterMs === undefined) ordinary = true
@@ -389,7 +420,7 @@ export class PodWorker {
 
   /** Tells the pod's status and answers its phase, which the API hears only once nothing runs any more. */
   #publish(runtime: RuntimePod, ended: boolean): string {
-    const { pod } = this.#sourced
+    const pod = this.granted
     const { status, runtimeName, settings, env } = this.#parts
     const old: Readonly<PodStatus> = status.get(this.uid) ?? pod.status
     const made = podStatus({
@@ -400,6 +431,7 @@ export class PodWorker {
       nodeIPs: settings.nodeIPs,
       failures: this.#failures,
       applied: this.#applied,
+      resizing: ended ? [] : this.#allocation.conditions,
       probe: this.#probe,
       nowMs: env.clock.now(),
       ended,
@@ -413,7 +445,7 @@ export class PodWorker {
       if (old.reason) made.reason = old.reason
       if (old.message) made.message = old.message
     }
-    status.set(pod, made)
+    status.set(this.#sourced.pod, made)
     return phase
   }
 }
