@@ -104,6 +104,11 @@ export class PodWorker {
     return this.#phase === "syncing" || this.#phase === "terminating"
   }
 
+  /** Whether new pods have to leave it its share: of one that is gone from its source nobody else knows any more. */
+  get takesRoom(): boolean {
+    return this.active && !this.#removed
+  }
+
   update(sourced: SourcedPod): void {
     const before = this.#sourced.pod
     this.#sourced = sourced

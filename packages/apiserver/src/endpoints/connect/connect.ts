@@ -86,8 +86,14 @@ export function connectStreaming(options: StreamingOptions): Streaming {
         return splice(upgrade, connection, scope.signal)
       }
       if (key === "pods/portforward") {
-        if (!isPortForwardTunnel(upgrade))
-          throw badRequest("unable to upgrade: no supported port forward protocol was offered")
+        if (!isPortForwardTunnel(upgrade)) {
+          if (!channelProtocol(upgrade))
+            throw badRequest("unable to upgrade: no supported port forward protocol was offered")
+          // Channels of a WebSocket, as the kubelet itself speaks them.
+          const channels = await kubelet.upgrade(at, "GET", path, webSocketHeaders(exchange))
+          detach()
+          return splice(upgrade, channels, scope.signal)
+        }
         const connection = await kubelet.upgrade(at, "POST", path, spdyHeaders("portforward.k8s.io"))
         detach()
         return tunnel(upgrade, connection, scope.signal)
@@ -139,6 +145,14 @@ export function connectStreaming(options: StreamingOptions): Streaming {
       })
     },
   }
+}
+
+/** The handshake as the client sent it, but for who it is. */
+function webSocketHeaders(exchange: Http1Exchange): Record<string, string> {
+  const headers: Record<string, string> = { connection: "Upgrade", upgrade: "websocket" }
+  for (const name of ["key", "version", "protocol"].map((part) => `sec-websocket-${part}`))
+    headers[name] = exchange.header(name)
+  return headers
 }
 
 /** A WebSocket always begins with GET: who may only read must not get in by it. */
