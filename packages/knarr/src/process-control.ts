@@ -66,25 +66,34 @@ export async function spawnDaemon(options: SpawnOptions): Promise<void> {
   closeSync(log)
   const exited = exitOf(child)
   if (child.pid !== undefined) writePidFile(options.pidFile, child.pid)
-  let failure: string | undefined
-  let ready = false
+  const onAbort = (): void => void child.kill("SIGKILL")
+  options.signal.addEventListener("abort", onAbort, { once: true })
+  try {
+    const failure = await progressOf(child, options)
+    if (failure === undefined) return child.unref()
+    using _limit = options.clock.timer(failedGraceMs, onAbort)
+    const status = await exited
+    rmSync(options.pidFile, { force: true })
+    options.signal.throwIfAborted()
+    throw new Error(failure || `the process ended (${status}); see ${options.log}`)
+  } finally {
+    options.signal.removeEventListener("abort", onAbort)
+  }
+}
+
+/** Follows a start: undefined when the process is ready, else what it says went wrong, or "" when it ended mutely. */
+async function progressOf(child: ChildProcess, options: SpawnOptions): Promise<string | undefined> {
+  let failure = ""
   for await (const line of lines(child.stdio[3] as Readable)) {
     const progress = JSON.parse(line) as Progress
     if ("step" in progress) options.onStep(progress.step, progress.ms)
     else if ("error" in progress) failure = progress.error
     else {
-      ready = true
-      break
+      ;(child.stdio[3] as Readable).destroy()
+      return undefined
     }
   }
-  if (ready) {
-    ;(child.stdio[3] as Readable).destroy()
-    child.unref()
-    return
-  }
-  const status = await exited
-  rmSync(options.pidFile, { force: true })
-  throw new Error(failure ?? `the process ended (${status}); see ${options.log}`)
+  return failure
 }
 
 function exitOf(child: ChildProcess): Promise<string> {

@@ -44,6 +44,8 @@ export const up = defineCommand({
         log: cluster.log("server"),
         pidFile: cluster.pidFile("server"),
         onStep: onStep(""),
+        clock: ctx.clock,
+        signal: ctx.signal,
       })
     }
     const stopped = stoppedAgents(cluster, config)
@@ -71,6 +73,8 @@ export const up = defineCommand({
           log: cluster.log(node),
           pidFile: cluster.pidFile(node),
           onStep: onStep(`${node}: `),
+          clock: ctx.clock,
+          signal: ctx.signal,
         }),
       ),
     )

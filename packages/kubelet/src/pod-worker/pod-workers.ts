@@ -277,7 +277,9 @@ export class NodePodWorkers implements PodWorkers {
     // What has begun here before a restart of the kubelet was admitted then.
     const begun = pod.status.startTime !== undefined || isTerminalPhase(pod.status.phase)
     if (begun || pod.metadata.deletionTimestamp) return undefined
-    const others = [...this.#workers.values()].filter(({ active }) => active).map(({ granted }) => granted)
+    const others = [...this.#workers.values()]
+      .filter(({ takesRoom }) => takesRoom)
+      .map(({ granted }) => granted)
     const refusal = this.#parts.refusal?.(pod)
     return refusal ?? admitPod(pod, this.#parts.settings.nodeName, this.#parts.node(), others)
   }
@@ -286,7 +288,7 @@ export class NodePodWorkers implements PodWorkers {
     const node = this.#parts.node()
     if (!node) return undefined
     const others = [...this.#workers.values()]
-      .filter(({ active, uid }) => active && uid !== pod.metadata.uid)
+      .filter(({ takesRoom, uid }) => takesRoom && uid !== pod.metadata.uid)
       .map(({ granted }) => granted)
     return findShortage(pod, node, others)
   }
