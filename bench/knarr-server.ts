@@ -1,4 +1,5 @@
 /** Knarr's API server and its store as one process, bundled as the shipped command is. */
+import { allocatorSettings, daemonNodeFlags } from "knarr"
 import { createInterface } from "node:readline"
 import { join } from "node:path"
 import { build } from "esbuild"
@@ -43,8 +44,15 @@ export async function startKnarr(workspace: Workspace, name: string): Promise<Se
   const startedMs = performance.now()
   const server = workspace.spawn(
     `${name}-apiserver`,
-    [process.execPath, "--disable-warning=ExperimentalWarning", program, dir, String(port)],
-    { pipes: true, env: { NODE_COMPILE_CACHE: cacheDir } },
+    [
+      process.execPath,
+      "--disable-warning=ExperimentalWarning",
+      ...daemonNodeFlags,
+      program,
+      dir,
+      String(port),
+    ],
+    { pipes: true, env: { NODE_COMPILE_CACHE: cacheDir, ...allocatorSettings } },
   )
   const answers = createInterface({ input: server.child.stdout! })
   const ended = new Promise<never>((_, reject) => {

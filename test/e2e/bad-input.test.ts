@@ -207,7 +207,7 @@ test(
   },
 )
 
-test("an image that is not there", { timeout: 90_000 }, async () => {
+test("an image that is not there, and an address that is taken", { timeout: 90_000 }, async () => {
   await using home = new KnarrHome("image")
   await home.up()
   const { client, transport } = await home.connect()
@@ -246,10 +246,26 @@ test("an image that is not there", { timeout: 90_000 }, async () => {
     /^BackOff: Back-off pulling image "127\.0\.0\.1:1\/none:1"/,
     /^Failed: Error: ImagePullBackOff$/,
     /^ErrImageNeverPull: Container image "never:1" is not present with pull policy of Never$/,
-    /^InspectFailed: Failed to apply default image tag "Not A Name": couldn't parse image name "Not A Name": invalid reference format$/,
+    /^InspectFailed: Failed to apply default image tag "Not A Name": couldn't parse image name "Not A Name": invalid reference format/,
   ])
     assert.ok(
       told.some((one) => line.test(one)),
       `${line} in\n${told.join("\n")}`,
     )
+
+  // A start that fails late ends all the same, and takes with it what had started.
+  const { index, port } = JSON.parse(readFileSync(join(home.dir, "image", "cluster.json"), "utf8")) as {
+    index: number
+    port: number
+  }
+  await home.knarr("down", "--name", "image")
+  const taken = createServer()
+  await new Promise<void>((resolve) => taken.listen(port, `10.89.${index}.1`, resolve))
+  const failed = await home.try("up", "--name", "image")
+  taken.close()
+  assert.deepEqual(
+    [failed.code, failed.stderr],
+    [1, `error: listen EADDRINUSE: address already in use 10.89.${index}.1:${port}\n`],
+  )
+  await home.up()
 })

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { test } from "node:test"
 import { deployment, node, pod, service, type Node, type Pod } from "@knarr/api"
 import { systemClock } from "@knarr/base"
 import { buildHelloImage } from "../../examples/hello/image.ts"
 import { KnarrHome, eventually } from "./knarr-command.ts"
 import { containerId, containerProcess, isRunning, remainsOf } from "./machine-state.ts"
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
 
 const namespace = "default"
 const replicas = 6

@@ -6,6 +6,7 @@ import type { Readable } from "node:stream"
 import { CancelledError, type Clock } from "@knarr/base"
 import { lines } from "@knarr/client"
 import { writeAtomically } from "./cluster-home.ts"
+import { allocatorSettings } from "./daemon-settings.ts"
 
 /** A process by its pid file; undefined when it is not running (any more). */
 export function runningPid(pidFile: string): number | undefined {
@@ -41,20 +42,13 @@ export interface SpawnOptions {
   readonly log: string
   readonly pidFile: string
   readonly onStep: (step: string, ms: number) => void
+  readonly clock: Clock
+  /** Ends the process when it is aborted before the process is ready. */
+  readonly signal: AbortSignal
 }
 
-/**
- * glibc keeps what is freed in one arena per thread; a server that once streamed large lists would hold hundreds
- * of megabytes. One arena, given back early, costs nothing that can be measured here.
- */
-const allocatorSettings = {
-  MALLOC_ARENA_MAX: "1",
-  MALLOC_MMAP_THRESHOLD_: "65536",
-  MALLOC_TRIM_THRESHOLD_: "1048576",
-}
-
-/** For long-running processes: a young generation that is collected before it is large. */
-export const daemonNodeFlags: readonly string[] = ["--max-semi-space-size=16"]
+/** How long a process that could not start may take to put its things in order. */
+const failedGraceMs = 5_000
 
 /** Starts a process that outlives us; resolves when it says that it is ready, rejects with what went wrong. */
 export async function spawnDaemon(options: SpawnOptions): Promise<void> {

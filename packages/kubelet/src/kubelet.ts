@@ -107,7 +107,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const { env, client, nodeName, machine } = options
   const scope = options.scope.child(`kubelet ${nodeName}`)
   try {
-    const runtime = boundRuntime(options.runtime, options.maxRuntimeCalls ?? 8)
+    const runtime = boundRuntime(options.runtime, options.maxRuntimeCalls ?? 8, scope.signal)
     const { runtimeName } = await runtime.version({}, { signal: scope.signal })
     const informers = createInformerFactory({ client, scope, env })
     const events = createEventRecorder({ client, scope, env, component: "kubelet", host: nodeName })

@@ -145,9 +145,13 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   for (const address of options.bindAddresses) {
     const server = create()
     await new Promise<void>((resolve, reject) => {
-      server.once("error", reject)
+      server.once("error", (error) => {
+        // Those that listen already must not keep the process alive.
+        for (const one of servers) one.close()
+        reject(error)
+      })
       server.listen({ port, host: address, backlog: 4096 }, () => {
-        server.off("error", reject)
+        server.removeAllListeners("error")
         server.on("error", (error) => log.error("The secure port failed", error, { address }))
         resolve()
       })

@@ -13,8 +13,11 @@ const heavyCalls: readonly (readonly RuntimeCall[])[] = [
   ["removePodSandbox", "removeContainer"],
 ]
 
-/** `runtime`, with at most `limit` heavy calls at a time; others wait their turn. */
-export function boundRuntime(runtime: ContainerRuntime, limit: number): ContainerRuntime {
+/**
+ * `runtime`, with at most `limit` heavy calls at a time; others wait their turn. A caller may give up only while it
+ * waits: what has begun goes on to its end or that of `life`, since a start cut short would look like a failed one.
+ */
+export function boundRuntime(runtime: ContainerRuntime, limit: number, life: AbortSignal): ContainerRuntime {
   const turns = new Turns(limit, heavyCalls.length)
   const bounded: Record<string, unknown> = {}
   for (const [rank, names] of heavyCalls.entries())
@@ -23,7 +26,7 @@ export function boundRuntime(runtime: ContainerRuntime, limit: number): Containe
       bounded[name] = async (request: unknown, options: { signal: AbortSignal }) => {
         await turns.acquire(rank, options.signal)
         try {
-          return await call.call(runtime, request, options)
+          return await call.call(runtime, request, { ...options, signal: life })
         } finally {
           turns.release()
         }

@@ -103,7 +103,7 @@ function planNewSandbox(pod: Readonly<Pod>, runtime: RuntimePod, actions: PodAct
 }
 
 /** The container whose exit asks for all of them to begin again, if one does. */
-function wantsRestartAll(pod: Readonly<Pod>, runtime: RuntimePod): boolean {
+export function wantsRestartAll(pod: Readonly<Pod>, runtime: RuntimePod): boolean {
   const { initContainers = [], containers } = pod.spec
   return [...initContainers, ...containers].some((container) => {
     if (!container.restartPolicyRules?.length) return false

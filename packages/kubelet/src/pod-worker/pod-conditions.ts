@@ -17,6 +17,7 @@ const owned = [
   "PodScheduled",
   "PodResizePending",
   "PodResizeInProgress",
+  "AllContainersRestarting",
 ]
 
 /** The conditions of others as they are, and our own. Times move only when a status does. */

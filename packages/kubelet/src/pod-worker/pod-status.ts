@@ -13,7 +13,7 @@ import type {
 import { deepClone, formatTime } from "@knarr/apimachinery"
 import { isSidecar } from "@knarr/pod-rules"
 import { closeStatuses, containerStatuses, type StartFailures } from "./container-status.ts"
-import { sandboxChanged, type ProbeResult } from "./plan.ts"
+import { sandboxChanged, wantsRestartAll, type ProbeResult } from "./plan.ts"
 import { kubeletConditions } from "./pod-conditions.ts"
 import { qosClassOf } from "./qos.ts"
 import { hasInitialized, actionAfterExit } from "./restart-policy.ts"
@@ -82,8 +82,35 @@ export function podStatus(input: PodStatusInput): PodStatus {
   setAddresses(out, input)
   const { changed } = sandboxChanged(pod, runtime)
   out.conditions = kubeletConditions(pod, old, out, !changed, nowMs, failure)
-  out.conditions.push(...(input.resizing ?? []))
+  out.conditions.push(...(input.resizing ?? []), ...restartingCondition(input, out.phase))
   return out
+}
+
+/** Only of pods of which one container may ask for the restart of all. */
+function restartingCondition(
+  { pod, runtime, old, nowMs }: PodStatusInput,
+  phase: string | undefined,
+): PodCondition[] {
+  const type = "AllContainersRestarting"
+  const all = [...(pod.spec.initContainers ?? []), ...pod.spec.containers]
+  if (!all.some((one) => one.restartPolicyRules?.some(({ action }) => action === "RestartAllContainers")))
+    return []
+  const over = phase === "Succeeded" ? "PodCompleted" : phase === "Failed" ? "PodFailed" : undefined
+  const restarts = over === undefined && wantsRestartAll(pod, runtime)
+  const status = restarts ? "True" : "False"
+  const known = old.conditions?.find((condition) => condition.type === type)
+  return [
+    {
+      type,
+      status,
+      lastTransitionTime:
+        known?.status === status && known.lastTransitionTime ? known.lastTransitionTime : formatTime(nowMs),
+      ...(over ? { reason: over } : {}),
+      ...(restarts
+        ? { reason: "RestartAllContainersStarted", message: "container exited with restart policy rule" }
+        : {}),
+    },
+  ]
 }
 
 export function isTerminalPhase(phase: string | undefined): boolean {

@@ -1,0 +1,14 @@
+/** How long-running processes are started: settings of Node and of glibc's allocator. */
+
+/**
+ * glibc keeps what is freed in one arena per thread; a server that once streamed large lists would hold hundreds
+ * of megabytes. One arena, given back early, costs nothing that can be measured here.
+ */
+export const allocatorSettings: Readonly<Record<string, string>> = {
+  MALLOC_ARENA_MAX: "1",
+  MALLOC_MMAP_THRESHOLD_: "65536",
+  MALLOC_TRIM_THRESHOLD_: "1048576",
+}
+
+/** A young generation that is collected before it is large. */
+export const daemonNodeFlags: readonly string[] = ["--max-semi-space-size=16"]
