@@ -3,19 +3,21 @@
  * updates, exits, probe results and its own timers, and never polls.
  * Mirrors: pkg/kubelet/pod_workers.go, pkg/kubelet/kubelet.go (SyncPod, SyncTerminatingPod, SyncTerminatedPod)
  */
-import type { Container, Pod, PodStatus } from "@knarr/api"
+import type { Container, Pod } from "@knarr/api"
 import { parseTime } from "@knarr/apimachinery"
 import { abortable, deferred, messageOf, type Deferred } from "@knarr/base"
 import type { SourcedPod } from "../contract.ts"
 import type { ObjectChange } from "../objects/object-reader.ts"
 import { podReferences } from "../objects/references.ts"
 import type { Backoff } from "./backoff.ts"
+import { GrowingDelay } from "./growing-delay.ts"
 import { erasePod, releasePod, removeSuperfluous } from "./cleanup.ts"
 import { addressesOf, killPod, performActions } from "./perform.ts"
 import { planPod, type ProbeResult } from "./plan.ts"
 import { podCgroup } from "./pod-cgroup.ts"
 import { isWantedAnew } from "./pod-change.ts"
-import { isTerminalPhase, podStatus, type PodFailure } from "./pod-status.ts"
+import { isTerminalPhase, type PodFailure } from "./pod-status.ts"
+import { publishStatus } from "./publish-status.ts"
 import { podCgroupResources } from "./linux-resources.ts"
 import type { Refusal } from "./admission.ts"
 import { addRestarts, performResize, planResize, type AppliedResources } from "./resize.ts"
@@ -36,10 +38,7 @@ export interface PodWorkerOptions {
   readonly resizeRefusal: (pod: Readonly<Pod>) => Refusal | undefined
 }
 
-const firstRetryMs = 1000
-const maxRetryMs = 10_000
-const firstVolumeRetryMs = 500
-const maxVolumeRetryMs = 122_000
+const networkRetryMs = 10_000
 
 export class PodWorker {
   readonly uid: string
@@ -58,9 +57,9 @@ export class PodWorker {
   #dirty = true
   #waiting: Deferred<void> | undefined
   #step: AbortController | undefined
-  #retryMs = firstRetryMs
-  #startRetryMs = firstRetryMs
-  #volumeRetryMs = firstVolumeRetryMs
+  readonly #retry = new GrowingDelay(1000, 10_000)
+  readonly #startRetry = new GrowingDelay(1000, 10_000)
+  readonly #volumeRetry = new GrowingDelay(500, 122_000)
   #cgroupSet = false
   #finishedTold = false
   /** The volumes could not be mounted, or containers not be made. */
@@ -177,7 +176,7 @@ export class PodWorker {
     signal.addEventListener("abort", onAbort, { once: true })
     try {
       const nextMs = await this.#doStep(step.signal)
-      this.#retryMs = firstRetryMs
+      this.#retry.reset()
       return nextMs
     } catch (thrown) {
       signal.throwIfAborted()
@@ -190,9 +189,7 @@ export class PodWorker {
         phase: this.#phase,
         err: messageOf(thrown),
       })
-      const retryMs = this.#retryMs
-      this.#retryMs = Math.min(retryMs * 2, maxRetryMs)
-      return retryMs
+      return this.#retry.next()
     } finally {
       signal.removeEventListener("abort", onAbort)
       this.#step = undefined
@@ -231,7 +228,7 @@ export class PodWorker {
     if (problem !== undefined && !pod.spec.hostNetwork) {
       if (problem !== statusNotKnownYet)
         parts.events.event(pod, "Warning", "NetworkNotReady", `network is not ready: ${problem}`)
-      return maxRetryMs
+      return networkRetryMs
     }
     if (this.#registered !== this.#sourced.pod.spec) {
       this.#registered = this.#sourced.pod.spec
@@ -241,14 +238,12 @@ export class PodWorker {
     let volumes
     try {
       volumes = await parts.volumes.mount(pod, signal)
-      this.#volumeRetryMs = firstVolumeRetryMs
+      this.#volumeRetry.reset()
     } catch (thrown) {
       signal.throwIfAborted()
       this.#blocked = true
       parts.events.event(pod, "Warning", "FailedMount", messageOf(thrown))
-      const retryMs = this.#volumeRetryMs
-      this.#volumeRetryMs = Math.min(retryMs * 2, maxVolumeRetryMs)
-      return retryMs
+      return this.#volumeRetry.next()
     }
     const actions = planPod(pod, runtime, this.#probe)
     if (!actions.killPod) {
@@ -340,12 +335,10 @@ export class PodWorker {
       else next = Math.min(next ?? Infinity, retryAfterMs)
     }
     if (!ordinary) {
-      this.#startRetryMs = firstRetryMs
+      this.#startRetry.reset()
       return next
     }
-    const retryMs = this.#startRetryMs
-    this.#startRetryMs = Math.min(retryMs * 2, maxRetryMs)
-    return Math.min(next ?? Infinity, retryMs)
+    return Math.min(next ?? Infinity, this.#startRetry.next())
   }
 
   // ── the end ──
@@ -425,32 +418,15 @@ export class PodWorker {
 
   /** Tells the pod's status and answers its phase, which the API hears only once nothing runs any more. */
   #publish(runtime: RuntimePod, ended: boolean): string {
-    const pod = this.granted
-    const { status, runtimeName, settings, env } = this.#parts
-    const old: Readonly<PodStatus> = status.get(this.uid) ?? pod.status
-    const made = podStatus({
-      pod,
+    return publishStatus(this.#parts, {
+      pod: this.granted,
       runtime,
-      old,
-      runtimeName,
-      nodeIPs: settings.nodeIPs,
       failures: this.#failures,
       applied: this.#applied,
       resizing: ended ? [] : this.#allocation.conditions,
       probe: this.#probe,
-      nowMs: env.clock.now(),
       ended,
       failure: this.#failure,
     })
-    const phase = made.phase ?? "Pending"
-    if (!ended && isTerminalPhase(phase) && !isTerminalPhase(pod.status.phase)) {
-      made.phase = isTerminalPhase(old.phase) ? pod.status.phase : old.phase
-      delete made.reason
-      delete made.message
-      if (old.reason) made.reason = old.reason
-      if (old.message) made.message = old.message
-    }
-    status.set(this.#sourced.pod, made)
-    return phase
   }
 }
