@@ -1,11 +1,11 @@
 /** Starting, finding and ending the cluster's processes. */
 import { spawn, type ChildProcess } from "node:child_process"
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs"
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import type { Readable } from "node:stream"
 import { CancelledError, type Clock } from "@knarr/base"
 import { lines } from "@knarr/client"
-import { writeAtomically } from "./cluster-home.ts"
+import { UsageError, writeAtomically } from "./cluster-home.ts"
 import { allocatorSettings } from "./daemon-settings.ts"
 
 /** A process by its pid file; undefined when it is not running (any more). */
@@ -18,6 +18,24 @@ export function runningPid(pidFile: string): number | undefined {
 
 export function writePidFile(pidFile: string, pid: number): void {
   writeAtomically(pidFile, `${pid} ${startTimeOf(pid) ?? ""}\n`)
+}
+
+/** Holds a file for this process until disposed of. Throws a UsageError when another process holds it. */
+export function holdFile(file: string, what: string): Disposable {
+  const text = `${process.pid} ${startTimeOf(process.pid) ?? ""}\n`
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  for (;;) {
+    try {
+      writeFileSync(file, text, { flag: "wx", mode: 0o600 })
+      return { [Symbol.dispose]: () => rmSync(file, { force: true }) }
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown
+    }
+    const holder = runningPid(file)
+    if (holder !== undefined) throw new UsageError(`${what} (process ${holder}); wait for it to end`)
+    // Its holder died without letting go.
+    rmSync(file, { force: true })
+  }
 }
 
 /** Field 22 of /proc/PID/stat: when the process started, in clock ticks since boot. */

@@ -5,7 +5,7 @@ import { claimIndex, freePort, isPortFree } from "../machine.ts"
 import { agentNames, type LocalNode } from "../node-names.ts"
 import { ensurePki } from "../pki.ts"
 import { daemonNodeFlags } from "../daemon-settings.ts"
-import { runningPid, spawnDaemon } from "../process-control.ts"
+import { holdFile, runningPid, spawnDaemon } from "../process-control.ts"
 import { serverAddresses } from "../server-certificate.ts"
 import { clusterFlags, clusterOf, contextName, numberFlag, userKubeconfig } from "./cluster-flags.ts"
 import { defineCommand } from "./command.ts"
@@ -27,6 +27,7 @@ export const up = defineCommand({
   },
   async run({ flags }, ctx) {
     const cluster = clusterOf(flags, ctx)
+    using _lock = holdFile(cluster.pidFile("up"), `the cluster "${cluster.name}" is being started`)
     const running = runningPid(cluster.pidFile("server"))
     const startedMs = ctx.clock.monotonic()
     const config = running === undefined ? await decideConfig(cluster, flags) : grow(cluster, flags, running)
