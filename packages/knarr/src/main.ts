@@ -75,6 +75,10 @@ function helpText(): string {
   return `${program}: Kubernetes on this machine, in one command\n\nusage: ${program} COMMAND [FLAGS]\n\n${commandLoaders.map(line).join("")}${line({ name: "kubectl", summary: "Talk to a cluster as kubectl does" } as CommandEntry)}`
 }
 
+// Whoever reads us may stop early (`knarr … | head`): that is no failure of ours to report.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1))
+}
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (thrown) {
