@@ -16,11 +16,13 @@ export const limitRanger: AdmissionPlugin = {
   enabledByDefault: true,
   create: ({ list }) => ({
     handles: (a) =>
-      a.subresource === "" &&
-      ((a.operation === "CREATE" && (a.kind === pod || a.kind === persistentVolumeClaim)) ||
-        (a.operation === "UPDATE" && a.kind === persistentVolumeClaim)),
+      (a.subresource === "" &&
+        ((a.operation === "CREATE" && (a.kind === pod || a.kind === persistentVolumeClaim)) ||
+          (a.operation === "UPDATE" && a.kind === persistentVolumeClaim))) ||
+      (a.subresource === "resize" && a.operation === "UPDATE" && a.kind === pod),
     admit(a) {
-      if (a.kind !== pod) return
+      // A resize is checked, and changes only what it says.
+      if (a.kind !== pod || a.operation !== "CREATE") return
       for (const range of list<LimitRange>(limitRange, a.namespace)) applyDefaults(a.object as Pod, range)
     },
     validate(a) {

@@ -102,7 +102,11 @@ export function createGrpcClient(socket: string): GrpcClient {
     },
     close() {
       closed = true
-      void loading?.then(({ client }) => client.close())
+      // What could not be loaded has nothing to close; whoever waited for it was told.
+      loading?.then(
+        ({ client }) => client.close(),
+        () => {},
+      )
     },
   }
 }
