@@ -26,6 +26,8 @@ import { createRootCACertPublisher } from "./root-ca-cert-publisher/root-ca-cert
 import { serviceAccountController } from "./serviceaccount/serviceaccount.controller.ts"
 import { statefulSetController } from "./statefulset/statefulset.controller.ts"
 import { taintEvictionController } from "./taint-eviction/taint-eviction.controller.ts"
+import { pvProtectionController } from "./volume-protection/pv-protection.controller.ts"
+import { pvcProtectionController } from "./volume-protection/pvc-protection.controller.ts"
 import { ttlAfterFinishedController } from "./ttl-after-finished/ttl-after-finished.controller.ts"
 
 /** What a cluster's controllers have to be told. */
@@ -96,6 +98,8 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
     jobController,
     cronJobController,
     ttlAfterFinishedController,
+    pvcProtectionController,
+    pvProtectionController,
     disruptionController,
     createResourceQuotaController(kinds),
   ])

@@ -184,7 +184,8 @@ class Manager implements NodeStatusManager {
     try {
       found = await this.#client.get(podKind, { namespace, name }, { signal })
     } catch (thrown) {
-      if (isNotFound(thrown)) return this.#lost(entry)
+      // A node may not even ask for a mirror that is not there.
+      if (isNotFound(thrown) || (isStaticPod(pod) && isForbidden(thrown))) return this.#lost(entry)
       throw thrown
     }
     const isOurs = isStaticPod(pod) ? isMirrorOf(found, pod) : found.metadata.uid === pod.metadata.uid

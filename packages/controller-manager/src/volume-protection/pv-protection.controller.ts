@@ -1,0 +1,20 @@
+/** Keeps a volume until no claim is bound to it any more. Mirrors: pkg/controller/volume/pvprotection */
+import { persistentVolume } from "@knarr/api"
+import { defineController, type Controller } from "@knarr/controller-kit"
+import { withoutFinalizer } from "./finalizer.ts"
+
+const finalizer = "kubernetes.io/pv-protection"
+
+export const pvProtectionController: Controller = defineController({
+  name: "persistentvolume-protection-controller",
+  aliases: ["pv-protection"],
+  serviceAccount: "pv-protection-controller",
+  rbac: [{ apiGroups: [""], resources: ["persistentvolumes"], verbs: ["get", "list", "update", "watch"] }],
+  for: persistentVolume,
+  async reconcile(ref, { cache, client, signal }) {
+    const volume = cache.get(persistentVolume, ref)
+    if (!volume?.metadata.deletionTimestamp || !volume.metadata.finalizers?.includes(finalizer)) return
+    if (volume.status.phase === "Bound") return
+    await client.update(persistentVolume, withoutFinalizer(volume, finalizer), { signal })
+  },
+})

@@ -1,0 +1,52 @@
+/** Keeps a claim until no pod uses it any more. Mirrors: pkg/controller/volume/pvcprotection */
+import { persistentVolumeClaim, pod, type Pod } from "@knarr/api"
+import { defineController, type Controller } from "@knarr/controller-kit"
+import { withoutFinalizer } from "./finalizer.ts"
+
+const finalizer = "kubernetes.io/pvc-protection"
+const claimIndex = "claims"
+
+export const pvcProtectionController: Controller = defineController({
+  name: "persistentvolumeclaim-protection-controller",
+  aliases: ["pvc-protection"],
+  serviceAccount: "pvc-protection-controller",
+  rbac: [
+    { apiGroups: [""], resources: ["persistentvolumeclaims"], verbs: ["get", "list", "update", "watch"] },
+    { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch"] },
+  ],
+  for: persistentVolumeClaim,
+  watches: [
+    {
+      kind: pod,
+      map: (one: Pod) => claimsOf(one).map((name) => ({ namespace: one.metadata.namespace, name })),
+    },
+  ],
+  indexes: [
+    {
+      kind: pod,
+      name: claimIndex,
+      fn: (one: Pod) => claimsOf(one).map((name) => `${one.metadata.namespace}/${name}`),
+    },
+  ],
+  async reconcile(ref, { cache, client, signal }) {
+    const claim = cache.get(persistentVolumeClaim, ref)
+    if (!claim?.metadata.deletionTimestamp || !claim.metadata.finalizers?.includes(finalizer)) return
+    const users = cache.byIndex(pod, claimIndex, `${ref.namespace}/${ref.name}`)
+    // A pod without a node has not mounted anything, and one that has ended no longer does.
+    if (
+      users.some(
+        (one) => one.spec.nodeName && one.status.phase !== "Succeeded" && one.status.phase !== "Failed",
+      )
+    )
+      return
+    await client.update(persistentVolumeClaim, withoutFinalizer(claim, finalizer), { signal })
+  },
+})
+
+/** The claims that a pod names, and those made for it. */
+function claimsOf({ metadata, spec }: Pod): string[] {
+  return (spec.volumes ?? []).flatMap((volume) => {
+    if (volume.persistentVolumeClaim) return [volume.persistentVolumeClaim.claimName]
+    return volume.ephemeral ? [`${metadata.name}-${volume.name}`] : []
+  })
+}
