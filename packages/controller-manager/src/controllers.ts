@@ -28,6 +28,7 @@ import { statefulSetController } from "./statefulset/statefulset.controller.ts"
 import { taintEvictionController } from "./taint-eviction/taint-eviction.controller.ts"
 import { pvProtectionController } from "./volume-protection/pv-protection.controller.ts"
 import { pvcProtectionController } from "./volume-protection/pvc-protection.controller.ts"
+import { vacProtectionController } from "./volume-protection/vac-protection.controller.ts"
 import { ttlAfterFinishedController } from "./ttl-after-finished/ttl-after-finished.controller.ts"
 
 /** What a cluster's controllers have to be told. */
@@ -100,6 +101,7 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
     ttlAfterFinishedController,
     pvcProtectionController,
     pvProtectionController,
+    vacProtectionController,
     disruptionController,
     createResourceQuotaController(kinds),
   ])

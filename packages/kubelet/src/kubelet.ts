@@ -208,6 +208,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       ...{ env, client, scope, informers, nodeName, workers },
       ...pick(options, ["manifestDir"]),
       node: () => node.node(),
+      onMirror: (mirror) => status.mirrorSeen(mirror),
     })
     scope.run("runtime events", (signal) => workers.runEvents(signal))
     scope.run("adoption", (signal) => adopt(sources, workers, node, env, signal))

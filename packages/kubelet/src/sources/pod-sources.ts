@@ -21,6 +21,8 @@ export interface PodSourcesOptions {
   /** The folder of static pods; undefined: there are none. */
   readonly manifestDir?: string | undefined
   readonly node: MirrorPodsOptions["node"]
+  /** Called with each mirror at the API, now and when it changes. */
+  readonly onMirror: (mirror: Readonly<Pod>) => void
 }
 
 export interface PodSources {
@@ -34,8 +36,9 @@ export function startPodSources(options: PodSourcesOptions): PodSources {
   const mirrors = new MirrorPods({ env, client, node: options.node })
   const informer = informers.informer<Pod>(podKind, { fieldSelector: `spec.nodeName=${nodeName}` })
   const changed = (pod: Pod): void => {
-    if (isMirrorPod(pod)) mirrors.setMirror(pod)
-    else workers.update({ pod, source: "api" })
+    if (!isMirrorPod(pod)) return workers.update({ pod, source: "api" })
+    mirrors.setMirror(pod)
+    options.onMirror(pod)
   }
   scope.use(
     informer.subscribe({

@@ -55,6 +55,8 @@ export interface NodeStatusManager extends StatusManager {
    * Unknown pods and containers are ignored.
    */
   setContainerReadiness(podUid: string, container: string, ready: boolean): void
+  /** A static pod's mirror, as the API has it: a new one is told the status. */
+  mirrorSeen(mirror: Readonly<Pod>): void
 }
 
 export function createStatusManager(options: StatusManagerOptions): NodeStatusManager {
@@ -92,6 +94,13 @@ class Manager implements NodeStatusManager {
     const entry = this.#entries.get(podUid)
     const next = entry?.status && withContainerReadiness(entry.pod, entry.status, container, ready)
     if (next) this.set(entry.pod, next)
+  }
+
+  mirrorSeen(mirror: Readonly<Pod>): void {
+    const entry = this.#entries.get(mirror.metadata.annotations?.[configMirrorAnnotation] ?? "")
+    if (!entry?.status || entry.known?.metadata.uid === mirror.metadata.uid) return
+    entry.known = mirror
+    this.#write(entry)
   }
 
   finished(pod: Readonly<Pod>): void {
