@@ -173,7 +173,8 @@ async function send(
       return
     } catch (thrown) {
       if (signal.aborted || isAlreadyExists(thrown)) return
-      if (patchOf && isNotFound(thrown)) continue
+      // The event that was to be counted up has expired: it is made anew, once.
+      if (patchOf && attempt === 1 && isNotFound(thrown)) continue
       const refused = thrown instanceof Error && thrown.name === "StatusError"
       if (refused || attempt >= maxTries) {
         env.log.warn("Server rejected event", {

@@ -3,63 +3,56 @@ import { createSocket } from "node:dgram"
 import { Resolver } from "node:dns/promises"
 import { test } from "node:test"
 import packet from "dns-packet"
-import { Scope, deferred, silentLogger, systemClock, systemRandom } from "@knarr/base"
-import { endpointSlice, service, type EndpointSlice, type Service } from "@knarr/api"
-import { SharedInformer, type InformerFactory } from "@knarr/client"
+import { Scope, createPrivateKeyPem, deferred, silentLogger, systemClock, systemRandom } from "@knarr/base"
+import { endpointSlice, kinds, service, type EndpointSlice, type Service } from "@knarr/api"
+import { createInformerFactory, type InformerFactory } from "@knarr/client"
+import { createControlPlane } from "../../apiserver/src/index.ts"
+import { createMemoryStore } from "../../store/src/index.ts"
 import { ClusterZone, startDns } from "./index.ts"
 
 const env = { clock: systemClock, random: systemRandom, log: silentLogger }
+const serviceAccounts = { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] }
 
-function makeService(name: string, spec: object): Service {
-  return {
-    metadata: { namespace: "default", name, uid: name, resourceVersion: "1" },
-    spec,
-    status: {},
-  } as unknown as Service
+/** The informers of a control plane that has the services below. */
+async function startCluster(scope: Scope): Promise<InformerFactory> {
+  const store = scope.use(createMemoryStore({ env }))
+  const plane = await createControlPlane({ env, store, kinds, scope, serviceAccounts })
+  await plane.bootstrap()
+  const client = plane.client()
+  const ports = [{ name: "http", port: 80, protocol: "TCP" }]
+  const services: Record<string, Service["spec"]> = {
+    web: { clusterIP: "10.96.0.20", ports },
+    db: { clusterIP: "None", ports },
+    empty: { clusterIP: "None" },
+    alias: { type: "ExternalName", externalName: "web.default.svc.cluster.local" },
+    world: { type: "ExternalName", externalName: "example.com." },
+  }
+  for (const [name, spec] of Object.entries(services))
+    await client.create(service, { metadata: { namespace: "default", name }, spec })
+  const slices: Record<string, EndpointSlice["endpoints"]> = {
+    web: [{ addresses: ["10.244.0.2"] }],
+    db: [
+      { addresses: ["10.244.0.5"], hostname: "db-0", conditions: { ready: true } },
+      { addresses: ["10.244.0.6"], conditions: { ready: true } },
+      { addresses: ["10.244.0.7"], hostname: "db-2", conditions: { ready: false } },
+    ],
+  }
+  for (const [name, endpoints] of Object.entries(slices))
+    await client.create(endpointSlice, {
+      metadata: { namespace: "default", name, labels: { "kubernetes.io/service-name": name } },
+      addressType: "IPv4",
+      ports: [{ name: "http", port: 8080, protocol: "TCP" }],
+      endpoints,
+    })
+  return createInformerFactory({ client, scope: scope.child("informers"), env })
 }
-function makeSlice(serviceName: string, endpoints: object[], port = 8080): EndpointSlice {
-  const labels = { "kubernetes.io/service-name": serviceName }
-  return {
-    metadata: {
-      namespace: "default",
-      name: `${serviceName}-x`,
-      uid: serviceName,
-      resourceVersion: "1",
-      labels,
-    },
-    addressType: "IPv4",
-    ports: [{ name: "http", port, protocol: "TCP" }],
-    endpoints,
-  } as unknown as EndpointSlice
-}
 
-const services = new SharedInformer<Service>(service, env)
-const slices = new SharedInformer<EndpointSlice>(endpointSlice, env)
-services.replace([
-  makeService("web", {
-    clusterIP: "10.96.0.20",
-    clusterIPs: ["10.96.0.20"],
-    ports: [{ name: "http", port: 80, protocol: "TCP" }],
-  }),
-  makeService("db", {
-    clusterIP: "None",
-    clusterIPs: ["None"],
-    ports: [{ name: "http", port: 80, protocol: "TCP" }],
-  }),
-  makeService("empty", { clusterIP: "None", clusterIPs: ["None"] }),
-  makeService("alias", { type: "ExternalName", externalName: "web.default.svc.cluster.local" }),
-  makeService("world", { type: "ExternalName", externalName: "example.com." }),
-])
-slices.replace([
-  makeSlice("web", [{ addresses: ["10.244.0.2"] }]),
-  makeSlice("db", [
-    { addresses: ["10.244.0.5"], hostname: "db-0", conditions: { ready: true } },
-    { addresses: ["10.244.0.6"], conditions: { ready: true } },
-    { addresses: ["10.244.0.7"], hostname: "db-2", conditions: { ready: false } },
-  ]),
-])
-
-test("the zone answers by the specification", () => {
+test("the zone answers by the specification", async () => {
+  await using scope = new Scope("test")
+  const informers = await startCluster(scope)
+  const services = informers.informer(service)
+  const slices = informers.informer(endpointSlice)
+  await Promise.all([services, slices].map((informer) => informer.waitForSync(scope.signal)))
   const zone = new ClusterZone({ services, slices, domain: "cluster.local" })
   const ask = (name: string, type: string): unknown => {
     const answer = zone.answer(name, type)
@@ -123,9 +116,7 @@ async function startUpstream(scope: Scope): Promise<string> {
 
 test("the server answers over UDP, follows names, forwards the rest, and survives garbage", async () => {
   await using scope = new Scope("test")
-  const informers = {
-    informer: (kind: unknown) => (kind === service ? services : slices),
-  } as unknown as InformerFactory
+  const informers = await startCluster(scope)
   const { port } = await startDns({
     informers,
     env,

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { gunzipSync } from "node:zlib"
 import { VirtualClock, seededRandom, silentLogger, type Env } from "@knarr/base"
 import { rotateLog } from "./log-rotation.ts"
-import type { ContainerRuntime } from "./runtime/container-runtime.ts"
+import { isRuntimeNotFound } from "./runtime/container-runtime.ts"
+import { SimulatedHost } from "./runtime/simulated-host.ts"
+import { createSimulatedRuntime } from "./runtime/simulated-runtime.ts"
 
 const never = new AbortController().signal
 
@@ -17,12 +19,19 @@ describe("log rotation", () => {
       const clock = new VirtualClock()
       const env: Env = { clock, random: seededRandom(1), log: silentLogger }
       const path = join(dir, "0.log")
-      const runtime = {
-        reopenContainerLog: async () => writeFileSync(path, ""),
-      } as unknown as ContainerRuntime
+      const runtime = createSimulatedRuntime(new SimulatedHost({ env, podCIDR: "10.1.0.0/24" }))
+      await runtime.pullImage({ image: { image: "img" } }, { signal: never })
+      const metadata = { name: "p", namespace: "default", uid: "u" }
+      const { podSandboxId } = await runtime.runPodSandbox({ config: { metadata } }, { signal: never })
+      const config = { metadata: { name: "app" }, image: { image: "img" } }
+      const { containerId } = await runtime.createContainer({ podSandboxId, config }, { signal: never })
+      await runtime.startContainer({ containerId }, { signal: never })
       for (let i = 0; i < 6; i++) {
         writeFileSync(path, `text ${i}`)
-        await rotateLog("id", path, { env, runtime, maxFiles: 4 }, never)
+        await rotateLog(containerId, path, { env, runtime, maxFiles: 4 }, never)
+        // Simulated containers print nothing.
+        assert.equal(existsSync(path), false)
+        writeFileSync(path, "")
         await clock.advance(1000)
       }
       const names = readdirSync(dir).sort()
@@ -45,9 +54,8 @@ describe("log rotation", () => {
       const env: Env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger }
       const path = join(dir, "0.log")
       writeFileSync(path, "text")
-      const reopenContainerLog = () => Promise.reject(new Error("no"))
-      const runtime = { reopenContainerLog } as unknown as ContainerRuntime
-      await assert.rejects(rotateLog("id", path, { env, runtime }, never), /no/)
+      const runtime = createSimulatedRuntime(new SimulatedHost({ env, podCIDR: "10.1.0.0/24" }))
+      await assert.rejects(rotateLog("unknown", path, { env, runtime }, never), isRuntimeNotFound)
       assert.deepEqual(readdirSync(dir), ["0.log"])
     } finally {
       rmSync(dir, { recursive: true })

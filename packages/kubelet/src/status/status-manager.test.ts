@@ -179,9 +179,9 @@ describe("status manager", () => {
       )
     }))
 
-  it("writes the status of a static pod to its mirror", () =>
-    withPlane(async ({ env, scope, client, until }) => {
-      const manager = createStatusManager({ env, scope, client })
+  it("writes the status of a static pod to its mirror, and to the next one", () =>
+    withPlane(async ({ env, scope, client, nodeClient, until }) => {
+      const manager = createStatusManager({ env, scope, client: nodeClient })
       const metadata = {
         namespace: "default",
         name: "p",
@@ -197,16 +197,18 @@ describe("status manager", () => {
       }
       manager.set(fixed as unknown as Pod, running())
       const annotations = { ...metadata.annotations, "kubernetes.io/config.mirror": "hash-1" }
-      await client.create(podKind, {
+      const mirror = {
         apiVersion: "v1",
         kind: "Pod",
         metadata: { namespace: "default", name: "p", annotations },
         spec: { ...fixed.spec, nodeName: "n1" },
-      } as never)
-      await until(
-        "the mirror has it",
-        async () => (await client.get(podKind, ref)).status.phase === "Running",
-      )
+      }
+      const isTold = async () => (await client.get(podKind, ref)).status.phase === "Running"
+      await client.create(podKind, mirror as never)
+      await until("the mirror has it", isTold)
+      await client.delete(podKind, ref, { gracePeriodSeconds: 0 })
+      manager.mirrorSeen(await client.create(podKind, mirror as never))
+      await until("the next mirror has it", isTold)
     }))
 
   it("takes a readiness probe's word at any time", () =>
