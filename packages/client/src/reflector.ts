@@ -25,6 +25,8 @@ export interface ReflectorOptions<T extends KubeObject> {
 
 const firstBackoffMs = 800
 const maxBackoffMs = 30_000
+/** Between an expired watch and the next list: short, since the list is wanted, and not none. */
+const expiredPauseMs = 10
 
 /** Runs until the signal is aborted. Failures are logged once each and retried with back-off and jitter. */
 export async function runReflector<T extends KubeObject>(
@@ -56,6 +58,7 @@ export async function runReflector<T extends KubeObject>(
       if (signal.aborted) return
       if (isGone(thrown) || isExpired(thrown)) {
         resourceVersion = undefined
+        await env.clock.sleep(expiredPauseMs, signal).catch(() => {})
         continue
       }
       env.log.warn("Watch failed, retrying", { kind: kind.kind, err: thrown })

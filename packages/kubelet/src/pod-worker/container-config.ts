@@ -9,7 +9,7 @@ import type { Image, Signal } from "../runtime/cri.gen.ts"
 import { containerDevices, containerMounts } from "./container-mounts.ts"
 import { containerEnv } from "./container-env.ts"
 import { expand } from "./expansion.ts"
-import { containerAnnotations, containerLabels, podText } from "./labels.ts"
+import { containerAnnotations, containerLabels, isStaticPod, podText } from "./labels.ts"
 import { containerResources } from "./linux-resources.ts"
 import { containerSecurity, effectiveSecurityContext, verifyRunAsNonRoot } from "./security-context.ts"
 import { podDir, type PodWorkerParts } from "./settings.ts"
@@ -39,7 +39,8 @@ export async function containerConfig(
   const security = effectiveSecurityContext(pod, container)
   verifyRunAsNonRoot(podText(pod), container, security, user)
 
-  await objects.servicesSynced(signal)
+  // Static pods start without an API server, too: one of them may be it.
+  if (!isStaticPod(pod)) await objects.servicesSynced(signal)
   const env = await containerEnv(pod, container, {
     objects,
     context: {

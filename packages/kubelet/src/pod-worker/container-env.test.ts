@@ -25,7 +25,9 @@ async function withObjects(run: (objects: ObjectReader) => Promise<void>): Promi
     await client.create(secretKind, { metadata: there, data: secret })
     const spec = { clusterIP: "10.96.0.7", ports: [{ port: 5432 }] }
     await client.create(serviceKind, { metadata: { namespace: "d", name: "db" }, spec })
-    await run(createObjectReader({ env, scope, client }))
+    const objects = createObjectReader({ env, scope, client })
+    await objects.servicesSynced(scope.signal)
+    await run(objects)
   })
 }
 
