@@ -188,10 +188,21 @@ function readValue(schema: Schema, reader: WireReader): unknown {
         if (inner.number === 1) raw = inner.bytes()
         else inner.skip()
       }
-      return raw && raw.length > 0 ? (JSON.parse(raw.toString("utf8")) as unknown) : null
+      return raw && raw.length > 0 ? rawJson(raw) : null
     }
     default:
       throw new DecodeError(`proto: cannot read a value of type ${schema.type}`)
+  }
+}
+
+/** Values of no fixed shape travel as JSON; the few unions of custom resource schemas do not, and cannot be read yet. */
+function rawJson(raw: Buffer): unknown {
+  try {
+    return JSON.parse(raw.toString("utf8")) as unknown
+  } catch (cause) {
+    throw new DecodeError("proto: a field that holds JSON holds something else; send the object as JSON", {
+      cause,
+    })
   }
 }
 

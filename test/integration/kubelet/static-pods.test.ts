@@ -3,7 +3,8 @@ import assert from "node:assert/strict"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
-import { systemClock } from "@knarr/base"
+import { Scope, systemClock, systemRandom } from "@knarr/base"
+import { createRestClient, createTransport } from "@knarr/client"
 import { SimulatedHost, createSimulatedMachine, createSimulatedRuntime, startKubelet } from "@knarr/kubelet"
 import { startControlPlane } from "knarr/testing"
 import { nodeClient, nodeName, PodApi, testLog } from "./kubelet-world.ts"
@@ -53,4 +54,23 @@ test("static pods run and are mirrored; a mirror that is deleted comes again", a
 
   rmSync(file)
   await until(() => kubelet.workers.pods().length === 0 && api.pod(mirrorName) === undefined)
+})
+
+test("static pods run while there is no API server", async () => {
+  const env = { clock: systemClock, random: systemRandom, log: testLog }
+  await using scope = new Scope("node")
+  const manifestDir = mkdtempSync("/tmp/knarr-static-pods-")
+  scope.defer(() => rmSync(manifestDir, { recursive: true, force: true }))
+  writeFileSync(join(manifestDir, "static.yaml"), manifest("a:1"))
+  const host = new SimulatedHost({ env, podCIDR: "10.1.0.0/24" })
+  // Nobody listens there.
+  const client = createRestClient({ transport: createTransport({ server: "http://127.0.0.1:9" }) })
+  await startKubelet({
+    ...{ env, scope, client, nodeName, version: "v1.37.2", manifestDir },
+    runtime: createSimulatedRuntime(host),
+    machine: createSimulatedMachine({ hostname: nodeName }),
+  })
+  const signal = AbortSignal.timeout(10_000)
+  while (![...host.containers.values()].some(({ state }) => state === "CONTAINER_RUNNING"))
+    await systemClock.sleep(5, signal)
 })
