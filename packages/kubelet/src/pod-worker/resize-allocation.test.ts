@@ -19,10 +19,10 @@ function podWith(cpu: string, generation: number, conditions: object[] = []): Po
 
 function create(room: () => Refusal | undefined): { allocation: ResizeAllocation; events: string[] } {
   const events: string[] = []
-  const recorder = {
-    event: (_: unknown, type: string, reason: string) => void events.push(`${type} ${reason}`),
+  const recorder: EventRecorder = {
+    event: (_, type, reason) => void events.push(`${type} ${reason}`),
   }
-  const options = { events: recorder as unknown as EventRecorder, refusal: room, nowMs: () => 0 }
+  const options = { events: recorder, refusal: room, nowMs: () => 0 }
   return { allocation: new ResizeAllocation(options), events }
 }
 

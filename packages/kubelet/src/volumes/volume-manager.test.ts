@@ -11,6 +11,7 @@ import {
   secret as secretKind,
   type ConfigMap,
 } from "@knarr/api"
+import { systemClock } from "@knarr/base"
 import { createLinuxVolumeHost, simulatedVolumeHost } from "@knarr/volume"
 import type { VolumeManager } from "../contract.ts"
 import { createObjectReader, type PodObjectReader } from "../objects/object-reader.ts"
@@ -56,6 +57,12 @@ async function bed(run: (bed: Bed) => Promise<void>): Promise<void> {
         reader,
         manager,
         events,
+        // Files are written in real time, which a virtual minute does not wait for.
+        until: (what, done) =>
+          plane.until(what, async () => {
+            await systemClock.sleep(2, never)
+            return done()
+          }),
         makeConfigMap: (name, data) =>
           client.create(configMapKind, {
             apiVersion: "v1",
