@@ -89,8 +89,7 @@ function mergeConditions(
       type: condition.type,
       status: condition.status,
       lastProbeTime: condition.lastProbeTime ?? previous?.lastProbeTime,
-      lastTransitionTime:
-        (same ? previous?.lastTransitionTime : condition.lastTransitionTime) ?? formatTime(nowMs),
+      lastTransitionTime: (same ? previous?.lastTransitionTime : undefined) ?? formatTime(nowMs),
       reason: condition.reason,
       message: condition.message,
       observedGeneration: condition.observedGeneration ?? pod.metadata.generation,

@@ -226,9 +226,13 @@ describe("status manager", () => {
         ["False", "ContainersNotReady", "containers with unready status: [app]"],
       )
       assert.equal(status.containerStatuses![0]!.ready, false)
+      await clock.advance(15_000)
       manager.setContainerReadiness(pod.metadata.uid, "app", true)
       await clock.advance(10)
       const after = (await client.get(podKind, ref)).status
-      assert.equal(after.conditions!.find(({ type }) => type === "Ready")!.status, "True")
+      const now = after.conditions!.find(({ type }) => type === "Ready")!
+      assert.equal(now.status, "True")
+      const sinceMs = Date.parse(now.lastTransitionTime!) - Date.parse(ready.lastTransitionTime!)
+      assert.equal(sinceMs, 15_000)
     }))
 })
