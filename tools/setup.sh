@@ -3,6 +3,8 @@
 # the bundled command and the texts of `kubectl explain`. Skips what is there and says nothing about it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# One set-up at a time: whoever waits finds everything done.
+if command -v flock >/dev/null 2>&1; then exec 9<. && flock 9; fi
 
 # ── npm dependencies, including the pinned Node.js ──
 if ! cmp -s package-lock.json node_modules/.knarr-lock 2>/dev/null; then

@@ -82,6 +82,10 @@ export class ClusterHome {
   pidFile(process: string): string {
     return join(this.dir, `${process}.pid`)
   }
+  /** Held while the cluster is being started; beside its folder, which may not be there yet. */
+  get upFile(): string {
+    return join(this.home, `.${this.name}.up`)
+  }
   node(name: string): string {
     return join(this.dir, "nodes", name)
   }

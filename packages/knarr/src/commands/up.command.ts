@@ -27,7 +27,7 @@ export const up = defineCommand({
   },
   async run({ flags }, ctx) {
     const cluster = clusterOf(flags, ctx)
-    using _lock = holdFile(cluster.pidFile("up"), `the cluster "${cluster.name}" is being started`)
+    using _lock = holdFile(cluster.upFile, `the cluster "${cluster.name}" is being started`)
     const running = runningPid(cluster.pidFile("server"))
     const startedMs = ctx.clock.monotonic()
     const config = running === undefined ? await decideConfig(cluster, flags) : grow(cluster, flags, running)
