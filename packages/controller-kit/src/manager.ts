@@ -2,7 +2,7 @@
  * Runs controllers: shared informers, a work queue and workers each, events to keys, retries with back-off.
  * Mirrors: cmd/kube-controller-manager/app/controllermanager.go
  */
-import { controllerOf, isConflict, parseKey, refKey, refOf } from "@knarr/apimachinery"
+import { controllerOf, isConflict, isNotFound, parseKey, refKey, refOf } from "@knarr/apimachinery"
 import { asError, TerminalError, type Env, type Scope } from "@knarr/base"
 import {
   createEventRecorder,
@@ -169,15 +169,19 @@ async function work(
   }
 }
 
+/** An object that is still missing after so many tries is no race. */
+const quietNotFound = 3
+
 function retry(key: string, thrown: unknown, ctx: ReconcileContext, queue: WorkQueue): void {
   if (thrown instanceof TerminalError) {
     queue.forget(key)
     ctx.log.error("Reconciling failed for good", thrown, { key })
     return
   }
-  // Somebody else was faster; the change that they made is on its way to the cache.
-  if (isConflict(thrown))
-    ctx.log.debug("Reconciling met a conflict and is tried again", { key, err: asError(thrown).message })
+  // Somebody else was faster; the change or deletion that they made is on its way to the cache.
+  const isRace = isConflict(thrown) || (isNotFound(thrown) && queue.failures(key) < quietNotFound)
+  if (isRace)
+    ctx.log.debug("Reconciling met a newer state and is tried again", { key, err: asError(thrown).message })
   else ctx.log.error("Reconciling failed and is tried again", thrown, { key })
   queue.addRateLimited(key)
 }
