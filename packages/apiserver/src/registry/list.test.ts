@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { configMap, type ConfigMap } from "@knarr/api"
+import { configMap, secret, type ConfigMap, type Secret } from "@knarr/api"
 import { isExpired, statusOf, type StatusError } from "@knarr/apimachinery"
 import type { ListOptions } from "@knarr/client"
 import { startTestRegistry, type TestRegistry } from "./testing.ts"
@@ -77,6 +77,17 @@ test("an expired token offers one that goes on with what is there", async () => 
   )
   const fresh = statusOf(error)!.metadata.continue!
   assert.deepEqual(await names(t, { continue: fresh }), ["c2", "c3", "c9"])
+})
+
+test("a compacted token expires even when the resource has not changed since", async () => {
+  await using t = await startTestRegistry()
+  await fill(t, 4)
+  const first = await t.client.list(configMap, { limit: 2 })
+  const next = { limit: 2, continue: first.metadata.continue }
+  await t.client.create(secret, { metadata: { name: "other", namespace: ns } } as unknown as Secret)
+  assert.deepEqual(await names(t, next), ["c2", "c3"])
+  await t.store.compact(t.store.revision)
+  await assert.rejects(t.client.list(configMap, next), isExpired)
 })
 
 test("selectors fill pages with what matches", async () => {

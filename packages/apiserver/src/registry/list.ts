@@ -148,8 +148,9 @@ async function atRevision(
   revision: number,
 ): Promise<ListResult> {
   const { cache, deps } = storage
-  // Nothing has changed since: the cache holds that very state.
-  if (revision >= cache.changedAt && revision <= deps.follower.revision) {
+  // Nothing has changed since: the cache holds that very state. A compacted revision expires nevertheless.
+  const kept = revision >= deps.store.compactRevision && revision <= deps.follower.revision
+  if (kept && revision >= cache.changedAt) {
     return page(cache.collect(selection.namespace, start), selection, limit, revision, selection.all)
   }
   const prefix = cache.prefix + keyPrefix(selection)
