@@ -1,6 +1,6 @@
 /** One pod on each node. Mirrors: pkg/controller/daemon/daemon_controller.go */
 import { controllerRevision, daemonSet, node, pod, type DaemonSet, type Node, type Pod } from "@knarr/api"
-import { controllerOf, isNotFound, refKey, refOf, semanticEqual } from "@knarr/apimachinery"
+import { isNotFound, refKey, refOf, semanticEqual } from "@knarr/apimachinery"
 import {
   allow,
   claimObjects,
@@ -12,6 +12,7 @@ import {
   type Controller,
   type ReconcileContext,
 } from "@knarr/controller-kit"
+import { possibleOwners } from "../workload/adoption.ts"
 import {
   currentRevision,
   ownRevisions,
@@ -63,12 +64,7 @@ export const daemonSetController: Controller = defineController<DaemonSet>({
     {
       kind: pod,
       map: (obj: Pod, cache) =>
-        controllerOf(obj) || obj.metadata.deletionTimestamp
-          ? []
-          : cache
-              .list(daemonSet, { namespace: obj.metadata.namespace })
-              .filter((ds) => matcher(ds.spec.selector)(obj.metadata.labels))
-              .map(refOf),
+        possibleOwners(obj, cache, daemonSet, (ds) => matcher(ds.spec.selector)(obj.metadata.labels)),
     },
   ],
   indexes: [orphanPodIndex],

@@ -9,6 +9,7 @@ import {
   refersToKind,
   type Controller,
 } from "@knarr/controller-kit"
+import { possibleOwners } from "../workload/adoption.ts"
 import { isEmptySelector, matcher } from "../workload/selector.ts"
 import { isRolling } from "./arithmetic.ts"
 import { pauseCondition, withCondition } from "./conditions.ts"
@@ -34,14 +35,12 @@ export const deploymentController: Controller = defineController<Deployment>({
       kind: replicaSet,
       // An orphan may belong to any deployment that selects it.
       map: (obj: ReplicaSet, cache) =>
-        controllerOf(obj) || obj.metadata.deletionTimestamp
-          ? []
-          : cache
-              .list(deployment, { namespace: obj.metadata.namespace })
-              .filter(
-                (d) => !isEmptySelector(d.spec.selector) && matcher(d.spec.selector)(obj.metadata.labels),
-              )
-              .map(refOf),
+        possibleOwners(
+          obj,
+          cache,
+          deployment,
+          (d) => !isEmptySelector(d.spec.selector) && matcher(d.spec.selector)(obj.metadata.labels),
+        ),
     },
     {
       kind: pod,

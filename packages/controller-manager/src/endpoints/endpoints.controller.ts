@@ -1,5 +1,5 @@
 /** Keeps the Endpoints of services. Mirrors: pkg/controller/endpoint */
-import { endpoints, pod, service, type Endpoints, type Pod, type Service } from "@knarr/api"
+import { endpoints, pod, service, type Endpoints, type Service } from "@knarr/api"
 import {
   hasStatusCause,
   isAlreadyExists,
@@ -19,6 +19,7 @@ import {
   type ReconcileContext,
 } from "@knarr/controller-kit"
 import { headlessLabel, isHeadless, selects, selectsPods } from "../endpointslice/endpoint-rules.ts"
+import { servicesOf } from "../endpointslice/service-refs.ts"
 import { withTriggerTime } from "../endpointslice/slices.ts"
 import { TriggerTimes } from "../endpointslice/trigger-time.ts"
 import { subsetsOf } from "./subsets.ts"
@@ -41,14 +42,7 @@ export const endpointsController: Controller = defineController<Service>({
   ],
   for: service,
   watches: [
-    {
-      kind: pod,
-      map: (obj: Pod, cache) =>
-        cache
-          .list(service, { namespace: obj.metadata.namespace })
-          .filter((one) => selects(one, obj))
-          .map(refOf),
-    },
+    { kind: pod, map: servicesOf },
     {
       kind: endpoints,
       // Endpoints that somebody made by hand, perhaps before the service, are theirs.

@@ -15,6 +15,7 @@ import {
   refOf,
   semanticEqual,
 } from "@knarr/apimachinery"
+import type { Ref } from "@knarr/client"
 import {
   allow,
   defineController,
@@ -24,17 +25,13 @@ import {
   untilAborted,
   type Controller,
 } from "@knarr/controller-kit"
-import { managedByLabel, serviceNameLabel } from "../endpointslice/endpoint-rules.ts"
+import { serviceOfSlice } from "../endpointslice/service-refs.ts"
 import { canonicalJson } from "../workload/template-hash.ts"
 import { isMirrored, mirrorAnnotations, mirrorLabels, mirrorManager, mirrorSlices } from "./mirror.ts"
 
 const expectationsOf = perRun((ctx) => new Expectations(ctx.clock))
 
-function mirroredKey(slice: EndpointSlice): string | undefined {
-  const name = slice.metadata.labels?.[serviceNameLabel]
-  if (!name || slice.metadata.labels?.[managedByLabel] !== mirrorManager) return undefined
-  return refKey({ namespace: slice.metadata.namespace, name })
-}
+const mirroredOf = (slice: EndpointSlice): readonly Ref[] => serviceOfSlice(slice, mirrorManager)
 
 export const endpointSliceMirroringController: Controller = defineController<Endpoints>({
   name: "endpointslice-mirroring-controller",
@@ -49,22 +46,13 @@ export const endpointSliceMirroringController: Controller = defineController<End
   for: endpoints,
   watches: [
     { kind: service, map: (obj: Service) => [refOf(obj)] },
-    {
-      kind: endpointSlice,
-      map: (obj: EndpointSlice) =>
-        mirroredKey(obj)
-          ? [{ namespace: obj.metadata.namespace, name: obj.metadata.labels![serviceNameLabel]! }]
-          : [],
-    },
+    { kind: endpointSlice, map: mirroredOf },
   ],
   indexes: [
     {
       kind: endpointSlice,
       name: "mirroredEndpoints",
-      fn: (obj: EndpointSlice) => {
-        const key = mirroredKey(obj)
-        return key ? [key] : []
-      },
+      fn: (obj: EndpointSlice) => mirroredOf(obj).map(refKey),
     },
   ],
   async reconcile(ref, ctx) {
@@ -131,8 +119,7 @@ export const endpointSliceMirroringController: Controller = defineController<End
     const expectations = expectationsOf(ctx)
     using _subscription = ctx.informer(endpointSlice).subscribe({
       added(obj) {
-        const key = mirroredKey(obj)
-        if (key) expectations.creationObserved(key)
+        for (const key of mirroredOf(obj).map(refKey)) expectations.creationObserved(key)
       },
     })
     await untilAborted(ctx.signal)

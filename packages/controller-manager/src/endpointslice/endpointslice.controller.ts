@@ -1,16 +1,8 @@
 /** Keeps the EndpointSlices of services. Mirrors: pkg/controller/endpointslice */
-import {
-  endpointSlice,
-  node,
-  pod,
-  service,
-  type EndpointSlice,
-  type Node,
-  type Pod,
-  type Service,
-} from "@knarr/api"
+import { endpointSlice, node, pod, service, type EndpointSlice, type Node, type Service } from "@knarr/api"
 import { hasStatusCause, isNotFound, newControllerRef, refKey, refOf } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
+import type { Ref } from "@knarr/client"
 import {
   allow,
   defineController,
@@ -22,7 +14,8 @@ import {
   type ReconcileContext,
 } from "@knarr/controller-kit"
 import { podNodeIndex } from "../workload/pod-indexes.ts"
-import { managedByLabel, selects, selectsPods, serviceNameLabel } from "./endpoint-rules.ts"
+import { selects, selectsPods } from "./endpoint-rules.ts"
+import { serviceOfSlice, servicesOf } from "./service-refs.ts"
 import { managedBy, planSlices, sliceLabels, withTriggerTime, type SlicePlan } from "./slices.ts"
 import { TriggerTimes } from "./trigger-time.ts"
 
@@ -31,11 +24,7 @@ const stateOf = perRun((ctx) => ({
   triggerTimes: new TriggerTimes(),
 }))
 
-function serviceKeyOf(slice: EndpointSlice): string | undefined {
-  const name = slice.metadata.labels?.[serviceNameLabel]
-  if (!name || slice.metadata.labels?.[managedByLabel] !== managedBy) return undefined
-  return refKey({ namespace: slice.metadata.namespace, name })
-}
+const serviceOf = (slice: EndpointSlice): readonly Ref[] => serviceOfSlice(slice, managedBy)
 
 export const endpointSliceController: Controller = defineController<Service>({
   name: "endpointslice-controller",
@@ -49,21 +38,8 @@ export const endpointSliceController: Controller = defineController<Service>({
   ],
   for: service,
   watches: [
-    {
-      kind: pod,
-      map: (obj: Pod, cache) =>
-        cache
-          .list(service, { namespace: obj.metadata.namespace })
-          .filter((one) => selects(one, obj))
-          .map(refOf),
-    },
-    {
-      kind: endpointSlice,
-      map(obj: EndpointSlice) {
-        const name = obj.metadata.labels?.[serviceNameLabel]
-        return name && serviceKeyOf(obj) ? [{ namespace: obj.metadata.namespace, name }] : []
-      },
-    },
+    { kind: pod, map: servicesOf },
+    { kind: endpointSlice, map: serviceOf },
   ],
   reads: [node],
   indexes: [
@@ -71,10 +47,7 @@ export const endpointSliceController: Controller = defineController<Service>({
     {
       kind: endpointSlice,
       name: "managedService",
-      fn: (obj: EndpointSlice) => {
-        const key = serviceKeyOf(obj)
-        return key ? [key] : []
-      },
+      fn: (obj: EndpointSlice) => serviceOf(obj).map(refKey),
     },
   ],
   async reconcile(ref, ctx) {
@@ -120,8 +93,7 @@ export const endpointSliceController: Controller = defineController<Service>({
     })
     using _subscription = ctx.informer(endpointSlice).subscribe({
       added(obj) {
-        const key = serviceKeyOf(obj)
-        if (key) expectations.creationObserved(key)
+        for (const key of serviceOf(obj).map(refKey)) expectations.creationObserved(key)
       },
     })
     await untilAborted(ctx.signal)

@@ -13,6 +13,7 @@ import {
   type Controller,
   type ReconcileContext,
 } from "@knarr/controller-kit"
+import { possibleOwners } from "../workload/adoption.ts"
 import {
   createPod,
   deletePod,
@@ -71,12 +72,7 @@ export const jobController: Controller = defineController<Job>({
     {
       kind: pod,
       map: (obj: Pod, cache) =>
-        controllerOf(obj) || obj.metadata.deletionTimestamp
-          ? []
-          : cache
-              .list(job, { namespace: obj.metadata.namespace })
-              .filter((one) => matcher(one.spec.selector)(obj.metadata.labels))
-              .map(refOf),
+        possibleOwners(obj, cache, job, (one) => matcher(one.spec.selector)(obj.metadata.labels)),
     },
   ],
   indexes: [orphanPodIndex, trackedPodIndex],

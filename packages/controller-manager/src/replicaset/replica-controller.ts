@@ -4,14 +4,12 @@
  */
 import { pod, type Pod, type PodTemplateSpec, type ReplicaSet } from "@knarr/api"
 import {
-  controllerOf,
   deepClone,
   isNotFound,
   type Kind,
   type KubeObject,
   objectKey,
   refKey,
-  refOf,
   semanticEqual,
 } from "@knarr/apimachinery"
 import {
@@ -167,18 +165,4 @@ function rankBy(related: readonly Pod[]): (pod: Pod) => number {
     if (spec.nodeName) perNode.set(spec.nodeName, (perNode.get(spec.nodeName) ?? 0) + 1)
   }
   return ({ spec }) => perNode.get(spec.nodeName ?? "") ?? 0
-}
-
-/** The keys of the owners that an orphaned pod could belong to. */
-export function orphanKeys<T extends Replicated>(
-  obj: Pod,
-  cache: Cache,
-  kind: Kind<T>,
-  matches: (owner: T) => Matches,
-): readonly Ref[] {
-  if (controllerOf(obj) || obj.metadata.deletionTimestamp) return []
-  return cache
-    .list(kind, { namespace: obj.metadata.namespace })
-    .filter((owner) => matches(owner)(obj.metadata.labels))
-    .map(refOf)
 }

@@ -3,9 +3,10 @@ import { controllerOf } from "@knarr/apimachinery"
 import { pod, replicaSet, type Pod, type ReplicaSet } from "@knarr/api"
 import { allow, defineController, recordEvents, type Cache, type Controller } from "@knarr/controller-kit"
 import { ownerIndex } from "@knarr/client"
+import { possibleOwners } from "../workload/adoption.ts"
 import { orphanPodIndex } from "../workload/pod-indexes.ts"
 import { matcher, type Matches } from "../workload/selector.ts"
-import { orphanKeys, replicaController } from "./replica-controller.ts"
+import { replicaController } from "./replica-controller.ts"
 
 const matches = (owner: ReplicaSet): Matches => matcher(owner.spec.selector)
 
@@ -31,7 +32,13 @@ export const replicaSetController: Controller = defineController<ReplicaSet>({
   ],
   for: replicaSet,
   owns: [pod],
-  watches: [{ kind: pod, map: (obj: Pod, cache) => orphanKeys(obj, cache, replicaSet, matches) }],
+  watches: [
+    {
+      kind: pod,
+      map: (obj: Pod, cache) =>
+        possibleOwners(obj, cache, replicaSet, (owner) => matches(owner)(obj.metadata.labels)),
+    },
+  ],
   indexes: [orphanPodIndex],
   ...replicaController<ReplicaSet>({ kind: replicaSet, matches, related, countTerminating: true }),
 })

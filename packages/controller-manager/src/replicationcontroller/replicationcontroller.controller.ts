@@ -1,7 +1,8 @@
 /** ReplicationControllers, the older form of ReplicaSets. Mirrors: pkg/controller/replication */
 import { pod, replicationController, type Pod, type ReplicationController } from "@knarr/api"
 import { allow, defineController, recordEvents, type Controller } from "@knarr/controller-kit"
-import { orphanKeys, replicaController } from "../replicaset/replica-controller.ts"
+import { replicaController } from "../replicaset/replica-controller.ts"
+import { possibleOwners } from "../workload/adoption.ts"
 import { orphanPodIndex } from "../workload/pod-indexes.ts"
 import { setMatcher, type Matches } from "../workload/selector.ts"
 
@@ -20,7 +21,13 @@ export const replicationControllerController: Controller = defineController<Repl
   ],
   for: replicationController,
   owns: [pod],
-  watches: [{ kind: pod, map: (obj: Pod, cache) => orphanKeys(obj, cache, replicationController, matches) }],
+  watches: [
+    {
+      kind: pod,
+      map: (obj: Pod, cache) =>
+        possibleOwners(obj, cache, replicationController, (owner) => matches(owner)(obj.metadata.labels)),
+    },
+  ],
   indexes: [orphanPodIndex],
   ...replicaController<ReplicationController>({
     kind: replicationController,

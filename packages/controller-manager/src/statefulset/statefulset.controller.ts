@@ -7,14 +7,7 @@ import {
   type Pod,
   type StatefulSet,
 } from "@knarr/api"
-import {
-  controllerOf,
-  deepClone,
-  isAlreadyExists,
-  isNotFound,
-  refOf,
-  semanticEqual,
-} from "@knarr/apimachinery"
+import { deepClone, isAlreadyExists, isNotFound, refOf, semanticEqual } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import {
   allow,
@@ -24,6 +17,7 @@ import {
   type Controller,
   type ReconcileContext,
 } from "@knarr/controller-kit"
+import { possibleOwners } from "../workload/adoption.ts"
 import { currentRevision, ownRevisions, templateOf, trimRevisions } from "../workload/controller-revisions.ts"
 import { isNamespaceTerminating } from "../workload/pod-control.ts"
 import { orphanPodIndex } from "../workload/pod-indexes.ts"
@@ -63,12 +57,12 @@ export const statefulSetController: Controller = defineController<StatefulSet>({
     {
       kind: pod,
       map: (obj: Pod, cache) =>
-        controllerOf(obj) || obj.metadata.deletionTimestamp
-          ? []
-          : cache
-              .list(statefulSet, { namespace: obj.metadata.namespace })
-              .filter((set) => matcher(set.spec.selector)(obj.metadata.labels) && ordinalOf(set, obj) >= 0)
-              .map(refOf),
+        possibleOwners(
+          obj,
+          cache,
+          statefulSet,
+          (set) => matcher(set.spec.selector)(obj.metadata.labels) && ordinalOf(set, obj) >= 0,
+        ),
     },
   ],
   reads: [persistentVolumeClaim],
