@@ -43,7 +43,7 @@ interface Golden {
 }
 
 const golden = JSON.parse(readFileSync(join(import.meta.dirname, "testdata/golden.json"), "utf8")) as Golden
-const nowMs = Date.UTC(2026, 0, 1)
+const ctx = { nowMs: Date.UTC(2026, 0, 1), user: { name: "admin", groups: [] } }
 const uid = "11111111-2222-3333-4444-555555555555"
 
 function kindOf(obj: KubeObject): Kind {
@@ -60,7 +60,7 @@ function create(input: KubeObject): { obj: KubeObject; kind: Kind; errors: Field
   const loose = obj as unknown as Record<string, unknown>
   if (kind.subresources.has("status") && kind.kind !== "Node") loose["status"] = {}
   if (kind.hasGeneration) obj.metadata.generation = 1
-  kind.prepareForCreate?.(obj, { nowMs })
+  kind.prepareForCreate?.(obj, ctx)
   return { obj, kind, errors: kind.validate?.(obj) ?? [] }
 }
 
@@ -160,7 +160,7 @@ for (const [name, { old: raw, patch, output, causes }] of Object.entries(golden.
     const bare = (one: KubeObject): unknown => ({ ...one, metadata: undefined, status: undefined })
     if (kind.hasGeneration && !semanticEqual(bare(obj), bare(old)))
       obj.metadata.generation = (old.metadata.generation ?? 0) + 1
-    kind.prepareForUpdate?.(obj, old, { nowMs })
+    kind.prepareForUpdate?.(obj, old, ctx)
     const errors = [...(kind.validate?.(obj) ?? []), ...(kind.validateUpdate?.(obj, old) ?? [])]
     // Values that are Go structs and diffs of Go structs are not compared.
     const line = ({ reason, message, field }: Cause): string =>

@@ -8,6 +8,7 @@ export {
   type KubeObject,
   type StrategyContext,
   type Subresource,
+  type UserInfo,
   type Verb,
   allVerbs,
   defineKind,

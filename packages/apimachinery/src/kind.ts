@@ -44,9 +44,20 @@ export interface Subresource {
   readonly kind?: { readonly group: string; readonly version: string; readonly kind: string }
 }
 
+/** Who sends a request, as authentication and impersonation found. */
+export interface UserInfo {
+  readonly name: string
+  readonly uid?: string
+  /** Includes `system:authenticated` or `system:unauthenticated`. */
+  readonly groups: readonly string[]
+  readonly extra?: Readonly<Record<string, readonly string[]>>
+}
+
 /** What a strategy hook may know beside the object. */
 export interface StrategyContext {
   readonly nowMs: number
+  /** Who writes. */
+  readonly user: UserInfo
 }
 
 /** What the author of a kind writes. Every hook is optional; hooks named `prepare…` and `setDefaults` may mutate `obj`. */

@@ -3,15 +3,9 @@
  * `server/` (listener, filters) → `authn/` → `authz/` → `endpoints/` (verbs) → `admission/` → `registry/`.
  */
 import type { Env } from "@knarr/base"
-import type { Kind, KubeObject } from "@knarr/apimachinery"
+import type { Kind, KubeObject, UserInfo } from "@knarr/apimachinery"
 
-export interface UserInfo {
-  readonly name: string
-  readonly uid?: string
-  /** Includes `system:authenticated` or `system:unauthenticated`. */
-  readonly groups: readonly string[]
-  readonly extra?: Readonly<Record<string, readonly string[]>>
-}
+export type { UserInfo }
 
 /** What a URL asks for. Mirrors: apiserver pkg/endpoints/request/requestinfo.go */
 export interface RequestInfo {

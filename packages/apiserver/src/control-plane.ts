@@ -15,6 +15,7 @@ import type { Kind } from "@knarr/apimachinery"
 import { Scope, type Env } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { Store } from "@knarr/store"
+import { createPodCertificateSignCheck } from "./admission/certificates.admission.ts"
 import { createAdmission } from "./admission/chain.ts"
 import { admissionOrder } from "./admission/order.ts"
 import { createAuthenticator, type Authenticator } from "./authn/authenticator.ts"
@@ -135,7 +136,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     plugins: admissionOrder,
     enable: options.admission?.enable,
     disable: options.admission?.disable,
-    always: [createEscalationCheck(rbac, authorizer)],
+    always: [createEscalationCheck(rbac, authorizer), createPodCertificateSignCheck(authorizer)],
   })
   registry.useAdmission(admission)
   connectReviews(registry, { clock: env.clock, authorizer, rbac, authenticator })

@@ -1,14 +1,21 @@
-/** What this package's tests share: an environment and certificates. */
+/** What this package's tests share: an environment, certificates and a control plane. */
+import { kinds } from "@knarr/api"
 import {
+  Scope,
+  VirtualClock,
   createCA,
+  createPrivateKeyPem,
   issueCertificate,
   randomInt,
+  seededRandom,
   silentLogger,
   systemClock,
   systemRandom,
   type Env,
   type KeyPair,
 } from "@knarr/base"
+import { createMemoryStore } from "@knarr/store"
+import { createControlPlane, type ControlPlane, type ControlPlaneOptions } from "./control-plane.ts"
 
 export const testEnv: Env = { clock: systemClock, random: systemRandom, log: silentLogger }
 
@@ -48,4 +55,23 @@ export function testCertificates(): TestCertificates {
         usages: ["clientAuth"],
       }),
   }
+}
+
+/** Runs a control plane on a virtual clock, with what every cluster begins with. */
+export async function withTestPlane(
+  run: (plane: ControlPlane) => Promise<void>,
+  options: Partial<ControlPlaneOptions> = {},
+): Promise<void> {
+  const env: Env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger }
+  await using scope = new Scope("test")
+  const plane = await createControlPlane({
+    env,
+    store: scope.use(createMemoryStore({ env })),
+    kinds,
+    scope,
+    serviceAccounts: { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] },
+    ...options,
+  })
+  await plane.bootstrap()
+  await run(plane)
 }

@@ -11,6 +11,14 @@ export {
   type KeyPair,
   type Subject,
   createCA,
+  createCertificateRequest,
   createPrivateKeyPem,
   issueCertificate,
 } from "./x509.ts"
+export {
+  type CertificateRequest,
+  type PemBlock,
+  parseCertificateRequest,
+  readPem,
+} from "./certificate-request.ts"
+export { type DerElement, DerError, readAllDer, readDer, readObjectId, readString } from "./der.ts"

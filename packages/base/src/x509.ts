@@ -98,16 +98,37 @@ export function issueCertificate(ca: KeyPair, options: CertificateOptions): KeyP
   return { cert: build({ ...options, publicKey }, issuer, caKey, extensions), key }
 }
 
+/** A request (PKCS #10, PEM) for a certificate for the key, a PKCS #8 PEM. */
+export function createCertificateRequest(subject: Subject, key: string): string {
+  const privateKey = createPrivateKey(key)
+  const info = sequence(
+    integer(Buffer.from([0])),
+    distinguishedName(subject),
+    createPublicKey(privateKey).export({ type: "spki", format: "der" }),
+    tlv(0xa0),
+  )
+  const der = sequence(info, algorithmOf(privateKey), bitString(sign("sha256", info, privateKey), 0))
+  return pem("CERTIFICATE REQUEST", der)
+}
+
+function algorithmOf(signer: KeyObject): Buffer {
+  return signer.asymmetricKeyType === "rsa"
+    ? sequence(objectId(oid.rsaWithSha256), Buffer.from([5, 0]))
+    : sequence(objectId(oid.ecdsaWithSha256))
+}
+
+function pem(type: string, der: Buffer): string {
+  const lines = der.toString("base64").replace(/.{64}(?=.)/g, "$&\n")
+  return `-----BEGIN ${type}-----\n${lines}\n-----END ${type}-----\n`
+}
+
 function build(
   options: CertificateOptions & { publicKey: KeyObject },
   issuer: Buffer,
   signer: KeyObject,
   extensions: readonly Buffer[],
 ): string {
-  const algorithm =
-    signer.asymmetricKeyType === "rsa"
-      ? sequence(objectId(oid.rsaWithSha256), Buffer.from([5, 0]))
-      : sequence(objectId(oid.ecdsaWithSha256))
+  const algorithm = algorithmOf(signer)
   const tbs = sequence(
     tlv(0xa0, integer(Buffer.from([2]))),
     integer(options.serial),
@@ -119,7 +140,7 @@ function build(
     tlv(0xa3, sequence(...extensions)),
   )
   const der = sequence(tbs, algorithm, bitString(sign("sha256", tbs, signer), 0))
-  return `-----BEGIN CERTIFICATE-----\n${der.toString("base64").replace(/.{64}(?=.)/g, "$&\n")}\n-----END CERTIFICATE-----\n`
+  return pem("CERTIFICATE", der)
 }
 
 /** The raw subject of a certificate: the issuer field must repeat it byte for byte. */

@@ -1,15 +1,27 @@
-/** Who may approve and sign certificate requests, and that nobody asks for the administrators' group. */
-import { certificateSigningRequest } from "@knarr/api"
-import type { CertificateSigningRequest } from "@knarr/api"
-import type { AdmissionAttributes, AdmissionDeps, AdmissionPlugin } from "../contract.ts"
+/** Who may approve, sign and attest for a signer, and that nobody asks for the administrators' group. */
+import { parseSigningRequest } from "@knarr/api"
+import type { CertificateSigningRequest, ClusterTrustBundle, PodCertificateRequest } from "@knarr/api"
+import { field, invalid, semanticEqual } from "@knarr/apimachinery"
+import { messageOf } from "@knarr/base"
+import { onlyMutatesGCFields } from "../authz/escalation.ts"
+import type { AdmissionAttributes, AdmissionDeps, AdmissionHooks, AdmissionPlugin } from "../contract.ts"
+import { isResource } from "./is-resource.ts"
 import { refusal } from "./refuse.ts"
 
-/** The signer itself, or all signers of its domain. */
-function allowedOnSigner(deps: AdmissionDeps, a: AdmissionAttributes, verb: string, signer: string): boolean {
+const group = "certificates.k8s.io"
+const requests = "certificatesigningrequests"
+
+/** The signer itself, or all signers of its domain. Mirrors: pkg/certauthorization */
+function allowedOnSigner(
+  { authorize }: Pick<AdmissionDeps, "authorize">,
+  a: AdmissionAttributes,
+  verb: string,
+  signer: string,
+): boolean {
   const ask = (name: string): boolean =>
-    deps.authorize(a.user, {
+    authorize(a.user, {
       verb,
-      apiGroup: "certificates.k8s.io",
+      apiGroup: group,
       resource: "signers",
       subresource: "",
       namespace: "",
@@ -25,8 +37,7 @@ export const certificateApproval: AdmissionPlugin = {
   name: "CertificateApproval",
   enabledByDefault: true,
   create: (deps) => ({
-    handles: (a) =>
-      a.operation === "UPDATE" && a.kind === certificateSigningRequest && a.subresource === "approval",
+    handles: (a) => a.operation === "UPDATE" && isResource(a, group, requests, "approval"),
     validate(a) {
       const signer = (a.oldObject as CertificateSigningRequest).spec.signerName
       if (!allowedOnSigner(deps, a, "approve", signer))
@@ -40,8 +51,7 @@ export const certificateSigning: AdmissionPlugin = {
   name: "CertificateSigning",
   enabledByDefault: true,
   create: (deps) => ({
-    handles: (a) =>
-      a.operation === "UPDATE" && a.kind === certificateSigningRequest && a.subresource === "status",
+    handles: (a) => a.operation === "UPDATE" && isResource(a, group, requests, "status"),
     validate(a) {
       const next = a.object as CertificateSigningRequest
       const old = a.oldObject as CertificateSigningRequest
@@ -59,16 +69,33 @@ export const certificateSigning: AdmissionPlugin = {
   }),
 }
 
+/** Mirrors: plugin/pkg/admission/certificates/ctbattest */
+export const clusterTrustBundleAttest: AdmissionPlugin = {
+  name: "ClusterTrustBundleAttest",
+  enabledByDefault: true,
+  create: (deps) => ({
+    handles: (a) =>
+      (a.operation === "CREATE" || a.operation === "UPDATE") && isResource(a, group, "clustertrustbundles"),
+    validate(a) {
+      const signer = (a.object as ClusterTrustBundle).spec.signerName
+      if (!signer) return
+      if (a.oldObject && onlyMutatesGCFields(a.object!, a.oldObject)) return
+      if (!allowedOnSigner(deps, a, "attest", signer))
+        throw refusal(a, `user not permitted to attest for signerName ${JSON.stringify(signer)}`)
+    },
+  }),
+}
+
 /** Mirrors: plugin/pkg/admission/certificates/subjectrestriction */
 export const certificateSubjectRestriction: AdmissionPlugin = {
   name: "CertificateSubjectRestriction",
   enabledByDefault: true,
   create: () => ({
-    handles: (a) => a.operation === "CREATE" && a.kind === certificateSigningRequest && a.subresource === "",
+    handles: (a) => a.operation === "CREATE" && isResource(a, group, requests),
     validate(a) {
       const { signerName, request } = (a.object as CertificateSigningRequest).spec
       if (signerName !== "kubernetes.io/kube-apiserver-client") return
-      if (organizations(request).includes("system:masters"))
+      if (organizationsOf(a, request).includes("system:masters"))
         throw refusal(
           a,
           "use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed",
@@ -77,17 +104,30 @@ export const certificateSubjectRestriction: AdmissionPlugin = {
   }),
 }
 
-/** The organisation names in a PKCS #10 request (base64 of PEM): every value behind the attribute type 2.5.4.10. */
-function organizations(request: string): string[] {
-  const pem = Buffer.from(request, "base64").toString("latin1")
-  const body = /-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([\s\S]*?)-----END/.exec(pem)?.[1] ?? ""
-  const der = Buffer.from(body, "base64")
-  const type = Buffer.from([0x06, 0x03, 0x55, 0x04, 0x0a])
-  const names: string[] = []
-  for (let at = der.indexOf(type); at >= 0; at = der.indexOf(type, at + 1)) {
-    const length = der[at + type.length + 1]
-    const from = at + type.length + 2
-    if (length !== undefined && length < 128) names.push(der.toString("utf8", from, from + length))
+function organizationsOf(a: AdmissionAttributes, request: string): readonly string[] {
+  try {
+    return parseSigningRequest(request).organizations
+  } catch (thrown) {
+    throw refusal(a, `failed to parse CSR: ${messageOf(thrown)}`)
   }
-  return names
+}
+
+/**
+ * Whoever changes what a PodCertificateRequest answers must be allowed to sign for its signer; no option switches
+ * this off. Mirrors: pkg/registry/certificates/podcertificaterequest StatusStrategy.ValidateUpdate
+ */
+export function createPodCertificateSignCheck(deps: Pick<AdmissionDeps, "authorize">): AdmissionHooks {
+  return {
+    handles: (a) => a.operation === "UPDATE" && isResource(a, group, "podcertificaterequests", "status"),
+    validate(a) {
+      const old = a.oldObject as PodCertificateRequest
+      if (semanticEqual((a.object as PodCertificateRequest).status, old.status)) return
+      const { signerName } = old.spec
+      if (allowedOnSigner(deps, a, "sign", signerName)) return
+      const why = `User ${JSON.stringify(a.user.name)} is not permitted to "sign" for signer ${JSON.stringify(signerName)}`
+      throw invalid({ group, kind: "PodCertificateRequest" }, a.name, [
+        field.forbidden("spec.signerName", why),
+      ])
+    },
+  }
 }

@@ -4,9 +4,11 @@ import {
   certificateApproval,
   certificateSigning,
   certificateSubjectRestriction,
+  clusterTrustBundleAttest,
 } from "./certificates.admission.ts"
 import { defaultIngressClass } from "./default-ingress-class.admission.ts"
 import { defaultTolerationSeconds } from "./default-toleration-seconds.admission.ts"
+import { denyServiceExternalIPs } from "./deny-service-external-ips.admission.ts"
 import { limitRanger } from "./limit-ranger.admission.ts"
 import { namespaceLifecycle } from "./namespace-lifecycle.admission.ts"
 import { nodeRestriction } from "./node-restriction.admission.ts"
@@ -37,7 +39,9 @@ export const admissionOrder: readonly AdmissionPlugin[] = [
   runtimeClassAdmission,
   certificateApproval,
   certificateSigning,
+  clusterTrustBundleAttest,
   certificateSubjectRestriction,
   defaultIngressClass,
+  denyServiceExternalIPs,
   resourceQuotaAdmission,
 ]

@@ -2,9 +2,8 @@
  * Nobody grants by RBAC what they do not have themselves, unless they hold the verbs `escalate` or `bind`.
  * Mirrors: pkg/registry/rbac/{role,clusterrole,rolebinding,clusterrolebinding}/policybased
  */
-import { clusterRole, clusterRoleBinding, role, roleBinding } from "@knarr/api"
 import type { ClusterRole, PolicyRule, Role, RoleBinding, RoleRef } from "@knarr/api"
-import { forbidden, notFound, type KubeObject } from "@knarr/apimachinery"
+import { forbidden, notFound, semanticEqual, type KubeObject } from "@knarr/apimachinery"
 import { systemMasters } from "../authn/users.ts"
 import type {
   AdmissionAttributes,
@@ -17,7 +16,7 @@ import type { Rbac } from "./rbac.ts"
 import { compactRules, ruleText, uncoveredRules } from "./rules.ts"
 
 const group = "rbac.authorization.k8s.io"
-const guarded = new Set<unknown>([role, clusterRole, roleBinding, clusterRoleBinding])
+const guarded = new Set(["roles", "clusterroles", "rolebindings", "clusterrolebindings"])
 const fullAuthority: readonly PolicyRule[] = [
   { verbs: ["*"], apiGroups: ["*"], resources: ["*"] },
   { verbs: ["*"], nonResourceURLs: ["*"] },
@@ -54,7 +53,10 @@ export function createEscalationCheck(rbac: Rbac, authorizer: Authorizer): Admis
 
   return {
     handles: (a) =>
-      (a.operation === "CREATE" || a.operation === "UPDATE") && a.subresource === "" && guarded.has(a.kind),
+      (a.operation === "CREATE" || a.operation === "UPDATE") &&
+      a.subresource === "" &&
+      a.kind.group === group &&
+      guarded.has(a.kind.plural),
     validate(a: AdmissionAttributes) {
       const { user } = a
       if (user.groups.includes(systemMasters) || !a.object) return
@@ -62,8 +64,8 @@ export function createEscalationCheck(rbac: Rbac, authorizer: Authorizer): Admis
       const refuse = (why: string): never => {
         throw forbidden(resource, a.name || a.object!.metadata.name, why)
       }
-      if (a.oldObject && onlyLosesReferences(a.object, a.oldObject)) return
-      if (a.kind === role || a.kind === clusterRole) {
+      if (a.oldObject && onlyMutatesGCFields(a.object, a.oldObject)) return
+      if (a.kind.plural === "roles" || a.kind.plural === "clusterroles") {
         const next = a.object as Role | ClusterRole
         const old = a.oldObject as Role | ClusterRole | undefined
         if (old && same(contentOf(next), contentOf(old))) return
@@ -111,8 +113,11 @@ function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a ?? null) === JSON.stringify(b ?? null)
 }
 
-/** What the garbage collector does to let an object go. */
-function onlyLosesReferences(next: KubeObject, old: Readonly<KubeObject>): boolean {
+/**
+ * Whether an update touches nothing but what the garbage collector sets, or nothing at all (storage migration).
+ * Mirrors: pkg/registry/rbac/helpers.go IsOnlyMutatingGCFields
+ */
+export function onlyMutatesGCFields(next: Readonly<KubeObject>, old: Readonly<KubeObject>): boolean {
   const strip = (obj: Readonly<KubeObject>): unknown => {
     const {
       ownerReferences: _o,
@@ -123,10 +128,5 @@ function onlyLosesReferences(next: KubeObject, old: Readonly<KubeObject>): boole
     } = obj.metadata
     return { ...obj, metadata }
   }
-  if (
-    same(next.metadata.ownerReferences, old.metadata.ownerReferences) &&
-    same(next.metadata.finalizers, old.metadata.finalizers)
-  )
-    return false
-  return same(strip(next), strip(old))
+  return semanticEqual(strip(next), strip(old))
 }

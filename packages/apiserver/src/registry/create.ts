@@ -14,6 +14,7 @@ import {
   type KubeObject,
   nameIsDNSSubdomain,
   type FieldError,
+  type StrategyContext,
   validateObjectMeta,
 } from "@knarr/apimachinery"
 import { admissionAttributes } from "./admit.ts"
@@ -72,7 +73,7 @@ async function createNamed(
   const allocation = deps.hooksOf(kind)?.beginCreate?.(obj, request.dryRun) ?? nothingAllocated
   let done = false
   try {
-    prepareForCreate(kind, obj, deps.env.clock.now())
+    prepareForCreate(kind, obj, { nowMs: deps.env.clock.now(), user: request.user })
     const errors = validateCreate(kind, obj)
     const name = obj.metadata.name ?? ""
     if (errors.length > 0) throw invalid({ group: kind.group, kind: kind.kind }, name, errors)
@@ -97,10 +98,10 @@ async function createNamed(
 }
 
 /** Puts a new object into the state in which it is validated. */
-export function prepareForCreate(kind: Kind, obj: KubeObject, nowMs: number): void {
+function prepareForCreate(kind: Kind, obj: KubeObject, ctx: StrategyContext): void {
   if (kind.hasGeneration) obj.metadata.generation = 1
   else delete obj.metadata.generation
-  kind.prepareForCreate?.(obj, { nowMs })
+  kind.prepareForCreate?.(obj, ctx)
 }
 
 /** A status that is written through an endpoint of its own begins empty; built-in kinds always show it. */

@@ -133,7 +133,7 @@ async function changeOf(
     const allocation = deps.hooksOf(kind)?.beginUpdate?.(obj, old, request.dryRun)
     if (allocation) allocated(allocation)
   }
-  strategy.prepare(kind, obj, old, { nowMs })
+  strategy.prepare(kind, obj, old, { nowMs, user: request.user })
   const errors = [
     ...validateObjectMetaUpdate(obj.metadata, old.metadata, "metadata"),
     ...strategy.validate(kind, obj, old),

@@ -1,7 +1,12 @@
 /** CertificateSigningRequest (certificates.k8s.io/v1). Mirrors: pkg/registry/certificates/certificatesigningrequest */
-import { defineKind, type Kind, deepClone, humanDuration } from "@knarr/apimachinery"
+import { defineKind, type Kind, humanDuration } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
-import { prepareRequestForCreate, validateRequest, validateRequestUpdate } from "./request.validate.ts"
+import {
+  prepareRequestForCreate,
+  prepareRequestForStatusUpdate,
+  prepareRequestForUpdate,
+} from "./request.strategy.ts"
+import { validateRequest, validateRequestStatusUpdate, validateRequestUpdate } from "./request.validate.ts"
 import type { CertificateSigningRequest } from "./types.gen.ts"
 
 export const certificateSigningRequest: Kind<CertificateSigningRequest> =
@@ -32,11 +37,10 @@ export const certificateSigningRequest: Kind<CertificateSigningRequest> =
     // Any name that the storage takes.
     validateName: () => [],
     prepareForCreate: prepareRequestForCreate,
-    prepareForUpdate(obj, old) {
-      obj.spec = deepClone(old.spec)
-    },
+    prepareForUpdate: prepareRequestForUpdate,
+    prepareForStatusUpdate: prepareRequestForStatusUpdate,
     validate: validateRequest,
     validateUpdate: validateRequestUpdate,
-    validateStatusUpdate: validateRequestUpdate,
+    validateStatusUpdate: validateRequestStatusUpdate,
     selectableFields: { "spec.signerName": ({ spec }) => spec.signerName },
   })

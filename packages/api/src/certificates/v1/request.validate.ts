@@ -1,7 +1,12 @@
 /** Rules of certificate signing requests. Mirrors: pkg/apis/certificates/validation/validation.go */
-import { field } from "@knarr/apimachinery"
+import { X509Certificate } from "node:crypto"
+import { field, semanticEqual } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import type { CertificateSigningRequest } from "./types.gen.ts"
+import { messageOf, parseCertificateRequest, readPem, type CertificateRequest } from "@knarr/base"
+import { validateSignerName } from "./signer-name.validate.ts"
+import type { CertificateSigningRequest, CertificateSigningRequestCondition } from "./types.gen.ts"
+
+type Request = Readonly<CertificateSigningRequest>
 
 const usages = new Set([
   "signing",
@@ -29,32 +34,39 @@ const usages = new Set([
   "netscape sgc",
 ])
 
-/** The API server fills in who asks; what the user wrote there does not count. */
-export function prepareRequestForCreate(request: CertificateSigningRequest): void {
-  request.status = {}
+const legacySigner = "kubernetes.io/legacy-unknown"
+/** Conditions that are true or absent. */
+const onlyTrue = new Set(["Approved", "Denied", "Failed"])
+
+/** The request in `spec.request` (base64 of PEM). Throws the reason why it is none. */
+export function parseSigningRequest(request: string): CertificateRequest {
+  const block = readPem(Buffer.from(request, "base64").toString("latin1"))[0]
+  if (block?.type !== "CERTIFICATE REQUEST") throw new Error("PEM block type must be CERTIFICATE REQUEST")
+  return parseCertificateRequest(block.bytes)
 }
 
-export function validateRequest({ spec, status }: Readonly<CertificateSigningRequest>): FieldError[] {
+export function validateRequest({ spec }: Request): FieldError[] {
   const out: FieldError[] = []
-  const pem = Buffer.from(spec.request ?? "", "base64").toString("utf8")
-  if (!/-----BEGIN CERTIFICATE REQUEST-----[\s\S]+-----END CERTIFICATE REQUEST-----/.test(pem))
-    out.push(field.invalid("spec.request", spec.request ?? "", "PEM block type must be CERTIFICATE REQUEST"))
+  const problem = requestProblem(spec.request)
+  if (problem !== undefined) out.push(field.invalid("spec.request", spec.request, problem))
   if (!spec.usages?.length) out.push(field.required("spec.usages", ""))
-  const seen = new Set<string>()
   spec.usages?.forEach((usage, i) => {
     if (!usages.has(usage)) out.push(field.notSupported(`spec.usages[${i}]`, usage, [...usages].sort()))
+  })
+  const seen = new Set<string>()
+  spec.usages?.forEach((usage, i) => {
     if (seen.has(usage)) out.push(field.duplicate(`spec.usages[${i}]`, usage))
     seen.add(usage)
   })
-  if (!spec.signerName) out.push(field.required("spec.signerName", ""))
-  else if (!/^[a-z0-9.-]+\.[a-z0-9.-]+\/\S+$/.test(spec.signerName))
+  if (spec.signerName === legacySigner)
     out.push(
       field.invalid(
         "spec.signerName",
         spec.signerName,
-        "must be a fully qualified domain and path of the form 'example.com/signer-name'",
+        "the legacy signerName is not allowed via this API version",
       ),
     )
+  else out.push(...validateSignerName("spec.signerName", spec.signerName))
   const seconds = spec.expirationSeconds
   if (seconds !== undefined && seconds < 600)
     out.push(
@@ -64,25 +76,106 @@ export function validateRequest({ spec, status }: Readonly<CertificateSigningReq
         "may not specify a duration less than 600 seconds (10 minutes)",
       ),
     )
-  const types = (status.conditions ?? []).map(({ type }) => type)
-  if (types.includes("Approved") && types.includes("Denied"))
-    out.push(
-      field.invalid("status.conditions", "Denied", "Approved and Denied conditions are mutually exclusive"),
-    )
   return out
 }
 
-/** Approval and denial are for good. */
-export function validateRequestUpdate(
-  request: Readonly<CertificateSigningRequest>,
-  old: Readonly<CertificateSigningRequest>,
+function requestProblem(request: string): string | undefined {
+  try {
+    return parseSigningRequest(request).signatureProblem()
+  } catch (thrown) {
+    return messageOf(thrown)
+  }
+}
+
+/** An update of the object itself changes neither conditions nor certificate. */
+export function validateRequestUpdate(request: Request, old: Request): FieldError[] {
+  return validateStatus(request, old, {})
+}
+
+export function validateRequestStatusUpdate(request: Request, old: Request): FieldError[] {
+  return validateStatus(request, old, { certificate: true })
+}
+
+export function validateRequestApproval(request: Request, old: Request): FieldError[] {
+  return validateStatus(request, old, { approval: true })
+}
+
+function validateStatus(
+  request: Request,
+  old: Request,
+  may: { readonly certificate?: boolean; readonly approval?: boolean },
 ): FieldError[] {
-  const out: FieldError[] = []
-  for (const type of ["Approved", "Denied", "Failed"]) {
-    const had = old.status.conditions?.filter((c) => c.type === type) ?? []
-    const has = request.status.conditions?.filter((c) => c.type === type) ?? []
-    if (had.length > 0 && has.length < had.length)
+  const out = validateConditions(request, old)
+  const { certificate = "" } = request.status
+  const { certificate: before = "" } = old.status
+  if (certificate !== before) {
+    const problem = certificateProblem(certificate)
+    if (problem !== undefined && certificateProblem(before) === undefined)
+      out.push(field.invalid("status.certificate", "<certificate data>", problem))
+  }
+  for (const type of onlyTrue) {
+    if (conditionsOf(request, type).length < conditionsOf(old, type).length)
       out.push(field.forbidden("status.conditions", `updates may not remove a condition of type "${type}"`))
   }
+  if (!may.approval) {
+    for (const type of ["Approved", "Denied"]) {
+      const had = conditionsOf(old, type)
+      const has = conditionsOf(request, type)
+      if (has.length > had.length)
+        out.push(field.forbidden("status.conditions", `updates may not add a condition of type "${type}"`))
+      else if (has.length === had.length && !semanticEqual(has, had))
+        out.push(field.forbidden("status.conditions", `updates may not modify a condition of type "${type}"`))
+    }
+  }
+  if (certificate !== before) {
+    if (!may.certificate)
+      out.push(field.forbidden("status.certificate", "updates may not set certificate content"))
+    else if (before !== "")
+      out.push(field.forbidden("status.certificate", "updates may not modify existing certificate content"))
+  }
   return out
+}
+
+/** What is wrong already is tolerated, so that old objects can still be changed. */
+function validateConditions(request: Request, old: Request): FieldError[] {
+  const out: FieldError[] = []
+  const path = "status.conditions"
+  const before = old.status.conditions ?? []
+  const both = conditionsOf(old, "Approved").length > 0 && conditionsOf(old, "Denied").length > 0
+  const doubled = new Set(before.map(({ type }) => type)).size < before.length
+  const untyped = before.some(({ type }) => type === "")
+  const seen = new Set<string>()
+  for (const [i, { type, status }] of (request.status.conditions ?? []).entries()) {
+    if (!untyped && !type) out.push(field.required(`${path}[${i}].type`, ""))
+    const allowed = onlyTrue.has(type) ? ["True"] : ["False", "True", "Unknown"]
+    if (!status) out.push(field.required(`${path}[${i}].status`, ""))
+    else if (!allowed.includes(status)) out.push(field.notSupported(`${path}[${i}].status`, status, allowed))
+    if (!both && ((type === "Approved" && seen.has("Denied")) || (type === "Denied" && seen.has("Approved"))))
+      out.push(field.invalid(path, type, "Approved and Denied conditions are mutually exclusive"))
+    if (!doubled && seen.has(type)) out.push(field.duplicate(`${path}[${i}].type`, type))
+    seen.add(type)
+  }
+  return out
+}
+
+function conditionsOf(request: Request, type: string): readonly CertificateSigningRequestCondition[] {
+  return (request.status.conditions ?? []).filter((condition) => condition.type === type)
+}
+
+/** Why `certificate` (base64 of PEM) cannot be an issued certificate. */
+function certificateProblem(certificate: string): string | undefined {
+  if (certificate === "") return undefined
+  const blocks = readPem(Buffer.from(certificate, "base64").toString("latin1"))
+  for (const { type, headers, bytes } of blocks) {
+    if (type !== "CERTIFICATE")
+      return `only CERTIFICATE PEM blocks are allowed, found ${JSON.stringify(type)}`
+    if (headers.length > 0) return "no PEM block headers are permitted"
+    if (bytes.length === 0) return "found CERTIFICATE PEM block containing 0 certificates"
+    try {
+      new X509Certificate(bytes)
+    } catch {
+      return "x509: malformed certificate"
+    }
+  }
+  return blocks.length === 0 ? "must contain at least one CERTIFICATE PEM block" : undefined
 }

@@ -1,7 +1,7 @@
 /** `approval` of a certificate signing request changes its conditions alone. Mirrors: pkg/registry/certificates */
-import { deepClone, formatTime, type KubeObject } from "@knarr/apimachinery"
-import type { CertificateSigningRequest } from "@knarr/api"
-import { keepFields, mainStrategy, type UpdateStrategy } from "../update-strategies.ts"
+import { deepClone, type KubeObject } from "@knarr/apimachinery"
+import { setConditionTimes, validateRequestApproval, type CertificateSigningRequest } from "@knarr/api"
+import { keepFields, type UpdateStrategy } from "../update-strategies.ts"
 
 type Request = CertificateSigningRequest
 type Conditions = NonNullable<NonNullable<Request["status"]>["conditions"]>
@@ -17,17 +17,8 @@ export const approvalStrategy: UpdateStrategy = {
     else delete status.conditions
     ;(obj as KubeObject & { status: unknown }).status = status
   },
-  prepare(_kind, obj, old, { nowMs }) {
-    const now = formatTime(nowMs)
-    const known = new Map(
-      ((old as unknown as Request).status?.conditions ?? []).map((condition) => [condition.type, condition]),
-    )
-    for (const condition of (obj as unknown as Request).status?.conditions ?? []) {
-      const before = known.get(condition.type)
-      condition.lastUpdateTime ??= now
-      condition.lastTransitionTime ??=
-        before?.status === condition.status ? (before.lastTransitionTime ?? now) : now
-    }
-  },
-  validate: mainStrategy.validate,
+  prepare: (_kind, obj, old, ctx) =>
+    setConditionTimes(obj as unknown as Request, old as unknown as Request, ctx),
+  validate: (_kind, obj, old) =>
+    validateRequestApproval(obj as unknown as Request, old as unknown as Request),
 }
