@@ -15,7 +15,6 @@ import {
   rename,
   rm,
   symlink,
-  unlink,
   writeFile,
 } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
@@ -137,15 +136,24 @@ async function linkUserFiles(dir: string, files: Payload): Promise<void> {
       await symlink(join(dataLink, name), join(dir, name))
     } catch (thrown) {
       if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown
+      await relink(join(dir, name), join(dataLink, name))
     }
   }
+}
+
+/** Whatever is at `path` gives way to a link to `target`, unless it is that already. */
+async function relink(path: string, target: string): Promise<void> {
+  const isLink = (await lstat(path)).isSymbolicLink()
+  if (isLink && (await readlink(path)) === target) return
+  await rm(path, { recursive: true, force: true })
+  await symlink(target, path)
 }
 
 async function unlinkStale(dir: string, files: Payload): Promise<void> {
   const wanted = topNames(files)
   for (const name of await readdir(dir)) {
     if (name.startsWith("..") || wanted.has(name)) continue
-    await unlink(join(dir, name))
+    await rm(join(dir, name), { recursive: true, force: true })
   }
 }
 

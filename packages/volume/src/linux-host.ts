@@ -1,7 +1,18 @@
 /** Volumes on a Linux machine. Mounting needs root; without it memory volumes are plain folders. */
 import { execFile } from "node:child_process"
 import { readdirSync } from "node:fs"
-import { chmod, lstat, mkdir, readFile, rm, rmdir, symlink } from "node:fs/promises"
+import {
+  chmod,
+  lstat,
+  mkdir,
+  readFile,
+  readlink,
+  rm,
+  rmdir,
+  statfs,
+  symlink,
+  writeFile,
+} from "node:fs/promises"
 import { release } from "node:os"
 import { dirname, join, relative } from "node:path"
 import type { Clock } from "@knarr/base"
@@ -36,7 +47,10 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
   const mountTmpfs: VolumeHost["mountTmpfs"] = async (dir, { sizeBytes, mode }, signal) => {
     if (!canMount) return makeDirectory(dir, mode)
     await mkdir(dir, { recursive: true, mode: 0o750 })
-    if ((await mountPointsIn(dir)).includes(dir)) return false
+    if ((await mountPointsIn(dir)).includes(dir)) {
+      await resizeTmpfs(dir, sizeBytes, signal)
+      return false
+    }
     const flags = [sizeBytes ? `size=${sizeBytes}` : "", noswap ? "noswap" : ""].filter(Boolean)
     const extra = flags.length > 0 ? ["-o", flags.join(",")] : []
     await command("mount", ["-t", "tmpfs", ...extra, "tmpfs", dir], signal)
@@ -46,6 +60,13 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
   return {
     makeDirectory,
     mountTmpfs,
+    async mountHugePages(dir, { pageSize, mode }, signal) {
+      await makeDirectory(dir, mode)
+      if ((await mountPointsIn(dir)).includes(dir)) return false
+      await command("mount", ["-t", "hugetlbfs", "-o", `pagesize=${pageSize}`, "nodev", dir], signal)
+      await chmod(dir, mode)
+      return true
+    },
     async makeMemoryDirectory(dir, mode, signal) {
       const target = inMemory(dir)
       const kind = target === undefined ? undefined : await kindOf(dir)
@@ -62,10 +83,10 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
         throw thrown
       }
       await makeDirectory(target, mode)
-      if (kind === "none") {
-        await mkdir(dirname(dir), { recursive: true, mode: 0o750 })
-        await symlink(target, dir)
-      }
+      if (kind === "none") await mkdir(dirname(dir), { recursive: true, mode: 0o750 })
+      else if (await leadsTo(dir, target)) return target
+      else await rm(dir)
+      await symlink(target, dir)
       return target
     },
     writePayload: (dir, payload, ownership) =>
@@ -74,6 +95,13 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
         prepare: () => applyOwnership(dir, ownership),
       }),
     setOwnership: applyOwnership,
+    async isReady(metaDir) {
+      return (await kindOf(join(metaDir, "ready"))) === "other"
+    },
+    async setReady(metaDir) {
+      await mkdir(metaDir, { recursive: true, mode: 0o750 })
+      await writeFile(join(metaDir, "ready"), "")
+    },
     checkHostPath: checkHostPathType,
     async removeTree(dir, signal) {
       const target = inMemory(dir)
@@ -123,11 +151,28 @@ async function makeDirectory(dir: string, mode: number): Promise<boolean> {
   try {
     await mkdir(dir, { mode })
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "EEXIST") return false
-    throw thrown
+    if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown
+    if ((await kindOf(dir)) === "folder") return false
+    // A file or a link there is none of ours.
+    await rm(dir, { force: true })
+    await mkdir(dir, { mode })
   }
   await chmod(dir, mode)
   return true
+}
+
+async function leadsTo(link: string, target: string): Promise<boolean> {
+  return (await readlink(link).catch(() => undefined)) === target
+}
+
+/** One that was mounted with another bound gets the one of today, unless more than that is in it. */
+async function resizeTmpfs(dir: string, sizeBytes: number | undefined, signal: AbortSignal): Promise<void> {
+  if (!sizeBytes) return
+  const { bsize, blocks } = await statfs(dir)
+  if (Math.ceil(sizeBytes / bsize) === blocks) return
+  await command("mount", ["-o", `remount,size=${sizeBytes}`, dir], signal).catch(() =>
+    signal.throwIfAborted(),
+  )
 }
 
 /** Kernels from 6.4 on can keep a tmpfs out of swap. */

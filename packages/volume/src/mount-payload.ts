@@ -1,5 +1,11 @@
 /** Sets up a volume that is made from objects. */
-import { fsGroupOf, type VolumeContext, type VolumeMountResult, type VolumePlugin } from "./volume.ts"
+import {
+  fsGroupOf,
+  memoryFolderMode,
+  type VolumeContext,
+  type VolumeMountResult,
+  type VolumePlugin,
+} from "./volume.ts"
 
 /** Collects the payload first, so that nothing is left on disk when that fails. */
 export async function mountPayload(
@@ -10,7 +16,7 @@ export async function mountPayload(
   const { dir, host, pod, signal } = context
   const payload = await plugin.payload!(context)
   let hostPath = dir
-  if (medium === "memory") hostPath = await host.makeMemoryDirectory(dir, 0o777, signal)
+  if (medium === "memory") hostPath = await host.makeMemoryDirectory(dir, memoryFolderMode, signal)
   else await host.makeDirectory(dir, 0o777)
   const ownership = { fsGroup: fsGroupOf(pod), readOnly: true, onRootMismatch: false }
   await host.writePayload(hostPath, payload, ownership)

@@ -12,13 +12,19 @@ export interface Ownership {
 export interface VolumeHost {
   /**
    * Makes the folder and its parents, and gives it the mode whatever the umask. False: it was there, and is left
-   * as it is.
+   * as it is; anything else at its place is replaced.
    */
   makeDirectory(dir: string, mode: number): Promise<boolean>
-  /** Mounts a tmpfs on the folder, which is made. False: there is one already, and is left as it is. */
+  /** Mounts a tmpfs on the folder, which is made. False: there is one already, of which only the size is set anew. */
   mountTmpfs(
     dir: string,
     options: { readonly sizeBytes: number | undefined; readonly mode: number },
+    signal: AbortSignal,
+  ): Promise<boolean>
+  /** Mounts a file system of huge pages of that size, for example 2097152 bytes. False: there is a mount already. */
+  mountHugePages(
+    dir: string,
+    options: { readonly pageSize: number; readonly mode: number },
     signal: AbortSignal,
   ): Promise<boolean>
   /**
@@ -29,6 +35,10 @@ export interface VolumeHost {
   /** Replaces the folder's files, all at one moment. False: they were the same already. */
   writePayload(dir: string, payload: Payload, ownership: Ownership): Promise<boolean>
   setOwnership(dir: string, ownership: Ownership): Promise<void>
+  /** Whether {@link VolumeHost.setReady} was called for this volume: otherwise what is there may be half made. */
+  isReady(metaDir: string): Promise<boolean>
+  /** Notes on disk, in the folder of what is known about a volume, that it is set up whole. */
+  setReady(metaDir: string): Promise<void>
   /** Makes sure that the path is of that `hostPath` type. Rejects with upstream's text. */
   checkHostPath(path: string, type: string): Promise<void>
   /** Unmounts all that is mounted in the folder and removes it. Idempotent. Never deletes through a mount. */
@@ -47,6 +57,9 @@ export const simulatedVolumeHost: VolumeHost = Object.freeze({
   async mountTmpfs() {
     return true
   },
+  async mountHugePages() {
+    return true
+  },
   async makeMemoryDirectory(dir: string) {
     return dir
   },
@@ -54,6 +67,10 @@ export const simulatedVolumeHost: VolumeHost = Object.freeze({
     return true
   },
   async setOwnership() {},
+  async isReady() {
+    return true
+  },
+  async setReady() {},
   async checkHostPath() {},
   async removeTree() {},
   async removeIfEmpty() {},

@@ -25,6 +25,8 @@ export interface VolumeContext {
   readonly volume: Readonly<Volume>
   /** Where the volume belongs: `<root>/pods/<uid>/volumes/<plugin>/<name>`. */
   readonly dir: string
+  /** What is known about it: `<root>/pods/<uid>/plugins/<plugin>/<name>`. */
+  readonly metaDir: string
   readonly reader: VolumeReader
   readonly host: VolumeHost
   /** The node's allocatable resources: the default of limits, the bound of memory-backed volumes. */
@@ -68,6 +70,9 @@ export type VolumePlugin = Readonly<VolumePluginSpec>
 export function defineVolume(spec: VolumePluginSpec): VolumePlugin {
   return Object.freeze(spec)
 }
+
+/** Of a folder on a tmpfs: everybody may write, and nobody remove what is another's. */
+export const memoryFolderMode = 0o1777
 
 /** The group that owns the pod's volumes. */
 export function fsGroupOf(pod: Readonly<Pod>): number | undefined {

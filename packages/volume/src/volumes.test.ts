@@ -1,24 +1,27 @@
 import assert from "node:assert/strict"
 import {
+  chownSync,
   existsSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
   readlinkSync,
   rmSync,
   statSync,
+  statfsSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { describe, it } from "node:test"
 import type { ConfigMap, Pod, Secret, Volume } from "@knarr/api"
 import { systemClock } from "@knarr/base"
 import { createLinuxVolumeHost } from "./linux-host.ts"
 import { pluginFor } from "./plugins.ts"
-import { tmpfsSize } from "./plugins/empty-dir.volume.ts"
+import { hugePageSize, tmpfsSize } from "./plugins/empty-dir.volume.ts"
 import { fsUserOf, type VolumeContext, type VolumeReader } from "./volume.ts"
 
 const isRoot = process.getuid?.() === 0
@@ -76,6 +79,7 @@ function contextOf(
     pod,
     volume: { name: "v", ...volume },
     dir: join(dir, "v"),
+    metaDir: join(dir, "meta"),
     reader: readerOf(objects),
     host,
     allocatable,
@@ -281,14 +285,66 @@ describe("emptyDir", () => {
           .split("\n")
           .find((text) => text.includes(` ${path} `))
         assert.match(line!, / - tmpfs tmpfs .*size=8192k/)
-        assert.equal(mode(path), "777")
+        assert.equal(mode(path), "1777")
         await mount(context)
         const count = readFileSync("/proc/self/mountinfo", "utf8").split(` ${path} `).length - 1
         assert.equal(count, 1, "mounting twice mounts once")
+        await mount({ ...context, volume: { name: "v", emptyDir: { medium: "Memory", sizeLimit: "16Mi" } } })
+        assert.equal(
+          statfsSync(path).blocks * statfsSync(path).bsize,
+          16 * 2 ** 20,
+          "it is as large as now said",
+        )
       } finally {
         await real.removeTree(dir, signal)
       }
       assert.equal(existsSync(path), false)
+    }),
+  )
+
+  it("of huge pages has the size that the pod asks for", () => {
+    const asking = (...names: string[]): Pod =>
+      podOf({
+        containers: [
+          {
+            name: "a",
+            image: "i",
+            resources: { requests: Object.fromEntries(names.map((name) => [name, "4Mi"])) },
+          },
+        ],
+      })
+    assert.equal(hugePageSize(asking("hugepages-2Mi"), "HugePages"), 2 ** 21)
+    assert.equal(hugePageSize(asking("hugepages-2Mi", "hugepages-1Gi"), "HugePages-1Gi"), 2 ** 30)
+    const cases: readonly (readonly [Pod, string, string])[] = [
+      [
+        asking("hugepages-2Mi", "hugepages-1Gi"),
+        "HugePages",
+        "medium: HugePages can't be used if container requests multiple huge page sizes",
+      ],
+      [
+        asking("hugepages-2Mi"),
+        "HugePages-1Gi",
+        "medium HugePages-1Gi: hugePages storage requested, but there is no resource request for huge pages",
+      ],
+      [
+        asking(),
+        "HugePages",
+        "medium HugePages: hugePages storage requested, but there is no resource request for huge pages",
+      ],
+    ]
+    for (const [pod, medium, message] of cases) assert.throws(() => hugePageSize(pod, medium), { message })
+  })
+
+  it("that was never finished is finished, and one that was is the pod's own", { skip: !isRoot }, () =>
+    inFolder(async (dir) => {
+      const pod = podOf({ securityContext: { fsGroup: 77 } })
+      const context = contextOf(dir, { emptyDir: {} }, {}, pod)
+      mkdirSync(context.dir)
+      await mount(context)
+      assert.equal(statSync(context.dir).gid, 77, "a folder that a crash left is given to the group")
+      chownSync(context.dir, 0, 88)
+      await mount(context)
+      assert.equal(statSync(context.dir).gid, 88)
     }),
   )
 
@@ -298,6 +354,73 @@ describe("emptyDir", () => {
       const path = await mount(contextOf(dir, { emptyDir: {} }, {}, pod))
       assert.equal(statSync(path).gid, 77)
       assert.equal(mode(path), "2777")
+    }),
+  )
+})
+
+describe("what is there already", () => {
+  const data = { configMaps: { cm: { data: { a: "1" } } }, secrets: { s: { data: { a: base64("1") } } } }
+  const cases: readonly (readonly [string, Omit<Volume, "name">, (path: string) => void])[] = [
+    ["a file at the place of a folder", { configMap: { name: "cm" } }, (path) => writeFileSync(path, "")],
+    ["a link at the place of a folder", { configMap: { name: "cm" } }, (path) => symlinkSync("/etc", path)],
+    [
+      "a link that leads elsewhere than to the data",
+      { configMap: { name: "cm" } },
+      (path) => {
+        mkdirSync(path)
+        symlinkSync("/etc/passwd", join(path, "a"))
+      },
+    ],
+    [
+      "a file at the place of a link",
+      { secret: { secretName: "s" } },
+      (path) => {
+        mkdirSync(path)
+        writeFileSync(join(path, "a"), "old")
+      },
+    ],
+    [
+      "a folder at the place of a link",
+      { secret: { secretName: "s" } },
+      (path) => mkdirSync(join(path, "a", "b"), { recursive: true }),
+    ],
+    [
+      "files that the object does not have",
+      { configMap: { name: "cm" } },
+      (path) => mkdirSync(join(path, "z", "b"), { recursive: true }),
+    ],
+  ]
+  for (const [name, volume, prepare] of cases)
+    it(`is not taken for right: ${name}`, () =>
+      inFolder(async (dir) => {
+        const context = contextOf(dir, volume, data)
+        prepare(context.dir)
+        const path = await mount(context)
+        assert.equal(lstatSync(path).isDirectory(), true)
+        assert.equal(readlinkSync(join(path, "a")), "..data/a")
+        assert.equal(readFileSync(join(path, "a"), "utf8"), "1")
+        assert.equal(existsSync(join(path, "z")), false)
+      }))
+
+  it("is not taken for right: a link of a volume in memory", { skip: !isRoot }, () =>
+    inFolder(async (rootDir) => {
+      const real = createLinuxVolumeHost({ clock: systemClock, rootDir })
+      const dir = join(rootDir, "pods/u-1/volumes/kubernetes.io~secret/v")
+      try {
+        mkdirSync(dirname(dir), { recursive: true })
+        symlinkSync("/etc", dir)
+        const path = await mount({
+          ...contextOf(rootDir, { secret: { secretName: "s" } }, data),
+          dir,
+          host: real,
+        })
+        assert.equal(readlinkSync(dir), path)
+        assert.equal(path, join(rootDir, "memory/pods/u-1/volumes/kubernetes.io~secret/v"))
+        assert.equal(mode(path), "1777")
+      } finally {
+        await real.removeTree(join(rootDir, "pods"), signal)
+        await real.removeTree(join(rootDir, "memory"), signal)
+      }
     }),
   )
 })

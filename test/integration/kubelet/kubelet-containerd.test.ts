@@ -35,7 +35,7 @@ import {
   type Containerd,
   type Kubelet,
 } from "@knarr/kubelet"
-import { clusterRoleBinding } from "@knarr/api"
+import { clusterRoleBinding, configMap } from "@knarr/api"
 import { startControlPlane, type TestControlPlane } from "knarr/testing"
 import { nodeClient, nodeName, PodApi, testLog } from "./kubelet-world.ts"
 
@@ -296,6 +296,42 @@ test("Kubelet runs pods on containerd", { skip, timeout: 170_000 }, async (t) =>
   const hostText = readFileSync(hostLog, "utf8")
   for (const line of ["from-init", "# Kubernetes-managed hosts file (host network).", "127.0.0.1"])
     assert.ok(hostText.includes(line), `${line} in ${hostText}`)
+
+  // What a sub-path is bound to is replaced when its ConfigMap changes; the next container has the new file.
+  const levels = { metadata: { namespace: "default", name: "levels" }, data: { level: "one" } }
+  await world.cluster.client.create(configMap, levels)
+  await api.createPod("sub", {
+    terminationGracePeriodSeconds: 1,
+    volumes: [{ name: "conf", configMap: { name: "levels" } }],
+    containers: [
+      {
+        name: "app",
+        image,
+        command: [
+          "sh",
+          "-c",
+          "cat /sub /expr; [ $(cat /sub)$(cat /expr) = twotwo ] && exec sleep 1000; " +
+            "while [ $(cat /all/level) = one ]; do sleep 0.1; done; exit 1",
+        ],
+        env: [{ name: "FILE", value: "level" }],
+        volumeMounts: [
+          { name: "conf", mountPath: "/all" },
+          { name: "conf", mountPath: "/sub", subPath: "level" },
+          { name: "conf", mountPath: "/expr", subPathExpr: "$(FILE)" },
+        ],
+      },
+    ],
+  })
+  await world.until(() => world.api.isReady("sub"))
+  const level = { namespace: "default", name: "levels" }
+  await world.cluster.client.patch(configMap, level, "merge", { data: { level: "two" } })
+  const again = await world.until(() => {
+    const found = api.pod("sub")!.status.containerStatuses?.[0]
+    return found?.restartCount === 1 && found.ready && found
+  })
+  assert.equal(again.lastState?.terminated?.exitCode, 1)
+  await api.deletePod("sub", 0)
+  await world.until(() => !api.pod("sub"))
 
   // A restart of the kubelet leaves containers alone, and ends what was deleted meanwhile.
   await api.createPod("gone", {

@@ -4,15 +4,17 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
   existsSync,
 } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { test } from "node:test"
 import { systemClock } from "@knarr/base"
+import { createLinuxVolumeHost } from "@knarr/volume"
 import { createDiskHost } from "./disk-host.ts"
 
 const skip = process.getuid?.() === 0 ? false : "mounts and cgroups need root"
@@ -58,6 +60,141 @@ test("sub-paths are bound, and never lead out of the volume", { skip }, async ()
     rmSync(dir, { recursive: true, force: true })
   }
 })
+
+test(
+  "a sub-path that is mounted already is bound anew when it is not the same any more",
+  { skip },
+  async (t) => {
+    const dir = mkdtempSync("/tmp/knarr-subpath-")
+    const host = createDiskHost({ clock: systemClock })
+    const volume = join(dir, "volume")
+    const target = join(dir, "bound", "0")
+    const write = (path: string, text: string): void => {
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, text)
+    }
+    const payload = (colour: string): Promise<boolean> =>
+      createLinuxVolumeHost({ clock: systemClock, canMount: false }).writePayload(
+        volume,
+        new Map([["colour", { data: Buffer.from(colour), mode: 0o644, user: undefined }]]),
+        { fsGroup: undefined, readOnly: true, onRootMismatch: false },
+      )
+    const cases: {
+      name: string
+      path: string
+      first: () => unknown
+      then: () => unknown
+      /** Below the target, and what it says before and after. */
+      read: readonly [string, string, string]
+      same?: boolean
+    }[] = [
+      {
+        name: "nothing has changed",
+        path: "a",
+        first: () => write(join(volume, "a"), "1"),
+        then: () => {},
+        read: ["", "1", "1"],
+        same: true,
+      },
+      {
+        name: "a file was written in place",
+        path: "a",
+        first: () => write(join(volume, "a"), "1"),
+        then: () => writeFileSync(join(volume, "a"), "2"),
+        read: ["", "1", "2"],
+        same: true,
+      },
+      {
+        name: "a file was replaced",
+        path: "a",
+        first: () => write(join(volume, "a"), "1"),
+        then() {
+          write(join(volume, "b"), "2")
+          renameSync(join(volume, "b"), join(volume, "a"))
+        },
+        read: ["", "1", "2"],
+      },
+      {
+        name: "a folder was made anew",
+        path: "d",
+        first: () => write(join(volume, "d", "a"), "1"),
+        then() {
+          rmSync(join(volume, "d"), { recursive: true })
+          write(join(volume, "d", "a"), "2")
+        },
+        read: ["a", "1", "2"],
+      },
+      {
+        name: "a file has become a folder",
+        path: "x",
+        first: () => write(join(volume, "x"), "1"),
+        then() {
+          rmSync(join(volume, "x"))
+          write(join(volume, "x", "a"), "2")
+        },
+        read: ["", "1", "2"],
+      },
+      {
+        name: "a folder has become a file",
+        path: "x",
+        first: () => write(join(volume, "x", "a"), "1"),
+        then() {
+          rmSync(join(volume, "x"), { recursive: true })
+          write(join(volume, "x"), "2")
+        },
+        read: ["", "1", "2"],
+      },
+      {
+        name: "a volume that is made from an object was rewritten",
+        path: "colour",
+        first: () => payload("red"),
+        then: () => payload("blue"),
+        read: ["", "red", "blue"],
+      },
+      {
+        name: "a link leads elsewhere now",
+        path: "l",
+        first() {
+          write(join(volume, "a"), "1")
+          write(join(volume, "b"), "2")
+          symlinkSync("a", join(volume, "l"))
+        },
+        then() {
+          rmSync(join(volume, "l"))
+          symlinkSync("b", join(volume, "l"))
+        },
+        read: ["", "1", "2"],
+      },
+    ]
+    const text = (below: string): string => {
+      const path = join(target, below)
+      return readFileSync(statSync(path).isDirectory() ? join(path, "a") : path, "utf8")
+    }
+    const mounts = (): string[] =>
+      readFileSync("/proc/self/mountinfo", "utf8")
+        .split("\n")
+        .filter((line) => line.split(" ")[4] === target)
+    for (const { name, path, first, then, read, same } of cases)
+      await t.test(name, async () => {
+        try {
+          mkdirSync(volume, { recursive: true })
+          await first()
+          await host.bindSubPath(volume, path, target)
+          const before = mounts()
+          const [below, was, is] = read
+          assert.equal(text(below), was)
+          await then()
+          await host.bindSubPath(volume, path, target)
+          assert.equal(text(below), is)
+          assert.equal(mounts().length, 1)
+          if (same) assert.deepEqual(mounts(), before)
+        } finally {
+          await host.unbindUnder(join(dir, "bound"))
+          rmSync(dir, { recursive: true, force: true })
+        }
+      })
+  },
+)
 
 test("cgroups of pods are set, listed and removed", { skip }, async () => {
   const host = createDiskHost({ clock: systemClock })

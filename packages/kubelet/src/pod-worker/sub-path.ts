@@ -3,8 +3,9 @@
  * volume: each step is opened relative to the one before, and what is bound is the open file itself.
  * Mirrors: staging/src/k8s.io/mount-utils / pkg/volume/util/subpath/subpath_linux.go
  */
-import { constants } from "node:fs"
+import { constants, type BigIntStats } from "node:fs"
 import {
+  lstat,
   mkdir,
   open,
   readFile,
@@ -35,11 +36,10 @@ export async function bindSubPath(
     throw new Error(`subpath ${JSON.stringify(full)} not within volume path ${JSON.stringify(root)}`)
   // The path is free of links now; opened step by step it stays so, whoever changes the volume meanwhile.
   await using handle = await openInside(root, inside.split(sep).filter(Boolean))
-  const found = await handle.stat()
-  if (await isMounted(target)) return
+  const found = await handle.stat({ bigint: true })
+  if (await isBoundTo(target, found, signal)) return
   await mkdir(join(target, ".."), { recursive: true, mode: 0o750 })
-  if (found.isDirectory()) await mkdir(target, { recursive: true, mode: 0o750 })
-  else await writeFile(target, "", { flag: "a", mode: 0o640 })
+  await makeMountPoint(target, found.isDirectory())
   const source = `/proc/${process.pid}/fd/${handle.fd}`
   await runCommand("mount", ["--no-canonicalize", "-o", "bind", source, target], { signal })
 }
@@ -108,8 +108,26 @@ export async function unbindUnder(dir: string, signal: AbortSignal): Promise<voi
   }
 }
 
-async function isMounted(path: string): Promise<boolean> {
-  return (await mountPoints()).includes(path)
+/**
+ * Whether the newest mount at `target` is that very file or folder. Every other mount there is taken away: of a volume
+ * that has been rewritten meanwhile, or one whose file system does not answer any more.
+ */
+async function isBoundTo(target: string, wanted: BigIntStats, signal: AbortSignal): Promise<boolean> {
+  while ((await mountPoints()).includes(target)) {
+    // A mounted file keeps its inode even when it is deleted: no other can have it.
+    const have = await lstat(target, { bigint: true }).catch(() => undefined)
+    if (have?.ino === wanted.ino && have.dev === wanted.dev) return true
+    await runCommand("umount", ["--no-canonicalize", "-l", target], { signal })
+  }
+  return false
+}
+
+/** What was bound before may have been of the other kind. */
+async function makeMountPoint(target: string, isFolder: boolean): Promise<void> {
+  const have = await lstat(target).catch(() => undefined)
+  if (have && have.isDirectory() !== isFolder) await (have.isDirectory() ? rmdir(target) : rm(target))
+  if (isFolder) await mkdir(target, { recursive: true, mode: 0o750 })
+  else await writeFile(target, "", { flag: "a", mode: 0o640 })
 }
 
 /** Mount points below `dir`, outermost first. */

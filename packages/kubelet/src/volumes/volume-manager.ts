@@ -180,8 +180,10 @@ class Manager implements VolumeManager {
     signal: AbortSignal,
   ): VolumeContext {
     const { reader, host, allocatable } = this.#options
-    const dir = join(this.#podsDir, pod.metadata.uid, "volumes", pluginFolder(plugin), volume.name)
-    return { pod, volume, dir, reader, host, allocatable: allocatable(), signal }
+    const folder = (kind: string): string =>
+      join(this.#podsDir, pod.metadata.uid, kind, pluginFolder(plugin), volume.name)
+    const [dir, metaDir] = [folder("volumes"), folder("plugins")]
+    return { pod, volume, dir, metaDir, reader, host, allocatable: allocatable(), signal }
   }
 
   #changed(change: ObjectChange): void {

@@ -9,7 +9,7 @@ import { defineVolume, type VolumePlugin } from "../volume.ts"
 export const downwardAPIVolume: VolumePlugin = defineVolume({
   name: "kubernetes.io/downward-api",
   source: "downwardAPI",
-  mount: (context) => mountPayload(downwardAPIVolume, context, "disk"),
+  mount: (context) => mountPayload(downwardAPIVolume, context, "memory"),
   async payload({ pod, volume, allocatable }) {
     const { items, defaultMode = 0o644, defaultUser } = volume.downwardAPI!
     return downwardPayload(pod, items, { defaultMode, defaultUser, allocatable })
