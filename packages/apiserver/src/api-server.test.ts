@@ -3,7 +3,7 @@ import { connect, type ClientHttp2Session } from "node:http2"
 import { request } from "node:https"
 import { after, before, describe, it } from "node:test"
 import { kinds, pod, serviceAccount } from "@knarr/api"
-import { Scope, createPrivateKeyPem } from "@knarr/base"
+import { Scope, createPrivateKeyPem, deferred } from "@knarr/base"
 import { createMemoryStore } from "@knarr/store"
 import { startApiServer, type ApiServer } from "./api-server.ts"
 import { testCertificates, testEnv } from "./testing.ts"
@@ -20,7 +20,7 @@ interface Answer {
 }
 
 describe("API server", () => {
-  const scope = new Scope("test")
+  const scope = new Scope("test", { env: testEnv })
   let server: ApiServer
   let session: ClientHttp2Session | undefined
 
@@ -96,6 +96,29 @@ describe("API server", () => {
     )
     assert.equal((await get("/version")).json.gitVersion.startsWith("v1.37."), true)
     assert.equal((await get("/healthz/nope")).status, 404)
+  })
+
+  it("is not ready while background work has failed and waits for its next start", async () => {
+    const mended = deferred()
+    let starts = 0
+    const work = async (): Promise<void> => {
+      if (starts++ === 0) throw new Error("broken")
+      mended.resolve()
+    }
+    scope.run("part", work, { restart: { firstMs: 300 } })
+    await new Promise(setImmediate)
+    assert.deepEqual(
+      [await get("/readyz/tasks"), await get("/readyz")].map(({ status, text }) => [
+        status,
+        text.split("\n")[0],
+      ]),
+      [
+        [500, "internal server error: test/part is started again (1 failures): broken"],
+        [500, "[+]ping ok"],
+      ],
+    )
+    await mended.promise
+    assert.equal((await get("/readyz")).text, "ok")
   })
 
   it("has the objects that every cluster begins with", async () => {

@@ -1,5 +1,5 @@
 /** The API server with its port: everything of control-plane.ts behind TLS, filters and routes. */
-import { CancelledError } from "@knarr/base"
+import { CancelledError, type Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { UserInfo } from "./contract.ts"
 import { createControlPlane, type ControlPlane, type ControlPlaneOptions } from "./control-plane.ts"
@@ -90,6 +90,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     },
     ["readyz"],
   )
+
+  health.add({ name: "tasks", check: () => tellTroubles(options.scope) }, ["readyz"])
 
   const advertised = (): { readonly address: string; readonly port: number } =>
     options.advertise ?? { address: "127.0.0.1", port: listener.port }
@@ -184,3 +186,14 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 }
 
 export type { Client, UserInfo }
+
+/** Throws when background work of the process has failed and waits for its next start. */
+function tellTroubles(scope: Scope): void {
+  const waiting = scope.troubles().filter((trouble) => trouble.waiting)
+  if (waiting.length === 0) return
+  throw new Error(
+    waiting
+      .map(({ task, restarts, error }) => `${task} is started again (${restarts} failures): ${error}`)
+      .join("; "),
+  )
+}

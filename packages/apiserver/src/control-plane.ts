@@ -12,7 +12,7 @@ import {
   serviceAccount,
 } from "@knarr/api"
 import type { Kind } from "@knarr/apimachinery"
-import { Scope, type Env } from "@knarr/base"
+import type { Env, Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { Store } from "@knarr/store"
 import { createPodCertificateSignCheck } from "./admission/certificates.admission.ts"
@@ -97,11 +97,11 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     serviceNetwork: { cidrs: serviceCIDRs, ...(options.nodePorts ? { nodePorts: options.nodePorts } : {}) },
   })
   // Requests that are at work when the server stops still need the caches: they end after the port.
-  const caches = new Scope("registry")
-  scope.defer(() => caches.close())
-  await registry.start(caches)
+  await registry.start(scope.child("registry", { lasting: true }))
   const intervalMs = options.compactionIntervalMs ?? defaultCompactionIntervalMs
-  scope.run("compaction", (signal) => runCompaction({ store, env, intervalMs }, signal))
+  scope.run("compaction", (signal) => runCompaction({ store, env, intervalMs }, signal), {
+    restart: true,
+  })
 
   const rbac = new Rbac(registry)
   for (const kind of [role, roleBinding, clusterRole, clusterRoleBinding]) {

@@ -4,7 +4,15 @@ export { CancelledError, TerminalError, TimeoutError, asError, messageOf } from 
 export { type Env } from "./env.ts"
 export { type LogFields, type LogLevel, type Logger, createLogger, silentLogger } from "./log.ts"
 export { type Random, randomInt, seededRandom, systemRandom, uuid } from "./random.ts"
-export { Scope } from "./scope.ts"
+export {
+  type ChildOptions,
+  type RestartPolicy,
+  Scope,
+  type ScopeOptions,
+  type TaskOptions,
+  type TaskTrouble,
+} from "./scope.ts"
+export { openScopes } from "./open-scopes.ts"
 export { Channel, Semaphore, abortable, deferred, type Deferred } from "./async.ts"
 export {
   type CertificateOptions,

@@ -49,14 +49,18 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const correlate = createCorrelator(env)
   let order = 0
   scope.defer(() => queue.close())
-  scope.run(`events of ${component}`, async (signal) => {
-    for (;;) {
-      const next = await queue.next(signal)
-      if (!next) return
-      const what = correlate(next)
-      if (what) await send(client, env, what.event, what.patchOf, signal)
-    }
-  })
+  scope.run(
+    `events of ${component}`,
+    async (signal) => {
+      for (;;) {
+        const next = await queue.next(signal)
+        if (!next) return
+        const what = correlate(next)
+        if (what) await send(client, env, what.event, what.patchOf, signal)
+      }
+    },
+    { restart: true },
+  )
   return {
     event(regarding, type, reason, message) {
       const nowMs = env.clock.now()

@@ -42,7 +42,9 @@ export function createInformerFactory(options: InformerFactoryOptions): Informer
           labelSelector,
           target: informer,
         }
-        options.scope.run(`informer ${kind.plural}`, (signal) => runReflector(reflector, signal))
+        options.scope.run(`informer ${kind.plural}`, (signal) => runReflector(reflector, signal), {
+          restart: true,
+        })
       }
       return informer
     },
@@ -98,7 +100,7 @@ export class SharedInformer<T extends KubeObject> implements Informer<T>, Reflec
     if (this.#indexes.has(name)) return
     const index: Index<T> = { fn, entries: new Map() }
     this.#indexes.set(name, index)
-    for (const [key, obj] of this.#objects) put(index, key, obj)
+    for (const [key, obj] of this.#objects) this.#call(() => put(index, key, obj))
   }
 
   waitForSync(signal: AbortSignal): Promise<void> {
@@ -139,8 +141,10 @@ export class SharedInformer<T extends KubeObject> implements Informer<T>, Reflec
     }
     this.#objects.set(key, obj)
     for (const index of this.#indexes.values()) {
-      if (old) remove(index, key, old)
-      put(index, key, obj)
+      this.#call(() => {
+        if (old) remove(index, key, old)
+        put(index, key, obj)
+      })
     }
     for (const handler of this.#handlers)
       this.#call(() => (old ? handler.updated?.(obj, old) : handler.added?.(obj)))
@@ -151,16 +155,16 @@ export class SharedInformer<T extends KubeObject> implements Informer<T>, Reflec
     const old = this.#objects.get(key)
     if (!old) return
     this.#objects.delete(key)
-    for (const index of this.#indexes.values()) remove(index, key, old)
+    for (const index of this.#indexes.values()) this.#call(() => remove(index, key, old))
     for (const handler of this.#handlers) this.#call(() => handler.deleted?.(obj))
   }
 
-  /** A handler's failure must not stop the others, nor the watch. */
+  /** The failure of a handler or an index over one object must not stop the others, nor the watch. */
   #call(fn: () => void): void {
     try {
       fn()
     } catch (thrown) {
-      this.#env.log.error("Informer handler failed", thrown, { kind: this.kind.kind })
+      this.#env.log.error("An informer's handler failed", thrown, { kind: this.kind.kind })
     }
   }
 }

@@ -93,25 +93,12 @@ async function startController(controller: Controller, options: Started): Promis
   if (controller.run) {
     // Started before the event handlers, so that what it observes is known when a key is looked at.
     const run = controller.run.bind(controller)
-    scope.run("run", (signal) => keepRunning(() => run(ctx), env, signal))
+    scope.run("run", () => run(ctx), { restart: { firstMs: 1000, maxMs: 60_000 } })
   }
   subscribe(controller, cache, enqueue, scope)
   await cache.waitForSync(scope.signal)
   for (let i = 0; i < (controller.workers ?? 5); i++) {
-    scope.run(`worker-${i}`, (signal) => work(controller, ctx, queue, signal))
-  }
-}
-
-async function keepRunning(run: () => Promise<void>, env: Env, signal: AbortSignal): Promise<void> {
-  for (let delayMs = 1000; ; delayMs = Math.min(delayMs * 2, 60_000)) {
-    try {
-      await run()
-      return
-    } catch (thrown) {
-      if (signal.aborted) return
-      env.log.error("Background work of the controller failed; it is started again", thrown)
-      await env.clock.sleep(delayMs, signal)
-    }
+    scope.run(`worker-${i}`, (signal) => work(controller, ctx, queue, signal), { restart: true })
   }
 }
 

@@ -171,10 +171,14 @@ async function listenUdp(resolver: Resolver, scope: Scope, address: string, port
   await ready.promise
   socket.on("error", () => {})
   socket.on("message", (message, from) => {
-    scope.run("question", async () => {
-      const answer = await resolver.resolve(message, "udp")
-      if (answer && !scope.signal.aborted) socket.send(answer, from.port, from.address)
-    })
+    scope.run(
+      "question",
+      async () => {
+        const answer = await resolver.resolve(message, "udp")
+        if (answer && !scope.signal.aborted) socket.send(answer, from.port, from.address)
+      },
+      { contained: true },
+    )
   })
   scope.defer(() => void socket.close())
   return socket.address().port
@@ -187,7 +191,7 @@ async function listenTcp(resolver: Resolver, scope: Scope, address: string, port
     socket.setTimeout(idleTimeoutMs, () => socket.destroy())
     socket.on("close", () => sockets.delete(socket))
     socket.on("error", () => socket.destroy())
-    scope.run("connection", () => serveConnection(resolver, socket))
+    scope.run("connection", () => serveConnection(resolver, socket), { contained: true })
   })
   server.maxConnections = maxConnections
   const ready = deferred()

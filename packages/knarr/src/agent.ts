@@ -145,7 +145,7 @@ async function prepare(options: NodeOptions, node: LocalNode): Promise<Container
     scope.signal,
   )
   scope.defer(() => containerd.close())
-  scope.run("containerd", (signal) => containerd.run(signal))
+  scope.run("containerd", (signal) => containerd.run(signal), { restart: true })
   steps.done(containerd.adopted ? "containerd found running" : "containerd started")
   return containerd
 }
@@ -160,7 +160,7 @@ async function joinCluster(
   const { client, informers, ca } = joining
   const addresses = addressesOf(config.index)
   const dir = cluster.node(node.node)
-  scope.run("pod network", (signal) =>
+  const runNetwork = (signal: AbortSignal): Promise<void> =>
     runPodNetwork(
       {
         env,
@@ -172,8 +172,8 @@ async function joinCluster(
         cni: { dir: join(dir, "cni"), bridge: podBridge(config, node.number), ipamDir: join(dir, "ipam") },
       },
       signal,
-    ),
-  )
+    )
+  scope.run("pod network", runNetwork, { restart: true })
   const nodeInformers = createInformerFactory({ client, scope: scope.child("node informers"), env })
   const proxy = startServiceProxy({
     informers,

@@ -93,7 +93,7 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
     random: options.seed === undefined ? systemRandom : seededRandom(options.seed),
     log: options.log ?? silentLogger,
   }
-  const root = new Scope("control plane")
+  const root = new Scope("control plane", { env })
   try {
     const store = options.store ?? root.use(createMemoryStore({ env }))
     const kinds = [...builtInKinds, ...(options.kinds ?? [])]

@@ -189,8 +189,10 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       ...{ env, scope, runtime, host: machine.node, spared: [pauseImage] },
     })
     if (!machine.simulated)
-      scope.run("log rotation", (signal) =>
-        rotateLogs({ env, runtime, running: () => workers.runningContainers() }, signal),
+      scope.run(
+        "log rotation",
+        (signal) => rotateLogs({ env, runtime, running: () => workers.runningContainers() }, signal),
+        { restart: true },
       )
     if (options.eviction !== false)
       eviction = createEvictionManager({
@@ -210,8 +212,8 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       node: () => node.node(),
       onMirror: (mirror) => status.mirrorSeen(mirror),
     })
-    scope.run("runtime events", (signal) => workers.runEvents(signal))
-    scope.run("adoption", (signal) => adopt(sources, workers, node, env, signal))
+    scope.run("runtime events", (signal) => workers.runEvents(signal), { restart: true })
+    scope.run("adoption", (signal) => adopt(sources, workers, node, env, signal), { restart: true })
     return {
       workers,
       status,
@@ -287,23 +289,27 @@ function watchNetwork(
   changed: () => void,
 ): () => string | undefined {
   let problem: string | undefined = statusNotKnownYet
-  scope.run("network", async (signal) => {
-    for (;;) {
-      try {
-        const { status } = await runtime.status({}, { signal })
-        const network = status?.conditions.find(({ type }) => type === "NetworkReady")
-        if (network?.status === true) {
-          problem = undefined
-          return changed()
+  scope.run(
+    "network",
+    async (signal) => {
+      for (;;) {
+        try {
+          const { status } = await runtime.status({}, { signal })
+          const network = status?.conditions.find(({ type }) => type === "NetworkReady")
+          if (network?.status === true) {
+            problem = undefined
+            return changed()
+          }
+          problem = `container runtime network not ready: NetworkReady=false reason:${network?.reason ?? ""} message:${network?.message ?? ""}`
+        } catch (thrown) {
+          signal.throwIfAborted()
+          problem = `container runtime is down: ${messageOf(thrown)}`
         }
-        problem = `container runtime network not ready: NetworkReady=false reason:${network?.reason ?? ""} message:${network?.message ?? ""}`
-      } catch (thrown) {
-        signal.throwIfAborted()
-        problem = `container runtime is down: ${messageOf(thrown)}`
+        await env.clock.sleep(networkPollMs, signal)
       }
-      await env.clock.sleep(networkPollMs, signal)
-    }
-  })
+    },
+    { restart: true },
+  )
   return () => problem
 }
 

@@ -61,22 +61,26 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<v
     applied = wanted
   }
 
-  scope.run("service proxy", async (signal) => {
-    await Promise.all([services, slices, pods].map((informer) => informer.waitForSync(signal)))
-    for (;;) {
-      const next = wake.promise
-      try {
-        await sync()
-        first.resolve()
-        await next
-        await env.clock.sleep(gatherMs, signal)
-      } catch (thrown) {
-        if (signal.aborted) return
-        env.log.error("Cannot program nftables, retrying", thrown, { table })
-        await env.clock.sleep(retryMs, signal)
+  scope.run(
+    "service proxy",
+    async (signal) => {
+      await Promise.all([services, slices, pods].map((informer) => informer.waitForSync(signal)))
+      for (;;) {
+        const next = wake.promise
+        try {
+          await sync()
+          first.resolve()
+          await next
+          await env.clock.sleep(gatherMs, signal)
+        } catch (thrown) {
+          if (signal.aborted) return
+          env.log.error("Cannot program nftables, retrying", thrown, { table })
+          await env.clock.sleep(retryMs, signal)
+        }
       }
-    }
-  })
+    },
+    { restart: true },
+  )
   const onChange = (): void => {
     wake.resolve()
     wake = deferred()

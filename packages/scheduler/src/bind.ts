@@ -22,22 +22,26 @@ export async function bindPod(options: {
   await client.createSubresource(podKind, { namespace, name }, "binding", binding, { signal })
 }
 
-/** Says in the pod's conditions that no node can take it; a failure is logged, for the next try says it again. */
-export async function reportUnschedulable(options: {
+/** No node can take the pod, or deciding failed. */
+export type Unscheduled = "Unschedulable" | "SchedulerError"
+
+/** Says in the pod's conditions why it has no node; a failure is logged, for the next try says it again. */
+export async function reportUnscheduled(options: {
   client: Client
   env: Env
   pod: Readonly<Pod>
+  reason: Unscheduled
   message: string
   signal: AbortSignal
 }): Promise<void> {
-  const { client, env, pod, message, signal } = options
+  const { client, env, pod, reason, message, signal } = options
   const current = findCondition(pod.status.conditions, "PodScheduled")
-  if (current?.status === "False" && current.reason === "Unschedulable" && current.message === message) return
+  if (current?.status === "False" && current.reason === reason && current.message === message) return
   const now = new Date(env.clock.now()).toISOString().replace(/\.\d+Z$/, "Z")
   const condition = {
     type: "PodScheduled",
     status: "False",
-    reason: "Unschedulable",
+    reason,
     message,
     observedGeneration: pod.metadata.generation,
     lastProbeTime: null,
@@ -53,7 +57,7 @@ export async function reportUnschedulable(options: {
     )
   } catch (thrown) {
     if (signal.aborted || isNotFound(thrown) || isConflict(thrown)) return
-    env.log.warn("Cannot report the pod as unschedulable", {
+    env.log.warn("Cannot report why the pod has no node", {
       pod: `${pod.metadata.namespace}/${pod.metadata.name}`,
       err: thrown,
     })

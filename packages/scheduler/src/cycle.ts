@@ -2,7 +2,7 @@
 import type { Pod } from "@knarr/api"
 import { randomInt, type Random } from "@knarr/base"
 import type { NodeInfo } from "./cache/node-info.ts"
-import type { Refusal, SchedulerPlugin, Snapshot } from "./framework.ts"
+import { callPlugin, PluginError, type Refusal, type SchedulerPlugin, type Snapshot } from "./framework.ts"
 
 export type Decision =
   | { readonly node: string }
@@ -15,7 +15,7 @@ export type Decision =
 
 /**
  * `startAt` is where the search through the nodes begins, so that not always the same ones are looked at
- * when there are many. Mirrors: pkg/scheduler/schedule_one.go
+ * when there are many. Throws a PluginError. Mirrors: pkg/scheduler/schedule_one.go
  */
 export function decide(
   pod: Readonly<Pod>,
@@ -35,7 +35,7 @@ export function decide(
   const filters: { plugin: SchedulerPlugin; state: unknown }[] = []
   let allowed: ReadonlySet<string> | undefined
   for (const plugin of plugins) {
-    const result = plugin.preFilter?.(pod, snapshot)
+    const result = callPlugin(plugin, "preFilter", () => plugin.preFilter?.(pod, snapshot))
     if (result?.refusal) {
       refusedBy.add(plugin.name)
       const message = `0/${total} nodes are available: ${result.refusal.reasons.join(", ")}. ${preemptionMessage(total, total)}`
@@ -88,7 +88,12 @@ function firstRefusal(
   refusedBy: Set<string>,
 ): Refusal | undefined {
   for (const { plugin, state } of filters) {
-    const refusal = plugin.filter!(pod, node, state)
+    let refusal: Refusal | undefined
+    try {
+      refusal = plugin.filter!(pod, node, state)
+    } catch (thrown) {
+      throw new PluginError(plugin.name, "filter", thrown)
+    }
     if (refusal) {
       refusedBy.add(plugin.name)
       return refusal
@@ -122,10 +127,10 @@ function best(
   const totals = new Array<number>(nodes.length).fill(0)
   for (const plugin of plugins) {
     if (!plugin.score) continue
-    const state: unknown = plugin.preScore?.(pod, nodes, snapshot)
+    const state: unknown = callPlugin(plugin, "preScore", () => plugin.preScore?.(pod, nodes, snapshot))
     if (plugin.preScore && state === undefined) continue
-    const scores = nodes.map((node) => plugin.score!(pod, node, state))
-    plugin.normalize?.(scores, state)
+    const scores = callPlugin(plugin, "score", () => nodes.map((node) => plugin.score!(pod, node, state)))
+    callPlugin(plugin, "normalize", () => plugin.normalize?.(scores, state))
     for (let i = 0; i < scores.length; i++) totals[i]! += scores[i]! * (plugin.weight ?? 1)
   }
   // Among equals, chance decides: each of n seen so far wins with 1/n.

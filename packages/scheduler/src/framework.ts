@@ -1,10 +1,12 @@
 /**
  * The contract of scheduler plugins. A plugin is one file that exports a frozen descriptor; its capabilities
- * are its optional methods. All of them are synchronous and pure: they look at a snapshot and answer.
+ * are its optional methods. All of them are synchronous and pure: they look at a snapshot and answer. What one
+ * throws is a {@link PluginError} for the pod at hand, which is tried again; other pods are not concerned.
  * Mirrors: kube-scheduler framework/interface.go
  */
 import type { Pod } from "@knarr/api"
 import type { Selector } from "@knarr/apimachinery"
+import { messageOf } from "@knarr/base"
 import type { NodeInfo } from "./cache/node-info.ts"
 
 /** What may have happened in the cluster since a pod was refused. */
@@ -66,6 +68,36 @@ export interface SchedulerPlugin<State = any, Scores = any> {
   score?(pod: Readonly<Pod>, node: NodeInfo, scores: Scores): number
   /** Brings the scores of all nodes to 0…100, in place. Default: they are already. */
   normalize?(scores: number[], state: Scores): void
+}
+
+/** A plugin threw. The message is upstream's for its extension point. */
+export class PluginError extends Error {
+  constructor(plugin: string, point: PluginPoint, thrown: unknown) {
+    const failed = pluginFailure[point].replace("%q", JSON.stringify(plugin))
+    super(`${failed}: ${messageOf(thrown)}`, { cause: thrown })
+    this.name = "PluginError"
+  }
+}
+
+export type PluginPoint = "preEnqueue" | "preFilter" | "filter" | "preScore" | "score" | "normalize"
+
+/** Mirrors: pkg/scheduler/framework/runtime/framework.go */
+const pluginFailure: Readonly<Record<PluginPoint, string>> = {
+  preEnqueue: "running PreEnqueue plugin %q",
+  preFilter: "running PreFilter plugin %q",
+  filter: "running %q filter plugin",
+  preScore: "running PreScore plugin %q",
+  score: "running Score plugins: plugin %q failed with",
+  normalize: "running Normalize on Score plugins: plugin %q failed with",
+}
+
+/** Calls a plugin. Throws a {@link PluginError}. */
+export function callPlugin<T>(plugin: { readonly name: string }, point: PluginPoint, fn: () => T): T {
+  try {
+    return fn()
+  } catch (thrown) {
+    throw new PluginError(plugin.name, point, thrown)
+  }
 }
 
 export const maxNodeScore = 100

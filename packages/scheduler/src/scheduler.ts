@@ -28,9 +28,9 @@ import {
   type InformerFactory,
 } from "@knarr/client"
 import { isPodTerminal } from "@knarr/pod-rules"
-import { bindPod, reportUnschedulable } from "./bind.ts"
+import { bindPod, reportUnscheduled, type Unscheduled } from "./bind.ts"
 import { ClusterCache } from "./cache/cluster-cache.ts"
-import { decide } from "./cycle.ts"
+import { decide, type Decision } from "./cycle.ts"
 import type { ClusterEvent, SchedulerPlugin } from "./framework.ts"
 import { defaultPlugins } from "./order.ts"
 import { SchedulingQueue } from "./queue/scheduling-queue.ts"
@@ -70,14 +70,25 @@ export async function startScheduler(options: SchedulerOptions): Promise<void> {
     namespaceLabels: (name) => namespaces.get({ name })?.metadata.labels,
     defaultSelector: createDefaultSelector(informers),
   })
-  const queue = scope.use(new SchedulingQueue(env.clock, plugins))
+  /** Says why the pod has no node (yet), in an event and in its conditions. */
+  const report = (of: Readonly<Pod>, reason: Unscheduled, message: string): void => {
+    recorder.event(of, "Warning", "FailedScheduling", message)
+    scope.run("report", (signal) => reportUnscheduled({ client, env, pod: of, reason, message, signal }), {
+      contained: true,
+    })
+  }
+  const fail = (of: Readonly<Pod>, thrown: unknown): void => {
+    env.log.error("Cannot schedule the pod, retrying", thrown, { pod: keyOf(of) })
+    report(of, "SchedulerError", messageOf(thrown))
+  }
+  const queue = scope.use(new SchedulingQueue(env.clock, plugins, fail))
   await informers.waitForSync(scope.signal)
   scope.use(nodes.subscribe(nodeHandler(cache, queue)))
   scope.use(pods.subscribe(podHandler(cache, queue, schedulerName)))
 
   const bindings = new Semaphore(maxBindings)
   let startAt = 0
-  scope.run("scheduling", async (signal) => {
+  const schedule = async (signal: AbortSignal): Promise<void> => {
     for (;;) {
       const next = await queue.next(signal)
       const current = pods.get(next.metadata)
@@ -90,20 +101,26 @@ export async function startScheduler(options: SchedulerOptions): Promise<void> {
         queue.done(next.metadata.uid)
         continue
       }
-      const decision = decide(current, cache.snapshot(), plugins, env.random, startAt++)
-      if ("message" in decision) {
-        queue.refused(current, decision.refusedBy)
-        recorder.event(current, "Warning", "FailedScheduling", decision.message)
-        scope.run("report", () =>
-          reportUnschedulable({ client, env, pod: current, message: decision.message, signal }),
-        )
+      let decision: Decision
+      try {
+        decision = decide(current, cache.snapshot(), plugins, env.random, startAt++)
+      } catch (thrown) {
+        queue.refused(current, new Set())
+        fail(current, thrown)
         continue
       }
-      cache.assume(current, decision.node)
+      if ("message" in decision) {
+        queue.refused(current, decision.refusedBy)
+        report(current, "Unschedulable", decision.message)
+        continue
+      }
+      const { node: nodeName } = decision
+      cache.assume(current, nodeName)
       const slot = await bindings.acquire(signal)
-      scope.run("bind", () => bind(current, decision.node, slot, signal))
+      scope.run("bind", () => bind(current, nodeName, slot, signal), { contained: true })
     }
-  })
+  }
+  scope.run("scheduling", schedule, { restart: true })
 
   const bind = async (
     bound: Readonly<Pod>,
@@ -122,7 +139,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<void> {
       queue.moveOn("pod deleted")
       if (isNotFound(thrown)) return queue.done(bound.metadata.uid)
       env.log.warn("Cannot bind the pod, retrying", {
-        pod: `${bound.metadata.namespace}/${bound.metadata.name}`,
+        pod: keyOf(bound),
         node: nodeName,
         err: thrown,
       })
@@ -131,6 +148,10 @@ export async function startScheduler(options: SchedulerOptions): Promise<void> {
       recorder.event(bound, "Warning", "FailedScheduling", message)
     }
   }
+}
+
+function keyOf(of: Readonly<Pod>): string {
+  return `${of.metadata.namespace}/${of.metadata.name}`
 }
 
 function announce(recorder: EventRecorder, bound: Readonly<Pod>, nodeName: string): void {

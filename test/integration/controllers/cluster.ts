@@ -4,7 +4,15 @@ import { generateKeyPairSync } from "node:crypto"
 import { kinds, node, pod, type Pod } from "@knarr/api"
 import { createControlPlane, type ControlPlane, type UserInfo } from "@knarr/apiserver"
 import { forbidden, formatTime, type Kind, type KubeObject } from "@knarr/apimachinery"
-import { createLogger, Scope, seededRandom, silentLogger, VirtualClock, type Env } from "@knarr/base"
+import {
+  createLogger,
+  type Logger,
+  Scope,
+  seededRandom,
+  silentLogger,
+  VirtualClock,
+  type Env,
+} from "@knarr/base"
 import { createInformerFactory, type Client, type InformerFactory } from "@knarr/client"
 import { runControllers, type Controller } from "@knarr/controller-kit"
 import { createControllers } from "@knarr/controller-manager"
@@ -37,14 +45,18 @@ export async function startCluster(
     readonly seed?: number
     readonly extra?: readonly Controller[]
     readonly useServiceAccounts?: boolean
+    /** Default: nothing is logged. */
+    readonly log?: Logger
+    /** Replaces each controller by another; default: as they are. */
+    readonly adapt?: (controller: Controller) => Controller
   } = {},
 ): Promise<TestCluster> {
   const clock = new VirtualClock()
   const log = process.env["KNARR_TEST_LOG"]
     ? createLogger({ clock, level: "debug", write: (line) => process.stderr.write(line) })
-    : silentLogger
+    : (options.log ?? silentLogger)
   const env: Env = { clock, random: seededRandom(options.seed ?? 1), log }
-  const scope = new Scope("cluster")
+  const scope = new Scope("cluster", { env })
   const store = createMemoryStore({ env })
   const serviceAccounts = { signingKey: privateKey, issuers: ["https://kubernetes.default.svc"] }
   const plane = await createControlPlane({
@@ -61,7 +73,7 @@ export async function startCluster(
   const controllers = [
     ...createControllers({ rootCA: "CA", clusterCIDR: "10.244.0.0/16" }),
     ...(options.extra ?? []),
-  ]
+  ].map(options.adapt ?? ((controller) => controller))
   await runControllers({
     controllers,
     client: withAuthorization(client, plane, denied),

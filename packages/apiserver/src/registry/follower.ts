@@ -1,7 +1,9 @@
 /**
  * Follows the store with one watch and hands each change to the cache it belongs to. Because every revision
- * passes here, the revision reached is that of all caches at once: a consistent read waits for it.
+ * passes here, the revision reached is that of all caches at once: a consistent read waits for it. When the
+ * store has compacted what was missed, the caches are read again and the difference is handed on.
  */
+import { timeout } from "@knarr/apimachinery"
 import {
   abortable,
   deferred,
@@ -17,6 +19,8 @@ import type { WatchCache } from "./watch-cache.ts"
 const root = "/registry/"
 /** Objects per read while a cache is filled. */
 const pageSize = 2000
+/** How long a read or a write waits for the store's changes to arrive, in milliseconds. */
+const reachLimitMs = 15_000
 
 interface Waiter {
   readonly revision: number
@@ -33,6 +37,8 @@ export class Follower {
   readonly #filling = new Map<WatchCache, StoreEvent[]>()
   #waiters: Waiter[] = []
   #revision = 0
+  /** Counts how often the caches were read again: a cache being filled meanwhile begins anew. */
+  #relists = 0
 
   constructor(options: { store: Store; log: Logger; clock: Clock }) {
     this.#store = options.store
@@ -50,10 +56,10 @@ export class Follower {
     const at = this.#store.revision
     for (const cache of caches) {
       this.#caches.set(cache.kind.storagePrefix, cache)
-      await this.#fill(cache, at)
+      cache.load(await this.#read(cache, at), at)
     }
     this.#revision = at
-    scope.run("follow", (signal) => this.#follow(signal))
+    scope.run("watch of the store", (signal) => this.#follow(signal), { restart: true })
   }
 
   /** Fills one more cache and follows it. */
@@ -61,11 +67,21 @@ export class Follower {
     this.#caches.set(cache.kind.storagePrefix, cache)
     const missed: StoreEvent[] = []
     this.#filling.set(cache, missed)
-    const at = this.#store.revision
-    await this.#fill(cache, at)
-    this.#filling.delete(cache)
-    for (const change of missed) cache.apply(change)
-    cache.flush()
+    try {
+      for (;;) {
+        const relists = this.#relists
+        missed.length = 0
+        const at = this.#store.revision
+        const kvs = await this.#read(cache, at)
+        if (relists !== this.#relists) continue
+        cache.load(kvs, at)
+        break
+      }
+    } finally {
+      this.#filling.delete(cache)
+    }
+    for (const change of missed) this.#apply(cache, change)
+    this.#flush(cache)
   }
 
   /** Stops following a cache; its watches end. */
@@ -74,12 +90,20 @@ export class Follower {
     cache.watchers.closeAll()
   }
 
-  /** Resolves when the caches hold `revision`; at once, and without a turn, is what `reached` is for. */
+  /**
+   * Resolves when the caches hold `revision`. Rejects with a StatusError (504) when the store's changes do not
+   * arrive; what was written is stored nevertheless.
+   */
   async reach(revision: number, signal?: AbortSignal): Promise<void> {
     if (revision <= this.#revision) return
     const turn = deferred()
     const waiter = { revision, turn }
     this.#waiters.push(waiter)
+    using _limit = this.#clock.timer(reachLimitMs, () =>
+      turn.reject(
+        timeout(`revision ${revision} of the store has not arrived here, which is at ${this.#revision}`, 1),
+      ),
+    )
     try {
       await (signal ? abortable(turn.promise, signal) : turn.promise)
     } catch (thrown) {
@@ -88,16 +112,15 @@ export class Follower {
     }
   }
 
-  async #fill(cache: WatchCache, revision: number): Promise<void> {
+  async #read(cache: WatchCache, revision: number): Promise<KeyValue[]> {
     const kvs: KeyValue[] = []
     let from = cache.prefix
     for (;;) {
       const page = await this.#store.range({ prefix: cache.prefix, from, limit: pageSize, revision })
       for (const kv of page.kvs) kvs.push(kv)
-      if (page.kvs.length < pageSize) break
+      if (page.kvs.length < pageSize) return kvs
       from = page.kvs[page.kvs.length - 1]!.key + "\0"
     }
-    cache.load(kvs, revision)
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -109,11 +132,32 @@ export class Follower {
         }
       } catch (thrown) {
         if (signal.aborted) throw thrown
-        if (thrown instanceof CompactedError) throw thrown
         this.#log.warn("The watch of the store ended; watching again", { err: messageOf(thrown) })
+        if (thrown instanceof CompactedError) await this.#relist()
       }
       await this.#clock.sleep(delayMs, signal)
     }
+  }
+
+  /**
+   * Reads every cache again. Clients' watches end, since what happened in between cannot be told any more: they
+   * list again. Parts of this server that follow a cache are told how its objects differ now.
+   */
+  async #relist(): Promise<void> {
+    this.#relists++
+    const at = this.#store.revision
+    const differences: [WatchCache, readonly StoreEvent[]][] = []
+    for (const cache of this.#caches.values())
+      if (!this.#filling.has(cache))
+        differences.push([cache, cache.changesTo(await this.#read(cache, at), at)])
+    for (const [cache, changes] of differences) {
+      cache.watchers.closeAll()
+      for (const change of changes) this.#apply(cache, change)
+      cache.forgetHistory(at)
+      this.#flush(cache)
+    }
+    this.#revision = at
+    this.#wake()
   }
 
   #take(batch: readonly StoreEvent[]): void {
@@ -126,21 +170,29 @@ export class Follower {
         missed.push(change)
         continue
       }
-      try {
-        cache.apply(change)
-      } catch (thrown) {
-        // One unreadable value must not stop the others.
-        this.#log.error("Cannot read an object of the store", thrown, {
-          key: change.key,
-          revision: change.revision,
-        })
-      }
+      this.#apply(cache, change)
       changed.add(cache)
     }
     const last = batch[batch.length - 1]
     if (last && last.revision > this.#revision) this.#revision = last.revision
-    for (const cache of changed) cache.flush()
+    for (const cache of changed) this.#flush(cache)
     this.#wake()
+  }
+
+  /** One unreadable value must not stop the others. */
+  #apply(cache: WatchCache, change: StoreEvent): void {
+    try {
+      cache.apply(change)
+    } catch (thrown) {
+      const { key, revision } = change
+      this.#log.error("Cannot read an object of the store", thrown, { key, revision })
+    }
+  }
+
+  /** Nor must one watcher that fails. */
+  #flush(cache: WatchCache): void {
+    for (const thrown of cache.flush())
+      this.#log.error("A watcher failed", thrown, { resource: cache.kind.plural })
   }
 
   #cacheOf(key: string): WatchCache | undefined {

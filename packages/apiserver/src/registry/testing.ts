@@ -26,7 +26,7 @@ export async function startTestRegistry(
   const clock = options.clock ?? new VirtualClock()
   const env: Env = options.env ?? { clock, random: seededRandom(options.seed ?? 1), log: silentLogger }
   const store = options.store ?? createMemoryStore({ env })
-  const scope = new Scope("test")
+  const scope = new Scope("test", { env })
   const registry = new Registry({ kinds: allKinds, ...options, env, store })
   await registry.start(scope)
   const user = { name: "admin", groups: ["system:masters", "system:authenticated"] }

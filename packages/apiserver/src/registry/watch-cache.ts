@@ -116,12 +116,35 @@ export class WatchCache {
     this.watchers.dispatch(event)
   }
 
-  flush(): void {
-    if (this.#batch.length === 0) return
+  /** Returns what watchers threw. */
+  flush(): readonly unknown[] {
+    if (this.#batch.length === 0) return []
     const batch = this.#batch
     this.#batch = []
-    this.watchers.flush()
+    const failures = this.watchers.flush()
     for (const event of batch) event.forgetFrames()
+    return failures
+  }
+
+  /** The changes that lead from what is here to `kvs`, the state at `revision`, in order. */
+  changesTo(kvs: Iterable<KeyValue>, revision: number): StoreEvent[] {
+    const gone = new Set([...this.#objects.values()].map(({ key }) => key))
+    const changes: StoreEvent[] = []
+    for (const kv of kvs) {
+      const key = kv.key.slice(this.prefix.length)
+      gone.delete(key)
+      if (this.get(key)?.revision !== kv.modRevision)
+        changes.push({ type: "put", key: kv.key, revision: kv.modRevision, kv, previous: undefined })
+    }
+    changes.sort((a, b) => a.revision - b.revision)
+    for (const key of gone)
+      changes.push({ type: "delete", key: this.prefix + key, revision, kv: undefined, previous: undefined })
+    return changes
+  }
+
+  /** Events up to `revision` can no longer be had. */
+  forgetHistory(revision: number): void {
+    this.#ring = new EventRing(this.#limits, revision)
   }
 
   /** The event that a change from the store's history stands for; it does not touch the cache. */

@@ -41,6 +41,8 @@ export class Watchers {
   readonly #buckets = new Map<string, Set<Watcher>>()
   readonly #bucketOf = new Map<Watcher, string>()
   readonly #touched = new Set<Watcher>()
+  /** What watchers threw since the last flush. */
+  #failures: unknown[] = []
   readonly #fieldNames: readonly string[]
 
   /** `fieldNames` are the names of {@link CachedObject.fields} that may be looked up. */
@@ -84,10 +86,19 @@ export class Watchers {
     }
   }
 
-  /** Tells everyone who was offered something that the batch is complete. */
-  flush(): void {
-    for (const watcher of this.#touched) watcher.flush()
+  /** Tells everyone who was offered something that the batch is complete. Returns what watchers threw. */
+  flush(): readonly unknown[] {
+    for (const watcher of this.#touched) {
+      try {
+        watcher.flush()
+      } catch (thrown) {
+        this.#failed(watcher, thrown)
+      }
+    }
     this.#touched.clear()
+    const failures = this.#failures
+    this.#failures = []
+    return failures
   }
 
   closeAll(): void {
@@ -98,11 +109,21 @@ export class Watchers {
     const bucket = this.#buckets.get(key)
     if (!bucket) return
     for (const watcher of bucket) {
-      const item = seenAs(watcher.selection, event)
-      if (!item) continue
-      watcher.accept(item)
-      this.#touched.add(watcher)
+      try {
+        const item = seenAs(watcher.selection, event)
+        if (!item) continue
+        watcher.accept(item)
+        this.#touched.add(watcher)
+      } catch (thrown) {
+        this.#failed(watcher, thrown)
+      }
     }
+  }
+
+  /** A watcher that fails ends alone: its client watches again. */
+  #failed(watcher: Watcher, thrown: unknown): void {
+    this.#failures.push(thrown)
+    watcher.close()
   }
 
   #keyOf({ fields, namespace }: Selection): string {

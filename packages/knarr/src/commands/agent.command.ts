@@ -24,7 +24,7 @@ export const agent = defineCommand({
     const log = createLogger({ clock: ctx.clock, level, write: (line) => process.stderr.write(line) })
     const env = { clock: ctx.clock, random: ctx.random, log }
     const steps = createSteps(ctx.clock, log)
-    const scope = new Scope("agent")
+    const scope = new Scope("agent", { env })
     const stop = (): void => void scope.close(ctx.signal.reason).catch(() => {})
     ctx.signal.addEventListener("abort", stop, { once: true })
     try {

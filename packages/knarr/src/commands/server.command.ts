@@ -21,7 +21,7 @@ export const server = defineCommand({
     const log = createLogger({ clock: ctx.clock, level, write: (line) => process.stderr.write(line) })
     const env = { clock: ctx.clock, random: ctx.random, log }
     const steps = createSteps(ctx.clock, log)
-    const scope = new Scope("server")
+    const scope = new Scope("server", { env })
     const stop = (): void => void scope.close(ctx.signal.reason).catch(() => {})
     ctx.signal.addEventListener("abort", stop, { once: true })
     let prepared: Promise<FirstNode> | undefined

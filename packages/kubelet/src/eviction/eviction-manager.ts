@@ -55,7 +55,7 @@ const criticalPriority = 2_000_000_000
 
 export function createEvictionManager(options: EvictionManagerOptions): EvictionManager {
   const manager = new Manager(options)
-  options.scope.run("eviction", (signal) => manager.run(signal))
+  options.scope.run("eviction", (signal) => manager.run(signal), { restart: true })
   return manager
 }
 

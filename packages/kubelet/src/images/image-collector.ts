@@ -34,7 +34,7 @@ export class ImageCollector {
   /** Looks now and then until the scope ends. */
   constructor(options: ImageCollectorOptions) {
     this.#options = options
-    options.scope.run("image collection", (signal) => this.#run(signal))
+    options.scope.run("image collection", (signal) => this.#run(signal), { restart: true })
   }
 
   /** Removes every image that nobody uses. */

@@ -113,20 +113,24 @@ class Agent implements NodeAgent {
 
   start(): void {
     this.#options.recorder?.event(this.#subject(), "Normal", "Starting", "Starting kubelet.")
-    this.#scope.run("status", (signal) => this.#run(signal))
-    this.#scope.run("lease", async (signal) => {
-      await this.registered(signal)
-      await runNodeLease(
-        {
-          env: this.#options.env,
-          client: this.#options.client,
-          nodeName: this.#options.nodeName,
-          durationSeconds: this.#options.leaseSeconds ?? 40,
-          nodeUid: () => this.#node?.metadata.uid,
-        },
-        signal,
-      )
-    })
+    this.#scope.run("status", (signal) => this.#run(signal), { restart: true })
+    this.#scope.run(
+      "lease",
+      async (signal) => {
+        await this.registered(signal)
+        await runNodeLease(
+          {
+            env: this.#options.env,
+            client: this.#options.client,
+            nodeName: this.#options.nodeName,
+            durationSeconds: this.#options.leaseSeconds ?? 40,
+            nodeUid: () => this.#node?.metadata.uid,
+          },
+          signal,
+        )
+      },
+      { restart: true },
+    )
     this.#watch()
   }
 
@@ -181,17 +185,21 @@ class Agent implements NodeAgent {
     if (text === "" || text === this.#podCIDRs) return
     this.#podCIDRs = text
     this.#options.onPodCIDRs?.(podCIDRs)
-    this.#scope.run("pod network", async (signal) => {
-      try {
-        const runtimeConfig = { networkConfig: { podCidr: text } }
-        await this.#options.runtime.updateRuntimeConfig({ runtimeConfig }, { signal })
-      } catch (thrown) {
-        if (signal.aborted) return
-        this.#options.env.log.warn("Cannot tell the runtime the pod network", { cidr: text, err: thrown })
-        this.#podCIDRs = ""
-      }
-      this.refresh()
-    })
+    this.#scope.run(
+      "pod network",
+      async (signal) => {
+        try {
+          const runtimeConfig = { networkConfig: { podCidr: text } }
+          await this.#options.runtime.updateRuntimeConfig({ runtimeConfig }, { signal })
+        } catch (thrown) {
+          if (signal.aborted) return
+          this.#options.env.log.warn("Cannot tell the runtime the pod network", { cidr: text, err: thrown })
+          this.#podCIDRs = ""
+        }
+        this.refresh()
+      },
+      { contained: true },
+    )
   }
 
   async #run(signal: AbortSignal): Promise<void> {

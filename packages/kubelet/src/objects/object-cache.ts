@@ -52,7 +52,7 @@ export class ObjectCache<T extends KubeObject & { readonly immutable?: boolean |
       entry = { namespace, name, scope, users: 0, object: undefined, known: false, first: deferred() }
       this.#entries.set(key, entry)
       const started = entry
-      scope.run("watch", (signal) => this.#follow(started, signal))
+      scope.run("watch", (signal) => this.#follow(started, signal), { restart: true })
     }
     entry.users++
   }
@@ -63,7 +63,7 @@ export class ObjectCache<T extends KubeObject & { readonly immutable?: boolean |
     const entry = this.#entries.get(key)
     if (!entry || --entry.users > 0) return
     this.#entries.delete(key)
-    this.#options.scope.run(`end of ${entry.scope.name}`, () => entry.scope.close())
+    this.#options.scope.run(`end of ${entry.scope.name}`, () => entry.scope.close(), { contained: true })
   }
 
   /** The object as the watch has it; one that is not there is asked for again. Rejects with the API's error. */

@@ -174,7 +174,7 @@ export class NodePodWorkers implements PodWorkers {
     for (const [uid, pod] of uids) {
       if (known(uid)) continue
       this.#orphans.add(uid)
-      this.#scope.run(`orphan ${uid}`, (taskSignal) => this.#endOrphan(pod, taskSignal))
+      this.#scope.run(`orphan ${uid}`, (taskSignal) => this.#endOrphan(pod, taskSignal), { restart: true })
     }
   }
 
@@ -222,13 +222,17 @@ export class NodePodWorkers implements PodWorkers {
     })
     this.#workers.set(uid, worker)
     this.#updateQosShares()
-    this.#scope.run(`pod ${sourced.pod.metadata.name}`, async (signal) => {
-      await worker.run(signal)
-      this.#workers.delete(uid)
-      this.#updateQosShares()
-      for (const other of this.#workers.values()) other.retryResize()
-      this.#startSuccessor(sourced.pod)
-    })
+    this.#scope.run(
+      `pod ${sourced.pod.metadata.name}`,
+      async (signal) => {
+        await worker.run(signal)
+        this.#workers.delete(uid)
+        this.#updateQosShares()
+        for (const other of this.#workers.values()) other.retryResize()
+        this.#startSuccessor(sourced.pod)
+      },
+      { restart: true },
+    )
   }
 
   /** Burstable pods share the node's cpu with guaranteed ones by the sum of what they ask for. */
@@ -236,23 +240,27 @@ export class NodePodWorkers implements PodWorkers {
     this.#sharesWanted = true
     if (this.#sharesRunning) return
     this.#sharesRunning = true
-    this.#scope.run("cgroup of burstable pods", async () => {
-      const { host, settings, env } = this.#parts
-      while (this.#sharesWanted) {
-        this.#sharesWanted = false
-        const burstable = [...this.#workers.values()].filter(
-          (worker) => worker.active && qosClassOf(worker.sourced.pod) === "Burstable",
-        )
-        try {
-          await host.setCgroup(`${kubepodsCgroup(settings)}/burstable`, {
-            cpuShares: burstableShares(burstable.map(({ sourced }) => sourced.pod)),
-          })
-        } catch (thrown) {
-          env.log.warn("Cannot set the cgroup of burstable pods", { err: messageOf(thrown) })
+    this.#scope.run(
+      "cgroup of burstable pods",
+      async () => {
+        const { host, settings, env } = this.#parts
+        while (this.#sharesWanted) {
+          this.#sharesWanted = false
+          const burstable = [...this.#workers.values()].filter(
+            (worker) => worker.active && qosClassOf(worker.sourced.pod) === "Burstable",
+          )
+          try {
+            await host.setCgroup(`${kubepodsCgroup(settings)}/burstable`, {
+              cpuShares: burstableShares(burstable.map(({ sourced }) => sourced.pod)),
+            })
+          } catch (thrown) {
+            env.log.warn("Cannot set the cgroup of burstable pods", { err: messageOf(thrown) })
+          }
         }
-      }
-      this.#sharesRunning = false
-    })
+        this.#sharesRunning = false
+      },
+      { restart: true },
+    )
   }
 
   #predecessorOf(pod: Readonly<Pod>): PodWorker | undefined {

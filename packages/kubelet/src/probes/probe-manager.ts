@@ -104,7 +104,7 @@ class Manager implements NodeProbeManager {
     for (const [name, probed] of containers) {
       if (container !== undefined && name !== container) continue
       containers.delete(name)
-      this.#scope.run("end of probes", () => probed.scope.close())
+      this.#scope.run("end of probes", () => probed.scope.close(), { contained: true })
     }
     if (containers.size === 0) this.#pods.delete(podUid)
   }
@@ -119,7 +119,7 @@ class Manager implements NodeProbeManager {
       for (const [type, scope] of probed.running) {
         if (type === "readiness") continue
         probed.running.delete(type)
-        this.#scope.run("end of probes", () => scope.close())
+        this.#scope.run("end of probes", () => scope.close(), { contained: true })
       }
     }
   }
@@ -174,7 +174,7 @@ class Manager implements NodeProbeManager {
     }
     const scope = probed.scope.child(type)
     probed.running.set(type, scope)
-    scope.run("probes", (signal) => runProbeWorker(worker, signal))
+    scope.run("probes", (signal) => runProbeWorker(worker, signal), { restart: true })
   }
 
   #take(probed: Probed, type: ProbeType, probe: Readonly<Probe>, success: boolean, message: string): void {

@@ -215,7 +215,7 @@ class Watch {
       if (this.#chains.get(containerId) === chain) this.#chains.delete(containerId)
     })
     this.#chains.set(containerId, chain)
-    this.#scope.run(`event ${containerId}`, () => chain)
+    this.#scope.run(`event ${containerId}`, () => chain, { contained: true })
   }
 
   #push(event: RuntimeEvent): void {

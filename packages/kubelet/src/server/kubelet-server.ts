@@ -87,7 +87,7 @@ export async function startKubeletServer(
   deps: KubeletServerDeps,
   options: { readonly tls: KubeletTls; readonly port: number; readonly address?: string },
 ): Promise<KubeletServer> {
-  const scope = new Scope("kubelet-server")
+  const scope = new Scope("kubelet-server", { env: deps.env })
   const api = new Api(deps, scope)
   const server: Server = createServer({
     ...tlsOptions(options.tls),
@@ -181,7 +181,7 @@ class Api {
     connection: Duplex | ServerResponse,
     fn: (signal: AbortSignal) => Promise<void>,
   ): void {
-    const scope = this.#scope.child(`${request.method} request`)
+    const scope = this.#scope.child(`${request.method} request`, { contained: true })
     connection.once("close", () => void scope.close().catch(() => {}))
     scope.run("handler", fn)
   }

@@ -63,8 +63,10 @@ export function startPodSources(options: PodSourcesOptions): PodSources {
       mirrors.setStatics(pods)
       filesRead.resolve()
     }
-    scope.run("static pods", (signal) => watchManifests({ env, dir: manifestDir, nodeName }, tell, signal))
-    scope.run("mirror pods", (signal) => mirrors.run(signal))
+    scope.run("static pods", (signal) => watchManifests({ env, dir: manifestDir, nodeName }, tell, signal), {
+      restart: true,
+    })
+    scope.run("mirror pods", (signal) => mirrors.run(signal), { restart: true })
   }
   return {
     mirrors,

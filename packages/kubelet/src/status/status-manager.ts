@@ -129,13 +129,17 @@ class Manager implements NodeStatusManager {
     entry.dirty = true
     if (entry.running) return
     entry.running = true
-    this.#scope.run(`status of ${entry.pod.metadata.name}`, async (signal) => {
-      try {
-        await this.#drain(entry, signal)
-      } finally {
-        entry.running = false
-      }
-    })
+    this.#scope.run(
+      `status of ${entry.pod.metadata.name}`,
+      async (signal) => {
+        try {
+          await this.#drain(entry, signal)
+        } finally {
+          entry.running = false
+        }
+      },
+      { contained: true },
+    )
   }
 
   /** Writes until there is nothing new. Failures wait, with what is newest then. */

@@ -197,7 +197,7 @@ class Manager implements VolumeManager {
         const names = change.kind === "secret" ? refresh.references.secrets : refresh.references.configMaps
         return names.includes(change.name)
       })
-      if (concerned) this.#scope.run(`refresh of ${uid}`, () => this.#refresh(entry))
+      if (concerned) this.#scope.run(`refresh of ${uid}`, () => this.#refresh(entry), { contained: true })
     }
   }
 
@@ -236,7 +236,7 @@ class Manager implements VolumeManager {
       recorder?.event(pod, "Warning", "FailedMount", message)
       // What the volume needs may come back without a change that is seen here, such as the API itself.
       env.clock.timer(retryMs, () => {
-        if (!signal.aborted) this.#scope.run("refresh again", () => this.#refresh(entry))
+        if (!signal.aborted) this.#scope.run("refresh again", () => this.#refresh(entry), { contained: true })
       })
     }
   }

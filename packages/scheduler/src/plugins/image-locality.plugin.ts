@@ -18,7 +18,7 @@ export const imageLocality = definePlugin<void, readonly ImageShare[]>({
   events: [],
   preScore(pod, nodes) {
     const names = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map((container) =>
-      normalizeImageName(container.image ?? ""),
+      nameOnNodes(container.image ?? ""),
     )
     return names.map((name) => ({
       name,
@@ -33,6 +33,15 @@ export const imageLocality = definePlugin<void, readonly ImageShare[]>({
     return Math.floor((maxNodeScore * (clamped - minBytes)) / (max - minBytes))
   },
 })
+
+/** As nodes report it; a name that is no image's is on no node. */
+function nameOnNodes(image: string): string {
+  try {
+    return normalizeImageName(image)
+  } catch {
+    return image
+  }
+}
 
 function sizeOn(node: NodeInfo, name: string): number {
   return node.images.get(name) ?? 0

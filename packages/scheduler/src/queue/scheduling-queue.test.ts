@@ -13,6 +13,10 @@ const gates = definePlugin({
   preEnqueue: (pod) => (pod.spec.schedulingGates?.length ? "gated" : undefined),
 })
 
+const noFailures = (_pod: unknown, thrown: unknown): void => {
+  throw thrown
+}
+
 function pod(name: string, spec: object = {}): Pod {
   return {
     metadata: { name, uid: name, namespace: "ns" },
@@ -22,7 +26,7 @@ function pod(name: string, spec: object = {}): Pod {
 }
 
 test("pods come by priority, then in the order in which they were added", async () => {
-  using queue = new SchedulingQueue(new VirtualClock(), [fits])
+  using queue = new SchedulingQueue(new VirtualClock(), [fits], noFailures)
   for (const one of [pod("a"), pod("b", { priority: 10 }), pod("c")]) queue.update(one)
   const order = []
   for (let i = 0; i < 3; i++) order.push((await queue.next(signal)).metadata.name)
@@ -31,7 +35,7 @@ test("pods come by priority, then in the order in which they were added", async 
 
 test("a refused pod waits for an event that may help, then for its back-off", async () => {
   const clock = new VirtualClock()
-  using queue = new SchedulingQueue(clock, [fits])
+  using queue = new SchedulingQueue(clock, [fits], noFailures)
   queue.update(pod("a"))
   await queue.next(signal)
   queue.refused(pod("a"), new Set(["Fits"]))
@@ -50,7 +54,7 @@ test("a refused pod waits for an event that may help, then for its back-off", as
 
 test("an event during the attempt counts, and without any the pod is tried again after five minutes", async () => {
   const clock = new VirtualClock()
-  using queue = new SchedulingQueue(clock, [fits])
+  using queue = new SchedulingQueue(clock, [fits], noFailures)
   queue.update(pod("a"))
   await queue.next(signal)
   queue.moveOn("pod deleted")
@@ -70,7 +74,7 @@ test("an event during the attempt counts, and without any the pod is tried again
 
 test("a gated pod waits until its gates are gone", async () => {
   const clock = new VirtualClock()
-  using queue = new SchedulingQueue(clock, [gates])
+  using queue = new SchedulingQueue(clock, [gates], noFailures)
   queue.update(pod("a", { schedulingGates: [{ name: "x" }] }))
   let got = false
   const next = queue.next(signal).then(() => (got = true))

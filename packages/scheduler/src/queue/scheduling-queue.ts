@@ -4,7 +4,7 @@
  */
 import { abortable, deferred, type Clock } from "@knarr/base"
 import type { Pod } from "@knarr/api"
-import type { ClusterEvent, SchedulerPlugin } from "../framework.ts"
+import { callPlugin, type ClusterEvent, type SchedulerPlugin } from "../framework.ts"
 
 const firstBackoffMs = 1_000
 const maxBackoffMs = 10_000
@@ -35,10 +35,17 @@ export class SchedulingQueue implements Disposable {
   #wake = deferred()
   /** Plugin name → events after which its refusals are looked at again. */
   readonly #events: ReadonlyMap<string, ReadonlySet<ClusterEvent>>
+  readonly #onFailure: (pod: Readonly<Pod>, thrown: unknown) => void
 
-  constructor(clock: Clock, plugins: readonly SchedulerPlugin[]) {
+  /** `onFailure` is told of a pod whose plugins failed before it could be queued; the pod is tried again. */
+  constructor(
+    clock: Clock,
+    plugins: readonly SchedulerPlugin[],
+    onFailure: (pod: Readonly<Pod>, thrown: unknown) => void,
+  ) {
     this.#clock = clock
     this.#plugins = plugins
+    this.#onFailure = onFailure
     this.#events = new Map(plugins.map((plugin) => [plugin.name, new Set(plugin.events)]))
   }
 
@@ -98,7 +105,7 @@ export class SchedulingQueue implements Disposable {
     if (entry?.state === "in flight") this.#entries.delete(uid)
   }
 
-  /** No node could take it; `refusedBy` names the plugins that said so, none means an error. */
+  /** No node could take it; `refusedBy` names the plugins that said so, none means that a plugin failed. */
   refused(pod: Readonly<Pod>, refusedBy: ReadonlySet<string>): void {
     const entry = this.#entries.get(pod.metadata.uid)
     if (!entry || entry.state !== "in flight") return
@@ -123,7 +130,7 @@ export class SchedulingQueue implements Disposable {
 
   #backOff(entry: Entry): void {
     entry.timer?.[Symbol.dispose]()
-    const ms = Math.min(firstBackoffMs * 2 ** (entry.attempts - 1), maxBackoffMs)
+    const ms = Math.min(firstBackoffMs * 2 ** Math.max(entry.attempts - 1, 0), maxBackoffMs)
     entry.state = "backoff"
     entry.timer = this.#clock.timer(ms, () => this.#admit(entry))
   }
@@ -132,14 +139,26 @@ export class SchedulingQueue implements Disposable {
     entry.timer?.[Symbol.dispose]()
     entry.timer = undefined
     if (!this.#entries.has(entry.pod.metadata.uid)) return
-    if (this.#plugins.some((plugin) => plugin.preEnqueue?.(entry.pod) !== undefined)) {
-      entry.state = "gated"
-      return
+    try {
+      if (this.#isGated(entry.pod)) {
+        entry.state = "gated"
+        return
+      }
+    } catch (thrown) {
+      this.#onFailure(entry.pod, thrown)
+      entry.attempts++
+      return this.#backOff(entry)
     }
     entry.state = "active"
     this.#active.push(entry)
     this.#sorted = false
     this.#wake.resolve()
+  }
+
+  #isGated(pod: Readonly<Pod>): boolean {
+    return this.#plugins.some(
+      (plugin) => callPlugin(plugin, "preEnqueue", () => plugin.preEnqueue?.(pod)) !== undefined,
+    )
   }
 
   #take(): Entry | undefined {

@@ -76,7 +76,7 @@ class OpenStore implements EmbeddedStore {
   readonly #database: Database
   readonly #lock: Disposable
   readonly #env: Env
-  readonly #scope = new Scope("store")
+  readonly #scope: Scope
   readonly #reader: Reader
   readonly #writer: Writer
   readonly #hub: WatchHub
@@ -91,6 +91,7 @@ class OpenStore implements EmbeddedStore {
   constructor(options: EmbeddedStoreOptions, env: Env, database: Database, lock: Disposable) {
     this.dir = options.dir
     this.#env = env
+    this.#scope = new Scope("store", { env })
     this.#database = database
     this.#lock = lock
     this.#compactRevision = database.number("compacted") ?? 0

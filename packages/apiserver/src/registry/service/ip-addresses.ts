@@ -42,7 +42,7 @@ export async function followIPAddresses(options: IPAddressOptions): Promise<void
     }),
   )
   await follower.repair()
-  scope.run("IPAddress objects", (signal) => follower.run(signal))
+  scope.run("IPAddress objects", (signal) => follower.run(signal), { restart: true })
 }
 
 class IPAddressFollower {
