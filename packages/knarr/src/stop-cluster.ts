@@ -19,7 +19,7 @@ export async function stopCluster(
   cluster: ClusterHome,
   config: ClusterConfig,
   ctx: Context,
-  options: { readonly keepImages: boolean },
+  options: { readonly keepState: boolean },
 ): Promise<boolean> {
   const nodes = config.hasNode ? [firstNode(config), ...agentNames(config)] : []
   const processes = ["server", ...agentNames(config).map(({ node }) => node)]

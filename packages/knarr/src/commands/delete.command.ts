@@ -13,7 +13,7 @@ export const deleteCluster = defineCommand({
   flags: clusterFlags,
   async run({ flags }, ctx) {
     const { cluster, config } = existingCluster(flags, ctx)
-    await stopCluster(cluster, config, ctx, { keepImages: false })
+    await stopCluster(cluster, config, ctx, { keepState: false })
     if (config.hasNode) {
       // Pods' volumes are mounts: they must not keep the folder, nor lose what they lead to.
       await unmountBelow([cluster.dir], ctx.signal)

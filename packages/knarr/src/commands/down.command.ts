@@ -11,7 +11,7 @@ export const down = defineCommand({
   flags: clusterFlags,
   async run({ flags }, ctx) {
     const { cluster, config } = existingCluster(flags, ctx)
-    if (!(await stopCluster(cluster, config, ctx, { keepImages: true })))
+    if (!(await stopCluster(cluster, config, ctx, { keepState: true })))
       throw new UsageError(`the cluster "${cluster.name}" is not running`)
     ctx.print(`Stopped cluster "${cluster.name}"\n`)
     return 0

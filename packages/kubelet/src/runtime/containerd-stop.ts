@@ -1,4 +1,4 @@
-/** Takes a node's containerd apart, with everything that it ran: for `knarr delete`. */
+/** Stops a node's containerd with everything that it runs: for `knarr down`, which keeps what was there, and `knarr delete`. */
 import { readFileSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { Semaphore, withTimeout, type Env } from "@knarr/base"
@@ -11,24 +11,29 @@ export interface StopContainerdOptions {
   readonly dir: string
   readonly runDir?: string
   readonly env: Env
-  /** Images stay for the next start; default false. */
-  readonly keepImages?: boolean
+  /**
+   * What is on disk stays for the next start, as after a power cut: images, and the stopped pods and containers with
+   * their exit codes and their files. Default false.
+   */
+  readonly keepState?: boolean
   /** How long sandboxes may take to stop in order before they are killed; default 20,000. */
   readonly graceMs?: number
 }
 
 /**
  * Stops all pods (their networks are torn down in order where the daemon answers), ends the daemon and its
- * shims, unmounts what is left and removes the state and, unless they are kept, the images. Idempotent.
+ * shims, unmounts what is left and removes sockets and, unless it is kept, the state. Idempotent.
  */
 export async function stopContainerd(options: StopContainerdOptions, signal: AbortSignal): Promise<void> {
-  const { env, graceMs = 20_000 } = options
+  const { env, graceMs = 20_000, keepState = false } = options
   const paths = containerdPaths(options.dir, options.runDir)
   const pid = findDaemon(paths)
   if (pid !== undefined) {
     const runtime = createCriRuntime({ socket: paths.socket, env })
     try {
-      await withTimeout(env.clock, graceMs, "stop of the pods", signal, (inner) => removePods(runtime, inner))
+      await withTimeout(env.clock, graceMs, "stop of the pods", signal, (inner) =>
+        stopPods(runtime, keepState, inner),
+      )
     } catch (thrown) {
       signal.throwIfAborted()
       env.log.warn("Cannot stop every pod in order", { err: thrown })
@@ -39,18 +44,18 @@ export async function stopContainerd(options: StopContainerdOptions, signal: Abo
   }
   await killShims(paths, env, signal)
   await unmountBelow([paths.dir, paths.runDir], signal)
-  const kept = options.keepImages ? [] : [paths.root, paths.certsDir, paths.config, paths.log]
-  for (const path of [paths.runDir, ...kept]) rmSync(path, { recursive: true, force: true, maxRetries: 5 })
+  const state = keepState ? [] : [paths.root, paths.certsDir, paths.config, paths.log]
+  for (const path of [paths.runDir, ...state]) rmSync(path, { recursive: true, force: true, maxRetries: 5 })
 }
 
-async function removePods(runtime: ContainerRuntime, signal: AbortSignal): Promise<void> {
+async function stopPods(runtime: ContainerRuntime, keep: boolean, signal: AbortSignal): Promise<void> {
   const { items } = await runtime.listPodSandbox({}, { signal })
   const turns = new Semaphore(8)
   await Promise.all(
     items.map(async ({ id }) => {
       using _turn = await turns.acquire(signal)
       await runtime.stopPodSandbox({ podSandboxId: id }, { signal })
-      await runtime.removePodSandbox({ podSandboxId: id }, { signal })
+      if (!keep) await runtime.removePodSandbox({ podSandboxId: id }, { signal })
     }),
   )
 }
@@ -97,7 +102,6 @@ function bundleFiles(paths: ContainerdPaths, name: string): string[] {
   return list(dir).map((id) => join(dir, id, name))
 }
 
-/** Unmounts everything mounted in or below `dirs`, inner mounts first. */
 /** Unmounts everything at or below the folders, deepest first; what is busy goes as soon as it is not. */
 export async function unmountBelow(dirs: readonly string[], signal: AbortSignal): Promise<void> {
   const mounts = readText("/proc/self/mountinfo")
