@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { node as nodeKind, pod } from "@knarr/api"
 import { Scope, type Env, type KeyPair } from "@knarr/base"
 import {
+  createEventRecorder,
   createInformerFactory,
   createRestClient,
   createTransport,
@@ -13,7 +14,7 @@ import {
 import { kubernetesVersion } from "@knarr/apiserver"
 import { startDns } from "@knarr/dns"
 import { createLinuxMachine, ensureContainerd, startKubelet, type Containerd } from "@knarr/kubelet"
-import { createNodeNetns, ensureNodeNetwork, nodeCIDR, podBridge, runPodNetwork } from "@knarr/pod-network"
+import { createNodeNetns, ensureNodeNetwork, podBridge, runPodNetwork } from "@knarr/pod-network"
 import { startServiceProxy } from "@knarr/proxy"
 import { addServiceAddress, serviceRoute } from "./node-addresses.ts"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
@@ -111,7 +112,7 @@ export async function startAgent(
   const identity = ensureNodeCertificate(join(cluster.node(nodeName), "pki"), env, ca, nodeName, node.address)
   const transport = scope.use(
     createTransport({
-      server: `https://${addressesOf(config.index).hostAddress}:${config.port}`,
+      server: `https://${addressesOf(config).hostAddress}:${config.port}`,
       tls: { ca: ca.cert, ...identity },
       headers: () => ({ "user-agent": "knarr-agent" }),
     }),
@@ -129,7 +130,7 @@ export async function startAgent(
 
 async function prepare(options: NodeOptions, node: LocalNode): Promise<Containerd> {
   const { cluster, config, env, scope, steps } = options
-  const addresses = addressesOf(config.index)
+  const addresses = addressesOf(config)
   await Promise.all([
     addServiceAddress(addresses.dnsAddress, scope.signal),
     serviceRoute(addresses.serviceCIDR, node, config, scope.signal),
@@ -158,7 +159,7 @@ async function joinCluster(
 ): Promise<void> {
   const { cluster, config, env, scope, steps } = options
   const { client, informers, ca } = joining
-  const addresses = addressesOf(config.index)
+  const addresses = addressesOf(config)
   const dir = cluster.node(node.node)
   const runNetwork = (signal: AbortSignal): Promise<void> =>
     runPodNetwork(
@@ -168,7 +169,8 @@ async function joinCluster(
         nodeName: node.node,
         clusterName: networkOf(config).name,
         clusterCIDR: addresses.podCIDR,
-        nodeCIDR: nodeCIDR(config),
+        nodeCIDR: addresses.nodeCIDR,
+        events: createEventRecorder({ client, scope, env, component: "knarr-agent", host: node.node }),
         cni: { dir: join(dir, "cni"), bridge: podBridge(config, node.number), ipamDir: join(dir, "ipam") },
       },
       signal,

@@ -12,13 +12,26 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { join, resolve } from "node:path"
-import { isDNS1123Label } from "@knarr/apimachinery"
+import {
+  addressIn,
+  ipv4Network,
+  isDNS1123Label,
+  type IPv4Address,
+  type IPv4Network,
+} from "@knarr/apimachinery"
 import { nodeAddress } from "@knarr/pod-network"
 
+/** The addresses of a cluster. Everything is host-only: nothing leaves the machine. */
+export interface ClusterRanges {
+  readonly podCIDR: IPv4Network
+  readonly serviceCIDR: IPv4Network
+  readonly nodeCIDR: IPv4Network
+}
+
 /** What a cluster keeps from one `up` to the next. */
-export interface ClusterConfig {
+export interface ClusterConfig extends ClusterRanges {
   readonly name: string
-  /** Tells this machine's clusters apart: their subnets, bridges and default ports follow from it. 0 to 99. */
+  /** Tells this machine's clusters apart: their bridges, default ranges and default ports follow from it. 0 to 99. */
   readonly index: number
   /** The API server's port. */
   readonly port: number
@@ -93,7 +106,14 @@ export class ClusterHome {
   /** Undefined when there is no such cluster. Throws when the file cannot be read. */
   read(): ClusterConfig | undefined {
     if (!this.exists) return undefined
-    return JSON.parse(readFileSync(join(this.dir, "cluster.json"), "utf8")) as ClusterConfig
+    const stored = JSON.parse(readFileSync(join(this.dir, "cluster.json"), "utf8")) as ClusterConfig
+    const { podCIDR, serviceCIDR, nodeCIDR } = { ...defaultRanges(stored.index), ...stored }
+    return {
+      ...stored,
+      podCIDR: ipv4Network(podCIDR),
+      serviceCIDR: ipv4Network(serviceCIDR),
+      nodeCIDR: ipv4Network(nodeCIDR),
+    }
   }
 
   write(config: ClusterConfig): void {
@@ -125,22 +145,29 @@ export function writeAtomically(file: string, text: string, mode = 0o600): void 
   renameSync(`${file}.tmp`, file)
 }
 
-/** The addresses that follow from a cluster's index. Everything is host-only: nothing leaves the machine. */
-export function addressesOf(index: number): {
-  readonly hostAddress: string
-  readonly podCIDR: string
-  readonly serviceCIDR: string
-  readonly apiServiceAddress: string
-  readonly dnsAddress: string
-  readonly registryPort: number
-} {
-  const services = `10.${96 + index}`
+/** The ranges of the cluster with this number when nobody has named others. */
+export function defaultRanges(index: number): ClusterRanges {
   return {
-    hostAddress: nodeAddress({ name: "", index }, 0),
-    podCIDR: `10.${244 - index}.0.0/16`,
-    serviceCIDR: `${services}.0.0/16`,
-    apiServiceAddress: `${services}.0.1`,
-    dnsAddress: `${services}.0.10`,
-    registryPort: 5000,
+    podCIDR: ipv4Network(`10.${244 - index}.0.0/16`),
+    serviceCIDR: ipv4Network(`10.${96 + index}.0.0/16`),
+    nodeCIDR: ipv4Network(`10.89.${index}.0/24`),
+  }
+}
+
+/** The addresses that follow from a cluster's ranges. */
+export function addressesOf(ranges: ClusterRanges): ClusterRanges & {
+  /** The machine's own as the cluster's first node; the API server listens there. */
+  readonly hostAddress: IPv4Address
+  readonly apiServiceAddress: IPv4Address
+  readonly dnsAddress: IPv4Address
+} {
+  const { podCIDR, serviceCIDR, nodeCIDR } = ranges
+  return {
+    podCIDR,
+    serviceCIDR,
+    nodeCIDR,
+    hostAddress: nodeAddress(ranges, 0),
+    apiServiceAddress: addressIn(serviceCIDR, 1),
+    dnsAddress: addressIn(serviceCIDR, 10),
   }
 }

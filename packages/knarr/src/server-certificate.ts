@@ -1,11 +1,11 @@
 /** The names by which the API server is called. */
-import { addressesOf, type ClusterConfig } from "./cluster-home.ts"
+import { addressesOf, type ClusterRanges } from "./cluster-home.ts"
 
-export function serverAddresses(config: Pick<ClusterConfig, "index">): {
+export function serverAddresses(ranges: ClusterRanges): {
   dnsNames: string[]
   ipAddresses: string[]
 } {
-  const { apiServiceAddress, hostAddress } = addressesOf(config.index)
+  const { apiServiceAddress, hostAddress } = addressesOf(ranges)
   return {
     dnsNames: [
       "localhost",

@@ -37,7 +37,7 @@ export async function startServer(options: {
   network?: Promise<void>
 }): Promise<RunningServer> {
   const { cluster, config, env, scope, steps, network } = options
-  const addresses = addressesOf(config.index)
+  const addresses = addressesOf(config)
   // Only a cluster with nodes can be reached from anywhere but this machine's loopback.
   const bindAddresses = config.hasNode ? ["127.0.0.1", addresses.hostAddress] : ["127.0.0.1"]
   const pki = ensurePki(cluster.pki, env, serverAddresses(config))

@@ -37,7 +37,7 @@ export async function stopCluster(
 /** Removes bridges, namespaces, routes and rules. */
 export async function removeClusterNetwork(config: ClusterConfig, ctx: Context): Promise<void> {
   await removeServiceProxy(proxyTable(config), ctx.signal)
-  await removeServiceAddress(addressesOf(config.index).dnsAddress, ctx.signal)
+  await removeServiceAddress(addressesOf(config).dnsAddress, ctx.signal)
   await removeNodeNetwork(networkOf(config), ctx.signal)
 }
 

@@ -1,14 +1,15 @@
 /** The node's CNI configuration: pods on a bridge, addresses by host-local. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import type { IPv4Network, LinkName } from "@knarr/apimachinery"
 
 export interface CniConfig {
   /** The folder that the runtime watches. */
   readonly dir: string
   /** The bridge of this node's pods; made by the first pod. */
-  readonly bridge: string
+  readonly bridge: LinkName
   /** The node's range of pod addresses; the first is the bridge's. */
-  readonly podCIDR: string
+  readonly podCIDR: IPv4Network
   /** Default: the kernel's (1500). */
   readonly mtu?: number
   /** Where host-local remembers what it gave out; default /var/lib/cni/networks. */

@@ -2,10 +2,11 @@
  * Lets pods' packets through a host whose iptables drops what is forwarded (a machine with Docker does). An accept
  * in a table of our own could not: a drop in any table is final.
  */
+import type { IPv4Network, NameText } from "@knarr/apimachinery"
 import { isInstalled, runHostCommand } from "./host-command.ts"
 
 /** The arguments of the `iptables` calls that let `cidrs` through, from the chain's listing (`iptables -S FORWARD`). */
-export function planForwardRules(listing: string, cidrs: readonly string[], tag: string): string[][] {
+export function planForwardRules(listing: string, cidrs: readonly IPv4Network[], tag: NameText): string[][] {
   const lines = listing.split("\n").map((line) => line.trim())
   if (!lines.includes("-P FORWARD DROP")) return []
   const ours = lines.filter((line) => commentOf(line) === tag)
@@ -19,7 +20,7 @@ export function planForwardRules(listing: string, cidrs: readonly string[], tag:
 }
 
 /** The arguments of the calls that remove every rule with this tag. */
-export function planForwardRemoval(listing: string, tag: string): string[][] {
+export function planForwardRemoval(listing: string, tag: NameText): string[][] {
   return listing
     .split("\n")
     .map((line) => line.trim())
@@ -29,8 +30,8 @@ export function planForwardRemoval(listing: string, tag: string): string[][] {
 
 /** Idempotent; does nothing where iptables is missing or lets everything through. */
 export async function acceptForwarded(
-  cidrs: readonly string[],
-  tag: string,
+  cidrs: readonly IPv4Network[],
+  tag: NameText,
   signal: AbortSignal,
 ): Promise<void> {
   const listing = await listForward(signal)
@@ -39,7 +40,7 @@ export async function acceptForwarded(
 }
 
 /** Takes back what {@link acceptForwarded} did. Idempotent. */
-export async function removeAccepted(tag: string, signal: AbortSignal): Promise<void> {
+export async function removeAccepted(tag: NameText, signal: AbortSignal): Promise<void> {
   for (const args of planForwardRemoval(await listForward(signal), tag))
     await runHostCommand("iptables", ["-w", ...args], { signal })
 }

@@ -1,12 +1,12 @@
 /** The pod network of a node, and the links between nodes that share a machine. */
 export { type CniConfig, cniConflist, writeCniConfig } from "./cni-config.ts"
-export { isInstalled } from "./host-command.ts"
+export { ipBatch, isInstalled } from "./host-command.ts"
 export {
   type Masquerade,
   applyMasquerade,
   masqueradeRules,
   masqueradeTable,
-  removeMasquerade,
+  removeTables,
 } from "./masquerade.ts"
 export {
   type LocalCluster,
@@ -16,10 +16,16 @@ export {
   ensureNodeNetwork,
   nodeAddress,
   nodeBridge,
-  nodeCIDR,
   nodeNetns,
   podBridge,
   removeNodeNetwork,
 } from "./node-network.ts"
-export { type NetworkPlan, type PodNetworkOptions, planNetwork, runPodNetwork } from "./pod-network.ts"
+export {
+  type ClusterRanges,
+  type NetworkPlan,
+  type PodNetworkOptions,
+  type RefusedNode,
+  planNetwork,
+  runPodNetwork,
+} from "./pod-network.ts"
 export { type NodeRoute, planRoutes, readRoutes, routeProtocol, syncRoutes } from "./routes.ts"

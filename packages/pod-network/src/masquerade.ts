@@ -1,28 +1,34 @@
 /** What leaves the cluster carries its node's address: an nftables table of our own, which nothing else touches. */
+import { joined, line, nameText, type HostText, type IPv4Network, type NameText } from "@knarr/apimachinery"
 import { runHostCommand } from "./host-command.ts"
 
 export interface Masquerade {
-  readonly table: string
+  readonly table: NameText
   /** Whose packets. */
-  readonly from: string
+  readonly from: IPv4Network
   /** Destinations inside the cluster, which see the pod's own address. */
-  readonly except: readonly string[]
+  readonly except: readonly IPv4Network[]
+  /** More chains of the table, whole. */
+  readonly chains?: HostText
 }
 
 /** The cluster's table for pods' traffic. */
-export function masqueradeTable(clusterName: string): string {
-  return `knarr-${clusterName.replaceAll(/[^\w.-]/g, "_")}-net`
+export function masqueradeTable(clusterName: string): NameText {
+  return nameText(`knarr-${clusterName.replaceAll(/[^\w.-]/g, "_")}-net`)
 }
 
 /** The rules as `nft -f` takes them; they replace the table's former ones in one step. */
-export function masqueradeRules({ table, from, except }: Masquerade): string {
-  const spared = [...except, "224.0.0.0/4"].join(", ")
-  return (
-    `add table ip ${table}\ndelete table ip ${table}\n` +
-    `table ip ${table} {\n` +
-    `  chain postrouting {\n    type nat hook postrouting priority srcnat; policy accept;\n` +
-    `    ip saddr ${from} ip daddr != { ${spared} } masquerade fully-random\n  }\n}\n`
-  )
+export function masqueradeRules({ table, from, except, chains }: Masquerade): HostText {
+  const spared = joined([...except, line`224.0.0.0/4`], ", ")
+  return line`add table ip ${table}
+delete table ip ${table}
+table ip ${table} {
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr ${from} ip daddr != { ${spared} } masquerade fully-random
+  }
+${chains ?? line``}}
+`
 }
 
 /** Idempotent. */
@@ -31,7 +37,10 @@ export async function applyMasquerade(masquerade: Masquerade, signal: AbortSigna
 }
 
 /** Idempotent. */
-export async function removeMasquerade(tables: readonly string[], signal: AbortSignal): Promise<void> {
-  const input = tables.map((table) => `add table ip ${table}\ndelete table ip ${table}\n`).join("")
+export async function removeTables(tables: readonly NameText[], signal: AbortSignal): Promise<void> {
+  const input = joined(
+    tables.map((table) => line`add table ip ${table}\ndelete table ip ${table}\n`),
+    "\n",
+  )
   await runHostCommand("nft", ["-f", "-"], { signal, input })
 }

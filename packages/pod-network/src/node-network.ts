@@ -3,41 +3,57 @@
  * network namespace for each further one. Everything is idempotent and can be removed.
  */
 import { existsSync, readdirSync } from "node:fs"
+import {
+  addressIn,
+  holds,
+  line,
+  linkName,
+  nameText,
+  spanOf,
+  type IPv4Address,
+  type IPv4Network,
+  type LinkName,
+  type NameText,
+} from "@knarr/apimachinery"
+import { doorChains } from "./doors.ts"
 import { acceptForwarded, removeAccepted } from "./forward-accept.ts"
 import { ipBatch, runHostCommand, setKernelParameters } from "./host-command.ts"
-import { applyMasquerade, masqueradeTable, removeMasquerade } from "./masquerade.ts"
+import { applyMasquerade, masqueradeTable, removeTables } from "./masquerade.ts"
+import { readRoutes, syncRoutes } from "./routes.ts"
 
 export interface LocalCluster {
   readonly name: string
   /** Tells the clusters of one machine apart: 0 to 255. */
   readonly index: number
+  /** The addresses of the cluster's nodes, one after another: the host has the first. */
+  readonly nodeCIDR: IPv4Network
+  readonly podCIDR: IPv4Network
+  readonly serviceCIDR: IPv4Network
 }
+
+type Numbered = Pick<LocalCluster, "index">
 
 /** The bridge that joins the cluster's nodes. */
-export function nodeBridge(cluster: LocalCluster): string {
-  return `knarr-${cluster.index}`
+export function nodeBridge(cluster: Numbered): LinkName {
+  return linkName(`knarr-${cluster.index}`)
 }
 
-/** The addresses of the cluster's nodes. */
-export function nodeCIDR(cluster: LocalCluster): string {
-  return `10.89.${cluster.index}.0/24`
-}
-
-/** The InternalIP of a node: 0 is the host, 1 the first further node. */
-export function nodeAddress(cluster: LocalCluster, index: number): string {
-  if (!(index >= 0 && index <= 253))
-    throw new RangeError(`Cannot address node ${index}: a bridge has room for 254`)
-  return `10.89.${cluster.index}.${index + 1}`
+/** The InternalIP of a node: 0 is the host, 1 the first further node. Throws when the range has no room for it. */
+export function nodeAddress(cluster: Pick<LocalCluster, "nodeCIDR">, index: number): IPv4Address {
+  const room = spanOf(cluster.nodeCIDR).size - 2
+  if (!(index >= 0 && index < room))
+    throw new RangeError(`Cannot address node ${index}: ${cluster.nodeCIDR} has room for ${room}`)
+  return addressIn(cluster.nodeCIDR, index + 1)
 }
 
 /** The network namespace of a further node (`index` from 1), as `ip netns` knows it. */
-export function nodeNetns(cluster: LocalCluster, index: number): string {
-  return `knarr-${cluster.index}-${index}`
+export function nodeNetns(cluster: Numbered, index: number): NameText {
+  return nameText(`knarr-${cluster.index}-${index}`)
 }
 
 /** The bridge of a node's pods. It is in the node's own network namespace, except for the host's. */
-export function podBridge(cluster: LocalCluster, index: number): string {
-  return `knp-${cluster.index}-${index}`
+export function podBridge(cluster: Numbered, index: number): LinkName {
+  return linkName(`knp-${cluster.index}-${index}`)
 }
 
 /** What forwarding between pods, nodes and the world needs, in every node's network namespace. */
@@ -62,14 +78,26 @@ export async function ensureForwarding(signal: AbortSignal): Promise<void> {
 /** The cluster's bridge, with the host on it as its first node. */
 export async function ensureNodeNetwork(cluster: LocalCluster, signal: AbortSignal): Promise<void> {
   const bridge = nodeBridge(cluster)
-  const commands = existsSync(`/sys/class/net/${bridge}`) ? [] : [`link add ${bridge} type bridge`]
-  commands.push(`address replace ${nodeAddress(cluster, 0)}/24 dev ${bridge}`, `link set ${bridge} up`)
+  const { nodeCIDR, podCIDR, serviceCIDR } = cluster
+  const { prefixLength } = spanOf(nodeCIDR)
+  const commands = existsSync(`/sys/class/net/${bridge}`) ? [] : [line`link add ${bridge} type bridge`]
+  commands.push(
+    line`address replace ${nodeAddress(cluster, 0)}/${prefixLength} dev ${bridge}`,
+    line`link set ${bridge} up`,
+  )
   await ipBatch(commands, signal)
   await ensureForwarding(signal)
   setKernelParameters({ [`net/ipv4/conf/${bridge}/rp_filter`]: "0" })
-  const table = `${masqueradeTable(cluster.name)}-nodes`
-  await acceptForwarded([nodeCIDR(cluster)], masqueradeTable(cluster.name), signal)
-  await applyMasquerade({ table, from: nodeCIDR(cluster), except: [nodeCIDR(cluster)] }, signal)
+  await acceptForwarded([nodeCIDR], masqueradeTable(cluster.name), signal)
+  const chains = doorChains({
+    own: [bridge, podBridge(cluster, 0)],
+    guarded: [nodeCIDR, podCIDR, serviceCIDR],
+  })
+  await applyMasquerade({ table: nodesTable(cluster), from: nodeCIDR, except: [nodeCIDR], chains }, signal)
+}
+
+function nodesTable(cluster: LocalCluster): NameText {
+  return nameText(`${masqueradeTable(cluster.name)}-nodes`)
 }
 
 /**
@@ -85,20 +113,19 @@ export async function createNodeNetns(
   const address = nodeAddress(cluster, index)
   const link = hostLink(cluster, index)
   await ensureNodeNetwork(cluster, signal)
-  if (!existsSync(`/run/netns/${name}`)) await ipBatch([`netns add ${name}`], signal)
+  if (!existsSync(`/run/netns/${name}`)) await ipBatch([line`netns add ${name}`], signal)
   const commands = existsSync(`/sys/class/net/${link}`)
     ? []
-    : [`link add ${link} type veth peer name eth0 netns ${name}`]
-  commands.push(`link set ${link} master ${nodeBridge(cluster)} up`)
+    : [line`link add ${link} type veth peer name eth0 netns ${name}`]
+  commands.push(line`link set ${link} master ${nodeBridge(cluster)} up`)
   await ipBatch(commands, signal)
   const inside = [
-    "link set lo up",
-    `address replace ${address}/24 dev eth0`,
-    "link set eth0 up",
-    `route replace default via ${nodeAddress(cluster, 0)} dev eth0`,
+    line`link set lo up`,
+    line`address replace ${address}/${spanOf(cluster.nodeCIDR).prefixLength} dev eth0`,
+    line`link set eth0 up`,
+    line`route replace default via ${nodeAddress(cluster, 0)} dev eth0`,
   ]
-  const input = inside.map((line) => `${line}\n`).join("")
-  await runHostCommand("ip", ["-n", name, "-batch", "-"], { signal, input })
+  await ipBatch(inside, signal, { netns: name })
   const settings = Object.entries(forwarding)
     .map(([key, value]) => `[ ! -e /proc/sys/${key} ] || echo ${value} > /proc/sys/${key}`)
     .join("\n")
@@ -108,36 +135,63 @@ export async function createNodeNetns(
 
 /** Removes a further node's network namespace, with its link. What runs in it must have ended. Idempotent. */
 export async function deleteNodeNetns(
-  options: { readonly cluster: LocalCluster; readonly index: number },
+  options: { readonly cluster: Numbered; readonly index: number },
   signal: AbortSignal,
 ): Promise<void> {
   const name = nodeNetns(options.cluster, options.index)
-  const link = hostLink(options.cluster, options.index)
-  if (existsSync(`/run/netns/${name}`)) await ipBatch([`netns delete ${name}`], signal)
-  if (existsSync(`/sys/class/net/${link}`)) {
-    // The kernel may be removing it at this moment, together with its peer.
-    await ipBatch([`link delete ${link}`], signal).catch((thrown: unknown) => {
-      if (existsSync(`/sys/class/net/${link}`)) throw thrown
-    })
-  }
+  if (existsSync(`/run/netns/${name}`)) await ipBatch([line`netns delete ${name}`], signal)
+  await deleteLink(hostLink(options.cluster, options.index), signal)
 }
 
-/** Removes everything that the cluster has on this machine: namespaces, bridges, routes and rules. Idempotent. */
+/**
+ * Removes everything that the cluster has on this machine: namespaces, links, routes and rules, whatever state it
+ * was left in. Idempotent.
+ */
 export async function removeNodeNetwork(cluster: LocalCluster, signal: AbortSignal): Promise<void> {
-  const prefix = `knarr-${cluster.index}-`
   const spaces = existsSync("/run/netns") ? readdirSync("/run/netns") : []
-  for (const name of spaces) {
-    const number = name.startsWith(prefix) ? Number(name.slice(prefix.length)) : Number.NaN
-    if (Number.isInteger(number)) await deleteNodeNetns({ cluster, index: number }, signal)
+  for (const index of [...numbersAfter(`knarr-${cluster.index}-`, spaces), ...strayLinks(cluster)])
+    await deleteNodeNetns({ cluster, index }, signal)
+  for (const bridge of [podBridge(cluster, 0), nodeBridge(cluster)]) {
+    for (const port of bridgePorts(bridge)) await deleteLink(port, signal)
+    await deleteLink(bridge, signal)
   }
-  for (const link of [podBridge(cluster, 0), nodeBridge(cluster)])
-    if (existsSync(`/sys/class/net/${link}`)) await ipBatch([`link delete ${link}`], signal)
+  // Routes over our links went with them; others can be of a node that had told lies about its address.
+  const ours = (await readRoutes(signal)).filter(
+    ({ podCIDR, via }) => holds(cluster.podCIDR, podCIDR) || holds(cluster.nodeCIDR, via),
+  )
+  if (ours.length > 0)
+    await syncRoutes([], (route) => ours.some(({ podCIDR }) => podCIDR === route.podCIDR), signal)
   const table = masqueradeTable(cluster.name)
   await removeAccepted(table, signal)
-  await removeMasquerade([table, `${table}-nodes`], signal)
+  await removeTables([table, nodesTable(cluster)], signal)
+}
+
+/** The host's ends of links to further nodes whose namespaces are gone. */
+function strayLinks(cluster: LocalCluster): number[] {
+  return numbersAfter(`kn-${cluster.index}-`, readdirSync("/sys/class/net"))
+}
+
+function numbersAfter(prefix: string, names: readonly string[]): number[] {
+  return names
+    .filter((name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
+    .map((name) => Number(name.slice(prefix.length)))
+}
+
+/** The links on a bridge; of a bridge of pods these are the pods'. */
+function bridgePorts(bridge: LinkName): LinkName[] {
+  const dir = `/sys/class/net/${bridge}/brif`
+  return existsSync(dir) ? readdirSync(dir).map((name) => linkName(name)) : []
+}
+
+async function deleteLink(link: LinkName, signal: AbortSignal): Promise<void> {
+  if (!existsSync(`/sys/class/net/${link}`)) return
+  // The kernel may be removing it at this moment, together with its peer.
+  await ipBatch([line`link delete ${link}`], signal).catch((thrown: unknown) => {
+    if (existsSync(`/sys/class/net/${link}`)) throw thrown
+  })
 }
 
 /** The host's end of a further node's link; at most 15 bytes. */
-function hostLink(cluster: LocalCluster, index: number): string {
-  return `kn-${cluster.index}-${index}`
+function hostLink(cluster: Numbered, index: number): LinkName {
+  return linkName(`kn-${cluster.index}-${index}`)
 }

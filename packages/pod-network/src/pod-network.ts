@@ -1,58 +1,128 @@
 /**
  * The node's part of the pod network: as soon as the node has a range for its pods it writes the CNI
- * configuration and the masquerade rule, and it keeps the routes to the other nodes' pods.
+ * configuration and the masquerade rule, and it keeps the routes to the other nodes' pods. What a node says of
+ * itself counts only inside the cluster's own ranges.
  */
 import { Channel, type Env } from "@knarr/base"
+import {
+  holds,
+  overlap,
+  readIPv4,
+  readIPv4Network,
+  type IPv4Network,
+  type LinkName,
+} from "@knarr/apimachinery"
 import { node as nodeKind, type Node } from "@knarr/api"
-import type { InformerFactory } from "@knarr/client"
+import type { EventRecorder, InformerFactory } from "@knarr/client"
 import { writeCniConfig } from "./cni-config.ts"
 import { acceptForwarded } from "./forward-accept.ts"
+import type { FailedCommand } from "./host-command.ts"
 import { applyMasquerade, masqueradeTable } from "./masquerade.ts"
 import { ensureForwarding } from "./node-network.ts"
-import { syncRoutes, type NodeRoute } from "./routes.ts"
+import { planRoutes, syncRoutes, type NodeRoute } from "./routes.ts"
 
-export interface PodNetworkOptions {
+/** Where the cluster's addresses are. */
+export interface ClusterRanges {
+  /** The cluster's pods (`10.244.0.0/16`): their traffic to each other is never masqueraded. */
+  readonly clusterCIDR: IPv4Network
+  /** The nodes' own addresses (`10.89.0.0/24`): pods reach nodes with their own address. */
+  readonly nodeCIDR: IPv4Network
+}
+
+export interface PodNetworkOptions extends ClusterRanges {
   readonly env: Env
   readonly informers: InformerFactory
+  /** Says what of a node cannot be used. */
+  readonly events: EventRecorder
   readonly nodeName: string
   readonly clusterName: string
-  /** The cluster's pods (`10.244.0.0/16`): their traffic to each other is never masqueraded. */
-  readonly clusterCIDR: string
-  /** The nodes' own addresses (`10.89.0.0/24`): pods reach nodes with their own address. Default: masqueraded. */
-  readonly nodeCIDR?: string
   readonly cni: {
     readonly dir: string
-    readonly bridge: string
+    readonly bridge: LinkName
     readonly mtu?: number
     readonly ipamDir?: string
     readonly portmap?: boolean
   }
 }
 
+/** Something of a node that cannot be used, and why. */
+export interface RefusedNode {
+  readonly node: Readonly<Node>
+  readonly reason: string
+}
+
 /** What the network of one node must be. */
 export interface NetworkPlan {
   /** Undefined until the node has one. */
-  readonly podCIDR: string | undefined
+  readonly podCIDR: IPv4Network | undefined
   readonly routes: readonly NodeRoute[]
+  readonly refused: readonly RefusedNode[]
 }
 
-/** Decides the network of `nodeName` from the nodes there are. Nodes without range or address get no route. */
-export function planNetwork(nodeName: string, nodes: readonly Readonly<Node>[]): NetworkPlan {
+/**
+ * Decides the network of `nodeName` from the nodes there are. Nodes without range or address get no route; those
+ * with one that is not theirs to have get none either, and are named. Of two that overlap the older one counts.
+ */
+export function planNetwork(
+  nodeName: string,
+  nodes: readonly Readonly<Node>[],
+  { clusterCIDR, nodeCIDR }: ClusterRanges,
+): NetworkPlan {
   const routes: NodeRoute[] = []
-  let podCIDR: string | undefined
-  for (const { metadata, spec, status } of nodes) {
-    const range = (spec.podCIDRs ?? (spec.podCIDR ? [spec.podCIDR] : [])).find((cidr) => cidr.includes("."))
-    if (range === undefined) continue
-    if (metadata.name === nodeName) {
-      podCIDR = range
+  const refused: RefusedNode[] = []
+  const taken: IPv4Network[] = []
+  let podCIDR: IPv4Network | undefined
+  const own = nodes.find(({ metadata }) => metadata.name === nodeName)
+  const ownAddress = own && internalIP(own)
+  const others = nodes.filter((node) => node !== own).sort(byAge)
+  for (const node of own ? [own, ...others] : others) {
+    const refuse = (reason: string): void => void refused.push({ node, reason })
+    const { spec } = node
+    const text = (spec.podCIDRs ?? (spec.podCIDR ? [spec.podCIDR] : [])).find((cidr) => !cidr.includes(":"))
+    if (text === undefined) continue
+    const range = readIPv4Network(text)
+    if (range === undefined || !holds(clusterCIDR, range)) {
+      refuse(`its podCIDR ${quote(text)} is not inside the cluster's ${clusterCIDR}`)
       continue
     }
-    const via = status.addresses?.find(
-      ({ type, address }) => type === "InternalIP" && address.includes("."),
-    )?.address
-    if (via !== undefined) routes.push({ podCIDR: range, via })
+    const other = taken.find((network) => overlap(network, range))
+    if (other !== undefined) {
+      refuse(`its podCIDR ${range} overlaps ${other} of another node`)
+      continue
+    }
+    if (node === own) podCIDR = range
+    else {
+      const address = internalIP(node)
+      if (address === undefined) continue
+      const via = readIPv4(address)
+      if (via === undefined || !holds(nodeCIDR, via)) {
+        refuse(`its address ${quote(address)} is not inside the nodes' ${nodeCIDR}`)
+        continue
+      }
+      if (via === ownAddress) {
+        refuse(`its address ${via} is this node's own`)
+        continue
+      }
+      routes.push({ podCIDR: range, via })
+    }
+    taken.push(range)
   }
-  return { podCIDR, routes: routes.sort((a, b) => (a.podCIDR < b.podCIDR ? -1 : 1)) }
+  return { podCIDR, routes: routes.sort((a, b) => (a.podCIDR < b.podCIDR ? -1 : 1)), refused }
+}
+
+function internalIP({ status }: Readonly<Node>): string | undefined {
+  return status.addresses?.find(({ type, address }) => type === "InternalIP" && !address.includes(":"))
+    ?.address
+}
+
+function byAge(a: Readonly<Node>, b: Readonly<Node>): number {
+  const key = ({ metadata }: Readonly<Node>): string => `${metadata.creationTimestamp} ${metadata.name}`
+  return key(a) < key(b) ? -1 : 1
+}
+
+/** Short enough for a log, whatever it is. */
+function quote(text: string): string {
+  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text)
 }
 
 const minBackoffMs = 100
@@ -69,47 +139,94 @@ export async function runPodNetwork(options: PodNetworkOptions, signal: AbortSig
   const changed = (): void => void wake.push(true)
   using _subscription = informer.subscribe({ added: changed, updated: changed, deleted: changed })
   changed()
+  const complain = createComplaints(options)
   let applied = ""
   let masqueraded = ""
   let backoffMs = minBackoffMs
-  for (;;) {
-    await wake.next(signal)
-    const plan = planNetwork(nodeName, informer.list())
-    const text = JSON.stringify(plan)
-    if (text === applied) continue
-    try {
-      if (plan.podCIDR !== undefined && plan.podCIDR !== masqueraded) {
-        const except = [clusterCIDR, ...(nodeCIDR === undefined ? [] : [nodeCIDR])]
-        await applyMasquerade({ table: masqueradeTable(clusterName), from: plan.podCIDR, except }, signal)
-        await acceptForwarded([clusterCIDR], masqueradeTable(clusterName), signal)
-        masqueraded = plan.podCIDR
-        if (writeCniConfig({ ...cni, podCIDR: plan.podCIDR }))
-          env.log.info("Configured the pod network", { podCIDR: plan.podCIDR, bridge: cni.bridge })
+  // A change of another node does not wait for the retry of one that failed.
+  let retry: Disposable | undefined
+  const retryLater = (): void => {
+    retry = env.clock.timer(backoffMs, changed)
+    backoffMs = Math.min(backoffMs * 2, maxBackoffMs)
+  }
+  try {
+    for (;;) {
+      await wake.next(signal)
+      retry?.[Symbol.dispose]()
+      const nodes = informer.list()
+      const plan = planNetwork(nodeName, nodes, { clusterCIDR, nodeCIDR })
+      const text = JSON.stringify([plan.podCIDR, plan.routes])
+      if (text === applied) {
+        complain(plan.refused)
+        continue
       }
-      const count = await syncRoutes(plan.routes, sameCluster(plan, nodeCIDR), signal)
-      if (count > 0) env.log.debug("Changed routes to other nodes", { count })
-      applied = text
-      backoffMs = minBackoffMs
-    } catch (thrown) {
-      signal.throwIfAborted()
-      env.log.error("Cannot configure the pod network", thrown, { retrySeconds: backoffMs / 1000 })
-      await env.clock.sleep(backoffMs, signal)
-      backoffMs = Math.min(backoffMs * 2, maxBackoffMs)
-      changed()
+      try {
+        if (plan.podCIDR !== undefined && plan.podCIDR !== masqueraded) {
+          const except = [clusterCIDR, nodeCIDR]
+          await applyMasquerade({ table: masqueradeTable(clusterName), from: plan.podCIDR, except }, signal)
+          await acceptForwarded([clusterCIDR], masqueradeTable(clusterName), signal)
+          masqueraded = plan.podCIDR
+          if (writeCniConfig({ ...cni, podCIDR: plan.podCIDR }))
+            env.log.info("Configured the pod network", { podCIDR: plan.podCIDR, bridge: cni.bridge })
+        }
+        const ours = ({ podCIDR, via }: NodeRoute): boolean =>
+          holds(clusterCIDR, podCIDR) || holds(nodeCIDR, via)
+        const { count, failed } = await syncRoutes(plan.routes, ours, signal)
+        if (count > 0) env.log.debug("Changed routes to other nodes", { count })
+        complain([...plan.refused, ...failedNodes(nodes, plan, failed)])
+        if (failed.length > 0) {
+          retryLater()
+          continue
+        }
+        applied = text
+        backoffMs = minBackoffMs
+      } catch (thrown) {
+        signal.throwIfAborted()
+        env.log.error("Cannot configure the pod network", thrown, { retrySeconds: backoffMs / 1000 })
+        retryLater()
+      }
     }
+  } finally {
+    retry?.[Symbol.dispose]()
   }
 }
 
-/** Whether a next hop is one of this cluster's nodes, also of those that are gone. */
-function sameCluster(plan: NetworkPlan, nodeCIDR: string | undefined): (via: string) => boolean {
-  const wanted = new Set(plan.routes.map(({ via }) => via))
-  if (nodeCIDR === undefined) return () => true
-  return (via) => wanted.has(via) || contains(nodeCIDR, via)
+/** The nodes whose routes the kernel did not take. */
+function failedNodes(
+  nodes: readonly Readonly<Node>[],
+  plan: NetworkPlan,
+  failed: readonly FailedCommand[],
+): RefusedNode[] {
+  return failed.flatMap(({ command, message }) => {
+    const route = plan.routes.find((route) => planRoutes([], [route])[0] === command)
+    const node = nodes.find(({ metadata, spec }) => {
+      const range = readIPv4Network(spec.podCIDRs?.[0] ?? spec.podCIDR ?? "")
+      return (
+        route !== undefined &&
+        range === route.podCIDR &&
+        !plan.refused.some((r) => r.node.metadata.name === metadata.name)
+      )
+    })
+    return node ? [{ node, reason: `the route to its pods was refused: ${message}` }] : []
+  })
 }
 
-function contains(cidr: string, address: string): boolean {
-  const number = (text: string): number => text.split(".").reduce((sum, part) => sum * 256 + Number(part), 0)
-  const [base, bits] = cidr.split("/") as [string, string]
-  const size = 2 ** (32 - Number(bits))
-  return Math.floor(number(base) / size) === Math.floor(number(address) / size)
+/** Says what is wrong with a node, once as long as it stays so. */
+function createComplaints({
+  env,
+  events,
+}: Pick<PodNetworkOptions, "env" | "events">): (refused: readonly RefusedNode[]) => void {
+  let known = new Set<string>()
+  return (refused) => {
+    const now = new Set<string>()
+    for (const { node, reason } of refused) {
+      const key = `${node.metadata.uid} ${reason}`
+      now.add(key)
+      if (known.has(key)) continue
+      env.log.warn("A node gets no route to its pods", { node: node.metadata.name, reason })
+      const regarding = { apiVersion: nodeKind.apiVersion, kind: nodeKind.kind, metadata: node.metadata }
+      events.event(regarding, "Warning", "FailedToCreateRoute", `No route to the node's pods: ${reason}`)
+    }
+    known = now
+  }
 }

@@ -1,26 +1,34 @@
 /** Host routes to the other nodes' pods: `podCIDR via node`. Ours are told from others by their protocol number. */
-import { ipBatch, runHostCommand } from "./host-command.ts"
+import {
+  line,
+  readIPv4,
+  readIPv4Network,
+  type HostText,
+  type IPv4Address,
+  type IPv4Network,
+} from "@knarr/apimachinery"
+import { ipBatch, runHostCommand, type FailedCommand } from "./host-command.ts"
 
 export interface NodeRoute {
   /** The range of the node's pods. */
-  readonly podCIDR: string
+  readonly podCIDR: IPv4Network
   /** The node's InternalIP, on a link of ours. */
-  readonly via: string
+  readonly via: IPv4Address
 }
 
 /** The number in `ip route … proto`; see /etc/iproute2/rt_protos for those of others. */
 export const routeProtocol = 89
 
 /** The `ip` commands that turn `present` into `wanted`. */
-export function planRoutes(present: readonly NodeRoute[], wanted: readonly NodeRoute[]): string[] {
-  const key = ({ podCIDR, via }: NodeRoute): string => `${podCIDR} via ${via}`
-  const have = new Set(present.map(key))
+export function planRoutes(present: readonly NodeRoute[], wanted: readonly NodeRoute[]): HostText[] {
+  const key = ({ podCIDR, via }: NodeRoute): HostText => line`${podCIDR} via ${via}`
+  const have = new Set<string>(present.map(key))
   const ranges = new Set(wanted.map(({ podCIDR }) => podCIDR))
   const stale = present.filter(({ podCIDR }) => !ranges.has(podCIDR))
   const missing = wanted.filter((route) => !have.has(key(route)))
   return [
-    ...stale.map((route) => `route delete ${key(route)} proto ${routeProtocol}`),
-    ...missing.map((route) => `route replace ${key(route)} proto ${routeProtocol}`),
+    ...stale.map((route) => line`route delete ${key(route)} proto ${routeProtocol}`),
+    ...missing.map((route) => line`route replace ${key(route)} proto ${routeProtocol}`),
   ]
 }
 
@@ -30,22 +38,23 @@ export async function readRoutes(signal: AbortSignal): Promise<NodeRoute[]> {
   const text = await runHostCommand("ip", args, { signal })
   const rows = JSON.parse(text.trim() || "[]") as { dst: string; gateway?: string }[]
   return rows.flatMap(({ dst, gateway }) => {
-    const podCIDR = dst.includes("/") ? dst : `${dst}/32`
-    return gateway === undefined ? [] : [{ podCIDR, via: gateway }]
+    const podCIDR = readIPv4Network(dst.includes("/") ? dst : `${dst}/32`)
+    const via = readIPv4(gateway ?? "")
+    return podCIDR === undefined || via === undefined ? [] : [{ podCIDR, via }]
   })
 }
 
 /**
- * Makes our routes exactly `nodes`, and returns how many changed. `within` keeps the routes of another cluster
- * on this machine out of it: only those whose next hop it accepts are looked at.
+ * Makes our routes exactly `nodes`. `within` keeps the routes of another cluster on this machine out of it: only
+ * those that it accepts are looked at. One that the kernel refuses stops no other. Answers how many commands were
+ * given, and those that failed.
  */
 export async function syncRoutes(
   nodes: readonly NodeRoute[],
-  within: (via: string) => boolean,
+  within: (route: NodeRoute) => boolean,
   signal: AbortSignal,
-): Promise<number> {
-  const present = (await readRoutes(signal)).filter(({ via }) => within(via))
+): Promise<{ readonly count: number; readonly failed: readonly FailedCommand[] }> {
+  const present = (await readRoutes(signal)).filter(within)
   const commands = planRoutes(present, nodes)
-  await ipBatch(commands, signal)
-  return commands.length
+  return { count: commands.length, failed: await ipBatch(commands, signal, { carryOn: true }) }
 }

@@ -1,5 +1,5 @@
 /** `knarr up`: starts a cluster on this machine and returns when it is ready. */
-import { ClusterHome, UsageError, addressesOf, type ClusterConfig } from "../cluster-home.ts"
+import { ClusterHome, UsageError, defaultRanges, type ClusterConfig } from "../cluster-home.ts"
 import { adminKubeconfig, mergeIntoKubeconfig, writeKubeconfig } from "../kubeconfig-file.ts"
 import { claimIndex, freePort, isPortFree } from "../machine.ts"
 import { agentNames, type LocalNode } from "../node-names.ts"
@@ -11,6 +11,7 @@ import { clusterFlags, clusterOf, contextName, numberFlag, userKubeconfig } from
 import { defineCommand } from "./command.ts"
 
 const maxAgents = 32
+const firstRegistryPort = 5000
 
 type Flags = Readonly<Record<string, string | boolean | undefined>>
 
@@ -125,8 +126,19 @@ async function decideConfig(cluster: ClusterHome, flags: Flags): Promise<Cluster
   const registryPort =
     before && (await isPortFree(before.registryPort))
       ? before.registryPort
-      : await freePort(addressesOf(index).registryPort)
-  return { name: cluster.name, index, port, registryPort, agents, hasNode }
+      : await freePort(firstRegistryPort)
+  const { podCIDR, serviceCIDR, nodeCIDR } = before ?? defaultRanges(index)
+  return {
+    name: cluster.name,
+    index,
+    podCIDR,
+    serviceCIDR,
+    nodeCIDR,
+    port,
+    registryPort,
+    agents,
+    hasNode,
+  }
 }
 
 export function formatSeconds(ms: number): string {

@@ -2,6 +2,7 @@
  * What goes into a pod's resolv.conf.
  * Mirrors: pkg/kubelet/network/dns/dns.go
  */
+import { readAddress } from "@knarr/apimachinery"
 import type { Pod } from "@knarr/api"
 
 export interface DnsConfig {
@@ -45,12 +46,21 @@ export function podDns(
   const more = spec.dnsConfig
   if (more) {
     config = {
-      servers: unique([...config.servers, ...(more.nameservers ?? [])]),
-      searches: unique([...config.searches, ...(more.searches ?? [])]),
-      options: mergeOptions(config.options, more.options ?? []),
+      servers: unique([...config.servers, ...(more.nameservers ?? []).filter(isAddress)]),
+      searches: unique([...config.searches, ...(more.searches ?? []).filter(isWord)]),
+      options: mergeOptions(config.options, more.options ?? []).filter(isWord),
     }
   }
   return { ...fitLimits(config), missingClusterDns }
+}
+
+function isAddress(text: string): boolean {
+  return readAddress(text) !== undefined
+}
+
+/** Whether the text stays one word of its line. */
+function isWord(text: string): boolean {
+  return /^[^\s\0]+$/.test(text)
 }
 
 function fitLimits(config: DnsConfig): { config: DnsConfig; warning?: string } {

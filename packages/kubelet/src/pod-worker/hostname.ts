@@ -2,6 +2,14 @@
  * A pod's host name and its /etc/hosts.
  * Mirrors: pkg/kubelet/kubelet_pods.go (GeneratePodHostNameAndDomain, ensureHostsFile)
  */
+import {
+  joined,
+  line,
+  readAddress,
+  readHostName,
+  type HostNameText,
+  type HostText,
+} from "@knarr/apimachinery"
 import type { Pod } from "@knarr/api"
 
 const maxHostnameLength = 64
@@ -28,7 +36,10 @@ export function kernelHostname(pod: Readonly<Pod>, clusterDomain: string): strin
   return full
 }
 
-/** The text of /etc/hosts. `hostText` is the node's own, for pods on its network. */
+/**
+ * The text of /etc/hosts. `hostText` is the node's own, for pods on its network. What is no address or no name gets
+ * no entry: the kubelet writes this file for manifests that no API server has checked, too.
+ */
 export function hostsFile(
   pod: Readonly<Pod>,
   podIPs: readonly string[],
@@ -42,12 +53,20 @@ export function hostsFile(
     out =
       "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n" +
       "fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n"
-    const names = domain === "" ? hostname : `${hostname}.${domain}\t${hostname}`
-    for (const ip of podIPs) out += `${ip}\t${names}\n`
+    const names = domain === "" ? [hostname] : [`${hostname}.${domain}`, hostname]
+    for (const ip of podIPs) out += hostsEntry(ip, names)
   }
   const aliases = pod.spec.hostAliases ?? []
   if (aliases.length === 0) return out
   out += "\n# Entries added by HostAliases.\n"
-  for (const { ip, hostnames = [] } of aliases) out += `${ip}\t${hostnames.join("\t")}\n`
+  for (const { ip, hostnames = [] } of aliases) out += hostsEntry(ip, hostnames)
   return out
+}
+
+/** One line of a hosts file, or nothing. */
+function hostsEntry(ip: string, hostnames: readonly string[]): HostText {
+  const address = readAddress(ip)
+  const names = hostnames.map(readHostName).filter((name): name is HostNameText => name !== undefined)
+  if (address === undefined || names.length === 0) return line``
+  return line`${address}\t${joined(names, "\t")}\n`
 }

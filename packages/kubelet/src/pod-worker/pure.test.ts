@@ -78,6 +78,32 @@ test("hostsFile: names, aliases and the host's own", () => {
   assert.equal(kernelHostname(podOf({ subdomain: "s", setHostnameAsFQDN: true }), "x"), "p.s.d.svc.x")
 })
 
+test("hostsFile and podDns: what is no address and no name writes no line of its own", () => {
+  const evil = ["1.2.3.4\n6.6.6.6", "1.2.3.4 evil", "localhost", "2130706433", "0x7f.1", "garbage!", ""]
+  const names = ["a\n6.6.6.6\tbank", "a b", "a\tb", "", "-a", "a".repeat(300)]
+  const hostAliases = [
+    ...evil.map((ip) => ({ ip, hostnames: ["a"] })),
+    ...names.map((name) => ({ ip: "1.2.3.4", hostnames: [name] })),
+    { ip: "fd00::1", hostnames: ["good", "a\nb"] },
+  ]
+  const text = hostsFile(podOf({ hostAliases }), evil, "cluster.local", "")
+  assert.ok(
+    text.endsWith("fe00::2\tip6-allrouters\n\n# Entries added by HostAliases.\nfd00::1\tgood\n"),
+    text,
+  )
+  const dnsConfig = {
+    nameservers: [...evil, "1.1.1.1"],
+    searches: ["a\nnameserver 6.6.6.6", "a b", "good.example"],
+    options: [{ name: "ndots", value: "1\nnameserver 6.6.6.6" }, { name: "x y" }, { name: "edns0" }],
+  }
+  const options = { clusterDNS: [], clusterDomain: "cluster.local", hostResolvConf: "" }
+  assert.deepEqual(podDns(podOf({ dnsPolicy: "None", dnsConfig }), options).config, {
+    servers: ["1.1.1.1"],
+    searches: ["good.example"],
+    options: ["edns0"],
+  })
+})
+
 test("Backoff doubles to its maximum and is forgotten", () => {
   const backoff = new Backoff()
   assert.equal(backoff.remainingMs("k", 0, 0), 0)
