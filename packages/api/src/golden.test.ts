@@ -90,7 +90,10 @@ for (const [name, { input, output, cells, warnings = [] }] of Object.entries(gol
   test(`golden create: ${name}`, () => {
     const { obj, kind, errors } = create(input)
     assert.deepEqual(errors, [])
-    const warned = (kind.warnings?.(obj) ?? []).map((warning) => `299 - ${JSON.stringify(warning)}`)
+    const told = kind.deprecation ? [kind.deprecation] : []
+    const warned = [...told, ...(kind.warnings?.(obj) ?? [])].map(
+      (warning) => `299 - ${JSON.stringify(warning)}`,
+    )
     assert.deepEqual(warned, warnings)
     // What is read back is decoded and defaulted again.
     const read = decodeObject<KubeObject>(kind.schema, JSON.parse(JSON.stringify(obj))).object
@@ -161,7 +164,7 @@ for (const [name, { old: raw, patch, output, causes }] of Object.entries(golden.
     if (kind.hasGeneration && !semanticEqual(bare(obj), bare(old)))
       obj.metadata.generation = (old.metadata.generation ?? 0) + 1
     kind.prepareForUpdate?.(obj, old, ctx)
-    const errors = [...(kind.validate?.(obj) ?? []), ...(kind.validateUpdate?.(obj, old) ?? [])]
+    const errors = [...(kind.validate?.(obj, old) ?? []), ...(kind.validateUpdate?.(obj, old) ?? [])]
     // Values that are Go structs and diffs of Go structs are not compared.
     const line = ({ reason, message, field }: Cause): string =>
       `${field}: ${reason}: ${message.split("\n")[0]!.replace(/Invalid value: \{.*\}: /, "Invalid value: {}: ")}`

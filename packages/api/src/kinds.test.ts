@@ -162,6 +162,7 @@ describe("Defaulting is idempotent and survives a round trip", () => {
         // No rule or column throws, whatever it is given; and rules do not change what they look at.
         const before = JSON.stringify(once)
         kind.validate?.(once)
+        kind.validate?.(once, twice)
         kind.validateUpdate?.(once, twice)
         kind.validateStatusUpdate?.(once, twice)
         kind.warnings?.(once, twice)

@@ -59,6 +59,7 @@ export {
   timeout,
   tooManyRequests,
   unauthorized,
+  unexpectedError,
   unsupportedMediaType,
 } from "./status.ts"
 export {

@@ -58,6 +58,8 @@ export interface StrategyContext {
   readonly nowMs: number
   /** Who writes. */
   readonly user: UserInfo
+  /** Tells the user something that can be seen only before the object is made ready. */
+  warn?(text: string): void
 }
 
 /** What the author of a kind writes. Every hook is optional; hooks named `prepare…` and `setDefaults` may mutate `obj`. */
@@ -98,14 +100,16 @@ export interface KindSpec<T extends KubeObject> {
   prepareForUpdate?(obj: T, old: Readonly<T>, ctx: StrategyContext): void
   /** Before validation of an update of `status`. Generic code has kept everything but `status`. */
   prepareForStatusUpdate?(obj: T, old: Readonly<T>, ctx: StrategyContext): void
-  /** Must not mutate. Generic code has validated the metadata. */
-  validate?(obj: Readonly<T>): FieldError[]
+  /** Must not mutate. Generic code has validated the metadata. `old` is what an update replaces, absent on create. */
+  validate?(obj: Readonly<T>, old?: Readonly<T>): FieldError[]
   /** Must not mutate; runs after `validate` of the new object. */
   validateUpdate?(obj: Readonly<T>, old: Readonly<T>): FieldError[]
   validateStatusUpdate?(obj: Readonly<T>, old: Readonly<T>): FieldError[]
   /** Returns why `name` is not acceptable; default: a DNS subdomain. `prefix` is true for `generateName`. */
   validateName?(name: string, prefix: boolean): string[]
-  /** Warnings for the user (the `Warning` header). */
+  /** What every request about the kind is told (the `Warning` header): that it is going away. */
+  readonly deprecation?: string
+  /** Warnings for the user (the `Warning` header). `old` is what an update replaces. */
   warnings?(obj: Readonly<T>, old?: Readonly<T>): string[]
   /**
    * Seconds an object may take to end when it is deleted; undefined deletes at once. `requested` is

@@ -206,6 +206,11 @@ export function badRequest(message: string): StatusError {
   return failure({ code: 400, reason: "BadRequest", message })
 }
 
+/** 500 without a reason: an error that has no form of its own. */
+export function unexpectedError(message: string): StatusError {
+  return failure({ code: 500, reason: "", message })
+}
+
 /** 429; the message is used as it is. */
 export function tooManyRequests(message: string, retryAfterSeconds: number): StatusError {
   return failure({

@@ -29,6 +29,7 @@ export function createResourceHandler(registry: Registry): ResourceHandler {
     const storage = registry.find(info.apiGroup, info.apiVersion, info.resource)
     if (!storage) throw pathNotFound()
     const { kind } = storage
+    if (kind.deprecation) ctx.warnings.push(kind.deprecation)
     const call: Call = { exchange, ctx, registry, storage, env: registry.env }
     if (kind.namespaced && info.namespace === "" && info.verb !== "list" && info.verb !== "watch") {
       throw info.name === "" ? methodNotAllowed() : pathNotFound()

@@ -13,6 +13,7 @@ import {
   type Kind,
   type KubeObject,
   nameIsDNSSubdomain,
+  unexpectedError,
   type FieldError,
   type StrategyContext,
   validateObjectMeta,
@@ -73,7 +74,8 @@ async function createNamed(
   const allocation = deps.hooksOf(kind)?.beginCreate?.(obj, request.dryRun) ?? nothingAllocated
   let done = false
   try {
-    prepareForCreate(kind, obj, { nowMs: deps.env.clock.now(), user: request.user })
+    const warn = (text: string): number => request.warnings.push(text)
+    prepareForCreate(kind, obj, { nowMs: deps.env.clock.now(), user: request.user, warn })
     const errors = validateCreate(kind, obj)
     const name = obj.metadata.name ?? ""
     if (errors.length > 0) throw invalid({ group: kind.group, kind: kind.kind }, name, errors)
@@ -82,6 +84,7 @@ async function createNamed(
     await deps.admission.validate(
       admissionAttributes(storage, ref, { operation: "CREATE", object: obj, oldObject: undefined }, request),
     )
+    refuseVersion(obj, request)
     const written = await storage.write(storage.key(ref), request, async (current) => {
       if (!current) return { put: obj }
       const error = alreadyExists(storage.resource, name)
@@ -95,6 +98,12 @@ async function createNamed(
     if (done && !request.dryRun) allocation.commit()
     else allocation.revert()
   }
+}
+
+/** What comes with a version has been stored before, it says. A dry run never gets as far as the store. */
+function refuseVersion({ metadata }: KubeObject, request: WriteRequest): void {
+  if (request.dryRun || !/^[1-9]\d*$/.test(metadata.resourceVersion ?? "")) return
+  throw unexpectedError("resourceVersion should not be set on objects to be created")
 }
 
 /** Puts a new object into the state in which it is validated. */

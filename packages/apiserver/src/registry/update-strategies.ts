@@ -38,7 +38,10 @@ export const mainStrategy: UpdateStrategy = {
     kind.prepareForUpdate?.(obj, old, ctx)
     if (kind.hasGeneration) raiseGeneration(obj, old)
   },
-  validate: (kind, obj, old) => [...(kind.validate?.(obj) ?? []), ...(kind.validateUpdate?.(obj, old) ?? [])],
+  validate: (kind, obj, old) => [
+    ...(kind.validate?.(obj, old) ?? []),
+    ...(kind.validateUpdate?.(obj, old) ?? []),
+  ],
 }
 
 export const statusStrategy: UpdateStrategy = {

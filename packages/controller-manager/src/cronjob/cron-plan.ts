@@ -1,6 +1,6 @@
 /** When a cron job is due and which of its jobs are history. Pure. Mirrors: pkg/controller/cronjob/utils.go */
 import type { CronJob, Job } from "@knarr/api"
-import type { Schedule } from "./cron.ts"
+import type { Schedule } from "@knarr/api"
 
 export interface Due {
   /** The latest moment that was missed; undefined when none was. */

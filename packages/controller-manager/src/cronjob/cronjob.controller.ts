@@ -1,5 +1,14 @@
 /** Starts jobs on a schedule. Mirrors: pkg/controller/cronjob/cronjob_controllerv2.go */
-import { cronJob, job, type CronJob, type CronJobStatus, type Job, type ObjectReference } from "@knarr/api"
+import {
+  cronJob,
+  job,
+  parseCron,
+  type CronJob,
+  type CronJobStatus,
+  type Job,
+  type ObjectReference,
+  type Schedule,
+} from "@knarr/api"
 import {
   deepClone,
   formatTime,
@@ -19,7 +28,6 @@ import {
   type ReconcileContext,
 } from "@knarr/controller-kit"
 import { isNamespaceTerminating } from "../workload/pod-control.ts"
-import { parseCron, type Schedule } from "./cron.ts"
 import { dueTime, finishedAs, surplusJobs } from "./cron-plan.ts"
 
 const scheduledTimeAnnotation = "batch.kubernetes.io/cronjob-scheduled-timestamp"

@@ -13,6 +13,7 @@ import {
 import { setDaemonSetDefaults } from "./workload.defaults.ts"
 import { dropDisabledFields } from "../../core/v1/pod-disabled-fields.ts"
 import { templateWarnings } from "../../core/v1/pod.warnings.ts"
+import { validateDaemonSetStatus } from "./workload-status.validate.ts"
 import { validateDaemonSet, validateSelectorUpdate } from "./workload.validate.ts"
 import type { DaemonSet } from "./types.gen.ts"
 
@@ -55,7 +56,11 @@ export const daemonSet: Kind<DaemonSet> = defineKind<DaemonSet>({
   },
   validate: validateDaemonSet,
   validateUpdate: validateSelectorUpdate,
-  warnings: ({ spec }) => templateWarnings("spec.template", spec.template),
+  validateStatusUpdate: validateDaemonSetStatus,
+  warnings: ({ spec }, old) =>
+    old && semanticEqual(spec.template, old.spec.template)
+      ? []
+      : templateWarnings("spec.template", spec.template),
 })
 
 /** Counts the templates that a set has had, for clients of another age. */

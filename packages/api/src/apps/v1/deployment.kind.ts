@@ -3,8 +3,9 @@ import { defineKind, type Kind, semanticEqual } from "@knarr/apimachinery"
 import { age, containerImages, containerNames, selectorText, text, wide } from "../../columns.ts"
 import { setDeploymentDefaults } from "./workload.defaults.ts"
 import { dropDisabledFields } from "../../core/v1/pod-disabled-fields.ts"
-import { templateWarnings } from "../../core/v1/pod.warnings.ts"
-import { validateDeployment, validateReplicaStatus, validateSelectorUpdate } from "./workload.validate.ts"
+import { workloadWarnings } from "../../core/v1/pod.warnings.ts"
+import { validateDeploymentStatus } from "./workload-status.validate.ts"
+import { validateDeployment, validateSelectorUpdate } from "./workload.validate.ts"
 import type { Deployment } from "./types.gen.ts"
 
 export const deployment: Kind<Deployment> = defineKind<Deployment>({
@@ -42,6 +43,6 @@ export const deployment: Kind<Deployment> = defineKind<Deployment>({
   },
   validate: validateDeployment,
   validateUpdate: validateSelectorUpdate,
-  validateStatusUpdate: validateReplicaStatus,
-  warnings: ({ spec }) => templateWarnings("spec.template", spec.template),
+  validateStatusUpdate: validateDeploymentStatus,
+  warnings: workloadWarnings,
 })

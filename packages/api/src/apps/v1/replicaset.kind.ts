@@ -3,8 +3,9 @@ import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, containerImages, containerNames, integer, selectorOrNone, wide } from "../../columns.ts"
 import { setReplicaSetDefaults } from "./workload.defaults.ts"
 import { dropDisabledFields } from "../../core/v1/pod-disabled-fields.ts"
-import { templateWarnings } from "../../core/v1/pod.warnings.ts"
-import { validateReplicaSet, validateReplicaStatus, validateSelectorUpdate } from "./workload.validate.ts"
+import { workloadWarnings } from "../../core/v1/pod.warnings.ts"
+import { validateReplicaSetStatus } from "./workload-status.validate.ts"
+import { validateReplicaSet, validateSelectorUpdate } from "./workload.validate.ts"
 import type { ReplicaSet } from "./types.gen.ts"
 
 export const replicaSet: Kind<ReplicaSet> = defineKind<ReplicaSet>({
@@ -36,7 +37,7 @@ export const replicaSet: Kind<ReplicaSet> = defineKind<ReplicaSet>({
   },
   validate: validateReplicaSet,
   validateUpdate: validateSelectorUpdate,
-  validateStatusUpdate: validateReplicaStatus,
-  warnings: ({ spec }) => templateWarnings("spec.template", spec.template),
+  validateStatusUpdate: validateReplicaSetStatus,
+  warnings: workloadWarnings,
   selectableFields: { "status.replicas": ({ status }) => String(status.replicas ?? 0) },
 })

@@ -3,8 +3,9 @@ import { defineKind, type Kind, nameIsDNSLabel } from "@knarr/apimachinery"
 import { age, containerImages, containerNames, text, wide } from "../../columns.ts"
 import { setStatefulSetDefaults } from "./workload.defaults.ts"
 import { dropDisabledFields } from "../../core/v1/pod-disabled-fields.ts"
-import { templateWarnings } from "../../core/v1/pod.warnings.ts"
-import { validateReplicaStatus, validateStatefulSet, validateStatefulSetUpdate } from "./workload.validate.ts"
+import { statefulSetWarnings } from "./statefulset.warnings.ts"
+import { validateStatefulSet, validateStatefulSetUpdate } from "./statefulset.validate.ts"
+import { validateStatefulSetStatus } from "./workload-status.validate.ts"
 import type { StatefulSet } from "./types.gen.ts"
 
 export const statefulSet: Kind<StatefulSet> = defineKind<StatefulSet>({
@@ -33,7 +34,7 @@ export const statefulSet: Kind<StatefulSet> = defineKind<StatefulSet>({
   },
   validate: validateStatefulSet,
   validateUpdate: validateStatefulSetUpdate,
-  validateStatusUpdate: validateReplicaStatus,
-  warnings: ({ spec }) => templateWarnings("spec.template", spec.template),
+  validateStatusUpdate: validateStatefulSetStatus,
+  warnings: statefulSetWarnings,
   validateName: nameIsDNSLabel,
 })

@@ -1,18 +1,11 @@
 /** Validation of the workload kinds. Mirrors: pkg/apis/apps/validation/validation.go */
-import {
-  field,
-  isValidPercent,
-  selectorFrom,
-  semanticEqual,
-  validateLabelSelector,
-} from "@knarr/apimachinery"
+import { field, isValidPercent, selectorFrom, validateLabelSelector } from "@knarr/apimachinery"
 import type { FieldError, LabelSelector } from "@knarr/apimachinery"
-import { immutable, immutableMessage, notNegative, oneOf } from "../../checks.ts"
-import { validateClaimSpec } from "../../core/v1/claim.validate.ts"
+import { immutable, notNegative } from "../../checks.ts"
 import { validatePodTemplate } from "../../core/v1/pod-spec.validate.ts"
 import { goStruct } from "../../go-struct.ts"
 import type { PodTemplateSpec } from "../../core/v1/types.gen.ts"
-import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from "./types.gen.ts"
+import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet } from "./types.gen.ts"
 
 /** A number that is not negative, or a percentage. */
 export function validateIntOrPercent(path: string, value: number | string | undefined): FieldError[] {
@@ -27,71 +20,95 @@ export function notMoreThan100Percent(path: string, value: number | string | und
   return percent > 100 ? [field.invalid(path, value, "must not be greater than 100%")] : []
 }
 
-function amountOf(value: number | string | undefined): number {
+export function amountOf(value: number | string | undefined): number {
   return typeof value === "string" ? Number.parseInt(value) || 0 : (value ?? 0)
 }
 
-/** Checks the selector of a workload and answers whether it can be used on labels. */
-function validateSelector(
+/**
+ * Checks the selector of a workload that must have one. Answers whether it can be asked: none at all can, it
+ * selects nothing.
+ */
+export function validateSelector(
   selector: LabelSelector | undefined,
   what: string,
+  unusableDetail: string,
   out: FieldError[],
-  path = "spec.selector",
 ): boolean {
+  const path = "spec.selector"
   if (!selector) {
     out.push(field.required(path, ""))
-    return false
+    return true
   }
   out.push(...validateLabelSelector(selector, path))
-  if (Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0) {
+  if (isEmptySelector(selector))
     out.push(field.invalid(path, selector, `empty selector is invalid for ${what}`))
-    return false
-  }
+  if (isUsable(selector)) return true
+  out.push(field.invalid(path, selector, unusableDetail))
+  return false
+}
+
+function isEmptySelector(selector: LabelSelector): boolean {
+  return Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0
+}
+
+function isUsable(selector: LabelSelector): boolean {
   try {
     selectorFrom(selector)
     return true
   } catch {
-    out.push(field.invalid(path, selector, "invalid label selector"))
     return false
   }
 }
 
-/** A template whose pods the selector finds and that run forever. */
-function validateTemplate(
+/** The labels of a template must be what the (usable) selector looks for. */
+export function validateTemplateLabels(
   template: PodTemplateSpec,
   selector: LabelSelector | undefined,
-  usable: boolean,
-  kind: string,
 ): FieldError[] {
-  const path = "spec.template"
-  const out: FieldError[] = []
   const labels = template.metadata?.labels
-  // No selector at all selects nothing.
-  if (!selector || (usable && !selectorFrom(selector).matches(labels ?? {})))
+  if (selector && selectorFrom(selector).matches(labels ?? {})) return []
+  return [
+    field.invalid(
+      "spec.template.metadata.labels",
+      labels ?? null,
+      "`selector` does not match template `labels`",
+    ),
+  ]
+}
+
+/** Pods of a workload run for ever. */
+export function validateRunsForever({ spec }: PodTemplateSpec, kind: string): FieldError[] {
+  const path = "spec.template.spec"
+  const out: FieldError[] = []
+  if (spec.restartPolicy !== "Always")
+    out.push(field.notSupported(`${path}.restartPolicy`, spec.restartPolicy ?? "", ["Always"]))
+  if (spec.activeDeadlineSeconds !== undefined)
     out.push(
-      field.invalid(`${path}.metadata.labels`, labels ?? null, "`selector` does not match template `labels`"),
-    )
-  out.push(...validatePodTemplate(path, template))
-  if (template.spec.restartPolicy !== "Always")
-    out.push(field.notSupported(`${path}.spec.restartPolicy`, template.spec.restartPolicy ?? "", ["Always"]))
-  if (template.spec.activeDeadlineSeconds !== undefined)
-    out.push(
-      field.forbidden(
-        `${path}.spec.activeDeadlineSeconds`,
-        `activeDeadlineSeconds in ${kind} is not Supported`,
-      ),
+      field.forbidden(`${path}.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`),
     )
   return out
 }
 
-function goStrategy(strategy: object | undefined): unknown {
+/** The template of Deployments and ReplicaSets. */
+function validateReplicaSetTemplate(
+  template: PodTemplateSpec,
+  selector: LabelSelector | undefined,
+): FieldError[] {
+  return [
+    ...validateTemplateLabels(template, selector),
+    ...validatePodTemplate("spec.template", template),
+    ...validateRunsForever(template, "ReplicaSet"),
+  ]
+}
+
+export function goStrategy(strategy: object | undefined): unknown {
   return goStruct(strategy, ["Type", "RollingUpdate"], ["Type"])
 }
 
 export function validateDeployment({ spec }: Readonly<Deployment>): FieldError[] {
   const out = notNegative("spec.replicas", spec.replicas)
-  const usable = validateSelector(spec.selector, "deployment", out)
-  out.push(...validateTemplate(spec.template, spec.selector, usable, "ReplicaSet"))
+  if (validateSelector(spec.selector, "deployment", "invalid label selector", out))
+    out.push(...validateReplicaSetTemplate(spec.template, spec.selector))
   const strategy = spec.strategy ?? {}
   const path = "spec.strategy"
   if (strategy.type === "Recreate") {
@@ -135,14 +152,18 @@ export function validateReplicaSet({ spec }: Readonly<ReplicaSet>): FieldError[]
     ...notNegative("spec.replicas", spec.replicas),
     ...notNegative("spec.minReadySeconds", spec.minReadySeconds),
   ]
-  const usable = validateSelector(spec.selector, "deployment", out)
-  return [...out, ...validateTemplate(spec.template, spec.selector, usable, "ReplicaSet")]
+  if (validateSelector(spec.selector, "deployment", "invalid label selector", out))
+    out.push(...validateReplicaSetTemplate(spec.template, spec.selector))
+  return out
 }
 
 export function validateDaemonSet({ spec }: Readonly<DaemonSet>): FieldError[] {
-  const out: FieldError[] = []
-  const usable = validateSelector(spec.selector, "daemonset", out)
-  out.push(...validateTemplate(spec.template, spec.selector, usable, "DaemonSet"))
+  const { selector, template } = spec
+  const out = validateLabelSelector(selector, "spec.selector")
+  if (!selector || isUsable(selector)) out.push(...validateTemplateLabels(template, selector))
+  if (selector && isEmptySelector(selector))
+    out.push(field.invalid("spec.selector", selector, "empty selector is invalid for daemonset"))
+  out.push(...validatePodTemplate("spec.template", template), ...validateRunsForever(template, "DaemonSet"))
   out.push(...notNegative("spec.minReadySeconds", spec.minReadySeconds))
   const { type, rollingUpdate } = spec.updateStrategy ?? {}
   const path = "spec.updateStrategy"
@@ -169,50 +190,6 @@ export function validateDaemonSet({ spec }: Readonly<DaemonSet>): FieldError[] {
   return [...out, ...notNegative("spec.revisionHistoryLimit", spec.revisionHistoryLimit)]
 }
 
-export function validateStatefulSet({ spec }: Readonly<StatefulSet>): FieldError[] {
-  const out: FieldError[] = []
-  const policy = spec.podManagementPolicy
-  if (!policy) out.push(field.required("spec.podManagementPolicy", ""))
-  else if (policy !== "OrderedReady" && policy !== "Parallel")
-    out.push(field.invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'"))
-  const strategy = spec.updateStrategy ?? {}
-  const path = "spec.updateStrategy"
-  if (!strategy.type) out.push(field.required(path, ""))
-  else if (strategy.type === "OnDelete") {
-    if (strategy.rollingUpdate)
-      out.push(
-        field.invalid(
-          `${path}.rollingUpdate`,
-          strategy.rollingUpdate,
-          "only allowed for updateStrategy 'RollingUpdate'",
-        ),
-      )
-  } else if (strategy.type === "RollingUpdate") {
-    const { partition, maxUnavailable } = strategy.rollingUpdate ?? {}
-    out.push(...notNegative(`${path}.rollingUpdate.partition`, partition))
-    if (maxUnavailable !== undefined) {
-      const at = `${path}.rollingUpdate.maxUnavailable`
-      out.push(...validateIntOrPercent(at, maxUnavailable))
-      if (amountOf(maxUnavailable) === 0) out.push(field.invalid(at, maxUnavailable, "cannot be 0"))
-      out.push(...notMoreThan100Percent(at, maxUnavailable))
-    }
-  } else out.push(field.invalid(path, goStrategy(strategy), "must be 'RollingUpdate' or 'OnDelete'"))
-  const retention = ["Retain", "Delete"]
-  const { whenDeleted, whenScaled } = spec.persistentVolumeClaimRetentionPolicy ?? {}
-  out.push(
-    ...oneOf("spec.persistentVolumeClaimRetentionPolicy.whenDeleted", whenDeleted ?? "Retain", retention),
-    ...oneOf("spec.persistentVolumeClaimRetentionPolicy.whenScaled", whenScaled ?? "Retain", retention),
-    ...notNegative("spec.replicas", spec.replicas),
-    ...notNegative("spec.minReadySeconds", spec.minReadySeconds),
-    ...notNegative("spec.ordinals.start", spec.ordinals?.start),
-  )
-  const usable = validateSelector(spec.selector, "statefulset", out)
-  out.push(...validateTemplate(spec.template, spec.selector, usable, "StatefulSet"))
-  for (const [i, claim] of (spec.volumeClaimTemplates ?? []).entries())
-    out.push(...validateClaimSpec(`spec.volumeClaimTemplates[${i}].spec`, claim.spec))
-  return [...out, ...notNegative("spec.revisionHistoryLimit", spec.revisionHistoryLimit)]
-}
-
 type Selecting = { readonly spec: { readonly selector?: LabelSelector | undefined } }
 
 /** A workload finds its pods by a selector that never changes. */
@@ -220,68 +197,15 @@ export function validateSelectorUpdate(obj: Selecting, old: Selecting): FieldErr
   return immutable("spec.selector", obj.spec.selector, old.spec.selector)
 }
 
-/** What names a set's pods and their volumes never changes. */
-export function validateStatefulSetUpdate(
-  set: Readonly<StatefulSet>,
-  old: Readonly<StatefulSet>,
+/** What a revision holds is looked at when it is created: it never changes. */
+export function validateControllerRevision(
+  { data, revision }: Readonly<ControllerRevision>,
+  old?: Readonly<ControllerRevision>,
 ): FieldError[] {
-  const out: FieldError[] = []
-  for (const name of ["selector", "volumeClaimTemplates", "serviceName", "podManagementPolicy"] as const)
-    if (!semanticEqual(set.spec[name], old.spec[name]))
-      out.push(field.invalid(`spec.${name}`, set.spec[name], immutableMessage))
-  return out
-}
-
-export function validateControllerRevision({ data, revision }: Readonly<ControllerRevision>): FieldError[] {
-  const out: FieldError[] = []
+  const out = notNegative("revision", revision)
+  if (old) return out
   if (data === undefined || data === null) out.push(field.required("data", "data is mandatory"))
   else if (typeof data !== "object" || Array.isArray(data))
     out.push(field.required("data", "data must be a valid JSON object"))
-  return [...out, ...notNegative("revision", revision)]
-}
-interface ReplicaCounts {
-  readonly replicas?: number | undefined
-  readonly fullyLabeledReplicas?: number | undefined
-  readonly updatedReplicas?: number | undefined
-  readonly currentReplicas?: number | undefined
-  readonly readyReplicas?: number | undefined
-  readonly availableReplicas?: number | undefined
-  readonly unavailableReplicas?: number | undefined
-  readonly observedGeneration?: number | undefined
-  readonly collisionCount?: number | undefined
-}
-
-const counts = [
-  "updatedReplicas",
-  "currentReplicas",
-  "fullyLabeledReplicas",
-  "readyReplicas",
-  "availableReplicas",
-] as const
-
-/** Counts that a controller reports; no part is more than the whole. */
-export function validateReplicaStatus(
-  obj: { readonly status: ReplicaCounts },
-  old: { readonly status: ReplicaCounts },
-): FieldError[] {
-  const { status } = obj
-  const out = notNegative("status.replicas", status.replicas)
-  for (const name of counts) out.push(...notNegative(`status.${name}`, status[name]))
-  out.push(...notNegative("status.observedGeneration", status.observedGeneration))
-  const total = status.replicas ?? 0
-  for (const name of counts)
-    if ((status[name] ?? 0) > total)
-      out.push(field.invalid(`status.${name}`, status[name], "cannot be greater than status.replicas"))
-  if ((status.availableReplicas ?? 0) > (status.readyReplicas ?? 0))
-    out.push(
-      field.invalid(
-        "status.availableReplicas",
-        status.availableReplicas,
-        "cannot be greater than readyReplicas",
-      ),
-    )
-  const before = old.status.collisionCount
-  if (before !== undefined && (status.collisionCount ?? 0) < before)
-    out.push(field.invalid("status.collisionCount", status.collisionCount ?? 0, "cannot be decremented"))
   return out
 }

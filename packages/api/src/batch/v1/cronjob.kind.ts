@@ -12,8 +12,9 @@ import {
   wide,
 } from "../../columns.ts"
 import { setCronJobDefaults } from "./job.defaults.ts"
-import { templateWarnings } from "../../core/v1/pod.warnings.ts"
-import { validateCronJob } from "./job.validate.ts"
+import { cronJobWarnings } from "./job.warnings.ts"
+import { prepareCronJob } from "./job.strategy.ts"
+import { validateCronJob } from "./cronjob.validate.ts"
 import type { CronJob } from "./types.gen.ts"
 
 export const cronJob: Kind<CronJob> = defineKind<CronJob>({
@@ -43,6 +44,8 @@ export const cronJob: Kind<CronJob> = defineKind<CronJob>({
     wide("Selector", ({ spec }) => selectorOrNone(spec.jobTemplate.spec?.selector)),
   ],
   setDefaults: setCronJobDefaults,
+  prepareForCreate: prepareCronJob,
+  prepareForUpdate: prepareCronJob,
   validate: validateCronJob,
-  warnings: ({ spec }) => templateWarnings("spec.jobTemplate.spec.template", spec.jobTemplate.spec.template),
+  warnings: cronJobWarnings,
 })

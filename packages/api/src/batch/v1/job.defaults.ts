@@ -12,8 +12,9 @@ export function setJobDefaults(job: Job): void {
   }
   spec.backoffLimit ??= spec.backoffLimitPerIndex === undefined ? 6 : maxInt32
   setJobTemplateSpecDefaults(spec)
-  const labels = spec.template.metadata.labels
-  if (labels && Object.keys(job.metadata.labels ?? {}).length === 0) job.metadata.labels = { ...labels }
+  const { labels } = spec.template.metadata
+  // One and the same map: what the server adds to the template's labels is the job's own then, too.
+  if (labels && Object.keys(job.metadata.labels ?? {}).length === 0) job.metadata.labels = labels
   spec.completionMode ??= "NonIndexed"
   spec.suspend ??= false
   spec.podReplacementPolicy ??= spec.podFailurePolicy ? "Failed" : "TerminatingOrFailed"

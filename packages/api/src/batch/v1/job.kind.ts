@@ -3,9 +3,10 @@ import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, containerImages, containerNames, selectorOrNone, text, wide } from "../../columns.ts"
 import { completionsText, durationText, jobStatusText } from "./job-text.ts"
 import { setJobDefaults } from "./job.defaults.ts"
-import { templateWarnings } from "../../core/v1/pod.warnings.ts"
-import { prepareJobForCreate } from "./job.strategy.ts"
-import { validateJob, validateJobStatusUpdate, validateJobUpdate } from "./job.validate.ts"
+import { jobWarnings } from "./job.warnings.ts"
+import { prepareJobForCreate, prepareJobForUpdate } from "./job.strategy.ts"
+import { validateJobStatusUpdate } from "./job-status.validate.ts"
+import { validateJob, validateJobUpdate } from "./job.validate.ts"
 import type { Job } from "./types.gen.ts"
 
 export const job: Kind<Job> = defineKind<Job>({
@@ -29,9 +30,10 @@ export const job: Kind<Job> = defineKind<Job>({
   ],
   setDefaults: setJobDefaults,
   prepareForCreate: prepareJobForCreate,
+  prepareForUpdate: prepareJobForUpdate,
   validate: validateJob,
   validateUpdate: validateJobUpdate,
   validateStatusUpdate: validateJobStatusUpdate,
-  warnings: ({ spec }) => templateWarnings("spec.template", spec.template),
+  warnings: jobWarnings,
   selectableFields: { "status.successful": ({ status }) => String(status.succeeded ?? 0) },
 })

@@ -1,215 +1,104 @@
-/** Validation of jobs. Mirrors: pkg/apis/batch/validation/validation.go */
-import { deepEqual, field, isDNS1123Label, selectorFrom, validateLabelSelector } from "@knarr/apimachinery"
-import type { FieldError } from "@knarr/apimachinery"
-import { immutable, notNegative, oneOf } from "../../checks.ts"
-import { validatePodTemplate } from "../../core/v1/pod-spec.validate.ts"
-import { validateSchedule } from "./schedule.validate.ts"
-import type { CronJob, Job, JobSpec, PodFailurePolicyRule } from "./types.gen.ts"
+/** Validation of jobs. Mirrors: pkg/apis/batch/validation/validation.go (ValidateJobCreate, ValidateJobUpdate) */
+import {
+  deepClone,
+  field,
+  isDNS1123Label,
+  selectorFrom,
+  semanticEqual,
+  validateLabelSelector,
+} from "@knarr/apimachinery"
+import type { FieldError, LabelSelector } from "@knarr/apimachinery"
+import { immutable, immutableMessage } from "../../checks.ts"
+import type { PodSpec, PodTemplateSpec } from "../../core/v1/types.gen.ts"
+import { validateJobSpec } from "./job-spec.validate.ts"
+import type { Job } from "./types.gen.ts"
 
-const maxParallelIndexed = 100_000
+const uidLabel = "batch.kubernetes.io/controller-uid"
+const nameLabel = "batch.kubernetes.io/job-name"
+const oldUidLabel = "controller-uid"
+const oldNameLabel = "job-name"
 
-function validateJobSpec(path: string, spec: JobSpec): FieldError[] {
-  const out: FieldError[] = []
-  for (const name of [
-    "parallelism",
-    "completions",
-    "activeDeadlineSeconds",
-    "backoffLimit",
-    "ttlSecondsAfterFinished",
-    "backoffLimitPerIndex",
-    "maxFailedIndexes",
-  ] as const)
-    out.push(...notNegative(`${path}.${name}`, spec[name]))
-  const indexed = spec.completionMode === "Indexed"
-  const { completions, parallelism, backoffLimitPerIndex, maxFailedIndexes } = spec
-  if (maxFailedIndexes !== undefined && backoffLimitPerIndex === undefined)
-    out.push(field.required(`${path}.backoffLimitPerIndex`, "when maxFailedIndexes is specified"))
-  const mode = spec.completionMode
-  if (mode !== undefined) {
-    if (mode !== "NonIndexed" && mode !== "Indexed")
-      out.push(field.notSupported(`${path}.completionMode`, mode, ["NonIndexed", "Indexed"]))
-    if (indexed) {
-      if (completions === undefined)
-        out.push(field.required(`${path}.completions`, "when completion mode is Indexed"))
-      if (parallelism !== undefined && parallelism > maxParallelIndexed)
-        out.push(
-          field.invalid(
-            `${path}.parallelism`,
-            parallelism,
-            `must be less than or equal to ${maxParallelIndexed} when completion mode is Indexed`,
-          ),
-        )
-      if (completions !== undefined && maxFailedIndexes !== undefined && maxFailedIndexes > completions)
-        out.push(
-          field.invalid(
-            `${path}.maxFailedIndexes`,
-            maxFailedIndexes,
-            "must be less than or equal to completions",
-          ),
-        )
-    }
-  }
-  if (!indexed) {
-    const detail = "requires indexed completion mode"
-    if (backoffLimitPerIndex !== undefined)
-      out.push(field.invalid(`${path}.backoffLimitPerIndex`, backoffLimitPerIndex, detail))
-    if (maxFailedIndexes !== undefined)
-      out.push(field.invalid(`${path}.maxFailedIndexes`, maxFailedIndexes, detail))
-    if (spec.successPolicy) out.push(field.invalid(`${path}.successPolicy`, spec.successPolicy, detail))
-  }
-  spec.podFailurePolicy?.rules?.forEach((rule, i) =>
-    out.push(...validateFailureRule(`${path}.podFailurePolicy.rules[${i}]`, rule, spec)),
-  )
-  if ((spec.podFailurePolicy?.rules?.length ?? 0) > 20)
-    out.push(field.tooMany(`${path}.podFailurePolicy.rules`, spec.podFailurePolicy!.rules.length, 20))
-  const replacement = spec.podReplacementPolicy
-  if (replacement !== undefined) {
-    const at = `${path}.podReplacementPolicy`
-    if (spec.podFailurePolicy && replacement !== "Failed")
-      out.push(field.notSupported(at, replacement, ["Failed"]))
-    else if (replacement !== "Failed" && replacement !== "TerminatingOrFailed")
-      out.push(field.notSupported(at, replacement, ["Failed", "TerminatingOrFailed"]))
-  }
-  out.push(...validatePodTemplate(`${path}.template`, spec.template))
-  const restarts = spec.template.spec.restartPolicy
-  const at = `${path}.template.spec.restartPolicy`
-  if (restarts === "Always") out.push(field.required(at, 'valid values: "OnFailure", "Never"'))
-  else if (restarts !== "OnFailure" && restarts !== "Never")
-    out.push(field.notSupported(at, restarts ?? "", ["OnFailure", "Never"]))
-  else if (spec.podFailurePolicy && restarts !== "Never")
-    out.push(field.invalid(at, restarts, `only "Never" is supported when podFailurePolicy is specified`))
-  return out
-}
-
-function validateFailureRule(path: string, rule: PodFailurePolicyRule, spec: JobSpec): FieldError[] {
-  const out: FieldError[] = []
-  const { onExitCodes, onPodConditions } = rule
-  const actions = ["Count", "FailIndex", "FailJob", "Ignore"]
-  if (!rule.action)
-    out.push(
-      field.required(`${path}.action`, `valid values: [${actions.map((a) => JSON.stringify(a)).join(" ")}]`),
-    )
-  else if (rule.action === "FailIndex" && spec.backoffLimitPerIndex === undefined)
-    out.push(field.invalid(`${path}.action`, rule.action, "requires the backoffLimitPerIndex to be set"))
-  else if (!actions.includes(rule.action))
-    out.push(field.notSupported(`${path}.action`, rule.action, actions))
-  if (onExitCodes) {
-    const at = `${path}.onExitCodes`
-    out.push(...oneOf(`${at}.operator`, onExitCodes.operator, ["In", "NotIn"]))
-    const names = [...spec.template.spec.containers, ...(spec.template.spec.initContainers ?? [])]
-    if (
-      onExitCodes.containerName !== undefined &&
-      !names.some(({ name }) => name === onExitCodes.containerName)
-    )
-      out.push(
-        field.invalid(
-          `${at}.containerName`,
-          onExitCodes.containerName,
-          "must be one of the container or initContainer names in the pod template",
-        ),
-      )
-    const values = onExitCodes.values ?? []
-    if (values.length === 0) out.push(field.invalid(`${at}.values`, values, "at least one value is required"))
-    if (values.length > 255) out.push(field.tooMany(`${at}.values`, values.length, 255))
-    let ordered = true
-    const seen = new Set<number>()
-    values.forEach((value, i) => {
-      if (onExitCodes.operator === "In" && value === 0)
-        out.push(field.invalid(`${at}.values[${i}]`, value, "must not be 0 for the In operator"))
-      if (seen.has(value)) out.push(field.duplicate(`${at}.values[${i}]`, value))
-      seen.add(value)
-      if (i > 0 && values[i - 1]! > value) ordered = false
-    })
-    if (!ordered) out.push(field.invalid(`${at}.values`, values, "must be ordered"))
-  }
-  onPodConditions?.forEach(({ status }, i) => {
-    out.push(...oneOf(`${path}.onPodConditions[${i}].status`, status, ["False", "True", "Unknown"]))
-  })
-  if (onExitCodes && onPodConditions?.length)
+/** Rules of a job; on an update they are followed by those of {@link validateJobUpdate}. */
+export function validateJob(job: Readonly<Job>, old?: Readonly<Job>): FieldError[] {
+  const { spec } = job
+  const out = old ? [] : validateGeneratedSelector(job)
+  out.push(...validateJobSpec("spec", spec))
+  if (!spec.selector) out.push(field.required("spec.selector", ""))
+  else out.push(...validateLabelSelector(spec.selector, "spec.selector"))
+  const labels = spec.template.metadata?.labels
+  if (matches(spec.selector, labels ?? {}) === false)
     out.push(
       field.invalid(
-        path,
-        field.omitValue,
-        "specifying both OnExitCodes and OnPodConditions is not supported",
+        "spec.template.metadata.labels",
+        labels ?? null,
+        "`selector` does not match template `labels`",
       ),
     )
-  if (!onExitCodes && !onPodConditions?.length)
-    out.push(
-      field.invalid(path, field.omitValue, "specifying one of OnExitCodes and OnPodConditions is required"),
-    )
-  return out
+  return old ? out : [...out, ...validateNames(job)]
 }
 
-export function validateJob(job: Readonly<Job>): FieldError[] {
-  const { metadata, spec } = job
-  const out: FieldError[] = []
-  if (spec.manualSelector !== true) out.push(...validateGeneratedSelector(job))
-  out.push(...validateJobSpec("spec", spec))
-  const path = "spec.selector"
-  if (!spec.selector) out.push(field.required(path, ""))
-  else {
-    out.push(...validateLabelSelector(spec.selector, path))
-    const labels = spec.template.metadata?.labels
-    try {
-      if (!selectorFrom(spec.selector).matches(labels ?? {}))
-        out.push(
-          field.invalid(
-            "spec.template.metadata.labels",
-            labels ?? null,
-            "`selector` does not match template `labels`",
-          ),
-        )
-    } catch {
-      // The selector's own problem is in the list already.
-    }
+/** Whether the labels are selected; undefined when the selector cannot be read. */
+function matches(
+  selector: LabelSelector | undefined,
+  labels: Readonly<Record<string, string>>,
+): boolean | undefined {
+  if (!selector) return false
+  try {
+    return selectorFrom(selector).matches(labels)
+  } catch {
+    return undefined
   }
-  if (spec.completionMode === "Indexed" && spec.completions !== undefined && spec.completions > 0) {
-    const last = `${metadata.name}-${spec.completions - 1}`
-    if (isDNS1123Label(last).length > 0)
-      out.push(
-        field.invalid(
-          "metadata.name",
-          metadata.name,
-          `will not able to create pod with invalid DNS label: ${last}`,
-        ),
-      )
-  }
-  return out
+}
+
+/** Pods of an indexed job have hostnames of the job's name and their index. */
+function validateNames({ metadata, spec }: Readonly<Job>): FieldError[] {
+  if (spec.completionMode !== "Indexed" || (spec.completions ?? 0) <= 0) return []
+  const name = metadata.name ?? ""
+  const last = `${name}-${spec.completions! - 1}`
+  if (isDNS1123Label(last).length === 0) return []
+  return [field.invalid("metadata.name", name, `will not able to create pod with invalid DNS label: ${last}`)]
 }
 
 function validateGeneratedSelector({ metadata, spec }: Readonly<Job>): FieldError[] {
-  if (!metadata.uid) return [field.required("metadata.uid", "")]
-  const expected =
-    spec.selector?.matchLabels?.["batch.kubernetes.io/controller-uid"] ??
-    spec.selector?.matchLabels?.["controller-uid"]
-  if (expected !== metadata.uid)
-    return [field.invalid("spec.selector", spec.selector, "`selector` not auto-generated")]
-  return []
+  if (spec.manualSelector === true || !spec.selector) return []
+  const out: FieldError[] = []
+  const uid = metadata.uid ?? ""
+  const name = metadata.name ?? ""
+  if (!uid) out.push(field.required("metadata.uid", ""))
+  const expected = { [oldUidLabel]: uid, [oldNameLabel]: name, [uidLabel]: uid, [nameLabel]: name }
+  const labels = spec.template.metadata?.labels ?? {}
+  for (const [key, value] of Object.entries(expected)) {
+    const path = `spec.template.metadata.labels[${key}]`
+    if (labels[key] === undefined) out.push(field.required(path, `must be '${value}'`))
+    else if (labels[key] !== value) out.push(field.invalid(path, labels, `must be '${value}'`))
+  }
+  if (matches(spec.selector, expected) === false)
+    out.push(field.invalid("spec.selector", spec.selector, "`selector` not auto-generated"))
+  return out
 }
 
-const templateDetail = "field is immutable"
-
-/** What may change in a job: how many run at once, whether it is suspended, and the template until it has started. */
+/** What may change in a job: how many run at once, whether it is suspended, and parts of the template while it is. */
 export function validateJobUpdate(job: Readonly<Job>, old: Readonly<Job>): FieldError[] {
-  const out: FieldError[] = []
   const { spec } = job
-  if (!deepEqual(spec.completions, old.spec.completions)) {
-    const elastic =
-      spec.completionMode === "Indexed" &&
-      spec.completions !== undefined &&
-      spec.completions === spec.parallelism
-    if (!elastic) {
-      const detail =
-        spec.completionMode === "Indexed"
-          ? "can only be modified in tandem with spec.parallelism"
-          : templateDetail
-      out.push(field.invalid("spec.completions", spec.completions, detail))
-    }
-  }
-  out.push(...immutable("spec.selector", spec.selector, old.spec.selector))
-  const suspended = old.spec.suspend === true && !old.status.startTime
-  if (!suspended && !deepEqual(spec.template, old.spec.template))
-    out.push(field.invalid("spec.template", spec.template, templateDetail))
+  const out: FieldError[] = []
+  if (spec.completionMode !== "Indexed")
+    out.push(...immutable("spec.completions", spec.completions, old.spec.completions))
+  else if (
+    spec.completions !== undefined &&
+    spec.completions !== old.spec.completions &&
+    spec.completions !== spec.parallelism
+  )
+    out.push(
+      field.invalid(
+        "spec.completions",
+        spec.completions,
+        "can only be modified in tandem with spec.parallelism",
+      ),
+    )
+  out.push(
+    ...unchanged("spec.selector", spec.selector, old.spec.selector),
+    ...validateTemplateUpdate(job, old),
+  )
   for (const name of [
     "completionMode",
     "podFailurePolicy",
@@ -217,84 +106,55 @@ export function validateJobUpdate(job: Readonly<Job>, old: Readonly<Job>): Field
     "managedBy",
     "successPolicy",
   ] as const)
-    out.push(...immutable(`spec.${name}`, spec[name], old.spec[name]))
-  return out
+    out.push(...unchanged(`spec.${name}`, spec[name], old.spec[name]))
+  return [...out, ...validateNames(job)]
 }
 
-/** Counters and end states only go one way. */
-export function validateJobStatusUpdate(job: Readonly<Job>, old: Readonly<Job>): FieldError[] {
-  const { status } = job
-  const out: FieldError[] = []
-  for (const name of ["active", "succeeded", "failed", "ready", "terminating"] as const)
-    out.push(...notNegative(`status.${name}`, status[name]))
-  const has = (one: Readonly<Job>, type: string): boolean =>
-    one.status.conditions?.some((c) => c.type === type && c.status === "True") ?? false
-  const path = "status.conditions"
-  if (has(job, "Complete") && has(job, "Failed"))
-    out.push(field.invalid(path, field.omitValue, "cannot set Complete=True and Failed=true conditions"))
-  for (const type of ["Failed", "Complete", "FailureTarget"])
-    if (has(old, type) && !has(job, type))
-      out.push(field.invalid(path, field.omitValue, `cannot disable the terminal ${type}=True condition`))
-  if (status.completionTime && !has(job, "Complete"))
-    out.push(
-      field.invalid(
-        "status.completionTime",
-        status.completionTime,
-        "cannot set completionTime when there is no Complete=True condition",
-      ),
-    )
-  if (has(job, "Complete") && !status.completionTime)
-    out.push(field.required("status.completionTime", "completionTime is required for Complete jobs"))
-  if ((has(job, "Complete") || has(job, "Failed")) && (status.active ?? 0) > 0)
-    out.push(field.invalid("status.active", status.active, "active>0 is invalid for finished job"))
-  if (old.status.completionTime && status.completionTime !== old.status.completionTime)
-    out.push(field.invalid("status.completionTime", status.completionTime, "field is immutable"))
-  return out
+function unchanged(path: string, value: unknown, old: unknown): FieldError[] {
+  return semanticEqual(value, old) ? [] : [field.invalid(path, value ?? null, immutableMessage)]
 }
 
-export function validateCronJob({ metadata, spec }: Readonly<CronJob>): FieldError[] {
-  const out: FieldError[] = []
-  if (spec.schedule) out.push(...validateSchedule("spec.schedule", spec.schedule, spec.timeZone))
-  else out.push(field.required("spec.schedule", ""))
-  out.push(
-    ...notNegative("spec.startingDeadlineSeconds", spec.startingDeadlineSeconds),
-    ...validateTimeZone(spec.timeZone),
-    ...oneOf("spec.concurrencyPolicy", spec.concurrencyPolicy, ["Allow", "Forbid", "Replace"]),
+/**
+ * The template is immutable; but while a job is suspended and has no pods, whoever queues it may say where its
+ * pods go and what they may use.
+ */
+function validateTemplateUpdate(job: Readonly<Job>, old: Readonly<Job>): FieldError[] {
+  const { template } = job.spec
+  const suspended = old.spec.suspend === true
+  const isSuspended = (old.status.conditions ?? []).some(
+    ({ type, status }) => type === "Suspended" && status === "True",
   )
-  const template = spec.jobTemplate.spec
-  if (template.selector)
-    out.push(
-      field.invalid("spec.jobTemplate.spec.selector", template.selector, "`selector` will be auto-generated"),
-    )
-  out.push(...validateJobSpec("spec.jobTemplate.spec", template))
-  if (template.manualSelector === true)
-    out.push(field.notSupported("spec.jobTemplate.spec.manualSelector", true, ["nil", "false"]))
-  out.push(
-    ...notNegative("spec.successfulJobsHistoryLimit", spec.successfulJobsHistoryLimit),
-    ...notNegative("spec.failedJobsHistoryLimit", spec.failedJobsHistoryLimit),
-  )
-  // Jobs are named after it, with eleven characters more.
-  if ((metadata.name ?? "").length > 52)
-    out.push(field.invalid("metadata.name", metadata.name, "must be no more than 52 characters"))
-  return out
+  const mutable = suspended && (!old.status.startTime || isSuspended) && (old.status.active ?? 0) === 0
+  if (!mutable) return unchanged("spec.template", template, old.spec.template)
+  const was = deepClone(old.spec.template)
+  takeDirectives(was, template)
+  for (const kind of ["containers", "initContainers"] as const) takeResources(was.spec, template.spec, kind)
+  return unchanged("spec.template.spec", template.spec, was.spec)
 }
 
-function validateTimeZone(zone: string | undefined): FieldError[] {
-  if (zone === undefined) return []
-  const path = "spec.timeZone"
-  if (zone === "") return [field.invalid(path, zone, "timeZone must be nil or non-empty string")]
-  if (zone.toLowerCase() === "local")
-    return [
-      field.invalid(
-        path,
-        zone,
-        "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones",
-      ),
-    ]
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: zone })
-    return []
-  } catch {
-    return [field.invalid(path, zone, `unknown time zone ${zone}`)]
+/** What says where pods go. */
+function takeDirectives(was: PodTemplateSpec, template: PodTemplateSpec): void {
+  const { affinity, nodeSelector, tolerations, schedulingGates } = template.spec
+  const to = was.spec as { -readonly [K in keyof PodSpec]: PodSpec[K] | undefined }
+  if (affinity || to.affinity) {
+    const { nodeAffinity: _before, ...others } = to.affinity ?? {}
+    const nodeAffinity = affinity?.nodeAffinity
+    to.affinity = nodeAffinity ? { ...others, nodeAffinity } : others
+    if (!affinity && Object.keys(others).length === 0) to.affinity = undefined
+  }
+  to.nodeSelector = nodeSelector
+  to.tolerations = tolerations
+  to.schedulingGates = schedulingGates
+}
+
+function takeResources(was: PodSpec, spec: PodSpec, kind: "containers" | "initContainers"): void {
+  const before = was[kind] ?? []
+  const now = spec[kind] ?? []
+  if (before.length !== now.length) return
+  for (const [i, container] of before.entries()) {
+    if (container.name !== now[i]!.name) continue
+    const { resources } = now[i]!
+    if (resources) container.resources = resources
+    else delete container.resources
   }
 }

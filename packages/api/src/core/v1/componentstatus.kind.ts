@@ -10,6 +10,7 @@ export const componentStatus: Kind<ComponentStatus> = defineKind<ComponentStatus
   plural: "componentstatuses",
   shortNames: ["cs"],
   namespaced: false,
+  deprecation: "v1 ComponentStatus is deprecated in v1.19+",
   verbs: ["get", "list"],
   schema: "io.k8s.api.core.v1.ComponentStatus",
   columns: [

@@ -1,5 +1,5 @@
 /** Endpoints (v1). Mirrors: pkg/registry/core/endpoints */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, warningsForIP } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
 import { validateEndpoints } from "./endpoints.validate.ts"
 import type { Endpoints } from "./types.gen.ts"
@@ -19,8 +19,19 @@ export const endpoints: Kind<Endpoints> = defineKind<Endpoints>({
   },
   allowCreateOnUpdate: true,
   validate: validateEndpoints,
-  warnings: () => ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"],
+  deprecation: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+  warnings: endpointsWarnings,
 })
+
+/** Addresses in unusual forms; the controller's own are not looked at. */
+function endpointsWarnings({ metadata, subsets }: Readonly<Endpoints>): string[] {
+  if (metadata.labels?.["endpoints.kubernetes.io/managed-by"] === "endpoint-controller") return []
+  return (subsets ?? []).flatMap((subset, i) =>
+    (["addresses", "notReadyAddresses"] as const).flatMap((name) =>
+      (subset[name] ?? []).flatMap(({ ip }, j) => warningsForIP(`subsets[${i}].${name}[${j}].ip`, ip)),
+    ),
+  )
+}
 
 /** The first three addresses with their ports; Mirrors: pkg/printers/internalversion/printers.go (formatEndpoints) */
 function endpointsText({ subsets }: Endpoints): string {

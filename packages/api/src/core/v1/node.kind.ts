@@ -1,5 +1,5 @@
 /** Node (v1). Mirrors: pkg/registry/core/node */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, warningsForCIDR } from "@knarr/apimachinery"
 import { age, text, wide } from "../../columns.ts"
 import { roundUpResources } from "./quantities.defaults.ts"
 import { validateNode, validateNodeUpdate } from "./node.validate.ts"
@@ -55,6 +55,11 @@ export const node: Kind<Node> = defineKind<Node>({
   validate: validateNode,
   validateUpdate: validateNodeUpdate,
   validateStatusUpdate: (obj, old) => [...validateNode(obj), ...validateNodeUpdate(obj, old)],
+  warnings: ({ spec }) => [
+    ...(spec.configSource ? ["spec.configSource: the feature is removed"] : []),
+    ...(spec.externalID ? ["spec.externalID: this field is deprecated, and is unused by Kubernetes"] : []),
+    ...(spec.podCIDRs ?? []).flatMap((range, i) => warningsForCIDR(`spec.podCIDRs[${i}]`, range)),
+  ],
   selectableFields: { "spec.unschedulable": ({ spec }) => String(spec.unschedulable ?? false) },
 })
 

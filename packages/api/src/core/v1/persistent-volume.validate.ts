@@ -1,7 +1,7 @@
 /** Validation of persistent volumes. Mirrors: pkg/apis/core/validation/validation.go (ValidatePersistentVolume) */
 import { deepClone, field, nameIsDNSSubdomain, parseQuantity, semanticEqual } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { immutable, oneOfIfSet, positiveMessage, reasons } from "../../checks.ts"
+import { immutable, noBacksteps, oneOfIfSet, positiveMessage, reasons } from "../../checks.ts"
 import { validateNodeSelector } from "./affinity.validate.ts"
 import { validateAccessModes, volumeModes } from "./claim.validate.ts"
 import { validateResourceQuantity } from "./resources.validate.ts"
@@ -44,7 +44,8 @@ function validateSources(spec: PersistentVolumeSpec): FieldError[] {
       out.push(...validateDriverName(`${at}.driver`, spec.csi!.driver))
       if (!spec.csi!.volumeHandle) out.push(field.required(`${at}.volumeHandle`, ""))
     } else if (name === "hostPath") {
-      if (!spec.hostPath!.path) out.push(field.required(`${at}.path`, ""))
+      const { path } = spec.hostPath!
+      out.push(...(path ? noBacksteps(`${at}.path`, path) : [field.required(`${at}.path`, "")]))
     } else {
       out.push(...validateLegacySource(at, name, spec))
       if (name === "local" && !spec.nodeAffinity)

@@ -4,6 +4,7 @@ import { accessModesText, age, text, wide } from "../../columns.ts"
 import { roundUpResources } from "./quantities.defaults.ts"
 import { setPersistentVolumeSourceDefaults } from "./volume.defaults.ts"
 import { validatePersistentVolume, validatePersistentVolumeUpdate } from "./persistent-volume.validate.ts"
+import { volumeWarnings } from "./claim.warnings.ts"
 import type { PersistentVolume } from "./types.gen.ts"
 
 export const persistentVolume: Kind<PersistentVolume> = defineKind<PersistentVolume>({
@@ -56,4 +57,5 @@ export const persistentVolume: Kind<PersistentVolume> = defineKind<PersistentVol
   },
   validate: validatePersistentVolume,
   validateUpdate: validatePersistentVolumeUpdate,
+  warnings: volumeWarnings,
 })

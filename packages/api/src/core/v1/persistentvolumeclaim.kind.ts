@@ -3,6 +3,7 @@ import { defineKind, type Kind, canonicalQuantity } from "@knarr/apimachinery"
 import { accessModesText, age, text, wide } from "../../columns.ts"
 import { setClaimDefaults } from "./claim.defaults.ts"
 import { validateClaimSpec, validateClaimUpdate } from "./claim.validate.ts"
+import { claimWarnings } from "./claim.warnings.ts"
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from "./types.gen.ts"
 
 export const persistentVolumeClaim: Kind<PersistentVolumeClaim> = defineKind<PersistentVolumeClaim>({
@@ -43,6 +44,7 @@ export const persistentVolumeClaim: Kind<PersistentVolumeClaim> = defineKind<Per
   },
   validate: ({ spec }) => validateClaimSpec("spec", spec),
   validateUpdate: validateClaimUpdate,
+  warnings: claimWarnings,
 })
 
 /** `dataSource` and `dataSourceRef` mean the same within a namespace: one fills the other. */

@@ -1,6 +1,7 @@
 /** How pods are made ready for storing. Mirrors: pkg/registry/core/pod/strategy.go */
 import { deepClone, formatTime } from "@knarr/apimachinery"
 import type { StrategyContext } from "@knarr/apimachinery"
+import { applyAppArmorAnnotations } from "./app-armor.ts"
 import { dropDisabledFields } from "./pod-disabled-fields.ts"
 import { completePodLevelResources } from "./pod-level-resources.ts"
 import { qosClassOf } from "./pod.qos.ts"
@@ -20,6 +21,7 @@ export function preparePodForCreate(pod: Pod, ctx: StrategyContext): void {
       },
     ]
   }
+  applyAppArmorAnnotations(pod, (text) => ctx.warn?.(text))
   mergeMatchLabelKeys(pod)
   completePodLevelResources(pod.spec)
   pod.status.qosClass = qosClassOf(pod)

@@ -2,6 +2,8 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { containerImages, containerNames, labelsText, text } from "../../columns.ts"
 import { setPodTemplateDefaults } from "./pod-spec.defaults.ts"
+import { dropDisabledFields } from "./pod-disabled-fields.ts"
+import { templateWarnings } from "./pod.warnings.ts"
 import { validatePodTemplate } from "./pod-spec.validate.ts"
 import type { PodTemplate } from "./types.gen.ts"
 
@@ -21,5 +23,9 @@ export const podTemplate: Kind<PodTemplate> = defineKind<PodTemplate>({
     setPodTemplateDefaults((obj.template ??= { metadata: {}, spec: { containers: [] } }))
   },
   hasGeneration: true,
+  prepareForCreate: ({ template }) => dropDisabledFields(template.spec),
+  prepareForUpdate: ({ template }) => dropDisabledFields(template.spec),
   validate: ({ template }) => validatePodTemplate("template", template),
+  warnings: ({ metadata, template }, old) =>
+    old && old.metadata.generation === metadata.generation ? [] : templateWarnings("template", template),
 })

@@ -3,9 +3,9 @@ import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, containerImages, containerNames, integer, labelsText, wide } from "../../columns.ts"
 import { setPodTemplateDefaults } from "./pod-spec.defaults.ts"
 import { dropDisabledFields } from "./pod-disabled-fields.ts"
-import { templateWarnings } from "./pod.warnings.ts"
+import { workloadWarnings } from "./pod.warnings.ts"
 import { validateReplicationController } from "./replication-controller.validate.ts"
-import { validateReplicaStatus } from "../../apps/v1/workload.validate.ts"
+import { validateReplicationControllerStatus } from "../../apps/v1/workload-status.validate.ts"
 import type { ReplicationController } from "./types.gen.ts"
 
 export const replicationController: Kind<ReplicationController> = defineKind<ReplicationController>({
@@ -45,8 +45,8 @@ export const replicationController: Kind<ReplicationController> = defineKind<Rep
     if (spec.template) dropDisabledFields(spec.template.spec)
   },
   validate: validateReplicationController,
-  validateStatusUpdate: validateReplicaStatus,
-  warnings: ({ spec }) => (spec.template ? templateWarnings("spec.template", spec.template) : []),
+  validateStatusUpdate: validateReplicationControllerStatus,
+  warnings: workloadWarnings,
   selectableFields: { "status.replicas": ({ status }) => String(status.replicas ?? 0) },
   scale: {
     getReplicas: ({ spec }) => spec.replicas ?? 0,

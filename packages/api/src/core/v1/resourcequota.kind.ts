@@ -3,6 +3,7 @@ import { defineKind, type Kind, canonicalQuantity } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
 import { roundUpResources } from "./quantities.defaults.ts"
 import { validateResourceQuota, validateResourceQuotaUpdate } from "./quota.validate.ts"
+import { quotaWarnings } from "./quota.warnings.ts"
 import type { ResourceQuota } from "./types.gen.ts"
 
 export const resourceQuota: Kind<ResourceQuota> = defineKind<ResourceQuota>({
@@ -29,6 +30,7 @@ export const resourceQuota: Kind<ResourceQuota> = defineKind<ResourceQuota>({
   hasGeneration: false,
   validate: validateResourceQuota,
   validateUpdate: validateResourceQuotaUpdate,
+  warnings: (quota, old) => (old ? [] : quotaWarnings(quota)),
 })
 
 /** `pods: 1/10, …` of the limits, or of everything else. */

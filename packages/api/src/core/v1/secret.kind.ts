@@ -2,6 +2,7 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
 import { validateSecret, validateSecretUpdate } from "./secret.validate.ts"
+import { secretWarnings } from "./secret.warnings.ts"
 import type { Secret } from "./types.gen.ts"
 
 export const secret: Kind<Secret> = defineKind<Secret>({
@@ -32,5 +33,6 @@ export const secret: Kind<Secret> = defineKind<Secret>({
   },
   validate: validateSecret,
   validateUpdate: validateSecretUpdate,
+  warnings: secretWarnings,
   selectableFields: { type: ({ type }) => type ?? "" },
 })

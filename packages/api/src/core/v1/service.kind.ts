@@ -3,12 +3,8 @@ import { defineKind, type Kind, nameIsDNSLabel } from "@knarr/apimachinery"
 import { age, labelsText, text, wide } from "../../columns.ts"
 import { setServiceDefaults } from "./service.defaults.ts"
 import { prepareServiceForUpdate } from "./service.strategy.ts"
-import {
-  isHeadless,
-  validateService,
-  validateServiceStatusUpdate,
-  validateServiceUpdate,
-} from "./service.validate.ts"
+import { validateService, validateServiceStatusUpdate, validateServiceUpdate } from "./service.validate.ts"
+import { serviceWarnings } from "./service.warnings.ts"
 import type { Service, ServicePort } from "./types.gen.ts"
 
 export const service: Kind<Service> = defineKind<Service>({
@@ -45,10 +41,7 @@ export const service: Kind<Service> = defineKind<Service>({
   validate: (obj) => validateService(obj),
   validateUpdate: validateServiceUpdate,
   validateStatusUpdate: validateServiceStatusUpdate,
-  warnings: ({ spec }) =>
-    isHeadless(spec) && spec.sessionAffinity && spec.sessionAffinity !== "None"
-      ? ["spec.SessionAffinity is ignored for headless services"]
-      : [],
+  warnings: serviceWarnings,
   selectableFields: {
     "spec.clusterIP": ({ spec }) => spec.clusterIP ?? "",
     "spec.type": ({ spec }) => spec.type ?? "",

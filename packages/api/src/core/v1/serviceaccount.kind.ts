@@ -19,4 +19,12 @@ export const serviceAccount: Kind<ServiceAccount> = defineKind<ServiceAccount>({
   ],
   schema: "io.k8s.api.core.v1.ServiceAccount",
   columns: [age],
+  warnings: ({ metadata }, old) =>
+    metadata.annotations?.[enforced] === undefined || old?.metadata.annotations?.[enforced] !== undefined
+      ? []
+      : [
+          `metadata.annotations[${enforced}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`,
+        ],
 })
+
+const enforced = "kubernetes.io/enforce-mountable-secrets"

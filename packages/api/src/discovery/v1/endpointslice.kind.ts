@@ -1,5 +1,5 @@
 /** EndpointSlice (discovery.k8s.io/v1). Mirrors: pkg/registry/discovery/endpointslice */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, warningsForIP } from "@knarr/apimachinery"
 import { age, listWithMore, text } from "../../columns.ts"
 import { validateEndpointSlice, validateEndpointSliceUpdate } from "./endpointslice.validate.ts"
 import type { EndpointSlice } from "./types.gen.ts"
@@ -31,4 +31,18 @@ export const endpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
   hasGeneration: true,
   validate: validateEndpointSlice,
   validateUpdate: validateEndpointSliceUpdate,
+  warnings: (slice, old) => [
+    ...(!old && slice.addressType === "FQDN" ? ["spec.addressType: FQDN endpoints are deprecated"] : []),
+    ...addressWarnings(slice),
+  ],
 })
+
+const ownControllers = ["endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io"]
+
+/** Addresses in unusual forms; the controllers' own are not looked at. */
+function addressWarnings({ metadata, endpoints }: Readonly<EndpointSlice>): string[] {
+  if (ownControllers.includes(metadata.labels?.["endpointslice.kubernetes.io/managed-by"] ?? "")) return []
+  return (endpoints ?? []).flatMap(({ addresses }, i) =>
+    (addresses ?? []).flatMap((ip, j) => warningsForIP(`endpoints[${i}].addresses[${j}]`, ip)),
+  )
+}

@@ -27,7 +27,13 @@ export const ingress: Kind<Ingress> = defineKind<Ingress>({
     age,
   ],
   validate: validateIngress,
+  warnings: ({ metadata, spec }, old) =>
+    !old && metadata.annotations?.[classAnnotation] !== undefined && spec.ingressClassName === undefined
+      ? [`annotation "${classAnnotation}" is deprecated, please use 'spec.ingressClassName' instead`]
+      : [],
 })
+
+const classAnnotation = "kubernetes.io/ingress.class"
 
 function hostsText(rules: readonly IngressRule[]): string {
   const hosts: string[] = []

@@ -1,8 +1,8 @@
 /** NetworkPolicy (networking.k8s.io/v1). Mirrors: pkg/registry/networking/networkpolicy */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind, warningsForCIDR } from "@knarr/apimachinery"
 import { age, selectorOrNone, text } from "../../columns.ts"
 import { validateNetworkPolicy } from "./networking.validate.ts"
-import type { NetworkPolicy } from "./types.gen.ts"
+import type { NetworkPolicy, NetworkPolicyPeer } from "./types.gen.ts"
 
 export const networkPolicy: Kind<NetworkPolicy> = defineKind<NetworkPolicy>({
   group: "networking.k8s.io",
@@ -22,4 +22,20 @@ export const networkPolicy: Kind<NetworkPolicy> = defineKind<NetworkPolicy>({
   },
   hasGeneration: true,
   validate: validateNetworkPolicy,
+  warnings: ({ spec }) => [
+    ...(spec.ingress ?? []).flatMap(({ from }, i) => blockWarnings(`spec.ingress[${i}].from`, from)),
+    ...(spec.egress ?? []).flatMap(({ to }, i) => blockWarnings(`spec.egress[${i}].to`, to)),
+  ],
 })
+
+function blockWarnings(path: string, peers: readonly NetworkPolicyPeer[] = []): string[] {
+  return peers.flatMap(({ ipBlock }, i) => {
+    if (!ipBlock) return []
+    const at = `${path}[${i}].ipBlock`
+    const { cidr, except = [] } = ipBlock
+    return [
+      ...warningsForCIDR(`${at}.cidr`, cidr),
+      ...except.flatMap((range, j) => warningsForCIDR(`${at}.except[${j}]`, range)),
+    ]
+  })
+}

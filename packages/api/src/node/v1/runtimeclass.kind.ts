@@ -2,6 +2,7 @@
 import { defineKind, type Kind, field, isDNS1123Label } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
 import { immutableMessage, reasons } from "../../checks.ts"
+import { nodeLabelDeprecation } from "../../core/v1/node-label.warnings.ts"
 import type { RuntimeClass } from "./types.gen.ts"
 
 export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
@@ -16,6 +17,11 @@ export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,
   validate: ({ handler }) => reasons("handler", handler ?? "", isDNS1123Label(handler ?? "")),
+  warnings: ({ scheduling }) =>
+    Object.keys(scheduling?.nodeSelector ?? {}).flatMap((key) => {
+      const message = nodeLabelDeprecation(key)
+      return message ? [`scheduling.nodeSelector: ${message}`] : []
+    }),
   validateUpdate: (obj, old) =>
     obj.handler === old.handler ? [] : [field.invalid("handler", null, immutableMessage)],
 })

@@ -1,7 +1,8 @@
 /** StorageClass (storage.k8s.io/v1). Mirrors: pkg/registry/storage/storageclass */
-import { defineKind, type Kind, field, semanticEqual } from "@knarr/apimachinery"
+import { defineKind, type Kind, field, isQualifiedName, semanticEqual } from "@knarr/apimachinery"
 import { age, nameColumn, text } from "../../columns.ts"
-import { immutableMessage, oneOf, oneOfIfSet, required } from "../../checks.ts"
+import { immutableMessage, oneOf, oneOfIfSet, reasons, required } from "../../checks.ts"
+import { nodeLabelDeprecation } from "../../core/v1/node-label.warnings.ts"
 import type { StorageClass } from "./types.gen.ts"
 
 export const storageClass: Kind<StorageClass> = defineKind<StorageClass>({
@@ -32,6 +33,8 @@ export const storageClass: Kind<StorageClass> = defineKind<StorageClass>({
   },
   validate({ provisioner, reclaimPolicy, volumeBindingMode, parameters }) {
     const out = required("provisioner", provisioner)
+    if (provisioner)
+      out.push(...reasons("provisioner", provisioner, isQualifiedName(provisioner.toLowerCase())))
     if (Object.keys(parameters ?? {}).length > 512) out.push(field.tooLong("parameters", "", 512))
     for (const key of Object.keys(parameters ?? {}))
       if (key === "") out.push(field.invalid("parameters", key, "field can not be empty."))
@@ -41,6 +44,13 @@ export const storageClass: Kind<StorageClass> = defineKind<StorageClass>({
       ...oneOf("volumeBindingMode", volumeBindingMode, ["Immediate", "WaitForFirstConsumer"]),
     ]
   },
+  warnings: ({ allowedTopologies }) =>
+    (allowedTopologies ?? []).flatMap(({ matchLabelExpressions }, i) =>
+      (matchLabelExpressions ?? []).flatMap(({ key }, j) => {
+        const message = nodeLabelDeprecation(key)
+        return message ? [`allowedTopologies[${i}].matchLabelExpressions[${j}].key: ${message}`] : []
+      }),
+    ),
   validateUpdate: (obj, old) =>
     (["provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"] as const)
       .filter((name) => !semanticEqual(obj[name], old[name]))

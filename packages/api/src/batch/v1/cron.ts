@@ -1,7 +1,8 @@
 /** Cron schedules. Pure. Mirrors: github.com/robfig/cron/v3 (ParseStandard), with which Kubernetes reads them */
+import { goQuote, parseGoDuration } from "@knarr/apimachinery"
 
 export interface Schedule {
-  /** The first moment after `afterMs` that the schedule names, or undefined when there is none in five years. */
+  /** The first moment after `afterMs` that the schedule names, or undefined when there is none this year and the next five. */
   next(afterMs: number): number | undefined
 }
 
@@ -30,69 +31,77 @@ const macros: Readonly<Record<string, string>> = {
   "@hourly": "0 * * * *",
 }
 
-/** Reads five fields, a macro or `@every <duration>`; `TZ=…`/`CRON_TZ=…` in front wins over `timeZone`. Throws on what it cannot read. */
+/**
+ * Reads five fields, a macro or `@every <duration>`; `TZ=…`/`CRON_TZ=…` in front wins over `timeZone`. Throws on
+ * what it cannot read, as the reference words it.
+ */
 export function parseCron(text: string, timeZone = "UTC"): Schedule {
-  let spec = text.trim()
-  const zoned = /^(?:TZ|CRON_TZ)=(\S+)\s+/.exec(spec)
-  if (zoned) {
-    timeZone = zoned[1]!
-    spec = spec.slice(zoned[0].length)
+  let spec = text
+  if (spec === "") throw new Error("empty spec string")
+  if (/^(?:CRON_)?TZ=/.test(spec)) {
+    const space = spec.indexOf(" ")
+    // What the panic there says.
+    if (space < 0) throw new Error("invalid schedule format: runtime error: slice bounds out of range [:-1]")
+    timeZone = spec.slice(spec.indexOf("=") + 1, space) || "UTC"
+    if (!isTimeZone(timeZone))
+      throw new Error(`provided bad location ${timeZone}: unknown time zone ${timeZone}`)
+    spec = spec.slice(space).trim()
   }
-  if (spec.startsWith("@every ")) return every(spec.slice(7))
+  if (spec.startsWith("@every ")) return every(spec)
   if (spec.startsWith("@")) {
-    const known = macros[spec.toLowerCase()]
+    const known = macros[spec]
     if (known === undefined) throw new Error(`unrecognized descriptor: ${spec}`)
     spec = known
   }
   const fields = spec.split(/\s+/).filter((field) => field !== "")
   if (fields.length !== 5)
     throw new Error(`expected exactly 5 fields, found ${fields.length}: [${fields.join(" ")}]`)
-  const parsed = fields.map((field, i) => parseField(field, ranges[i]!))
-  const anyDay = isStar(fields[2]!) || isStar(fields[4]!)
-  const [minutes, hours, monthDays, monthSet, weekDays] = parsed as [
-    Set<number>,
-    Set<number>,
-    Set<number>,
-    Set<number>,
-    Set<number>,
-  ]
+  const [minutes, hours, monthDays, monthSet, weekDays] = fields.map((field, i) =>
+    parseField(field, ranges[i]!),
+  ) as [Field, Field, Field, Field, Field]
+  const anyDay = monthDays.star || weekDays.star
   const dayMatches = (day: number, weekDay: number): boolean => {
-    const a = monthDays.has(day)
-    const b = weekDays.has(weekDay)
+    const a = monthDays.values.has(day)
+    const b = weekDays.values.has(weekDay)
     return anyDay ? a && b : a || b
   }
-  return { next: (afterMs) => nextTime(afterMs, timeZone, { minutes, hours, months: monthSet, dayMatches }) }
+  const parts = { minutes: minutes.values, hours: hours.values, months: monthSet.values, dayMatches }
+  return { next: (afterMs) => nextTime(afterMs, timeZone, parts) }
 }
 
-const isStar = (field: string): boolean =>
-  field.split(",").some((part) => part === "*" || part === "?" || part.startsWith("*/"))
+interface Field {
+  readonly values: ReadonlySet<number>
+  /** It says any: `*`, `?` or one of them with a step of 1. A larger step restricts. */
+  readonly star: boolean
+}
 
-function parseField(field: string, range: Range): Set<number> {
-  const out = new Set<number>()
+function parseField(field: string, range: Range): Field {
+  const values = new Set<number>()
+  let star = false
   for (const part of field.split(",")) {
     if (part === "") continue
     const [span, stepText, ...more] = part.split("/")
-    if (more.length > 0) throw new Error(`too many slashes: ${part}`)
-    let first: number
-    let last: number
-    if (span === "*" || span === "?") {
-      first = range.min
-      last = range.max
-    } else {
-      const [from, to, ...rest] = span!.split("-")
-      if (rest.length > 0) throw new Error(`too many hyphens: ${part}`)
+    const [from, to, ...rest] = span!.split("-")
+    let first = range.min
+    let last = range.max
+    const any = from === "*" || from === "?"
+    if (!any) {
       first = parseValue(from!, range)
-      last = to === undefined ? (stepText === undefined ? first : range.max) : parseValue(to, range)
+      if (rest.length > 0) throw new Error(`too many hyphens: ${part}`)
+      last = to === undefined ? first : parseValue(to, range)
     }
+    if (more.length > 0) throw new Error(`too many slashes: ${part}`)
     const step = stepText === undefined ? 1 : parseNumber(stepText)
+    if (stepText !== undefined && to === undefined) last = range.max
     if (first < range.min)
       throw new Error(`beginning of range (${first}) below minimum (${range.min}): ${part}`)
     if (last > range.max) throw new Error(`end of range (${last}) above maximum (${range.max}): ${part}`)
     if (first > last) throw new Error(`beginning of range (${first}) beyond end of range (${last}): ${part}`)
     if (step === 0) throw new Error(`step of range should be a positive number: ${part}`)
-    for (let i = first; i <= last; i += step) out.add(i)
+    star ||= any && step === 1
+    for (let i = first; i <= last; i += step) values.add(i)
   }
-  return out
+  return { values, star }
 }
 
 function parseValue(text: string, range: Range): number {
@@ -100,25 +109,37 @@ function parseValue(text: string, range: Range): number {
   return named >= 0 ? named + range.min : parseNumber(text)
 }
 
+const maxInt = 2n ** 63n
+
 function parseNumber(text: string): number {
-  if (!/^\d+$/.test(text))
-    throw new Error(`failed to parse int from ${text}: strconv.Atoi: parsing "${text}": invalid syntax`)
-  return Number(text)
+  const failed = (why: string): Error =>
+    new Error(`failed to parse int from ${text}: strconv.Atoi: parsing ${goQuote(text)}: ${why}`)
+  if (!/^[+-]?\d+$/.test(text)) throw failed("invalid syntax")
+  const value = BigInt(text.replace("+", ""))
+  if (value >= maxInt || value < -maxInt) throw failed("value out of range")
+  if (value < 0n) throw new Error(`negative number (${value}) not allowed: ${text}`)
+  return Number(value)
 }
 
-const units: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 }
-
-function every(text: string): Schedule {
-  let ms = 0
-  let rest = text.trim()
-  while (rest !== "") {
-    const match = /^(\d+(?:\.\d+)?)(ms|h|m|s)/.exec(rest)
-    if (!match) throw new Error(`failed to parse duration @every ${text}: time: invalid duration "${text}"`)
-    ms += Number(match[1]) * units[match[2]!]!
-    rest = rest.slice(match[0].length)
+function every(spec: string): Schedule {
+  let ms: number
+  try {
+    ms = parseGoDuration(spec.slice("@every ".length))
+  } catch (thrown) {
+    throw new Error(`failed to parse duration ${spec}: ${(thrown as Error).message}`, { cause: thrown })
   }
   const period = Math.max(1000, Math.floor(ms / 1000) * 1000)
   return { next: (afterMs) => Math.floor(afterMs / 1000) * 1000 + period }
+}
+
+/** Whether there is a time zone of that name. */
+export function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
 }
 
 interface Fields {
@@ -133,11 +154,12 @@ const dayMs = 86_400_000
 
 function nextTime(afterMs: number, timeZone: string, fields: Fields): number | undefined {
   const clock = wallClock(timeZone)
-  const limit = afterMs + 5 * 366 * dayMs
   let time = (Math.floor(afterMs / minuteMs) + 1) * minuteMs
-  while (time < limit) {
+  const lastYear = new Date(clock(time)).getUTCFullYear() + 5
+  for (;;) {
     const wall = clock(time)
     const date = new Date(wall)
+    if (date.getUTCFullYear() > lastYear) return undefined
     if (
       !fields.months.has(date.getUTCMonth() + 1) ||
       !fields.dayMatches(date.getUTCDate(), date.getUTCDay())
@@ -147,7 +169,6 @@ function nextTime(afterMs: number, timeZone: string, fields: Fields): number | u
     else if (!fields.minutes.has(date.getUTCMinutes())) time += minuteMs
     else return time
   }
-  return undefined
 }
 
 /** The start of the next day or hour by the wall clock, which may jump in between. */
