@@ -133,9 +133,10 @@ export interface AuthorizationAttributes {
   readonly isResourceRequest: boolean
 }
 
+/** Not allowed is no opinion, which others may overrule, unless it is `denied`. */
 export type Decision =
   | { readonly allowed: true; readonly reason: string }
-  | { readonly allowed: false; readonly reason: string }
+  | { readonly allowed: false; readonly denied?: boolean; readonly reason: string }
 
 export interface Authorizer {
   /** Synchronous: rules are read from the watch caches. */

@@ -26,8 +26,9 @@ import { ClientCertificates } from "./authn/x509.ts"
 import { createAuthorizer } from "./authz/authorizer.ts"
 import { createEscalationCheck } from "./authz/escalation.ts"
 import { NodeAuthorizer } from "./authz/node.ts"
+import { NodeGraph } from "./authz/node-graph.ts"
 import { Rbac } from "./authz/rbac.ts"
-import { bootstrap, type RequestHeaderOptions } from "./bootstrap/bootstrap.ts"
+import { bootstrap, nodeRules, type RequestHeaderOptions } from "./bootstrap/bootstrap.ts"
 import type { Authorizer, UserInfo } from "./contract.ts"
 import { connectReviews } from "./endpoints/reviews.ts"
 import { connectTokenRequest } from "./endpoints/token-request.ts"
@@ -108,7 +109,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     if (kinds.includes(kind)) scope.use(registry.onChange(kind, () => rbac.invalidate()))
   }
   const authorizer = createAuthorizer([
-    { name: "node", authorizer: new NodeAuthorizer(registry) },
+    { name: "node", authorizer: new NodeAuthorizer(scope.use(new NodeGraph(registry)), nodeRules()) },
     { name: "rbac", authorizer: rbac },
   ])
   const signer = new TokenSigner(options.serviceAccounts)

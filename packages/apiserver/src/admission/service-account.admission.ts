@@ -1,16 +1,18 @@
 /**
- * Gives every pod a service account, its token as a projected volume, and its image pull secrets.
- * Mirrors: plugin/pkg/admission/serviceaccount
+ * Gives every pod a service account, its token as a projected volume, and its image pull secrets; holds pods to
+ * the secrets of an account that asks for that. Mirrors: plugin/pkg/admission/serviceaccount
  */
-import { pod, serviceAccount } from "@knarr/api"
-import type { Container, Pod, ServiceAccount, Volume } from "@knarr/api"
+import { serviceAccount } from "@knarr/api"
+import type { Container, EphemeralContainer, Pod, ServiceAccount, Volume } from "@knarr/api"
 import { generateName } from "@knarr/apimachinery"
+import { isMirrorPod, podSecrets } from "../authz/pod-references.ts"
 import type { AdmissionAttributes, AdmissionPlugin } from "../contract.ts"
+import { isResource } from "./is-resource.ts"
 import { refusal } from "./refuse.ts"
 
-const mirrorAnnotation = "kubernetes.io/config.mirror"
 const mountPath = "/var/run/secrets/kubernetes.io/serviceaccount"
 const volumePrefix = "kube-api-access-"
+const enforceAnnotation = "kubernetes.io/enforce-mountable-secrets"
 /** An hour and 7 seconds: marks tokens whose lifetime the server may extend. */
 const expirationSeconds = 3607
 
@@ -19,26 +21,39 @@ export const serviceAccountAdmission: AdmissionPlugin = {
   enabledByDefault: true,
   create({ get, env }) {
     return {
-      handles: (a) => a.operation === "CREATE" && a.kind === pod && a.subresource === "",
+      handles: (a) =>
+        (a.operation === "CREATE" && isResource(a, "", "pods")) ||
+        (a.operation === "UPDATE" && isResource(a, "", "pods", "ephemeralcontainers")),
       admit(a) {
+        if (a.operation !== "CREATE") return
         const obj = a.object as Pod
-        if (isMirror(obj)) return
+        if (isMirrorPod(obj)) return validateMirror(a, obj)
         obj.spec.serviceAccountName ||= "default"
         const account = lookUp(a, obj.spec.serviceAccountName)
         if (automounts(obj, account)) mountToken(obj, () => generateName(volumePrefix, env.random))
         if ((obj.spec.imagePullSecrets?.length ?? 0) === 0 && (account.imagePullSecrets?.length ?? 0) > 0)
           obj.spec.imagePullSecrets = account.imagePullSecrets!.map((ref) => ({ ...ref }))
         obj.spec.serviceAccount = obj.spec.serviceAccountName
+        validatePod(a, obj)
       },
-      validate(a) {
-        const obj = a.object as Pod
-        if (isMirror(obj)) return validateMirror(a, obj)
-        lookUp(a, obj.spec.serviceAccountName ?? "")
-      },
+      validate: (a) => validatePod(a, a.object as Pod),
+    }
+
+    function validatePod(a: AdmissionAttributes, obj: Pod): void {
+      const created = a.operation === "CREATE"
+      if (created && isMirrorPod(obj)) return validateMirror(a, obj)
+      const account = lookUp(a, obj.spec.serviceAccountName ?? "")
+      if (!enforcesMountableSecrets(account)) return
+      const problem = created ? unlistedSecret(account, obj) : unlistedEphemeralSecret(account, obj)
+      if (problem !== undefined) throw refusal(a, problem)
     }
 
     function lookUp(a: AdmissionAttributes, name: string): Readonly<ServiceAccount> {
-      if (name === "") throw refusal(a, `no service account specified for pod ${a.namespace}/${a.name}`)
+      if (name === "")
+        throw refusal(
+          a,
+          `no service account specified for pod ${a.namespace}/${a.object!.metadata.name ?? ""}`,
+        )
       const found = get(serviceAccount, { namespace: a.namespace, name })
       if (found) return found
       throw refusal(
@@ -49,21 +64,69 @@ export const serviceAccountAdmission: AdmissionPlugin = {
   },
 }
 
-function isMirror(obj: Pod): boolean {
-  return obj.metadata.annotations?.[mirrorAnnotation] !== undefined
-}
-
 function validateMirror(a: AdmissionAttributes, obj: Pod): void {
   if (obj.spec.serviceAccountName) throw refusal(a, "a mirror pod may not reference service accounts")
-  const containers = [...(obj.spec.initContainers ?? []), ...obj.spec.containers]
-  const secret =
-    (obj.spec.volumes ?? []).some((v) => v.secret || v.projected?.sources?.some((s) => s.secret)) ||
-    containers.some(
-      (c) => c.env?.some((e) => e.valueFrom?.secretKeyRef) || c.envFrom?.some((e) => e.secretRef),
-    )
-  if (secret) throw refusal(a, "a mirror pod may not reference secrets")
+  if (podSecrets(obj).size > 0) throw refusal(a, "a mirror pod may not reference secrets")
   if ((obj.spec.volumes ?? []).some((v) => v.projected?.sources?.some((s) => s.serviceAccountToken)))
     throw refusal(a, "a mirror pod may not use ServiceAccountToken volume projections")
+}
+
+/** Go's strconv.ParseBool; what is neither is false. */
+function enforcesMountableSecrets({ metadata }: Readonly<ServiceAccount>): boolean {
+  return ["1", "t", "T", "true", "TRUE", "True"].includes(metadata.annotations?.[enforceAnnotation] ?? "")
+}
+
+const mountable = (account: Readonly<ServiceAccount>): Set<string> =>
+  new Set((account.secrets ?? []).map(({ name }) => name ?? ""))
+
+/** Why the pod may not be, for a secret that its account does not list. */
+function unlistedSecret(account: Readonly<ServiceAccount>, { spec }: Pod): string | undefined {
+  const listed = mountable(account)
+  const { name } = account.metadata
+  for (const { secret } of spec.volumes ?? []) {
+    if (secret && !listed.has(secret.secretName ?? ""))
+      return `volume with secret.secretName="${secret.secretName ?? ""}" is not allowed because service account ${name} does not reference that secret`
+  }
+  const inContainers =
+    unlistedInContainers("init container", spec.initContainers, listed, name) ??
+    unlistedInContainers("container", spec.containers, listed, name)
+  if (inContainers !== undefined) return inContainers
+  const pullSecrets = new Set((account.imagePullSecrets ?? []).map((ref) => ref.name))
+  for (const [i, ref] of (spec.imagePullSecrets ?? []).entries()) {
+    if (!pullSecrets.has(ref.name))
+      return `imagePullSecrets[${i}].name="${ref.name ?? ""}" is not allowed because service account ${name} does not reference that imagePullSecret`
+  }
+  return undefined
+}
+
+function unlistedEphemeralSecret(account: Readonly<ServiceAccount>, { spec }: Pod): string | undefined {
+  return unlistedInContainers(
+    "ephemeral container",
+    spec.ephemeralContainers,
+    mountable(account),
+    account.metadata.name,
+  )
+}
+
+function unlistedInContainers(
+  what: string,
+  containers: readonly (Container | EphemeralContainer)[] | undefined,
+  listed: ReadonlySet<string>,
+  account: string,
+): string | undefined {
+  const because = `is not allowed because service account ${account} does not reference that secret`
+  for (const container of containers ?? []) {
+    for (const { name, valueFrom } of container.env ?? []) {
+      const secret = valueFrom?.secretKeyRef
+      if (secret && !listed.has(secret.name ?? ""))
+        return `${what} ${container.name} with envVar ${name} referencing secret.secretName="${secret.name ?? ""}" ${because}`
+    }
+    for (const { secretRef } of container.envFrom ?? []) {
+      if (secretRef && !listed.has(secretRef.name ?? ""))
+        return `${what} ${container.name} with envFrom referencing secret.secretName="${secretRef.name ?? ""}" ${because}`
+    }
+  }
+  return undefined
 }
 
 function automounts(obj: Pod, account: Readonly<ServiceAccount>): boolean {

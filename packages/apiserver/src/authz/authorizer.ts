@@ -11,7 +11,7 @@ export interface NamedAuthorizer {
 const open: readonly string[] = ["/healthz", "/livez", "/readyz"]
 const allowed: Decision = Object.freeze({ allowed: true, reason: "" })
 
-/** Asks one after the other; the first that allows decides. Reasons of refusals are joined. */
+/** Asks one after the other; the first that allows or denies decides. Reasons of those without an opinion are joined. */
 export function createAuthorizer(authorizers: readonly NamedAuthorizer[]): Authorizer {
   return {
     authorize(user: UserInfo, attributes: AuthorizationAttributes): Decision {
@@ -20,7 +20,7 @@ export function createAuthorizer(authorizers: readonly NamedAuthorizer[]): Autho
       let reasons = ""
       for (const { name, authorizer } of authorizers) {
         const decision = authorizer.authorize(user, attributes)
-        if (decision.allowed) return decision
+        if (decision.allowed || decision.denied) return decision
         if (decision.reason !== "") reasons += `${reasons === "" ? "" : "\n"}${name}: ${decision.reason}`
       }
       return { allowed: false, reason: reasons }

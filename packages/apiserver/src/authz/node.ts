@@ -1,12 +1,12 @@
 /**
- * What a kubelet may do: its own objects, and those that the pods on its node refer to.
- * Mirrors: plugin/pkg/auth/authorizer/node
+ * What a kubelet may do: its own objects, and those that the pods on its node refer to. What it has no opinion on
+ * is left to the authorizers behind it. Mirrors: plugin/pkg/auth/authorizer/node/node_authorizer.go
  */
-import { clusterRole, persistentVolume, persistentVolumeClaim, pod, volumeAttachment } from "@knarr/api"
-import type { Pod, PolicyRule } from "@knarr/api"
+import type { PolicyRule } from "@knarr/api"
+import { parseFieldSelector } from "@knarr/apimachinery"
 import { nodeNameOf } from "../authn/users.ts"
-import type { ObjectReader } from "../authn/service-account-tokens.ts"
 import type { AuthorizationAttributes, Authorizer, Decision, UserInfo } from "../contract.ts"
+import type { NodeGraph, RelatedResource } from "./node-graph.ts"
 import { ruleAllows } from "./rules.ts"
 
 /** Attributes of a request with its selectors, for authorizers that look at them. */
@@ -14,269 +14,215 @@ export interface RequestAttributes extends AuthorizationAttributes {
   readonly fieldSelector?: string | undefined
 }
 
-const unrelated = (node: string): Decision =>
-  no(`no relationship found between node '${node}' and this object`)
-const noOpinion: Decision = { allowed: false, reason: "" }
-const yes: Decision = { allowed: true, reason: "" }
+const yes: Decision = Object.freeze({ allowed: true, reason: "" })
+const noOpinion: Decision = Object.freeze({ allowed: false, reason: "" })
 
 function no(reason: string): Decision {
   return { allowed: false, reason }
 }
 
 export class NodeAuthorizer implements Authorizer {
-  readonly #reader: ObjectReader
+  readonly #graph: Pick<NodeGraph, "isRelated">
+  readonly #rules: readonly PolicyRule[]
 
-  constructor(reader: ObjectReader) {
-    this.#reader = reader
+  /** `rules`: what every node may, for resources that are not subdivided. */
+  constructor(graph: Pick<NodeGraph, "isRelated">, rules: readonly PolicyRule[]) {
+    this.#graph = graph
+    this.#rules = rules
   }
 
   authorize(user: UserInfo, asked: RequestAttributes): Decision {
-    const name = nodeNameOf(user)
-    if (name === undefined) return noOpinion
-    if (name === "") return no(`unknown node for user ${JSON.stringify(user.name)}`)
+    const node = nodeNameOf(user)
+    if (node === undefined) return noOpinion
+    if (node === "") return no(`unknown node for user ${JSON.stringify(user.name)}`)
     if (asked.isResourceRequest) {
       switch (asked.apiGroup === "" ? asked.resource : `${asked.resource}.${asked.apiGroup}`) {
         case "secrets":
+          return this.#read(node, asked, "secrets")
         case "configmaps":
-          return this.#readOne(name, asked, (p) => references(p, asked.resource, asked.name))
+          return this.#read(node, asked, "configmaps")
         case "persistentvolumeclaims":
-          if (asked.subresource === "status" && (asked.verb === "update" || asked.verb === "patch"))
-            return this.#pods(name, asked.namespace, (p) => references(p, asked.resource, asked.name))
-          return this.#getOne(name, asked, (p) => references(p, asked.resource, asked.name))
+          return asked.subresource === "status"
+            ? this.#updateStatus(node, asked, "persistentvolumeclaims")
+            : this.#get(node, asked, "persistentvolumeclaims")
         case "persistentvolumes":
-          return this.#volume(name, asked)
+          return this.#get(node, asked, "persistentvolumes")
         case "resourceclaims.resource.k8s.io":
-          return this.#getOne(name, asked, (p) => references(p, "resourceclaims", asked.name))
+          return this.#get(node, asked, "resourceclaims")
         case "volumeattachments.storage.k8s.io":
-          return this.#attachment(name, asked)
+          return this.#get(node, asked, "volumeattachments")
         case "serviceaccounts":
-          return this.#serviceAccount(name, asked)
+          return this.#serviceAccount(node, asked)
         case "leases.coordination.k8s.io":
-          return ownLease(name, asked)
+          return ownLease(node, asked)
         case "csinodes.storage.k8s.io":
-          return ownCsiNode(name, asked)
+          return ownCsiNode(node, asked)
         case "resourceslices.resource.k8s.io":
-          return ownSlices(name, asked)
+          return this.#slice(node, asked)
         case "nodes":
-          return this.#node(name, asked)
+          return ownNode(node, asked)
         case "pods":
-          return this.#pod(name, asked)
+          return this.#pod(node, asked)
+        case "podcertificaterequests.certificates.k8s.io":
+          return this.#podCertificate(node, asked)
       }
     }
-    return this.#byRules(asked)
+    return this.#rules.some((rule) => ruleAllows(rule, asked)) ? yes : noOpinion
   }
 
-  #byRules(asked: AuthorizationAttributes): Decision {
-    const rules: readonly PolicyRule[] = this.#reader.get(clusterRole, { name: "system:node" })?.rules ?? []
-    return rules.some((rule) => ruleAllows(rule, asked)) ? yes : noOpinion
+  #related(node: string, asked: AuthorizationAttributes, resource: RelatedResource): Decision {
+    if (asked.name === "") return no("No Object name found")
+    return this.#graph.isRelated(node, resource, asked.namespace, asked.name)
+      ? yes
+      : no(`no relationship found between node '${node}' and this object`)
   }
 
-  /** get, list and watch of one named object. */
-  #readOne(name: string, asked: AuthorizationAttributes, refers: (pod: Readonly<Pod>) => boolean): Decision {
+  /** get, list and watch of one named object of a namespace. */
+  #read(node: string, asked: AuthorizationAttributes, resource: RelatedResource): Decision {
     if (asked.verb !== "get" && asked.verb !== "list" && asked.verb !== "watch")
       return no("can only read resources of this type")
-    return this.#existing(name, asked, refers)
+    if (asked.subresource !== "") return no("cannot read subresource")
+    if (asked.namespace === "") return no("can only read namespaced object of this type")
+    return this.#related(node, asked, resource)
   }
 
-  #getOne(name: string, asked: AuthorizationAttributes, refers: (pod: Readonly<Pod>) => boolean): Decision {
-    if (asked.verb !== "get") return no("can only get individual resources of this type")
-    return this.#existing(name, asked, refers)
-  }
-
-  #existing(name: string, asked: AuthorizationAttributes, refers: (pod: Readonly<Pod>) => boolean): Decision {
-    if (asked.subresource !== "") return no("cannot get subresource")
-    if (asked.name === "") return no("No Object name found")
-    return this.#pods(name, asked.namespace, refers)
-  }
-
-  #pods(name: string, namespace: string, refers: (pod: Readonly<Pod>) => boolean): Decision {
-    const found = this.#reader.list(pod, namespace).some((p) => p.spec.nodeName === name && refers(p))
-    return found ? yes : unrelated(name)
-  }
-
-  #volume(name: string, asked: AuthorizationAttributes): Decision {
+  #get(node: string, asked: AuthorizationAttributes, resource: RelatedResource): Decision {
     if (asked.verb !== "get") return no("can only get individual resources of this type")
     if (asked.subresource !== "") return no("cannot get subresource")
-    if (asked.name === "") return no("No Object name found")
-    const claim = this.#reader.get(persistentVolume, { name: asked.name })?.spec.claimRef
-    if (!claim?.namespace || !claim.name) return unrelated(name)
-    if (!this.#reader.get(persistentVolumeClaim, { namespace: claim.namespace, name: claim.name }))
-      return unrelated(name)
-    return this.#pods(name, claim.namespace, (p) => references(p, "persistentvolumeclaims", claim.name!))
+    return this.#related(node, asked, resource)
   }
 
-  #attachment(name: string, asked: AuthorizationAttributes): Decision {
-    if (asked.verb !== "get") return no("can only get individual resources of this type")
-    if (asked.name === "") return no("No Object name found")
-    const found = this.#reader.get(volumeAttachment, { name: asked.name })
-    return found?.spec.nodeName === name ? yes : unrelated(name)
+  #updateStatus(node: string, asked: AuthorizationAttributes, resource: RelatedResource): Decision {
+    if (asked.verb !== "update" && asked.verb !== "patch") return no("can only get/update/patch this type")
+    return this.#related(node, asked, resource)
   }
 
-  #serviceAccount(name: string, asked: AuthorizationAttributes): Decision {
-    const { verb, subresource } = asked
-    if (subresource === "token" ? verb !== "create" : subresource !== "" || verb !== "get")
-      return no("can only get individual service accounts or create tokens for individual service accounts")
-    if (asked.name === "") return no("No Object name found")
-    return this.#pods(name, asked.namespace, (p) => (p.spec.serviceAccountName || "default") === asked.name)
+  #serviceAccount(node: string, asked: AuthorizationAttributes): Decision {
+    if (asked.verb === "get" && asked.subresource === "") return this.#read(node, asked, "serviceaccounts")
+    if (asked.verb !== "create" || asked.name === "")
+      return no("can only create tokens for individual service accounts")
+    if (asked.subresource !== "token") return no("can only create token subresource of serviceaccount")
+    return this.#related(node, asked, "serviceaccounts")
   }
 
-  #node(name: string, asked: AuthorizationAttributes): Decision {
-    if (asked.subresource !== "") {
-      if (
-        asked.name === name &&
-        ["status", "pods", "configz", "metrics", "stats", "proxy"].includes(asked.subresource)
-      )
-        return this.#byRules(asked)
-      return this.#byRules(asked)
-    }
-    if (asked.verb === "get" || asked.verb === "list" || asked.verb === "watch") {
-      if (asked.name === "") return no(`node '${name}' cannot read all nodes, only its own Node object`)
-      if (asked.name !== name)
-        return no(`node '${name}' cannot read '${asked.name}', only its own Node object`)
-    }
-    return this.#byRules(asked)
-  }
-
-  #pod(name: string, asked: RequestAttributes): Decision {
-    if (asked.subresource !== "") return this.#byRules(asked)
+  #slice(node: string, asked: RequestAttributes): Decision {
+    if (asked.subresource !== "") return no("cannot authorize ResourceSlice subresources")
     switch (asked.verb) {
-      case "get": {
-        if (asked.name === "") return no("No Object name found")
-        const found = this.#reader.get(pod, { namespace: asked.namespace, name: asked.name })
-        return found?.spec.nodeName === name ? yes : unrelated(name)
-      }
+      case "create":
+        // NodeRestriction looks at the content.
+        return yes
+      case "get":
+      case "update":
+      case "patch":
+      case "delete":
+        return this.#related(node, asked, "resourceslices")
       case "list":
       case "watch":
-        if (selects(asked.fieldSelector, "spec.nodeName", name)) return yes
-        if (asked.verb === "watch" && asked.name !== "") {
-          const found = this.#reader.get(pod, { namespace: asked.namespace, name: asked.name })
-          if (found?.spec.nodeName === name) return yes
-        }
-        return no("can only list/watch pods with spec.nodeName field selector")
+      case "deletecollection":
+        return selectsNode(asked, node)
+          ? yes
+          : no("can only list/watch/deletecollection resourceslices with nodeName field selector")
       default:
-        return this.#byRules(asked)
+        return no(
+          "only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection",
+        )
+    }
+  }
+
+  #podCertificate(node: string, asked: RequestAttributes): Decision {
+    if (asked.subresource !== "")
+      return no("nodes may not access the status subresource of PodCertificateRequests")
+    switch (asked.verb) {
+      case "create":
+        return yes
+      case "get":
+        return this.#related(node, asked, "podcertificaterequests")
+      case "list":
+      case "watch":
+        return selectsNode(asked, node)
+          ? yes
+          : no("can only list/watch podcertificaterequests with nodeName field selector")
+      default:
+        return no(`nodes may not ${asked.verb} podcertificaterequests`)
+    }
+  }
+
+  #pod(node: string, asked: RequestAttributes): Decision {
+    const { verb, subresource } = asked
+    switch (subresource) {
+      case "":
+        switch (verb) {
+          case "get":
+            return this.#get(node, asked, "pods")
+          case "list":
+          case "watch":
+            if (selectsNode(asked, node)) return yes
+            if (asked.name !== "") return this.#related(node, asked, "pods")
+            return no("can only list/watch pods with spec.nodeName field selector")
+          case "create":
+          case "delete":
+            return yes
+        }
+        return noOpinion
+      case "status":
+        return verb === "update" || verb === "patch" ? yes : noOpinion
+      case "eviction":
+        return verb === "create" ? yes : noOpinion
+      default:
+        return noOpinion
     }
   }
 }
 
-function ownLease(name: string, asked: AuthorizationAttributes): Decision {
-  if (!["get", "create", "update", "patch", "delete"].includes(asked.verb))
-    return no("can only get, create, update, patch, or delete a node lease")
-  if (asked.namespace !== "kube-node-lease")
+function ownNode(node: string, { verb, subresource, name }: AuthorizationAttributes): Decision {
+  if (subresource === "status") return verb === "update" || verb === "patch" ? yes : noOpinion
+  if (subresource !== "") return noOpinion
+  switch (verb) {
+    case "create":
+    case "update":
+    case "patch":
+      // NodeRestriction keeps it to its own.
+      return yes
+    case "get":
+    case "list":
+    case "watch":
+      if (name === node) return yes
+      return name === ""
+        ? no(`node '${node}' cannot read all nodes, only its own Node object`)
+        : no(`node '${node}' cannot read '${name}', only its own Node object`)
+    default:
+      return noOpinion
+  }
+}
+
+const ownVerbs = new Set(["get", "create", "update", "patch", "delete"])
+
+function ownLease(node: string, { verb, namespace, name }: AuthorizationAttributes): Decision {
+  if (!ownVerbs.has(verb)) return no("can only get, create, update, patch, or delete a node lease")
+  if (namespace !== "kube-node-lease")
     return no('can only access leases in the "kube-node-lease" system namespace')
-  if (asked.verb !== "create" && asked.name !== name)
+  if (verb !== "create" && name !== node)
     return no("can only access node lease with the same name as the requesting node")
   return yes
 }
 
-function ownCsiNode(name: string, asked: AuthorizationAttributes): Decision {
-  if (!["get", "create", "update", "patch", "delete"].includes(asked.verb))
-    return no("can only get, create, update, patch, or delete a CSINode")
-  if (asked.subresource !== "") return no("cannot authorize CSINode subresources")
-  if (asked.verb !== "create" && asked.name !== name)
+function ownCsiNode(node: string, { verb, subresource, name }: AuthorizationAttributes): Decision {
+  if (subresource === "status") return no("CSINode status access requires CSIVolumeHealth feature")
+  if (subresource !== "") return no("cannot authorize CSINode subresources")
+  if (!ownVerbs.has(verb)) return no("can only get, create, update, patch, or delete a CSINode")
+  if (verb !== "create" && name !== node)
     return no("can only access CSINode with the same name as the requesting node")
   return yes
 }
 
-function ownSlices(name: string, asked: RequestAttributes): Decision {
-  if (asked.subresource !== "") return no("cannot authorize ResourceSlice subresources")
-  switch (asked.verb) {
-    case "create":
-      return yes
-    case "get":
-    case "update":
-    case "patch":
-    case "delete":
-      return yes
-    case "list":
-    case "watch":
-    case "deletecollection":
-      return selects(asked.fieldSelector, "spec.nodeName", name)
-        ? yes
-        : no("can only list/watch/deletecollection resourceslices with nodeName field selector")
-    default:
-      return no(
-        "only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection",
-      )
+/** Whether a list is narrowed to what has the node's name in `spec.nodeName`. */
+function selectsNode({ fieldSelector }: RequestAttributes, node: string): boolean {
+  if (!fieldSelector) return false
+  try {
+    return parseFieldSelector(fieldSelector).requirements.some(
+      ({ field, operator, value }) => field === "spec.nodeName" && operator === "=" && value === node,
+    )
+  } catch {
+    return false
   }
-}
-
-function selects(selector: string | undefined, field: string, value: string): boolean {
-  if (!selector) return false
-  return selector.split(",").some((term) => {
-    const match = /^\s*([^!=]+?)\s*==?\s*(.*?)\s*$/.exec(term)
-    return match !== null && match[1] === field && match[2] === value
-  })
-}
-
-function references(p: Readonly<Pod>, resource: string, name: string): boolean {
-  switch (resource) {
-    case "secrets":
-      return podSecrets(p).has(name)
-    case "configmaps":
-      return podConfigMaps(p).has(name)
-    case "persistentvolumeclaims":
-      return (p.spec.volumes ?? []).some(
-        (v) =>
-          v.persistentVolumeClaim?.claimName === name ||
-          (v.ephemeral !== undefined && `${p.metadata.name}-${v.name}` === name),
-      )
-    case "resourceclaims":
-      return (
-        (p.spec.resourceClaims ?? []).some((c) => c.resourceClaimName === name) ||
-        (p.status?.resourceClaimStatuses ?? []).some((c) => c.resourceClaimName === name)
-      )
-    default:
-      return false
-  }
-}
-
-function podSecrets(p: Readonly<Pod>): Set<string> {
-  const names = new Set<string>()
-  const add = (name: string | undefined): void => {
-    if (name) names.add(name)
-  }
-  for (const ref of p.spec.imagePullSecrets ?? []) add(ref.name)
-  for (const c of [
-    ...p.spec.containers,
-    ...(p.spec.initContainers ?? []),
-    ...(p.spec.ephemeralContainers ?? []),
-  ]) {
-    for (const e of c.env ?? []) add(e.valueFrom?.secretKeyRef?.name)
-    for (const e of c.envFrom ?? []) add(e.secretRef?.name)
-  }
-  for (const v of p.spec.volumes ?? []) {
-    add(v.secret?.secretName)
-    for (const source of v.projected?.sources ?? []) add(source.secret?.name)
-    add(v.azureFile?.secretName)
-    add(v.cephfs?.secretRef?.name)
-    add(v.cinder?.secretRef?.name)
-    add(v.flexVolume?.secretRef?.name)
-    add(v.iscsi?.secretRef?.name)
-    add(v.rbd?.secretRef?.name)
-    add(v.scaleIO?.secretRef?.name)
-    add(v.storageos?.secretRef?.name)
-    add(v.csi?.nodePublishSecretRef?.name)
-  }
-  return names
-}
-
-function podConfigMaps(p: Readonly<Pod>): Set<string> {
-  const names = new Set<string>()
-  const add = (name: string | undefined): void => {
-    if (name) names.add(name)
-  }
-  for (const c of [
-    ...p.spec.containers,
-    ...(p.spec.initContainers ?? []),
-    ...(p.spec.ephemeralContainers ?? []),
-  ]) {
-    for (const e of c.env ?? []) add(e.valueFrom?.configMapKeyRef?.name)
-    for (const e of c.envFrom ?? []) add(e.configMapRef?.name)
-  }
-  for (const v of p.spec.volumes ?? []) {
-    add(v.configMap?.name)
-    for (const source of v.projected?.sources ?? []) add(source.configMap?.name)
-  }
-  return names
 }

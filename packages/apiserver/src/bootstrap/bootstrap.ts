@@ -20,7 +20,7 @@ import {
   service,
   serviceCIDR,
 } from "@knarr/api"
-import type { Creatable, PolicyRule, Subject } from "@knarr/api"
+import type { ClusterRole, Creatable, PolicyRule, Subject } from "@knarr/api"
 import {
   deepClone,
   isAlreadyExists,
@@ -92,6 +92,12 @@ function objectsOf(resource: string, kind: Kind): KubeObject[] {
       (line) =>
         ({ apiVersion: kind.apiVersion, kind: kind.kind, ...(JSON.parse(line) as object) }) as KubeObject,
     )
+}
+
+/** What every node may, for the Node authorizer. Mirrors: plugin/pkg/auth/authorizer/rbac/bootstrappolicy NodeRules */
+export function nodeRules(): readonly PolicyRule[] {
+  const roles = objectsOf("clusterroles", clusterRole) as readonly ClusterRole[]
+  return roles.find(({ metadata }) => metadata.name === "system:node")?.rules ?? []
 }
 
 async function ensure(options: BootstrapOptions, kind: Kind, wanted: KubeObject): Promise<void> {

@@ -142,8 +142,12 @@ function decide(
   user: UserInfo,
   spec: SubjectAccessReviewSpec,
 ): SubjectAccessReviewStatus {
-  const { allowed, reason } = authorizer.authorize(user, attributesOf(spec))
-  return reason === "" ? { allowed } : { allowed, reason }
+  const decision = authorizer.authorize(user, attributesOf(spec))
+  return {
+    allowed: decision.allowed,
+    ...(!decision.allowed && decision.denied ? { denied: true } : {}),
+    ...(decision.reason === "" ? {} : { reason: decision.reason }),
+  }
 }
 
 function attributesOf(spec: SubjectAccessReviewSpec): RequestAttributes {

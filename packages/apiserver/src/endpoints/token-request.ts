@@ -7,6 +7,7 @@ import type { TokenRequest } from "@knarr/api"
 import {
   badRequest,
   conflict,
+  field,
   formatTime,
   invalid,
   notFound,
@@ -34,6 +35,8 @@ export interface TokenRequestOptions {
 const admissionSeconds = 60 * 60 + 7
 const extendedSeconds = 365 * 24 * 60 * 60
 const defaultSeconds = 60 * 60
+const minSeconds = 10 * 60
+const maxSeconds = 2 ** 32
 
 interface Bound {
   pod?: { name: string; uid: string }
@@ -45,20 +48,19 @@ export function connectTokenRequest(registry: Registry, options: TokenRequestOpt
   const { env, signer } = options
   registry.connect("", "serviceaccounts", "token", {
     async create(ref, body, call) {
-      const request = body as unknown as TokenRequest
-      const account = registry.get(serviceAccount, ref)
-      if (!account) throw notFound({ group: "", resource: "serviceaccounts" }, ref.name)
-      const spec = { ...request.spec }
-      spec.expirationSeconds ??= defaultSeconds
-      validate(spec.expirationSeconds)
-      if (!spec.audiences || spec.audiences.length === 0) spec.audiences = [...options.audiences]
+      const sent = body as unknown as TokenRequest
+      const spec: TokenRequest["spec"] = {
+        ...sent.spec,
+        expirationSeconds: sent.spec?.expirationSeconds ?? defaultSeconds,
+      }
+      const request: TokenRequest = { ...sent, spec }
       const attributes: AdmissionAttributes = {
         operation: "CREATE",
         kind: serviceAccount,
         subresource: "token",
         namespace: ref.namespace,
         name: ref.name,
-        object: { ...request, spec } as unknown as KubeObject,
+        object: request as unknown as KubeObject,
         oldObject: undefined,
         user: call.user,
         dryRun: call.dryRun,
@@ -66,14 +68,33 @@ export function connectTokenRequest(registry: Registry, options: TokenRequestOpt
         warnings: call.warnings,
       }
       await options.admission.admit(attributes)
+      matchUrl(ref, request)
+      const account = registry.get(serviceAccount, ref)
+      if (!account) throw notFound({ group: "", resource: "serviceaccounts" }, ref.name)
+      const uid = request.metadata?.uid
+      if (uid && uid !== account.metadata.uid)
+        throw conflict(
+          { group: kind.group, resource: kind.kind },
+          ref.name,
+          `the UID in the token request (${uid}) does not match the UID of the service account (${account.metadata.uid})`,
+        )
+      if (!spec.audiences || spec.audiences.length === 0) spec.audiences = [...options.audiences]
+      const now = Math.floor(env.clock.now() / 1000)
+      request.metadata = {
+        ...request.metadata,
+        name: ref.name,
+        namespace: ref.namespace,
+        uid: account.metadata.uid,
+        creationTimestamp: formatTime(now * 1000),
+      }
+      validate(spec)
       await options.admission.validate(attributes)
       const bound = bindTo(registry, ref, spec.boundObjectRef)
 
-      const now = Math.floor(env.clock.now() / 1000)
-      let seconds = spec.expirationSeconds
+      let seconds = spec.expirationSeconds!
       let warnAfter: number | undefined
       const forUs = spec.audiences.every((audience) => options.audiences.includes(audience))
-      if ((options.extendExpiration ?? true) && seconds === admissionSeconds && forUs) {
+      if ((options.extendExpiration ?? true) && bound.pod && seconds === admissionSeconds && forUs) {
         warnAfter = now + seconds
         seconds = extendedSeconds
       }
@@ -95,31 +116,45 @@ export function connectTokenRequest(registry: Registry, options: TokenRequestOpt
         sub: serviceAccountUserName(ref.namespace, ref.name),
       })
       return {
-        kind: "TokenRequest",
+        ...request,
+        kind: kind.kind,
         apiVersion: "authentication.k8s.io/v1",
-        metadata: {
-          name: ref.name,
-          namespace: ref.namespace,
-          creationTimestamp: formatTime(now * 1000),
-        },
-        spec,
-        status: { token, expirationTimestamp: formatTime((now + spec.expirationSeconds) * 1000) },
+        status: { token, expirationTimestamp: formatTime((now + spec.expirationSeconds!) * 1000) },
       }
     },
   })
 }
 
-function validate(seconds: number): void {
-  const problem = (detail: string): FieldError => ({
-    type: "FieldValueInvalid",
-    field: "spec.expirationSeconds",
-    value: seconds,
-    detail,
-  })
-  const kind = { group: "authentication.k8s.io", kind: "TokenRequest" }
-  if (seconds < 10 * 60) throw invalid(kind, "", [problem("may not specify a duration less than 10 minutes")])
-  if (seconds > 2 ** 32)
-    throw invalid(kind, "", [problem("may not specify a duration larger than 2^32 seconds")])
+const kind = { group: "authentication.k8s.io", kind: "TokenRequest" }
+
+/** A request that names an account names that of its path. */
+function matchUrl(ref: ObjectRef, { metadata }: TokenRequest): void {
+  for (const key of ["name", "namespace"] as const) {
+    const value = metadata?.[key]
+    if (!value || value === ref[key]) continue
+    throw invalid(kind, ref.name, [
+      field.invalid(`metadata.${key}`, value, `must match the service account ${key} if specified`),
+    ])
+  }
+}
+
+/** Mirrors: pkg/apis/authentication/validation */
+function validate({ expirationSeconds = 0, attestations = {} }: TokenRequest["spec"]): void {
+  const path = "spec.expirationSeconds"
+  if (Object.keys(attestations).length > 0)
+    throw invalid(kind, "", [
+      field.invalid(
+        "spec.attestations",
+        attestations,
+        "attestations may only be specified with a webhook bound object reference",
+      ),
+    ])
+  const errors: FieldError[] = []
+  if (expirationSeconds < minSeconds)
+    errors.push(field.invalid(path, expirationSeconds, "may not specify a duration less than 10 minutes"))
+  if (expirationSeconds > maxSeconds)
+    errors.push(field.invalid(path, expirationSeconds, "may not specify a duration larger than 2^32 seconds"))
+  if (errors.length > 0) throw invalid(kind, "", errors)
 }
 
 function bindTo(registry: Registry, account: ObjectRef, ref: TokenRequest["spec"]["boundObjectRef"]): Bound {
@@ -140,16 +175,14 @@ function bindTo(registry: Registry, account: ObjectRef, ref: TokenRequest["spec"
   switch (ref.apiVersion === "v1" ? ref.kind : "") {
     case "Pod": {
       const found = registry.get(pod, within)
-      check(found, "pods")
-      if ((found!.spec.serviceAccountName ?? "") !== account.name)
+      if (found && (found.spec.serviceAccountName ?? "") !== account.name)
         throw badRequest(
           `cannot bind token for serviceaccount ${JSON.stringify(account.name)} to pod running with different serviceaccount name.`,
         )
-      const bound: Bound = { pod: { name, uid: found!.metadata.uid } }
-      if (found!.spec.nodeName) {
-        const on = registry.get(node, { name: found!.spec.nodeName })
-        bound.node = { name: found!.spec.nodeName, uid: on?.metadata.uid ?? "" }
-      }
+      const bound: Bound = { pod: { name, uid: check(found, "pods").metadata.uid } }
+      const nodeName = found?.spec.nodeName
+      if (nodeName)
+        bound.node = { name: nodeName, uid: registry.get(node, { name: nodeName })?.metadata.uid ?? "" }
       return bound
     }
     case "Secret":

@@ -36,9 +36,6 @@ export async function evictPod(
   eviction: Eviction,
   outer: WriteRequest,
 ): Promise<void> {
-  if (eviction.metadata.name !== ref.name) {
-    throw badRequest("name in URL does not match name in Eviction object")
-  }
   const dryRun = outer.dryRun || (eviction.deleteOptions?.dryRun?.length ?? 0) > 0
   const request = { ...outer, dryRun }
   const { dryRun: _, ...options } = eviction.deleteOptions ?? {}
@@ -49,7 +46,6 @@ export async function evictPod(
     if (!found) throw pods.notFound(ref.name)
     return found
   }
-  find()
   const attributes = admissionAttributes(
     pods,
     ref,
@@ -57,6 +53,10 @@ export async function evictPod(
     request,
   )
   await pods.deps.admission.admit(attributes)
+  if (eviction.metadata.name !== ref.name) {
+    throw badRequest("name in URL does not match name in Eviction object")
+  }
+  find()
   await pods.deps.admission.validate(attributes)
   for (let attempt = 1; ; attempt++) {
     const object = find()
