@@ -28,8 +28,13 @@ if (unknown.length > 0)
 const wanted = positionals.length > 0 ? positionals : Object.keys(suites)
 const match = new RegExp(values.match ?? "")
 
+/** A file that takes longer has left something open that keeps its process from ending. */
+const fileLimitMs = 10 * 60_000
+
 let passed = 0
 let failed = 0
+let skipped = 0
+const failures: string[] = []
 for (const name of wanted) {
   const { files, concurrency } = suites[name]!
   const found = files
@@ -43,19 +48,26 @@ for (const name of wanted) {
     files: found,
     concurrency,
     cwd: root,
-    execArgv: ["--disable-warning=ExperimentalWarning"],
+    timeout: fileLimitMs,
+    execArgv: ["--disable-warning=ExperimentalWarning", "--import", join(root, "tools/leaks.ts")],
   })
   stream.on("test:pass", (event) => {
     // Suites and files count through the tests in them.
-    if (event.details.type !== "suite" && !event.skip && !isFile(event.name)) passed++
+    if (event.details.type === "suite" || isFile(event.name)) return
+    if (event.skip) skipped++
+    else passed++
   })
   stream.on("test:fail", (event) => {
-    if (event.details.type !== "suite" && !isSuiteFailure(event)) failed++
+    if (event.details.type === "suite" || isSuiteFailure(event)) return
+    failed++
+    failures.push(`${event.file ?? ""}: ${event.name}`)
   })
   const ended = new Promise<void>((resolve) => stream.on("end", () => resolve()))
   stream.compose(spec).pipe(process.stdout, { end: false })
   await ended
 }
+for (const failure of failures) process.stdout.write(`failed: ${failure}\n`)
+if (skipped > 0) process.stdout.write(`${skipped} skipped: what this machine lacks is said above\n`)
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
 process.exit(failed > 0 || passed === 0 ? 1 : 0)
 

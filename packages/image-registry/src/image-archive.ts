@@ -6,6 +6,7 @@ import { createHash } from "node:crypto"
 import { createReadStream, openSync, readSync, closeSync } from "node:fs"
 import { request as httpRequest } from "node:http"
 import { PassThrough, Readable } from "node:stream"
+import { pipeline } from "node:stream/promises"
 import { createGunzip } from "node:zlib"
 import { deferred } from "@knarr/base"
 import { extract } from "tar-stream"
@@ -221,6 +222,9 @@ async function forEachEntry(
     throw new Error(`Cannot read "${file}" as an image archive: ${(thrown as Error).message}`, {
       cause: thrown,
     })
+  } finally {
+    // Whoever gives up half-way leaves the file unread.
+    source.destroy()
   }
 }
 
@@ -278,7 +282,8 @@ async function http(
     )
   })
   request.on("error", done.reject)
-  if (content) content.body.pipe(request)
+  // What goes wrong with the body ends the request, and the other way around.
+  if (content) pipeline(content.body, request).catch(done.reject)
   else request.end()
   return done.promise
 }

@@ -4,6 +4,8 @@
  * may push. Mirrors: opencontainers/distribution-spec v1.1
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { Readable } from "node:stream"
+import { pipeline } from "node:stream/promises"
 import { asError, deferred, type Env, type Scope } from "@knarr/base"
 import { BlobStore, DigestError, isDigest, isRepositoryName, isTag } from "./blob-store.ts"
 
@@ -136,7 +138,7 @@ function createHandler(
     response.setHeader("Content-Type", record.mediaType)
     response.setHeader("Content-Length", blobs.size(record.digest))
     if (method === "HEAD") return void response.end()
-    blobs.read(record.digest).pipe(response)
+    await sendFile(blobs.read(record.digest), response)
   }
 
   async function blob(
@@ -159,7 +161,7 @@ function createHandler(
     response.setHeader("Accept-Ranges", "bytes")
     response.setHeader("Content-Length", end - start + 1)
     if (method === "HEAD" || size === 0) return void response.end()
-    blobs.read(digest, { start, end }).pipe(response)
+    await sendFile(blobs.read(digest, { start, end }), response)
   }
 
   async function upload(
@@ -254,4 +256,13 @@ function sendJson(response: ServerResponse, value: unknown): void {
 
 function sendError(response: ServerResponse, status: number, code: string, message: string): void {
   send(response, status, "application/json", JSON.stringify({ errors: [{ code, message }] }))
+}
+
+/** Whoever asked may leave half-way: the file is closed all the same. */
+async function sendFile(file: Readable, response: ServerResponse): Promise<void> {
+  try {
+    await pipeline(file, response)
+  } catch {
+    response.destroy()
+  }
 }
