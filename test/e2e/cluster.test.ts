@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { spawn } from "node:child_process"
 import { Resolver } from "node:dns/promises"
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { connect } from "node:net"
 import { join } from "node:path"
 import { test, type TestContext } from "node:test"
 import { configMap, deployment, pod, service, type Pod } from "@knarr/api"
@@ -184,6 +185,16 @@ test("one node, from up to delete", { timeout: 240_000 }, async (t: TestContext)
       await run("cp", local, `${name}:/tmp/there.txt`)
       await run("cp", `${name}:/tmp/there.txt`, `${local}.back`)
       assert.equal(readFileSync(`${local}.back`, "utf8"), text)
+      const folder = join(home.dir, `folder-${release}`)
+      mkdirSync(folder)
+      writeFileSync(join(folder, "a.txt"), "linked\n")
+      symlinkSync("a.txt", join(folder, "link"))
+      await run("cp", folder, `${name}:/tmp/`)
+      const link = `/tmp/folder-${release}/link`
+      assert.equal(
+        await run("exec", name, "--", "sh", "-c", `[ -L ${link} ] && read -r x < ${link}; echo $x`),
+        "linked\n",
+      )
       const [command, ...first] = path === undefined ? [knarr, "kubectl"] : [path]
       const forward = spawn(command!, [...first, "port-forward", `pod/${name}`, ":8080"], {
         env: { ...home.environment, KUBECONFIG: home.kubeconfig },
@@ -197,12 +208,34 @@ test("one node, from up to delete", { timeout: 240_000 }, async (t: TestContext)
           () => /127\.0\.0\.1:(\d+) -> 8080/.exec(out)?.[1],
           15_000,
         )
-        for (let i = 0; i < 3; i++) assert.match(await fetchText("127.0.0.1", Number(port)), answer)
+        for (let i = 0; i < 3; i++) {
+          await reset(Number(port))
+          assert.match(await fetchText("127.0.0.1", Number(port)), answer)
+        }
       } finally {
         forward.kill("SIGKILL")
       }
     })
   }
+
+  await t.test(
+    "our kubectl run shows what a container that ended at once has said, and ends as it did",
+    async () => {
+      const run = ["run", "--rm", "-i", "--quiet", "--image=hello:1", "--restart=Never"]
+      for (let i = 0; i < 4; i++) {
+        const ended = await home.tryKubectl([
+          ...run,
+          `fast-${i}`,
+          "--command",
+          "--",
+          "sh",
+          "-c",
+          "echo out; exit 7",
+        ])
+        assert.deepEqual([ended.code, ended.stdout], [7, "out\n"], ended.stderr)
+      }
+    },
+  )
 
   await t.test("scale, set image, rollout undo and history, expose, wait, get -w", async () => {
     const watched = spawn(
@@ -346,3 +379,12 @@ test("one node, from up to delete", { timeout: 240_000 }, async (t: TestContext)
     assert.match(gone.stderr, /^error: there is no cluster "cluster" in /)
   })
 })
+
+/** Connects and resets the connection at once, as browsers and connection pools do. */
+function reset(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => socket.resetAndDestroy())
+    socket.once("error", reject)
+    socket.once("close", () => resolve())
+  })
+}

@@ -5,14 +5,20 @@ import { compactJson } from "./printers/json.ts"
 
 /** The object with its own configuration in the annotation. */
 export function withLastApplied(object: Obj): Obj {
+  const plain = withoutLastApplied(object)
+  const metadata = plain["metadata"] as Obj
+  const annotations = {
+    ...(metadata["annotations"] as Obj),
+    [lastAppliedAnnotation]: `${compactJson(plain)}\n`,
+  }
+  return { ...plain, metadata: { ...metadata, annotations } }
+}
+
+/** The configuration as the annotation has it: with annotations, even when there are none, and without itself. */
+export function withoutLastApplied(object: Obj): Obj {
   const metadata = (object["metadata"] ?? {}) as Obj
   const { [lastAppliedAnnotation]: _, ...annotations } = (metadata["annotations"] ?? {}) as Obj
-  const plain = { ...object, metadata: { ...metadata, annotations } }
-  const text = `${compactJson(plain)}\n`
-  return {
-    ...object,
-    metadata: { ...metadata, annotations: { ...annotations, [lastAppliedAnnotation]: text } },
-  }
+  return { ...object, metadata: { ...metadata, annotations } }
 }
 
 /** The configuration that was applied last; undefined when there is none. */

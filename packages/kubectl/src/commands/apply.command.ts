@@ -17,6 +17,7 @@ import {
   validateFlag,
 } from "../shared-flags.ts"
 import { createObject, validationOf } from "../writes.ts"
+import { migrateToServerSide, serverSideManager } from "./apply-migration.ts"
 import { applyPatch, applyServerSide } from "./apply-patch.ts"
 
 const clientSideManager = "kubectl-client-side-apply"
@@ -194,14 +195,17 @@ async function runServerSide(
   validation: string,
 ): Promise<Outcome> {
   const { flags } = ctx
-  const fieldManager = flags.changed("field-manager") ? flags.text("field-manager") : "kubectl"
-  const object = await applyServerSide(await ctx.factory.api(), info, {
+  const fieldManager = flags.changed("field-manager") ? flags.text("field-manager") : serverSideManager
+  const options = {
     dryRun,
     fieldManager,
     validation,
     force: flags.bool("force-conflicts"),
     ...(flags.text("subresource") ? { subresource: flags.text("subresource") } : {}),
-  })
+  }
+  const api = await ctx.factory.api()
+  const applied = await applyServerSide(api, info, options)
+  const object = await migrateToServerSide(ctx, api, info, applied, options)
   return { object, operation: "serverside-applied" }
 }
 

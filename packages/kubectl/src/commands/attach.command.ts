@@ -48,7 +48,7 @@ export async function attachToPod(
   ctx: CommandContext,
   pod: Obj,
   options: { container: string; stdin: boolean; tty: boolean; quiet: boolean },
-): Promise<void> {
+): Promise<number> {
   const phase = at(pod, "status", "phase") as string
   if (phase === "Succeeded" || phase === "Failed") {
     throw new Error(`cannot attach a container in a completed pod; current phase is ${phase}`)
@@ -68,7 +68,7 @@ export async function attachToPod(
     )
     ctx.err("If you don't see a command prompt, try pressing enter.\n")
   }
-  await runInContainer(ctx, {
+  return runInContainer(ctx, {
     path: await podPath(ctx, pod, "attach"),
     container,
     command: [],

@@ -1,6 +1,6 @@
 /** `kubectl cp`: tar streams through exec. Mirrors: kubectl pkg/cmd/cp/cp.go */
 import { createWriteStream } from "node:fs"
-import { lstat, mkdir, readdir, readFile, stat } from "node:fs/promises"
+import { lstat, mkdir, readdir, readFile, readlink, stat } from "node:fs/promises"
 import { basename, dirname, join, posix, relative, resolve } from "node:path"
 import { PassThrough } from "node:stream"
 import { pipeline } from "node:stream/promises"
@@ -129,7 +129,12 @@ async function fill(tar: Pack, local: string, name: string): Promise<void> {
     for (const entry of entries) await fill(tar, join(local, entry), posix.join(name, entry))
     return
   }
-  if (!info.isFile()) return
+  if (info.isSymbolicLink()) {
+    const linkname = await readlink(local)
+    tar.entry({ ...common, type: "symlink", linkname })
+    return
+  }
+  if (!info.isFile()) throw new Error(`${local} is neither a file, a directory nor a symbolic link`)
   const data = await readFile(local)
   await new Promise<void>((done, fail) => tar.entry(common, data, (error) => (error ? fail(error) : done())))
 }
@@ -160,6 +165,9 @@ async function targetOf(local: string, prefix: string): Promise<string> {
   }
   return local
 }
+
+/** What a container's file keeps of its mode here: no set-user-ID, set-group-ID or sticky bit. */
+const permissions = 0o777
 
 /** Writes what comes out of the container; nothing may leave the target. */
 async function save(
@@ -193,6 +201,6 @@ async function save(
       continue
     }
     await mkdir(dirname(path), { recursive: true })
-    await pipeline(entry, createWriteStream(path, { mode: header.mode ?? 0o644 }))
+    await pipeline(entry, createWriteStream(path, { mode: (header.mode ?? 0o644) & permissions }))
   }
 }

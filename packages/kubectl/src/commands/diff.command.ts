@@ -8,6 +8,7 @@ import { defineKubectlCommand, type CommandContext } from "../command.ts"
 import { ExitError } from "../errors.ts"
 import { flag } from "../flags.ts"
 import { infosOf, readManifests } from "../files/manifests.ts"
+import { withoutLastApplied } from "../last-applied.ts"
 import { withoutManagedFields, type Obj } from "../object.ts"
 import { fetchObject, type Info } from "../resources.ts"
 import { fieldManagerFlag, fileFlags, selectorFlag } from "../shared-flags.ts"
@@ -66,8 +67,8 @@ async function compare(ctx: CommandContext, info: Info): Promise<{ before: Obj |
     const force = ctx.flags.bool("force-conflicts")
     return { before, after: await applyServerSide(api, info, { ...options, force }) }
   }
-  const wanted = info.object
-  if (!before) return { before, after: await createObject(api, info, wanted, options) }
+  if (!before) return { before, after: await createObject(api, info, info.object, options) }
+  const wanted = withoutLastApplied(info.object)
   return { before, after: (await applyPatch(ctx, api, info, wanted, before, options)).patched }
 }
 

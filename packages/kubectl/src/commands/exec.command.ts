@@ -81,8 +81,8 @@ export function usableTerminal(ctx: CommandContext, stdin: boolean, tty: boolean
   return true
 }
 
-/** Joins the user's streams to a process in a container until it ends. */
-export async function runInContainer(ctx: CommandContext, session: Session): Promise<void> {
+/** Joins the user's streams to a process in a container until it ends. Resolves with the bytes of output. */
+export async function runInContainer(ctx: CommandContext, session: Session): Promise<number> {
   const { io } = ctx
   const tty = usableTerminal(ctx, session.stdin, session.tty)
   const query = new URLSearchParams()
@@ -95,14 +95,22 @@ export async function runInContainer(ctx: CommandContext, session: Session): Pro
   const api = await ctx.factory.api()
   const raw = tty && session.stdin
   if (raw) io.setRawMode?.(true)
+  let heard = 0
+  const passOn =
+    (stream: NodeJS.WritableStream) =>
+    (data: Buffer): void | Promise<void> => {
+      heard += data.length
+      return writeTo(stream, data)
+    }
   try {
     const streams: RemoteStreams = {
       stdin: session.stdin ? io.stdin : undefined,
-      stdout: (data) => writeTo(io.stdout, data),
-      stderr: (data) => writeTo(io.stderr, data),
+      stdout: passOn(io.stdout),
+      stderr: passOn(io.stderr),
       terminal: tty ? io : undefined,
     }
     await runRemote(api, io, `${session.path}?${query}`, streams)
+    return heard
   } finally {
     if (raw) io.setRawMode?.(false)
   }

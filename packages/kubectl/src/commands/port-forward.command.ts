@@ -7,7 +7,7 @@ import { flag } from "../flags.ts"
 import { at, type Obj } from "../object.ts"
 import { attachablePod, podPath } from "../pods.ts"
 import { singleTarget } from "../resources.ts"
-import { openWebSocket } from "../stream/websocket.ts"
+import { openWebSocket, type WebSocketConnection } from "../stream/websocket.ts"
 import { writeTo } from "./exec.command.ts"
 
 const protocol = "v4.channel.k8s.io"
@@ -56,10 +56,13 @@ async function runPortForward(ctx: CommandContext): Promise<void> {
       const shown = host.includes(":") ? `[${host}]` : host
       try {
         const server = await listen(host, port, (socket) =>
-          scope.run("connection", (signal) =>
-            serve(ctx, signal, { path, remote: forward.remote, local: port }, socket),
+          scope.run(
+            "connection",
+            (signal) => serve(ctx, signal, { path, remote: forward.remote, local: port }, socket),
+            { contained: true },
           ),
         )
+        server.on("error", (error) => ctx.err(`error: ${error.message}\n`))
         scope.defer(() => void server.close())
         port = (server.address() as AddressInfo).port
         ctx.out(`Forwarding from ${shown}:${port} -> ${forward.remote}\n`)
@@ -155,29 +158,33 @@ async function serve(
   socket: Socket,
 ): Promise<void> {
   ctx.out(`Handling connection for ${local}\n`)
+  // The local side may end at any moment, before the channel to the pod is open, too.
+  let remoteSide: WebSocketConnection | undefined
+  socket.on("error", () => remoteSide?.close())
+  socket.on("close", () => remoteSide?.close())
   try {
     const api = await ctx.factory.api()
-    const remoteSide = await openWebSocket(api, ctx.io.random, `${path}?ports=${remote}`, [protocol])
+    const opened = await openWebSocket(api, ctx.io.random, `${path}?ports=${remote}`, [protocol])
+    remoteSide = opened
+    if (socket.destroyed) return opened.close()
     socket.on("data", (chunk: Buffer) => {
       socket.pause()
-      void remoteSide.send(Buffer.concat([Buffer.from([0]), chunk])).then(() => void socket.resume())
+      void opened.send(Buffer.concat([Buffer.from([0]), chunk])).then(() => void socket.resume())
     })
     let heard = 0
     const closeWhenSilent = (seen: number): void => {
-      ctx.io.clock.timer(lastWordsMs, () => (heard === seen ? remoteSide.close() : closeWhenSilent(heard)))
+      ctx.io.clock.timer(lastWordsMs, () => (heard === seen ? opened.close() : closeWhenSilent(heard)))
     }
     const onAbort = (): void => {
-      remoteSide.close()
+      opened.close()
       socket.destroy()
     }
     signal.addEventListener("abort", onAbort, { once: true })
     if (signal.aborted) onAbort()
     // This protocol has no half-closed state: the answer to a client that has said its last is waited for.
     socket.on("end", () => closeWhenSilent(heard))
-    socket.on("close", () => remoteSide.close())
-    socket.on("error", () => remoteSide.close())
     const skipped = [headerBytes, headerBytes]
-    for await (const message of remoteSide.messages()) {
+    for await (const message of opened.messages()) {
       heard++
       const channel = message[0] === 0 ? 0 : 1
       const skip = Math.min(skipped[channel]!, message.length - 1)

@@ -52,15 +52,20 @@ export const proxy = defineKubectlCommand({
     const rejected = patterns("reject-paths")
     const prefix = flags.text("api-prefix").replace(/\/$/, "")
     const server = createServer((request, response) => {
-      scope.run("request", async () => {
-        const host = (request.headers.host ?? "").replace(/:\d+$/, "")
-        const url = request.url ?? "/"
-        const path = url.split("?")[0]!
-        if (!url.startsWith(`${prefix}/`)) return void response.writeHead(404).end("404 page not found\n")
-        const allowed = hosts.some((one) => one.test(host)) && !rejected.some((one) => one.test(path))
-        if (!allowed) return void response.writeHead(403, { "content-type": "text/plain" }).end("Forbidden\n")
-        await forward(transport, request, response, url.slice(prefix.length))
-      })
+      scope.run(
+        "request",
+        async () => {
+          const host = (request.headers.host ?? "").replace(/:\d+$/, "")
+          const url = request.url ?? "/"
+          const path = url.split("?")[0]!
+          if (!url.startsWith(`${prefix}/`)) return void response.writeHead(404).end("404 page not found\n")
+          const allowed = hosts.some((one) => one.test(host)) && !rejected.some((one) => one.test(path))
+          if (!allowed)
+            return void response.writeHead(403, { "content-type": "text/plain" }).end("Forbidden\n")
+          await forward(transport, request, response, url.slice(prefix.length))
+        },
+        { contained: true },
+      )
     })
     scope.defer(() => server.closeAllConnections())
     scope.defer(() => void server.close())
@@ -83,14 +88,14 @@ async function forward(
   response: ServerResponse,
   path: string,
 ): Promise<void> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(request.headers)) {
     if (value !== undefined && !dropped.has(name))
       headers[name] = Array.isArray(value) ? value.join(", ") : value
   }
   try {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
     const answer = await transport.request({
       method: request.method ?? "GET",
       path,

@@ -18,6 +18,7 @@ import { typedFields } from "../printers/typed-json.ts"
 import { dryRunFlag, fieldManagerFlag, printFlags } from "../shared-flags.ts"
 import { createObject } from "../writes.ts"
 import { attachToPod } from "./attach.command.ts"
+import { writeTo } from "./exec.command.ts"
 
 export const run = defineKubectlCommand({
   name: "run",
@@ -214,6 +215,12 @@ async function attachAndFinish(ctx: CommandContext, created: Obj): Promise<void>
     last = obj
     return ["Running", "Succeeded", "Failed"].includes(at(obj, "status", "phase") as string)
   })
+  const showLogs = async (follow: boolean): Promise<void> => {
+    const path = `${await podPath(ctx, last, "log")}${follow ? "?follow=true" : ""}`
+    const logs = await api.send("GET", path, { accept: "application/json, */*" })
+    for await (const chunk of logs.body) await writeTo(ctx.io.stdout, chunk)
+  }
+  let isSilent = false
   if (at(last, "status", "phase") === "Running") {
     const options = {
       container: at(last, "spec", "containers", "0", "name") as string,
@@ -221,16 +228,24 @@ async function attachAndFinish(ctx: CommandContext, created: Obj): Promise<void>
       tty: flags.bool("tty"),
       quiet: flags.bool("quiet"),
     }
-    await attachToPod(ctx, last, options)
-  } else {
-    const logs = await api.send("GET", await podPath(ctx, last, "log"), { accept: "application/json, */*" })
-    for await (const chunk of logs.body) ctx.io.stdout.write(chunk)
-  }
+    try {
+      isSilent = (await attachToPod(ctx, last, options)) === 0
+    } catch (thrown) {
+      // The container may have ended before the attach.
+      ctx.signal.throwIfAborted()
+      ctx.err(
+        `warning: couldn't attach to pod/${name}, falling back to streaming logs: ${(thrown as Error).message}\n`,
+      )
+      await showLogs(true)
+    }
+  } else await showLogs(false)
   if (flags.text("restart") === "Always" || flags.bool("leave-stdin-open")) return
   await watchObject(api, place, limits, (obj) => {
     last = obj ?? last
     return !obj || ["Succeeded", "Failed"].includes(at(obj, "status", "phase") as string)
   })
+  // Whoever attaches hears nothing of what was said before.
+  if (isSilent) await showLogs(false)
   if (at(last, "status", "phase") !== "Failed") return
   const statuses = (at(last, "status", "containerStatuses") ?? []) as Obj[]
   const code = at(statuses[0], "state", "terminated", "exitCode") as number | undefined
