@@ -19,7 +19,7 @@ fi
 
 # ── Debian packages ──
 needed="" # program:package
-for pair in containerd:containerd runc:runc nft:nftables ip:iproute2; do
+for pair in containerd:containerd runc:runc nft:nftables ip:iproute2 conntrack:conntrack; do
   PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null 2>&1 || needed="$needed ${pair##*:}"
 done
 [ -x /usr/lib/cni/bridge ] || [ -x /opt/cni/bin/bridge ] || needed="$needed containernetworking-plugins"

@@ -115,6 +115,11 @@ export function joined(words: readonly HostWord[], separator: ", " | "\n" | "\t"
   return words.join(separator) as HostText
 }
 
+/** For logs and events: quoted, and short whatever it is. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text)
+}
+
 /** The address as a number. */
 export function numberOf(address: IPv4Address): number {
   return address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0)

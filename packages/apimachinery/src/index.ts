@@ -180,6 +180,7 @@ export {
   nameText,
   numberOf,
   overlap,
+  quoted,
   readAddress,
   readHostName,
   readIPv4,

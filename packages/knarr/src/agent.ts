@@ -20,6 +20,7 @@ import { addServiceAddress, serviceRoute } from "./node-addresses.ts"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { runDirOf } from "./machine.ts"
 import { agentNames, firstNode, networkOf, type LocalNode } from "./node-names.ts"
+import { kubeletPort, proxySettings } from "./node-proxy.ts"
 import { ensureNodeCertificate, ensureProxyCertificate } from "./pki.ts"
 import type { RunningServer } from "./server.ts"
 import type { Steps } from "./steps.ts"
@@ -46,13 +47,7 @@ interface Joining {
 }
 
 const clusterDomain = "cluster.local"
-const kubeletPort = 10_250
 const cniBinDirs = ["/usr/lib/cni", "/opt/cni/bin"]
-
-/** The nftables table of the cluster's services; by number, since clusters of two homes may share a name. */
-export function proxyTable(config: Pick<ClusterConfig, "index">): string {
-  return `knarr-${config.index}-services`
-}
 
 /** The cgroup in which a node's pods are. */
 export function cgroupRoot(config: Pick<ClusterConfig, "index">, node: LocalNode): string {
@@ -161,6 +156,7 @@ async function joinCluster(
   const { client, informers, ca } = joining
   const addresses = addressesOf(config)
   const dir = cluster.node(node.node)
+  const events = createEventRecorder({ client, scope, env, component: "knarr-agent", host: node.node })
   const runNetwork = (signal: AbortSignal): Promise<void> =>
     runPodNetwork(
       {
@@ -170,7 +166,7 @@ async function joinCluster(
         clusterName: networkOf(config).name,
         clusterCIDR: addresses.podCIDR,
         nodeCIDR: addresses.nodeCIDR,
-        events: createEventRecorder({ client, scope, env, component: "knarr-agent", host: node.node }),
+        events,
         cni: { dir: join(dir, "cni"), bridge: podBridge(config, node.number), ipamDir: join(dir, "ipam") },
       },
       signal,
@@ -182,10 +178,8 @@ async function joinCluster(
     pods: nodeInformers.informer(pod, { fieldSelector: `spec.nodeName=${node.node}` }),
     env,
     scope: scope.child("service proxy"),
-    nodeName: node.node,
-    table: proxyTable(config),
-    podCIDR: addresses.podCIDR,
-    localAddresses: [addresses.dnsAddress],
+    events,
+    ...proxySettings(config, node),
   })
   const dns = startDns({
     informers,

@@ -1,9 +1,10 @@
 /** What clusters on one machine share: numbers that keep their networks apart, and ports. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
-import { join } from "node:path"
+import { basename, dirname, join } from "node:path"
+import type { IPv4Network } from "@knarr/apimachinery"
 import { deferred } from "@knarr/base"
-import { UsageError } from "./cluster-home.ts"
+import { ClusterHome, UsageError } from "./cluster-home.ts"
 
 const indexBound = 100
 const runDir = "/run/knarr"
@@ -43,6 +44,30 @@ export function releaseIndex(clusterDir: string, index: number): void {
   const ownerFile = join(runDirOf(index), "owner")
   if (existsSync(ownerFile) && readFileSync(ownerFile, "utf8") === clusterDir)
     rmSync(runDirOf(index), { recursive: true, force: true })
+}
+
+/** The ranges of this machine's other clusters, at this moment. */
+export function otherRanges(index: number): IPv4Network[] {
+  return readNames(runDir).flatMap((name) => {
+    if (name === String(index)) return []
+    const owner = readText(join(runDir, name, "owner"))
+    if (owner === undefined) return []
+    try {
+      const config = new ClusterHome(dirname(owner), basename(owner)).read()
+      return config ? [config.podCIDR, config.serviceCIDR, config.nodeCIDR] : []
+    } catch {
+      // Being written, or of another version: it guards its ranges itself.
+      return []
+    }
+  })
+}
+
+function readNames(dir: string): string[] {
+  return existsSync(dir) ? readdirSync(dir) : []
+}
+
+function readText(file: string): string | undefined {
+  return existsSync(file) ? readFileSync(file, "utf8") : undefined
 }
 
 /** True when nothing on this machine listens on the loopback port. */

@@ -4,10 +4,11 @@ import { createLinuxMachine, stopContainerd } from "@knarr/kubelet"
 import { removeNodeNetwork } from "@knarr/pod-network"
 import { removeServiceProxy } from "@knarr/proxy"
 import { createLinuxVolumeHost } from "@knarr/volume"
-import { cgroupRoot, nodeContainerd, proxyTable } from "./agent.ts"
+import { cgroupRoot, nodeContainerd } from "./agent.ts"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { removeServiceAddress } from "./node-addresses.ts"
 import { agentNames, firstNode, networkOf, type LocalNode } from "./node-names.ts"
+import { proxyTable } from "./node-proxy.ts"
 import { stopProcess } from "./process-control.ts"
 
 const stopGraceMs = 15_000

@@ -7,6 +7,7 @@ import { Channel, type Env } from "@knarr/base"
 import {
   holds,
   overlap,
+  quoted,
   readIPv4,
   readIPv4Network,
   type IPv4Network,
@@ -82,7 +83,7 @@ export function planNetwork(
     if (text === undefined) continue
     const range = readIPv4Network(text)
     if (range === undefined || !holds(clusterCIDR, range)) {
-      refuse(`its podCIDR ${quote(text)} is not inside the cluster's ${clusterCIDR}`)
+      refuse(`its podCIDR ${quoted(text)} is not inside the cluster's ${clusterCIDR}`)
       continue
     }
     const other = taken.find((network) => overlap(network, range))
@@ -96,7 +97,7 @@ export function planNetwork(
       if (address === undefined) continue
       const via = readIPv4(address)
       if (via === undefined || !holds(nodeCIDR, via)) {
-        refuse(`its address ${quote(address)} is not inside the nodes' ${nodeCIDR}`)
+        refuse(`its address ${quoted(address)} is not inside the nodes' ${nodeCIDR}`)
         continue
       }
       if (via === ownAddress) {
@@ -118,11 +119,6 @@ function internalIP({ status }: Readonly<Node>): string | undefined {
 function byAge(a: Readonly<Node>, b: Readonly<Node>): number {
   const key = ({ metadata }: Readonly<Node>): string => `${metadata.creationTimestamp} ${metadata.name}`
   return key(a) < key(b) ? -1 : 1
-}
-
-/** Short enough for a log, whatever it is. */
-function quote(text: string): string {
-  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text)
 }
 
 const minBackoffMs = 100

@@ -1,10 +1,14 @@
-export { type ServiceProxyOptions, removeServiceProxy, runNft, startServiceProxy } from "./service-proxy.ts"
+export { type ServiceProxyOptions, removeServiceProxy, startServiceProxy } from "./service-proxy.ts"
+export { runNft } from "./nft.ts"
+export type { Target } from "./endpoints.ts"
+export type { HostPort } from "./host-ports.ts"
 export {
-  type HostPort,
+  type HealthCheck,
+  type Owner,
   type ProxyInput,
   type ProxyState,
+  type Refused,
   type ServicePort,
-  type Target,
   computeProxyState,
 } from "./service-map.ts"
 export { type Ruleset, type RulesetOptions, computeRuleset, fullText, updateText } from "./ruleset.ts"

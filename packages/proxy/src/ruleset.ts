@@ -1,207 +1,301 @@
 /**
  * The proxy's nftables table: maps from (address, protocol, port) to one chain per service, so that a packet
  * costs the same whether there are ten services or ten thousand. Pure: states in, `nft -f` text out; an
- * update names only what changed and is one transaction. Mirrors: pkg/proxy/nftables/README.md
+ * update names only what changed and is one transaction. Mirrors: pkg/proxy/nftables/README.md, proxier.go
  */
-import type { ProxyState, ServicePort, Target } from "./service-map.ts"
+import {
+  holds,
+  joined,
+  line,
+  nameText,
+  type HostText,
+  type IPv4Address,
+  type IPv4Network,
+  type NameText,
+  type PortNumber,
+} from "@knarr/apimachinery"
+import { messageOf } from "@knarr/base"
+import type { Target } from "./endpoints.ts"
+import type { HostPort } from "./host-ports.ts"
+import type { Owner, ProxyState, ServicePort } from "./service-map.ts"
 
 export interface RulesetOptions {
   /** The table's name: one per cluster on this machine. */
-  readonly table: string
+  readonly table: NameText
   /** Pods of the whole cluster: traffic to services from elsewhere is masqueraded. */
-  readonly podCIDR: string
+  readonly podCIDR: IPv4Network
+  /** Addresses of services: no node port and no host port answers there, though they be this machine's. */
+  readonly serviceCIDR: IPv4Network
+  readonly nodeIP: IPv4Address
+  /** What this node itself listens on for the cluster: no node port and no host port takes these away. */
+  readonly doors: readonly { readonly address: IPv4Address; readonly port: PortNumber }[]
 }
 
 /** The parts of the table that change, by name; equal text means nothing to do. */
 export interface Ruleset {
   /** Chain name → rules. */
-  readonly chains: ReadonlyMap<string, readonly string[]>
+  readonly chains: ReadonlyMap<HostText, readonly HostText[]>
   /** Set name → its declaration: the affinity sets, whose elements the kernel adds. */
-  readonly sets: ReadonlyMap<string, string>
+  readonly sets: ReadonlyMap<HostText, HostText>
   /** Map or set name → key → value ("" in a set). */
-  readonly elements: ReadonlyMap<string, ReadonlyMap<string, string>>
+  readonly elements: ReadonlyMap<MapName, ReadonlyMap<HostText, HostText>>
 }
 
-const masqueradeMark = "0x4000"
-const staticMaps = ["services", "node-ports", "refused", "host-ports", "hairpin", "cluster-ips"] as const
+const mark = line`0x4000`
+const maps = {
+  services: line`map services { type ipv4_addr . inet_proto . inet_service : verdict; }`,
+  "node-ports": line`map node-ports { type inet_proto . inet_service : verdict; }`,
+  "host-ports": line`map host-ports { type inet_proto . inet_service : verdict; }`,
+  refused: line`map refused { type ipv4_addr . inet_proto . inet_service : verdict; }`,
+  "refused-ports": line`map refused-ports { type inet_proto . inet_service : verdict; }`,
+  firewall: line`map firewall { type ipv4_addr . inet_proto . inet_service : verdict; }`,
+  hairpin: line`set hairpin { type ipv4_addr . ipv4_addr; }`,
+  "cluster-ips": line`set cluster-ips { type ipv4_addr; }`,
+} as const
+type MapName = keyof typeof maps
+const mapNames = Object.keys(maps) as MapName[]
+const empty = line``
 
-export function computeRuleset(state: ProxyState, options: RulesetOptions): Ruleset {
-  const chains = new Map<string, string[]>()
-  const sets = new Map<string, string>()
-  const elements = new Map<string, Map<string, string>>(
-    staticMaps.map((name) => [name, new Map<string, string>()]),
+/** Collects rules; a chain, a set or an element that is put twice has one text. */
+class Draft implements Ruleset {
+  readonly chains = new Map<HostText, HostText[]>()
+  readonly sets = new Map<HostText, HostText>()
+  readonly elements = new Map<MapName, Map<HostText, HostText>>(mapNames.map((name) => [name, new Map()]))
+
+  put(map: MapName, key: HostText, value: HostText = empty): void {
+    this.elements.get(map)!.set(key, value)
+  }
+}
+
+/** What cannot be written down is told to `refuse` and left out. */
+export function computeRuleset(
+  state: Pick<ProxyState, "servicePorts" | "hostPorts">,
+  options: RulesetOptions,
+  refuse: (owner: Owner, reason: string) => void,
+): Ruleset {
+  const draft = new Draft()
+  const guarded = (owner: Owner, add: () => void): void => {
+    try {
+      add()
+    } catch (thrown) {
+      refuse(owner, messageOf(thrown))
+    }
+  }
+  for (const port of state.servicePorts) guarded(port.owner, () => addServicePort(draft, port, options))
+  for (const port of state.hostPorts) guarded(port.owner, () => addHostPort(draft, port))
+  return draft
+}
+
+function addServicePort(draft: Draft, port: ServicePort, { podCIDR, nodeIP }: RulesetOptions): void {
+  const id = hash(`${port.name}/${port.protocol}`)
+  const { protocol, hasAny, internalLocal, externalLocal } = port
+  const internal = internalLocal ? port.local : port.cluster
+  const external = externalLocal ? port.local : port.cluster
+  for (const { address } of [...port.cluster, ...port.local])
+    draft.put("hairpin", line`${address} . ${address}`)
+  const nobody = hasAny ? line`drop` : line`goto refuse`
+
+  // To the cluster IP.
+  draft.put("cluster-ips", line`${port.clusterIP}`)
+  const clusterKey = line`${port.clusterIP} . ${protocol} . ${port.port}`
+  if (internal.length > 0) {
+    draft.chains.set(line`svc-${id}`, [
+      line`ip saddr != ${podCIDR} mark set mark or ${mark}`,
+      ...balance(draft, id, port, internal),
+    ])
+    draft.put("services", clusterKey, line`goto svc-${id}`)
+  } else draft.put("refused", clusterKey, nobody)
+
+  // To all other addresses and to node ports.
+  const key = (ip: IPv4Address): HostText => line`${ip} . ${protocol} . ${port.port}`
+  const keys = [...new Set([...port.externalIPs, ...port.balancerIPs].map(key))]
+  if (keys.length === 0 && port.nodePort === undefined) return
+  const portKey = port.nodePort === undefined ? undefined : line`${protocol} . ${port.nodePort}`
+  if (hasAny) {
+    const rules: HostText[] = []
+    // Chain of all endpoints, whatever the policies.
+    let everywhere = line`svc-${id}`
+    if (internalLocal && port.cluster.length > 0) {
+      everywhere = line`all-${id}`
+      draft.chains.set(everywhere, balance(draft, id, port, port.cluster))
+    }
+    if (!externalLocal) rules.push(line`mark set mark or ${mark}`, line`goto ${everywhere}`)
+    else {
+      // Pods and the node itself may use every endpoint: as if they had gone out to the load balancer and back.
+      if (port.cluster.length > 0)
+        rules.push(
+          line`ip saddr ${podCIDR} goto ${everywhere}`,
+          line`fib saddr type local mark set mark or ${mark}`,
+          line`fib saddr type local goto ${everywhere}`,
+        )
+      if (external.length > 0) rules.push(...balance(draft, id, port, external))
+    }
+    draft.chains.set(line`ext-${id}`, rules)
+    for (const key of keys) draft.put("services", key, line`goto ext-${id}`)
+    if (portKey !== undefined) draft.put("node-ports", portKey, line`goto ext-${id}`)
+  }
+  if (!hasAny || external.length === 0) {
+    for (const key of keys) draft.put("refused", key, nobody)
+    if (portKey !== undefined) draft.put("refused-ports", portKey, nobody)
+  }
+
+  // Node ports are not subject to the source ranges.
+  if (port.sourceRanges !== undefined && port.balancerIPs.length > 0) {
+    const allowed: (IPv4Network | IPv4Address)[] = [...port.sourceRanges]
+    // The node reaches the address as itself, or as that address when it is on an interface of its own.
+    if (allowed.some((range) => holds(range as IPv4Network, nodeIP)))
+      allowed.push(...port.balancerIPs.filter((ip) => !port.sourceRanges!.some((range) => holds(range, ip))))
+    draft.chains.set(line`fw-${id}`, [
+      allowed.length > 0 ? line`ip saddr != { ${joined(allowed, ", ")} } drop` : line`drop`,
+    ])
+    for (const ip of port.balancerIPs) draft.put("firewall", key(ip), line`goto fw-${id}`)
+  }
+}
+
+/** Rules that choose an endpoint. With affinity there is a chain and a set of clients per endpoint. */
+function balance(draft: Draft, id: NameText, port: ServicePort, targets: readonly Target[]): HostText[] {
+  const protocol = line`meta l4proto ${port.protocol}`
+  if (port.affinitySeconds === 0) return [line`${protocol} ${dnat(targets)}`]
+  const seconds = port.affinitySeconds
+  const chains = targets.map(({ address, port }) => line`ep-${id}-${address}-${port}`)
+  const rules = targets.map((target, i) => {
+    // A set's declaration cannot be changed: its name says what it is.
+    const set = line`aff-${id}-${seconds}-${target.address}-${target.port}`
+    draft.sets.set(set, line`type ipv4_addr; flags dynamic,timeout; timeout ${seconds}s;`)
+    draft.chains.set(chains[i]!, [line`update @${set} { ip saddr }`, line`${protocol} ${dnat([target])}`])
+    return line`ip saddr @${set} goto ${chains[i]!}`
+  })
+  const choices = joined(
+    chains.map((chain, i) => line`${i} : goto ${chain}`),
+    ", ",
   )
-  const put = (map: (typeof staticMaps)[number], key: string, value: string): void =>
-    void elements.get(map)!.set(key, value)
-  const dnat = (targets: readonly Target[]): string =>
-    targets.length === 1
-      ? `dnat ip to ${targets[0]!.address}:${targets[0]!.port}`
-      : `dnat ip addr . port to numgen random mod ${targets.length} map { ${targets.map((t, i) => `${i} : ${t.address} . ${t.port}`).join(", ")} }`
-
-  const balance = (id: string, port: ServicePort, targets: readonly Target[]): string[] => {
-    const tcpudp = `meta l4proto ${port.protocol}`
-    if (port.affinitySeconds === 0) return [`${tcpudp} ${dnat(targets)}`]
-    const rules: string[] = []
-    const names = targets.map((target) => `ep-${id}-${target.address}-${target.port}`)
-    for (const [i, target] of targets.entries()) {
-      const set = `aff-${id}-${target.address}-${target.port}`
-      sets.set(set, `type ipv4_addr; flags dynamic,timeout; timeout ${port.affinitySeconds}s;`)
-      chains.set(names[i]!, [`update @${set} { ip saddr }`, `${tcpudp} ${dnat([target])}`])
-      rules.push(`ip saddr @${set} goto ${names[i]}`)
-    }
-    rules.push(
-      `numgen random mod ${targets.length} vmap { ${names.map((name, i) => `${i} : goto ${name}`).join(", ")} }`,
-    )
-    return rules
-  }
-
-  for (const port of state.servicePorts) {
-    const id = hash(`${port.name}/${port.protocol}`)
-    const refuse = (targets: readonly Target[]): string =>
-      port.hasAny && targets.length === 0 ? "drop" : "goto refuse"
-    for (const { address } of [...port.internal, ...port.external])
-      put("hairpin", `${address} . ${address}`, "")
-    put("cluster-ips", port.clusterIP, "")
-    const clusterKey = `${port.clusterIP} . ${port.protocol} . ${port.port}`
-    if (port.internal.length > 0) {
-      chains.set(`svc-${id}`, [
-        `ip saddr != ${options.podCIDR} mark set mark or ${masqueradeMark}`,
-        ...balance(id, port, port.internal),
-      ])
-      put("services", clusterKey, `goto svc-${id}`)
-    } else put("refused", clusterKey, refuse(port.internal))
-
-    const externalKeys = port.externalIPs.map((ip) => `${ip} . ${port.protocol} . ${port.port}`)
-    if (externalKeys.length === 0 && port.nodePort === 0) continue
-    if (port.external.length > 0) {
-      const rules: string[] = []
-      if (port.sourceRanges.length > 0)
-        rules.push(`ip saddr != { ${port.sourceRanges.join(", ")} } ip saddr != ${options.podCIDR} drop`)
-      if (!port.externalLocal) rules.push(`mark set mark or ${masqueradeMark}`)
-      else rules.push(`fib saddr type local mark set mark or ${masqueradeMark}`)
-      const same =
-        port.internal.length === port.external.length &&
-        port.internal.every((t, i) => sameTarget(t, port.external[i]!))
-      // Pods and the node itself may use every endpoint, whatever the external policy.
-      if (port.externalLocal && port.internal.length > 0)
-        rules.push(`ip saddr ${options.podCIDR} goto svc-${id}`)
-      rules.push(...(same ? [`goto svc-${id}`] : balance(`${id}x`, port, port.external)))
-      chains.set(`ext-${id}`, rules)
-      for (const key of externalKeys) put("services", key, `goto ext-${id}`)
-      if (port.nodePort) put("node-ports", `${port.protocol} . ${port.nodePort}`, `goto ext-${id}`)
-    } else {
-      for (const key of externalKeys) put("refused", key, refuse(port.external))
-    }
-  }
-  for (const { protocol, hostIP, hostPort, target } of state.hostPorts) {
-    const id = hash(`host/${hostIP}/${protocol}/${hostPort}`)
-    const rules = [
-      `fib saddr type local mark set mark or ${masqueradeMark}`,
-      `meta l4proto ${protocol} ${dnat([target])}`,
-    ]
-    if (hostIP) rules.unshift(`ip daddr != ${hostIP} return`)
-    put("hairpin", `${target.address} . ${target.address}`, "")
-    // Two pods may share a port on two addresses: their rules follow one another in one chain.
-    const name = `host-${hash(`${protocol}/${hostPort}`)}`
-    const chain = chains.get(name) ?? []
-    chains.set(name, chain)
-    chains.set(`host-${id}-one`, rules)
-    chain.push(`jump host-${id}-one`)
-    put("host-ports", `${protocol} . ${hostPort}`, `goto ${name}`)
-  }
-  return { chains, sets, elements }
+  return [...rules, line`numgen random mod ${targets.length} vmap { ${choices} }`]
 }
 
-function sameTarget(a: Target, b: Target): boolean {
-  return a.address === b.address && a.port === b.port
+function dnat(targets: readonly Target[]): HostText {
+  const [first] = targets
+  if (targets.length === 1) return line`dnat ip to ${first!.address}:${first!.port}`
+  const choices = joined(
+    targets.map(({ address, port }, i) => line`${i} : ${address} . ${port}`),
+    ", ",
+  )
+  return line`dnat ip addr . port to numgen random mod ${targets.length} map { ${choices} }`
+}
+
+function addHostPort(draft: Draft, { protocol, hostIP, hostPort, target }: HostPort): void {
+  const id = hash(`host/${hostIP ?? ""}/${protocol}/${hostPort}`)
+  const rules = [
+    line`fib saddr type local mark set mark or ${mark}`,
+    line`meta l4proto ${protocol} ${dnat([target])}`,
+  ]
+  if (hostIP !== undefined) rules.unshift(line`ip daddr != ${hostIP} return`)
+  draft.put("hairpin", line`${target.address} . ${target.address}`)
+  // Two pods may share a port on two addresses: their rules follow one another in one chain.
+  const name = line`host-${hash(`${protocol}/${hostPort}`)}`
+  const chain = draft.chains.get(name) ?? []
+  draft.chains.set(name, chain)
+  const one = line`host-${id}-one`
+  if (draft.chains.has(one)) return
+  draft.chains.set(one, rules)
+  chain.push(line`jump ${one}`)
+  draft.put("host-ports", line`${protocol} . ${hostPort}`, line`goto ${name}`)
 }
 
 /** The whole table, from nothing. */
-export function fullText(ruleset: Ruleset, options: RulesetOptions): string {
-  const { table } = options
+export function fullText(ruleset: Ruleset, options: RulesetOptions): HostText {
+  const { table, serviceCIDR, doors } = options
+  const doorKeys = doors.map(({ address, port }) => line`${address} . ${port}`)
   const head = [
-    `add table ip ${table}`,
-    `delete table ip ${table}`,
-    `table ip ${table} {`,
-    "  map services { type ipv4_addr . inet_proto . inet_service : verdict; }",
-    "  map node-ports { type inet_proto . inet_service : verdict; }",
-    "  map refused { type ipv4_addr . inet_proto . inet_service : verdict; }",
-    "  map host-ports { type inet_proto . inet_service : verdict; }",
-    "  set hairpin { type ipv4_addr . ipv4_addr; }",
-    "  set cluster-ips { type ipv4_addr; }",
-    "  chain refuse { reject; }",
-    "  chain dispatch {",
-    "    ip daddr . meta l4proto . th dport vmap @services",
-    "    ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport vmap @node-ports",
-    "    fib daddr type local meta l4proto . th dport vmap @host-ports",
-    "  }",
-    "  chain refusals {",
-    "    ip daddr . meta l4proto . th dport vmap @refused",
-    "    ip daddr @cluster-ips reject",
-    "  }",
+    line`add table ip ${table}`,
+    line`delete table ip ${table}`,
+    line`table ip ${table} {`,
+    ...Object.values(maps),
+    doorKeys.length > 0
+      ? line`  set doors { type ipv4_addr . inet_service; elements = { ${joined(doorKeys, ", ")} } }`
+      : line`  set doors { type ipv4_addr . inet_service; }`,
+    line`  chain refuse { reject; }`,
+    line`  chain dispatch {
+    ip daddr . meta l4proto . th dport vmap @services
+    ip daddr ${serviceCIDR} return
+    meta l4proto tcp ip daddr . tcp dport @doors return
+    ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport vmap @node-ports
+    fib daddr type local meta l4proto . th dport vmap @host-ports
+  }`,
+    line`  chain refusals {
+    ip daddr . meta l4proto . th dport vmap @refused
+    ip daddr @cluster-ips reject
+    meta l4proto tcp ip daddr . tcp dport @doors return
+    ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport vmap @refused-ports
+  }`,
     // Host ports on the loopback need route_localnet; nobody from outside may use it (CVE-2020-8558).
-    '  chain guard { type filter hook prerouting priority -300; iifname != "lo" ip daddr 127.0.0.0/8 drop; }',
-    "  chain nat-prerouting { type nat hook prerouting priority -100; jump dispatch; }",
-    "  chain nat-output { type nat hook output priority -100; jump dispatch; }",
-    "  chain nat-postrouting {",
-    "    type nat hook postrouting priority 100;",
-    `    mark and ${masqueradeMark} != 0 mark set mark xor ${masqueradeMark} masquerade fully-random`,
-    "    ip saddr . ip daddr @hairpin ct status dnat masquerade fully-random",
-    "  }",
-    "  chain filter-input { type filter hook input priority -110; ct state new jump refusals; }",
-    "  chain filter-forward { type filter hook forward priority -110; ct state new jump refusals; }",
+    line`  chain guard { type filter hook prerouting priority -300; iifname != "lo" ip daddr 127.0.0.0/8 drop; }`,
+    line`  chain firewall-prerouting { type filter hook prerouting priority -110; ct state new ip daddr . meta l4proto . th dport vmap @firewall; }`,
+    line`  chain firewall-output { type filter hook output priority -110; ct state new ip daddr . meta l4proto . th dport vmap @firewall; }`,
+    line`  chain nat-prerouting { type nat hook prerouting priority -100; jump dispatch; }`,
+    line`  chain nat-output { type nat hook output priority -100; jump dispatch; }`,
+    line`  chain nat-postrouting {
+    type nat hook postrouting priority 100;
+    mark and ${mark} != 0 mark set mark xor ${mark} masquerade fully-random
+    ip saddr . ip daddr @hairpin ct status dnat masquerade fully-random
+  }`,
+    line`  chain filter-input { type filter hook input priority -110; ct state new jump refusals; }`,
+    line`  chain filter-forward { type filter hook forward priority -110; ct state new jump refusals; }`,
     // Behind the translation: what still has a service address then has no service.
-    "  chain filter-output { type filter hook output priority -90; ct state new jump refusals; }",
-    "}",
+    line`  chain filter-output { type filter hook output priority -90; ct state new jump refusals; }`,
+    line`}`,
   ]
-  return [...head, ...changeText(emptyRuleset, ruleset, table)].join("\n") + "\n"
+  return line`${joined([...head, ...changeText(emptyRuleset, ruleset, table)], "\n")}\n`
 }
 
 /** What leads from one state to the next, or undefined when nothing does. */
-export function updateText(from: Ruleset, to: Ruleset, options: RulesetOptions): string | undefined {
+export function updateText(from: Ruleset, to: Ruleset, options: RulesetOptions): HostText | undefined {
   const lines = changeText(from, to, options.table)
-  return lines.length > 0 ? lines.join("\n") + "\n" : undefined
+  return lines.length > 0 ? line`${joined(lines, "\n")}\n` : undefined
 }
 
 const emptyRuleset: Ruleset = { chains: new Map(), sets: new Map(), elements: new Map() }
 
-function changeText(from: Ruleset, to: Ruleset, table: string): string[] {
-  const lines: string[] = []
-  const remove: string[] = []
+function changeText(from: Ruleset, to: Ruleset, table: NameText): HostText[] {
+  const lines: HostText[] = []
+  const remove: HostText[] = []
   // Chains must be there before rules and elements name them, and may go only when nothing names them any more.
   for (const [name, declaration] of to.sets)
-    if (!from.sets.has(name)) lines.push(`add set ip ${table} ${name} { ${declaration} }`)
+    if (!from.sets.has(name)) lines.push(line`add set ip ${table} ${name} { ${declaration} }`)
   const changed = [...to.chains].filter(([name, rules]) => !sameRules(from.chains.get(name), rules))
   for (const [name] of changed)
-    lines.push(from.chains.has(name) ? `flush chain ip ${table} ${name}` : `add chain ip ${table} ${name}`)
+    lines.push(
+      from.chains.has(name) ? line`flush chain ip ${table} ${name}` : line`add chain ip ${table} ${name}`,
+    )
   for (const [name, rules] of changed)
-    for (const rule of rules) lines.push(`add rule ip ${table} ${name} ${rule}`)
-  for (const map of staticMaps) {
+    for (const rule of rules) lines.push(line`add rule ip ${table} ${name} ${rule}`)
+  for (const map of mapNames) {
     const before = from.elements.get(map)
     const after = to.elements.get(map)
+    const where = line`element ip ${table} ${nameText(map)}`
     const gone = [...(before ?? [])].filter(([key, value]) => after?.get(key) !== value).map(([key]) => key)
     const come = [...(after ?? [])].filter(([key, value]) => before?.get(key) !== value)
-    if (gone.length > 0) lines.push(`delete element ip ${table} ${map} { ${gone.join(", ")} }`)
-    if (come.length > 0)
-      lines.push(
-        `add element ip ${table} ${map} { ${come.map(([key, value]) => (value ? `${key} : ${value}` : key)).join(", ")} }`,
-      )
+    if (gone.length > 0) lines.push(line`delete ${where} { ${joined(gone, ", ")} }`)
+    if (come.length > 0) {
+      const pairs = come.map(([key, value]) => (value === empty ? key : line`${key} : ${value}`))
+      lines.push(line`add ${where} { ${joined(pairs, ", ")} }`)
+    }
   }
   for (const name of from.chains.keys()) {
     if (to.chains.has(name)) continue
-    lines.push(`flush chain ip ${table} ${name}`)
-    remove.push(`delete chain ip ${table} ${name}`)
+    lines.push(line`flush chain ip ${table} ${name}`)
+    remove.push(line`delete chain ip ${table} ${name}`)
   }
-  for (const name of from.sets.keys()) if (!to.sets.has(name)) remove.push(`delete set ip ${table} ${name}`)
+  for (const name of from.sets.keys())
+    if (!to.sets.has(name)) remove.push(line`delete set ip ${table} ${name}`)
   return [...lines, ...remove]
 }
 
-function sameRules(a: readonly string[] | undefined, b: readonly string[]): boolean {
+function sameRules(a: readonly HostText[] | undefined, b: readonly HostText[]): boolean {
   return a !== undefined && a.length === b.length && a.every((rule, i) => rule === b[i])
 }
 
 /** FNV-1a in 52 bits, base 36: names that are short and practically never collide. */
-function hash(text: string): string {
+function hash(text: string): NameText {
   let high = 0x811c9dc5
   let low = 0x1000193
   for (let i = 0; i < text.length; i++) {
@@ -209,5 +303,5 @@ function hash(text: string): string {
     high = Math.imul(high ^ code, 0x01000193) >>> 0
     low = Math.imul(low ^ (code + i), 0x85ebca6b) >>> 0
   }
-  return (high * 2 ** 20 + (low >>> 12)).toString(36)
+  return nameText(`h${(high * 2 ** 20 + (low >>> 12)).toString(36)}`)
 }

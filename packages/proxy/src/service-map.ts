@@ -1,48 +1,74 @@
 /**
- * What the proxy must do, from Services, EndpointSlices and this node's pods. Pure.
- * Mirrors: pkg/proxy/servicechangetracker.go, endpointslicecache.go, topology.go
+ * What the proxy must do, from Services, EndpointSlices and this node's pods. Pure. Whatever cannot be used is left
+ * out by itself, and named with its reason: one bad object never costs another its place.
+ * Mirrors: pkg/proxy/servicechangetracker.go, serviceport.go, endpointslicecache.go, topology.go
  */
+import {
+  holds,
+  parseCIDR,
+  quoted,
+  readAddress,
+  readIPv4,
+  readIPv4Network,
+  readPort,
+  readProtocol,
+  type IPv4Address,
+  type IPv4Network,
+  type PortNumber,
+  type TransportProtocol,
+} from "@knarr/apimachinery"
 import type { EndpointSlice, Pod, Service } from "@knarr/api"
+import { messageOf } from "@knarr/base"
+import { categorize, endpointsOf, type Target } from "./endpoints.ts"
+import { hostPortsOf, type HostPort } from "./host-ports.ts"
 
-export type Protocol = "tcp" | "udp" | "sctp"
-
-export interface Target {
-  readonly address: string
-  readonly port: number
+/** The object that something belongs to; it is programmed or left out as a whole. */
+export interface Owner {
+  readonly kind: "Service" | "Pod"
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
 }
 
 /** One port of one Service: from where it can be reached, and what answers. */
 export interface ServicePort {
+  readonly owner: Owner
   /** `namespace/name:port`. */
   readonly name: string
-  readonly protocol: Protocol
-  readonly clusterIP: string
-  readonly port: number
-  /** 0 for none. */
-  readonly nodePort: number
-  /** Load balancer and external addresses. */
-  readonly externalIPs: readonly string[]
-  /** Clients allowed on load balancer addresses; empty: all. */
-  readonly sourceRanges: readonly string[]
+  readonly protocol: TransportProtocol
+  readonly clusterIP: IPv4Address
+  readonly port: PortNumber
+  readonly nodePort: PortNumber | undefined
+  readonly externalIPs: readonly IPv4Address[]
+  /** Addresses of load balancers that keep the destination address. */
+  readonly balancerIPs: readonly IPv4Address[]
+  /** Clients allowed on load balancer addresses; undefined: all. */
+  readonly sourceRanges: readonly IPv4Network[] | undefined
   /** Seconds a client stays with its endpoint; 0: none. */
   readonly affinitySeconds: number
-  /** For traffic from inside the cluster. */
-  readonly internal: readonly Target[]
-  /** For node ports and external addresses. */
-  readonly external: readonly Target[]
-  /** External traffic keeps its source address. */
+  /** Usable endpoints of the whole cluster, and of this node. */
+  readonly cluster: readonly Target[]
+  readonly local: readonly Target[]
+  /** Traffic to the cluster IP, and to all other addresses, stays on this node. */
+  readonly internalLocal: boolean
   readonly externalLocal: boolean
-  /** There are endpoints somewhere, though perhaps none that may be used here: drop instead of refuse. */
+  /** There are usable endpoints somewhere, though perhaps none that may be used here: drop instead of refuse. */
   readonly hasAny: boolean
+  /** Endpoints to which existing UDP flows may still go. */
+  readonly serving: readonly Target[]
 }
 
-export interface HostPort {
-  readonly name: string
-  readonly protocol: Protocol
-  /** "" for every address of the node. */
-  readonly hostIP: string
-  readonly hostPort: number
-  readonly target: Target
+/** The port on which a load balancer asks whether this node has endpoints of a Service. */
+export interface HealthCheck {
+  readonly owner: Owner
+  readonly port: PortNumber
+  readonly localEndpoints: number
+}
+
+/** Something of an object that is not programmed, and why. */
+export interface Refused {
+  readonly owner: Owner
+  readonly reason: string
 }
 
 export interface ProxyInput {
@@ -52,119 +78,200 @@ export interface ProxyInput {
   /** This node's pods. */
   readonly pods: readonly Pod[]
   readonly nodeName: string
+  /** The node's zone, for endpoints that prefer theirs. */
+  readonly zone?: string | undefined
+  /** Ranges that no Service may take addresses of: those of this cluster, and of others on the machine. */
+  readonly reserved: readonly IPv4Network[]
 }
 
 export interface ProxyState {
   readonly servicePorts: readonly ServicePort[]
   readonly hostPorts: readonly HostPort[]
+  readonly healthChecks: readonly HealthCheck[]
+  readonly refused: readonly Refused[]
 }
+
+/** Addresses that are nobody's to give: this host, loopback, link-local, multicast, reserved and broadcast. */
+const special = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"].map((text) =>
+  readIPv4Network(text)!,
+)
 
 export function computeProxyState(input: ProxyInput): ProxyState {
   const servicePorts: ServicePort[] = []
-  for (const service of input.services) {
-    const { spec } = service
-    const clusterIP = spec.clusterIP ?? ""
-    const skip = service.metadata.labels?.["service.kubernetes.io/service-proxy-name"] !== undefined
-    if (
-      skip ||
-      spec.type === "ExternalName" ||
-      clusterIP === "" ||
-      clusterIP === "None" ||
-      clusterIP.includes(":")
-    )
-      continue
-    const key = `${service.metadata.namespace}/${service.metadata.name}`
-    const slices = input.slicesOf(key)
-    const balancers = (service.status.loadBalancer?.ingress ?? [])
-      .filter((ingress) => ingress.ipMode !== "Proxy")
-      .flatMap((ingress) => (ingress.ip ? [ingress.ip] : []))
-    for (const port of spec.ports ?? []) {
-      const endpoints = endpointsOf(slices, port.name ?? "")
-      const local = endpoints.filter((endpoint) => endpoint.nodeName === input.nodeName)
-      const externalLocal = spec.externalTrafficPolicy === "Local"
-      servicePorts.push({
-        name: `${key}${port.name ? `:${port.name}` : ""}`,
-        protocol: (port.protocol ?? "TCP").toLowerCase() as Protocol,
-        clusterIP,
-        port: port.port,
-        nodePort: spec.type === "NodePort" || spec.type === "LoadBalancer" ? (port.nodePort ?? 0) : 0,
-        externalIPs: [...(spec.externalIPs ?? []), ...balancers].filter((ip) => !ip.includes(":")),
-        sourceRanges: (spec.loadBalancerSourceRanges ?? []).filter((range) => !range.includes(":")),
-        affinitySeconds:
-          spec.sessionAffinity === "ClientIP"
-            ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800)
-            : 0,
-        internal: usable(spec.internalTrafficPolicy === "Local" ? local : endpoints),
-        external: usable(externalLocal ? local : endpoints),
-        externalLocal,
-        hasAny: endpoints.length > 0,
-      })
-    }
+  const healthChecks: HealthCheck[] = []
+  const refused: Refused[] = []
+  for (const service of [...input.services].sort(byAge)) {
+    guarded("Service", service, refused, (owner, refuse) => {
+      const found = portsOf(service, owner, input, refuse)
+      servicePorts.push(...found.ports)
+      if (found.healthCheck) healthChecks.push(found.healthCheck)
+    })
   }
-  servicePorts.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
-  return { servicePorts, hostPorts: hostPortsOf(input.pods) }
+  const hostPorts: HostPort[] = []
+  for (const pod of input.pods)
+    guarded("Pod", pod, refused, (owner, refuse) => {
+      hostPorts.push(...hostPortsOf(pod, owner, refuse))
+    })
+  hostPorts.sort((a, b) => a.hostPort - b.hostPort || (keyOf(a.owner) < keyOf(b.owner) ? -1 : 1))
+  return { servicePorts: withoutClashes(servicePorts, refused), hostPorts, healthChecks, refused }
 }
 
-interface Endpoint extends Target {
-  readonly nodeName: string | undefined
-  readonly ready: boolean
-  readonly servingTerminating: boolean
+/** Runs `fn` for one object; whatever goes wrong is that object's alone. */
+function guarded(
+  kind: Owner["kind"],
+  { metadata: { namespace = "", name = "", uid = "" } }: Service | Pod,
+  refused: Refused[],
+  fn: (owner: Owner, refuse: (reason: string) => void) => void,
+): void {
+  const owner = { kind, namespace, name, uid }
+  const refuse = (reason: string): void => void refused.push({ owner, reason })
+  try {
+    fn(owner, refuse)
+  } catch (thrown) {
+    refuse(messageOf(thrown))
+  }
 }
 
-function endpointsOf(slices: readonly EndpointSlice[], portName: string): Endpoint[] {
-  const found = new Map<string, Endpoint>()
-  for (const slice of slices) {
-    if (slice.addressType !== "IPv4") continue
-    for (const port of slice.ports ?? []) {
-      if ((port.name ?? "") !== portName || !port.port) continue
-      for (const { addresses, conditions, nodeName } of slice.endpoints ?? []) {
-        const ready = conditions?.ready !== false
-        const servingTerminating = conditions?.serving === true && conditions.terminating === true
-        const address = addresses?.[0]
-        if (address)
-          found.set(`${address}:${port.port}`, {
-            address,
-            port: port.port,
-            nodeName,
-            ready,
-            servingTerminating,
-          })
+function portsOf(
+  service: Service,
+  owner: Owner,
+  input: ProxyInput,
+  refuse: (reason: string) => void,
+): { ports: ServicePort[]; healthCheck?: HealthCheck } {
+  const { spec, status, metadata } = service
+  const { labels } = metadata
+  const none = { ports: [] }
+  if (
+    labels?.["service.kubernetes.io/service-proxy-name"] !== undefined ||
+    labels?.["service.kubernetes.io/headless"] !== undefined ||
+    spec.type === "ExternalName"
+  )
+    return none
+  const ownIP = spec.clusterIPs?.find((ip) => !ip.includes(":")) ?? spec.clusterIP ?? ""
+  if (ownIP === "" || ownIP === "None" || ownIP.includes(":")) return none
+  const clusterIP = readIPv4(ownIP)
+  if (clusterIP === undefined) {
+    refuse(`its cluster IP ${quoted(ownIP)} is no address`)
+    return none
+  }
+  const outer = (what: string, texts: readonly string[]): IPv4Address[] =>
+    [...new Set(texts)].flatMap((text) => {
+      const address = readIPv4(text)
+      if (address === undefined) {
+        // Those of the other family are somebody else's.
+        if (readAddress(text) === undefined) refuse(`its ${what} ${quoted(text)} is no address`)
+        return []
       }
+      const range = [...special, ...input.reserved].find((network) => holds(network, address))
+      if (range === undefined) return [address]
+      refuse(`its ${what} ${address} belongs to ${range}, which no Service may take addresses of`)
+      return []
+    })
+  const externalIPs = outer("external IP", spec.externalIPs ?? [])
+  const balancerIPs = outer(
+    "load balancer IP",
+    (status.loadBalancer?.ingress ?? [])
+      .filter((ingress) => ingress.ipMode !== "Proxy")
+      .flatMap((ingress) => (ingress.ip ? [ingress.ip] : [])),
+  )
+  const hasNodePorts = spec.type === "NodePort" || spec.type === "LoadBalancer"
+  const accessible = hasNodePorts || (spec.externalIPs ?? []).length > 0
+  const externalLocal = accessible && spec.externalTrafficPolicy === "Local"
+  const internalLocal = spec.internalTrafficPolicy === "Local"
+  const key = `${owner.namespace}/${owner.name}`
+  const slices = input.slicesOf(key)
+  const localAddresses = new Set<string>()
+  const ports: ServicePort[] = []
+  for (const port of spec.ports ?? []) {
+    const number = readPort(port.port)
+    const protocol = readProtocol(port.protocol)
+    if (number === undefined || protocol === undefined) {
+      refuse(`its port ${quoted(port.name ?? "")} (${port.port}, ${quoted(port.protocol ?? "TCP")}) is none`)
+      continue
     }
+    const endpoints = endpointsOf(slices, port.name ?? "", protocol, input.nodeName, refuse)
+    for (const { local, ready, address } of endpoints) if (local && ready) localAddresses.add(address)
+    ports.push({
+      owner,
+      name: `${key}${port.name ? `:${port.name}` : ""}`,
+      protocol,
+      clusterIP,
+      port: number,
+      nodePort: hasNodePorts ? readPort(port.nodePort) : undefined,
+      externalIPs,
+      balancerIPs,
+      sourceRanges: sourceRangesOf(spec.loadBalancerSourceRanges ?? [], refuse),
+      affinitySeconds:
+        spec.sessionAffinity === "ClientIP"
+          ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800)
+          : 0,
+      internalLocal,
+      externalLocal,
+      ...categorize(endpoints, input.nodeName, input.zone),
+    })
   }
-  return [...found.values()].sort((a, b) =>
-    a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port,
+  const checkPort =
+    spec.type === "LoadBalancer" && externalLocal ? readPort(spec.healthCheckNodePort) : undefined
+  if (checkPort === undefined) return { ports }
+  const healthCheck = { owner, port: checkPort, localEndpoints: localAddresses.size }
+  return { ports, healthCheck }
+}
+
+/** Ranges of the other family do not count; one that is none lets nobody in. */
+function sourceRangesOf(
+  texts: readonly string[],
+  refuse: (reason: string) => void,
+): readonly IPv4Network[] | undefined {
+  const ours = texts.filter((text) => parseCIDR(text.trim())?.address.bytes.length !== 16)
+  if (ours.length === 0) return undefined
+  const ranges = ours.flatMap((text) => {
+    const range = readIPv4Network(text)
+    if (range === undefined) refuse(`its load balancer source range ${quoted(text)} is no network`)
+    return range ?? []
+  })
+  if (ranges.some((range) => range.endsWith("/0"))) return undefined
+  // A set takes no range twice, nor one within another.
+  return ranges.filter(
+    (range, i) => !ranges.some((other, j) => holds(other, range) && (!holds(range, other) || j < i)),
   )
 }
 
-/** Ready endpoints; when there is none, those that still serve while they end. */
-function usable(endpoints: readonly Endpoint[]): Target[] {
-  const ready = endpoints.filter((endpoint) => endpoint.ready)
-  const chosen = ready.length > 0 ? ready : endpoints.filter((endpoint) => endpoint.servingTerminating)
-  return chosen.map(({ address, port }) => ({ address, port }))
+/** What an older service has (they come sorted by age), a younger one does not get: cluster IPs before all others. */
+function withoutClashes(ports: readonly ServicePort[], refused: Refused[]): ServicePort[] {
+  const taken = new Map<string, string>()
+  const free = ({ owner, name }: ServicePort, key: string): boolean => {
+    const other = taken.get(key)
+    if (other === undefined) taken.set(key, name)
+    else
+      refused.push({
+        owner,
+        reason: `${key} of its port ${quoted(name)} belongs to ${quoted(other)} already`,
+      })
+    return other === undefined
+  }
+  return ports
+    .filter((port) => free(port, `${port.clusterIP}:${port.port}/${port.protocol}`))
+    .map((port) => {
+      const mine = (ip: IPv4Address): boolean => free(port, `${ip}:${port.port}/${port.protocol}`)
+      return {
+        ...port,
+        externalIPs: port.externalIPs.filter(mine),
+        balancerIPs: port.balancerIPs.filter((ip) => port.externalIPs.includes(ip) || mine(ip)),
+        nodePort:
+          port.nodePort !== undefined && free(port, `node port ${port.nodePort}/${port.protocol}`)
+            ? port.nodePort
+            : undefined,
+      }
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
 }
 
-function hostPortsOf(pods: readonly Pod[]): HostPort[] {
-  const found: HostPort[] = []
-  for (const pod of pods) {
-    const address = pod.status.podIP
-    if (pod.spec.hostNetwork || !address || pod.status.phase === "Succeeded" || pod.status.phase === "Failed")
-      continue
-    const sidecars = (pod.spec.initContainers ?? []).filter(
-      (container) => container.restartPolicy === "Always",
-    )
-    for (const container of [...sidecars, ...pod.spec.containers]) {
-      for (const port of container.ports ?? []) {
-        if (!port.hostPort) continue
-        found.push({
-          name: `${pod.metadata.namespace}/${pod.metadata.name}`,
-          protocol: (port.protocol ?? "TCP").toLowerCase() as Protocol,
-          hostIP: port.hostIP === "0.0.0.0" || !port.hostIP ? "" : port.hostIP,
-          hostPort: port.hostPort,
-          target: { address, port: port.containerPort },
-        })
-      }
-    }
-  }
-  return found.sort((a, b) => a.hostPort - b.hostPort || (a.name < b.name ? -1 : 1))
+export function keyOf({ kind, namespace, name }: Owner): string {
+  return `${kind}/${namespace}/${name}`
+}
+
+function byAge(a: Service, b: Service): number {
+  const key = ({ metadata }: Service): string =>
+    `${metadata.creationTimestamp} ${metadata.namespace}/${metadata.name}`
+  return key(a) < key(b) ? -1 : 1
 }

@@ -1,124 +1,200 @@
-/** Keeps the kernel's table in step with the API: one transaction per burst of changes. */
-import { spawn } from "node:child_process"
-import { writeFileSync } from "node:fs"
-import { deferred, type Env, type Scope } from "@knarr/base"
-import { endpointSlice, service, type Pod } from "@knarr/api"
-import type { Informer, InformerFactory } from "@knarr/client"
-import { computeRuleset, fullText, updateText, type Ruleset } from "./ruleset.ts"
-import { computeProxyState } from "./service-map.ts"
+/**
+ * Keeps the kernel's table in step with the API: one transaction per burst of changes. An object that cannot be
+ * programmed is left out by itself, gets an event, and is tried again when it changes.
+ */
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { abortable, deferred, messageOf, type Env, type Scope } from "@knarr/base"
+import { line, type IPv4Address, type IPv4Network, type NameText } from "@knarr/apimachinery"
+import { endpointSlice, node as nodeKind, pod as podKind, service, type Pod } from "@knarr/api"
+import type { EventRecorder, Informer, InformerFactory } from "@knarr/client"
+import { createStaleFlows, removeFlows, udpText } from "./conntrack.ts"
+import { KernelTable } from "./kernel-table.ts"
+import { runNft } from "./nft.ts"
+import { ProxyHealth } from "./proxy-health.ts"
+import type { RulesetOptions } from "./ruleset.ts"
+import { createServiceHealth } from "./service-health.ts"
+import { computeProxyState, keyOf, type ProxyState, type Refused } from "./service-map.ts"
 
 export interface ServiceProxyOptions {
-  /** Of services and slices. */
+  /** Of services, slices and nodes. */
   readonly informers: InformerFactory
   /** This node's pods: their host ports are served here. */
   readonly pods: Informer<Pod>
+  /** Says what of a Service or a pod is not programmed. */
+  readonly events: EventRecorder
   readonly env: Env
   readonly scope: Scope
   readonly nodeName: string
-  readonly table: string
+  readonly nodeIP: IPv4Address
+  readonly table: NameText
   /** Of the whole cluster. */
-  readonly podCIDR: string
+  readonly podCIDR: IPv4Network
+  readonly serviceCIDR: IPv4Network
+  /** Further ranges that no Service may take addresses of: nodes', and those of other clusters at this moment. */
+  readonly reserved: () => readonly IPv4Network[]
+  /** Where this node listens for the cluster. */
+  readonly doors: RulesetOptions["doors"]
   /** Addresses whose Services another part of the node answers itself (cluster DNS). */
   readonly localAddresses?: readonly string[]
+  /** Where health and metrics are served, on `nodeIP`; default: nowhere. */
+  readonly ports?: { readonly healthz: number; readonly metrics: number }
 }
 
 const sliceIndex = "proxyService"
 /** Changes within this time become one transaction. */
 const gatherMs = 5
-const retryMs = 1_000
+const minRetryMs = 1_000
+const maxRetryMs = 30_000
 /** Lets a host port on 127.0.0.1 lead to a pod; the table's guard keeps others off the loopback. */
 const routeLocalnet = "/proc/sys/net/ipv4/conf/all/route_localnet"
+const nothing: Pick<ProxyState, "servicePorts" | "hostPorts"> = { servicePorts: [], hostPorts: [] }
 
 /** Starts programming the kernel. Resolves after the first complete synchronisation. The rules stay when the scope ends. */
 export async function startServiceProxy(options: ServiceProxyOptions): Promise<void> {
-  const { informers, pods, env, scope, nodeName, table, podCIDR } = options
+  const { informers, pods, events, env, scope, nodeName, nodeIP, table } = options
   const services = informers.informer(service)
   const slices = informers.informer(endpointSlice)
+  const nodes = informers.informer(nodeKind)
   slices.addIndex(sliceIndex, (slice) => {
     const name = slice.metadata.labels?.["kubernetes.io/service-name"]
     return name ? [`${slice.metadata.namespace}/${name}`] : []
   })
   const local = new Set(options.localAddresses ?? [])
+  const health = new ProxyHealth(env.clock, () => nodes.get({ name: nodeName }))
+  const serviceHealth = createServiceHealth(scope, () => health.healthy)
+  const kernel = new KernelTable(options)
+  const flows = createFlowCleanup(env, health)
+  const complain = createComplaints(env, events)
   let wake = deferred()
-  let applied: Ruleset | undefined
   const first = deferred()
 
-  const sync = async (): Promise<void> => {
+  const sync = async (signal: AbortSignal): Promise<void> => {
+    const start = env.clock.monotonic()
     const state = computeProxyState({
-      services: services.list().filter((s) => !local.has(s.spec.clusterIP ?? "")),
+      services: services.list().filter((s) => !local.has(s.spec?.clusterIP ?? "")),
       slicesOf: (key) => slices.byIndex(sliceIndex, key),
       pods: pods.list(),
       nodeName,
+      zone: nodes.get({ name: nodeName })?.metadata.labels?.["topology.kubernetes.io/zone"],
+      reserved: [options.podCIDR, options.serviceCIDR, ...options.reserved()],
     })
-    const wanted = computeRuleset(state, { table, podCIDR })
-    if (state.hostPorts.length > 0) writeFileSync(routeLocalnet, "1")
-    const text = applied
-      ? updateText(applied, wanted, { table, podCIDR })
-      : fullText(wanted, { table, podCIDR })
-    // After a failure the kernel's state is unknown: the next try writes the whole table.
-    applied = undefined
-    if (text) await runNft(text, scope.signal)
-    applied = wanted
+    const refused = await kernel.program(state, signal)
+    health.updated((env.clock.monotonic() - start) / 1000)
+    if (state.hostPorts.length > 0) openLoopback(env)
+    const unheard = await serviceHealth.sync(state.healthChecks)
+    complain([...state.refused, ...refused, ...unheard])
+    await flows(state, signal)
   }
 
   scope.run(
     "service proxy",
     async (signal) => {
-      await Promise.all([services, slices, pods].map((informer) => informer.waitForSync(signal)))
+      await Promise.all([services, slices, nodes, pods].map((informer) => informer.waitForSync(signal)))
+      let retryMs = minRetryMs
+      let said = ""
       for (;;) {
         const next = wake.promise
         try {
-          await sync()
+          await sync(signal)
           first.resolve()
-          await next
+          retryMs = minRetryMs
+          said = ""
+          await abortable(next, signal)
           await env.clock.sleep(gatherMs, signal)
         } catch (thrown) {
-          if (signal.aborted) return
-          env.log.error("Cannot program nftables, retrying", thrown, { table })
+          signal.throwIfAborted()
+          health.failed()
+          if (messageOf(thrown) !== said)
+            env.log.error("Cannot program nftables, retrying", thrown, { table })
+          said = messageOf(thrown)
           await env.clock.sleep(retryMs, signal)
+          retryMs = Math.min(retryMs * 2, maxRetryMs)
         }
       }
     },
     { restart: true },
   )
   const onChange = (): void => {
+    health.queued()
     wake.resolve()
     wake = deferred()
   }
-  scope.signal.addEventListener("abort", () => {
-    first.resolve()
-    wake.resolve()
-  })
+  scope.signal.addEventListener("abort", () => first.resolve(), { once: true })
   for (const informer of [services, slices])
     scope.use(informer.subscribe({ added: onChange, updated: onChange, deleted: onChange }))
-  const hasHostPort = (p: {
-    spec: { containers: readonly { ports?: readonly { hostPort?: number | undefined }[] | undefined }[] }
-  }): boolean => p.spec.containers.some((container) => container.ports?.some((port) => port.hostPort))
-  const onPod = (p: Parameters<typeof hasHostPort>[0]): void => void (hasHostPort(p) && onChange())
+  const onPod = (pod: Readonly<Pod>): void => void (hasHostPort(pod) && onChange())
   scope.use(pods.subscribe({ added: onPod, updated: onPod, deleted: onPod }))
+  // Without its ports the proxy works all the same.
+  if (options.ports)
+    await health
+      .serve(scope, nodeIP, options.ports)
+      .catch((thrown: unknown) => env.log.error("Cannot serve the proxy's health", thrown))
   await first.promise
 }
 
-/** Removes the table; it is no error when there is none. */
-export async function removeServiceProxy(table: string, signal: AbortSignal): Promise<void> {
-  await runNft(`add table ip ${table}\ndelete table ip ${table}\n`, signal)
+function hasHostPort({ spec }: Readonly<Pod>): boolean {
+  return [...(spec.initContainers ?? []), ...spec.containers].some((container) =>
+    container.ports?.some((port) => port.hostPort),
+  )
 }
 
-/** Runs one transaction. Rejects with what nft says. */
-export async function runNft(text: string, signal: AbortSignal): Promise<void> {
-  const done = deferred()
-  const child = spawn("nft", ["-f", "-"], {
-    stdio: ["pipe", "ignore", "pipe"],
-    signal,
-    env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` },
-  })
-  let problem = ""
-  child.stderr.on("data", (chunk: Buffer) => (problem += problem.length < 4096 ? chunk.toString("utf8") : ""))
-  child.on("error", done.reject)
-  child.stdin.on("error", () => {})
-  child.on("close", (code) =>
-    code === 0 ? done.resolve() : done.reject(new Error(`nft ended with ${code}: ${problem.trim()}`)),
-  )
-  child.stdin.end(text)
-  await done.promise
+/** Ends stale UDP flows whenever what they depend on has changed. That it cannot is said once. */
+function createFlowCleanup(
+  env: Env,
+  health: ProxyHealth,
+): (state: ProxyState, signal: AbortSignal) => Promise<void> {
+  let before = nothing
+  let text = ""
+  let said = ""
+  return async (state, signal) => {
+    const now = udpText(state)
+    if (now === text) return
+    try {
+      // A cluster that never had such a port has no such flow.
+      if (text !== "" || now !== udpText(nothing))
+        health.removedFlows(await removeFlows(createStaleFlows(state, before), signal))
+      said = ""
+    } catch (thrown) {
+      signal.throwIfAborted()
+      if (messageOf(thrown) !== said) env.log.error("Cannot end UDP flows to endpoints that are gone", thrown)
+      said = messageOf(thrown)
+    }
+    before = state
+    text = now
+  }
+}
+
+/** Says what is not programmed, once as long as it stays so. */
+function createComplaints(env: Env, events: EventRecorder): (refused: readonly Refused[]) => void {
+  let known = new Set<string>()
+  const versions = { Service: service.apiVersion, Pod: podKind.apiVersion }
+  return (refused) => {
+    const now = new Set<string>()
+    for (const { owner, reason } of refused) {
+      const key = `${keyOf(owner)} ${owner.uid} ${reason}`
+      if (now.has(key)) continue
+      now.add(key)
+      if (known.has(key)) continue
+      const { kind, namespace, name, uid } = owner
+      env.log.warn("The service proxy leaves something out", { kind, object: `${namespace}/${name}`, reason })
+      const regarding = { apiVersion: versions[kind], kind, metadata: { namespace, name, uid } }
+      events.event(regarding, "Warning", "FailedToProgramProxy", `Not programmed on this node: ${reason}`)
+    }
+    known = now
+  }
+}
+
+/** Only behind the table's guard. Where it cannot be done, host ports answer on every address but the loopback. */
+function openLoopback(env: Env): void {
+  try {
+    if (existsSync(routeLocalnet) && readFileSync(routeLocalnet, "utf8").trim() !== "1")
+      writeFileSync(routeLocalnet, "1")
+  } catch (thrown) {
+    env.log.debug("Cannot let host ports answer on the loopback", { err: messageOf(thrown) })
+  }
+}
+
+/** Removes the table; it is no error when there is none. */
+export async function removeServiceProxy(table: NameText, signal: AbortSignal): Promise<void> {
+  await runNft(line`add table ip ${table}\ndelete table ip ${table}\n`, signal)
 }

@@ -1,0 +1,49 @@
+/** What the service proxy of a node of a cluster on this machine is told about the cluster. */
+import { ipv4Address, nameText, readPort, type NameText } from "@knarr/apimachinery"
+import type { ServiceProxyOptions } from "@knarr/proxy"
+import { addressesOf, type ClusterConfig } from "./cluster-home.ts"
+import { otherRanges } from "./machine.ts"
+import type { LocalNode } from "./node-names.ts"
+
+export const kubeletPort = 10_250
+/** Of the proxy, on the node's address, as kube-proxy's. */
+const proxyPorts = { healthz: 10_256, metrics: 10_249 }
+
+/** The nftables table of the cluster's services; by number, since clusters of two homes may share a name. */
+export function proxyTable(config: Pick<ClusterConfig, "index">): NameText {
+  return nameText(`knarr-${config.index}-services`)
+}
+
+export function proxySettings(
+  config: ClusterConfig,
+  node: LocalNode,
+): Pick<
+  ServiceProxyOptions,
+  | "nodeName"
+  | "nodeIP"
+  | "table"
+  | "podCIDR"
+  | "serviceCIDR"
+  | "reserved"
+  | "doors"
+  | "ports"
+  | "localAddresses"
+> {
+  const { podCIDR, serviceCIDR, nodeCIDR, hostAddress, dnsAddress } = addressesOf(config)
+  const served = [config.port, config.registryPort].flatMap((port) => readPort(port) ?? [])
+  const doors = [ipv4Address("127.0.0.1"), hostAddress].flatMap((address) =>
+    served.map((port) => ({ address, port })),
+  )
+  const own = [kubeletPort, proxyPorts.healthz, proxyPorts.metrics].flatMap((port) => readPort(port) ?? [])
+  return {
+    nodeName: node.node,
+    nodeIP: node.address,
+    table: proxyTable(config),
+    podCIDR,
+    serviceCIDR,
+    reserved: () => [nodeCIDR, ...otherRanges(config.index)],
+    doors: [...doors, ...own.map((port) => ({ address: node.address, port }))],
+    ports: proxyPorts,
+    localAddresses: [dnsAddress],
+  }
+}

@@ -1,0 +1,71 @@
+/** Runs `nft`. */
+import { spawn } from "node:child_process"
+import type { HostText } from "@knarr/apimachinery"
+import { deferred } from "@knarr/base"
+
+/** nft or the kernel did not take the text; anything else that goes wrong is another error. */
+export class NftRefusal extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = "NftRefusal"
+  }
+}
+
+const maxProblemChars = 4096
+
+/**
+ * Runs one transaction; with `check` it is tried and nothing is changed. Rejects with a {@link NftRefusal} that has
+ * nft's words.
+ */
+export async function runNft(
+  text: HostText,
+  signal: AbortSignal,
+  { check = false }: { readonly check?: boolean } = {},
+): Promise<void> {
+  const done = deferred()
+  const child = spawn("nft", check ? ["-c", "-f", "-"] : ["-f", "-"], {
+    stdio: ["pipe", "ignore", "pipe"],
+    signal,
+    env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` },
+  })
+  let problem = ""
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    if (problem.length < maxProblemChars) problem += chunk
+  })
+  child.on("error", done.reject)
+  child.stdin.on("error", () => {})
+  child.on("close", (code, killedBy) => {
+    if (code === 0) done.resolve()
+    else if (killedBy) done.reject(new Error(`nft was ended by ${killedBy}`))
+    else done.reject(new NftRefusal(`nft ended with ${code}: ${problem.slice(0, maxProblemChars).trim()}`))
+  })
+  child.stdin.end(text)
+  await done.promise
+}
+
+/**
+ * Finds the items because of which `accepts` says no (answering why), by halves: what is accepted stays, so of two
+ * that only do not go together one is found. Throws when even nothing is not accepted.
+ */
+export async function findRefused<T>(
+  items: readonly T[],
+  accepts: (items: readonly T[]) => Promise<string | undefined>,
+): Promise<{ readonly item: T; readonly reason: string }[]> {
+  const found: { item: T; reason: string }[] = []
+  const good: T[] = []
+  const never = await accepts([])
+  if (never !== undefined) throw new NftRefusal(never)
+  const search = async (part: readonly T[]): Promise<void> => {
+    if (part.length === 0) return
+    const reason = await accepts([...good, ...part])
+    if (reason === undefined) good.push(...part)
+    else if (part.length === 1) found.push({ item: part[0]!, reason })
+    else {
+      const half = Math.ceil(part.length / 2)
+      await search(part.slice(0, half))
+      await search(part.slice(half))
+    }
+  }
+  await search(items)
+  return found
+}
