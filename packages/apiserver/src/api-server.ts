@@ -48,10 +48,8 @@ export interface ApiServer extends ControlPlane {
 /** Opens the port, brings in what every cluster begins with, and resolves when the server is ready. Ends with `scope`. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { env, scope } = options
-  const plane = await createControlPlane({
-    ...options,
-    clientCA: options.clientCA ?? options.certificates.clientCA,
-  })
+  const clientCA = options.clientCA ?? options.certificates.clientCA
+  const plane = await createControlPlane({ ...options, clientCA })
   const { registry } = plane
   const metrics = new MetricsRegistry()
   const inFlight = new InFlight(options.limits ?? {})
@@ -148,7 +146,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     log: env.log,
     bindAddresses: options.bindAddresses ?? ["0.0.0.0"],
     port: options.port,
-    certificates: options.certificates,
+    certificates: { ...options.certificates, clientCA },
     onRequest: (exchange) => chain.handle(exchange),
     onUpgrade: (upgrade) => streams.upgrade(upgrade, filters),
   })
@@ -179,8 +177,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       openApi.replace(registry.kinds)
     },
     setCertificates(certificates: ServingCertificates) {
-      listener.setCertificates(certificates)
-      if (certificates.clientCA !== undefined) plane.certificates.setAuthority(certificates.clientCA)
+      const authority = certificates.clientCA ?? clientCA
+      listener.setCertificates({ ...certificates, clientCA: authority })
+      plane.certificates.setAuthority(authority)
     },
   }
 }

@@ -128,9 +128,7 @@ describe("listener", () => {
         cert: stranger.cert,
         key: stranger.key,
       })
-      assert.deepEqual(JSON.parse(answer.body).user, {
-        error: "x509: certificate signed by unknown authority",
-      })
+      assert.match(JSON.parse(answer.body).user.error, /^x509: UNABLE_TO_VERIFY_LEAF_SIGNATURE$/)
     } finally {
       await listener.close(100)
     }

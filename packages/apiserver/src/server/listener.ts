@@ -15,7 +15,7 @@ import { Http1Exchange, Http2Exchange, type ServerExchange } from "./exchange.ts
 export interface ServingCertificates {
   readonly cert: string
   readonly key: string
-  /** Named to clients, so that they know which certificate to offer; verified in authn/x509.ts. */
+  /** Named to clients, so that they know which certificate to offer; verified by OpenSSL, read in authn/x509.ts. */
   readonly clientCA?: string | undefined
 }
 
