@@ -18,17 +18,33 @@ const authenticationGroup = "authentication.k8s.io"
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
+/**
+ * The headers with each of a repeated `Impersonate-…` for itself; Node joins them with ", ". `raw` alternates names
+ * and values.
+ */
+export function distinctImpersonation<H extends Headers>(headers: H, raw: readonly string[]): H {
+  if (headers["impersonate-user"] === undefined) return headers
+  const distinct = new Map<string, string[]>()
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]!.toLowerCase()
+    if (!name.startsWith("impersonate-")) continue
+    const values = distinct.get(name)
+    if (values) values.push(raw[i + 1]!)
+    else distinct.set(name, [raw[i + 1]!])
+  }
+  return Object.assign(Object.create(null), headers, Object.fromEntries(distinct)) as H
+}
+
 /** The user that the request acts as: `user` itself without such headers. Throws 400 and 403 StatusErrors. */
 export function impersonate(user: UserInfo, headers: Headers, authorizer: Authorizer): UserInfo {
   const name = one(headers["impersonate-user"])
   const groups = all(headers["impersonate-group"])
   const uid = one(headers["impersonate-uid"])
-  let extra: Record<string, string[]> | undefined
-  for (const header in headers) {
-    if (!header.startsWith(extraPrefix)) continue
-    extra ??= {}
-    extra[unescape(header.slice(extraPrefix.length)).toLowerCase()] = all(headers[header])
-  }
+  const extras: [key: string, values: string[]][] = Object.keys(headers)
+    .filter((header) => header.startsWith(extraPrefix))
+    .map((header) => [unescape(header.slice(extraPrefix.length)).toLowerCase(), all(headers[header])])
+  // The client chooses the names: they become properties and never reach a prototype.
+  const extra = extras.length > 0 ? Object.fromEntries(extras) : undefined
   if (name === "" && groups.length === 0 && uid === "" && !extra) return user
   if (name === "") {
     const asked = goUser(uid, groups, extra)
@@ -65,10 +81,8 @@ export function impersonate(user: UserInfo, headers: Headers, authorizer: Author
   if (account) allowed("serviceaccounts", "", account.name, account.namespace)
   else allowed("users", "", name)
   for (const group of groups) allowed("groups", "", group)
-  if (extra) {
-    for (const key in extra)
-      for (const value of extra[key]!) allowed("userextras", authenticationGroup, value, "", key)
-  }
+  for (const [key, values] of extras)
+    for (const value of values) allowed("userextras", authenticationGroup, value, "", key)
   if (uid !== "") allowed("uids", authenticationGroup, uid)
 
   let effective = groups
@@ -89,11 +103,9 @@ function one(value: string | string[] | undefined): string {
   return value === undefined ? "" : typeof value === "string" ? value : (value[0] ?? "")
 }
 
-/** Node joins repeated headers that it does not know with ", ". */
+/** Each header is one value, whatever commas it holds. */
 function all(value: string | string[] | undefined): string[] {
-  if (value === undefined) return []
-  const values = typeof value === "string" ? value.split(", ") : value
-  return values.filter((item) => item !== "")
+  return [value ?? []].flat().filter((item) => item !== "")
 }
 
 function unescape(key: string): string {

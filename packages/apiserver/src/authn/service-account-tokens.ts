@@ -2,6 +2,7 @@
  * Users from service account tokens: the signature is checked once per token, the objects that it is bound to
  * on every request. Mirrors: pkg/serviceaccount/claims.go, jwt.go
  */
+import { createHash } from "node:crypto"
 import { node, pod, secret, serviceAccount } from "@knarr/api"
 import type { Clock } from "@knarr/base"
 import type { AdmissionDeps, UserInfo } from "../contract.ts"
@@ -37,6 +38,8 @@ export type TokenResult =
 
 /** Clock differences that are forgiven. Mirrors: jwt.DefaultLeeway */
 const leewaySeconds = 60
+/** The bytes of tokens whose users are remembered. */
+const maxKnownBytes = 8 << 20
 /** A token of an object that was deleted this long ago is refused. */
 const deletionLeewaySeconds = 60
 
@@ -44,7 +47,8 @@ export class ServiceAccountTokens {
   readonly #signer: TokenSigner
   readonly #reader: ObjectReader
   readonly #clock: Clock
-  readonly #known = new Lru<string, Token | { readonly error: string }>(10_000)
+  /** By hash, and only what is signed by us: strangers put nothing here. */
+  readonly #known = new Lru<string, Token>(maxKnownBytes)
 
   constructor(signer: TokenSigner, reader: ObjectReader, clock: Clock) {
     this.#signer = signer
@@ -54,14 +58,15 @@ export class ServiceAccountTokens {
 
   /** `audiences`: the token must be meant for one of these. */
   authenticate(text: string, audiences: readonly string[]): TokenResult {
-    let token = this.#known.get(text)
+    const hash = createHash("sha256").update(text).digest("base64")
+    let token = this.#known.get(hash)
     if (!token) {
       if (!this.#signer.issuedHere(text)) return undefined
       const claims = this.#signer.verify(text)
-      token = claims ? this.#read(claims) : { error: "invalid bearer token" }
-      this.#known.set(text, token)
+      const read = claims && this.#read(claims)
+      if (!read) return { error: "invalid bearer token" }
+      this.#known.set(hash, (token = read), text.length)
     }
-    if ("error" in token) return token
     const now = this.#clock.now() / 1000
     if (now > token.expires + leewaySeconds) return { error: "service account token has expired" }
     if (now < token.notBefore - leewaySeconds) return { error: "service account token is not valid yet" }
@@ -75,14 +80,14 @@ export class ServiceAccountTokens {
     return problem === undefined ? { user: token.user, audiences: meant } : { error: problem }
   }
 
-  #read(claims: Claims): Token | { readonly error: string } {
+  /** Undefined when the claims are not those of a service account's token. */
+  #read(claims: Claims): Token | undefined {
     const bound = claims["kubernetes.io"]
-    if (!isRecord(bound)) return { error: "invalid bearer token" }
+    if (!isRecord(bound)) return undefined
     const namespace = bound["namespace"]
     const account = boundObject(bound["serviceaccount"])
-    if (typeof namespace !== "string" || !account) return { error: "invalid bearer token" }
-    if (claims["sub"] !== serviceAccountUserName(namespace, account.name))
-      return { error: "invalid bearer token" }
+    if (typeof namespace !== "string" || !account) return undefined
+    if (claims["sub"] !== serviceAccountUserName(namespace, account.name)) return undefined
     const aud = claims["aud"]
     const audiences = typeof aud === "string" ? [aud] : Array.isArray(aud) ? aud.map(String) : []
     const boundPod = boundObject(bound["pod"])

@@ -53,6 +53,8 @@ export class TokenSigner {
   verify(token: string): Claims | undefined {
     const parts = token.split(".")
     if (parts.length !== 3) return undefined
+    // Only one spelling of a token is the token.
+    if (!parts.every(isCanonical)) return undefined
     const head = decode(parts[0]!)
     const claims = decode(parts[1]!)
     if (!head || !claims) return undefined
@@ -130,6 +132,10 @@ function check({ key, algorithm }: PublicKey, input: string, bytes: Buffer): boo
   } catch {
     return false
   }
+}
+
+function isCanonical(part: string): boolean {
+  return Buffer.from(part, "base64url").toString("base64url") === part
 }
 
 function encode(value: unknown): string {

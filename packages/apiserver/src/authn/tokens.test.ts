@@ -80,6 +80,18 @@ for (const [name, signingKey] of [
       uid = "u1"
     })
 
+    it("remembers no token that it did not sign, and never takes one for another", () => {
+      const good = signer.sign(claims)
+      const parts = good.split(".")
+      for (const text of [`${good}x`, `${good}=`, `${parts[0]}.${parts[1]}.`, `${good}.`, ` ${good}`]) {
+        for (let again = 0; again < 2; again++) {
+          const result = tokens.authenticate(text, [issuer])
+          assert.ok(result === undefined || "error" in result, text)
+        }
+      }
+      assert.ok("user" in tokens.authenticate(good, [issuer])!)
+    })
+
     it("publishes its key", () => {
       const { keys } = JSON.parse(signer.jwks()) as { keys: Record<string, string>[] }
       assert.equal(keys[0]!["alg"], name)

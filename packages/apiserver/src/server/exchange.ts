@@ -9,6 +9,7 @@ import type { TLSSocket } from "node:tls"
 import { constants } from "node:http2"
 import { CancelledError, abortable, deferred } from "@knarr/base"
 import { badRequest, requestEntityTooLarge } from "@knarr/apimachinery"
+import { distinctImpersonation } from "../authn/impersonation.ts"
 import type { Exchange, ResponseStream } from "../contract.ts"
 
 /** The longest request body that is read. */
@@ -163,7 +164,8 @@ export class Http1Exchange extends ServerExchange {
   #headers: string[] | undefined
 
   constructor(request: IncomingMessage, response: ServerResponse) {
-    super(request.method ?? "GET", request.url ?? "/", request.headers, request.socket as TLSSocket)
+    const headers = distinctImpersonation(request.headers, request.rawHeaders)
+    super(request.method ?? "GET", request.url ?? "/", headers, request.socket as TLSSocket)
     this.request = request
     this.#response = response
     response.on("close", () => (response.writableFinished ? this.finish() : this.clientGone()))
@@ -230,11 +232,11 @@ export class Http2Exchange extends ServerExchange {
   readonly #headers: OutgoingHttpHeaders = { ":status": 200 }
   #ended = false
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]) {
     super(
       headers[":method"] as string,
       headers[":path"] as string,
-      headers,
+      distinctImpersonation(headers, rawHeaders),
       stream.session?.socket as TLSSocket,
     )
     this.#stream = stream

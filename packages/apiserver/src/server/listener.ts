@@ -83,14 +83,14 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     sessions.add(session)
     session.on("close", () => sessions.delete(session))
     session.on("error", (error) => log.debug("An HTTP/2 session failed", { err: messageOf(error) }))
-    session.on("stream", (stream, headers) => {
+    session.on("stream", (stream, headers, _flags, rawHeaders) => {
       if (closing) return stream.close(constants.NGHTTP2_REFUSED_STREAM)
       if (headers[":method"] === "CONNECT") {
         // Extended CONNECT is not offered: exec over HTTP/2 is not a thing that clients do.
         stream.on("error", () => {})
         return stream.respond({ ":status": 405 }, { endStream: true })
       }
-      options.onRequest(new Http2Exchange(stream, headers))
+      options.onRequest(new Http2Exchange(stream, headers, rawHeaders))
     })
     if (closing) session.close()
   }
