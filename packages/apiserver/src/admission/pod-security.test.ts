@@ -107,11 +107,19 @@ describe("pod security standards", () => {
       'runAsUser=0 (container "a" must not set runAsUser=0)',
     ],
     [
-      "root in a user namespace",
+      "root where a user namespace is asked for",
       "restricted",
-      { securityContext: { ...good, runAsNonRoot: undefined } },
+      { securityContext: { ...good, runAsNonRoot: undefined, runAsUser: 0 } },
       { hostUsers: false },
-      "",
+      'runAsNonRoot != true (pod or container "a" must set securityContext.runAsNonRoot=true), ' +
+        'runAsUser=0 (container "a" must not set runAsUser=0)',
+    ],
+    [
+      "an unmasked /proc where a user namespace is asked for",
+      "baseline",
+      { securityContext: { procMount: "Unmasked" } },
+      { hostUsers: false },
+      'procMount (container "a" must not set securityContext.procMount to "Unmasked")',
     ],
   ]
   for (const [name, level, container, spec, expected] of rows)

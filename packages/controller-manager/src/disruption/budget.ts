@@ -51,7 +51,8 @@ export function pendingDisruptions(
 
 export function healthyPods(pods: readonly Pod[], disrupted: Readonly<Record<string, string>>): number {
   return pods.filter(
-    (pod) => !pod.metadata.deletionTimestamp && !(pod.metadata.name in disrupted) && isPodReady(pod),
+    (pod) =>
+      !pod.metadata.deletionTimestamp && !Object.hasOwn(disrupted, pod.metadata.name) && isPodReady(pod),
   ).length
 }
 

@@ -82,7 +82,7 @@ export function validateConfigMap({ data = {}, binaryData = {} }: Readonly<Confi
   let total = 0
   for (const key of Object.keys(data).sort()) {
     out.push(...reasons(`data[${key}]`, key, isConfigMapKey(key)))
-    if (binaryData[key] !== undefined)
+    if (Object.hasOwn(binaryData, key))
       out.push(field.invalid(`data[${key}]`, key, `duplicate of key present in binaryData`))
     total += Buffer.byteLength(data[key]!)
   }
