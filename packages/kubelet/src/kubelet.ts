@@ -18,6 +18,8 @@ import { createNodeAgent, type NodeAgent } from "./node/node-agent.ts"
 import { createNodeStats } from "./node/stats.ts"
 import { createObjectReader } from "./objects/object-reader.ts"
 import { boundRuntime } from "./pod-worker/bounded-runtime.ts"
+import { prepareDynamicResources } from "./pod-worker/dynamic-resources.ts"
+import { nodeFeatures } from "./pod-worker/node-features.ts"
 import { NodePodWorkers } from "./pod-worker/pod-workers.ts"
 import { statusNotKnownYet, type NodeSettings, type PodWorkerParts } from "./pod-worker/settings.ts"
 import { createProbeManager, type NodeProbeManager } from "./probes/probe-manager.ts"
@@ -108,7 +110,11 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const scope = options.scope.child(`kubelet ${nodeName}`)
   try {
     const runtime = boundRuntime(options.runtime, options.maxRuntimeCalls ?? 8, scope.signal)
-    const { runtimeName } = await runtime.version({}, { signal: scope.signal })
+    const [{ runtimeName }, firstStatus] = await Promise.all([
+      runtime.version({}, { signal: scope.signal }),
+      // Static pods are admitted before anybody asks again.
+      runtime.status({}, { signal: scope.signal }),
+    ])
     const informers = createInformerFactory({ client, scope, env })
     const events = createEventRecorder({ client, scope, env, component: "kubelet", host: nodeName })
     const objects = createObjectReader({ env, scope, client, informers })
@@ -133,6 +139,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       cpuQuota: options.cpuQuota ?? true,
       memoryCapacity: machine.node.facts.memoryBytes,
       seccompDefault: options.seccompDefault ?? false,
+      swapControl: machine.node.facts.swapControl,
     }
     const status = createStatusManager({ env, scope, client })
     const volumes = createVolumeManager({
@@ -175,12 +182,13 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
           labels: known.metadata.labels ?? {},
           taints: known.spec?.taints ?? [],
           allocatable: node.allocatable(),
-          strictGroups: known.status?.features?.supplementalGroupsPolicy === true,
         }
       },
+      features: () => nodeFeatures(machine.node.facts, node.runtimeStatus() ?? firstStatus),
       networkProblem: network,
       refusal: (pod) => eviction?.refusal(pod),
       runtimeHandler: (pod, signal) => handlerOf(pod, client, signal),
+      prepareResources: (pod, signal) => prepareDynamicResources(pod, client, signal),
     }
     const workers = new NodePodWorkers({ parts, scope })
     await workers.prepareNode()

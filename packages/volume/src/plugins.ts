@@ -20,7 +20,12 @@ export const volumePlugins: readonly VolumePlugin[] = Object.freeze([
 /** The plugin for a pod's volume. Throws when there is none. */
 export function pluginFor(volume: Readonly<Volume>): VolumePlugin {
   const plugin = volumePlugins.find((candidate) => volume[candidate.source] !== undefined)
-  if (!plugin) throw new Error("no volume plugin matched")
+  if (!plugin) {
+    const source = Object.keys(volume).find((field) => field !== "name")
+    throw new Error(
+      `no volume plugin matched${source === undefined ? "" : `: this node has none for "${source}"`}`,
+    )
+  }
   return plugin
 }
 

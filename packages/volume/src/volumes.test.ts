@@ -164,7 +164,7 @@ describe("volumes made from objects", () => {
           '[configmap "x" not found, secret "y" not found]',
         ],
         [{ projected: { sources: [{ serviceAccountToken: { path: "t" } }] } }, "failed to fetch token: no"],
-        [{ nfs: { server: "s", path: "/" } }, "no volume plugin matched"],
+        [{ nfs: { server: "s", path: "/" } }, 'no volume plugin matched: this node has none for "nfs"'],
       ]
       for (const [volume, message] of cases)
         await assert.rejects(async () => mount(contextOf(dir, volume, { configMaps, secrets })), { message })
@@ -196,6 +196,15 @@ describe("volumes made from objects", () => {
       if (!isRoot) return
       assert.equal(statSync(join(path, "token")).uid, 1234)
       assert.equal(mode(join(path, "token")), "600")
+      for (const [own, defaultUser, want] of [
+        [undefined, 77, 77],
+        [88, 77, 88],
+      ] as const) {
+        const token = { path: "token", ...(own === undefined ? {} : { user: own }) }
+        const projected = { sources: [{ serviceAccountToken: token }], defaultUser }
+        await mount(contextOf(dir, { projected }, objects, pod))
+        assert.equal(statSync(join(path, "token")).uid, want)
+      }
     }))
 
   it("tell the pod about itself", () =>

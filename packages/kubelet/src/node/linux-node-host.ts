@@ -2,7 +2,7 @@
  * Reads the facts of a Linux machine.
  * Mirrors: github.com/google/cadvisor machine/info.go
  */
-import { mkdirSync, readFileSync, readdirSync, statfsSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, readdirSync, statfsSync } from "node:fs"
 import { availableParallelism, cpus, hostname, networkInterfaces, release } from "node:os"
 import type { FilesystemUse, HostFacts, NodeHost } from "./node-host.ts"
 
@@ -64,6 +64,9 @@ function readFacts(): HostFacts {
     memoryBytes: memory["MemTotal"] ?? 0,
     swapBytes: memory["SwapTotal"] ?? 0,
     hugepages: hugepages(),
+    appArmor: read("/sys/module/apparmor/parameters/enabled").startsWith("Y"),
+    seLinux: read("/sys/fs/selinux/enforce") !== "",
+    swapControl: swapControl(),
     addresses: addresses(),
   }
 }
@@ -91,6 +94,12 @@ function osImage(): string {
   const text = read("/etc/os-release") || read("/usr/lib/os-release")
   const line = text.split("\n").find((candidate) => candidate.startsWith("PRETTY_NAME="))
   return line ? line.slice("PRETTY_NAME=".length).replace(/^["']|["']$/g, "") : "Linux"
+}
+
+function swapControl(): HostFacts["swapControl"] {
+  if (existsSync("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes")) return "v1"
+  const own = /^0::(.*)$/m.exec(read("/proc/self/cgroup"))?.[1]
+  return own !== undefined && existsSync(`/sys/fs/cgroup${own}/memory.swap.max`) ? "v2" : undefined
 }
 
 function hugepages(): Record<string, number> {

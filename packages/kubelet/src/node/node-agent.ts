@@ -14,7 +14,7 @@ import {
 } from "@knarr/apimachinery"
 import { deferred, abortable, messageOf, withTimeout, type Env, type Scope } from "@knarr/base"
 import { createInformerFactory, type Client, type EventRecorder, type EventSubject } from "@knarr/client"
-import type { ContainerRuntime } from "../runtime/container-runtime.ts"
+import type { ContainerRuntime, RuntimeResponse } from "../runtime/container-runtime.ts"
 import { runNodeLease } from "./node-lease.ts"
 import type { NodeHost } from "./node-host.ts"
 import {
@@ -65,6 +65,8 @@ export interface NodeAgent {
   node(): Readonly<Node> | undefined
   /** What pods may use, from the machine itself: known from the start. */
   allocatable(): Readonly<Record<string, string>>
+  /** What the runtime said of itself last; undefined when it has never answered. */
+  runtimeStatus(): RuntimeResponse<"status"> | undefined
   readonly nodeIPs: readonly string[]
   /** Resolves when the Node is at the API. */
   registered(signal: AbortSignal): Promise<void>
@@ -96,6 +98,7 @@ class Agent implements NodeAgent {
   #wake = deferred()
   #node: Readonly<Node> | undefined
   #runtime: RuntimeFacts = { version: undefined, status: undefined, error: undefined }
+  #runtimeStatus: RuntimeResponse<"status"> | undefined
   #images: ContainerImage[] = []
   #sentMs = 0
   #isReady = false
@@ -136,6 +139,10 @@ class Agent implements NodeAgent {
 
   node(): Readonly<Node> | undefined {
     return this.#node
+  }
+
+  runtimeStatus(): RuntimeResponse<"status"> | undefined {
+    return this.#runtimeStatus
   }
 
   allocatable(): Readonly<Record<string, string>> {
@@ -254,6 +261,7 @@ class Agent implements NodeAgent {
           this.#isReady ? runtime.listImages({}, { signal: limited }) : undefined,
         ])
         this.#runtime = { version, status, error: undefined }
+        this.#runtimeStatus = status
         if (images) this.#images = imagesStatus(images)
       })
     } catch (thrown) {

@@ -15,6 +15,11 @@ export interface HostFacts {
   readonly swapBytes: number
   /** Bytes of huge pages by page size, for example `2Mi`. */
   readonly hugepages: Readonly<Record<string, number>>
+  /** Whether the kernel enforces AppArmor profiles, and SELinux. */
+  readonly appArmor: boolean
+  readonly seLinux: boolean
+  /** The version of cgroups whose controller for swap there is; undefined: there is none. */
+  readonly swapControl: "v1" | "v2" | undefined
   /** Addresses that other machines reach this one at, the main one first. */
   readonly addresses: readonly string[]
 }
@@ -65,6 +70,9 @@ export function createSimulatedNodeHost(
     memoryBytes: 8 * gibibyte,
     swapBytes: 0,
     hugepages: {},
+    appArmor: true,
+    seLinux: false,
+    swapControl: undefined,
     addresses: ["192.0.2.1"],
     ...given,
   }

@@ -207,7 +207,8 @@ function runtimeHandlers({ status }: RuntimeFacts): NodeRuntimeHandler[] {
       ? {
           features: {
             recursiveReadOnlyMounts: features.recursiveReadOnlyMounts,
-            userNamespaces: features.userNamespaces,
+            // Pods that ask for one are refused, whatever the runtime could do.
+            userNamespaces: false,
           },
         }
       : {}),

@@ -2,7 +2,7 @@
  * Whether the node can take a pod that was bound to it.
  * Mirrors: pkg/kubelet/lifecycle/predicate.go
  */
-import type { Pod } from "@knarr/api"
+import { isExtendedResource, type Pod } from "@knarr/api"
 import {
   addAmounts,
   amountsOf,
@@ -14,8 +14,10 @@ import {
   type Amounts,
 } from "@knarr/pod-rules"
 import { isStaticPod } from "./labels.ts"
+import type { NodeFeatures } from "./node-features.ts"
 import type { NodeView } from "./settings.ts"
 import { forbiddenSysctl } from "./sysctls.ts"
+import { unsupportedAppArmor, unsupportedGroupsPolicy, unsupportedSELinux } from "./unsupported.ts"
 
 export interface Refusal {
   readonly reason: string
@@ -28,9 +30,19 @@ export function admitPod(
   nodeName: string,
   node: NodeView | undefined,
   others: readonly Readonly<Pod>[],
+  features: NodeFeatures,
 ): Refusal | undefined {
-  const forbidden = forbiddenSysctl(pod)
-  if (forbidden) return forbidden
+  return (
+    forbiddenSysctl(pod) ??
+    wrongOs(pod) ??
+    unsupportedGroupsPolicy(pod, features) ??
+    (node && misfit(pod, nodeName, node, others)) ??
+    unsupportedAppArmor(pod, features) ??
+    unsupportedSELinux(pod, features)
+  )
+}
+
+function wrongOs(pod: Readonly<Pod>): Refusal | undefined {
   const osLabel = pod.metadata.labels?.["kubernetes.io/os"]
   if (osLabel !== undefined && osLabel !== "linux")
     return {
@@ -42,12 +54,15 @@ export function admitPod(
       reason: "PodOSNotSupported",
       message: "Failed to admit pod as the OS field doesn't match node OS",
     }
-  if (!node) return undefined
-  if (pod.spec.securityContext?.supplementalGroupsPolicy === "Strict" && !node.strictGroups)
-    return {
-      reason: "SupplementalGroupsPolicyNotSupported",
-      message: "SupplementalGroupsPolicy=Strict is not supported in this node",
-    }
+  return undefined
+}
+
+function misfit(
+  pod: Readonly<Pod>,
+  nodeName: string,
+  node: NodeView,
+  others: readonly Readonly<Pod>[],
+): Refusal | undefined {
   const short = findShortage(pod, node, others)
   if (short) return short
   if (!matchesRequiredNodeAffinity(pod.spec, { metadata: { name: nodeName, labels: { ...node.labels } } }))
@@ -91,8 +106,8 @@ export function findShortage(
       .sort(),
   ]) {
     const requested = requests[name]!
-    // What the node does not have at all is the scheduler's affair, or a device that comes later.
-    const capacity = allocatable[name]
+    // An extended resource that the node does not have at all may be the whole cluster's, or come later.
+    const capacity = allocatable[name] ?? (isExtendedResource(name) ? undefined : 0)
     if (requested === 0 || capacity === undefined) continue
     const taken = used[name] ?? 0
     if (taken + requested <= capacity) continue

@@ -56,7 +56,10 @@ export async function containerConfig(
     signal,
   })
   const lookup = (name: string): string | undefined => env.get(name)
-  const mountContext = { pod, container, volumes, podIPs, env, parts }
+  const recursiveReadOnly = (container.volumeMounts ?? []).some((mount) => mount.recursiveReadOnly)
+    ? parts.features().recursiveReadOnlyHandlers.includes(await parts.runtimeHandler(pod, signal))
+    : false
+  const mountContext = { pod, container, volumes, podIPs, env, recursiveReadOnly, parts }
   return {
     metadata: { name: container.name, attempt: restartCount },
     image: { image: image.id, userSpecifiedImage: container.image ?? "" },

@@ -8,6 +8,7 @@ import type { RuntimeRequest } from "../runtime/container-runtime.ts"
 import type { MountPropagation } from "../runtime/cri.gen.ts"
 import { expand } from "./expansion.ts"
 import { hostsFile } from "./hostname.ts"
+import { isRecursivelyReadOnly } from "./unsupported.ts"
 import { podDir, type PodWorkerParts } from "./settings.ts"
 
 type ContainerConfig = NonNullable<RuntimeRequest<"createContainer">["config"]>
@@ -20,6 +21,8 @@ export interface MountContext {
   readonly volumes: ReadonlyMap<string, MountedVolume>
   readonly podIPs: readonly string[]
   readonly env: ReadonlyMap<string, string>
+  /** Whether the pod's runtime handler can make mounts read-only with all that is below them. */
+  readonly recursiveReadOnly: boolean
   readonly parts: Pick<PodWorkerParts, "env" | "settings" | "host">
 }
 
@@ -38,7 +41,7 @@ export async function containerMounts(context: MountContext): Promise<Mount[]> {
       hostPath: await sourceOf(mount, i, context),
       readonly: mount.readOnly === true || context.volumes.get(mount.name)?.readOnly === true,
       propagation: propagationOf(mount.mountPropagation),
-      recursiveReadOnly: mount.readOnly === true && mount.recursiveReadOnly === "Enabled",
+      recursiveReadOnly: isRecursivelyReadOnly(mount, context.recursiveReadOnly),
     })
   }
   if (!ownHosts && context.podIPs.length > 0) {

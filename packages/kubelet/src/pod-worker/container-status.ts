@@ -98,11 +98,14 @@ function fromRuntime(
   if (newest.restartCount > 0 && !previous && old?.lastState?.terminated) status.lastState = old.lastState
   if (container.resources?.requests) status.allocatedResources = { ...container.resources.requests }
   if (container.volumeMounts?.length)
-    status.volumeMounts = container.volumeMounts.map(({ name, mountPath, readOnly, recursiveReadOnly }) => ({
+    status.volumeMounts = container.volumeMounts.map(({ name, mountPath, readOnly }) => ({
       name,
       mountPath,
       ...(readOnly
-        ? { readOnly, recursiveReadOnly: recursiveReadOnly === "Enabled" ? "Enabled" : "Disabled" }
+        ? {
+            readOnly,
+            recursiveReadOnly: newest.recursiveReadOnly.includes(mountPath) ? "Enabled" : "Disabled",
+          }
         : {}),
     }))
   const user = newest.user?.linux

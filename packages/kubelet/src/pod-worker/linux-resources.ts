@@ -21,6 +21,8 @@ export interface ResourceOptions {
   readonly cpuQuota: boolean
   /** Of the node, in bytes: what a memory request is measured against. 0: unknown. */
   readonly memoryCapacity: number
+  /** How the kernel keeps a container out of swap; undefined: it has no means. */
+  readonly swapControl?: "v1" | "v2" | undefined
 }
 
 export function milliCpuToShares(milliCpu: number): number {
@@ -58,6 +60,9 @@ export function containerResources(
     out.cpuPeriod = quotaPeriod
     out.cpuQuota = milliCpuToQuota(cpuLimit)
   }
+  // No container swaps. In version 1 the limit is that of memory and swap together.
+  if (options.swapControl === "v1") out.memorySwapLimitInBytes = memory
+  else if (options.swapControl === "v2") out.unified = { "memory.swap.max": "0" }
   const pages = Object.entries(limits ?? {}).filter(([name]) => name.startsWith("hugepages-"))
   if (pages.length > 0)
     out.hugepageLimits = pages.map(([name, quantity]) => ({

@@ -3,6 +3,7 @@
  * Mirrors: pkg/kubelet/kuberuntime/kuberuntime_manager.go (SyncPod)
  */
 import type { Container, Pod } from "@knarr/api"
+import { messageOf } from "@knarr/base"
 import { partOf } from "@knarr/client"
 import { isSidecar } from "@knarr/pod-rules"
 import type { MountedVolume } from "../contract.ts"
@@ -13,11 +14,12 @@ import { containerNamed, fieldPathOf } from "./container-paths.ts"
 import { hashContainer, podText } from "./labels.ts"
 import type { PodActions } from "./plan.ts"
 import type { RuntimePod, RuntimePods } from "./runtime-pod.ts"
-import { sandboxConfig } from "./sandbox-config.ts"
+import { sandboxConfig, type SandboxConfig } from "./sandbox-config.ts"
 import { podLogDir, type PodWorkerParts } from "./settings.ts"
 import { startContainer, type StartContext } from "./start-container.ts"
 import { StartError, callErrorText } from "./start-error.ts"
 import { stopContainers, type StopMemory } from "./stop-containers.ts"
+import { requireNoUserNamespace } from "./unsupported.ts"
 
 export interface PerformContext {
   readonly pod: Readonly<Pod>
@@ -65,11 +67,13 @@ export async function performActions(context: PerformContext, signal: AbortSigna
     if (!actions.createSandbox) return
   }
 
-  const config = await sandboxConfig(pod, actions.attempt, parts)
   let sandboxId = actions.sandboxId
   let podIPs = addressesOf(context)
-  if (actions.createSandbox) {
-    sandboxId = await createSandbox(context, config, signal)
+  let config: SandboxConfig
+  if (!actions.createSandbox) config = await sandboxConfig(pod, actions.attempt, parts)
+  else {
+    await prepareResources(context, signal)
+    ;[sandboxId, config] = await createSandbox(context, signal)
     const { ips } = await pods.made(sandboxId, pod.metadata.uid, signal)
     if (!pod.spec.hostNetwork) podIPs = ips
   }
@@ -83,18 +87,29 @@ export async function performActions(context: PerformContext, signal: AbortSigna
   for (const container of actions.start) await tryStart(container, start, context, signal)
 }
 
+async function prepareResources({ pod, parts }: PerformContext, signal: AbortSignal): Promise<void> {
+  try {
+    await parts.prepareResources(pod, signal)
+  } catch (thrown) {
+    signal.throwIfAborted()
+    const message = `Failed to prepare dynamic resources: ${messageOf(thrown)}`
+    parts.events.event(pod, "Warning", "FailedPrepareDynamicResources", message)
+    throw new Error(message, { cause: thrown })
+  }
+}
+
 async function createSandbox(
-  context: PerformContext,
-  config: StartContext["sandboxConfig"],
+  { pod, actions, parts }: PerformContext,
   signal: AbortSignal,
-): Promise<string> {
-  const { pod, parts } = context
+): Promise<[id: string, config: SandboxConfig]> {
   const { name, namespace, uid } = pod.metadata
   try {
-    await parts.host.makeDir(podLogDir(parts.settings, namespace!, name, uid), 0o755)
     const runtimeHandler = await parts.runtimeHandler(pod, signal)
+    requireNoUserNamespace(pod, runtimeHandler)
+    const config = await sandboxConfig(pod, actions.attempt, parts)
+    await parts.host.makeDir(podLogDir(parts.settings, namespace!, name, uid), 0o755)
     const { podSandboxId } = await parts.runtime.runPodSandbox({ config, runtimeHandler }, { signal })
-    return podSandboxId
+    return [podSandboxId, config]
   } catch (thrown) {
     signal.throwIfAborted()
     const message = `Failed to create pod sandbox: ${callErrorText(thrown)}`

@@ -38,6 +38,7 @@ function runtimeOf(texts: readonly string[], sandboxes: readonly RuntimeSandbox[
       createdAtMs: 100 - i,
       ...{ startedAtMs: 1, finishedAtMs: 2, reason: "", message: "", image: "", imageRef: "", logPath: "" },
       ...{ resources: undefined, user: undefined, stopSignal: "", graceSeconds: undefined },
+      recursiveReadOnly: [],
     }
   })
   return { uid: "u", name: "p", namespace: "d", sandboxes, containers }

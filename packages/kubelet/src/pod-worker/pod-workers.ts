@@ -289,7 +289,9 @@ export class NodePodWorkers implements PodWorkers {
       .filter(({ takesRoom }) => takesRoom)
       .map(({ granted }) => granted)
     const refusal = this.#parts.refusal?.(pod)
-    return refusal ?? admitPod(pod, this.#parts.settings.nodeName, this.#parts.node(), others)
+    if (refusal) return refusal
+    const { settings } = this.#parts
+    return admitPod(pod, settings.nodeName, this.#parts.node(), others, this.#parts.features())
   }
 
   #resizeRefusal(pod: Readonly<Pod>): Refusal | undefined {

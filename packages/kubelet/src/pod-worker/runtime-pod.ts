@@ -50,6 +50,8 @@ export interface RuntimeContainer {
   readonly resources: ContainerResources | undefined
   readonly user: ContainerUser | undefined
   readonly stopSignal: string
+  /** Paths in the container whose mounts are read-only with all that is below them. */
+  readonly recursiveReadOnly: readonly string[]
   readonly logPath: string
   /** The pod's grace period when the container was made; undefined when it had none. */
   readonly graceSeconds: number | undefined
@@ -244,6 +246,9 @@ function toContainer(status: ContainerStatus, item: CriContainer, message: strin
     resources: status.resources,
     user: status.user,
     stopSignal: status.stopSignal,
+    recursiveReadOnly: status.mounts
+      .filter(({ recursiveReadOnly }) => recursiveReadOnly)
+      .map(({ containerPath }) => containerPath),
     logPath: status.logPath,
     graceSeconds: grace === undefined ? undefined : Number(grace),
   }

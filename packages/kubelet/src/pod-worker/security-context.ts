@@ -2,7 +2,14 @@
  * Security contexts of pods and containers as the runtime takes them.
  * Mirrors: pkg/kubelet/kuberuntime/security_context.go, pkg/securitycontext/util.go
  */
-import type { Container, Pod, PodSecurityContext, SeccompProfile, SecurityContext } from "@knarr/api"
+import type {
+  AppArmorProfile,
+  Container,
+  Pod,
+  PodSecurityContext,
+  SeccompProfile,
+  SecurityContext,
+} from "@knarr/api"
 import type { RuntimeRequest } from "../runtime/container-runtime.ts"
 import type { NamespaceMode } from "../runtime/cri.gen.ts"
 
@@ -51,7 +58,6 @@ export function effectiveSecurityContext(
     runAsNonRoot: own.runAsNonRoot ?? outer.runAsNonRoot,
     seLinuxOptions: own.seLinuxOptions ?? outer.seLinuxOptions,
     seccompProfile: own.seccompProfile ?? outer.seccompProfile,
-    appArmorProfile: own.appArmorProfile ?? outer.appArmorProfile,
   }
 }
 
@@ -168,6 +174,23 @@ function seccompOf(
   }
 }
 
+/** Of pods that were written before there was a field; the container's name follows. */
+export const appArmorAnnotation = "container.apparmor.security.beta.kubernetes.io/"
+
+/** The profile of a container: its own, that of its annotation, the pod's. */
+export function appArmorProfileOf(
+  { spec, metadata }: Readonly<Pod>,
+  { securityContext, name }: Readonly<Container>,
+): AppArmorProfile | undefined {
+  if (securityContext?.appArmorProfile) return securityContext.appArmorProfile
+  const legacy = metadata.annotations?.[appArmorAnnotation + name]
+  if (legacy === "unconfined") return { type: "Unconfined" }
+  if (legacy === "runtime/default") return { type: "RuntimeDefault" }
+  if (legacy?.startsWith("localhost/"))
+    return { type: "Localhost", localhostProfile: legacy.slice("localhost/".length) }
+  return spec.securityContext?.appArmorProfile
+}
+
 function appArmorOf(
   pod: Readonly<Pod>,
   container: Readonly<Container>,
@@ -175,17 +198,7 @@ function appArmorOf(
 ): Profile | undefined {
   // Without a profile the runtime applies its own, where the kernel has AppArmor at all.
   if (context.privileged) return undefined
-  const legacy =
-    pod.metadata.annotations?.[`container.apparmor.security.beta.kubernetes.io/${container.name}`]
-  const profile =
-    context.appArmorProfile ??
-    (legacy === "unconfined"
-      ? { type: "Unconfined" }
-      : legacy === "runtime/default"
-        ? { type: "RuntimeDefault" }
-        : legacy?.startsWith("localhost/")
-          ? { type: "Localhost", localhostProfile: legacy.slice("localhost/".length) }
-          : undefined)
+  const profile = appArmorProfileOf(pod, container)
   switch (profile?.type) {
     case "Unconfined":
       return { profileType: "Unconfined" }

@@ -8,6 +8,7 @@ import type { PodObjectReader } from "../objects/object-reader.ts"
 import type { NodeProbeManager } from "../probes/probe-manager.ts"
 import type { ContainerRuntime } from "../runtime/container-runtime.ts"
 import type { KubeletHost } from "./host.ts"
+import type { NodeFeatures } from "./node-features.ts"
 
 /** How this node is set up. Paths are absolute. */
 export interface NodeSettings {
@@ -28,6 +29,8 @@ export interface NodeSettings {
   /** In bytes; 0: unknown. */
   readonly memoryCapacity: number
   readonly seccompDefault: boolean
+  /** How the kernel keeps a container out of swap; undefined: it has no means. */
+  readonly swapControl: "v1" | "v2" | undefined
 }
 
 /** What the API server says about this node. */
@@ -35,8 +38,6 @@ export interface NodeView {
   readonly labels: Readonly<Record<string, string>>
   readonly taints: readonly Taint[]
   readonly allocatable: Readonly<Record<string, string>>
-  /** Whether the runtime knows `supplementalGroupsPolicy: Strict`. */
-  readonly strictGroups: boolean
 }
 
 /** The network's problem before the runtime was asked for the first time: no reason for an event. */
@@ -57,12 +58,16 @@ export interface PodWorkerParts {
   readonly settings: NodeSettings
   /** Undefined until the node is known. */
   node(): NodeView | undefined
+  /** What machine and runtime can do, as far as they have told. */
+  features(): NodeFeatures
   /** Why the pod must not start now for lack of something on the node; undefined: it may. */
   refusal?(pod: Readonly<Pod>): { readonly reason: string; readonly message: string } | undefined
   /** Undefined when containers may be started, else why the network is not ready. */
   networkProblem(): string | undefined
   /** The runtime's handler for the pod's runtime class. Rejects when there is no such class. */
   runtimeHandler(pod: Readonly<Pod>, signal: AbortSignal): Promise<string>
+  /** Gets ready what the pod claims. Rejects when it cannot be had. */
+  prepareResources(pod: Readonly<Pod>, signal: AbortSignal): Promise<void>
 }
 
 /** The folder of what belongs to the pod. */

@@ -56,6 +56,8 @@ export interface SimulatedHostOptions {
   readonly env: Env
   /** Where sandboxes get their addresses; may come later through `updateRuntimeConfig`. */
   readonly podCIDR?: string
+  /** The handlers of runtime classes that it knows beside the default one; default: any. */
+  readonly runtimeHandlers?: readonly string[]
   readonly behaviour?: (container: SimulatedContainer) => SimulatedBehaviour
   /** The answer of a command in a container; default: exit code 0, no output. */
   readonly exec?: (container: SimulatedContainer, command: readonly string[]) => SimulatedExec
@@ -128,6 +130,9 @@ export class SimulatedHost {
   }
 
   runSandbox(config: PodSandboxConfig, runtimeHandler: string): SandboxRecord {
+    const { runtimeHandlers } = this.options
+    if (runtimeHandler !== "" && runtimeHandlers?.includes(runtimeHandler) === false)
+      throw failure("RunPodSandbox", `no runtime for "${runtimeHandler}" is configured`)
     const name = sandboxName(config)
     for (const other of this.sandboxes.values()) {
       if (sandboxName(other.config) !== name) continue

@@ -6,8 +6,15 @@ import { createHash } from "node:crypto"
 import { watch, type FSWatcher } from "node:fs"
 import { mkdir, readFile, readdir } from "node:fs/promises"
 import { join } from "node:path"
-import { pod as podKind, type Pod } from "@knarr/api"
-import { aggregateMessage, decodeObject, formatTime, loadYaml } from "@knarr/apimachinery"
+import { dropDisabledFields, pod as podKind, type Pod } from "@knarr/api"
+import {
+  aggregateMessage,
+  decodeObject,
+  deepClone,
+  deepEqual,
+  formatTime,
+  loadYaml,
+} from "@knarr/apimachinery"
 import { abortable, deferred, messageOf, type Env } from "@knarr/base"
 import { configHashAnnotation, configSeenAnnotation, configSourceAnnotation } from "../pod-worker/labels.ts"
 
@@ -74,6 +81,13 @@ async function readManifests(options: FileSourceOptions, seen: Map<string, strin
   return [...pods.values()]
 }
 
+/** The API drops the fields of features that are off, and the writer sees that; of a file nobody would. */
+function refuseDisabledFields({ spec }: Readonly<Pod>): void {
+  const kept = deepClone(spec) as Pod["spec"]
+  dropDisabledFields(kept)
+  if (!deepEqual(kept, spec)) throw new Error("it sets a field of a feature that is disabled")
+}
+
 /** The pod of a manifest as this node runs it. Throws when it is none, or not valid. */
 export async function parseManifest(
   text: string,
@@ -98,6 +112,7 @@ export async function parseManifest(
     [configSourceAnnotation]: "file",
   }
   pod.spec.nodeName = nodeName
+  refuseDisabledFields(pod)
   podKind.setDefaults?.(pod)
   // Nothing may drive a static pod from its node.
   pod.spec.tolerations = [...(pod.spec.tolerations ?? []), { operator: "Exists", effect: "NoExecute" }]

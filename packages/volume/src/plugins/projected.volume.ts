@@ -63,9 +63,9 @@ async function project(source: Readonly<VolumeProjection>, context: VolumeContex
   }
   if (source.downwardAPI) return downwardPayload(pod, source.downwardAPI.items, { ...defaults, allocatable })
   if (source.serviceAccountToken) {
-    const { audience, expirationSeconds = 3600, path } = source.serviceAccountToken
+    const { audience, expirationSeconds = 3600, path, user: own } = source.serviceAccountToken
     const token = await reader.serviceAccountToken(pod, audience, expirationSeconds, signal)
-    const user = fsUserOf(pod)
+    const user = own ?? defaultUser ?? fsUserOf(pod)
     // The token is for the pod alone; its group gets access together with the ownership.
     const mode = user !== undefined || fsGroupOf(pod) !== undefined ? 0o600 : defaultMode
     return new Map([[path, { data: Buffer.from(token), mode, user }]])
