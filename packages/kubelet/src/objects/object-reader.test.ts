@@ -102,7 +102,11 @@ describe("object reader", () => {
       const reader = createObjectReader({ env, scope, client })
       const due: ObjectChange[] = []
       reader.onChange((change) => due.push(change))
-      const pod = await createPod()
+      // A node is given tokens for the audiences of its pods' volumes alone.
+      const sources = [{ path: "a" }, { path: "b", audience: "vault" }].map((serviceAccountToken) => ({
+        serviceAccountToken,
+      }))
+      const pod = await createPod({ volumes: [{ name: "tokens", projected: { sources } }] })
       const get = (audience?: string) => reader.serviceAccountToken(pod, audience, 3600, never)
       const [one, two] = await Promise.all([get(), get()])
       assert.equal(one, two)
