@@ -150,6 +150,16 @@ export function fieldErrorMessage(error: FieldError): string {
   return `${error.field}: ${fieldErrorBody(error)}`
 }
 
+/** Each problem once, where it comes first. */
+export function distinctErrors(errors: readonly FieldError[]): FieldError[] {
+  const distinct = new Map<string, FieldError>()
+  for (const error of errors) {
+    const message = fieldErrorMessage(error)
+    if (!distinct.has(message)) distinct.set(message, error)
+  }
+  return [...distinct.values()]
+}
+
 /** Several problems as one text: each message once, `[a, b]` when there is more than one; "" for none. */
 export function aggregateMessage(errors: readonly FieldError[]): string {
   const messages = [...new Set(errors.map(fieldErrorMessage))]

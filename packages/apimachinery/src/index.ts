@@ -26,6 +26,7 @@ export {
   type FieldError,
   type FieldErrorType,
   aggregateMessage,
+  distinctErrors,
   fieldErrorBody,
   fieldErrorMessage,
 } from "./field-error.ts"
@@ -105,6 +106,7 @@ export {
   isDNS1035Label,
   isDNS1123Label,
   isDNS1123Subdomain,
+  isDNS1123SubdomainCaseless,
   isDNS1123SubdomainWithUnderscore,
   isEnvVarName,
   isHTTPHeaderName,
@@ -196,6 +198,7 @@ export {
   validateFieldManager,
   validateFinalizerName,
   validateFinalizers,
+  validateKnownFinalizers,
   validateImmutable,
   validateLabelName,
   validateLabelSelector,

@@ -118,6 +118,13 @@ export interface KindSpec<T extends KubeObject> {
   gracePeriodSeconds?(obj: Readonly<T>, requested: number | undefined): number | undefined
   /** `metadata.generation` is kept by generic code; default true when `status` is a subresource. */
   readonly hasGeneration?: boolean
+  /** Whether a change of anything but metadata and status raises `metadata.generation`; default as `hasGeneration`. */
+  readonly raisesGeneration?: boolean
+  /**
+   * The metadata that an update of `status` leaves as it is: all of it but managedFields and versions, or these
+   * fields. Default: none, so that labels and annotations may change with the status.
+   */
+  readonly statusKeeps?: "metadata" | readonly ("labels" | "ownerReferences")[]
   /** A create may bring `status` along: nodes register with theirs. Default false. */
   readonly keepsStatusOnCreate?: boolean
   /** An update without resourceVersion is taken as it is; default true. */
@@ -162,6 +169,7 @@ export interface Kind<T extends KubeObject = any> extends Omit<
   readonly schema: Schema
   readonly storagePrefix: string
   readonly hasGeneration: boolean
+  readonly raisesGeneration: boolean
   /** Only for the type checker. */
   readonly $type?: T
 }
@@ -184,6 +192,7 @@ export function defineKind<T extends KubeObject>(spec: KindSpec<T>): Kind<T> {
     subresources.set(value.name, value)
   }
   const { schema } = spec
+  const hasGeneration = spec.hasGeneration ?? subresources.has("status")
   return Object.freeze({
     ...spec,
     singular: spec.singular ?? spec.kind.toLowerCase(),
@@ -199,6 +208,7 @@ export function defineKind<T extends KubeObject>(spec: KindSpec<T>): Kind<T> {
       return typeof schema === "string" ? schemaOf(schema) : schema
     },
     storagePrefix: spec.storagePrefix ?? (group ? `${group}/${plural}` : plural),
-    hasGeneration: spec.hasGeneration ?? subresources.has("status"),
+    hasGeneration,
+    raisesGeneration: spec.raisesGeneration ?? hasGeneration,
   })
 }

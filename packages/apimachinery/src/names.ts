@@ -69,6 +69,19 @@ export function isDNS1123Subdomain(value: string): string[] {
   return out
 }
 
+/** A DNS subdomain in any case. */
+export function isDNS1123SubdomainCaseless(value: string): string[] {
+  const out: string[] = []
+  if (byteLength(value) > maxSubdomainLength) out.push(maxLengthMessage(maxSubdomainLength))
+  if (!dns1123SubdomainRegexp.test(value.toLowerCase()))
+    out.push(regexMessage(caselessMessage, dns1123Subdomain, "Example.com"))
+  return out
+}
+
+const caselessMessage =
+  "an RFC 1123 subdomain must consist of alphanumeric characters, '-' or '.', " +
+  "and must start and end with an alphanumeric character"
+
 const underscoreLabel = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 const underscoreSubdomain = `${underscoreLabel}(\\.${underscoreLabel})*`
 const underscoreSubdomainRegexp = whole(underscoreSubdomain)

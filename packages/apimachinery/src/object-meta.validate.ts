@@ -191,6 +191,16 @@ export function validateFinalizers(finalizers: readonly string[], path: string):
   return out
 }
 
+const standardFinalizers: readonly string[] = ["kubernetes", "orphan", "foregroundDeletion"]
+
+/** Finalizers of the kinds of Kubernetes' own are its own or say whose they are: `example.com/cleanup`. */
+export function validateKnownFinalizers(finalizers: readonly string[], path: string): FieldError[] {
+  const detail = "name is neither a standard finalizer name nor is it fully qualified"
+  return finalizers.flatMap((name, at) =>
+    name.includes("/") || standardFinalizers.includes(name) ? [] : [invalid(index(path, at), name, detail)],
+  )
+}
+
 /** While an object is being deleted, finalizers can only go. */
 export function validateNoNewFinalizers(
   finalizers: readonly string[],

@@ -6,6 +6,7 @@ import {
   alreadyExists,
   decodeObject,
   deepClone,
+  distinctErrors,
   generateName,
   generateNameConflict,
   invalid,
@@ -22,7 +23,7 @@ import { admissionAttributes } from "./admit.ts"
 import type { CachedObject } from "./cached-object.ts"
 import { setObjectDefaults } from "./defaults.ts"
 import { trackUpdate } from "./managed-fields.ts"
-import { dedupOwnerReferences, fillSystemFields, matchNamespace } from "./metadata.ts"
+import { dedupOwnerReferences, fillSystemFields, matchNamespace, validateOwnFinalizers } from "./metadata.ts"
 import type { WriteRequest } from "./request.ts"
 import type { ResourceStorage } from "./storage.ts"
 import { nothingAllocated } from "./write-hooks.ts"
@@ -109,7 +110,6 @@ function refuseVersion({ metadata }: KubeObject, request: WriteRequest): void {
 /** Puts a new object into the state in which it is validated. */
 function prepareForCreate(kind: Kind, obj: KubeObject, ctx: StrategyContext): void {
   if (kind.hasGeneration) obj.metadata.generation = 1
-  else delete obj.metadata.generation
   kind.prepareForCreate?.(obj, ctx)
 }
 
@@ -124,5 +124,6 @@ function clearStatus(kind: Kind, obj: KubeObject): void {
 function validateCreate(kind: Kind, obj: Readonly<KubeObject>): FieldError[] {
   const validateName = kind.validateName ?? nameIsDNSSubdomain
   const errors = validateObjectMeta(obj.metadata, kind.namespaced, validateName, "metadata")
-  return kind.validate ? [...errors, ...kind.validate(obj)] : errors
+  errors.push(...validateOwnFinalizers(kind, obj), ...(kind.validate?.(obj) ?? []))
+  return distinctErrors(errors)
 }

@@ -1,5 +1,13 @@
 /** Rules of `metadata` that every write shares. Mirrors: apiserver pkg/registry/rest/{meta,create,update}.go */
-import { badRequest, formatTime, type Kind, type KubeObject, semanticEqual } from "@knarr/apimachinery"
+import {
+  badRequest,
+  formatTime,
+  type Kind,
+  type KubeObject,
+  semanticEqual,
+  type FieldError,
+  validateKnownFinalizers,
+} from "@knarr/apimachinery"
 import { uuid, type Env } from "@knarr/base"
 
 /** Sets what only the server sets on a new object. */
@@ -58,13 +66,23 @@ export function keepSystemFields(obj: KubeObject, old: Readonly<KubeObject>): vo
   metadata.uid ||= before.uid
   metadata.creationTimestamp = before.creationTimestamp
   if (before.deletionTimestamp) metadata.deletionTimestamp = before.deletionTimestamp
-  else delete metadata.deletionTimestamp
-  if (before.deletionGracePeriodSeconds !== undefined) {
+  if (before.deletionGracePeriodSeconds !== undefined)
     metadata.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds
-  } else delete metadata.deletionGracePeriodSeconds
   if (before.generation !== undefined) metadata.generation = before.generation
   else delete metadata.generation
   delete metadata.selfLink
+}
+
+/** Groups whose finalizers may have any qualified name, as those of custom resources. */
+const anyFinalizer = new Set([
+  "admissionregistration.k8s.io",
+  "apiextensions.k8s.io",
+  "apiregistration.k8s.io",
+])
+
+export function validateOwnFinalizers(kind: Kind, { metadata }: Readonly<KubeObject>): FieldError[] {
+  if (!kind.schema.name || anyFinalizer.has(kind.group)) return []
+  return validateKnownFinalizers(metadata.finalizers ?? [], "metadata.finalizers")
 }
 
 /** Raises the generation when anything but metadata and status has changed. */

@@ -36,7 +36,7 @@ export const mainStrategy: UpdateStrategy = {
   },
   prepare(kind, obj, old, ctx) {
     kind.prepareForUpdate?.(obj, old, ctx)
-    if (kind.hasGeneration) raiseGeneration(obj, old)
+    if (kind.raisesGeneration) raiseGeneration(obj, old)
   },
   validate: (kind, obj, old) => [
     ...(kind.validate?.(obj, old) ?? []),
@@ -55,23 +55,18 @@ export const statusStrategy: UpdateStrategy = {
   validate: (kind, obj, old) => kind.validateStatusUpdate?.(obj, old) ?? [],
 }
 
-/** Most kinds let an update of `status` change annotations and labels too. */
+/** What belongs to the write itself, whatever else an update of `status` keeps. */
+const ofTheWrite = new Set(["managedFields", "resourceVersion", "name", "namespace", "uid"])
+
+/** Puts back the metadata that an update of the kind's `status` does not change; a custom resource's is all of it. */
 function keepMetadata(kind: Kind, obj: KubeObject, old: Readonly<KubeObject>): void {
-  const { metadata } = obj
-  if (!kind.schema.name) {
-    // Custom resources: nothing but managedFields.
-    const { managedFields, resourceVersion } = metadata
-    obj.metadata = { ...deepClone(old.metadata), resourceVersion }
-    if (managedFields) obj.metadata.managedFields = managedFields
-    else delete obj.metadata.managedFields
-    return
-  }
-  if (kind.kind === "Deployment" && kind.group === "apps") {
-    if (old.metadata.labels) metadata.labels = { ...old.metadata.labels }
-    else delete metadata.labels
-  }
-  if (kind.kind === "Pod" && kind.group === "") {
-    if (old.metadata.ownerReferences) metadata.ownerReferences = deepClone(old.metadata.ownerReferences)
-    else delete metadata.ownerReferences
+  const kept = kind.schema.name ? (kind.statusKeeps ?? []) : "metadata"
+  const to = obj.metadata as unknown as Loose
+  const from = old.metadata as unknown as Loose
+  const names = kept === "metadata" ? new Set([...Object.keys(to), ...Object.keys(from)]) : new Set(kept)
+  for (const name of names) {
+    if (ofTheWrite.has(name)) continue
+    if (from[name] === undefined) delete to[name]
+    else to[name] = deepClone(from[name])
   }
 }

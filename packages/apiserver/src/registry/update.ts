@@ -8,7 +8,10 @@ import {
   deepClone,
   field,
   invalid,
+  distinctErrors,
   type KubeObject,
+  nameIsPathSegment,
+  validateObjectMeta,
   type StatusError,
   validateObjectMetaUpdate,
 } from "@knarr/apimachinery"
@@ -17,7 +20,7 @@ import type { CachedObject } from "./cached-object.ts"
 import { createObject } from "./create.ts"
 import { setObjectDefaults } from "./defaults.ts"
 import { equalButManagedTimes, trackUpdate } from "./managed-fields.ts"
-import { dedupOwnerReferences, keepSystemFields, matchNamespace } from "./metadata.ts"
+import { dedupOwnerReferences, keepSystemFields, matchNamespace, validateOwnFinalizers } from "./metadata.ts"
 import type { ObjectRef, WriteRequest } from "./request.ts"
 import type { Change, ResourceStorage, Written } from "./storage.ts"
 import { mainStrategy, statusStrategy, type UpdateStrategy } from "./update-strategies.ts"
@@ -135,10 +138,13 @@ async function changeOf(
   }
   strategy.prepare(kind, obj, old, { nowMs, user: request.user })
   const errors = [
+    ...validateObjectMeta(obj.metadata, kind.namespaced, nameIsPathSegment, "metadata"),
     ...validateObjectMetaUpdate(obj.metadata, old.metadata, "metadata"),
+    ...validateOwnFinalizers(kind, obj),
     ...strategy.validate(kind, obj, old),
   ]
-  if (errors.length > 0) throw invalid({ group: kind.group, kind: kind.kind }, ref.name, errors)
+  if (errors.length > 0)
+    throw invalid({ group: kind.group, kind: kind.kind }, ref.name, distinctErrors(errors))
   if (kind.warnings && subresource === "") request.warnings.push(...kind.warnings(obj, old))
   await admission.validate(
     admissionAttributes(

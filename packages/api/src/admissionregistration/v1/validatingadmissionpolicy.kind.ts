@@ -13,6 +13,7 @@ export const validatingAdmissionPolicy: Kind<ValidatingAdmissionPolicy> =
     categories: ["api-extensions"],
     namespaced: false,
     subresources: ["status"],
+    statusKeeps: "metadata",
     schema: "io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy",
     storagePrefix: "validatingadmissionpolicies",
     columns: [

@@ -12,6 +12,7 @@ export const apiService: Kind<APIService> = defineKind<APIService>({
   categories: ["api-extensions"],
   namespaced: false,
   subresources: ["status"],
+  statusKeeps: "metadata",
   schema: "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService",
   columns: [
     text("Service", ({ spec }) =>

@@ -14,7 +14,7 @@ import { setDaemonSetDefaults } from "./workload.defaults.ts"
 import { dropDisabledFields } from "../../core/v1/pod-disabled-fields.ts"
 import { templateWarnings } from "../../core/v1/pod.warnings.ts"
 import { validateDaemonSetStatus } from "./workload-status.validate.ts"
-import { validateDaemonSet, validateSelectorUpdate } from "./workload.validate.ts"
+import { validateDaemonSet } from "./workload.validate.ts"
 import type { DaemonSet } from "./types.gen.ts"
 
 export const daemonSet: Kind<DaemonSet> = defineKind<DaemonSet>({
@@ -55,7 +55,6 @@ export const daemonSet: Kind<DaemonSet> = defineKind<DaemonSet>({
     }
   },
   validate: validateDaemonSet,
-  validateUpdate: validateSelectorUpdate,
   validateStatusUpdate: validateDaemonSetStatus,
   warnings: ({ spec }, old) =>
     old && semanticEqual(spec.template, old.spec.template)

@@ -17,6 +17,7 @@ export const deployment: Kind<Deployment> = defineKind<Deployment>({
   categories: ["all"],
   namespaced: true,
   subresources: ["scale", "status"],
+  statusKeeps: ["labels"],
   schema: "io.k8s.api.apps.v1.Deployment",
   storagePrefix: "deployments",
   columns: [

@@ -157,9 +157,11 @@ export function validateReplicaSet({ spec }: Readonly<ReplicaSet>): FieldError[]
   return out
 }
 
-export function validateDaemonSet({ spec }: Readonly<DaemonSet>): FieldError[] {
+export function validateDaemonSet(set: Readonly<DaemonSet>, old?: Readonly<DaemonSet>): FieldError[] {
+  const { spec } = set
   const { selector, template } = spec
-  const out = validateLabelSelector(selector, "spec.selector")
+  const out = old ? validateSelectorUpdate(set, old) : []
+  out.push(...validateLabelSelector(selector, "spec.selector"))
   if (!selector || isUsable(selector)) out.push(...validateTemplateLabels(template, selector))
   if (selector && isEmptySelector(selector))
     out.push(field.invalid("spec.selector", selector, "empty selector is invalid for daemonset"))

@@ -10,6 +10,7 @@ export const podCertificateRequest: Kind<PodCertificateRequest> = defineKind<Pod
   plural: "podcertificaterequests",
   namespaced: true,
   subresources: ["status"],
+  statusKeeps: "metadata",
   schema: "io.k8s.api.certificates.v1.PodCertificateRequest",
   storagePrefix: "podcertificaterequests",
   columns: [

@@ -1,7 +1,8 @@
 /** AppArmor by annotation, as before it had fields. Mirrors: pkg/registry/core/pod/strategy.go (applyAppArmorVersionSkew) */
-import { semanticEqual } from "@knarr/apimachinery"
+import { field, goQuote, semanticEqual } from "@knarr/apimachinery"
+import type { FieldError } from "@knarr/apimachinery"
 import { containersOf } from "./pod-containers.ts"
-import type { AppArmorProfile, Pod } from "./types.gen.ts"
+import type { AppArmorProfile, Pod, PodSpec } from "./types.gen.ts"
 
 /** In front of a container's name. */
 export const appArmorAnnotationPrefix = "container.apparmor.security.beta.kubernetes.io/"
@@ -31,6 +32,27 @@ export function applyAppArmorAnnotations(pod: Pod, warn: (text: string) => void)
       container.securityContext = { ...container.securityContext, appArmorProfile: profile }
     warn(`metadata.annotations[${key}]: ${appArmorDeprecation}`)
   }
+}
+
+/** Annotations are for containers that there are, and name profiles. */
+export function validateAppArmorAnnotations(
+  path: string,
+  annotations: Readonly<Record<string, string>>,
+  spec: Readonly<PodSpec>,
+): FieldError[] {
+  const out: FieldError[] = []
+  for (const [key, profile] of Object.entries(annotations)) {
+    if (!key.startsWith(appArmorAnnotationPrefix)) continue
+    const name = key.slice(appArmorAnnotationPrefix.length)
+    if (!containersOf("", spec).some(([, container]) => container.name === name))
+      out.push(field.invalid(`${path}[${key}]`, name, "container not found"))
+    const known = ["", "runtime/default", "unconfined"].includes(profile) || profile.startsWith("localhost/")
+    if (!known)
+      out.push(
+        field.invalid(`${path}[${key}]`, profile, `invalid AppArmor profile name: ${goQuote(profile)}`),
+      )
+  }
+  return out
 }
 
 /** The longest name of a profile on the node, in bytes: the longest path there is. */

@@ -1,12 +1,20 @@
 /** Validation of persistent volumes. Mirrors: pkg/apis/core/validation/validation.go (ValidatePersistentVolume) */
-import { deepClone, field, nameIsDNSSubdomain, parseQuantity, semanticEqual } from "@knarr/apimachinery"
+import {
+  deepClone,
+  field,
+  isDNS1123Label,
+  isDNS1123Subdomain,
+  nameIsDNSSubdomain,
+  parseQuantity,
+  semanticEqual,
+} from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { immutable, noBacksteps, oneOfIfSet, positiveMessage, reasons } from "../../checks.ts"
 import { validateNodeSelector } from "./affinity.validate.ts"
 import { validateAccessModes, volumeModes } from "./claim.validate.ts"
 import { validateResourceQuantity } from "./resources.validate.ts"
 import { validateDriverName, validateLegacySource } from "./volume-source.validate.ts"
-import type { PersistentVolume, PersistentVolumeSpec } from "./types.gen.ts"
+import type { PersistentVolume, PersistentVolumeSpec, SecretReference } from "./types.gen.ts"
 
 const sources = [
   "hostPath",
@@ -33,67 +41,132 @@ const sources = [
   "csi",
 ] as const
 
-function validateSources(spec: PersistentVolumeSpec): FieldError[] {
+const secretRefs = [
+  "controllerPublishSecretRef",
+  "controllerExpandSecretRef",
+  "nodePublishSecretRef",
+  "nodeExpandSecretRef",
+] as const
+
+function validateSecretReference(path: string, { name, namespace }: SecretReference): FieldError[] {
+  return [
+    ...(name
+      ? reasons(`${path}.name`, name, isDNS1123Subdomain(name))
+      : [field.required(`${path}.name`, "")]),
+    ...(namespace
+      ? reasons(`${path}.namespace`, namespace, isDNS1123Label(namespace))
+      : [field.required(`${path}.namespace`, "")]),
+  ]
+}
+
+function validateSources(path: string, spec: PersistentVolumeSpec): FieldError[] {
   const out: FieldError[] = []
   let count = 0
   for (const name of sources) {
     if (spec[name] === undefined) continue
-    const at = `spec.${name === "cephfs" ? "cephFS" : name}`
+    const at = `${path}.${name === "cephfs" ? "cephFS" : name}`
     if (count++ > 0) out.push(field.forbidden(at, "may not specify more than 1 volume type"))
     else if (name === "csi") {
       out.push(...validateDriverName(`${at}.driver`, spec.csi!.driver))
       if (!spec.csi!.volumeHandle) out.push(field.required(`${at}.volumeHandle`, ""))
+      for (const ref of secretRefs)
+        if (spec.csi![ref]) out.push(...validateSecretReference(`${at}.${ref}`, spec.csi![ref]))
     } else if (name === "hostPath") {
       const { path } = spec.hostPath!
       out.push(...(path ? noBacksteps(`${at}.path`, path) : [field.required(`${at}.path`, "")]))
     } else {
       out.push(...validateLegacySource(at, name, spec))
       if (name === "local" && !spec.nodeAffinity)
-        out.push(field.required("spec.nodeAffinity", "Local volume requires node affinity"))
+        out.push(field.required(`${path}.nodeAffinity`, "Local volume requires node affinity"))
     }
   }
-  if (count === 0) out.push(field.required("spec", "must specify a volume type"))
+  if (count === 0) out.push(field.required(path, "must specify a volume type"))
   return out
 }
 
-export function validatePersistentVolume({ spec }: Readonly<PersistentVolume>): FieldError[] {
-  const out: FieldError[] = []
-  if (!spec.accessModes?.length) out.push(field.required("spec.accessModes", ""))
-  out.push(...validateAccessModes("spec.accessModes", spec.accessModes))
-  const capacity = Object.keys(spec.capacity ?? {})
-  if (capacity.length === 0) out.push(field.required("spec.capacity", ""))
-  if (capacity.length !== 1 || capacity[0] !== "storage")
-    out.push(field.notSupported("spec.capacity", spec.capacity, ["storage"]))
-  for (const name of capacity) {
-    const at = `spec.capacity[${name}]`
-    const errors = validateResourceQuantity(at, name, spec.capacity![name]!)
-    out.push(...errors)
-    if (errors.length === 0 && parseQuantity(spec.capacity![name]!).sign() <= 0)
-      out.push(field.invalid(at, spec.capacity![name], positiveMessage))
-  }
-  const policies = ["Delete", "Recycle", "Retain"]
-  if (spec.persistentVolumeReclaimPolicy)
+const mountOptions = "volume.beta.kubernetes.io/mount-options"
+const withoutMountOptions = [
+  "hostPath",
+  "flocker",
+  "fc",
+  "flexVolume",
+  "portworxVolume",
+  "scaleIO",
+  "local",
+  "storageos",
+  "csi",
+] as const
+
+/** Rules of a volume, and that its options are for something that is mounted with options. */
+export function validatePersistentVolume(volume: Readonly<PersistentVolume>): FieldError[] {
+  const { metadata, spec } = volume
+  const out = validateVolumeSpec("spec", spec)
+  if (metadata.annotations?.[mountOptions] !== undefined && withoutMountOptions.some((name) => spec[name]))
     out.push(
-      ...oneOfIfSet("spec.persistentVolumeReclaimPolicy", spec.persistentVolumeReclaimPolicy, policies),
+      field.forbidden(
+        `metadata.annotations.${mountOptions}`,
+        "may not specify mount options for this volume type",
+      ),
     )
+  return out
+}
+
+/** The spec of a volume; `inline` where an attachment has one for a volume that is no object. */
+export function validateVolumeSpec(path: string, spec: PersistentVolumeSpec, where?: "inline"): FieldError[] {
+  const inline = where === "inline"
+  const out: FieldError[] = []
+  const notInline = "may not be specified in the context of inline volumes"
+  if (inline) {
+    if (spec.claimRef) out.push(field.forbidden(`${path}.claimRef`, notInline))
+    if (Object.keys(spec.capacity ?? {}).length > 0) out.push(field.forbidden(`${path}.capacity`, notInline))
+    if (!spec.csi)
+      out.push(field.required(`${path}.csi`, "has to be specified in the context of inline volumes"))
+  }
+  if (!spec.accessModes?.length) out.push(field.required(`${path}.accessModes`, ""))
+  out.push(...validateAccessModes(`${path}.accessModes`, spec.accessModes))
+  if (!inline) out.push(...validateCapacity(`${path}.capacity`, spec.capacity))
+  const policy = spec.persistentVolumeReclaimPolicy
+  const policyPath = `${path}.persistentVolumeReclaimPolicy`
+  if (policy && !inline) out.push(...oneOfIfSet(policyPath, policy, ["Delete", "Recycle", "Retain"]))
+  if (policy && inline && policy !== "Retain")
+    out.push(field.forbidden(policyPath, "may only be Retain in the context of inline volumes"))
   if (spec.nodeAffinity) {
-    const at = "spec.nodeAffinity"
+    const at = `${path}.nodeAffinity`
     if (!spec.nodeAffinity.required)
       out.push(field.required(`${at}.required`, "must specify required node constraints"))
     else out.push(...validateNodeSelector(`${at}.required`, spec.nodeAffinity.required))
   }
-  out.push(...validateSources(spec))
+  out.push(...validateSources(path, spec))
   if (spec.hostPath?.path === "/" && spec.persistentVolumeReclaimPolicy === "Recycle")
     out.push(
       field.forbidden(
-        "spec.persistentVolumeReclaimPolicy",
+        `${path}.persistentVolumeReclaimPolicy`,
         "may not be 'recycle' for a hostPath mount of '/'",
       ),
     )
   const className = spec.storageClassName
   if (className)
-    out.push(...reasons("spec.storageClassName", className, nameIsDNSSubdomain(className, false)))
-  return [...out, ...oneOfIfSet("spec.volumeMode", spec.volumeMode, volumeModes)]
+    out.push(...reasons(`${path}.storageClassName`, className, nameIsDNSSubdomain(className, false)))
+  return [...out, ...oneOfIfSet(`${path}.volumeMode`, spec.volumeMode, volumeModes)]
+}
+
+function validateCapacity(
+  path: string,
+  capacity: Readonly<Record<string, string>> | undefined,
+): FieldError[] {
+  const out: FieldError[] = []
+  const names = Object.keys(capacity ?? {})
+  if (names.length === 0) out.push(field.required(path, ""))
+  if (names.length !== 1 || names[0] !== "storage")
+    out.push(field.notSupported(path, capacity ?? null, ["storage"]))
+  for (const name of names) {
+    const at = `${path}[${name}]`
+    const errors = validateResourceQuantity(at, name, capacity![name]!)
+    out.push(...errors)
+    if (errors.length === 0 && parseQuantity(capacity![name]!).sign() <= 0)
+      out.push(field.invalid(at, capacity![name], positiveMessage))
+  }
+  return out
 }
 
 export function validatePersistentVolumeUpdate(
@@ -117,7 +190,7 @@ export function validatePersistentVolumeUpdate(
         "spec.persistentvolumesource is immutable after creation",
       ),
     )
-  out.push(...immutable("spec.volumeMode", volume.spec.volumeMode, old.spec.volumeMode))
+  out.push(...immutable("volumeMode", volume.spec.volumeMode, old.spec.volumeMode))
   if (old.spec.nodeAffinity) {
     const error = immutable("spec.nodeAffinity", volume.spec.nodeAffinity, old.spec.nodeAffinity)
     out.push(

@@ -32,6 +32,7 @@ import {
 } from "./resources.validate.ts"
 import { validateHostUsers, validatePodSecurityContext } from "./security.validate.ts"
 import { validateVolumes } from "./volume.validate.ts"
+import { validateAppArmorAnnotations } from "./app-armor.ts"
 import { validateOS } from "./pod-os.validate.ts"
 import type { HostAlias, PodDNSConfig, PodSpec, PodTemplateSpec } from "./types.gen.ts"
 
@@ -362,7 +363,7 @@ export function validatePodAnnotations(
     (!/^(0|-?[1-9]\d*)$/.test(cost) || Number(cost) > maxInt32 || Number(cost) < -maxInt32 - 1)
   )
     out.push(field.invalid(`${path}[${deletionCostAnnotation}]`, cost, "must be a 32bit integer"))
-  return out
+  return [...out, ...validateAppArmorAnnotations(path, annotations ?? {}, spec)]
 }
 
 /** The template of pods in a workload kind. */

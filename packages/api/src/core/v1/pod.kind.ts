@@ -39,6 +39,7 @@ export const pod: Kind<Pod> = defineKind<Pod>({
     { name: "resize", verbs: ["get", "patch", "update"] },
     "status",
   ],
+  statusKeeps: ["ownerReferences"],
   schema: "io.k8s.api.core.v1.Pod",
   columns: podColumns,
   setDefaults: setPodDefaults,

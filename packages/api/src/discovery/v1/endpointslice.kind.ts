@@ -1,5 +1,5 @@
 /** EndpointSlice (discovery.k8s.io/v1). Mirrors: pkg/registry/discovery/endpointslice */
-import { defineKind, type Kind, warningsForIP } from "@knarr/apimachinery"
+import { defineKind, type Kind, semanticEqual, warningsForIP } from "@knarr/apimachinery"
 import { age, listWithMore, text } from "../../columns.ts"
 import { validateEndpointSlice, validateEndpointSliceUpdate } from "./endpointslice.validate.ts"
 import type { EndpointSlice } from "./types.gen.ts"
@@ -29,6 +29,11 @@ export const endpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
     }
   },
   hasGeneration: true,
+  // Labels say which service it is of: they count as well.
+  prepareForUpdate({ metadata }, old) {
+    if (!semanticEqual(metadata.labels, old.metadata.labels))
+      metadata.generation = (old.metadata.generation ?? 0) + 1
+  },
   validate: validateEndpointSlice,
   validateUpdate: validateEndpointSliceUpdate,
   warnings: (slice, old) => [

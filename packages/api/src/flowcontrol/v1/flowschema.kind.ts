@@ -10,6 +10,7 @@ export const flowSchema: Kind<FlowSchema> = defineKind<FlowSchema>({
   plural: "flowschemas",
   namespaced: false,
   subresources: ["status"],
+  statusKeeps: "metadata",
   schema: "io.k8s.api.flowcontrol.v1.FlowSchema",
   storagePrefix: "flowschemas",
   columns: [

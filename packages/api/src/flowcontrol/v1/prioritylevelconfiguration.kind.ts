@@ -11,6 +11,7 @@ export const priorityLevelConfiguration: Kind<PriorityLevelConfiguration> =
     plural: "prioritylevelconfigurations",
     namespaced: false,
     subresources: ["status"],
+    statusKeeps: "metadata",
     schema: "io.k8s.api.flowcontrol.v1.PriorityLevelConfiguration",
     storagePrefix: "prioritylevelconfigurations",
     columns: [

@@ -10,6 +10,7 @@ export const deviceTaintRule: Kind<DeviceTaintRule> = defineKind<DeviceTaintRule
   plural: "devicetaintrules",
   namespaced: false,
   subresources: ["status"],
+  statusKeeps: "metadata",
   schema: "io.k8s.api.resource.v1.DeviceTaintRule",
   storagePrefix: "devicetaintrules",
   columns: [

@@ -11,6 +11,7 @@ export const resourceClaim: Kind<ResourceClaim> = defineKind<ResourceClaim>({
   plural: "resourceclaims",
   namespaced: true,
   subresources: ["status"],
+  statusKeeps: "metadata",
   schema: "io.k8s.api.resource.v1.ResourceClaim",
   storagePrefix: "resourceclaims",
   columns: [

@@ -24,6 +24,7 @@ export const priorityClass: Kind<PriorityClass> = defineKind<PriorityClass>({
     obj.preemptionPolicy ??= "PreemptLowerPriority"
   },
   hasGeneration: true,
+  raisesGeneration: false,
   validate({ metadata, value, preemptionPolicy }) {
     const out: FieldError[] = []
     if (metadata.name?.startsWith("system-")) {

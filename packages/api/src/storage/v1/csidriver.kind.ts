@@ -1,6 +1,7 @@
 /** CSIDriver (storage.k8s.io/v1). Mirrors: pkg/registry/storage/csidriver */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, boolean, text } from "../../columns.ts"
+import { csiDriverWarnings, validateCSIDriver, validateCSIDriverUpdate } from "./csidriver.validate.ts"
 import type { CSIDriver } from "./types.gen.ts"
 
 export const csiDriver: Kind<CSIDriver> = defineKind<CSIDriver>({
@@ -9,6 +10,7 @@ export const csiDriver: Kind<CSIDriver> = defineKind<CSIDriver>({
   kind: "CSIDriver",
   plural: "csidrivers",
   namespaced: false,
+  raisesGeneration: true,
   schema: "io.k8s.api.storage.v1.CSIDriver",
   storagePrefix: "csidrivers",
   columns: [
@@ -34,4 +36,7 @@ export const csiDriver: Kind<CSIDriver> = defineKind<CSIDriver>({
     spec.preventPodSchedulingIfMissing ??= false
   },
   allowUnconditionalUpdate: false,
+  validate: validateCSIDriver,
+  validateUpdate: validateCSIDriverUpdate,
+  warnings: csiDriverWarnings,
 })

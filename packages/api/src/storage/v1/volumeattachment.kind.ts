@@ -1,6 +1,7 @@
 /** VolumeAttachment (storage.k8s.io/v1). Mirrors: pkg/registry/storage/volumeattachment */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, boolean, text } from "../../columns.ts"
+import { validateVolumeAttachment, validateVolumeAttachmentUpdate } from "./volumeattachment.validate.ts"
 import type { VolumeAttachment } from "./types.gen.ts"
 
 export const volumeAttachment: Kind<VolumeAttachment> = defineKind<VolumeAttachment>({
@@ -10,6 +11,7 @@ export const volumeAttachment: Kind<VolumeAttachment> = defineKind<VolumeAttachm
   plural: "volumeattachments",
   namespaced: false,
   subresources: ["status"],
+  statusKeeps: "metadata",
   schema: "io.k8s.api.storage.v1.VolumeAttachment",
   storagePrefix: "volumeattachments",
   columns: [
@@ -21,4 +23,7 @@ export const volumeAttachment: Kind<VolumeAttachment> = defineKind<VolumeAttachm
   ],
   hasGeneration: false,
   allowUnconditionalUpdate: false,
+  validate: validateVolumeAttachment,
+  validateUpdate: validateVolumeAttachmentUpdate,
+  validateStatusUpdate: validateVolumeAttachment,
 })

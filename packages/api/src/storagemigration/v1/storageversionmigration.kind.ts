@@ -1,6 +1,11 @@
 /** StorageVersionMigration (storagemigration.k8s.io/v1). Mirrors: pkg/registry/storagemigration/storageversionmigration */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { nameColumn, text } from "../../columns.ts"
+import {
+  validateStorageVersionMigration,
+  validateStorageVersionMigrationStatus,
+  validateStorageVersionMigrationUpdate,
+} from "./storageversionmigration.validate.ts"
 import type { StorageVersionMigration } from "./types.gen.ts"
 
 export const storageVersionMigration: Kind<StorageVersionMigration> = defineKind<StorageVersionMigration>({
@@ -10,6 +15,7 @@ export const storageVersionMigration: Kind<StorageVersionMigration> = defineKind
   plural: "storageversionmigrations",
   namespaced: false,
   subresources: ["status"],
+  statusKeeps: "metadata",
   schema: "io.k8s.api.storagemigration.v1.StorageVersionMigration",
   storagePrefix: "storageversionmigrations",
   columns: [
@@ -27,4 +33,7 @@ export const storageVersionMigration: Kind<StorageVersionMigration> = defineKind
   ],
   hasGeneration: false,
   allowUnconditionalUpdate: false,
+  validate: validateStorageVersionMigration,
+  validateUpdate: validateStorageVersionMigrationUpdate,
+  validateStatusUpdate: validateStorageVersionMigrationStatus,
 })

@@ -1,0 +1,146 @@
+/**
+ * Writes beside what the published release answered to them (testdata/answers, recorded by
+ * tools/reference/record-answers.ts): codes, causes in their order, warnings, and what became of some fields.
+ */
+import assert from "node:assert/strict"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, test } from "node:test"
+import { StatusError, type Kind, type KubeObject } from "@knarr/apimachinery"
+import { createLoopbackClient } from "../loopback-client.ts"
+import { allKinds, startTestRegistry, type TestRegistry } from "./testing.ts"
+
+interface Answer {
+  readonly code: number
+  readonly message?: string
+  readonly causes?: readonly string[]
+  readonly warnings?: readonly string[]
+  readonly shown?: Readonly<Record<string, unknown>>
+}
+
+interface Case {
+  readonly name: string
+  /** The verb: `create` sends the base with the merge patch; the others change an object made from the base. */
+  readonly create?: unknown
+  readonly update?: unknown
+  readonly status?: unknown
+  /** Merge patches of the status, and then of the object, before the case. */
+  readonly first?: { readonly status?: unknown; readonly update?: unknown }
+  /** Fields of the answer to look at, as dotted paths. */
+  readonly show?: readonly string[]
+  readonly answer: Answer
+}
+
+interface Table {
+  readonly base: KubeObject
+  readonly cases: readonly Case[]
+}
+
+const folder = join(import.meta.dirname, "testdata/answers")
+
+function merge(value: unknown, patch: unknown): unknown {
+  if (typeof patch !== "object" || patch === null || Array.isArray(patch)) return patch
+  const out: Record<string, unknown> =
+    typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {}
+  for (const [key, item] of Object.entries(patch)) {
+    if (item === null) delete out[key]
+    else out[key] = merge(out[key], item)
+  }
+  return out
+}
+
+/** Without what differs from run to run. */
+function stable(value: unknown): unknown {
+  const text = JSON.stringify(value)
+  return text === undefined
+    ? undefined
+    : JSON.parse(
+        text
+          .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "UID")
+          .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME"),
+      )
+}
+
+function pick(obj: unknown, path: string): unknown {
+  let value = obj as Record<string, unknown> | undefined
+  for (const name of path.split(".")) value = value?.[name] as Record<string, unknown> | undefined
+  return value
+}
+
+/** Values that are structs are printed by Go's internal names there, and are not compared. */
+function withoutStructs(answer: Answer): Answer {
+  if (!answer.causes) return answer
+  const causes = answer.causes.map((cause) =>
+    cause.replace(/: Invalid value: (?:\{.*\}|\[.*\])(: |$)/s, ": Invalid value: {}$1"),
+  )
+  return { ...answer, causes }
+}
+
+async function ask(t: TestRegistry, kind: Kind, base: KubeObject, one: Case): Promise<Answer> {
+  const warnings: string[] = []
+  const client = createLoopbackClient({
+    registry: t.registry,
+    user: { name: "admin", groups: ["system:masters", "system:authenticated"] },
+    userAgent: "test/1.0",
+    onWarning: (text) => warnings.push(text),
+  })
+  const metadata = { ...base.metadata, ...(kind.namespaced ? { namespace: "default" } : {}) }
+  const whole = { ...base, metadata } as KubeObject
+  const isCreate = "create" in one
+  try {
+    let obj: KubeObject
+    if (isCreate) obj = await client.create(kind, merge(whole, one.create) as KubeObject)
+    else {
+      let made: KubeObject = await client.create(kind, whole)
+      if (one.first && "status" in one.first)
+        made = await client.update(kind, merge(made, { status: one.first.status }) as KubeObject, {
+          subresource: "status",
+        })
+      if (one.first && "update" in one.first)
+        made = await client.update(kind, merge(made, one.first.update) as KubeObject)
+      warnings.length = 0
+      const onStatus = "status" in one
+      const next = merge(made, onStatus ? one.status : one.update) as KubeObject
+      obj = await client.update(kind, next, onStatus ? { subresource: "status" } : {})
+    }
+    const shown = one.show && Object.fromEntries(one.show.map((path) => [path, stable(pick(obj, path))]))
+    return {
+      code: isCreate ? 201 : 200,
+      ...(warnings.length > 0 ? { warnings } : {}),
+      ...(shown ? { shown } : {}),
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof StatusError)) throw thrown
+    const { status, code } = thrown
+    if (code !== 422) return { code, message: status.message ?? "" }
+    const causes = (status.details?.causes ?? []).map(
+      ({ field, reason, message }) => `${field}: ${reason}: ${String(stable(message))}`,
+    )
+    return { code, causes }
+  }
+}
+
+for (const file of readdirSync(folder)) {
+  const tables = JSON.parse(readFileSync(join(folder, file), "utf8")) as Readonly<Record<string, Table>>
+  for (const [title, { base, cases }] of Object.entries(tables)) {
+    describe(`Answers about ${title}`, () => {
+      const kind = allKinds.find(
+        ({ kind, apiVersion }) => kind === base.kind && apiVersion === base.apiVersion,
+      )!
+      for (const one of cases) {
+        test(one.name, async () => {
+          await using t = await startTestRegistry()
+          const { answer } = one
+          const mine = await ask(t, kind, base, one)
+          const shown =
+            answer.shown &&
+            Object.fromEntries(Object.keys(answer.shown).map((path) => [path, mine.shown?.[path]]))
+          assert.deepEqual(
+            JSON.parse(JSON.stringify(withoutStructs({ ...mine, ...(shown ? { shown } : {}) }))),
+            JSON.parse(JSON.stringify(withoutStructs(answer))),
+          )
+        })
+      }
+    })
+  }
+}
