@@ -22,6 +22,8 @@ export interface LoadOptions {
   readonly file: string
   /** For example `http://127.0.0.1:5000`. */
   readonly registry: string
+  /** The registry's. */
+  readonly secret: string
   /** Completes a name: `busybox` → `docker.io/library/busybox:latest`. */
   readonly normalizeName: (name: string) => string
   readonly signal: AbortSignal
@@ -51,18 +53,18 @@ const ociManifest = "application/vnd.oci.image.manifest.v1+json"
 
 /** Loads every named image of an archive. Throws with what is wrong when the file is not one, leaving the registry as it was but for unnamed blobs. */
 export async function loadImageArchive(options: LoadOptions): Promise<LoadResult> {
-  const { file, registry, signal } = options
+  const { file, signal } = options
   const entries = await scan(file, signal)
   const { images, wanted } = describe(file, entries, options.normalizeName)
   const missing = new Set<string>()
-  for (const digest of wanted) if (!(await hasBlob(registry, digest))) missing.add(digest)
+  for (const digest of wanted) if (!(await hasBlob(options, digest))) missing.add(digest)
   let sent = 0
   if (missing.size > 0) {
     await forEachEntry(file, signal, async (name, size, open) => {
       const entry = entries.get(name)
       if (!entry || !missing.delete(entry.digest)) return
       await put(
-        registry,
+        options,
         `/v2/load/blobs/uploads/?digest=${entry.digest}`,
         "POST",
         "application/octet-stream",
@@ -76,7 +78,7 @@ export async function loadImageArchive(options: LoadOptions): Promise<LoadResult
   for (const image of images) {
     const { host, path, reference } = splitName(image.name)
     await put(
-      registry,
+      options,
       `/v2/${path}/manifests/${reference}?ns=${encodeURIComponent(host)}`,
       "PUT",
       image.mediaType,
@@ -248,31 +250,38 @@ function splitName(name: string): { host: string; path: string; reference: strin
   return { host: name.slice(0, slash), path: rest.slice(0, cut), reference: rest.slice(cut + 1) }
 }
 
-async function hasBlob(registry: string, digest: string): Promise<boolean> {
-  const { status } = await http(registry, `/v2/load/blobs/${digest}`, "HEAD")
+type Target = Pick<LoadOptions, "registry" | "secret">
+
+async function hasBlob(to: Target, digest: string): Promise<boolean> {
+  const { status } = await http(to, `/v2/load/blobs/${digest}`, "HEAD")
+  if (status !== 200 && status !== 404)
+    throw new Error(`Cannot ask for a blob: the registry answered ${status}`)
   return status === 200
 }
 
 async function put(
-  registry: string,
+  to: Target,
   path: string,
   method: string,
   type: string,
   body: Readable,
   size: number,
 ): Promise<void> {
-  const { status, text } = await http(registry, path, method, { type, body, size })
+  const { status, text } = await http(to, path, method, { type, body, size })
   if (status >= 300) throw new Error(`Cannot store the image: the registry answered ${status} ${text}`)
 }
 
 async function http(
-  registry: string,
+  { registry, secret }: Target,
   path: string,
   method: string,
   content?: { type: string; body: Readable; size: number },
 ): Promise<{ status: number; text: string }> {
   const done = deferred<{ status: number; text: string }>()
-  const headers = content ? { "content-type": content.type, "content-length": content.size } : {}
+  const headers = {
+    authorization: `Bearer ${secret}`,
+    ...(content ? { "content-type": content.type, "content-length": content.size } : {}),
+  }
   const request = httpRequest(new URL(path, registry), { method, headers }, (response) => {
     const chunks: Buffer[] = []
     response.on("data", (chunk: Buffer) => chunks.push(chunk))

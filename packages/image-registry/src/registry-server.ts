@@ -1,23 +1,38 @@
 /**
  * The cluster's own image registry: the OCI distribution protocol over HTTP. Every node's containerd asks it
- * first, for any host name (`?ns=docker.io`). Anyone who can reach it may pull; only this machine's loopback
- * may push. Mirrors: opencontainers/distribution-spec v1.1
+ * first, for any host name (`?ns=docker.io`). Nodes pull; whoever pushes or lists must know the cluster's secret.
+ * Mirrors: opencontainers/distribution-spec v1.1
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
-import { asError, deferred, type Env, type Scope } from "@knarr/base"
-import { BlobStore, DigestError, isDigest, isRepositoryName, isTag } from "./blob-store.ts"
+import { asError, deferred, messageOf, type Env, type Scope } from "@knarr/base"
+import {
+  BlobStore,
+  DigestError,
+  TooLargeError,
+  isDigest,
+  isRepositoryName,
+  isTag,
+  parseManifest,
+  partsOf,
+} from "./blob-store.ts"
+import { RegistryAccess } from "./registry-access.ts"
+import { BusyError, Uploads, type UploadLimits } from "./uploads.ts"
 
 export interface ImageRegistryOptions {
   /** Where blobs are kept. */
   readonly dir: string
   readonly env: Env
   readonly scope: Scope
-  /** Loopback addresses take pushes too. */
   readonly addresses: readonly string[]
   /** 0 for any free one. */
   readonly port: number
+  /** What whoever pushes must know. */
+  readonly secret: string
+  /** IPv4 networks of the nodes, who pull without it. */
+  readonly nodeNetworks: readonly string[]
+  readonly limits?: Partial<UploadLimits> | undefined
 }
 
 export interface ImageRegistry {
@@ -25,23 +40,38 @@ export interface ImageRegistry {
 }
 
 const maxManifestBytes = 4 << 20
-const maxUploads = 64
+const defaultLimits: UploadLimits = { count: 64, bytes: 16 * 1024 ** 3, idleMs: 10 * 60_000 }
 
 /** Starts serving; the scope's end stops it. Throws when an address is taken. */
 export async function startImageRegistry(options: ImageRegistryOptions): Promise<ImageRegistry> {
   const { env, scope } = options
   const blobs = new BlobStore(options.dir)
-  const handler = createHandler(blobs, scope.signal)
+  const uploads = scope.use(new Uploads(blobs, env.clock, { ...defaultLimits, ...options.limits }))
+  const handler = createHandler(blobs, uploads, new RegistryAccess(options), scope.signal)
   let port = options.port
   for (const address of options.addresses) {
-    const server = createServer((request, response) => {
-      handler(request, response).catch((thrown: unknown) => {
-        if (response.headersSent) return void response.destroy(asError(thrown))
-        if (thrown instanceof DigestError) return sendError(response, 400, "DIGEST_INVALID", thrown.message)
-        env.log.error("Image registry request failed", thrown, { path: request.url })
-        sendError(response, 500, "UNKNOWN", asError(thrown).message)
-      })
-    })
+    const server = createServer(
+      {
+        headersTimeout: 30_000,
+        // A blob of many gigabytes over a slow line.
+        requestTimeout: 60 * 60_000,
+        keepAliveTimeout: 60_000,
+        maxHeaderSize: 16 * 1024,
+      },
+      (request, response) => {
+        handler(request, response).catch((thrown: unknown) => {
+          if (response.destroyed || response.headersSent) return void response.destroy(asError(thrown))
+          if (thrown instanceof DigestError) return sendError(response, 400, "DIGEST_INVALID", thrown.message)
+          if (thrown instanceof TooLargeError) return refuse(response, 413, "SIZE_INVALID", thrown.message)
+          if (thrown instanceof BusyError) return refuse(response, 409, "BLOB_UPLOAD_INVALID", thrown.message)
+          env.log.error("Image registry request failed", thrown, { path: request.url })
+          sendError(response, 500, "UNKNOWN", asError(thrown).message)
+        })
+      },
+    )
+    server.maxConnections = 1024
+    // A peer that takes nothing and sends nothing.
+    server.setTimeout(120_000)
     await listen(server, address, port)
     const bound = server.address()
     if (typeof bound === "object" && bound) port = bound.port
@@ -66,25 +96,29 @@ async function close(server: Server): Promise<void> {
 
 function createHandler(
   blobs: BlobStore,
+  uploads: Uploads,
+  access: RegistryAccess,
   signal: AbortSignal,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const uploads = new Map<string, string>()
-
   return async (request, response) => {
-    const url = new URL(request.url ?? "/", "http://registry")
-    const method = request.method ?? "GET"
     response.setHeader("Docker-Distribution-Api-Version", "registry/2.0")
-    if (url.pathname === "/v2/" || url.pathname === "/v2")
-      return send(response, 200, "application/json", "{}")
+    if (!access.isForUs(request)) return refuse(response, 421, "DENIED", "the request is for another host")
+    const url = parseUrl(request.url ?? "")
+    if (!url) return refuse(response, 400, "NAME_INVALID", "the path cannot be read")
+    const method = request.method ?? "GET"
     const isRead = method === "GET" || method === "HEAD"
-    if (!isRead && !isLoopback(request))
-      return sendError(response, 403, "DENIED", "pushing is possible from this machine's loopback only")
-    if (url.pathname === "/v2/_catalog") return sendJson(response, { repositories: blobs.repositories() })
+    const isPull = isRead && /\/(manifests|blobs)\//.test(url.path)
+    if (!access.knowsSecret(request) && !(isPull && access.isNode(request))) {
+      response.setHeader("WWW-Authenticate", 'Basic realm="knarr"')
+      return refuse(response, 401, "UNAUTHORIZED", "the cluster's registry secret is needed")
+    }
+    if (url.path === "/v2/" || url.path === "/v2") return send(response, 200, "application/json", "{}")
+    if (url.path === "/v2/_catalog") return sendJson(response, { repositories: blobs.repositories() })
 
-    const match = /^\/v2\/(.+?)\/(manifests|blobs|tags)\/(.*)$/.exec(decodeURIComponent(url.pathname))
+    const match = /^\/v2\/(.+?)\/(manifests|blobs|tags)\/(.*)$/.exec(url.path)
     if (!match) return sendError(response, 404, "NOT_FOUND", "no such endpoint")
     const [, path, type, rest] = match as unknown as [string, string, string, string]
-    const host = url.searchParams.get("ns")
+    const host = url.query.get("ns")
     const name = host ? `${host}/${path}` : path
     if (!isRepositoryName(name))
       return sendError(response, 400, "NAME_INVALID", `invalid repository name "${name}"`)
@@ -97,7 +131,7 @@ function createHandler(
     }
     if (type === "manifests") return manifests(request, response, method, name, rest)
     if (type === "blobs" && rest.startsWith("uploads"))
-      return upload(request, response, method, path, url, rest.slice("uploads/".length))
+      return upload(request, response, method, path, url.query, rest.slice("uploads/".length))
     if (type === "blobs" && isRead) return blob(request, response, method, rest)
     sendError(response, 405, "UNSUPPORTED", `${method} is not supported here`)
   }
@@ -112,15 +146,15 @@ function createHandler(
     if (!isDigest(reference) && !isTag(reference))
       return sendError(response, 400, "TAG_INVALID", `invalid reference "${reference}"`)
     if (method === "PUT") {
+      if (declaredBytes(request) > maxManifestBytes) throw new TooLargeError(maxManifestBytes)
       const content = await readAll(request, maxManifestBytes)
-      const missing = missingBlobs(blobs, content)
-      if (missing) return sendError(response, 404, "MANIFEST_BLOB_UNKNOWN", missing)
-      const digest = blobs.putManifest(
-        name,
-        reference,
-        request.headers["content-type"] ?? mediaTypeOf(content),
-        content,
-      )
+      const problem = manifestProblem(blobs, content)
+      if (problem) return sendError(response, ...problem)
+      const sent = request.headers["content-type"] ?? ""
+      const mediaType = mediaTypeForm.test(sent) ? sent : mediaTypeOf(content)
+      if (!mediaTypeForm.test(mediaType))
+        return sendError(response, 400, "MANIFEST_INVALID", "invalid media type")
+      const digest = blobs.putManifest(name, reference, mediaType, content)
       response.setHeader("Docker-Content-Digest", digest)
       response.setHeader("Location", `/v2/${name}/manifests/${digest}`)
       return send(response, 201, "text/plain", "")
@@ -131,6 +165,8 @@ function createHandler(
         ? send(response, 202, "text/plain", "")
         : sendError(response, 404, "MANIFEST_UNKNOWN", `manifest "${reference}" is not known`)
     }
+    if (method !== "GET" && method !== "HEAD")
+      return refuse(response, 405, "UNSUPPORTED", `${method} is not supported here`)
     const record = blobs.manifest(name, reference)
     if (!record)
       return sendError(response, 404, "MANIFEST_UNKNOWN", `manifest "${reference}" of "${name}" is not known`)
@@ -169,10 +205,10 @@ function createHandler(
     response: ServerResponse,
     method: string,
     path: string,
-    url: URL,
+    query: URLSearchParams,
     id: string,
   ): Promise<void> {
-    const digest = url.searchParams.get("digest") ?? undefined
+    const digest = query.get("digest") ?? undefined
     if (digest !== undefined && !isDigest(digest))
       return sendError(response, 400, "DIGEST_INVALID", `invalid digest "${digest}"`)
     const created = (stored: string): void => {
@@ -181,55 +217,67 @@ function createHandler(
       send(response, 201, "text/plain", "")
     }
     if (method === "POST") {
-      const mount = url.searchParams.get("mount")
+      const mount = query.get("mount")
       if (mount && blobs.has(mount)) return created(mount)
-      if (digest) return created(await blobs.write(request, digest, signal))
-      if (uploads.size >= maxUploads)
-        return sendError(response, 429, "TOOMANYREQUESTS", "too many uploads at a time")
-      const file = blobs.newUpload()
-      const name = file.slice(file.lastIndexOf("/") + 1)
-      uploads.set(name, file)
+      if (uploads.isFull) return refuse(response, 429, "TOOMANYREQUESTS", "too many uploads at a time")
+      if (digest) return created(await uploads.whole(request, declaredBytes(request), digest, signal))
+      const name = uploads.begin()
       response.setHeader("Location", `/v2/${path}/blobs/uploads/${name}`)
       response.setHeader("Range", "0-0")
       return send(response, 202, "text/plain", "")
     }
-    const file = uploads.get(id)
-    if (!file) return sendError(response, 404, "BLOB_UPLOAD_UNKNOWN", "no such upload")
-    if (method === "PATCH" || method === "PUT") await blobs.append(file, request, signal)
-    if (method === "PUT") {
-      uploads.delete(id)
-      if (!digest) return sendError(response, 400, "DIGEST_INVALID", "the digest is missing")
-      return created(await blobs.finish(file, digest))
+    if (!uploads.has(id)) return refuse(response, 404, "BLOB_UPLOAD_UNKNOWN", "no such upload")
+    switch (method) {
+      case "PATCH":
+        await uploads.append(id, request, declaredBytes(request), signal)
+        response.setHeader("Location", `/v2/${path}/blobs/uploads/${id}`)
+        return send(response, 202, "text/plain", "")
+      case "PUT":
+        if (!digest) return refuse(response, 400, "DIGEST_INVALID", "the digest is missing")
+        return created(await uploads.finish(id, request, declaredBytes(request), digest, signal))
+      case "DELETE":
+        uploads.remove(id)
+        return send(response, 204, "text/plain", "")
+      default:
+        return refuse(response, 405, "UNSUPPORTED", `${method} is not supported here`)
     }
-    response.setHeader("Location", `/v2/${path}/blobs/uploads/${id}`)
-    send(response, 202, "text/plain", "")
   }
 }
 
-function isLoopback(request: IncomingMessage): boolean {
-  const address = request.socket.localAddress ?? ""
-  return address === "::1" || /^(::ffff:)?127\./.test(address)
+function parseUrl(text: string): { path: string; query: URLSearchParams } | undefined {
+  const mark = text.indexOf("?")
+  try {
+    return {
+      path: decodeURIComponent(mark < 0 ? text : text.slice(0, mark)),
+      query: new URLSearchParams(mark < 0 ? "" : text.slice(mark + 1)),
+    }
+  } catch {
+    return undefined
+  }
 }
 
-interface Manifest {
-  readonly mediaType?: string
-  readonly config?: { readonly digest: string }
-  readonly layers?: readonly { readonly digest: string }[]
-}
+const mediaTypeForm = /^[a-z0-9.+-]{1,127}\/[a-z0-9.+-]{1,127}$/
 
-/** Why a manifest cannot be taken: malformed, or content that it names is not here. */
-function missingBlobs(blobs: BlobStore, content: Buffer): string | undefined {
-  const manifest = JSON.parse(content.toString("utf8")) as Manifest
-  const digests = [manifest.config, ...(manifest.layers ?? [])].flatMap((part) => (part ? [part.digest] : []))
-  const missing = digests.filter((digest) => !blobs.has(digest))
-  return missing.length > 0 ? `blob "${missing[0]}" is not known` : undefined
+/** Why a manifest cannot be taken: it is none, or content that it names is not here. */
+function manifestProblem(
+  blobs: BlobStore,
+  content: Buffer,
+): [status: number, code: string, message: string] | undefined {
+  try {
+    const missing = partsOf(content).find(({ digest, isManifest }) => !isManifest && !blobs.has(digest))
+    return missing && [404, "MANIFEST_BLOB_UNKNOWN", `blob "${missing.digest}" is not known`]
+  } catch (thrown) {
+    return [400, "MANIFEST_INVALID", `the manifest cannot be read: ${messageOf(thrown)}`]
+  }
 }
 
 function mediaTypeOf(content: Buffer): string {
-  return (
-    (JSON.parse(content.toString("utf8")) as Manifest).mediaType ??
-    "application/vnd.oci.image.manifest.v1+json"
-  )
+  return String(parseManifest(content).mediaType ?? "application/vnd.oci.image.manifest.v1+json")
+}
+
+/** What the request says about its body; 0 when it says nothing. */
+function declaredBytes(request: IncomingMessage): number {
+  return Number(request.headers["content-length"] ?? 0)
 }
 
 async function readAll(request: IncomingMessage, limit: number): Promise<Buffer> {
@@ -237,7 +285,7 @@ async function readAll(request: IncomingMessage, limit: number): Promise<Buffer>
   let size = 0
   for await (const chunk of request) {
     size += (chunk as Buffer).length
-    if (size > limit) throw new Error(`Cannot take the manifest: it is larger than ${limit} bytes`)
+    if (size > limit) throw new TooLargeError(limit)
     chunks.push(chunk as Buffer)
   }
   return Buffer.concat(chunks)
@@ -265,4 +313,10 @@ async function sendFile(file: Readable, response: ServerResponse): Promise<void>
   } catch {
     response.destroy()
   }
+}
+
+/** Answers before the body was read, and ends the connection: what is left of it is not wanted. */
+function refuse(response: ServerResponse, status: number, code: string, message: string): void {
+  response.shouldKeepAlive = false
+  sendError(response, status, code, message)
 }

@@ -6,6 +6,7 @@
  *                   pki/           certificates and keys
  *                   store/         the store
  *                   images/        blobs of the cluster's registry
+ *                   registry-secret  the password for pushing to it
  *                   nodes/<node>/  a node's containerd root, volumes and logs
  *                   logs/          one file per process
  */
@@ -83,6 +84,10 @@ export class ClusterHome {
   }
   get images(): string {
     return join(this.dir, "images")
+  }
+  /** What whoever pushes to the cluster's image registry must know. */
+  get registrySecret(): string {
+    return join(this.dir, "registry-secret")
   }
   get exists(): boolean {
     return existsSync(join(this.dir, "cluster.json"))

@@ -12,6 +12,7 @@ import { openEmbeddedStore } from "@knarr/store"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { ensurePki, type ClusterPki } from "./pki.ts"
 import { serverAddresses } from "./server-certificate.ts"
+import { ensureRegistrySecret } from "./registry-secret.ts"
 import { waitForDefaultServiceAccount } from "./default-service-account.ts"
 import { ensureDnsService } from "./dns-service.ts"
 import { loadOpenApiDocs } from "./openapi-docs.ts"
@@ -66,6 +67,8 @@ export async function startServer(options: {
     scope: scope.child("image registry"),
     addresses: bindAddresses,
     port: config.registryPort,
+    secret: ensureRegistrySecret(cluster, env),
+    nodeNetworks: config.hasNode ? [addresses.nodeCIDR] : [],
   })
   const informers = createInformerFactory({
     client: apiServer.client(),

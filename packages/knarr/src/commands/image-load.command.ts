@@ -4,6 +4,7 @@ import { normalizeImageName } from "@knarr/apimachinery"
 import { loadImageArchive } from "@knarr/image-registry"
 import { UsageError } from "../cluster-home.ts"
 import { runningPid } from "../process-control.ts"
+import { readRegistrySecret } from "../registry-secret.ts"
 import { clusterFlags, existingCluster } from "./cluster-flags.ts"
 import { defineCommand } from "./command.ts"
 
@@ -22,6 +23,7 @@ export const imageLoad = defineCommand({
     const result = await loadImageArchive({
       file: file!,
       registry,
+      secret: readRegistrySecret(cluster),
       normalizeName: normalizeImageName,
       signal: ctx.signal,
     })
