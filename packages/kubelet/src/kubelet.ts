@@ -8,13 +8,15 @@ import { messageOf, type Env, type Scope } from "@knarr/base"
 import { createEventRecorder, createInformerFactory, type Client } from "@knarr/client"
 import type { PodWorkers, StatusManager } from "./contract.ts"
 import { createEvictionManager, type EvictionManager } from "./eviction/eviction-manager.ts"
-import { localVolumeBytes } from "./eviction/local-storage.ts"
+import { createPodFiles } from "./eviction/local-storage.ts"
+import { parseThresholds, type ThresholdSettings } from "./eviction/thresholds.ts"
 import { ImageCollector } from "./images/image-collector.ts"
 import { ImageManager } from "./images/image-manager.ts"
 import { createKubeletApi } from "./kubelet-api.ts"
 import { rotateLogs } from "./log-rotation.ts"
 import type { Machine } from "./machine.ts"
 import { createNodeAgent, type NodeAgent } from "./node/node-agent.ts"
+import { createImageFilesystem } from "./node/image-filesystem.ts"
 import { createNodeStats } from "./node/stats.ts"
 import { createObjectReader } from "./objects/object-reader.ts"
 import { boundRuntime } from "./pod-worker/bounded-runtime.ts"
@@ -81,10 +83,17 @@ export interface KubeletOptions {
   readonly tls?: KubeletTls
   /** The folder behind the server's `/logs/`; default: not served. */
   readonly nodeLogDir?: string
-  /** Ends pods before memory or disk run out; default true. */
-  readonly eviction?: boolean
+  /** Ends pods before memory, disk or processes run out; default: at upstream's thresholds. `false`: never. */
+  readonly eviction?: false | EvictionSettings
   /** Called with the node's pod networks, now and when they change. */
   readonly onPodCIDRs?: (cidrs: readonly string[]) => void
+}
+
+export interface EvictionSettings extends ThresholdSettings {
+  /** How long a condition stays after the shortage is over; default 300. */
+  readonly pressureTransitionSeconds?: number
+  /** The longest grace period of a pod that a soft threshold ends; default 0. */
+  readonly maxPodGracePeriodSeconds?: number
 }
 
 export interface Kubelet extends AsyncDisposable {
@@ -118,6 +127,8 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     const informers = createInformerFactory({ client, scope, env })
     const events = createEventRecorder({ client, scope, env, component: "kubelet", host: nodeName })
     const objects = createObjectReader({ env, scope, client, informers })
+    const limits: EvictionSettings = options.eviction || {}
+    const thresholds = parseThresholds(limits)
     let eviction: EvictionManager | undefined
     const node = createNodeAgent({
       ...{ env, scope, client, runtime, nodeName, host: machine.node, recorder: events },
@@ -125,6 +136,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       kubeletVersion: options.version,
       port: options.port ?? defaultPort,
       pressure: () => eviction?.pressure ?? noPressure,
+      thresholds,
       ...(options.onPodCIDRs ? { onPodCIDRs: options.onPodCIDRs } : {}),
     })
     const settings: NodeSettings = {
@@ -193,8 +205,9 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     const workers = new NodePodWorkers({ parts, scope })
     await workers.prepareNode()
     scope.use(objects.onChange((change) => workers.objectChanged(change)))
+    const imageFilesystem = createImageFilesystem(runtime, machine.node)
     const collector = new ImageCollector({
-      ...{ env, scope, runtime, host: machine.node, spared: [pauseImage] },
+      ...{ env, scope, runtime, host: machine.node, spared: [pauseImage], filesystem: imageFilesystem },
     })
     if (!machine.simulated)
       scope.run(
@@ -204,12 +217,17 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       )
     if (options.eviction !== false)
       eviction = createEvictionManager({
-        ...{ env, scope, runtime, host: machine.node, recorder: events },
-        pods: () => workers.pods().map(({ pod }) => pod),
+        ...{ env, scope, runtime, nodeName, host: machine.node, recorder: events },
+        thresholds,
+        pods: () => workers.livePods(),
         evict: (podUid, how) => workers.evict(podUid, how),
+        isReclaimed: (podUid) => !workers.isActive(podUid),
         onPressure: () => node.refresh(),
-        reclaimDisk: (signal) => collector.prune(signal),
-        ...(machine.simulated ? {} : { volumeBytes: localVolumeBytes(settings.rootDir) }),
+        imageFilesystem,
+        reclaimDisk: [(signal) => workers.removeDeadContainers(signal), (signal) => collector.prune(signal)],
+        ...(machine.simulated ? {} : createPodFiles(settings)),
+        transitionMs: (limits.pressureTransitionSeconds ?? 300) * 1000,
+        maxPodGraceSeconds: limits.maxPodGracePeriodSeconds ?? 0,
       })
     const server =
       options.tls && (await listen(options, options.tls, runtime, settings, workers, status, probes))

@@ -1,36 +1,60 @@
 /**
- * Ends pods before the machine runs out of memory or disk: those that use more than they asked for first.
- * Mirrors: pkg/kubelet/eviction/eviction_manager.go, helpers.go
+ * Ends pods before the machine runs out of memory, disk or processes: those that use more than they asked for first,
+ * one at a time, and only when what nobody needs (dead containers, unused images) is gone and did not help.
+ * Mirrors: pkg/kubelet/eviction/eviction_manager.go
  */
 import type { Pod } from "@knarr/api"
 import { Quantity } from "@knarr/apimachinery"
 import { messageOf, type Env, type Scope } from "@knarr/base"
 import type { EventRecorder } from "@knarr/client"
-import { amountOf, isPodTerminal, podRequests, tolerates } from "@knarr/pod-rules"
-import type { NodeHost } from "../node/node-host.ts"
-import { diskEvictionPart, memoryEvictionBytes, type NodePressure } from "../node/node-status.ts"
+import { isPodTerminal, tolerates } from "@knarr/pod-rules"
+import type { FilesystemUse, NodeHost } from "../node/node-host.ts"
+import type { NodePressure } from "../node/node-status.ts"
 import { readPodUse, type PodUse } from "../node/pod-stats.ts"
 import type { ContainerRuntime } from "../runtime/container-runtime.ts"
-import { exceededLimit, limitsLocalStorage } from "./local-storage.ts"
+import { exceededLimit, limitsLocalStorage, type DiskUse } from "./local-storage.ts"
+import { evictionMessage, rankPods, type UseOf } from "./rank.ts"
+import {
+  amountText,
+  pressureOf,
+  starvedResource,
+  thresholdsMet,
+  type EvictionSignal,
+  type Observation,
+  type Observations,
+  type Threshold,
+} from "./thresholds.ts"
 
 export interface EvictionManagerOptions {
   readonly env: Env
   readonly scope: Scope
+  readonly nodeName: string
   readonly host: NodeHost
   readonly runtime: ContainerRuntime
-  /** The pods that run here. */
+  readonly thresholds: readonly Threshold[]
+  /** The pods that run here and are not being ended. */
   readonly pods: () => readonly Readonly<Pod>[]
   readonly evict: (
     podUid: string,
     options: { reason: string; message: string; gracePeriodSeconds: number },
   ) => void
+  /** Whether nothing of an evicted pod is left that takes room. */
+  readonly isReclaimed: (podUid: string) => boolean
   /** A pressure condition has come or gone. */
   readonly onPressure?: (pressure: NodePressure) => void
   readonly recorder?: EventRecorder
-  /** Frees disk without ending pods, such as images that nobody uses: tried before a pod is ended. */
-  readonly reclaimDisk?: (signal: AbortSignal) => Promise<void>
+  /** The file system of images and containers' layers; undefined: the kubelet's own. */
+  readonly imageFilesystem?: (signal: AbortSignal) => Promise<FilesystemUse | undefined>
+  /** Frees disk without ending pods, in this order: dead containers, images that nobody uses. */
+  readonly reclaimDisk?: readonly ((signal: AbortSignal) => Promise<void>)[]
   /** The disk that one of a pod's emptyDirs takes; without it their size limits are not checked. */
   readonly volumeBytes?: (pod: Readonly<Pod>, volume: string, signal: AbortSignal) => Promise<number>
+  /** What a pod's logs and emptyDirs take of the kubelet's disk; without it only layers count. */
+  readonly podFiles?: (pod: Readonly<Pod>, signal: AbortSignal) => Promise<DiskUse>
+  /** How long a condition stays after the shortage is over; default 5 min. */
+  readonly transitionMs?: number
+  /** The longest grace period of a pod that a soft threshold ends; default 0 s. */
+  readonly maxPodGraceSeconds?: number
   /** Default 10 s. */
   readonly periodMs?: number
 }
@@ -41,27 +65,27 @@ export interface EvictionManager {
   refusal(pod: Readonly<Pod>): { readonly reason: string; readonly message: string } | undefined
 }
 
-type Signal = "memory" | "disk" | "pid"
+type Pressure = keyof NodePressure
 
-interface Shortage {
-  readonly resource: "memory" | "ephemeral-storage" | "pids"
-  readonly threshold: string
-  readonly available: string
-}
-
-const transitionMs = 5 * 60_000
-const inodeEvictionPart = 0.05
+const defaultTransitionMs = 5 * 60_000
+const cleanupLimitMs = 30_000
+const cleanupPollMs = 1000
+const hardGraceSeconds = 1
 const criticalPriority = 2_000_000_000
 
 export function createEvictionManager(options: EvictionManagerOptions): EvictionManager {
   const manager = new Manager(options)
-  options.scope.run("eviction", (signal) => manager.run(signal), { restart: true })
+  options.scope.run("eviction", (signal) => manager.run(signal))
   return manager
 }
 
 class Manager implements EvictionManager {
   readonly #options: EvictionManagerOptions
-  readonly #lastSeen = new Map<Signal, number>()
+  readonly #lastSeen = new Map<Pressure, number>()
+  /** Thresholds that are met → since when. */
+  #met = new Map<Threshold, number>()
+  /** Those of them that are acted upon, until there is as much free as they want to be reclaimed. */
+  #unresolved: readonly Threshold[] = []
   pressure: NodePressure = { memory: false, disk: false, pid: false }
 
   constructor(options: EvictionManagerOptions) {
@@ -86,88 +110,139 @@ class Manager implements EvictionManager {
   async run(signal: AbortSignal): Promise<void> {
     const { env, periodMs = 10_000 } = this.#options
     for (;;) {
+      let evicted: readonly string[] = []
       try {
-        await this.#look(signal)
+        evicted = await this.#look(signal)
       } catch (thrown) {
-        if (signal.aborted) return
+        signal.throwIfAborted()
         env.log.warn("Cannot check for resource shortage", { err: messageOf(thrown) })
       }
-      await env.clock.sleep(periodMs, signal)
+      if (evicted.length > 0) await this.#untilReclaimed(evicted, signal)
+      else await env.clock.sleep(periodMs, signal)
     }
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
-    const shortages = this.#shortages()
-    this.#setPressure(shortages)
-    await this.#enforceLimits(signal)
-    // Memory first: the kernel does not wait.
-    for (const name of ["memory", "disk", "pid"] as const) {
-      const shortage = shortages.get(name)
-      if (!shortage) continue
-      this.#options.recorder?.event(
-        this.#node(),
-        "Warning",
-        "EvictionThresholdMet",
-        `Attempting to reclaim ${shortage.resource}`,
-      )
-      if (name === "disk" && this.#options.reclaimDisk) {
-        await this.#options.reclaimDisk(signal)
-        if (!this.#shortages().has("disk")) return
-      }
-      await this.#evictOne(shortage, signal)
-      return
+  /** What an evicted pod took is free only when it is gone: nobody else must go for it meanwhile. */
+  async #untilReclaimed(uids: readonly string[], signal: AbortSignal): Promise<void> {
+    const { env, isReclaimed } = this.#options
+    for (const start = env.clock.monotonic(); env.clock.monotonic() - start < cleanupLimitMs;) {
+      await env.clock.sleep(cleanupPollMs, signal)
+      if (uids.every(isReclaimed)) return
     }
+    env.log.warn("Evicted pods are still not cleaned up", { uids: uids.join(" ") })
+  }
+
+  /** The pods that were ended. */
+  async #look(signal: AbortSignal): Promise<readonly string[]> {
+    const { thresholds } = this.#options
+    const observations = await this.#observe(signal)
+    const met = new Set([
+      ...thresholdsMet(thresholds, observations, false),
+      ...thresholdsMet(this.#unresolved, observations, true),
+    ])
+    const now = this.#options.env.clock.monotonic()
+    this.#met = new Map([...met].map((threshold) => [threshold, this.#met.get(threshold) ?? now]))
+    this.#setPressure(new Set([...met].map(({ signal: name }) => pressureOf(name))), now)
+    const due = [...this.#met].filter(([{ graceMs }, sinceMs]) => now - sinceMs >= graceMs)
+    this.#unresolved = due.map(([threshold]) => threshold)
+
+    const exceeding = await this.#enforceLimits(signal)
+    if (exceeding.length > 0) return exceeding
+    // Memory first: the kernel does not wait.
+    const rank = ({ signal: name }: Threshold): number => Number(name !== "memory.available")
+    const [worst] = this.#unresolved.toSorted((a, b) => rank(a) - rank(b))
+    if (!worst) return []
+    const resource = starvedResource(worst.signal)
+    this.#options.recorder?.event(
+      this.#node(),
+      "Warning",
+      "EvictionThresholdMet",
+      `Attempting to reclaim ${resource}`,
+    )
+    if (await this.#reclaim(worst.signal, signal)) return []
+    const uid = await this.#evictOne(worst, observations, signal)
+    return uid === undefined ? [] : [uid]
+  }
+
+  /** Frees what nobody needs, and says whether that was enough. */
+  async #reclaim(name: EvictionSignal, signal: AbortSignal): Promise<boolean> {
+    const { env, thresholds, reclaimDisk = [] } = this.#options
+    if (pressureOf(name) !== "disk" || reclaimDisk.length === 0) return false
+    // Layers and images are not on the kubelet's disk then.
+    if (name.startsWith("nodefs") && (await this.#imageFilesystem(signal))) return false
+    for (const reclaim of reclaimDisk) {
+      try {
+        await reclaim(signal)
+      } catch (thrown) {
+        signal.throwIfAborted()
+        env.log.warn("Cannot free disk", { err: messageOf(thrown) })
+      }
+    }
+    return thresholdsMet(thresholds, await this.#observe(signal), true).length === 0
   }
 
   /** Ends pods that have used more disk than their own limits say. */
-  async #enforceLimits(signal: AbortSignal): Promise<void> {
-    const { runtime, pods, evict, recorder, volumeBytes } = this.#options
+  async #enforceLimits(signal: AbortSignal): Promise<readonly string[]> {
+    const { env, runtime, pods, evict, recorder, volumeBytes } = this.#options
     const limited = pods().filter((pod) => isLive(pod) && !isCritical(pod) && limitsLocalStorage(pod))
-    if (limited.length === 0) return
+    if (limited.length === 0) return []
     const uses = await readPodUse(runtime, signal)
+    const out: string[] = []
     for (const pod of limited) {
       const measure = async (_: Readonly<Pod>, volume: string): Promise<number> =>
         volumeBytes ? volumeBytes(pod, volume, signal) : 0
-      const message = await exceededLimit(pod, useOfPod(uses, pod), measure)
-      if (message === undefined) continue
-      recorder?.event(pod, "Warning", "Evicted", message)
-      evict(pod.metadata.uid, { reason: "Evicted", message, gracePeriodSeconds: 1 })
+      try {
+        const message = await exceededLimit(pod, useOfPod(uses, pod), measure)
+        if (message === undefined) continue
+        recorder?.event(pod, "Warning", "Evicted", message)
+        evict(pod.metadata.uid, { reason: "Evicted", message, gracePeriodSeconds: hardGraceSeconds })
+        out.push(pod.metadata.uid)
+      } catch (thrown) {
+        signal.throwIfAborted()
+        // What cannot be measured of one pod must not let the others grow.
+        env.log.warn("Cannot check a pod's use of disk", { pod: pod.metadata.name, err: messageOf(thrown) })
+      }
     }
-  }
-
-  #shortages(): Map<Signal, Shortage> {
-    const { host } = this.#options
-    const out = new Map<Signal, Shortage>()
-    const memory = host.memory()
-    if (memory.totalBytes > 0 && memory.availableBytes < memoryEvictionBytes)
-      out.set("memory", {
-        resource: "memory",
-        threshold: "100Mi",
-        available: bytesText(memory.availableBytes),
-      })
-    const disk = host.filesystem()
-    if (disk.availableBytes < disk.capacityBytes * diskEvictionPart)
-      out.set("disk", {
-        resource: "ephemeral-storage",
-        threshold: bytesText(Math.floor(disk.capacityBytes * diskEvictionPart)),
-        available: bytesText(disk.availableBytes),
-      })
-    else if (disk.inodes > 0 && disk.inodesFree < disk.inodes * inodeEvictionPart)
-      out.set("disk", {
-        resource: "ephemeral-storage",
-        threshold: String(Math.floor(disk.inodes * inodeEvictionPart)),
-        available: String(disk.inodesFree),
-      })
     return out
   }
 
+  async #observe(signal: AbortSignal): Promise<Observations> {
+    const { host } = this.#options
+    const out = new Map<EvictionSignal, Observation>()
+    const memory = host.memory()
+    out.set("memory.available", { capacity: memory.totalBytes, available: memory.availableBytes })
+    const node = host.filesystem()
+    const image = (await this.#imageFilesystem(signal)) ?? node
+    for (const [name, use] of [
+      ["nodefs", node],
+      ["imagefs", image],
+    ] as const) {
+      out.set(`${name}.available`, { capacity: use.capacityBytes, available: use.availableBytes })
+      out.set(`${name}.inodesFree`, { capacity: use.inodes, available: use.inodesFree })
+    }
+    const { count, max } = host.processes()
+    out.set("pid.available", { capacity: max, available: max - count })
+    return out
+  }
+
+  async #imageFilesystem(signal: AbortSignal): Promise<FilesystemUse | undefined> {
+    try {
+      return await this.#options.imageFilesystem?.(signal)
+    } catch (thrown) {
+      signal.throwIfAborted()
+      // The runtime may be down; the kubelet's own disk is watched all the same.
+      this.#options.env.log.debug("Cannot find the file system of images", { err: messageOf(thrown) })
+      return undefined
+    }
+  }
+
   /** A condition stays for a while after the shortage is over. */
-  #setPressure(shortages: ReadonlyMap<Signal, Shortage>): void {
-    const now = this.#options.env.clock.monotonic()
-    const holds = (name: Signal): boolean => {
-      if (shortages.has(name)) this.#lastSeen.set(name, now)
-      const seen = this.#lastSeen.get(name)
-      return seen !== undefined && now - seen < transitionMs
+  #setPressure(seen: ReadonlySet<Pressure>, now: number): void {
+    const { transitionMs = defaultTransitionMs } = this.#options
+    const holds = (name: Pressure): boolean => {
+      if (seen.has(name)) this.#lastSeen.set(name, now)
+      const last = this.#lastSeen.get(name)
+      return last !== undefined && now - last < transitionMs
     }
     const next = { memory: holds("memory"), disk: holds("disk"), pid: holds("pid") }
     const { memory, disk, pid } = this.pressure
@@ -176,82 +251,79 @@ class Manager implements EvictionManager {
     this.#options.onPressure?.(next)
   }
 
-  async #evictOne(shortage: Shortage, signal: AbortSignal): Promise<void> {
-    const { runtime, pods, evict, recorder } = this.#options
+  async #evictOne(
+    { signal: name, value, graceMs }: Threshold,
+    observations: Observations,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { env, runtime, pods, evict, recorder, maxPodGraceSeconds = 0 } = this.#options
     const uses = await readPodUse(runtime, signal)
-    const candidates = pods().filter(isLive)
-    for (const pod of rankPods(candidates, uses, shortage.resource)) {
-      if (isCritical(pod)) continue
-      const message = evictionMessage(pod, useOfPod(uses, pod), shortage)
-      recorder?.event(pod, "Warning", "Evicted", message)
-      return evict(pod.metadata.uid, { reason: "Evicted", message, gracePeriodSeconds: 0 })
+    const candidates = pods().filter((pod) => isLive(pod) && !isCritical(pod))
+    const resource = starvedResource(name)
+    const { capacity, available } = observations.get(name)!
+    const shortage = {
+      resource,
+      threshold: amountText(value, capacity),
+      available: Quantity.of(
+        available,
+        resource === "inodes" || resource === "pids" ? "DecimalSI" : "BinarySI",
+      ).toString(),
     }
+    const [pod] = rankPods(candidates, await this.#useOf(name, candidates, uses, signal), resource)
+    if (!pod) {
+      env.log.warn("No pod can be evicted", { resource })
+      return undefined
+    }
+    const message = evictionMessage(pod, useOfPod(uses, pod), shortage)
+    const { uid } = pod.metadata
+    recorder?.event(pod, "Warning", "Evicted", message)
+    const own = pod.spec.terminationGracePeriodSeconds ?? maxPodGraceSeconds
+    const gracePeriodSeconds = graceMs === 0 ? hardGraceSeconds : Math.min(maxPodGraceSeconds, own)
+    evict(uid, { reason: "Evicted", message, gracePeriodSeconds })
+    return uid
+  }
+
+  /** What each pod takes of what is short: its files where they are on the disk that is meant. */
+  async #useOf(
+    name: EvictionSignal,
+    pods: readonly Readonly<Pod>[],
+    uses: readonly PodUse[],
+    signal: AbortSignal,
+  ): Promise<UseOf> {
+    const { podFiles } = this.#options
+    const ofRuntime = (read: (use: PodUse) => number): UseOf => {
+      return (pod) => {
+        const use = useOfPod(uses, pod)
+        return use ? read(use) : 0
+      }
+    }
+    if (name === "memory.available") return ofRuntime((use) => use.workingSetBytes)
+    if (name === "pid.available") return ofRuntime((use) => use.processes)
+    const isInodes = name.endsWith("inodesFree")
+    const layers = ofRuntime((use) => (isInodes ? use.inodes : use.diskBytes))
+    const split = (await this.#imageFilesystem(signal)) !== undefined
+    if (split && name.startsWith("imagefs")) return layers
+    const files = new Map<string, number>()
+    if (podFiles)
+      for (const pod of pods) {
+        const { bytes, inodes } = await podFiles(pod, signal)
+        files.set(pod.metadata.uid, isInodes ? inodes : bytes)
+      }
+    return (pod) => (files.get(pod.metadata.uid) ?? 0) + (split ? 0 : layers(pod))
   }
 
   #node(): { apiVersion: string; kind: string; metadata: { name: string; uid: string } } {
-    const name = this.#options.host.facts.hostname
+    const name = this.#options.nodeName
     return { apiVersion: "v1", kind: "Node", metadata: { name, uid: name } }
   }
-}
-
-/** Whom to end first: those above what they asked for, then by priority, then by how far above. */
-export function rankPods(
-  pods: readonly Readonly<Pod>[],
-  uses: readonly PodUse[],
-  resource: Shortage["resource"],
-): Readonly<Pod>[] {
-  const rated = pods.map((pod) => {
-    const used = usedBy(useOfPod(uses, pod), resource)
-    const excess = used - requested(pod, resource)
-    return { pod, excess, exceeds: excess > 0, priority: pod.spec.priority ?? 0 }
-  })
-  rated.sort(
-    (a, b) => Number(b.exceeds) - Number(a.exceeds) || a.priority - b.priority || b.excess - a.excess,
-  )
-  return rated.map(({ pod }) => pod)
-}
-
-/** The text of the status and the event. */
-export function evictionMessage(
-  pod: Readonly<Pod>,
-  use: PodUse | undefined,
-  { resource, threshold, available }: Shortage,
-): string {
-  let text = `The node was low on resource: ${resource}. Threshold quantity: ${threshold}, available: ${available}. `
-  for (const { name, stats } of use?.containers ?? []) {
-    const used =
-      (resource === "memory" ? stats.memory?.workingSetBytes : stats.writableLayer?.usedBytes)?.value ?? 0
-    const container = pod.spec.containers.find((candidate) => candidate.name === name)
-    const request = container?.resources?.requests?.[resource] ?? "0"
-    if (used > (request === "0" ? 0 : requestBytes(request)))
-      text += `Container ${name} was using ${bytesText(used)}, request is ${request}, has larger consumption of ${resource}. `
-  }
-  return text
 }
 
 function isLive(pod: Readonly<Pod>): boolean {
   return !isPodTerminal(pod) && !pod.metadata.deletionTimestamp
 }
 
-function usedBy(use: PodUse | undefined, resource: Shortage["resource"]): number {
-  if (!use) return 0
-  return resource === "memory" ? use.workingSetBytes : use.diskBytes
-}
-
-function requested(pod: Readonly<Pod>, resource: Shortage["resource"]): number {
-  return podRequests(pod)[resource] ?? 0
-}
-
-function requestBytes(text: string): number {
-  return amountOf("memory", text)
-}
-
 function useOfPod(uses: readonly PodUse[], pod: Readonly<Pod>): PodUse | undefined {
   return uses.find(({ uid }) => uid === pod.metadata.uid)
-}
-
-function bytesText(bytes: number): string {
-  return bytes % 1024 === 0 ? Quantity.of(bytes, "BinarySI").toString() : `${Math.floor(bytes / 1024)}Ki`
 }
 
 /** Static pods, mirrors and what the system cannot do without. */

@@ -56,19 +56,42 @@ function limitText(pod: Readonly<Pod>, total: number): string {
   return texts.length === 1 && texts[0] !== undefined ? texts[0] : String(total)
 }
 
-/** Measures the emptyDirs of pods below the kubelet's root folder. */
-export function localVolumeBytes(
-  rootDir: string,
-): (pod: Readonly<Pod>, volume: string, signal: AbortSignal) => Promise<number> {
-  return ({ metadata: { uid } }, volume, signal) =>
-    diskBytes(join(rootDir, "pods", uid, "volumes", "kubernetes.io~empty-dir", volume), signal)
+/** Measures what pods have on the kubelet's disk. */
+export function createPodFiles({ rootDir, podLogsDir }: { rootDir: string; podLogsDir: string }): {
+  volumeBytes(pod: Readonly<Pod>, volume: string, signal: AbortSignal): Promise<number>
+  podFiles(pod: Readonly<Pod>, signal: AbortSignal): Promise<DiskUse>
+} {
+  const volumeDir = (pod: Readonly<Pod>, volume: string): string =>
+    join(rootDir, "pods", pod.metadata.uid, "volumes", "kubernetes.io~empty-dir", volume)
+  return {
+    volumeBytes: async (pod, volume, signal) => (await diskUse(volumeDir(pod, volume), signal)).bytes,
+    async podFiles(pod, signal) {
+      const { namespace, name, uid } = pod.metadata
+      const dirs = (pod.spec.volumes ?? [])
+        .filter(({ emptyDir }) => emptyDir && !emptyDir.medium)
+        .map((volume) => volumeDir(pod, volume.name))
+      dirs.push(join(podLogsDir, `${namespace}_${name}_${uid}`))
+      let [bytes, inodes] = [0, 0]
+      for (const dir of dirs) {
+        const use = await diskUse(dir, signal)
+        bytes += use.bytes
+        inodes += use.inodes
+      }
+      return { bytes, inodes }
+    },
+  }
+}
+
+export interface DiskUse {
+  readonly bytes: number
+  readonly inodes: number
 }
 
 const blockBytes = 512
 const maxFiles = 100_000
 
-/** How much disk the files of a folder take; 0 when it is not there. Gives up counting at 100,000 files. */
-export async function diskBytes(dir: string, signal: AbortSignal): Promise<number> {
+/** What the files of a folder take; nothing when it is not there. Gives up counting at 100,000 files. */
+export async function diskUse(dir: string, signal: AbortSignal): Promise<DiskUse> {
   let bytes = 0
   let files = 0
   const open = [dir]
@@ -82,5 +105,5 @@ export async function diskBytes(dir: string, signal: AbortSignal): Promise<numbe
       else bytes += ((await lstat(path).catch(() => undefined))?.blocks ?? 0) * blockBytes
     }
   }
-  return bytes
+  return { bytes, inodes: files }
 }

@@ -20,7 +20,7 @@ it("removes the longest unused images when the disk is nearly full, and no more 
   let availableBytes = 50
   const host = {
     ...createSimulatedNodeHost({ hostname: "n1" }),
-    filesystem: () => ({ capacityBytes: 100, availableBytes, inodes: 1, inodesFree: 1 }),
+    filesystem: () => ({ capacityBytes: 100, availableBytes, inodes: 1, inodesFree: 1, device: 1 }),
   }
   const collector = new ImageCollector({ env, scope, runtime, host, spared: ["example.com/spared:1"] })
   await pull("example.com/spared:1")

@@ -3,7 +3,7 @@
  * Mirrors: pkg/kubelet/images/image_gc_manager.go
  */
 import { messageOf, type Env, type Scope } from "@knarr/base"
-import type { NodeHost } from "../node/node-host.ts"
+import type { FilesystemUse, NodeHost } from "../node/node-host.ts"
 import { isRuntimeNotFound, type ContainerRuntime } from "../runtime/container-runtime.ts"
 import type { Image } from "../runtime/cri.gen.ts"
 
@@ -12,6 +12,8 @@ export interface ImageCollectorOptions {
   readonly scope: Scope
   readonly runtime: ContainerRuntime
   readonly host: NodeHost
+  /** Of images; undefined: the kubelet's own. */
+  readonly filesystem?: (signal: AbortSignal) => Promise<FilesystemUse | undefined>
   /** Names of images that are never removed, beside those that the runtime pins. */
   readonly spared: readonly string[]
   /** Default 5 min. */
@@ -43,11 +45,11 @@ export class ImageCollector {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { env, host, periodMs = 5 * 60_000 } = this.#options
+    const { env, host, filesystem, periodMs = 5 * 60_000 } = this.#options
     for (;;) {
       await env.clock.sleep(periodMs, signal)
       try {
-        const { capacityBytes, availableBytes } = host.filesystem()
+        const { capacityBytes, availableBytes } = (await filesystem?.(signal)) ?? host.filesystem()
         const used = capacityBytes - availableBytes
         if (used >= capacityBytes * highPart)
           await this.#free(used - capacityBytes * lowPart, minAgeMs, signal)

@@ -2,7 +2,7 @@
  * Reads the facts of a Linux machine.
  * Mirrors: github.com/google/cadvisor machine/info.go
  */
-import { existsSync, mkdirSync, readFileSync, readdirSync, statfsSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, statfsSync } from "node:fs"
 import { availableParallelism, cpus, hostname, networkInterfaces, release } from "node:os"
 import type { FilesystemUse, HostFacts, NodeHost } from "./node-host.ts"
 
@@ -19,7 +19,7 @@ export function createLinuxNodeHost(options: LinuxNodeHostOptions): NodeHost {
   const facts: HostFacts = { ...readFacts(), ...options.facts }
   return {
     facts,
-    filesystem: () => filesystemOf(rootDir),
+    filesystem: (path = rootDir) => filesystemOf(path),
     memory() {
       const info = memoryInfo()
       return { totalBytes: info["MemTotal"] ?? 0, availableBytes: info["MemAvailable"] ?? 0 }
@@ -31,7 +31,8 @@ export function createLinuxNodeHost(options: LinuxNodeHostOptions): NodeHost {
     },
     processes() {
       const running = read("/proc/loadavg").split(" ")[3]?.split("/")[1]
-      return { count: Number(running) || 0, max: Number(read("/proc/sys/kernel/pid_max")) || 32_768 }
+      const limits = ["pid_max", "threads-max"].map((name) => Number(read(`/proc/sys/kernel/${name}`)))
+      return { count: Number(running) || 0, max: Math.min(...limits.filter((limit) => limit > 0), 4_194_304) }
     },
   }
 }
@@ -44,6 +45,7 @@ export function filesystemOf(path: string): FilesystemUse {
     availableBytes: bsize * bavail,
     inodes: files,
     inodesFree: ffree,
+    device: statSync(path).dev,
   }
 }
 

@@ -14,6 +14,7 @@ import {
 } from "@knarr/apimachinery"
 import { deferred, abortable, messageOf, withTimeout, type Env, type Scope } from "@knarr/base"
 import { createInformerFactory, type Client, type EventRecorder, type EventSubject } from "@knarr/client"
+import { parseThresholds, type Threshold } from "../eviction/thresholds.ts"
 import type { ContainerRuntime, RuntimeResponse } from "../runtime/container-runtime.ts"
 import { runNodeLease } from "./node-lease.ts"
 import type { NodeHost } from "./node-host.ts"
@@ -50,6 +51,8 @@ export interface NodeAgentOptions {
   readonly recorder?: EventRecorder
   /** Default: none. */
   readonly pressure?: () => NodePressure
+  /** At which pods are evicted; default: upstream's. */
+  readonly thresholds?: readonly Threshold[]
   /** More reasons for not being ready, for example that a shutdown is under way. */
   readonly problems?: () => readonly string[]
   /** Called with the node's pod networks, now and when they change. */
@@ -283,6 +286,7 @@ class Agent implements NodeAgent {
         reserved: options.reserved ?? {},
         runtime: this.#runtime,
         pressure: options.pressure?.() ?? { memory: false, disk: false, pid: false },
+        thresholds: options.thresholds ?? parseThresholds({}),
         images: this.#images,
         problems: options.problems?.() ?? [],
         nowMs: options.env.clock.now(),

@@ -29,6 +29,8 @@ export interface FilesystemUse {
   readonly availableBytes: number
   readonly inodes: number
   readonly inodesFree: number
+  /** The same number: the same file system. */
+  readonly device: number
 }
 
 export interface MemoryUse {
@@ -43,8 +45,8 @@ export interface CpuUse {
 
 export interface NodeHost {
   readonly facts: HostFacts
-  /** Of the file system that holds the kubelet's root folder. */
-  filesystem(): FilesystemUse
+  /** Of the file system that `path` is on; default: the kubelet's root folder. Throws when there is no such path. */
+  filesystem(path?: string): FilesystemUse
   memory(): MemoryUse
   cpu(): CpuUse
   /** How many processes there are and may be. */
@@ -83,6 +85,7 @@ export function createSimulatedNodeHost(
       availableBytes: diskBytes,
       inodes: 6_000_000,
       inodesFree: 6_000_000,
+      device: 1,
     }),
     memory: () => ({ totalBytes: facts.memoryBytes, availableBytes: facts.memoryBytes }),
     cpu: () => ({ usageNanoSeconds: 0 }),

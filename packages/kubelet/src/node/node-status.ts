@@ -4,6 +4,7 @@
  */
 import type { ContainerImage, NodeAddress, NodeCondition, NodeRuntimeHandler, NodeStatus } from "@knarr/api"
 import { Quantity, canonicalQuantity, formatTime, isValidIP, parseQuantity } from "@knarr/apimachinery"
+import { keptByThreshold, type EvictionSignal, type Threshold } from "../eviction/thresholds.ts"
 import type { RuntimeResponse } from "../runtime/container-runtime.ts"
 import type { HostFacts, NodeHost } from "./node-host.ts"
 
@@ -18,6 +19,8 @@ export interface NodeStatusInput {
   readonly reserved: Readonly<Record<string, string>>
   readonly runtime: RuntimeFacts
   readonly pressure: NodePressure
+  /** What pods may not use, so that they are not evicted for it. */
+  readonly thresholds: readonly Threshold[]
   readonly images: readonly ContainerImage[]
   /** More reasons for not being ready. */
   readonly problems: readonly string[]
@@ -37,11 +40,6 @@ export interface RuntimeFacts {
   /** Why it does not answer. */
   readonly error: string | undefined
 }
-
-/** How much memory must be left before pods are evicted; not allocatable. */
-export const memoryEvictionBytes: number = 100 * 1024 ** 2
-/** The part of the disk that must be left; not allocatable. */
-export const diskEvictionPart = 0.1
 
 /** The whole status; conditions' times are carried over from `previous` while their status stays. */
 export function buildNodeStatus(
@@ -99,7 +97,7 @@ function resources(input: NodeStatusInput): {
   capacity: Record<string, string>
   allocatable: Record<string, string>
 } {
-  const { host, maxPods, reserved } = input
+  const { host, maxPods, reserved, thresholds } = input
   const { facts } = host
   const disk = host.filesystem().capacityBytes
   const capacity: Record<string, string> = {
@@ -114,8 +112,10 @@ function resources(input: NodeStatusInput): {
     huge += bytes
   }
   const part = (name: string): Quantity => parseQuantity(reserved[name] ?? "0")
-  const memory = facts.memoryBytes - memoryEvictionBytes - Number(part("memory").value()) - huge
-  const storage = disk * (1 - diskEvictionPart) - Number(part("ephemeral-storage").value())
+  const kept = (signal: EvictionSignal, of: number): number => keptByThreshold(thresholds, signal, of)
+  const memory =
+    facts.memoryBytes - kept("memory.available", facts.memoryBytes) - Number(part("memory").value()) - huge
+  const storage = disk - kept("nodefs.available", disk) - Number(part("ephemeral-storage").value())
   return {
     capacity: canonical(capacity),
     allocatable: canonical({

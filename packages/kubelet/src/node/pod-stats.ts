@@ -17,6 +17,10 @@ export interface PodUse {
   readonly workingSetBytes: number
   /** Written by containers to their own layers. */
   readonly diskBytes: number
+  /** Files in those layers. */
+  readonly inodes: number
+  /** Of all containers together; 0 when the runtime does not count them. */
+  readonly processes: number
 }
 
 export interface ContainerUse {
@@ -86,5 +90,7 @@ function podUse(
       cpu?.usageCoreNanoSeconds?.value ?? sum((stats) => stats.cpu?.usageCoreNanoSeconds?.value),
     workingSetBytes: memory?.workingSetBytes?.value ?? sum((stats) => stats.memory?.workingSetBytes?.value),
     diskBytes: sum((stats) => stats.writableLayer?.usedBytes?.value),
+    inodes: sum((stats) => stats.writableLayer?.inodesUsed?.value),
+    processes: sandbox?.linux?.process?.processCount?.value ?? 0,
   }
 }

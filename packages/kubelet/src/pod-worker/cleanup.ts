@@ -3,10 +3,12 @@
  * Mirrors: pkg/kubelet/kuberuntime/kuberuntime_gc.go, pkg/kubelet/kubelet_volumes.go (cleanupOrphanedPodDirs)
  */
 import { basename, dirname } from "node:path"
+import type { Pod } from "@knarr/api"
 import { messageOf } from "@knarr/base"
 import { legacyLogLink } from "./container-paths.ts"
 import { possiblePodCgroups } from "./pod-cgroup.ts"
-import type { RuntimeContainer, RuntimePod } from "./runtime-pod.ts"
+import { actionAfterExit } from "./restart-policy.ts"
+import { latestContainer, type RuntimeContainer, type RuntimePod } from "./runtime-pod.ts"
 import { podDir, podLogDir, type PodWorkerParts } from "./settings.ts"
 
 /** Per name: the newest container, and the one before it for its log and last state. */
@@ -37,6 +39,37 @@ export async function removeSuperfluous(
   const { containers, sandboxIds } = superfluous(runtime)
   for (const container of containers) await removeContainer(container, runtime, parts, signal)
   for (const id of sandboxIds) await parts.runtime.removePodSandbox({ podSandboxId: id }, { signal })
+}
+
+/**
+ * The containers that have ended and can be done without when the disk is full: all of a pod that has ended, and of
+ * one that lives those before the last, and the last when another is going to take its place.
+ */
+export function expendable(pod: Readonly<Pod>, runtime: RuntimePod, podEnded: boolean): RuntimeContainer[] {
+  const seen = new Set<string>()
+  return runtime.containers.filter((container) => {
+    const isNewest = !seen.has(container.name)
+    seen.add(container.name)
+    if (container.state !== "exited") return false
+    if (podEnded || !isNewest) return true
+    const spec = pod.spec.containers.find(({ name }) => name === container.name)
+    return spec !== undefined && actionAfterExit(spec, pod, container.exitCode) === "restart"
+  })
+}
+
+export async function removeExpendable(
+  pod: Readonly<Pod>,
+  runtime: RuntimePod,
+  podEnded: boolean,
+  parts: PodWorkerParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const newest = new Set(runtime.containers.map(({ name }) => latestContainer(runtime, name)))
+  for (const container of expendable(pod, runtime, podEnded)) {
+    // The log of the last one of a living pod tells how often it has started.
+    const isCount = !podEnded && newest.has(container)
+    await removeContainer(isCount ? { ...container, logPath: "" } : container, runtime, parts, signal)
+  }
 }
 
 async function removeContainer(

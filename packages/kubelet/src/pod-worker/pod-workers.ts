@@ -4,7 +4,7 @@
  */
 import type { Pod } from "@knarr/api"
 import { formatTime } from "@knarr/apimachinery"
-import { messageOf, type Scope } from "@knarr/base"
+import { messageOf, withTimeout, type Scope } from "@knarr/base"
 import type { PodWorkers, SourcedPod } from "../contract.ts"
 import type { ObjectChange } from "../objects/object-reader.ts"
 import { admitPod, findShortage, type Refusal } from "./admission.ts"
@@ -23,6 +23,7 @@ import { PodWorker } from "./worker.ts"
 /** How long a container of a pod that nobody knows may take to end when it does not say itself. */
 const orphanGraceSeconds = 30
 const eventsRetryMs = 1000
+const pruneLimitMs = 10_000
 
 export interface PodWorkersOptions {
   readonly parts: PodWorkerParts
@@ -89,6 +90,24 @@ export class NodePodWorkers implements PodWorkers {
     return [...this.#workers.values(), ...[...this.#refused.values()].map((sourced) => ({ sourced }))].map(
       ({ sourced }) => sourced,
     )
+  }
+
+  /** Those that nobody has told to end. */
+  livePods(): readonly Readonly<Pod>[] {
+    return [...this.#workers.values()].filter(({ goesOn }) => goesOn).map(({ sourced }) => sourced.pod)
+  }
+
+  /** Removes containers that have ended and can be done without, of all pods. What takes long is left to itself. */
+  async removeDeadContainers(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#parts.env
+    try {
+      await withTimeout(clock, pruneLimitMs, "removal of dead containers", signal, async (limited) => {
+        await Promise.all([...this.#workers.values()].map((worker) => worker.prune(limited)))
+      })
+    } catch (thrown) {
+      signal.throwIfAborted()
+      log.info("Not every dead container is removed yet", { err: messageOf(thrown) })
+    }
   }
 
   /** Whether containers of the pod run, or may yet. */

@@ -11,7 +11,7 @@ import type { ObjectChange } from "../objects/object-reader.ts"
 import { podReferences } from "../objects/references.ts"
 import type { Backoff } from "./backoff.ts"
 import { GrowingDelay } from "./growing-delay.ts"
-import { erasePod, releasePod, removeSuperfluous } from "./cleanup.ts"
+import { erasePod, releasePod, removeExpendable, removeSuperfluous } from "./cleanup.ts"
 import { addressesOf, killPod, performActions } from "./perform.ts"
 import { planPod, type ProbeResult } from "./plan.ts"
 import { podCgroup } from "./pod-cgroup.ts"
@@ -56,6 +56,8 @@ export class PodWorker {
   #removed = false
   #dirty = true
   #waiting: Deferred<void> | undefined
+  /** Somebody waits for the removal of dead containers. */
+  #pruning: Deferred<void> | undefined
   #step: AbortController | undefined
   readonly #retry = new GrowingDelay(1000, 10_000)
   readonly #startRetry = new GrowingDelay(1000, 10_000)
@@ -108,6 +110,11 @@ export class PodWorker {
     return this.active && !this.#removed
   }
 
+  /** Whether the pod goes on: nobody has told it to end. */
+  get goesOn(): boolean {
+    return this.#phase === "syncing"
+  }
+
   update(sourced: SourcedPod): void {
     const before = this.#sourced.pod
     this.#sourced = sourced
@@ -128,6 +135,18 @@ export class PodWorker {
     this.#ownGraceSeconds = Math.min(this.#ownGraceSeconds ?? Infinity, graceSeconds)
     this.#beginEnd()
     this.wake()
+  }
+
+  /**
+   * Removes containers that have ended and can be done without. Resolves when that is done, or nothing is left of
+   * the pod.
+   */
+  async prune(signal: AbortSignal): Promise<void> {
+    if (this.#phase === "gone") return
+    this.#pruning ??= deferred()
+    const { promise } = this.#pruning
+    this.wake()
+    await abortable(promise, signal)
   }
 
   /** There may be room for what did not fit before. */
@@ -176,6 +195,7 @@ export class PodWorker {
     signal.addEventListener("abort", onAbort, { once: true })
     try {
       const nextMs = await this.#doStep(step.signal)
+      await this.#pruneNow(step.signal)
       this.#retry.reset()
       return nextMs
     } catch (thrown) {
@@ -378,10 +398,24 @@ export class PodWorker {
     if (isAnyRunning(runtime)) throw new Error("detected running containers after a successful KillPod")
     this.#publish(runtime, true)
     await releasePod(this.uid, parts, signal)
+    // Whoever was ended for want of room must leave it.
+    if (this.#failure?.disruption) await removeExpendable(pod, runtime, true, parts, signal)
     parts.objects.unregisterPod(this.uid)
     this.#phase = "terminated"
     this.#tellFinished()
     return 0
+  }
+
+  async #pruneNow(signal: AbortSignal): Promise<void> {
+    const pruning = this.#pruning
+    if (!pruning) return
+    if (this.#phase !== "gone") {
+      const { pod } = this.#sourced
+      const ended = this.#phase === "terminated"
+      await removeExpendable(pod, await this.#read(signal), ended, this.#parts, signal)
+    }
+    this.#pruning = undefined
+    pruning.resolve()
   }
 
   #tellFinished(): void {
