@@ -1,6 +1,7 @@
 /** ClusterTrustBundle (certificates.k8s.io/v1). Mirrors: pkg/registry/certificates/clustertrustbundle */
-import { defineKind, nameIsDNSSubdomain, type Kind } from "@knarr/apimachinery"
+import { defineKind, type Kind } from "@knarr/apimachinery"
 import { text } from "../../columns.ts"
+import { validateTrustBundle, validateTrustBundleUpdate } from "./clustertrustbundle.validate.ts"
 import type { ClusterTrustBundle } from "./types.gen.ts"
 
 export const clusterTrustBundle: Kind<ClusterTrustBundle> = defineKind<ClusterTrustBundle>({
@@ -9,8 +10,10 @@ export const clusterTrustBundle: Kind<ClusterTrustBundle> = defineKind<ClusterTr
   kind: "ClusterTrustBundle",
   plural: "clustertrustbundles",
   namespaced: false,
-  // `signer.example.com/class` names its bundles `signer.example.com:class:…`.
-  validateName: (name, prefix) => nameIsDNSSubdomain(name.slice(name.lastIndexOf(":") + 1), prefix),
+  // Judged together with the signer that it must begin with.
+  validateName: () => [],
+  validate: validateTrustBundle,
+  validateUpdate: validateTrustBundleUpdate,
   schema: "io.k8s.api.certificates.v1.ClusterTrustBundle",
   storagePrefix: "clustertrustbundles",
   columns: [text("SignerName", ({ spec }) => spec.signerName || "<none>")],

@@ -1,6 +1,11 @@
 /** PodCertificateRequest (certificates.k8s.io/v1). Mirrors: pkg/registry/certificates/podcertificaterequest */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { labelsText, text } from "../../columns.ts"
+import {
+  validatePodCertificateRequest,
+  validatePodCertificateRequestStatus,
+  validatePodCertificateRequestUpdate,
+} from "./podcertificaterequest.validate.ts"
 import type { PodCertificateRequest } from "./types.gen.ts"
 
 export const podCertificateRequest: Kind<PodCertificateRequest> = defineKind<PodCertificateRequest>({
@@ -29,6 +34,9 @@ export const podCertificateRequest: Kind<PodCertificateRequest> = defineKind<Pod
   setDefaults({ spec }) {
     spec.maxExpirationSeconds ??= 86_400
   },
+  validate: validatePodCertificateRequest,
+  validateUpdate: validatePodCertificateRequestUpdate,
+  validateStatusUpdate: validatePodCertificateRequestStatus,
   hasGeneration: false,
   allowUnconditionalUpdate: false,
   selectableFields: {
