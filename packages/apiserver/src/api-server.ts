@@ -1,9 +1,10 @@
 /** The API server with its port: everything of control-plane.ts behind TLS, filters and routes. */
+import type { IncomingMessage } from "node:http"
 import { CancelledError, type Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { UserInfo } from "./contract.ts"
 import { createControlPlane, type ControlPlane, type ControlPlaneOptions } from "./control-plane.ts"
-import { connectStreaming } from "./endpoints/connect/connect.ts"
+import { streamingHandlers } from "./endpoints/connect/connect.ts"
 import type { KubeletOptions } from "./endpoints/connect/kubelet.ts"
 import { Discovery } from "./endpoints/discovery.ts"
 import type { OpenApiDocs } from "./endpoints/openapi-docs.ts"
@@ -18,7 +19,9 @@ import { MetricsRegistry } from "./server/metrics.ts"
 import { addProcessMetrics, addStorageMetrics } from "./server/process-metrics.ts"
 import { RequestMetrics } from "./server/request-metrics.ts"
 import { respondJson } from "./server/respond.ts"
+import { parseRequestInfo } from "./server/request-info.ts"
 import { createRouter } from "./server/router.ts"
+import { mayUpgrade } from "./server/routes.ts"
 
 export interface ApiServerOptions extends ControlPlaneOptions {
   /** Default `["0.0.0.0"]`. */
@@ -123,7 +126,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   })
   paths.set("/", (exchange) => respondJson(exchange, 200, { paths: index() }))
 
-  const streams = connectStreaming({ env, registry, kubelet: options.kubelet, scope })
+  const streams = streamingHandlers({ env, registry, kubelet: options.kubelet, scope })
   const filters: FilterOptions = {
     env,
     authenticator: plane.authenticator,
@@ -131,15 +134,20 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     inFlight,
     metrics: requestMetrics,
     requestTimeoutSeconds: options.requestTimeoutSeconds,
+    kindOf: (info) => registry.find(info.apiGroup, info.apiVersion, info.resource)?.kind,
     handler: createRouter({
-      isServed,
       resources: createResourceHandler(registry),
-      streaming: streams.handlers,
+      streaming: streams,
       paths,
       discovery: (exchange) => discovery.respond(exchange),
     }),
   }
 
+  const takesUpgrade = (request: IncomingMessage): boolean => {
+    const [path = ""] = (request.url ?? "").split("?", 1)
+    const info = parseRequestInfo(request.method ?? "", path, new URLSearchParams())
+    return mayUpgrade(info, request.headers.upgrade ?? "")
+  }
   const chain = createFilters(filters)
   const listener: Listener = await listen({
     clock: env.clock,
@@ -148,7 +156,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     port: options.port,
     certificates: { ...options.certificates, clientCA },
     onRequest: (exchange) => chain.handle(exchange),
-    onUpgrade: (upgrade) => streams.upgrade(upgrade, filters),
+    takesUpgrade,
   })
   scope.defer(async () => {
     stopping = true

@@ -23,6 +23,12 @@ export interface RequestInfo {
   readonly name: string
   /** What follows `/proxy/`. */
   readonly rest: string
+  /** The deprecated words before the resource: `/api/v1/watch/…`, `/api/v1/proxy/…`. */
+  readonly prefix: "" | "watch" | "proxy"
+  /** Whether the resource stands behind `namespaces/<name>/`. */
+  readonly inNamespace: boolean
+  /** Path segments behind the resource: 0 for a collection, 1 for an object, 2 and more for what belongs to it. */
+  readonly depth: number
 }
 
 /** One HTTP request and its answer, on HTTP/1.1 or HTTP/2. */

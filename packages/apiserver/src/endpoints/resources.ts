@@ -28,14 +28,9 @@ export function createResourceHandler(registry: Registry): ResourceHandler {
     const { info } = ctx
     const storage = registry.find(info.apiGroup, info.apiVersion, info.resource)
     if (!storage) throw pathNotFound()
-    const { kind } = storage
-    if (kind.deprecation) ctx.warnings.push(kind.deprecation)
+    if (storage.kind.deprecation) ctx.warnings.push(storage.kind.deprecation)
     const call: Call = { exchange, ctx, registry, storage, env: registry.env }
-    if (kind.namespaced && info.namespace === "" && info.verb !== "list" && info.verb !== "watch") {
-      throw info.name === "" ? methodNotAllowed() : pathNotFound()
-    }
     if (info.subresource !== "") return handleSubresource(call)
-    if (!kind.verbs.includes(info.verb as never)) throw methodNotAllowed()
     switch (info.verb) {
       case "get":
         return handleGet(call)

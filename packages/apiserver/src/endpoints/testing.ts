@@ -4,6 +4,7 @@ import type { Exchange, ResponseStream, UserInfo } from "../contract.ts"
 import type { TestRegistry } from "../registry/testing.ts"
 import { respondError } from "../server/respond.ts"
 import { parseRequestInfo } from "../server/request-info.ts"
+import { refusalOfRoute } from "../server/routes.ts"
 import { createResourceHandler } from "./resources.ts"
 
 export interface Answer {
@@ -85,6 +86,9 @@ export async function request(
   }
   const done = (async () => {
     try {
+      const kind = t.registry.find(info.apiGroup, info.apiVersion, info.resource)?.kind
+      const refusal = refusalOfRoute(kind, method, info)
+      if (refusal) throw refusal
       await handler(exchange, ctx)
     } catch (thrown) {
       if (!controller.signal.aborted) respondError(exchange, thrown)

@@ -2,11 +2,11 @@
  * One request and its answer, over HTTP/1.1 (node:http) or HTTP/2 (the `stream` API, which costs a third less
  * than the compatibility layer). Everything that a plain GET does not need is made on first use.
  */
-import type { IncomingMessage, ServerResponse } from "node:http"
+import { ServerResponse, validateHeaderName, validateHeaderValue, type IncomingMessage } from "node:http"
+import type { Socket } from "node:net"
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2"
-import type { Readable } from "node:stream"
+import type { Duplex, Readable } from "node:stream"
 import type { TLSSocket } from "node:tls"
-import { constants } from "node:http2"
 import { CancelledError, abortable, deferred } from "@knarr/base"
 import { badRequest, requestEntityTooLarge } from "@knarr/apimachinery"
 import { distinctImpersonation } from "../authn/impersonation.ts"
@@ -16,6 +16,16 @@ import type { Exchange, ResponseStream } from "../contract.ts"
 export const maxBodyBytes: number = 3 * 1024 * 1024
 /** The most of an unwanted body that is read to keep its connection. */
 const maxDiscardedBytes = 256 * 1024
+
+/** The raw connection of a request that asks to become another protocol (HTTP/1.1 only). */
+export interface Upgrade {
+  readonly request: IncomingMessage
+  readonly socket: Duplex
+  /** What the client has sent behind the request's head. */
+  readonly head: Buffer
+  /** Takes the socket for the other protocol: from here on the exchange answers nothing, and ends with the socket. */
+  detach(): void
+}
 
 /** What the filters know of a request beside the {@link Exchange} contract. */
 export abstract class ServerExchange implements Exchange {
@@ -33,6 +43,8 @@ export abstract class ServerExchange implements Exchange {
   sentBytes = 0
   /** Called once, when the answer is complete or broken off. */
   onFinished: ((exchange: ServerExchange) => void) | undefined
+  /** Told what a {@link guard}ed callback threw; answers, or breaks the answer off. */
+  onFailure: ((thrown: unknown) => void) | undefined
   #query: URLSearchParams | undefined
   #controller: AbortController | undefined
   #abortReason: { reason: unknown } | undefined
@@ -83,6 +95,23 @@ export abstract class ServerExchange implements Exchange {
     return this.#body
   }
 
+  /** `callback` for events about this request: what it throws fails the request, and nothing else. */
+  guard<A extends unknown[]>(callback: (...args: A) => void): (...args: A) => void {
+    return (...args) => {
+      try {
+        callback(...args)
+      } catch (thrown) {
+        if (this.onFailure) this.onFailure(thrown)
+        else this.destroy()
+      }
+    }
+  }
+
+  /** Set when the request asks to become another protocol and its path has a handler for that. */
+  get upgrade(): Upgrade | undefined {
+    return undefined
+  }
+
   /** The first value of a header. */
   header(name: string): string {
     const value = this.headers[name]
@@ -111,12 +140,19 @@ export abstract class ServerExchange implements Exchange {
   /** The body as it comes, without a bound; instead of {@link body}. */
   abstract bodyStream(): Readable
   protected abstract readBody(): Promise<Buffer>
+  /** Throws a TypeError when the value cannot be sent. */
   abstract setHeader(name: string, value: string): void
   abstract respond(status: number, contentType: string, body: Buffer | string): void
-  abstract stream(status: number, contentType: string): ResponseStream
+  /**
+   * Begins an answer in pieces, with further headers that may come from anywhere. Throws, and leaves the exchange
+   * unanswered, when the protocol cannot carry the status or a header.
+   */
+  abstract stream(status: number, contentType: string, headers?: readonly HeaderLine[]): ResponseStream
   /** Breaks the answer off. */
   abstract destroy(): void
 }
+
+export type HeaderLine = readonly [name: string, value: string]
 
 interface BodySource {
   on(event: "data", listener: (chunk: Buffer) => void): unknown
@@ -161,14 +197,44 @@ export function warningHeader(text: string): string {
 export class Http1Exchange extends ServerExchange {
   readonly request: IncomingMessage
   readonly #response: ServerResponse
+  readonly #upgrade: Upgrade | undefined
   #headers: string[] | undefined
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, raw?: { socket: Duplex; head: Buffer }) {
     const headers = distinctImpersonation(request.headers, request.rawHeaders)
     super(request.method ?? "GET", request.url ?? "/", headers, request.socket as TLSSocket)
     this.request = request
     this.#response = response
+    response.on("error", ignore)
     response.on("close", () => (response.writableFinished ? this.finish() : this.clientGone()))
+    if (!raw) return
+    const { socket } = raw
+    this.#upgrade = {
+      request,
+      ...raw,
+      detach: () => {
+        this.status = 101
+        response.detachSocket(socket as Socket)
+        if (socket.destroyed) this.clientGone()
+        else socket.once("close", () => this.clientGone())
+      },
+    }
+  }
+
+  /** A request whose connection node:http has let go of, because it asks for another protocol. */
+  static ofUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Http1Exchange {
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(socket as Socket)
+    // Nobody else ends it when the request is refused.
+    response.on("finish", () => (socket as Socket).destroySoon())
+    const exchange = new Http1Exchange(request, response, { socket, head })
+    exchange.setHeader("Connection", "close")
+    return exchange
+  }
+
+  override get upgrade(): Upgrade | undefined {
+    return this.#upgrade
   }
 
   bodyStream(): Readable {
@@ -183,13 +249,13 @@ export class Http1Exchange extends ServerExchange {
   }
 
   setHeader(name: string, value: string): void {
+    validateHeaderValue(name, value)
     this.#headers ??= []
     this.#headers.push(name, value)
   }
 
-  #head(status: number, contentType: string): string[] {
-    this.status = status
-    const headers = this.#headers ?? []
+  #head(contentType: string): string[] {
+    const headers = this.#headers ? [...this.#headers] : []
     if (contentType !== "") headers.push("Content-Type", contentType)
     for (const text of this.warnings) headers.push("Warning", warningHeader(text))
     return headers
@@ -197,7 +263,8 @@ export class Http1Exchange extends ServerExchange {
 
   respond(status: number, contentType: string, body: Buffer | string): void {
     if (this.answered) return
-    const headers = this.#head(status, contentType)
+    this.status = status
+    const headers = this.#head(contentType)
     const bytes = typeof body === "string" ? Buffer.from(body, "utf8") : body
     if (status !== 304 && status !== 204) headers.push("Content-Length", String(bytes.length))
     this.sentBytes = bytes.length
@@ -213,16 +280,25 @@ export class Http1Exchange extends ServerExchange {
     else response.end(bytes)
   }
 
-  stream(status: number, contentType: string): ResponseStream {
+  stream(status: number, contentType: string, more: readonly HeaderLine[] = []): ResponseStream {
     const response = this.#response
     if (this.answered) throw new Error("Cannot stream an answer: it has begun already")
-    response.writeHead(status, this.#head(status, contentType))
+    const headers = this.#head(contentType)
+    for (const [name, value] of more) headers.push(name, value)
+    requireStatus(status, 999)
+    for (const [name, value] of more) {
+      validateHeaderName(name)
+      validateHeaderValue(name, value)
+    }
+    response.writeHead(status, headers)
+    this.status = status
     response.flushHeaders()
     return new Http1Stream(this, response)
   }
 
   destroy(): void {
     this.#response.destroy()
+    this.#upgrade?.socket.destroy()
   }
 }
 
@@ -255,11 +331,11 @@ export class Http2Exchange extends ServerExchange {
   }
 
   setHeader(name: string, value: string): void {
+    validateHeaderValue(name, value)
     this.#headers[name.toLowerCase()] = value
   }
 
   #head(status: number, contentType: string): OutgoingHttpHeaders {
-    this.status = status
     const headers = this.#headers
     headers[":status"] = status
     if (contentType !== "") headers["content-type"] = contentType
@@ -270,6 +346,7 @@ export class Http2Exchange extends ServerExchange {
   respond(status: number, contentType: string, body: Buffer | string): void {
     const stream = this.#stream
     if (this.answered) return
+    this.status = status
     const headers = this.#head(status, contentType)
     if (stream.destroyed || stream.closed) return
     const bytes = typeof body === "string" ? Buffer.from(body, "utf8") : body
@@ -285,14 +362,17 @@ export class Http2Exchange extends ServerExchange {
     if (!stream.endAfterHeaders) stream.resume()
   }
 
-  stream(status: number, contentType: string): ResponseStream {
+  stream(status: number, contentType: string, more: readonly HeaderLine[] = []): ResponseStream {
     const stream = this.#stream
     if (this.answered) throw new Error("Cannot stream an answer: it has begun already")
-    const headers = this.#head(status, contentType)
+    requireStatus(status, 599)
+    const headers = { ...this.#head(status, contentType) }
+    for (const [name, value] of more) addHeader(headers, name.toLowerCase(), value)
     if (!stream.destroyed && !stream.closed) {
       stream.respond(headers)
       if (!stream.endAfterHeaders) stream.resume()
     }
+    this.status = status
     return new Http2Stream(this, stream)
   }
 
@@ -302,8 +382,20 @@ export class Http2Exchange extends ServerExchange {
   }
 
   destroy(): void {
-    if (!this.#stream.destroyed) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    // Closing would end the body in order first, and an answer without a length would look whole.
+    if (!this.#stream.destroyed) this.#stream.destroy(new Error("The answer is not complete"))
   }
+}
+
+/** What is informational has no body, and does not end a request; node:http sends up to 999, node:http2 up to 599. */
+function requireStatus(status: number, highest: number): void {
+  if (!(status >= 200 && status <= highest)) throw new RangeError(`The status ${status} cannot be an answer`)
+}
+
+/** Keeps what a name has already: an answer may set several cookies. */
+function addHeader(headers: OutgoingHttpHeaders, name: string, value: string): void {
+  const present = headers[name]
+  headers[name] = present === undefined ? value : [present, value].flat().map(String)
 }
 
 class Http1Stream implements ResponseStream {

@@ -3,7 +3,7 @@
  * authorisation; and what is counted about it. Mirrors: apiserver pkg/server/config.go DefaultBuildHandlerChain
  */
 import { asError, uuid, type Env } from "@knarr/base"
-import { badRequest, timeout } from "@knarr/apimachinery"
+import { badRequest, forbidden, timeout, type Kind } from "@knarr/apimachinery"
 import { impersonate } from "../authn/impersonation.ts"
 import type { Authenticator } from "../authn/authenticator.ts"
 import { forbiddenError } from "../authz/forbidden.ts"
@@ -14,6 +14,7 @@ import type { InFlight } from "./in-flight.ts"
 import type { RequestMetrics } from "./request-metrics.ts"
 import { isLongRunning, parseRequestInfo } from "./request-info.ts"
 import { respondError, respondText, toStatusError } from "./respond.ts"
+import { needsCreate, refusalOfRoute } from "./routes.ts"
 
 /** A handler may answer at once or later; what it throws becomes the answer. */
 export type Handler = (exchange: ServerExchange, ctx: RequestContext) => void | Promise<void>
@@ -26,6 +27,8 @@ export interface FilterOptions {
   readonly metrics: RequestMetrics
   /** Default 60. */
   readonly requestTimeoutSeconds?: number | undefined
+  /** The kind that is served at a resource's path; undefined when there is none. */
+  kindOf(info: RequestInfo): Kind | undefined
   readonly handler: Handler
 }
 
@@ -73,23 +76,30 @@ export function attributesOf(info: RequestInfo, fieldSelector: () => string | nu
   }
 }
 
-export interface Authorized {
-  readonly ctx: RequestContext
-  readonly longRunning: boolean
-}
-
-/** Authenticates, impersonates and authorises. Throws StatusErrors. */
-export function authorizeRequest(
+/**
+ * Authenticates, impersonates and authorises, and refuses what has no route: the path alone has decided that, but
+ * only who may ask is told. Throws StatusErrors.
+ */
+function authorizeRequest(
   exchange: ServerExchange,
   options: FilterOptions,
   info: RequestInfo,
-): Authorized {
+): RequestContext {
+  const refusal = info.isResourceRequest
+    ? refusalOfRoute(options.kindOf(info), exchange.method, info)
+    : undefined
   const caller = options.authenticator.authenticate(exchange)
-  const user = impersonate(caller, exchange.headers, options.authorizer)
+  const { authorizer } = options
+  const user = impersonate(caller, exchange.headers, authorizer)
   const attributes = attributesOf(info, () => exchange.query.get("fieldSelector"))
-  const decision = options.authorizer.authorize(user, attributes)
+  const decision = authorizer.authorize(user, attributes)
   if (!decision.allowed) throw forbiddenError(user, attributes, decision.reason)
-  return { ctx: new Context(user, info, exchange), longRunning: isLongRunning(info) }
+  if (refusal) throw refusal
+  if (needsCreate(info) && info.verb !== "create") {
+    const { allowed, reason } = authorizer.authorize(user, { ...attributes, verb: "create" })
+    if (!allowed) throw forbidden({ group: info.apiGroup, resource: info.resource }, info.name, reason)
+  }
+  return new Context(user, info, exchange)
 }
 
 export interface Filters {
@@ -108,8 +118,6 @@ export function createFilters(options: FilterOptions): Filters {
 
   const handle = (exchange: ServerExchange): void => {
     const startedAt = clock.monotonic()
-    exchange.setHeader("Audit-Id", exchange.header("audit-id") || uuid(random))
-    exchange.setHeader("Cache-Control", "no-cache, private")
     let info: RequestInfo | undefined
     let leave: (() => void) | undefined
     let timer: Disposable | undefined
@@ -119,7 +127,7 @@ export function createFilters(options: FilterOptions): Filters {
       lasting.delete(exchange)
       if (info) metrics.finished(exchange, info, (clock.monotonic() - startedAt) / 1000)
     }
-    const fail = (thrown: unknown): void => {
+    const answerFailure = (thrown: unknown): void => {
       if (exchange.answered) {
         if (!exchange.aborted)
           log.error("A request failed after its answer had begun", thrown, { path: exchange.path })
@@ -136,20 +144,32 @@ export function createFilters(options: FilterOptions): Filters {
         log.error("A request failed", thrown, { method: exchange.method, path: exchange.path })
       respondError(exchange, error)
     }
+    const fail = (thrown: unknown): void => {
+      try {
+        answerFailure(thrown)
+      } catch (again) {
+        log.error("A failure could not be answered", again, { path: exchange.path })
+        exchange.destroy()
+      }
+    }
+    exchange.onFailure = fail
     try {
+      exchange.setHeader("Audit-Id", auditId(exchange.header("audit-id")) ?? uuid(random))
+      exchange.setHeader("Cache-Control", "no-cache, private")
       info = parseRequestInfo(exchange.method, exchange.path, exchange.query)
       const longRunning = isLongRunning(info)
       if (!longRunning) {
         const asked = timeoutOf(exchange)
         const ms = asked === undefined ? limitMs : Math.min(asked, limitMs)
-        timer = clock.timer(ms, () => {
+        const onTime = exchange.guard(() => {
           const late = timeout(timeoutMessage, 0)
           if (exchange.answered) exchange.destroy()
           else respondError(exchange, late)
           exchange.abortSignal(late)
         })
+        timer = clock.timer(ms, onTime)
       }
-      const { ctx } = authorizeRequest(exchange, options, info)
+      const ctx = authorizeRequest(exchange, options, info)
       if (longRunning) lasting.add(exchange)
       else {
         leave = inFlight.enter(info, ctx.user)
@@ -170,6 +190,11 @@ export function createFilters(options: FilterOptions): Filters {
       for (const exchange of lasting) exchange.abortSignal(reason)
     },
   }
+}
+
+/** A request's own id, when an answer can carry it. */
+function auditId(text: string): string | undefined {
+  return /^[\x21-\x7e]{1,128}$/.test(text) ? text : undefined
 }
 
 /** `?timeout=10s`, in milliseconds. */

@@ -21,7 +21,7 @@ async function start(
     port: 0,
     certificates: { ...certificates.server, clientCA: certificates.ca.cert },
     onRequest,
-    onUpgrade: ({ socket }) => socket.destroy(),
+    takesUpgrade: () => false,
   })
 }
 

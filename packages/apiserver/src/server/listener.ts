@@ -1,6 +1,6 @@
 /**
  * The secure port: TLS with ALPN, HTTP/2 and HTTP/1.1 on the same socket. Each request becomes an
- * {@link ServerExchange}; an HTTP/1.1 upgrade (SPDY, WebSocket) is handed over with its raw socket.
+ * {@link ServerExchange}; an HTTP/1.1 upgrade (SPDY, WebSocket) brings its raw socket along.
  */
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https"
 import type { IncomingMessage } from "node:http"
@@ -19,14 +19,6 @@ export interface ServingCertificates {
   readonly clientCA?: string | undefined
 }
 
-/** An HTTP/1.1 request that asks to become another protocol. */
-export interface UpgradeRequest {
-  readonly request: IncomingMessage
-  readonly socket: Duplex
-  /** What the client has sent behind the request's head. */
-  readonly head: Buffer
-}
-
 export interface ListenerOptions {
   readonly clock: Clock
   readonly log: Logger
@@ -35,8 +27,10 @@ export interface ListenerOptions {
   /** 0 for any free port. */
   readonly port: number
   readonly certificates: ServingCertificates
+  /** Also told of upgrades that {@link takesUpgrade} wants. Must not throw. */
   onRequest(exchange: ServerExchange): void
-  onUpgrade(upgrade: UpgradeRequest): void
+  /** Whether a request that asks for another protocol may have it; else it is a request like any other. */
+  takesUpgrade(request: IncomingMessage): boolean
 }
 
 export interface Listener {
@@ -107,6 +101,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       requestTimeout: 0,
       keepAliveTimeout: 180_000,
       noDelay: true,
+      shouldUpgradeCallback: (request) => options.takesUpgrade(request),
     })
     server.maxRequestsPerSocket = 0
     // The server's own listener speaks HTTP/1.1; HTTP/2 connections must not reach it.
@@ -135,7 +130,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     server.on("request", (request, response) => options.onRequest(new Http1Exchange(request, response)))
     server.on("upgrade", (request, socket, head) => {
       socket.on("error", () => {})
-      options.onUpgrade({ request, socket, head })
+      options.onRequest(Http1Exchange.ofUpgrade(request, socket, head))
     })
     servers.push(server)
     return server

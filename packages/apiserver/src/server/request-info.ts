@@ -18,25 +18,28 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
   const apiGroup = grouped ? parts[at++]! : ""
   const apiVersion = parts[at++]!
   let verb = verbOf(method)
-  let watchPrefix = false
+  let prefix: RequestInfo["prefix"] = ""
   if (specialVerbs.has(parts[at]!)) {
     // The deprecated forms `/api/v1/watch/…` and `/api/v1/proxy/…`.
     if (parts.length - at < 2) return nonResource(method, path)
-    verb = parts[at++]!
-    watchPrefix = true
+    verb = prefix = parts[at++] as "watch" | "proxy"
   }
   let namespace = ""
+  let inNamespace = false
   let rest = parts.slice(at)
   if (rest[0] === "namespaces") {
     if (rest.length > 1) {
       namespace = rest[1]!
-      if (rest.length > 2 && !namespaceSubresources.has(rest[2]!)) rest = rest.slice(2)
+      if (rest.length > 2 && !namespaceSubresources.has(rest[2]!)) {
+        rest = rest.slice(2)
+        inNamespace = true
+      }
     }
   }
   const resource = rest[0] ?? ""
   let name = rest.length >= 2 ? rest[1]! : ""
   const subresource = rest.length >= 3 && verb !== "proxy" ? rest[2]! : ""
-  if (name === "" && !watchPrefix) {
+  if (name === "" && prefix === "") {
     if (verb === "get") {
       const selected = metadataNameOf(query.get("fieldSelector"))
       if (selected !== undefined) name = selected
@@ -58,6 +61,9 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
     subresource,
     name,
     rest: subresource === "proxy" ? restAfterProxy(path) : "",
+    prefix,
+    inNamespace,
+    depth: rest.length - 1,
   }
 }
 
@@ -73,6 +79,9 @@ function nonResource(method: string, path: string): RequestInfo {
     subresource: "",
     name: "",
     rest: "",
+    prefix: "",
+    inNamespace: false,
+    depth: -1,
   }
 }
 
@@ -123,8 +132,11 @@ function restAfterProxy(path: string): string {
 export function metadataNameOf(fieldSelector: string | null | undefined): string | undefined {
   if (!fieldSelector || !fieldSelector.includes("metadata.name")) return undefined
   for (const term of fieldSelector.split(",")) {
-    const match = /^\s*metadata\.name\s*==?\s*([^!=]*)$/.exec(term)
-    if (match) return /^[a-zA-Z0-9._:-]+$/.test(match[1]!.trim()) ? match[1]!.trim() : undefined
+    const at = term.indexOf("=")
+    if (at < 0 || term.slice(0, at).trim() !== "metadata.name") continue
+    const value = term.slice(term[at + 1] === "=" ? at + 2 : at + 1).trim()
+    if (value.includes("=") || value.includes("!")) continue
+    return /^[a-zA-Z0-9._:-]+$/.test(value) ? value : undefined
   }
   return undefined
 }

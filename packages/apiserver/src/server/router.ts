@@ -1,13 +1,11 @@
 /** From a request that may pass to the part that answers it. */
-import { methodNotAllowed, pathNotFound } from "./refusals.ts"
+import { methodNotAllowed } from "./refusals.ts"
 import type { RequestContext } from "../contract.ts"
 import type { Handler } from "./filters.ts"
 import { respondNotFound } from "./respond.ts"
 import type { ServerExchange } from "./exchange.ts"
 
 export interface RouterOptions {
-  /** Whether a resource is served; what is not may be another server's. */
-  isServed(group: string, version: string, resource: string): boolean
   readonly resources: Handler
   /** `<resource>/<subresource>` of the core group that streams or proxies. */
   readonly streaming: ReadonlyMap<string, Handler>
@@ -24,7 +22,6 @@ export function createRouter(options: RouterOptions): Handler {
   return (exchange: ServerExchange, ctx: RequestContext) => {
     const { info } = ctx
     if (info.isResourceRequest) {
-      if (!options.isServed(info.apiGroup, info.apiVersion, info.resource)) throw pathNotFound()
       if (info.subresource !== "" && info.apiGroup === "") {
         const stream = streaming.get(`${info.resource}/${info.subresource}`)
         if (stream) return stream(exchange, ctx)

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { request as httpsRequest } from "node:https"
+import { once } from "node:events"
+import { Agent, request as httpsRequest } from "node:https"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import type { Duplex } from "node:stream"
+import { connect } from "node:tls"
 import { after, before, test } from "node:test"
 import { seededRandom, silentLogger, systemClock } from "@knarr/base"
 import { SimulatedHost } from "../runtime/simulated-host.ts"
@@ -19,6 +21,10 @@ const client = { key: pem("client.key"), cert: pem("client.pem") }
 
 let server: KubeletServer
 let streamServer: Server
+/** What the stream server says instead of agreeing, byte for byte. */
+let refusal: string | undefined
+/** What else than upgrades reached the stream server. */
+const strays: string[] = []
 let dir: string
 const accesses: KubeletAccess[] = []
 const asked: string[] = []
@@ -31,9 +37,18 @@ before(async () => {
   streamServer = createServer().on("upgrade", (request, socket: Duplex, head) => {
     asked.push(`${request.method} ${request.url} ${request.headers["sec-websocket-protocol"]}`)
     asked.push(String(request.headers["authorization"]))
+    if (refusal !== undefined) {
+      socket.on("data", (data: Buffer) => strays.push(data.toString()))
+      socket.on("end", () => socket.end())
+      return void socket.write(refusal)
+    }
     socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
     socket.write(head)
     socket.pipe(socket)
+  })
+  streamServer.on("request", (request, response) => {
+    strays.push(request.url!)
+    response.end("not the kubelet")
   })
   await new Promise<void>((resolve) => streamServer.listen(0, "127.0.0.1", resolve))
   const url = `http://127.0.0.1:${(streamServer.address() as AddressInfo).port}/exec/token`
@@ -83,7 +98,8 @@ before(async () => {
 after(async () => {
   await server.close()
   streamServer.closeAllConnections()
-  streamServer.close()
+  // Ends only when nobody has left a connection behind.
+  await new Promise((resolve) => streamServer.close(resolve))
   rmSync(dir, { recursive: true })
 })
 
@@ -226,4 +242,70 @@ test("Exec and port-forward join the client to the runtime's stream server", asy
     echo: "you must specify at least 1 of stdin, stdout, stderr\n",
   })
   assert.equal((await upgrade("/exec/default/other/main?command=ls&output=1", "")).status, 404)
+})
+
+test("Only an agreement joins the client to the stream server", async () => {
+  const text = "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\nno"
+  const cases: [refusal: string, status: number][] = [
+    [`HTTP/1.1 403 Forbidden\r\n${text}`, 403],
+    [`HTTP/1.1 403 Forbidden\r\nConnection: keep-alive\r\n${text}`, 403],
+    [`HTTP/1.1 404 Not Found\r\n${text}`, 404],
+    [`HTTP/1.1 500 Oops\r\n${text}`, 500],
+    [`HTTP/1.1 200 OK\r\n${text}`, 502],
+    [`HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n${text}`, 502],
+    [`HTTP/1.1 099 x\r\n${text}`, 502],
+    [`HTTP/1.1 999 x\r\n${text}`, 502],
+    ["HTTP/1.1 200 OK\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n", 502],
+    ["SSH-2.0-OpenSSH_9.9\r\n", 502],
+  ]
+  const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: tls.clientCA, ...client })
+  const through = (path: string, headers: Record<string, string>): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const at = { host: "127.0.0.1", port: server.port, path, agent, headers }
+      const request = httpsRequest(at, (response) => {
+        let body = ""
+        response.on("data", (data: Buffer) => (body += data.toString()))
+        response.on("end", () => resolve({ status: response.statusCode!, body }))
+      })
+      request.on("upgrade", (_, socket) => {
+        socket.destroy()
+        resolve({ status: 101, body: "" })
+      })
+      request.on("error", reject).end()
+    })
+  try {
+    for (const [words, status] of cases) {
+      refusal = words
+      strays.length = 0
+      const wish = { connection: "Upgrade", upgrade: "SPDY/3.1" }
+      for (const path of ["/exec/default/web/main?command=ls&output=1", "/portForward/default/web"]) {
+        assert.equal((await through(path, wish)).status, status, words)
+        // A client that keeps its connections still speaks to the kubelet.
+        assert.equal((await through("/pods", {})).body, '{"kind":"PodList"}', words)
+      }
+      assert.deepEqual(strays, [], words)
+    }
+  } finally {
+    refusal = undefined
+    agent.destroy()
+  }
+})
+
+test("What follows a request that is refused reaches nobody", async () => {
+  refusal = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+  strays.length = 0
+  try {
+    const socket = connect({ host: "127.0.0.1", port: server.port, ca: tls.clientCA, ...client })
+    socket.write(
+      "POST /exec/default/web/main?command=ls&output=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n" +
+        "Upgrade: SPDY/3.1\r\nContent-Length: 0\r\n\r\nGET /exec/other-token HTTP/1.1\r\nHost: x\r\n\r\n",
+    )
+    let answer = ""
+    socket.on("data", (data: Buffer) => (answer += data.toString()))
+    await once(socket, "close")
+    assert.match(answer, /^HTTP\/1\.1 403 Forbidden\r\n[^]*Connection: close/)
+    assert.deepEqual(strays, [])
+  } finally {
+    refusal = undefined
+  }
 })

@@ -3,9 +3,10 @@
  * other parts of the kubelet through {@link KubeletServerDeps}.
  * Mirrors: pkg/kubelet/server/server.go
  */
+import { once } from "node:events"
 import { createServer, type Server } from "node:https"
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
+import type { AddressInfo, Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { constants } from "node:crypto"
 import type { TLSSocket } from "node:tls"
@@ -17,7 +18,7 @@ import { readContainerLog, type ContainerLogSource } from "./container-logs.ts"
 import { HttpError } from "./http-error.ts"
 import { parseLogQuery } from "./log-query.ts"
 import { serveNodeLogs } from "./node-logs.ts"
-import { attachUrl, execUrl, portForwardUrl, requireUpgrade, splice } from "./streaming.ts"
+import { attachUrl, execUrl, portForwardUrl, openStream, requireUpgrade, splice } from "./streaming.ts"
 
 /** Names a pod, and with it perhaps the one instance of it that is meant. */
 export interface PodReference {
@@ -94,6 +95,7 @@ export async function startKubeletServer(
     requestCert: true,
     rejectUnauthorized: false,
     keepAliveTimeout: 120_000,
+    handshakeTimeout: 10_000,
   })
   server.requestTimeout = 0
   server.on("request", (request, response) => api.request(request, response))
@@ -162,7 +164,7 @@ class Api {
       try {
         const url = await this.#admit(request, signal)
         const target = await this.#streamUrl(request, url, signal)
-        await splice(socket, request, head, target, signal)
+        await splice(socket, head, await openStream(request, target, signal), signal)
       } catch (thrown) {
         if (signal.aborted) return void socket.destroy()
         const { status, message } = this.#failure(request, thrown)
@@ -171,6 +173,8 @@ class Api {
           `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
             `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
         )
+        // A client that never closes its half must not hold the descriptor.
+        ;(socket as Socket).destroySoon()
       }
     })
   }
@@ -299,10 +303,7 @@ class Api {
     for (let item = await next(); !item.done; item = await next()) {
       if (!response.headersSent) begin()
       if (response.write(item.value)) continue
-      await new Promise<void>((resolve, reject) => {
-        response.once("drain", resolve)
-        signal.addEventListener("abort", () => reject(signal.reason), { once: true })
-      })
+      await once(response, "drain", { signal })
     }
     if (!response.headersSent) begin()
     response.end()

@@ -1,6 +1,8 @@
 /** How to reach a node's kubelet, and one request or upgrade to it. Mirrors: pkg/kubelet/client */
 import { Agent, request as httpsRequest } from "node:https"
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from "node:http"
+import type { LookupFunction } from "node:net"
+import type { ConnectionOptions } from "node:tls"
 import type { Duplex } from "node:stream"
 import { node } from "@knarr/api"
 import {
@@ -37,25 +39,26 @@ export interface UpgradedConnection {
 }
 
 const defaultPort = 10250
+/** How long a kubelet or a back end may take to accept a connection, or say nothing while it answers an upgrade. */
+export const silenceMs = 30_000
 const defaultTypes = ["InternalIP", "Hostname", "InternalDNS", "ExternalDNS", "ExternalIP"]
 
 export class KubeletClient {
   readonly #options: KubeletOptions | undefined
   readonly #registry: Registry
   readonly #agent: Agent | undefined
+  readonly #tls: ConnectionOptions
 
   constructor(registry: Registry, options: KubeletOptions | undefined) {
     this.#registry = registry
     this.#options = options
-    if (options)
-      this.#agent = new Agent({
-        keepAlive: true,
-        maxFreeSockets: 64,
-        cert: options.clientCert,
-        key: options.clientKey,
-        rejectUnauthorized: options.ca !== undefined,
-        ...(options.ca === undefined ? {} : { ca: options.ca }),
-      })
+    this.#tls = {
+      cert: options?.clientCert,
+      key: options?.clientKey,
+      rejectUnauthorized: options?.ca !== undefined,
+      ca: options?.ca,
+    }
+    if (options) this.#agent = new Agent({ keepAlive: true, maxFreeSockets: 64, ...this.#tls })
   }
 
   close(): void {
@@ -79,51 +82,145 @@ export class KubeletClient {
     throw plainError(`no preferred addresses found; known addresses: [${known}]`)
   }
 
-  /** Begins a request; the caller ends it. */
-  request(at: Location, method: string, path: string, headers: OutgoingHttpHeaders): ClientRequest {
-    if (!this.#agent) throw serviceUnavailable("this server has no credentials for kubelets")
-    return httpsRequest({ agent: this.#agent, host: at.host, port: at.port, method, path, headers })
-  }
-
-  /** The answer to a request without a body. Rejects with a 503 StatusError when the kubelet cannot be reached. */
-  get(at: Location, path: string, signal: AbortSignal): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      const request = this.request(at, "GET", path, {})
-      const abort = (): void => void request.destroy(new Error("the client is gone"))
-      signal.addEventListener("abort", abort, { once: true })
-      request.on("close", () => signal.removeEventListener("abort", abort))
-      request.on("response", resolve)
-      request.on("error", (error) => reject(unreachable(path, at, error)))
-      request.end()
-    })
-  }
-
-  /** A connection that has changed its protocol. Rejects with a StatusError when the kubelet says no. */
-  upgrade(
+  /** Begins a request; the caller ends it. What becomes another protocol has a connection of its own, never a pooled one. */
+  request(
     at: Location,
     method: string,
     path: string,
     headers: OutgoingHttpHeaders,
+    options: { readonly upgrade?: boolean; readonly lookup?: LookupFunction } = {},
+  ): ClientRequest {
+    if (!this.#agent) throw serviceUnavailable("this server has no credentials for kubelets")
+    const { host, port } = at
+    const common = {
+      host,
+      port,
+      method,
+      path,
+      headers,
+      ...(options.lookup ? { lookup: options.lookup } : {}),
+    }
+    return options.upgrade
+      ? httpsRequest({ ...common, ...this.#tls, agent: false, timeout: silenceMs })
+      : httpsRequest({ ...common, agent: this.#agent })
+  }
+
+  /** The answer to a request without a body. Rejects with a StatusError when the kubelet cannot be reached. */
+  get(at: Location, path: string, signal: AbortSignal): Promise<IncomingMessage> {
+    return sendRequest(
+      () => this.request(at, "GET", path, {}),
+      (request) => void request.end(),
+      { safe: true, signal, failure: (error) => unreachable(path, at, error) },
+    )
+  }
+
+  /** A connection that has changed its protocol. Rejects with a StatusError when the kubelet says no. */
+  async upgrade(
+    at: Location,
+    method: string,
+    path: string,
+    headers: OutgoingHttpHeaders,
+    signal: AbortSignal,
   ): Promise<UpgradedConnection> {
-    return awaitUpgrade(this.request(at, method, path, headers), (error) => unreachable(path, at, error))
+    const failure = (error: Error): StatusError => unreachable(path, at, error)
+    const answer = await awaitUpgrade(
+      this.request(at, method, path, headers, { upgrade: true }),
+      failure,
+      signal,
+    )
+    if ("socket" in answer) return answer
+    const { response } = answer
+    try {
+      throw answerError(response.statusCode ?? 500, await readText(response), "", "")
+    } finally {
+      response.destroy()
+    }
   }
 }
 
-/** The connection that a request with an `Upgrade` header becomes. */
+/**
+ * Sends a request and waits for its answer. A safe one is sent once more when the other side had closed the kept
+ * connection that it went out on. Every way in which the other side may end it rejects with what `failure` makes of it.
+ */
+export function sendRequest(
+  open: () => ClientRequest,
+  sendBody: (request: ClientRequest) => void,
+  options: {
+    readonly safe: boolean
+    readonly signal: AbortSignal
+    failure(error: Error): StatusError
+  },
+): Promise<IncomingMessage> {
+  const { signal, failure } = options
+  return new Promise((resolve, reject) => {
+    const attempt = (again: boolean): void => {
+      signal.throwIfAborted()
+      const request = open()
+      const onAbort = (): void => void request.destroy(new Error("the client is gone"))
+      signal.addEventListener("abort", onAbort, { once: true })
+      request.on("close", () => {
+        signal.removeEventListener("abort", onAbort)
+        reject(failure(new Error("the connection was closed without an answer")))
+      })
+      request.on("error", (error: NodeJS.ErrnoException) => {
+        if (!again || !request.reusedSocket || error.code !== "ECONNRESET" || signal.aborted)
+          return reject(failure(error))
+        request.removeAllListeners("close")
+        signal.removeEventListener("abort", onAbort)
+        try {
+          attempt(false)
+        } catch (thrown) {
+          reject(thrown as Error)
+        }
+      })
+      request.on("upgrade", (response, socket) => {
+        socket.on("error", () => {})
+        socket.destroy()
+        reject(failure(new Error("backend tried to switch protocol, which was not asked for")))
+      })
+      request.on("response", (response) => {
+        // Whoever reads it is told; before that, nobody may be surprised.
+        response.on("error", () => {})
+        resolve(response)
+      })
+      sendBody(request)
+    }
+    attempt(options.safe)
+  })
+}
+
+/** What the other side answered instead of changing its protocol. */
+export interface RefusedUpgrade {
+  readonly response: IncomingMessage
+}
+
+/** The connection that a request with an `Upgrade` header becomes; only a 101 makes it one. */
 export function awaitUpgrade(
   request: ClientRequest,
   failure: (error: Error) => StatusError,
-): Promise<UpgradedConnection> {
+  signal: AbortSignal,
+): Promise<UpgradedConnection | RefusedUpgrade> {
   return new Promise((resolve, reject) => {
+    const onAbort = (): void => void request.destroy(new Error("the client is gone"))
+    if (signal.aborted) onAbort()
+    signal.addEventListener("abort", onAbort, { once: true })
+    request.on("close", () => {
+      signal.removeEventListener("abort", onAbort)
+      reject(failure(new Error("the connection was closed without an answer")))
+    })
+    request.on("timeout", () => request.destroy(new Error("i/o timeout")))
     request.on("upgrade", (response, socket, head) => {
       socket.on("error", () => {})
-      resolve({ response, socket, head })
+      socket.setTimeout(0)
+      if (response.statusCode === 101 && !signal.aborted) return resolve({ response, socket, head })
+      socket.destroy()
+      reject(failure(new Error(`invalid upgrade response: status code ${response.statusCode}`)))
     })
     request.on("response", (response) => {
-      readText(response).then(
-        (text) => reject(answerError(response.statusCode ?? 500, text, "", "")),
-        (error: Error) => reject(failure(error)),
-      )
+      response.on("error", () => {})
+      // Its answer may wish to keep the connection, but nobody will use it again.
+      response.on("close", () => request.destroy())
+      resolve({ response })
     })
     request.on("error", (error) => reject(failure(error)))
     request.end()
@@ -165,12 +262,17 @@ export function dialText(error: Error): string {
 
 const maxErrorBytes = 50_000
 
+/** A refusal's text, as far as it came. */
 async function readText(response: IncomingMessage): Promise<string> {
   let text = ""
   response.setEncoding("utf8")
-  for await (const chunk of response) {
-    text += chunk as string
-    if (text.length > maxErrorBytes) break
+  try {
+    for await (const chunk of response) {
+      text += chunk as string
+      if (text.length > maxErrorBytes) break
+    }
+  } catch {
+    // The status is the answer; a text that breaks off is a shorter one.
   }
   return text
 }

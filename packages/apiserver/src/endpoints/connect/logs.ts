@@ -5,10 +5,11 @@ import type { RequestContext } from "../../contract.ts"
 import type { Handler } from "../../server/filters.ts"
 import type { Registry } from "../../registry/registry.ts"
 import { answerError, readText, type KubeletClient } from "./kubelet.ts"
+import { requireHandshake, sendOverWebSocket } from "./websocket.ts"
 import { flag, requireContainer, requirePod } from "./pod-target.ts"
 
 /** The kubelet's answer; undefined for a pod that has no node yet. Throws what it refuses. */
-export async function openLog(
+async function openLog(
   registry: Registry,
   kubelet: KubeletClient,
   query: URLSearchParams,
@@ -30,7 +31,10 @@ export async function openLog(
 
 export function logHandler(registry: Registry, kubelet: KubeletClient): Handler {
   return async (exchange, ctx) => {
+    const { upgrade } = exchange
+    if (upgrade) requireHandshake(upgrade)
     const response = await openLog(registry, kubelet, exchange.query, ctx)
+    if (upgrade) return sendOverWebSocket(exchange, upgrade, response, ctx.signal)
     if (!response) return exchange.respond(200, "text/plain", "")
     const out = exchange.stream(200, "text/plain")
     try {

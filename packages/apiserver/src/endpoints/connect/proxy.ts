@@ -2,24 +2,28 @@
  * `pods/proxy`, `services/proxy` and `nodes/proxy`: any HTTP request, passed on to what the name points at.
  * Mirrors: pkg/registry/core/{pod,service,node}/rest, apimachinery pkg/util/proxy
  */
-import type { Readable } from "node:stream"
+import { pipeline } from "node:stream"
 import {
   Agent as HttpAgent,
   request as httpRequest,
   type ClientRequest,
+  type IncomingMessage,
   type OutgoingHttpHeaders,
 } from "node:http"
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https"
 import { endpointSlice, service } from "@knarr/api"
-import { badRequest, serviceUnavailable } from "@knarr/apimachinery"
-import { randomInt, type Env } from "@knarr/base"
+import { badRequest, internalError, serviceUnavailable, type StatusError } from "@knarr/apimachinery"
+import { asError, randomInt, type Env } from "@knarr/base"
+import { endToEnd, withoutCredentials } from "./headers.ts"
 import { createLinkRewriter } from "./html-links.ts"
-import type { RequestInfo } from "../../contract.ts"
+import type { RequestInfo, ResponseStream } from "../../contract.ts"
 import type { Handler } from "../../server/filters.ts"
-import type { ServerExchange } from "../../server/exchange.ts"
+import type { HeaderLine, ServerExchange } from "../../server/exchange.ts"
 import type { Registry } from "../../registry/registry.ts"
-import { dialText, type KubeletClient } from "./kubelet.ts"
+import { awaitUpgrade, dialText, sendRequest, silenceMs, type KubeletClient } from "./kubelet.ts"
 import { requirePod } from "./pod-target.ts"
+import { AddressNotAllowed, proxyableLookup, requireProxyable } from "./proxyable.ts"
+import { splice } from "./upgrade.ts"
 
 /** Where a proxied request goes. */
 export interface ProxyTarget {
@@ -62,12 +66,13 @@ export function proxyTarget(
   switch (info.resource) {
     case "nodes": {
       const at = kubelet.locate(parsed.name)
+      requireProxyable(at.host)
       if (parsed.port === "" || Number(parsed.port) === at.port) return { kubelet: true, tls: true, ...at }
-      return { kubelet: false, tls, host: proxyable(at.host), port: portNumber(parsed.port, info) }
+      return { kubelet: false, tls, host: at.host, port: portNumber(parsed.port, info) }
     }
     case "pods": {
       const target = requirePod(registry, info.namespace, parsed.name)
-      const host = proxyable(target.status?.podIP ?? "")
+      const host = requireProxyable(target.status?.podIP ?? "")
       const first = target.spec.containers.flatMap((c) => c.ports ?? [])[0]?.containerPort
       const port = parsed.port === "" ? (first ?? (tls ? 443 : 80)) : portNumber(parsed.port, info)
       return { kubelet: false, tls, host, port }
@@ -75,20 +80,6 @@ export function proxyTarget(
     default:
       return serviceTarget(env, registry, info, parsed, tls)
   }
-}
-
-/** Nobody is led to what listens only on this machine or its link. Mirrors: apiserver pkg/proxy IsProxyableIP */
-function proxyable(host: string): string {
-  const ip = host.toLowerCase().replace(/^::ffff:(?=\d+\.)/, "")
-  const refused =
-    ip === "" ||
-    ip === "localhost" ||
-    /^(127|169\.254|224\.0\.0)\./.test(ip) ||
-    /^0*(:0*)*:0*1$/.test(ip) ||
-    /^fe[89ab][0-9a-f]:/.test(ip) ||
-    /^ff[01]2:/.test(ip)
-  if (refused) throw badRequest("address not allowed")
-  return host
 }
 
 function portNumber(text: string, info: RequestInfo): number {
@@ -127,29 +118,12 @@ function serviceTarget(
   if (candidates.length === 0)
     throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(info.name)}`)
   const chosen = candidates[randomInt(env.random, candidates.length)]!
-  return { kubelet: false, tls, host: proxyable(chosen.host), port: chosen.port }
+  return { kubelet: false, tls, host: requireProxyable(chosen.host), port: chosen.port }
 }
-
-const hopByHop = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "http2-settings",
-])
 
 /** The client's headers, without its credentials and what concerns only its own connection. */
 export function forwardedHeaders(exchange: ServerExchange, target: ProxyTarget): OutgoingHttpHeaders {
-  const out: OutgoingHttpHeaders = {}
-  for (const name in exchange.headers) {
-    if (name.startsWith(":") || hopByHop.has(name) || name === "authorization" || name === "host") continue
-    if (name.startsWith("impersonate-")) continue
-    out[name] = exchange.headers[name]
-  }
+  const out: OutgoingHttpHeaders = withoutCredentials(endToEnd(exchange.headers))
   const host = target.host.includes(":") ? `[${target.host}]` : target.host
   out["host"] = `${host}:${target.port}`
   const from = exchange.socket?.remoteAddress
@@ -166,83 +140,112 @@ export function targetPath(info: RequestInfo, search: string): string {
   return `/${info.rest}${search}`
 }
 
-/** Begins the request to the target. */
-export function openRequest(
+/** Begins the request to the target. What becomes another protocol has a connection of its own. */
+function openRequest(
   kubelet: KubeletClient,
   target: ProxyTarget,
   method: string,
   path: string,
   headers: OutgoingHttpHeaders,
+  upgrade = false,
 ): ClientRequest {
   const { host, port } = target
-  if (target.kubelet) return kubelet.request(target, method, path, headers)
+  if (target.kubelet)
+    return kubelet.request(target, method, path, headers, { upgrade, lookup: proxyableLookup })
+  const common = { host, port, method, path, headers, lookup: proxyableLookup }
+  const options = upgrade ? { ...common, agent: false, timeout: silenceMs } : common
   return target.tls
-    ? httpsRequest({ agent: httpsAgent, host, port, method, path, headers })
-    : httpRequest({ agent: httpAgent, host, port, method, path, headers })
+    ? httpsRequest({ agent: httpsAgent, rejectUnauthorized: false, ...options })
+    : httpRequest({ agent: httpAgent, ...options })
 }
 
+function failure(error: Error): StatusError {
+  if (error instanceof AddressNotAllowed) return badRequest(error.message)
+  return serviceUnavailable(`error trying to reach service: ${dialText(error)}`)
+}
+
+const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"])
+
 export function proxyHandler(env: Env, registry: Registry, kubelet: KubeletClient): Handler {
-  return (exchange, ctx) => {
-    const { info } = ctx
+  return async (exchange, ctx) => {
+    const { info, signal } = ctx
     const target = proxyTarget(env, registry, kubelet, info)
-    if (
-      info.rest === "" &&
-      !exchange.path.endsWith("/") &&
-      (exchange.method === "GET" || exchange.method === "HEAD")
-    ) {
+    const path = targetPath(info, exchange.search)
+    const prefix = withoutTrailingSlash(exchange.path.slice(0, exchange.path.length - info.rest.length))
+    const rewrite = (link: string): string => rewriteLocation(link, target, prefix)
+    const headers = forwardedHeaders(exchange, target)
+    const { upgrade } = exchange
+    if (upgrade) {
+      headers["connection"] = "Upgrade"
+      headers["upgrade"] = exchange.header("upgrade")
+      const request = openRequest(kubelet, target, exchange.method, path, headers, true)
+      const answer = await awaitUpgrade(request, failure, signal)
+      if ("socket" in answer) return splice(upgrade, answer, signal)
+      const status = answer.response.statusCode ?? 0
+      if (status >= 400) return passOn(exchange, answer.response, rewrite, signal)
+      answer.response.destroy()
+      throw internalError(`invalid upgrade response: status code ${status}`)
+    }
+    const reading = exchange.method === "GET" || exchange.method === "HEAD"
+    if (info.rest === "" && !exchange.path.endsWith("/") && reading) {
       exchange.setHeader("Location", `${exchange.path}/${exchange.search}`)
       return exchange.respond(301, "", "")
     }
-    return new Promise<void>((resolve, reject) => {
-      const request = openRequest(
-        kubelet,
-        target,
-        exchange.method,
-        targetPath(info, exchange.search),
-        forwardedHeaders(exchange, target),
-      )
-      const abort = (): void => void request.destroy(new Error("the client is gone"))
-      ctx.signal.addEventListener("abort", abort, { once: true })
-      request.on("close", () => ctx.signal.removeEventListener("abort", abort))
-      request.on("error", (error) => {
-        reject(
-          exchange.answered ? error : serviceUnavailable(`error trying to reach service: ${dialText(error)}`),
-        )
-      })
-      request.on("response", (response) => {
-        const prefix = exchange.path.slice(0, exchange.path.length - info.rest.length).replace(/\/$/, "")
-        const isPage =
-          /^text\/html\b/.test(response.headers["content-type"] ?? "") &&
-          !response.headers["content-encoding"]
-        for (const name in response.headers) {
-          if (hopByHop.has(name) || name === "content-type" || (isPage && name === "content-length")) continue
-          for (const value of [response.headers[name]!].flat())
-            exchange.setHeader(name, name === "location" ? rewriteLocation(value, target, prefix) : value)
-        }
-        const out = exchange.stream(response.statusCode ?? 502, response.headers["content-type"] ?? "")
-        const body: Readable = isPage
-          ? response.pipe(createLinkRewriter((link) => rewriteLocation(link, target, prefix)))
-          : response
-        body.on("data", (chunk: Buffer) => {
-          if (out.write(chunk)) return
-          body.pause()
-          out.drained(ctx.signal).then(
-            () => body.resume(),
-            () => response.destroy(),
-          )
-        })
-        body.on("end", () => {
-          out.end()
-          resolve()
-        })
-        response.on("error", () => {
-          out.abort()
-          resolve()
-        })
-      })
-      exchange.bodyStream().pipe(request)
-    })
+    const bodiless =
+      headers["content-length"] === undefined
+        ? exchange.headers["transfer-encoding"] === undefined && safeMethods.has(exchange.method)
+        : Number(headers["content-length"]) === 0
+    const response = await sendRequest(
+      () => openRequest(kubelet, target, exchange.method, path, headers),
+      (request) => {
+        if (bodiless) return void request.end()
+        // What of the body does not come is told by the signal, and ends the request to the target.
+        const body = exchange.bodyStream()
+        body.on("error", (error) => request.destroy(error))
+        body.pipe(request)
+      },
+      { safe: bodiless && safeMethods.has(exchange.method), signal, failure },
+    )
+    return passOn(exchange, response, rewrite, signal)
   }
+}
+
+/** Sends an answer on as it comes. Throws a StatusError, before anything is sent, when the client cannot be given it. */
+async function passOn(
+  exchange: ServerExchange,
+  response: IncomingMessage,
+  rewrite: (link: string) => string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { "content-type": type = "", ...answered } = endToEnd(response.headers)
+  const isPage = /^text\/html\b/.test(String(type)) && !answered["content-encoding"]
+  // HTTP/2 clients take a 204 with a length for an error.
+  if (isPage || response.statusCode === 204) delete answered["content-length"]
+  const headers: HeaderLine[] = []
+  for (const name in answered)
+    for (const value of [answered[name]!].flat())
+      headers.push([name, name === "location" ? rewrite(value) : value])
+  let out: ResponseStream
+  try {
+    out = exchange.stream(response.statusCode ?? 0, String(type), headers)
+  } catch (thrown) {
+    response.destroy()
+    throw failure(asError(thrown))
+  }
+  const body = isPage ? pipeline(response, createLinkRewriter(rewrite), () => {}) : response
+  try {
+    for await (const chunk of body) if (!out.write(chunk as Buffer)) await out.drained(signal)
+    out.end()
+  } catch {
+    // The client sees that the answer is not whole.
+    out.abort()
+  } finally {
+    response.destroy()
+  }
+}
+
+function withoutTrailingSlash(path: string): string {
+  return path.endsWith("/") ? path.slice(0, -1) : path
 }
 
 /** A redirect inside the target stays behind the proxy. */

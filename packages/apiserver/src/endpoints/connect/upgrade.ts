@@ -1,25 +1,13 @@
-/** Connections that change their protocol: the answer to the client, and bytes copied both ways. */
-import { STATUS_CODES, ServerResponse, type IncomingMessage } from "node:http"
+/** Connections that change their protocol: the other side's 101 for the client, and bytes copied both ways. */
+import { STATUS_CODES, type IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { Http1Exchange } from "../../server/exchange.ts"
-import type { UpgradeRequest } from "../../server/listener.ts"
+import type { Upgrade } from "../../server/exchange.ts"
 import type { UpgradedConnection } from "./kubelet.ts"
 
-/** An upgrade request as an exchange, so that it can be refused like any other; `detach` gives the socket back. */
-export function exchangeOfUpgrade(upgrade: UpgradeRequest): { exchange: Http1Exchange; detach(): void } {
-  const response = new ServerResponse(upgrade.request)
-  response.shouldKeepAlive = false
-  response.assignSocket(upgrade.socket as Socket)
-  const exchange = new Http1Exchange(upgrade.request, response)
-  return {
-    exchange,
-    detach: () => response.detachSocket(upgrade.socket as Socket),
-  }
-}
-
 /** Sends the other side's 101 to the client and joins the two connections until either ends. */
-export function splice(client: UpgradeRequest, upstream: UpgradedConnection, signal: AbortSignal): void {
+export function splice(client: Upgrade, upstream: UpgradedConnection, signal: AbortSignal): void {
+  client.detach()
   client.socket.write(switchingHead(upstream.response))
   if (upstream.head.length > 0) client.socket.write(upstream.head)
   if (client.head.length > 0) upstream.socket.write(client.head)
@@ -32,6 +20,7 @@ export function join(a: Duplex, b: Duplex, signal: AbortSignal): void {
     a.destroy()
     b.destroy()
   }
+  if (signal.aborted || a.destroyed || b.destroyed) return destroy()
   signal.addEventListener("abort", destroy, { once: true })
   const over = (): void => {
     signal.removeEventListener("abort", destroy)
@@ -47,8 +36,7 @@ export function join(a: Duplex, b: Duplex, signal: AbortSignal): void {
 }
 
 function switchingHead(response: IncomingMessage): string {
-  const status = response.statusCode ?? 101
-  let head = `HTTP/1.1 ${status} ${response.statusMessage ?? STATUS_CODES[status] ?? ""}\r\n`
+  let head = `HTTP/1.1 101 ${response.statusMessage || STATUS_CODES[101]}\r\n`
   for (let i = 0; i < response.rawHeaders.length; i += 2)
     head += `${response.rawHeaders[i]}: ${response.rawHeaders[i + 1]}\r\n`
   return `${head}\r\n`

@@ -5,8 +5,9 @@
  */
 import type { Duplex, Readable } from "node:stream"
 import { WebSocketServer, type WebSocket } from "ws"
-import type { UpgradeRequest } from "../../server/listener.ts"
+import { badRequest } from "@knarr/apimachinery"
 import { SpdyClient } from "@knarr/client"
+import type { ServerExchange, Upgrade } from "../../server/exchange.ts"
 import type { UpgradedConnection } from "./kubelet.ts"
 
 const protocols = [
@@ -27,7 +28,7 @@ const error = 3
 const resize = 4
 const closeSignal = 255
 
-function offered(upgrade: UpgradeRequest): string[] {
+function offered(upgrade: Upgrade): string[] {
   const header = upgrade.request.headers["sec-websocket-protocol"] ?? ""
   return header
     .split(",")
@@ -36,14 +37,46 @@ function offered(upgrade: UpgradeRequest): string[] {
 }
 
 /** The channel protocol to speak; undefined when the client offers none that is known. */
-export function channelProtocol(upgrade: UpgradeRequest): string | undefined {
+export function channelProtocol(upgrade: Upgrade): string | undefined {
   const asked = offered(upgrade)
   if (asked.length === 0) return ""
   return protocols.find((protocol) => asked.includes(protocol))
 }
 
-export function isPortForwardTunnel(upgrade: UpgradeRequest): boolean {
+export function isPortForwardTunnel(upgrade: Upgrade): boolean {
   return offered(upgrade).includes(tunnelProtocol)
+}
+
+/**
+ * Throws the 400 for a handshake that cannot succeed, before anything is done for it. Asks for at least what the library
+ * asks for. Mirrors: golang.org/x/net/websocket hybiServerHandshaker
+ */
+export function requireHandshake({ request }: Upgrade): void {
+  const { headers, method } = request
+  const key = headers["sec-websocket-key"]
+  if (method !== "GET" || key === undefined || !/^[+/0-9A-Za-z]{22}==$/.test(key))
+    throw badRequest("unable to upgrade: missing or bad WebSocket key")
+  if (headers["sec-websocket-version"] !== "13")
+    throw badRequest("unable to upgrade: missing or bad WebSocket Version")
+  const protocols = (headers["sec-websocket-protocol"] ?? "").split(",").map((protocol) => protocol.trim())
+  if (headers["sec-websocket-protocol"] === undefined) return
+  const seen = new Set(protocols)
+  const isToken = (text: string): boolean => /^[!#$%&'*+\-.^_`|~0-9A-Za-z/]+$/.test(text)
+  if (seen.size !== protocols.length || !protocols.every(isToken))
+    throw badRequest("unable to upgrade: bad WebSocket protocol")
+}
+
+/** Takes the client's connection over; the other side's goes with it, whatever becomes of the handshake. */
+function accept(
+  ws: WebSocketServer,
+  upgrade: Upgrade,
+  other: { destroy(): unknown } | undefined,
+  accepted: (socket: WebSocket) => void,
+): void {
+  upgrade.detach()
+  if (upgrade.socket.destroyed) return void other?.destroy()
+  upgrade.socket.once("close", () => other?.destroy())
+  ws.handleUpgrade(upgrade.request, upgrade.socket, upgrade.head, accepted)
 }
 
 const server = new WebSocketServer({
@@ -62,14 +95,16 @@ export interface ChannelOptions {
 
 /** Accepts the client's WebSocket and joins its channels to streams of the kubelet's SPDY connection. */
 export function translate(
-  upgrade: UpgradeRequest,
+  exchange: ServerExchange,
+  upgrade: Upgrade,
   kubelet: UpgradedConnection,
   options: ChannelOptions,
   signal: AbortSignal,
 ): void {
-  server.handleUpgrade(upgrade.request, upgrade.socket, upgrade.head, (socket) => {
-    new Translation(socket, kubelet, options, signal)
+  const accepted = exchange.guard((socket: WebSocket) => {
+    new Translation(exchange, socket, kubelet, options, signal)
   })
+  accept(server, upgrade, kubelet.socket, accepted)
 }
 
 class Translation {
@@ -85,15 +120,21 @@ class Translation {
   /** Channels from the kubelet that have not ended. */
   readonly #open = new Set<number>()
 
-  constructor(socket: WebSocket, kubelet: UpgradedConnection, options: ChannelOptions, signal: AbortSignal) {
+  constructor(
+    exchange: ServerExchange,
+    socket: WebSocket,
+    kubelet: UpgradedConnection,
+    options: ChannelOptions,
+    signal: AbortSignal,
+  ) {
     this.#socket = socket
     this.#base64 = socket.protocol.includes("base64")
     this.#plainErrors = !/^v[45]\./.test(socket.protocol)
     socket.binaryType = "nodebuffer"
     const spdy = new SpdyClient(kubelet.socket, kubelet.head, {
-      data: (stream, chunk) => this.#fromKubelet(stream, chunk),
-      ended: (stream) => this.#ended(stream),
-      closed: () => this.#finish(),
+      data: exchange.guard((stream: number, chunk: Buffer) => this.#fromKubelet(stream, chunk)),
+      ended: exchange.guard((stream: number) => this.#ended(stream)),
+      closed: exchange.guard(() => this.#finish()),
     })
     this.#spdy = spdy
     // The kubelet takes them in any order but waits for all.
@@ -122,7 +163,8 @@ class Translation {
       spdy.destroy()
     }
     signal.addEventListener("abort", destroy, { once: true })
-    socket.on("message", (data) => this.#fromClient(data as Buffer))
+    const fromClient = exchange.guard((data: Buffer) => this.#fromClient(data))
+    socket.on("message", fromClient)
     socket.on("error", destroy)
     socket.on("close", () => {
       signal.removeEventListener("abort", destroy)
@@ -203,11 +245,12 @@ const binaryServer = new WebSocketServer({
 
 /** Accepts the client's WebSocket and sends it what `source` holds, a message a piece. */
 export function sendOverWebSocket(
-  upgrade: UpgradeRequest,
+  exchange: ServerExchange,
+  upgrade: Upgrade,
   source: Readable | undefined,
   signal: AbortSignal,
 ): void {
-  binaryServer.handleUpgrade(upgrade.request, upgrade.socket, upgrade.head, (socket) => {
+  const accepted = exchange.guard((socket: WebSocket) => {
     const base64 = socket.protocol.startsWith("base64")
     const destroy = (): void => {
       socket.terminate()
@@ -228,17 +271,22 @@ export function sendOverWebSocket(
     source.on("end", () => socket.close(1000))
     source.on("error", destroy)
   })
+  accept(binaryServer, upgrade, source, accepted)
 }
 
 /** Accepts a port-forward tunnel: each message's payload is a piece of the SPDY connection behind it. */
-export function tunnel(upgrade: UpgradeRequest, kubelet: UpgradedConnection, signal: AbortSignal): void {
+export function tunnel(
+  exchange: ServerExchange,
+  upgrade: Upgrade,
+  kubelet: UpgradedConnection,
+  signal: AbortSignal,
+): void {
   // The name holds a "/", which the library takes for malformed: it must not see it, and the answer must have it.
   delete upgrade.request.headers["sec-websocket-protocol"]
   const answerProtocol = (headers: string[]): void => {
     headers.push(`Sec-WebSocket-Protocol: ${tunnelProtocol}`)
   }
-  server.once("headers", answerProtocol)
-  server.handleUpgrade(upgrade.request, upgrade.socket, upgrade.head, (socket) => {
+  const accepted = exchange.guard((socket: WebSocket) => {
     const spdy: Duplex = kubelet.socket
     const destroy = (): void => {
       socket.terminate()
@@ -268,5 +316,7 @@ export function tunnel(upgrade: UpgradeRequest, kubelet: UpgradedConnection, sig
       spdy.destroy()
     })
   })
+  server.once("headers", answerProtocol)
+  accept(server, upgrade, kubelet.socket, accepted)
   server.off("headers", answerProtocol)
 }
