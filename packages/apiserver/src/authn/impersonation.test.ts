@@ -73,7 +73,7 @@ test("repeated headers stay apart on HTTP/1.1 and HTTP/2", async () => {
     certificates: server,
     onRequest: (exchange) =>
       respondText(exchange, 200, JSON.stringify(impersonate(admin, exchange.headers, allow).groups)),
-    onUpgrade: ({ socket }) => socket.destroy(),
+    takesUpgrade: () => false,
   })
   const url = `https://127.0.0.1:${listener.port}`
   const headers = { "Impersonate-User": "eve", "Impersonate-Group": ["a, b", "c"] }

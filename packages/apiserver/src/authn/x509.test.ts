@@ -38,7 +38,7 @@ async function serve(
     certificates: { ...server, clientCA },
     onRequest: (exchange) =>
       respondText(exchange, 200, JSON.stringify(users.authenticate(exchange.socket) ?? "anonymous")),
-    onUpgrade: ({ socket }) => socket.destroy(),
+    takesUpgrade: () => false,
   })
   try {
     await run(listener, users)
