@@ -95,7 +95,12 @@ async function remove(kind: Kind, name: string): Promise<void> {
 async function ask(kind: Kind, base: KubeObject, one: any): Promise<Reply> {
   const name = base.metadata.name!
   await remove(kind, name)
-  if ("create" in one) return send("POST", pathOf(kind), merge(base, one.create))
+  if ("create" in one) {
+    const obj = merge(base, one.create)
+    const reply = await send("POST", pathOf(kind), obj)
+    if (reply.code < 300) await remove(kind, reply.body.metadata.name)
+    return reply
+  }
   const path = pathOf(kind, name)
   const must = (reply: Reply): Reply => {
     if (reply.code >= 300) throw new Error(`${one.name}: ${JSON.stringify(reply.body)}`)

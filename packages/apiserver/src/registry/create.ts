@@ -6,7 +6,6 @@ import {
   alreadyExists,
   decodeObject,
   deepClone,
-  distinctErrors,
   generateName,
   generateNameConflict,
   invalid,
@@ -23,7 +22,13 @@ import { admissionAttributes } from "./admit.ts"
 import type { CachedObject } from "./cached-object.ts"
 import { setObjectDefaults } from "./defaults.ts"
 import { trackUpdate } from "./managed-fields.ts"
-import { dedupOwnerReferences, fillSystemFields, matchNamespace, validateOwnFinalizers } from "./metadata.ts"
+import {
+  dedupOwnerReferences,
+  fillSystemFields,
+  matchNamespace,
+  toldErrors,
+  validateOwnFinalizers,
+} from "./metadata.ts"
 import type { WriteRequest } from "./request.ts"
 import type { ResourceStorage } from "./storage.ts"
 import { nothingAllocated } from "./write-hooks.ts"
@@ -121,9 +126,9 @@ function clearStatus(kind: Kind, obj: KubeObject): void {
   if (shape && loose.status === undefined) loose.status = decodeObject(shape, {}).object
 }
 
-function validateCreate(kind: Kind, obj: Readonly<KubeObject>): FieldError[] {
+function validateCreate(kind: Kind, obj: Readonly<KubeObject>): readonly FieldError[] {
   const validateName = kind.validateName ?? nameIsDNSSubdomain
   const errors = validateObjectMeta(obj.metadata, kind.namespaced, validateName, "metadata")
   errors.push(...validateOwnFinalizers(kind, obj), ...(kind.validate?.(obj) ?? []))
-  return distinctErrors(errors)
+  return toldErrors(kind, errors)
 }

@@ -1,5 +1,6 @@
 /** Rules of `metadata` that every write shares. Mirrors: apiserver pkg/registry/rest/{meta,create,update}.go */
 import {
+  distinctErrors,
   badRequest,
   formatTime,
   type Kind,
@@ -79,6 +80,14 @@ const anyFinalizer = new Set([
   "apiextensions.k8s.io",
   "apiregistration.k8s.io",
 ])
+
+/** Groups that tell a problem as often as they find it; the others tell each once. */
+const repeating = new Set(["apiextensions.k8s.io", "apiregistration.k8s.io"])
+
+/** The problems of an object as they are told. */
+export function toldErrors(kind: Kind, errors: readonly FieldError[]): readonly FieldError[] {
+  return repeating.has(kind.group) ? errors : distinctErrors(errors)
+}
 
 export function validateOwnFinalizers(kind: Kind, { metadata }: Readonly<KubeObject>): FieldError[] {
   if (!kind.schema.name || anyFinalizer.has(kind.group)) return []

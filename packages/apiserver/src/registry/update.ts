@@ -8,7 +8,6 @@ import {
   deepClone,
   field,
   invalid,
-  distinctErrors,
   type KubeObject,
   nameIsPathSegment,
   validateObjectMeta,
@@ -20,7 +19,13 @@ import type { CachedObject } from "./cached-object.ts"
 import { createObject } from "./create.ts"
 import { setObjectDefaults } from "./defaults.ts"
 import { equalButManagedTimes, trackUpdate } from "./managed-fields.ts"
-import { dedupOwnerReferences, keepSystemFields, matchNamespace, validateOwnFinalizers } from "./metadata.ts"
+import {
+  dedupOwnerReferences,
+  keepSystemFields,
+  matchNamespace,
+  toldErrors,
+  validateOwnFinalizers,
+} from "./metadata.ts"
 import type { ObjectRef, WriteRequest } from "./request.ts"
 import type { Change, ResourceStorage, Written } from "./storage.ts"
 import { mainStrategy, statusStrategy, type UpdateStrategy } from "./update-strategies.ts"
@@ -144,7 +149,7 @@ async function changeOf(
     ...strategy.validate(kind, obj, old),
   ]
   if (errors.length > 0)
-    throw invalid({ group: kind.group, kind: kind.kind }, ref.name, distinctErrors(errors))
+    throw invalid({ group: kind.group, kind: kind.kind }, ref.name, toldErrors(kind, errors))
   if (kind.warnings && subresource === "") request.warnings.push(...kind.warnings(obj, old))
   await admission.validate(
     admissionAttributes(

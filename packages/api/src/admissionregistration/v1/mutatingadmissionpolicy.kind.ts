@@ -2,6 +2,8 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, integer, text } from "../../columns.ts"
 import { setPolicyDefaults } from "./webhook.defaults.ts"
+import { validateMutatingPolicy } from "./policy.validate.ts"
+import { reservedNameWarnings } from "./reserved-name.ts"
 import type { MutatingAdmissionPolicy } from "./types.gen.ts"
 
 export const mutatingAdmissionPolicy: Kind<MutatingAdmissionPolicy> = defineKind<MutatingAdmissionPolicy>({
@@ -22,5 +24,7 @@ export const mutatingAdmissionPolicy: Kind<MutatingAdmissionPolicy> = defineKind
   ],
   setDefaults: setPolicyDefaults,
   hasGeneration: true,
+  validate: validateMutatingPolicy,
+  warnings: reservedNameWarnings,
   allowUnconditionalUpdate: false,
 })

@@ -3,6 +3,8 @@ import { defineKind, type Kind } from "@knarr/apimachinery"
 import { paramRefText } from "./param-ref-text.ts"
 import { age, text } from "../../columns.ts"
 import { setPolicyBindingDefaults } from "./webhook.defaults.ts"
+import { validateMutatingBinding } from "./policy-binding.validate.ts"
+import { reservedNameWarnings } from "./reserved-name.ts"
 import type { MutatingAdmissionPolicyBinding } from "./types.gen.ts"
 
 export const mutatingAdmissionPolicyBinding: Kind<MutatingAdmissionPolicyBinding> =
@@ -22,5 +24,7 @@ export const mutatingAdmissionPolicyBinding: Kind<MutatingAdmissionPolicyBinding
     ],
     setDefaults: setPolicyBindingDefaults,
     hasGeneration: true,
+    validate: validateMutatingBinding,
+    warnings: reservedNameWarnings,
     allowUnconditionalUpdate: false,
   })

@@ -2,6 +2,7 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, integer } from "../../columns.ts"
 import { setWebhookDefaults } from "./webhook.defaults.ts"
+import { validateWebhooks, webhookWarnings } from "./webhook.validate.ts"
 import type { MutatingWebhookConfiguration } from "./types.gen.ts"
 
 export const mutatingWebhookConfiguration: Kind<MutatingWebhookConfiguration> =
@@ -22,5 +23,7 @@ export const mutatingWebhookConfiguration: Kind<MutatingWebhookConfiguration> =
       }
     },
     hasGeneration: true,
+    validate: validateWebhooks,
+    warnings: webhookWarnings,
     allowUnconditionalUpdate: false,
   })

@@ -2,6 +2,8 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, integer, text } from "../../columns.ts"
 import { setPolicyDefaults } from "./webhook.defaults.ts"
+import { validateValidatingPolicy, validateValidatingPolicyStatus } from "./policy.validate.ts"
+import { reservedNameWarnings } from "./reserved-name.ts"
 import type { ValidatingAdmissionPolicy } from "./types.gen.ts"
 
 export const validatingAdmissionPolicy: Kind<ValidatingAdmissionPolicy> =
@@ -25,5 +27,8 @@ export const validatingAdmissionPolicy: Kind<ValidatingAdmissionPolicy> =
     ],
     setDefaults: setPolicyDefaults,
     hasGeneration: true,
+    validate: validateValidatingPolicy,
+    validateStatusUpdate: validateValidatingPolicyStatus,
+    warnings: reservedNameWarnings,
     allowUnconditionalUpdate: false,
   })

@@ -3,6 +3,8 @@ import { defineKind, type Kind } from "@knarr/apimachinery"
 import { paramRefText } from "./param-ref-text.ts"
 import { age, text } from "../../columns.ts"
 import { setPolicyBindingDefaults } from "./webhook.defaults.ts"
+import { validateValidatingBinding } from "./policy-binding.validate.ts"
+import { reservedNameWarnings } from "./reserved-name.ts"
 import type { ValidatingAdmissionPolicyBinding } from "./types.gen.ts"
 
 export const validatingAdmissionPolicyBinding: Kind<ValidatingAdmissionPolicyBinding> =
@@ -22,5 +24,7 @@ export const validatingAdmissionPolicyBinding: Kind<ValidatingAdmissionPolicyBin
     ],
     setDefaults: setPolicyBindingDefaults,
     hasGeneration: true,
+    validate: validateValidatingBinding,
+    warnings: reservedNameWarnings,
     allowUnconditionalUpdate: false,
   })

@@ -2,6 +2,7 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, integer } from "../../columns.ts"
 import { setWebhookDefaults } from "./webhook.defaults.ts"
+import { validateWebhooks, webhookWarnings } from "./webhook.validate.ts"
 import type { ValidatingWebhookConfiguration } from "./types.gen.ts"
 
 export const validatingWebhookConfiguration: Kind<ValidatingWebhookConfiguration> =
@@ -19,5 +20,7 @@ export const validatingWebhookConfiguration: Kind<ValidatingWebhookConfiguration
       for (const webhook of webhooks ?? []) setWebhookDefaults(webhook)
     },
     hasGeneration: true,
+    validate: validateWebhooks,
+    warnings: webhookWarnings,
     allowUnconditionalUpdate: false,
   })

@@ -1,6 +1,8 @@
 /** CustomResourceDefinition (apiextensions.k8s.io/v1). Mirrors: pkg/registry/apiextensions/customresourcedefinition */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { text, wide } from "../../columns.ts"
+import { validateDefinition, validateDefinitionStatus } from "./customresourcedefinition.validate.ts"
+import { definitionWarnings } from "./definition.warnings.ts"
 import { setDefinitionDefaults } from "./definition.defaults.ts"
 import type { CustomResourceDefinition } from "./types.gen.ts"
 
@@ -36,5 +38,20 @@ export const customResourceDefinition: Kind<CustomResourceDefinition> = defineKi
     },
   ],
   setDefaults: setDefinitionDefaults,
+  prepareForCreate(definition) {
+    delete definition.status.storedVersions
+    addStoredVersion(definition)
+  },
+  prepareForUpdate: addStoredVersion,
+  validate: validateDefinition,
+  validateStatusUpdate: validateDefinitionStatus,
+  warnings: definitionWarnings,
   allowUnconditionalUpdate: false,
 })
+
+/** The version in which objects are stored from now on is one of those in which there may be some. */
+function addStoredVersion({ spec, status }: CustomResourceDefinition): void {
+  const stored = spec.versions?.find(({ storage }) => storage)?.name
+  if (stored !== undefined && !status.storedVersions?.includes(stored))
+    (status.storedVersions ??= []).push(stored)
+}

@@ -1,0 +1,270 @@
+/**
+ * Rules of the schemas of custom resources, but for what their CEL rules say.
+ * Mirrors: apiextensions pkg/apis/apiextensions/validation/validation.go (ValidateCustomResourceDefinitionOpenAPISchema)
+ */
+import { field } from "@knarr/apimachinery"
+import type { FieldError } from "@knarr/apimachinery"
+import { oneOfIfSet } from "../../checks.ts"
+import { followPath } from "./field-path.ts"
+import { structureProblem } from "./structural-schema.ts"
+import type { JSONSchemaProps, ValidationRule } from "./types.gen.ts"
+
+/** What an update need not get right because it was wrong already. */
+export interface SchemaDemands {
+  readonly types: boolean
+  readonly atomicSets: boolean
+  readonly mapKeys: boolean
+}
+
+interface Place {
+  readonly root: boolean
+  /** Within kind, apiVersion or metadata. */
+  readonly meta: boolean
+  /** Why there must be no default here. */
+  readonly noDefault: string | undefined
+}
+
+const types = ["array", "boolean", "integer", "number", "object", "string"]
+const metaFields = new Set(["metadata", "kind", "apiVersion"])
+const listTypes = ["atomic", "set", "map"]
+const mapTypes = ["atomic", "granular"]
+const ruleReasons = ["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"]
+
+const isSchema = (value: unknown): value is JSONSchemaProps =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+export function validateSchema(path: string, schema: JSONSchemaProps, demands: SchemaDemands): FieldError[] {
+  return validate(path, schema, { root: true, meta: false, noDefault: undefined }, demands)
+}
+
+function validate(path: string, schema: JSONSchemaProps, place: Place, demands: SchemaDemands): FieldError[] {
+  const out = validateKeywords(path, schema, place, demands)
+  const below = (at: string, child: unknown, more: Partial<Place> = {}): void => {
+    if (isSchema(child)) out.push(...validate(at, child, { ...place, root: false, ...more }, demands))
+  }
+  if (schema.uniqueItems)
+    out.push(
+      field.forbidden(
+        `${path}.uniqueItems`,
+        "uniqueItems cannot be set to true since the runtime complexity becomes quadratic",
+      ),
+    )
+  const { properties = {}, additionalProperties } = schema
+  if (additionalProperties !== undefined) {
+    if (Object.keys(properties).length > 0 && additionalProperties !== true)
+      out.push(
+        field.forbidden(
+          `${path}.additionalProperties`,
+          "additionalProperties and properties are mutual exclusive",
+        ),
+      )
+    below(
+      `${path}.additionalProperties`,
+      additionalProperties,
+      place.meta ? { noDefault: "inside additionalProperties applying to object metadata" } : {},
+    )
+  }
+  for (const [name, property] of Object.entries(properties)) {
+    const isMeta = (place.root || schema["x-kubernetes-embedded-resource"] === true) && metaFields.has(name)
+    below(`${path}.properties[${name}]`, property, {
+      ...(isMeta ? { meta: true } : {}),
+      ...(isMeta && place.root ? { noDefault: `in top-level ${name}` } : {}),
+    })
+  }
+  below(`${path}.not`, schema.not)
+  for (const name of ["allOf", "oneOf", "anyOf"] as const)
+    for (const [i, one] of (schema[name] ?? []).entries()) below(`${path}.${name}[${i}]`, one)
+  for (const [name, one] of Object.entries(schema.definitions ?? {}))
+    below(`${path}.definitions[${name}]`, one)
+  if (Array.isArray(schema.items))
+    for (const [i, one] of schema.items.entries()) below(`${path}.items[${i}]`, one)
+  else below(`${path}.items`, schema.items)
+  for (const [name, one] of Object.entries(schema.dependencies ?? {}))
+    below(`${path}.dependencies[${name}]`, one)
+  out.push(...validateExtensions(path, schema, demands))
+  return [...out, ...validateRules(path, schema)]
+}
+
+/** Keywords that are not served, or not here. */
+function validateKeywords(
+  path: string,
+  schema: JSONSchemaProps,
+  place: Place,
+  demands: SchemaDemands,
+): FieldError[] {
+  const out: FieldError[] = []
+  const forbid = (name: string, detail: string): number =>
+    out.push(field.forbidden(`${path}.${name}`, detail))
+  const isFilled = (value: object | undefined): boolean =>
+    value !== undefined && Object.keys(value).length > 0
+  if (demands.types && schema.type && !types.includes(schema.type))
+    out.push(field.notSupported(`${path}.type`, schema.type, types))
+  if (schema.default !== undefined && place.noDefault !== undefined)
+    forbid("default", `must not be set ${place.noDefault}`)
+  if (schema.id) forbid("id", "id is not supported")
+  if (schema.additionalItems !== undefined) forbid("additionalItems", "additionalItems is not supported")
+  if (isFilled(schema.patternProperties)) forbid("patternProperties", "patternProperties is not supported")
+  if (isFilled(schema.definitions)) forbid("definitions", "definitions is not supported")
+  if (isFilled(schema.dependencies)) forbid("dependencies", "dependencies is not supported")
+  if (schema.$ref !== undefined) forbid("$ref", "$ref is not supported")
+  if (schema.type === "null") forbid("type", "type cannot be set to null, use nullable as an alternative")
+  if (Array.isArray(schema.items) && schema.items.length > 0)
+    forbid("items", "items must be a schema object and not an array")
+  if (place.meta && schema["x-kubernetes-embedded-resource"])
+    forbid("x-kubernetes-embedded-resource", "must not be used inside of resource meta")
+  return out
+}
+
+function validateExtensions(path: string, schema: JSONSchemaProps, demands: SchemaDemands): FieldError[] {
+  const out: FieldError[] = []
+  const mapType = schema["x-kubernetes-map-type"]
+  const listType = schema["x-kubernetes-list-type"]
+  const mustBe = (type: string, why: string): void => {
+    const detail = `must be ${type} if ${why} is specified`
+    const at = `${path}.type`
+    out.push(schema.type ? field.invalid(at, schema.type, detail) : field.required(at, detail))
+  }
+  if (schema["x-kubernetes-preserve-unknown-fields"] === false)
+    out.push(
+      field.invalid(`${path}.x-kubernetes-preserve-unknown-fields`, false, "must be true or undefined"),
+    )
+  if (mapType !== undefined && schema.type !== "object") mustBe("object", "x-kubernetes-map-type")
+  out.push(...oneOfIfSet(`${path}.x-kubernetes-map-type`, mapType, mapTypes))
+  if (listType !== undefined && schema.type !== "array") mustBe("array", "x-kubernetes-list-type")
+  else if (demands.atomicSets) out.push(...validateSetItems(path, schema))
+  out.push(...oneOfIfSet(`${path}.x-kubernetes-list-type`, listType, listTypes))
+  if ((schema["x-kubernetes-list-map-keys"] ?? []).length > 0 && listType !== "map") {
+    const at = `${path}.x-kubernetes-list-type`
+    const detail = "must be map if x-kubernetes-list-map-keys is non-empty"
+    out.push(listType === undefined ? field.required(at, detail) : field.invalid(at, listType, detail))
+  }
+  if (listType === "map") out.push(...validateMapList(path, schema))
+  if (demands.mapKeys) out.push(...validateMapKeys(path, schema))
+  return out
+}
+
+/** Whether items of a set, which are one value each, say so. */
+export function hasNonAtomicSet(schema: JSONSchemaProps): boolean {
+  return validateSetItems("", schema).length > 0
+}
+
+function validateSetItems(path: string, schema: JSONSchemaProps): FieldError[] {
+  const { items } = schema
+  if (schema["x-kubernetes-list-type"] !== "set" || !isSchema(items)) return []
+  const detail = "must be atomic as item of a list with x-kubernetes-list-type=set"
+  const listType = items["x-kubernetes-list-type"]
+  if (items.type === "array" && listType !== undefined && listType !== "atomic")
+    return [field.invalid(`${path}.items.x-kubernetes-list-type`, listType, detail)]
+  if (items.type === "object" && items["x-kubernetes-map-type"] !== "atomic")
+    return [field.invalid(`${path}.items.x-kubernetes-map-type`, listType ?? null, detail)]
+  return []
+}
+
+function validateMapList(path: string, schema: JSONSchemaProps): FieldError[] {
+  const out: FieldError[] = []
+  const keys = schema["x-kubernetes-list-map-keys"] ?? []
+  const keysPath = `${path}.x-kubernetes-list-map-keys`
+  const { items } = schema
+  if (keys.length === 0)
+    out.push(field.required(keysPath, "must not be empty if x-kubernetes-list-type is map"))
+  if (items === undefined)
+    out.push(field.required(`${path}.items`, "must have a schema if x-kubernetes-list-type is map"))
+  else if (!isSchema(items))
+    out.push(
+      field.invalid(
+        `${path}.items`,
+        items,
+        "must only have a single schema if x-kubernetes-list-type is map",
+      ),
+    )
+  else if (items.type !== "object")
+    out.push(
+      field.invalid(
+        `${path}.items.type`,
+        items.type ?? "",
+        "must be object if parent array's x-kubernetes-list-type is map",
+      ),
+    )
+  else
+    for (const [i, key] of keys.entries()) {
+      const property = items.properties?.[key]
+      if (!property) out.push(field.invalid(keysPath, keys, "entries must all be names of item properties"))
+      else if (property.type === "array" || property.type === "object")
+        out.push(
+          field.invalid(
+            `${path}.items.properties[${key}].type`,
+            items.type,
+            "must be a scalar type if parent array's x-kubernetes-list-type is map",
+          ),
+        )
+      if (keys.indexOf(key) < i) out.push(field.invalid(keysPath, keys, "must not contain duplicate entries"))
+    }
+  return out
+}
+
+/** Items of sets and maps, and the keys of maps, must have a value. */
+export function validateMapKeys(path: string, schema: JSONSchemaProps): FieldError[] {
+  const { items } = schema
+  const listType = schema["x-kubernetes-list-type"]
+  if (!isSchema(items) || (listType !== "set" && listType !== "map")) return []
+  const out: FieldError[] = []
+  if (items.nullable)
+    out.push(
+      field.forbidden(
+        `${path}.items.nullable`,
+        `cannot be nullable when x-kubernetes-list-type is ${listType}`,
+      ),
+    )
+  if (listType === "set") return out
+  for (const key of schema["x-kubernetes-list-map-keys"] ?? []) {
+    const property = items.properties?.[key]
+    if (!property) continue
+    const at = `${path}.items.properties[${key}]`
+    if (!items.required?.includes(key) && property.default === undefined)
+      out.push(
+        field.required(
+          `${at}.default`,
+          "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property",
+        ),
+      )
+    if (property.nullable)
+      out.push(
+        field.forbidden(
+          `${at}.nullable`,
+          "this property is in x-kubernetes-list-map-keys, so it cannot be nullable",
+        ),
+      )
+  }
+  return out
+}
+
+const hasLineBreak = (text: string): boolean => /[\n\r]/.test(text)
+
+function validateRules(path: string, schema: JSONSchemaProps): FieldError[] {
+  return (schema["x-kubernetes-validations"] ?? []).flatMap((rule, i) =>
+    validateRule(`${path}.x-kubernetes-validations[${i}]`, rule, schema),
+  )
+}
+
+function validateRule(path: string, rule: ValidationRule, schema: JSONSchemaProps): FieldError[] {
+  const { message = "", messageExpression = "", reason, fieldPath = "" } = rule
+  const text = rule.rule?.trim() ?? ""
+  const out: FieldError[] = []
+  const invalid = (name: string, value: string, detail: string): number =>
+    out.push(field.invalid(`${path}.${name}`, value, detail))
+  if (text === "") out.push(field.required(`${path}.rule`, "rule is not specified"))
+  else if (message !== "" && message.trim() === "")
+    invalid("message", message, "must be non-empty if specified")
+  else if (hasLineBreak(message.trim())) invalid("message", message, "must not contain line breaks")
+  else if (hasLineBreak(text) && message.trim() === "")
+    out.push(field.required(`${path}.message`, "message must be specified if rule contains line breaks"))
+  if (messageExpression !== "" && messageExpression.trim() === "")
+    out.push(field.required(`${path}.messageExpression`, "messageExpression must be non-empty if specified"))
+  out.push(...oneOfIfSet(`${path}.reason`, reason, ruleReasons))
+  if (fieldPath === "") return out
+  if (fieldPath.trim() === "") invalid("fieldPath", fieldPath, "must be non-empty if specified")
+  if (hasLineBreak(fieldPath)) invalid("fieldPath", fieldPath, "must not contain line breaks")
+  if (!structureProblem(schema) && typeof followPath(fieldPath, schema, true) === "string")
+    invalid("fieldPath", fieldPath, "must be a valid path")
+  return out
+}
