@@ -7,7 +7,7 @@ import type { Pod } from "@knarr/api"
 import { Quantity } from "@knarr/apimachinery"
 import { messageOf, type Env, type Scope } from "@knarr/base"
 import type { EventRecorder } from "@knarr/client"
-import { isPodTerminal, tolerates } from "@knarr/pod-rules"
+import { isPodTerminal, podRequests, tolerates } from "@knarr/pod-rules"
 import type { FilesystemUse, NodeHost } from "../node/node-host.ts"
 import type { NodePressure } from "../node/node-status.ts"
 import { readPodUse, type PodUse } from "../node/pod-stats.ts"
@@ -75,7 +75,7 @@ const criticalPriority = 2_000_000_000
 
 export function createEvictionManager(options: EvictionManagerOptions): EvictionManager {
   const manager = new Manager(options)
-  options.scope.run("eviction", (signal) => manager.run(signal))
+  options.scope.run("eviction", (signal) => manager.run(signal), { restart: true })
   return manager
 }
 
@@ -183,8 +183,10 @@ class Manager implements EvictionManager {
 
   /** Ends pods that have used more disk than their own limits say. */
   async #enforceLimits(signal: AbortSignal): Promise<readonly string[]> {
-    const { env, runtime, pods, evict, recorder, volumeBytes } = this.#options
-    const limited = pods().filter((pod) => isLive(pod) && !isCritical(pod) && limitsLocalStorage(pod))
+    const { runtime, pods, evict, recorder, volumeBytes } = this.#options
+    const limited = pods().filter(
+      (pod) => isLive(pod) && !isCritical(pod) && this.#ofPod(pod, () => limitsLocalStorage(pod), false),
+    )
     if (limited.length === 0) return []
     const uses = await readPodUse(runtime, signal)
     const out: string[] = []
@@ -199,11 +201,25 @@ class Manager implements EvictionManager {
         out.push(pod.metadata.uid)
       } catch (thrown) {
         signal.throwIfAborted()
-        // What cannot be measured of one pod must not let the others grow.
-        env.log.warn("Cannot check a pod's use of disk", { pod: pod.metadata.name, err: messageOf(thrown) })
+        this.#cannotMeasure(pod, thrown)
       }
     }
     return out
+  }
+
+  /** What cannot be measured of one pod must not let the others grow. */
+  #cannotMeasure(pod: Readonly<Pod>, thrown: unknown): void {
+    const { env } = this.#options
+    env.log.warn("Cannot measure what a pod uses", { pod: pod.metadata.name, err: messageOf(thrown) })
+  }
+
+  #ofPod<T>(pod: Readonly<Pod>, fn: () => T, otherwise: T): T {
+    try {
+      return fn()
+    } catch (thrown) {
+      this.#cannotMeasure(pod, thrown)
+      return otherwise
+    }
   }
 
   async #observe(signal: AbortSignal): Promise<Observations> {
@@ -258,7 +274,9 @@ class Manager implements EvictionManager {
   ): Promise<string | undefined> {
     const { env, runtime, pods, evict, recorder, maxPodGraceSeconds = 0 } = this.#options
     const uses = await readPodUse(runtime, signal)
-    const candidates = pods().filter((pod) => isLive(pod) && !isCritical(pod))
+    const candidates = pods().filter((pod) =>
+      this.#ofPod(pod, () => isLive(pod) && !isCritical(pod) && podRequests(pod) !== undefined, false),
+    )
     const resource = starvedResource(name)
     const { capacity, available } = observations.get(name)!
     const shortage = {
@@ -306,8 +324,13 @@ class Manager implements EvictionManager {
     const files = new Map<string, number>()
     if (podFiles)
       for (const pod of pods) {
-        const { bytes, inodes } = await podFiles(pod, signal)
-        files.set(pod.metadata.uid, isInodes ? inodes : bytes)
+        try {
+          const { bytes, inodes } = await podFiles(pod, signal)
+          files.set(pod.metadata.uid, isInodes ? inodes : bytes)
+        } catch (thrown) {
+          signal.throwIfAborted()
+          this.#cannotMeasure(pod, thrown)
+        }
       }
     return (pod) => (files.get(pod.metadata.uid) ?? 0) + (split ? 0 : layers(pod))
   }

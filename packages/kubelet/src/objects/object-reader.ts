@@ -35,7 +35,14 @@ export function createObjectReader(options: ObjectReaderOptions): PodObjectReade
   const scope = options.scope.child("objects")
   const listeners = new Set<(change: ObjectChange) => void>()
   const tell = (change: ObjectChange): void => {
-    for (const listener of listeners) listener(change)
+    for (const listener of listeners) {
+      try {
+        listener(change)
+      } catch (thrown) {
+        // The others, and the watch that this comes from, go on.
+        env.log.error("Cannot tell of a changed object", thrown, { kind: change.kind })
+      }
+    }
   }
   const secrets = new ObjectCache<Secret>({
     env,

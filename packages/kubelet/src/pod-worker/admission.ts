@@ -88,6 +88,15 @@ function predicate(reason: string, why: string): Refusal {
   return { reason, message: `Predicate ${reason} failed: ${why}` }
 }
 
+/** Of a pod that is here already: nobody else is refused for what cannot be read of it. */
+function requestsOf(pod: Readonly<Pod>): Amounts {
+  try {
+    return podRequests(pod)
+  } catch {
+    return {}
+  }
+}
+
 /** What the node has not enough of for the pod beside the others. */
 export function findShortage(
   pod: Readonly<Pod>,
@@ -96,7 +105,7 @@ export function findShortage(
 ): Refusal | undefined {
   const allocatable = amountsOf(node.allocatable)
   const used: Amounts = {}
-  for (const other of others) addAmounts(used, podRequests(other))
+  for (const other of others) addAmounts(used, requestsOf(other))
   const requests: Amounts = { ...podRequests(pod), pods: 1 }
   used["pods"] = others.length
   for (const name of [

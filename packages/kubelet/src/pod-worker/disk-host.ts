@@ -93,10 +93,13 @@ export function createDiskHost(options: DiskHostOptions): KubeletHost {
           ...(secure ? { rejectUnauthorized: false } : {}),
         }
         const request = (secure ? httpsRequest : httpRequest)(url, options, (response) => {
-          response.resume()
           resolve(response.statusCode ?? 0)
+          // Nobody reads the body, which may never end.
+          request.destroy()
         })
         request.on("error", reject)
+        // Such as after an answer that switches protocols, to which nobody listens.
+        request.on("close", () => reject(new Error(`no answer to "${url}"`)))
         request.end()
       })
     },

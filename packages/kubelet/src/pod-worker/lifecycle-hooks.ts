@@ -29,6 +29,9 @@ export async function runHook(
   throw new Error(`cannot run handler: invalid handler: ${JSON.stringify(hook)}`)
 }
 
+/** Of what a hook printed, as far as it is told of. */
+const maxOutputBytes = 10 * 1024
+
 async function runExec(
   command: readonly string[],
   { pod, container, containerId }: HookTarget,
@@ -46,7 +49,7 @@ async function runExec(
   try {
     const answer = await runtime.execSync({ containerId, cmd: [...command], timeout: 0 }, { signal })
     exitCode = answer.exitCode
-    output = Buffer.concat([answer.stdout, answer.stderr]).toString("utf8")
+    output = Buffer.concat([answer.stdout, answer.stderr]).toString("utf8", 0, maxOutputBytes)
   } catch (thrown) {
     signal.throwIfAborted()
     fail(callErrorText(thrown), "")

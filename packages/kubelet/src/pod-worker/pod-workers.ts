@@ -9,6 +9,7 @@ import type { PodWorkers, SourcedPod } from "../contract.ts"
 import type { ObjectChange } from "../objects/object-reader.ts"
 import { admitPod, findShortage, type Refusal } from "./admission.ts"
 import { Backoff } from "./backoff.ts"
+import { GrowingDelay } from "./growing-delay.ts"
 import { erasePod, releasePod } from "./cleanup.ts"
 import { isStaticPod } from "./labels.ts"
 import { kubepodsCgroup, qosCgroups } from "./pod-cgroup.ts"
@@ -42,6 +43,8 @@ export class NodePodWorkers implements PodWorkers {
   /** Pods that the node refused, by uid. */
   readonly #refused = new Map<string, SourcedPod>()
   readonly #orphans = new Set<string>()
+  /** Pods that could not be taken up, or let go, at the last try. */
+  readonly #retries = new Map<string, Disposable>()
   readonly #stopListeners = new Map<string, Set<() => void>>()
   #sharesWanted = false
   #sharesRunning = false
@@ -50,9 +53,16 @@ export class NodePodWorkers implements PodWorkers {
     this.#parts = parts
     this.#scope = scope
     this.#pods = new RuntimePods(parts.runtime, (status) => readTerminationMessage(status, parts.host))
+    scope.defer(() => {
+      for (const retry of this.#retries.values()) retry[Symbol.dispose]()
+    })
   }
 
   update(sourced: SourcedPod): void {
+    this.#attempt(sourced.pod.metadata.uid, () => this.#update(sourced))
+  }
+
+  #update(sourced: SourcedPod): void {
     const { pod } = sourced
     const { uid } = pod.metadata
     const worker = this.#workers.get(uid)
@@ -72,6 +82,31 @@ export class NodePodWorkers implements PodWorkers {
   }
 
   remove(podUid: string): void {
+    this.#attempt(podUid, () => this.#remove(podUid))
+  }
+
+  /**
+   * What fails over one pod is said and tried again, until something newer is to be done with it: whoever told of
+   * the pod has others to tell of.
+   */
+  #attempt(podUid: string, fn: () => void, delay: GrowingDelay = new GrowingDelay(1000, 60_000)): void {
+    const { env } = this.#parts
+    this.#retries.get(podUid)?.[Symbol.dispose]()
+    this.#retries.delete(podUid)
+    try {
+      fn()
+    } catch (thrown) {
+      const retryMs = delay.next()
+      env.log.error("Cannot take up a pod, retrying", thrown, { uid: podUid, seconds: retryMs / 1000 })
+      if (this.#scope.signal.aborted) return
+      this.#retries.set(
+        podUid,
+        env.clock.timer(retryMs, () => this.#attempt(podUid, fn, delay)),
+      )
+    }
+  }
+
+  #remove(podUid: string): void {
     this.#successors.delete(podUid)
     if (this.#refused.delete(podUid)) this.#parts.status.forget(podUid)
     this.#workers.get(podUid)?.remove()
@@ -163,12 +198,23 @@ export class NodePodWorkers implements PodWorkers {
 
   /** Pods that wait for a secret or a ConfigMap need not wait for their next try. */
   objectChanged(change: ObjectChange): void {
-    for (const worker of this.#workers.values()) worker.objectChanged(change)
+    for (const worker of this.#workers.values())
+      this.#guard(worker.uid, "Cannot tell a pod of a change", () => worker.objectChanged(change))
+  }
+
+  /** One pod's failure is not the others'. */
+  #guard(uid: string | undefined, message: string, fn: () => void): void {
+    try {
+      fn()
+    } catch (thrown) {
+      this.#parts.env.log.error(message, thrown, { uid: uid ?? "" })
+    }
   }
 
   #stopped(containerId: string): void {
-    for (const listener of this.#stopListeners.get(containerId) ?? []) listener()
     const uid = this.#pods.ownerOf(containerId)
+    for (const listener of this.#stopListeners.get(containerId) ?? [])
+      this.#guard(uid, "Cannot tell of a container's end", listener)
     if (uid !== undefined) this.wake(uid)
   }
 
@@ -265,10 +311,10 @@ export class NodePodWorkers implements PodWorkers {
         const { host, settings, env } = this.#parts
         while (this.#sharesWanted) {
           this.#sharesWanted = false
-          const burstable = [...this.#workers.values()].filter(
-            (worker) => worker.active && qosClassOf(worker.sourced.pod) === "Burstable",
-          )
           try {
+            const burstable = [...this.#workers.values()].filter(
+              (worker) => worker.active && qosClassOf(worker.sourced.pod) === "Burstable",
+            )
             await host.setCgroup(`${kubepodsCgroup(settings)}/burstable`, {
               cpuShares: burstableShares(burstable.map(({ sourced }) => sourced.pod)),
             })

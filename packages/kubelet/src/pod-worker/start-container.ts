@@ -95,9 +95,12 @@ export async function startContainer(
       container.name,
       containerId,
     )
-    await host.symlink(`${logDir}/${config.logPath}`, link).catch((thrown: unknown) => {
+    try {
+      await host.symlink(`${logDir}/${config.logPath}`, link)
+    } catch (thrown) {
+      signal.throwIfAborted()
       parts.env.log.warn("Cannot link a log", { link, err: messageOf(thrown) })
-    })
+    }
   }
   await postStart(container, containerId, context, signal)
   return containerId

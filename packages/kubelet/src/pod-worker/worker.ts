@@ -22,7 +22,7 @@ import { podCgroupResources } from "./linux-resources.ts"
 import type { Refusal } from "./admission.ts"
 import { addRestarts, performResize, planResize, type AppliedResources } from "./resize.ts"
 import { ResizeAllocation, resizeRetryMs } from "./resize-allocation.ts"
-import { isAnyRunning, type RuntimePod, type RuntimePods } from "./runtime-pod.ts"
+import { isAnyRunning, latestContainer, type RuntimePod, type RuntimePods } from "./runtime-pod.ts"
 import { podDir, statusNotKnownYet, type PodWorkerParts } from "./settings.ts"
 import type { StartError } from "./start-error.ts"
 import type { StopMemory } from "./stop-containers.ts"
@@ -234,6 +234,9 @@ export class PodWorker {
     const pod = this.granted
     const parts = this.#parts
     let runtime = await this.#read(signal)
+    // What failed after the start, or only seemed to, is no reason not to look after what runs.
+    for (const name of this.#failures.keys())
+      if (latestContainer(runtime, name)?.state === "running") this.#failures.delete(name)
     const deadlineMs = this.#deadlineInMs(pod)
     if (deadlineMs !== undefined && deadlineMs <= 0) {
       const message = "Pod was active on the node longer than the specified deadline"

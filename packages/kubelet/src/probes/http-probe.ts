@@ -102,7 +102,13 @@ class Attempt {
       socket = connection
       connection.once("connect", () => (this.#phase = "waiting"))
     })
-    request.once("response", (response) => this.#response(url, response))
+    request.once("response", (response) => {
+      try {
+        this.#response(url, response)
+      } catch (error) {
+        this.#settle({ result: "failure", output: this.#failure(error as Error, socket) })
+      }
+    })
     request.once("error", (error) => {
       if (this.#stopped) return
       const refused = this.#phase === "dialing" && isRefused(error)

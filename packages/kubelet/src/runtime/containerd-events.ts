@@ -173,7 +173,7 @@ class Watch {
       outer.throwIfAborted()
       if (!bytes) return
       const envelope = codec.decode("Envelope", bytes)
-      if (envelope.topic !== markTopic) this.#receive(envelope)
+      if (envelope.topic !== markTopic) this.#receiveSafely(envelope)
       else if (!ready) {
         ready = true
         onReady()
@@ -182,6 +182,16 @@ class Watch {
         this.#outOfMemory.clear()
         this.#push({ type: "resync", atMs: this.#env.clock.now() })
       }
+    }
+  }
+
+  /** An event that cannot be read costs a look at everything, not the stream. */
+  #receiveSafely(envelope: Messages["Envelope"]): void {
+    try {
+      this.#receive(envelope)
+    } catch (thrown) {
+      this.#env.log.warn("Cannot read an event of the runtime", { topic: envelope.topic, err: thrown })
+      this.#push({ type: "resync", atMs: this.#env.clock.now() })
     }
   }
 
@@ -200,7 +210,7 @@ class Watch {
     }
     const before = this.#chains.get(containerId)
     const chain: Promise<void> = (async () => {
-      await before
+      await before?.catch(() => {})
       const podSandboxId = await this.#settle(
         type,
         containerId,

@@ -188,17 +188,25 @@ class Manager implements VolumeManager {
 
   #changed(change: ObjectChange): void {
     for (const [uid, entry] of this.#pods) {
-      if (change.kind === "token" ? change.podUid !== uid : change.namespace !== entry.pod.metadata.namespace)
-        continue
-      if (entry.mounting.size > 0) entry.missed = true
-      const concerned = [...entry.mounted.values()].some(({ refresh }) => {
-        if (!refresh) return false
-        if (change.kind === "token") return refresh.references.tokens
-        const names = change.kind === "secret" ? refresh.references.secrets : refresh.references.configMaps
-        return names.includes(change.name)
-      })
-      if (concerned) this.#scope.run(`refresh of ${uid}`, () => this.#refresh(entry), { contained: true })
+      try {
+        this.#changedFor(uid, entry, change)
+      } catch (thrown) {
+        this.#options.env.log.error("Cannot refresh a pod's volumes", thrown, { uid })
+      }
     }
+  }
+
+  #changedFor(uid: string, entry: PodVolumes, change: ObjectChange): void {
+    if (change.kind === "token" ? change.podUid !== uid : change.namespace !== entry.pod.metadata.namespace)
+      return
+    if (entry.mounting.size > 0) entry.missed = true
+    const concerned = [...entry.mounted.values()].some(({ refresh }) => {
+      if (!refresh) return false
+      if (change.kind === "token") return refresh.references.tokens
+      const names = change.kind === "secret" ? refresh.references.secrets : refresh.references.configMaps
+      return names.includes(change.name)
+    })
+    if (concerned) this.#scope.run(`refresh of ${uid}`, () => this.#refresh(entry), { contained: true })
   }
 
   /** Rewrites what has changed; a change that comes meanwhile makes another round. */
