@@ -18,8 +18,12 @@ export function referencePrograms(): string {
   return built
 }
 
-export async function startReference(workspace: Workspace, name: string): Promise<Server> {
-  const bin = referencePrograms()
+/** `bin` holds etcd and kube-apiserver; default: {@link referencePrograms}. */
+export async function startReference(
+  workspace: Workspace,
+  name: string,
+  bin: string = referencePrograms(),
+): Promise<Server> {
   const dir = workspace.folder(name)
   const credentials = writeCredentials(dir)
   const publicKey = join(dir, "sa.pub")

@@ -1,0 +1,65 @@
+/**
+ * Recorded vectors: some scripts with the reference's answers, kept in the repository, so that a test can ask Knarr
+ * without a reference. A step whose answers differ is sent, as later ones may stand on it, but not compared.
+ */
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { gunzipSync, gzipSync } from "node:zlib"
+import type { Answer } from "./normalise.ts"
+import type { Script } from "./script.ts"
+import { normaliseAnswers, type RawAnswers } from "./send.ts"
+
+export interface Vector {
+  readonly script: Script
+  /** Step to what the reference answered. */
+  readonly answers: Readonly<Record<string, Answer>>
+}
+
+const file = join(import.meta.dirname, "vectors.json.gz")
+
+export function readVectors(): Vector[] {
+  return JSON.parse(gunzipSync(readFileSync(file)).toString("utf8")) as Vector[]
+}
+
+/** Of long scripts every so many steps are kept, so that every kind and group is there and the file small. */
+const mostSteps = 12
+
+export function writeVectors(
+  scripts: readonly Script[],
+  reference: ReadonlyMap<Script, RawAnswers>,
+  knarr: ReadonlyMap<Script, RawAnswers>,
+): void {
+  const vectors = scripts.filter(isKept).map((script): Vector => {
+    const left = normaliseAnswers(script, reference.get(script)!)
+    const right = normaliseAnswers(script, knarr.get(script)!)
+    const kept = thinned(script)
+    const answers: Record<string, Answer> = {}
+    for (const step of kept.steps)
+      if (left[step.name] && JSON.stringify(left[step.name]) === JSON.stringify(right[step.name]))
+        answers[step.name] = left[step.name]!
+    return { script: kept, answers }
+  })
+  writeFileSync(file, gzipSync(JSON.stringify(vectors), { level: 9 }))
+}
+
+/**
+ * Documents of many megabytes, what waits a second time and again, and what other scripts of the group also show
+ * are left to `npm run diff`.
+ */
+function isKept({ group, name }: Script, index: number): boolean {
+  if (group === "readonly") return name !== "openapi"
+  if (group === "golden") return index % 4 === 0
+  if (group === "minimal") return index % 2 === 0
+  return !/^(watches|forms)-|^(lists|options|patches)-(secrets|services|leases)$/.test(name)
+}
+
+function thinned(script: Script): Script {
+  // Steps of these stand alone: each is a dry run.
+  if (script.group !== "onewrong" && script.group !== "update") return script
+  const own = script.steps.filter((step) => !step.quiet && !step.save)
+  if (own.length <= mostSteps) return script
+  const chosen = new Set(
+    Array.from({ length: mostSteps }, (_, i) => own[Math.floor((i * own.length) / mostSteps)]!),
+  )
+  return { ...script, steps: script.steps.filter((step) => step.quiet || step.save || chosen.has(step)) }
+}
