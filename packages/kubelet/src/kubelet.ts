@@ -14,6 +14,7 @@ import { ImageCollector } from "./images/image-collector.ts"
 import { ImageManager } from "./images/image-manager.ts"
 import { createKubeletApi } from "./kubelet-api.ts"
 import { rotateLogs } from "./log-rotation.ts"
+import { sweepLogs } from "./log-sweep.ts"
 import type { Machine } from "./machine.ts"
 import { createNodeAgent, type NodeAgent } from "./node/node-agent.ts"
 import { createImageFilesystem } from "./node/image-filesystem.ts"
@@ -203,6 +204,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       prepareResources: (pod, signal) => prepareDynamicResources(pod, client, signal),
     }
     const workers = new NodePodWorkers({ parts, scope })
+    await machine.volumes.shareMounts(settings.rootDir, scope.signal)
     await workers.prepareNode()
     scope.use(objects.onChange((change) => workers.objectChanged(change)))
     const imageFilesystem = createImageFilesystem(runtime, machine.node)
@@ -239,7 +241,15 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       onMirror: (mirror) => status.mirrorSeen(mirror),
     })
     scope.run("runtime events", (signal) => workers.runEvents(signal), { restart: true })
-    scope.run("adoption", (signal) => adopt(sources, workers, node, env, signal), { restart: true })
+    scope.run(
+      "adoption",
+      async (signal) => {
+        await adopt(sources, workers, node, env, signal)
+        const isKnown = (podUid: string): boolean => workers.isKnown(podUid)
+        if (!machine.simulated) await sweepLogs({ env, ...settings, isKnown }, signal)
+      },
+      { restart: true },
+    )
     return {
       workers,
       status,

@@ -7,6 +7,7 @@ import {
   mkdir,
   readFile,
   readlink,
+  realpath,
   rm,
   rmdir,
   statfs,
@@ -125,6 +126,22 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
         }
       }
     },
+    async shareMounts(dir, signal) {
+      if (!canMount) return
+      await mkdir(dir, { recursive: true })
+      const path = await realpath(dir)
+      const mounts = await readMounts()
+      const holder = mounts.findLast(
+        ({ point }) => point === "/" || path === point || path.startsWith(`${point}/`),
+      )
+      if (holder?.shared) return
+      if (holder?.point !== path) {
+        // They would be hidden.
+        if (mounts.some(({ point }) => point.startsWith(`${path}/`))) return
+        await command("mount", ["--bind", path, path], signal)
+      }
+      await command("mount", ["--make-shared", path], signal)
+    },
     list(dir) {
       try {
         return readdirSync(dir)
@@ -183,15 +200,23 @@ function hasTmpfsNoswap(kernel: string): boolean {
 
 /** Where something is mounted at or below `dir`, outer ones first. */
 async function mountPointsIn(dir: string): Promise<string[]> {
+  const points = (await readMounts()).map(({ point }) => point)
+  return points.filter((point) => point === dir || point.startsWith(`${dir}/`))
+}
+
+/** Every mount that this process sees, in the order in which they were made. */
+async function readMounts(): Promise<{ readonly point: string; readonly shared: boolean }[]> {
   const text = await readFile("/proc/self/mountinfo", "utf8")
-  const found: string[] = []
-  for (const line of text.split("\n")) {
-    const point = line.split(" ", 5)[4]
-    if (point === undefined || !point.startsWith(dir.slice(0, 1))) continue
-    const path = point.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)))
-    if (path === dir || path.startsWith(`${dir}/`)) found.push(path)
-  }
-  return found
+  return text.split("\n").flatMap((line) => {
+    const fields = line.split(" ")
+    if (fields.length < 6) return []
+    const point = fields[4]!.replace(/\\(\d{3})/g, (_, octal: string) =>
+      String.fromCharCode(parseInt(octal, 8)),
+    )
+    // Optional fields end with a dash.
+    const optional = fields.slice(6, fields.indexOf("-", 6))
+    return [{ point, shared: optional.some((field) => field.startsWith("shared:")) }]
+  })
 }
 
 function command(file: string, args: readonly string[], signal: AbortSignal): Promise<void> {

@@ -45,6 +45,11 @@ export interface VolumeHost {
   removeTree(dir: string, signal: AbortSignal): Promise<void>
   /** Removes the folder when nothing is in it. */
   removeIfEmpty(dir: string): Promise<void>
+  /**
+   * Makes the folder a mount of its own that passes mounts on, so that pods can see and make mounts in their volumes
+   * whatever the machine's root is. Left alone while something is mounted below it. Idempotent.
+   */
+  shareMounts(dir: string, signal: AbortSignal): Promise<void>
   /** The names in the folder; none when it does not exist. */
   list(dir: string): readonly string[]
 }
@@ -74,5 +79,6 @@ export const simulatedVolumeHost: VolumeHost = Object.freeze({
   async checkHostPath() {},
   async removeTree() {},
   async removeIfEmpty() {},
+  async shareMounts() {},
   list: () => [],
 })

@@ -434,6 +434,45 @@ describe("what is there already", () => {
   )
 })
 
+describe("the kubelet's folder", () => {
+  it("passes mounts on, is mounted once, and goes without a trace", { skip: !isRoot }, () =>
+    inFolder(async (dir) => {
+      const real = createLinuxVolumeHost({ clock: systemClock })
+      const root = join(dir, "kubelet")
+      const lines = (): string[] =>
+        readFileSync("/proc/self/mountinfo", "utf8")
+          .split("\n")
+          .filter((line) => line.includes(` ${root} `))
+      try {
+        await real.shareMounts(root, signal)
+        await real.shareMounts(root, signal)
+        // On a machine whose root is shared there is nothing to do.
+        if (lines().length > 0) assert.match(lines().join(), / shared:\d+ /)
+        assert.ok(lines().length <= 1)
+      } finally {
+        await real.removeTree(root, signal)
+      }
+      assert.deepEqual(lines(), [])
+      assert.equal(existsSync(root), false)
+    }),
+  )
+
+  it("is left alone while volumes are mounted in it", { skip: !isRoot }, () =>
+    inFolder(async (dir) => {
+      const real = createLinuxVolumeHost({ clock: systemClock })
+      const root = join(dir, "kubelet")
+      try {
+        await real.mountTmpfs(join(root, "memory"), { sizeBytes: undefined, mode: 0o750 }, signal)
+        writeFileSync(join(root, "memory", "f"), "seen")
+        await real.shareMounts(root, signal)
+        assert.equal(readFileSync(join(root, "memory", "f"), "utf8"), "seen")
+      } finally {
+        await real.removeTree(root, signal)
+      }
+    }),
+  )
+})
+
 describe("hostPath", () => {
   it("checks and makes what its type says", () =>
     inFolder(async (dir) => {

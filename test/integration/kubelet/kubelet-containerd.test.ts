@@ -73,6 +73,15 @@ function cgroupsBelow(path: string): string[] {
   return hierarchies.flatMap((hierarchy) => globSync("*/", { cwd: join(hierarchy, path) }))
 }
 
+/** What containerd's own unit gives, where that is allowed. */
+function openFiles(): number {
+  const limits = readFileSync("/proc/self/limits", "utf8")
+  const hard = Number(/^Max open files\s+\d+\s+(\d+)/m.exec(limits)![1])
+  const capabilities = BigInt(`0x${/^CapEff:\s*(\w+)/m.exec(readFileSync("/proc/self/status", "utf8"))![1]}`)
+  const mayRaise = ((capabilities >> 24n) & 1n) === 1n
+  return mayRaise || hard >= 1_048_576 ? 1_048_576 : hard
+}
+
 /** Nothing runs in them any more. */
 function removeCgroups(path: string): void {
   for (const hierarchy of hierarchies) {
@@ -296,6 +305,44 @@ test("Kubelet runs pods on containerd", { skip, timeout: 170_000 }, async (t) =>
   const hostText = readFileSync(hostLog, "utf8")
   for (const line of ["from-init", "# Kubernetes-managed hosts file (host network).", "127.0.0.1"])
     assert.ok(hostText.includes(line), `${line} in ${hostText}`)
+
+  // Mounts go where they are asked to go, whatever the machine's root is, and open files are not the shell's few.
+  await api.createPod("spread", {
+    terminationGracePeriodSeconds: 1,
+    volumes: [{ name: "data", emptyDir: {} }],
+    containers: [
+      {
+        name: "app",
+        image,
+        command: [
+          "sh",
+          "-c",
+          "busybox mount -t tmpfs tmpfs /data/in && touch /data/in/seen && ulimit -n && exec sleep 1000",
+        ],
+        securityContext: { privileged: true },
+        volumeMounts: [{ name: "data", mountPath: "/data", mountPropagation: "Bidirectional" }],
+      },
+      {
+        name: "other",
+        image,
+        command: ["sh", "-c", "until [ -e /data/in/seen ]; do sleep 0.05; done; exec sleep 1000"],
+        volumeMounts: [{ name: "data", mountPath: "/data", mountPropagation: "HostToContainer" }],
+        readinessProbe: { exec: { command: ["ls", "/data/in/seen"] }, periodSeconds: 1 },
+      },
+    ],
+    initContainers: [
+      {
+        name: "make",
+        image,
+        command: ["busybox", "mkdir", "/data/in"],
+        volumeMounts: [{ name: "data", mountPath: "/data" }],
+      },
+    ],
+  })
+  await world.until(() => world.api.isReady("spread"))
+  assert.equal(await world.get("/containerLogs/default/spread/app"), `200 ${openFiles()}\n`)
+  await api.deletePod("spread", 0)
+  await world.until(() => !api.pod("spread"))
 
   // What a sub-path is bound to is replaced when its ConfigMap changes; the next container has the new file.
   const levels = { metadata: { namespace: "default", name: "levels" }, data: { level: "one" } }

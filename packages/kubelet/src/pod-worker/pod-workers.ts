@@ -145,6 +145,13 @@ export class NodePodWorkers implements PodWorkers {
     }
   }
 
+  /** Whether the pod is wanted here, or something of it is still being taken away. */
+  isKnown(podUid: string): boolean {
+    return [this.#workers, this.#successors, this.#refused, this.#retries, this.#orphans].some((known) =>
+      known.has(podUid),
+    )
+  }
+
   /** Whether containers of the pod run, or may yet. */
   isActive(podUid: string): boolean {
     return this.#workers.get(podUid)?.active === true

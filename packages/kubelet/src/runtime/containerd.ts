@@ -25,6 +25,12 @@ import { probeHost, type HostFeatures } from "./containerd-host.ts"
 import { createPauseImageTar, pauseImage } from "./pause-image.ts"
 import { isAlive, runCommand, waitForEnd } from "./process.ts"
 
+/**
+ * Containers get the daemon's limit of open files: that of containerd's own unit, not that of the shell that happens
+ * to start us. Where it may not be raised, as much as may be.
+ */
+const withFileLimit = `ulimit -n 1048576 2>/dev/null || ulimit -n "$(ulimit -H -n)"; exec "$@"`
+
 export interface ContainerdOptions {
   /** Holds images, snapshots, configuration and the log. */
   readonly dir: string
@@ -226,7 +232,7 @@ class Daemon implements Containerd {
     const log = openSync(paths.log, "a")
     const command = ["containerd", "--config", paths.config]
     if (netns !== undefined) command.unshift("nsenter", `--net=/run/netns/${netns}`)
-    const child = spawn(command[0]!, command.slice(1), {
+    const child = spawn("sh", ["-c", withFileLimit, "sh", ...command], {
       detached: true,
       stdio: ["ignore", log, log],
       cwd: "/",
