@@ -1,6 +1,7 @@
 /** Who set which field, for server-side apply: `metadata.managedFields` of every write. */
 import {
   applyConfig,
+  badRequest,
   decodeObject,
   equalButManagedTimes,
   FieldSet,
@@ -61,6 +62,14 @@ export function trackUpdate(
   else delete obj.metadata.managedFields
 }
 
+/** Mirrors: apimachinery pkg/util/managedfields/internal/versioncheck.go */
+function checkType(kind: Kind, config: Partial<KubeObject> | null): void {
+  const { apiVersion = "", kind: name = "" } = config ?? {}
+  if (apiVersion === kind.apiVersion && name === kind.kind) return
+  const groupVersion = apiVersion.includes("/") ? apiVersion : `/${apiVersion}`
+  throw badRequest(`invalid object type: ${groupVersion}, Kind=${name}`)
+}
+
 /** The object that applying `config` makes of `live`. Throws StatusErrors (409 for conflicts). */
 export function applyToObject(
   kind: Kind,
@@ -69,6 +78,7 @@ export function applyToObject(
   options: { manager: string; force: boolean; subresource: string; nowMs: number; strategy: UpdateStrategy },
 ): KubeObject {
   const { manager, force, subresource, nowMs } = options
+  checkType(kind, config)
   const applied = applyConfig(contextOf(kind, subresource, nowMs), live, config, manager, force)
   const { object } = decodeObject<KubeObject>(kind.schema, applied.object)
   object.kind = kind.kind

@@ -14,6 +14,7 @@ import {
   goJson,
   internalError,
   invalid,
+  type Kind,
   type KubeObject,
   PatchError,
   requestEntityTooLarge,
@@ -79,7 +80,7 @@ export async function patchObject(
     ...base,
     next: (current) => {
       if (!current) throw storage.notFound(ref.name)
-      const value = applyPatch(kind.schema, current, patch)
+      const value = withTypeOf(kind, applyPatch(kind.schema, current, patch), patch)
       const obj = decodePatched<KubeObject>(kind.schema, value, patch, first ? request.warnings : [])
       first = false
       checkPatchedName(obj, ref)
@@ -159,6 +160,22 @@ function goText(value: unknown): string {
 function sorted(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/**
+ * A patch never changes what an object is: a strategic one leaves kind and version alone, any other that would is
+ * refused. Throws a StatusError.
+ */
+function withTypeOf(kind: Kind, value: unknown, patch: ObjectPatch): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value
+  const { apiVersion, kind: name } = value as Partial<KubeObject>
+  if (apiVersion === kind.apiVersion && name === kind.kind) return value
+  if (patch.type === "strategic") return { ...value, apiVersion: kind.apiVersion, kind: kind.kind }
+  const shown = goJson(sorted(value))
+  const why = !name
+    ? `Object 'Kind' is missing in '${shown}'`
+    : `no kind ${JSON.stringify(name)} is registered for version ${JSON.stringify(apiVersion ?? "")} in scheme "pkg/runtime/scheme.go:111"`
+  throw invalid({ group: "", kind: "" }, "", [field.invalid("patch", shown, why)])
 }
 
 /** The name stays that of the URL. */
