@@ -85,6 +85,16 @@ describe("normaliseAnswer", () => {
       },
     )
   })
+  it("takes away the order of managed fields, which depends on the second", () => {
+    const [a, b] = [
+      { manager: "a", time: "2026-01-01T00:00:01Z" },
+      { manager: "b", time: "2026-01-01T00:00:00Z" },
+    ]
+    assert.deepEqual(
+      answer({ metadata: { managedFields: [b, a] } }),
+      answer({ metadata: { managedFields: [a, b] } }),
+    )
+  })
   it("keeps an empty revision, a null and the order of a list", () => {
     const body = { a: [3, 1, null], metadata: { creationTimestamp: null, resourceVersion: "" } }
     assert.deepEqual(answer(body), body)

@@ -17,6 +17,8 @@ const token = /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g
 const age = /^(<invalid>|(\d+[smh])+)$/
 const revisionInText = /\b(resource ?version|revision|resourceVersionMatch)(:? ?"?|="?)\d+/gi
 const currentInText = /(Too large resource version: )\S+, current: \d+/g
+const documentHash = /(\?hash=)[0-9A-F]+/g
+const recorded = /(the ResourceVersion in record \()\d+\)/g
 const accessVolume = /\bkube-api-access-[a-z0-9]{5}\b/g
 const modified =
   /precondition failed: ResourceVersion in precondition: \S+ResourceVersion in object meta: \d+/g
@@ -27,10 +29,12 @@ export function normaliseText(text: string): string {
     .replace(time, "TIME")
     .replace(printedTime, "TIME")
     .replace(token, "TOKEN")
+    .replace(documentHash, "$1HASH")
     .replace(address, "ADDRESS")
     .replace(loopback, "SERVER")
     .replace(modified, "STALE")
     .replace(currentInText, "$1RV, current: RV")
+    .replace(recorded, "$1RV)")
     .replace(accessVolume, "kube-api-access-SUFFIX")
     .replace(revisionInText, "$1$2RV")
 }
@@ -43,6 +47,11 @@ export function normalise(value: unknown, key = "", inTable = false): unknown {
     const table = inTable || from["kind"] === "Table"
     const to: Record<string, unknown> = {}
     for (const name of Object.keys(from).sort()) to[name] = normalise(from[name], name, table)
+    // Their order depends on whether a second ended between two writes.
+    if (Array.isArray(to["managedFields"]))
+      to["managedFields"] = to["managedFields"].toSorted((a, b) =>
+        JSON.stringify(a) < JSON.stringify(b) ? -1 : 1,
+      )
     return to
   }
   if (typeof value === "number") {

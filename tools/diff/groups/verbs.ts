@@ -624,7 +624,6 @@ function methods(): Step[] {
           name: `${method} ${path}`,
           method,
           path,
-          ...(path.startsWith("/openapi/v3") || path === "/" ? { pieces: ["paths"] } : {}),
         }
       const type = method === "PATCH" ? "application/merge-patch+json" : "application/json"
       return {
@@ -722,11 +721,7 @@ function paths(): Step[] {
   return list.flatMap((path) => [
     {
       ...get(path, path),
-      ...(path.startsWith("/openapi/v3")
-        ? { pieces: ["paths"] }
-        : path.startsWith("/metrics")
-          ? { metrics: true }
-          : {}),
+      ...(path.startsWith("/metrics") ? { metrics: true } : {}),
     },
     ...(path.startsWith("/openapi") || path.startsWith("/metrics") || path.startsWith("/debug")
       ? []
@@ -833,9 +828,6 @@ function accepts(): Step[] {
   return targets.flatMap((path) =>
     list
       .filter((accept) => !accept.includes("protobuf") || path === "/nothing")
-      .map((accept) => ({
-        ...get(`${path} ${accept}`, path, { accept }),
-        ...(path === "/openapi/v3" ? { pieces: ["paths"] } : {}),
-      })),
+      .map((accept) => get(`${path} ${accept}`, path, { accept })),
   )
 }
