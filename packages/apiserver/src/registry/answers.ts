@@ -1,5 +1,6 @@
 /** Answers that are not objects of a kind. */
-import type { Status } from "@knarr/apimachinery"
+import { StatusError, type Status } from "@knarr/apimachinery"
+import { NoSpaceError } from "@knarr/store"
 import type { ResourceStorage } from "./storage.ts"
 
 /** What a deletion answers when it does not answer the object. */
@@ -21,4 +22,20 @@ export const createdStatus: Status = {
   metadata: {},
   status: "Success",
   code: 201,
+}
+
+/**
+ * What a client is told of a failure of the store: of a full disk, a 500 without a reason in the words that
+ * operators look for. Anything else is handed back as it is.
+ */
+export function storeFailure(thrown: unknown): unknown {
+  if (!(thrown instanceof NoSpaceError)) return thrown
+  return new StatusError({
+    apiVersion: "v1",
+    kind: "Status",
+    metadata: {},
+    status: "Failure",
+    message: "etcdserver: mvcc: database space exceeded",
+    code: 500,
+  })
 }

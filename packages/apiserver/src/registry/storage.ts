@@ -14,6 +14,7 @@ import {
 import type { Env } from "@knarr/base"
 import type { Store } from "@knarr/store"
 import type { Admission } from "../contract.ts"
+import { storeFailure } from "./answers.ts"
 import { cachedObject, type CachedObject } from "./cached-object.ts"
 import type { Follower } from "./follower.ts"
 import { KindView } from "./kind-view.ts"
@@ -43,6 +44,14 @@ export type Change =
   | { readonly keep: CachedObject }
   /** `answer`, when given, is what the answer shows instead of the state that was removed. */
   | { readonly remove: true; readonly answer?: KubeObject }
+
+/** Decides what becomes of the present state. */
+type ChangeOf = (current: CachedObject | undefined) => Promise<Change>
+
+interface WriteRun {
+  readonly dryRun: boolean
+  readonly signal?: AbortSignal | undefined
+}
 
 export interface Written {
   /** The new state; after a removal the last state with the revision of the removal. */
@@ -107,11 +116,15 @@ export class ResourceStorage {
    * Reads, lets `change` decide, writes; again from the start when somebody else wrote meanwhile. The value
    * that `change` puts is in this version and belongs to the registry from then on.
    */
-  async write(
-    key: string,
-    options: { dryRun: boolean; signal?: AbortSignal | undefined },
-    change: (current: CachedObject | undefined) => Promise<Change>,
-  ): Promise<Written> {
+  async write(key: string, options: WriteRun, change: ChangeOf): Promise<Written> {
+    try {
+      return await this.#write(key, options, change)
+    } catch (thrown) {
+      throw storeFailure(thrown)
+    }
+  }
+
+  async #write(key: string, options: WriteRun, change: ChangeOf): Promise<Written> {
     const { store, follower } = this.deps
     const path = this.cache.prefix + key
     for (;;) {

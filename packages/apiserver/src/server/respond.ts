@@ -1,7 +1,6 @@
 /** Answers that are not stored objects: plain text, JSON documents and failures. */
 import { internalError, StatusError, type Status } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
-import { NoSpaceError } from "@knarr/store"
 import type { Exchange } from "../contract.ts"
 
 const json = "application/json"
@@ -31,18 +30,6 @@ export function respondNotFound(exchange: Exchange): void {
 
 /** The StatusError that `thrown` stands for; what is none becomes a 500. */
 export function toStatusError(thrown: unknown): StatusError {
-  // As a full etcd is answered: a 500 without a reason, in words that operators look for.
-  if (thrown instanceof NoSpaceError) {
-    const message = `etcdserver: mvcc: database space exceeded: ${thrown.message}`
-    return new StatusError({
-      apiVersion: "v1",
-      kind: "Status",
-      metadata: {},
-      status: "Failure",
-      message,
-      code: 500,
-    })
-  }
   return thrown instanceof StatusError ? thrown : internalError(messageOf(thrown))
 }
 

@@ -3,12 +3,15 @@
  * just before R, the event that made it what it then was. So every state from R on can be read, and a watch
  * from R knows the `previous` of each event.
  */
+import { entriesCost } from "./batch-cost.ts"
 import type { Database } from "./database.ts"
 import { numberBytes, readNumber } from "./record.ts"
 import type { Writer } from "./writer.ts"
 
 /** How many events one step looks at: a few milliseconds' work, in a commit shared with ordinary writes. */
-const step = 256
+const step = 128
+/** And when the disk is short of room, since each may copy some pages. */
+const shortStep = 16
 
 /**
  * Removes what the events in [from, to) made superfluous: the event of the same key before each, and deletions
@@ -27,15 +30,16 @@ export async function sweep(options: {
     const { log, deleted } = database
     const superfluous: Buffer[] = []
     const forgotten: Buffer[] = []
+    const limit = writer.short ? shortStep : step
     let next = to
     let seen = 0
     for (const { key: at, value } of log.getRange({
       start: numberBytes(from),
       end: numberBytes(to),
-      limit: step,
+      limit,
     })) {
       const revision = readNumber(at)
-      if (++seen === step) next = revision + 1
+      if (++seen === limit) next = revision + 1
       const { type, key, before } = database.decode(revision, value)
       if (before !== 0) superfluous.push(numberBytes(before))
       if (type !== "delete") continue
@@ -45,11 +49,13 @@ export async function sweep(options: {
       const mark = writer.busy(key) ? undefined : deleted.getBinary(keyBytes)
       if (mark && readNumber(mark) === revision) forgotten.push(keyBytes)
     }
-    await writer.maintain(() => {
+    const remove = (): void => {
       for (const revision of superfluous) void log.remove(revision)
       for (const key of forgotten) void deleted.remove(key)
       database.setNumber("swept", next)
-    })
+    }
+    const cost = entriesCost({ removed: superfluous.length, touched: forgotten.length + 1 })
+    await writer.maintain(remove, cost, true)
     from = next
   }
 }

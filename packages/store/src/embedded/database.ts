@@ -8,27 +8,26 @@
  *     leases    lease → JSON of its LeaseState
  *     meta      name → number: format, compacted, swept
  */
-import {
-  closeSync,
-  fdatasyncSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs"
+import { closeSync, constants, fsyncSync, fstatSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { type Database as Table, type RootDatabase, open } from "lmdb"
 import { asError } from "@knarr/base"
 import { DamagedStoreError, NoSpaceError } from "../store.ts"
+import { type Cost, type TreePages, boundOf, pageBytes } from "./batch-cost.ts"
 import { checkDataFile } from "./file-check.ts"
 import { type LogRecord, decodeRecord, numberBytes, readNumber } from "./record.ts"
+import { Reserve, diskError } from "./reserve.ts"
 
 export type Snapshot = ReturnType<RootDatabase["useReadTransaction"]>
 export type ByteTable = Table<Buffer, Buffer>
 
 const format = 1
+/** A new store's tables take less. */
+const newTablesBytes = 2 ** 20
+/** After so many new entries the trees are looked at again. */
+const lookAgain = 256
+/** LMDB's table of readers: room for some hundred. */
+const lockBytes = 32 * 2 ** 10
 /** Address space, not memory: the file grows as it is written. */
 const mapBytes = 256 * 2 ** 30
 const tableOptions = { encoding: "binary", keyEncoding: "binary", cache: false } as const
@@ -43,42 +42,49 @@ export class Database {
   readonly #meta: ByteTable
   readonly #root: RootDatabase<Buffer, Buffer>
 
-  /** Opens or makes the file in `dir`. Throws {@link DamagedStoreError}. */
-  constructor(dir: string) {
-    this.file = dataFile(dir)
+  readonly #reserve: Reserve
+  /** What the trees had when they were last looked at, and how many entries have been written since. */
+  #trees: TreePages | undefined
+  #written = 0
+  /** Where the pages in use may end after the next commit. */
+  #admitted = 0
+
+  private constructor(file: string, root: RootDatabase<Buffer, Buffer>, reserve: Reserve) {
+    this.file = file
+    this.#root = root
+    this.#reserve = reserve
+    const table = (name: string): ByteTable => root.openDB<Buffer, Buffer>(name, tableOptions)
+    this.log = table("log")
+    this.keys = table("keys")
+    this.deleted = table("deleted")
+    this.attached = table("attached")
+    this.leases = table("leases")
+    this.#meta = table("meta")
+    const found = this.number("format")
+    if (found === undefined) root.transactionSync(() => this.setNumber("format", format))
+    else if (found !== format)
+      throw new Error(`Cannot open the store "${file}": it has format ${found}, not ${format}`)
+  }
+
+  /** Opens or makes the file in `dir`. Throws {@link DamagedStoreError}, {@link NoSpaceError}. */
+  static async open(dir: string): Promise<Database> {
+    const file = dataFile(dir)
     mkdirSync(dir, { recursive: true, mode: 0o700 })
+    let root: RootDatabase<Buffer, Buffer> | undefined
+    let reserve: Reserve | undefined
     try {
-      checkDataFile(this.file)
-      this.#root = open<Buffer, Buffer>({
-        ...tableOptions,
-        path: this.file,
-        noSubdir: true,
-        pageSize: 16384,
-        mapSize: mapBytes,
-        maxDbs: 8,
-        overlappingSync: false,
-        eventTurnBatching: false,
-      })
-    } catch (thrown) {
-      throw this.#damaged(thrown)
-    }
-    try {
-      const table = (name: string): ByteTable => this.#root.openDB<Buffer, Buffer>(name, tableOptions)
-      this.log = table("log")
-      this.keys = table("keys")
-      this.deleted = table("deleted")
-      this.attached = table("attached")
-      this.leases = table("leases")
-      this.#meta = table("meta")
-      const found = this.number("format")
-      if (found === undefined) this.#root.transactionSync(() => this.setNumber("format", format))
-      else if (found !== format)
-        throw new Error(`Cannot open the store "${this.file}": it has format ${found}, not ${format}`)
+      root = openRoot(file)
+      reserve = new Reserve(file)
+      const { used, tables } = statsOf(root)
+      if (tables === 0) await reserve.admit(newTablesBytes, { used, free: 0 }, true)
+      const database = new Database(file, root, reserve)
       syncDirectory(dir)
       syncDirectory(dirname(dir))
+      return database
     } catch (thrown) {
-      void this.#root.close()
-      throw thrown
+      reserve?.[Symbol.dispose]()
+      await root?.close()
+      throw diskError(asError(thrown))
     }
   }
 
@@ -109,14 +115,14 @@ export class Database {
     try {
       return decodeRecord(revision, asBuffer(bytes))
     } catch (thrown) {
-      throw this.#damaged(thrown)
+      throw damaged(this.file, thrown)
     }
   }
 
   /** The record of a revision that the file itself refers to. */
   mustRecord(revision: number, snapshot?: Snapshot): LogRecord {
     const record = this.record(revision, snapshot)
-    if (!record) throw this.#damaged(new Error(`Revision ${revision} is missing`))
+    if (!record) throw damaged(this.file, new Error(`Revision ${revision} is missing`))
     return record
   }
 
@@ -125,7 +131,7 @@ export class Database {
     try {
       return read()
     } catch (thrown) {
-      throw isCorruption(thrown) ? this.#damaged(thrown) : thrown
+      throw isCorruption(thrown) ? damaged(this.file, thrown) : thrown
     }
   }
 
@@ -139,25 +145,54 @@ export class Database {
     this.#root.resetReadTxn()
   }
 
-  /**
-   * Runs `write` (synchronous puts and removes) as one transaction on LMDB's thread; resolves when it is on
-   * disk. Rejects, with nothing written, with {@link NoSpaceError} or the system's error. `bytes` is about how
-   * much is written. May run `write` twice.
-   */
-  async commit(bytes: number, write: () => void): Promise<void> {
-    try {
-      await this.#commitOnce(write)
-    } catch (thrown) {
-      // LMDB calls a write that was cut short an I/O error, which is how a full disk mostly shows itself. If
-      // there is room (again), all that was not written is written anew, so trying once more is safe.
-      if (errorCode(thrown) !== 5) throw thrown
-      const full = findFull(this.file, bytes)
-      if (full) throw new NoSpaceError(full)
-      await this.#commitOnce(write)
-    }
+  /** The most by which a commit of this cost can lengthen the pages in use, in bytes. */
+  bound(cost: Cost): number {
+    const seen = (this.#trees ??= this.#lookAtTrees())
+    const written = this.#written
+    return boundOf(cost, {
+      ...seen,
+      logLeaves: seen.logLeaves + written,
+      logBranches: 2 * seen.logBranches + 2,
+      leaves: seen.leaves + written,
+      branches: 2 * seen.branches + 2,
+    })
   }
 
-  async #commitOnce(write: () => void): Promise<void> {
+  /** Bytes of the pages up to the last one in use, and of those among them that are free. */
+  usage(): { used: number; free: number } {
+    const { used, freeList, root } = statsOf(this.#root)
+    let inUse = 2 * pageBytes + (freeList + root) * pageBytes
+    for (const table of this.#tables()) inUse += pagesOf(table).all * pageBytes
+    return { used, free: Math.max(used - inUse, 0) }
+  }
+
+  /**
+   * Makes sure that a commit of this cost finds its room; to be called before each, when none runs. Throws
+   * {@link NoSpaceError}. Commits that `free` may use a reserve that is kept for them.
+   */
+  async makeRoom(cost: Cost, frees: boolean): Promise<void> {
+    this.#written += Math.ceil(cost.records) + cost.touched
+    if (this.#written > lookAgain) this.#trees = undefined
+    // How much is free inside takes a look at every table, so it is only asked when it matters.
+    const { used } = statsOf(this.#root)
+    let bound = this.bound(cost)
+    try {
+      await this.#reserve.admit(bound, { used, free: 0 }, frees)
+    } catch (thrown) {
+      if (!(thrown instanceof NoSpaceError)) throw thrown
+      this.#trees = undefined
+      bound = this.bound(cost)
+      await this.#reserve.admit(bound, this.usage(), frees)
+    }
+    this.#admitted = used + bound
+  }
+
+  /**
+   * Runs `write` (synchronous puts and removes), for which {@link makeRoom} was called, as one transaction on
+   * LMDB's thread; resolves when it is on disk. Rejects, with nothing written, with {@link NoSpaceError} or the
+   * system's error.
+   */
+  async commit(write: () => void): Promise<void> {
     try {
       await this.#root.batch(write)
     } catch (thrown) {
@@ -167,23 +202,66 @@ export class Database {
     }
   }
 
+  /** Whether LMDB took more room than was made: never, unless {@link bound} is wrong. */
+  get outgrown(): boolean {
+    return statsOf(this.#root).used > this.#admitted
+  }
+
   /** Writes a compact copy of the newest state, or a newer one, into `file`. */
   backup(file: string): Promise<void> {
     return this.#root.backup(file, true)
   }
 
   close(): Promise<void> {
+    this.#reserve[Symbol.dispose]()
     return this.#root.close()
   }
 
-  #damaged(thrown: unknown): Error {
-    const error = asError(thrown)
-    const code = errorCode(error)
-    // The system's own errors (no permission, no such directory) say better what is the matter.
-    if (typeof code === "string" && /^E[A-Z]+$/.test(code)) return error
-    if (typeof code === "number" && code > 0 && code !== 22) return diskError(error)
-    return new DamagedStoreError(this.file, error)
+  #tables(): readonly ByteTable[] {
+    return [this.log, this.keys, this.deleted, this.attached, this.leases, this.#meta]
   }
+
+  #lookAtTrees(): TreePages {
+    const [log, ...others] = this.#tables().map(pagesOf)
+    let leaves = 0
+    let branches = 0
+    for (const table of others) {
+      leaves += table.leaves
+      branches += table.branches
+    }
+    this.#written = 0
+    const { freeList } = statsOf(this.#root)
+    return { logLeaves: log!.leaves, logBranches: log!.branches, leaves, branches, freeList }
+  }
+}
+
+function openRoot(file: string): RootDatabase<Buffer, Buffer> {
+  try {
+    checkDataFile(file)
+    fillLockFile(`${file}-lock`)
+    return open<Buffer, Buffer>({
+      ...tableOptions,
+      path: file,
+      noSubdir: true,
+      pageSize: pageBytes,
+      mapSize: mapBytes,
+      maxDbs: 8,
+      overlappingSync: false,
+      eventTurnBatching: false,
+    })
+  } catch (thrown) {
+    throw damaged(file, thrown)
+  }
+}
+
+function damaged(file: string, thrown: unknown): Error {
+  const error = asError(thrown)
+  const code = errorCode(error)
+  if (diskError(error) !== error) return diskError(error)
+  // The system's own errors (no permission, no such directory) say better what is the matter.
+  if (typeof code === "string" && /^E[A-Z]+$/.test(code)) return error
+  if (typeof code === "number" && code > 0 && code !== 22) return error
+  return new DamagedStoreError(file, error)
 }
 
 /** The data file of the store in `dir`. */
@@ -235,24 +313,56 @@ async function commitError(thrown: unknown): Promise<Error> {
   return thrown
 }
 
-/** The error of writing `bytes` behind the end of `file`, if they find no room; tried on a file beside it. */
-function findFull(file: string, bytes: number): Error | undefined {
-  const probe = `${file}.probe`
+/** LMDB maps its table of readers; a page of it that finds no room would be a bus error. */
+function fillLockFile(file: string): void {
+  const fd = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600)
   try {
-    const end = statSync(file).size
-    const chunk = Buffer.alloc(64 * 2 ** 10)
-    const fd = openSync(probe, "w", 0o600)
-    try {
-      for (let at = 0; at < bytes + chunk.length;) at += writeSync(fd, chunk, 0, chunk.length, end + at)
-      fdatasyncSync(fd)
-    } finally {
-      closeSync(fd)
-    }
-    return undefined
-  } catch (thrown) {
-    return asError(thrown)
+    const { size, blocks } = fstatSync(fd)
+    if (size >= lockBytes && blocks * 512 >= size) return
+    // Nobody has the store open, so what is in it says nothing.
+    const zeros = Buffer.alloc(lockBytes)
+    for (let at = 0; at < lockBytes;) at += writeSync(fd, zeros, at, lockBytes - at, at)
   } finally {
-    rmSync(probe, { force: true })
+    closeSync(fd)
+  }
+}
+
+interface Pages {
+  readonly leaves: number
+  readonly branches: number
+  /** Those, and the pages of large values. */
+  readonly all: number
+}
+
+/** What lmdb-js's types leave out of `getStats`. */
+interface TreeStats {
+  readonly treeBranchPageCount: number
+  readonly treeLeafPageCount: number
+  readonly overflowPages: number
+  readonly entryCount: number
+}
+
+function pagesOf(table: { getStats(): unknown }): Pages {
+  return pagesIn(table.getStats() as TreeStats)
+}
+
+function pagesIn(stats: TreeStats): Pages {
+  const { treeLeafPageCount: leaves, treeBranchPageCount: branches, overflowPages } = stats
+  return { leaves, branches, all: leaves + branches + overflowPages }
+}
+
+function statsOf(root: { getStats(): unknown }): {
+  used: number
+  tables: number
+  freeList: number
+  root: number
+} {
+  const stats = root.getStats() as { lastPageNumber: number; root: TreeStats; free: TreeStats }
+  return {
+    used: (stats.lastPageNumber + 1) * pageBytes,
+    tables: stats.root.entryCount,
+    freeList: pagesIn(stats.free).all,
+    root: pagesIn(stats.root).all,
   }
 }
 
@@ -264,12 +374,4 @@ function isCorruption(thrown: unknown): boolean {
 
 function errorCode(thrown: unknown): unknown {
   return thrown instanceof Error && "code" in thrown ? thrown.code : undefined
-}
-
-const outOfSpace = new Set<unknown>([
-  28 /* ENOSPC */, 122 /* EDQUOT */, 27 /* EFBIG */, -30792 /* MDB_MAP_FULL */,
-])
-
-function diskError(error: Error): Error {
-  return outOfSpace.has(errorCode(error)) ? new NoSpaceError(error) : error
 }

@@ -3,9 +3,10 @@
  * Node brings along: Node has no flock), so it ends with its process whatever way that ends, and works across
  * containers, where process ids say nothing.
  */
-import { readFileSync, writeFileSync } from "node:fs"
+import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { NoSpaceError } from "../store.ts"
 
 /** Another process, or this one, has the store open. */
 export class StoreInUseError extends Error {
@@ -20,13 +21,18 @@ export class StoreInUseError extends Error {
 /** Takes the lock, or throws {@link StoreInUseError}. Disposing gives it back. */
 export function lockDirectory(dir: string): Disposable {
   const pidFile = join(dir, "pid")
-  const lock = new DatabaseSync(join(dir, "lock"))
+  const lockFile = join(dir, "lock")
+  const lock = new DatabaseSync(lockFile)
   try {
-    lock.exec("PRAGMA journal_mode = OFF; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+    lock.exec("PRAGMA journal_mode = OFF; PRAGMA locking_mode = EXCLUSIVE")
+    // Locking an empty file would write to it, now or at a start when the disk is full.
+    if (statSync(lockFile).size === 0) lock.exec("PRAGMA user_version = 1")
+    lock.exec("BEGIN EXCLUSIVE")
   } catch (thrown) {
     lock.close()
-    if (!(thrown instanceof Error && "errcode" in thrown && thrown.errcode === 5)) throw thrown
-    throw new StoreInUseError(dir, readPid(pidFile))
+    const code = thrown instanceof Error && "errcode" in thrown ? thrown.errcode : undefined
+    if (code === 5 /* SQLITE_BUSY */) throw new StoreInUseError(dir, readPid(pidFile))
+    throw code === 13 /* SQLITE_FULL */ ? new NoSpaceError(thrown) : thrown
   }
   try {
     writeFileSync(pidFile, `${process.pid}\n`)

@@ -7,6 +7,7 @@ import {
   type Expected,
   FutureRevisionError,
   type KeyValue,
+  NoSpaceError,
   type RangeOptions,
   type RangeResult,
   type Store,
@@ -20,8 +21,11 @@ import { sweep } from "./compaction.ts"
 import { Database, asBuffer } from "./database.ts"
 import { lockDirectory } from "./directory-lock.ts"
 import { Reader } from "./reader.ts"
+import { entriesCost } from "./batch-cost.ts"
 import { numberBytes } from "./record.ts"
 import { Writer, attachedKey, keyOfAttached } from "./writer.ts"
+
+const lookForRoomMs = 5000
 
 export interface EmbeddedStoreOptions {
   /** The store's own directory; made when it does not exist. */
@@ -48,7 +52,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   const lock = lockDirectory(dir)
   let database: Database | undefined
   try {
-    const opened = new Database(dir)
+    const opened = await Database.open(dir)
     database = opened
     return opened.guard(() => {
       checkTail(opened)
@@ -107,6 +111,7 @@ class OpenStore implements EmbeddedStore {
     )
     this.#writer = new Writer({
       database,
+      log: env.log,
       revision: database.lastRevision(),
       committed: (events) => this.#hub.publish(events),
       leaseExists: (id) => this.#leases.has(id),
@@ -114,6 +119,7 @@ class OpenStore implements EmbeddedStore {
     this.#leases = new LeaseTable(env, (id) => this.#expire(id))
     for (const { value } of database.leases.getRange({}))
       this.#leases.restore(JSON.parse(asBuffer(value).toString()) as LeaseState)
+    this.#scope.run("look for room", (signal) => this.#lookForRoom(signal))
     const swept = database.number("swept") ?? 0
     if (swept < this.#compactRevision) {
       const unfinished = this.#sweep(swept, this.#compactRevision)
@@ -161,7 +167,8 @@ class OpenStore implements EmbeddedStore {
       await before
       if (revision <= this.#compactRevision) return
       const swept = this.#database.number("swept") ?? 0
-      await this.#writer.maintain(() => this.#database.setNumber("compacted", revision))
+      const note = (): void => this.#database.setNumber("compacted", revision)
+      await this.#writer.maintain(note, entriesCost({ touched: 1 }), true)
       this.#compactRevision = revision
       await this.#sweep(swept, revision)
     })()
@@ -241,9 +248,24 @@ class OpenStore implements EmbeddedStore {
     await sweep({ database: this.#database, writer: this.#writer, from, to, signal: this.#scope.signal })
   }
 
+  /** While the disk is short of room, looks now and then whether it still is. */
+  async #lookForRoom(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#env.clock.sleep(lookForRoomMs, signal)
+      if (!this.#writer.short) continue
+      try {
+        await this.#writer.recheck()
+      } catch (thrown) {
+        // A writer that is closed says so to whoever writes.
+        if (!(thrown instanceof NoSpaceError)) return
+      }
+    }
+  }
+
   async #saveLease(lease: LeaseState): Promise<void> {
     const bytes = Buffer.from(JSON.stringify(lease))
-    await this.#writer.maintain(() => void this.#database.leases.put(numberBytes(lease.id), bytes))
+    const put = (): void => void this.#database.leases.put(numberBytes(lease.id), bytes)
+    await this.#writer.maintain(put, entriesCost({ touched: 2 }), false)
   }
 
   #expire(id: number): void {
@@ -266,16 +288,19 @@ class OpenStore implements EmbeddedStore {
     // Nothing more can be attached; what is on its way is in the file after this.
     await this.#writer.settled()
     for (;;) {
-      const range = { start: attachedKey(id, ""), end: attachedKey(id + 1, ""), limit: 256 }
+      const limit = this.#writer.short ? 16 : 128
+      const range = { start: attachedKey(id, ""), end: attachedKey(id + 1, ""), limit }
       const keys = [...this.#database.attached.getKeys(range)].map(keyOfAttached)
       if (keys.length === 0) break
       await this.#writer.deleteAttached(keys, id)
       // A key that another write has detached by now has no deletion; this takes its entry away too.
-      await this.#writer.maintain(() => {
+      const detach = (): void => {
         for (const key of keys) void this.#database.attached.remove(attachedKey(id, key))
-      })
+      }
+      await this.#writer.maintain(detach, entriesCost({ touched: keys.length }), true)
     }
-    await this.#writer.maintain(() => void this.#database.leases.remove(numberBytes(id)))
+    const remove = (): void => void this.#database.leases.remove(numberBytes(id))
+    await this.#writer.maintain(remove, entriesCost({ touched: 1 }), true)
   }
 
   #report(message: string, thrown: unknown): void {

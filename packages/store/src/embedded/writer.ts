@@ -3,9 +3,10 @@
  * on disk and what is already on its way there; it then waits, with all the others that came while the last
  * commit ran, for one transaction and one fdatasync.
  */
-import { type Deferred, asError, deferred } from "@knarr/base"
+import { type Deferred, type Logger, asError, deferred } from "@knarr/base"
 import { checkKey } from "../keys.ts"
 import { type Expected, type KeyValue, NoSpaceError, type StoreEvent, type WriteResult } from "../store.ts"
+import { type Cost, addCost, noCost, recordCost, roomCost } from "./batch-cost.ts"
 import { type Database, asBuffer } from "./database.ts"
 import { encodeRecord, numberBytes, readNumber } from "./record.ts"
 
@@ -13,7 +14,12 @@ import { encodeRecord, numberBytes, readNumber } from "./record.ts"
 interface Batch {
   readonly writes: (() => void)[]
   readonly events: StoreEvent[]
+  readonly cost: Cost
   bytes: number
+  /** Whether it only deletes, and so may use the last of the room on the disk. */
+  frees: boolean
+  /** Instead of a transaction: what runs between two of them. */
+  readonly task: (() => Promise<void>) | undefined
   readonly done: Deferred<void>
 }
 
@@ -28,9 +34,14 @@ interface Current {
 /** A transaction takes at most so much, to keep its memory and its time small; the rest is the next one's. */
 const maxBatchWrites = 2000
 const maxBatchBytes = 8 * 2 ** 20
+/** Nor may it need more room than this, unless it is a single write. */
+const maxBatchRoom = 24 * 2 ** 20
+/** The same since the disk was full: what is left is then shared out sparingly. */
+const maxBatchRoomWhenShort = 3 * 2 ** 20
 
 export interface WriterOptions {
   readonly database: Database
+  readonly log: Logger
   readonly revision: number
   /** Called after each commit with its events in order, before the writers' promises resolve. */
   readonly committed: (events: readonly StoreEvent[]) => void
@@ -40,6 +51,7 @@ export interface WriterOptions {
 
 export class Writer {
   readonly #database: Database
+  readonly #log: Logger
   readonly #committed: WriterOptions["committed"]
   readonly #leaseExists: WriterOptions["leaseExists"]
   /** The newest revision on disk. */
@@ -52,9 +64,15 @@ export class Writer {
   #batches: Batch[] = []
   #running: Promise<void> | undefined
   #closed: Error | undefined
+  /** The disk took no more, so only what frees is taken. */
+  #full = false
+  /** The room that a batch may need. */
+  #room = maxBatchRoom
+  #recheck: Promise<void> | undefined
 
   constructor(options: WriterOptions) {
     this.#database = options.database
+    this.#log = options.log
     this.#committed = options.committed
     this.#leaseExists = options.leaseExists
     this.#durable = this.#assigned = options.revision
@@ -65,8 +83,33 @@ export class Writer {
     return this.#durable
   }
 
+  /** Whether the disk is full, or was and has not much room yet. */
+  get short(): boolean {
+    return this.#room !== maxBatchRoom
+  }
+
+  /** Looks whether a full disk has room again. Throws the {@link NoSpaceError} when it has none. */
+  async recheck(): Promise<void> {
+    this.#recheck ??= this.alone(() => this.#reopen()).finally(() => (this.#recheck = undefined))
+    await this.#recheck
+  }
+
+  async #reopen(): Promise<void> {
+    try {
+      await this.#database.makeRoom(roomCost(maxBatchRoom), false)
+      this.#room = maxBatchRoom
+    } catch (thrown) {
+      if (!(thrown instanceof NoSpaceError)) throw thrown
+      await this.#database.makeRoom(roomCost(maxBatchRoomWhenShort), false)
+    }
+    if (!this.#full) return
+    this.#full = false
+    this.#log.info("The disk of the store has room again: writes are accepted")
+  }
+
   async put(key: string, value: Uint8Array, expected: Expected, lease: number): Promise<WriteResult> {
     this.#checkOpen()
+    if (this.#full) await this.recheck()
     checkKey(key)
     if (lease !== 0 && !this.#leaseExists(lease))
       throw new Error(`Cannot write "${key}": there is no lease ${lease}`)
@@ -96,12 +139,22 @@ export class Writer {
     await Promise.all(writes)
   }
 
-  /** Brings other writes, which `write` makes, to disk in order with those of keys. */
-  maintain(write: () => void): Promise<void> {
+  /**
+   * Brings other writes, which `write` makes, to disk in order with those of keys. `frees`: they remove, so a full
+   * disk is no reason to refuse them.
+   */
+  async maintain(write: () => void, cost: Cost, frees: boolean): Promise<void> {
     this.#checkOpen()
-    const batch = this.#batch()
+    if (this.#full && !frees) await this.recheck()
+    const batch = this.#batch(cost, frees)
     batch.writes.push(write)
     return batch.done.promise
+  }
+
+  /** Runs `task` between two transactions, after those on their way. */
+  alone(task: () => Promise<void>): Promise<void> {
+    this.#checkOpen()
+    return this.#push(noCost(), true, task).done.promise
   }
 
   /** Whether the newest event of a key is still on its way to disk. */
@@ -171,7 +224,8 @@ export class Writer {
       before: current.last,
     })
     this.#assigned = revision
-    const batch = this.#batch()
+    const cost = recordCost(bytes.length, Buffer.byteLength(key))
+    const batch = this.#batch(cost, type === "delete")
     batch.bytes += bytes.length
     batch.events.push(event)
     batch.writes.push(() => this.#write(event, bytes, current.last))
@@ -199,15 +253,26 @@ export class Writer {
   }
 
   /** The batch that the next write joins. */
-  #batch(): Batch {
+  #batch(cost: Cost, frees: boolean): Batch {
     const last = this.#batches.at(-1)
-    const joins =
-      last !== undefined &&
-      !(this.#committing && this.#batches.length === 1) &&
-      last.writes.length < maxBatchWrites &&
-      last.bytes < maxBatchBytes
-    if (joins) return last
-    const batch: Batch = { writes: [], events: [], bytes: 0, done: deferred() }
+    if (last && this.#joins(last, cost)) {
+      addCost(last.cost, cost)
+      last.frees &&= frees
+      return last
+    }
+    return this.#push({ ...cost }, frees, undefined)
+  }
+
+  #joins(last: Batch, cost: Cost): boolean {
+    if (last.task || (this.#committing && this.#batches.length === 1)) return false
+    if (last.writes.length >= maxBatchWrites || last.bytes >= maxBatchBytes) return false
+    const sum = { ...last.cost }
+    addCost(sum, cost)
+    return this.#database.bound(sum) <= this.#room
+  }
+
+  #push(cost: Cost, frees: boolean, task: Batch["task"]): Batch {
+    const batch: Batch = { writes: [], events: [], bytes: 0, cost, frees, task, done: deferred() }
     // Whoever waits for it handles its failure; nobody may be waiting for a lease's or a compaction's batch.
     batch.done.promise.catch(() => {})
     this.#batches.push(batch)
@@ -224,11 +289,15 @@ export class Writer {
     for (let batch = this.#batches[0]; batch; batch = this.#batches[0]) {
       this.#committing = true
       try {
-        // Each write may change some pages of 16 KiB besides those of its value.
-        const bytes = 2 * batch.bytes + batch.writes.length * 65_536
-        await this.#database.commit(bytes, () => {
+        if (batch.task) {
+          await this.#perform(batch, batch.task)
+          continue
+        }
+        await this.#database.makeRoom(batch.cost, batch.frees)
+        await this.#database.commit(() => {
           for (const write of batch.writes) write()
         })
+        if (this.#database.outgrown) this.#log.warn("A commit took more room than was made for it")
       } catch (thrown) {
         this.#fail(asError(thrown))
         continue
@@ -246,11 +315,27 @@ export class Writer {
     this.#running = undefined
   }
 
+  /** What waits behind a task does not depend on how it ends. */
+  async #perform(batch: Batch, task: () => Promise<void>): Promise<void> {
+    try {
+      await task()
+      batch.done.resolve()
+    } catch (thrown) {
+      batch.done.reject(thrown)
+    }
+    this.#batches.shift()
+  }
+
   /** What waited behind the failed batch was decided in the belief that it would succeed, so it fails too. */
   #fail(error: Error): void {
     // After any other failure of the disk it is not known what the next fdatasync would vouch for.
     if (!(error instanceof NoSpaceError))
       this.#closed ??= new Error("Cannot write to the store: an earlier write failed", { cause: error })
+    else {
+      this.#full = true
+      this.#room = maxBatchRoomWhenShort
+      this.#log.warn("The disk of the store is full: only deletions are accepted", { err: error.message })
+    }
     const failed = this.#batches
     this.#batches = []
     this.#pending.clear()
