@@ -129,41 +129,37 @@ class Manager implements NodeStatusManager {
     entry.dirty = true
     if (entry.running) return
     entry.running = true
-    this.#scope.run(
-      `status of ${entry.pod.metadata.name}`,
-      async (signal) => {
-        try {
-          await this.#drain(entry, signal)
-        } finally {
-          entry.running = false
-        }
-      },
-      { contained: true },
-    )
+    const name = `status of ${entry.pod.metadata.name}`
+    this.#scope.run(name, (signal) => this.#drain(entry, signal), { contained: true })
   }
 
   /** Writes until there is nothing new. Failures wait, with what is newest then. */
   async #drain(entry: Entry, signal: AbortSignal): Promise<void> {
     let retryMs = firstRetryMs
-    while (entry.dirty && this.#isCurrent(entry)) {
-      entry.dirty = false
-      const pod = `${entry.pod.metadata.namespace}/${entry.pod.metadata.name}`
-      try {
-        using _slot = await this.#slots.acquire(signal)
-        await this.#sync(entry, signal)
-        retryMs = firstRetryMs
-      } catch (thrown) {
-        if (signal.aborted) return
-        if (thrown instanceof NoMirror) {
+    try {
+      while (entry.dirty && this.#isCurrent(entry)) {
+        entry.dirty = false
+        const pod = `${entry.pod.metadata.namespace}/${entry.pod.metadata.name}`
+        try {
+          using _slot = await this.#slots.acquire(signal)
+          await this.#sync(entry, signal)
+          retryMs = firstRetryMs
+        } catch (thrown) {
+          if (signal.aborted) return
+          if (thrown instanceof NoMirror) {
+            entry.dirty = true
+            await this.#env.clock.sleep(mirrorRetryMs, signal)
+            continue
+          }
+          this.#env.log.warn("Cannot write a pod's status, retrying", { pod, err: thrown })
           entry.dirty = true
-          await this.#env.clock.sleep(mirrorRetryMs, signal)
-          continue
+          await this.#env.clock.sleep(retryMs * (1 + this.#env.random.next()), signal)
+          retryMs = Math.min(retryMs * 2, maxRetryMs)
         }
-        this.#env.log.warn("Cannot write a pod's status, retrying", { pod, err: thrown })
-        entry.dirty = true
-        await this.#env.clock.sleep(retryMs * (1 + this.#env.random.next()), signal)
-        retryMs = Math.min(retryMs * 2, maxRetryMs)
       }
+    } finally {
+      // In the same turn as the last look at `dirty`: what is set after that begins anew.
+      entry.running = false
     }
   }
 

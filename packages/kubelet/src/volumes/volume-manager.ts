@@ -212,14 +212,21 @@ class Manager implements VolumeManager {
   /** Rewrites what has changed; a change that comes meanwhile makes another round. */
   #refresh(entry: PodVolumes): Promise<void> {
     entry.again = true
-    entry.refreshing ??= this.#refreshAll(entry).finally(() => (entry.refreshing = undefined))
+    entry.refreshing ??= this.#refreshAll(entry)
     return entry.refreshing
   }
 
   async #refreshAll(entry: PodVolumes): Promise<void> {
-    while (entry.again && this.#pods.get(entry.pod.metadata.uid) === entry) {
-      entry.again = false
-      for (const mounted of [...entry.mounted.values()]) await this.#rewrite(entry, mounted)
+    try {
+      // A turn later, when the caller has noted that this runs.
+      await Promise.resolve()
+      while (entry.again && this.#pods.get(entry.pod.metadata.uid) === entry) {
+        entry.again = false
+        for (const mounted of [...entry.mounted.values()]) await this.#rewrite(entry, mounted)
+      }
+    } finally {
+      // In the same turn as the last look at `again`: a change after that makes another round.
+      entry.refreshing = undefined
     }
   }
 
