@@ -21,15 +21,22 @@ export class DecodedValues {
     this.#slots = Array.from({ length: Math.max(1, capacity) }, () => undefined)
   }
 
-  /** Keeps `object`'s value until its turn comes. */
-  hold(object: CachedObject): void {
+  /** Keeps `object`'s value until its turn comes; returns its place, for {@link drop}. */
+  hold(object: CachedObject): number {
     for (;;) {
       const held = this.#slots[this.#hand]
       if (!held || held.loosen()) break
       this.#hand = (this.#hand + 1) % this.#slots.length
     }
-    this.#slots[this.#hand] = object
-    this.#hand = (this.#hand + 1) % this.#slots.length
+    const place = this.#hand
+    this.#slots[place] = object
+    this.#hand = (place + 1) % this.#slots.length
+    return place
+  }
+
+  /** Forgets an object, if it still has that place. */
+  drop(object: CachedObject, place: number): void {
+    if (this.#slots[place] === object) this.#slots[place] = undefined
   }
 }
 
@@ -56,6 +63,9 @@ export class CachedObject implements Resident {
   readonly fields: readonly string[]
   #value: KubeObject | WeakRef<KubeObject> | undefined
   #used = false
+  /** Where its value is held. */
+  #place = -1
+  #past = false
 
   constructor(init: {
     shape: ObjectShape
@@ -78,7 +88,7 @@ export class CachedObject implements Resident {
     this.fields = init.fields
     if (init.value) {
       this.#value = init.value
-      this.shape.decoded.hold(this)
+      this.#place = this.shape.decoded.hold(this)
     }
   }
 
@@ -92,8 +102,8 @@ export class CachedObject implements Resident {
       if (alive) return alive
     }
     const made = deepFreeze(JSON.parse(this.bytes.toString()) as KubeObject)
-    this.#value = made
-    this.shape.decoded.hold(this)
+    this.#value = this.#past ? new WeakRef(made) : made
+    if (!this.#past) this.#place = this.shape.decoded.hold(this)
     return made
   }
 
@@ -105,6 +115,13 @@ export class CachedObject implements Resident {
     }
     if (this.#value && !(this.#value instanceof WeakRef)) this.#value = new WeakRef(this.#value)
     return true
+  }
+
+  /** It is no longer the present state: its value is held only by those who use it. */
+  retire(): void {
+    this.#past = true
+    this.shape.decoded.drop(this, this.#place)
+    if (this.#value && !(this.#value instanceof WeakRef)) this.#value = new WeakRef(this.#value)
   }
 
   get uid(): string {

@@ -31,14 +31,14 @@ export class EventRing {
 
   push(event: CacheEvent): void {
     this.#events.push(event)
-    this.#bytes += event.object.bytes.length
+    this.#bytes += bytesOf(event)
     while (
       this.#events.length - this.#head > this.#limits.events ||
       (this.#bytes > this.#limits.bytes && this.#events.length - this.#head > 1)
     ) {
       const oldest = this.#events[this.#head]!
       this.#events[this.#head++] = undefined as unknown as CacheEvent
-      this.#bytes -= oldest.object.bytes.length
+      this.#bytes -= bytesOf(oldest)
       this.#since = oldest.revision
     }
     if (this.#head > 1024 && this.#head * 2 > this.#events.length) {
@@ -58,4 +58,9 @@ export class EventRing {
     }
     return this.#events.slice(low)
   }
+}
+
+/** What an event may hold on to: the state before it can be the last thing that refers to its bytes. */
+function bytesOf({ object, previous }: CacheEvent): number {
+  return object.bytes.length + (previous?.bytes.length ?? 0)
 }

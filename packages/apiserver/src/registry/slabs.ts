@@ -42,11 +42,17 @@ export class Slabs {
     slab.residents.add(resident)
   }
 
-  /** The object is no longer the present state; whoever still has it may go on reading its bytes. */
+  /**
+   * The object is no longer the present state. Whoever still has it (the history of its kind) goes on reading its
+   * bytes, from a buffer of their own: else a few past states would hold on to many slabs.
+   */
   release(resident: Resident): void {
     const { slab } = resident
     if (!slab) return
     resident.slab = undefined
+    const own = Buffer.allocUnsafeSlow(resident.bytes.length)
+    resident.bytes.copy(own)
+    resident.bytes = own
     slab.residents.delete(resident)
     slab.live -= resident.bytes.length
     if (slab !== this.#current) this.#tidy(slab)

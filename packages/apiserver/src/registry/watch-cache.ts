@@ -222,6 +222,7 @@ export class WatchCache {
     if (old) {
       this.#bytes -= old.bytes.length
       this.#slabs.release(old)
+      old.retire()
     }
     this.#slabs.adopt(object)
     this.#bytes += object.bytes.length
@@ -240,6 +241,7 @@ export class WatchCache {
   #remove(object: CachedObject): void {
     this.#bytes -= object.bytes.length
     this.#slabs.release(object)
+    object.retire()
     this.#objects.delete(object.key)
     for (let i = 0; i < this.#byField.length; i++) this.#unindex(i, object)
   }
