@@ -143,7 +143,7 @@ class Watch {
 
   async #subscribe(outer: AbortSignal, onReady: () => void): Promise<void> {
     const client = createGrpcClient(this.#socket)
-    await using scope = this.#scope.child("stream")
+    await using scope = this.#scope.child("stream", { contained: true })
     scope.defer(() => client.close())
     const signal = scope.signal
     const topics = [...Object.keys(types), markTopic]
@@ -176,6 +176,8 @@ class Watch {
       if (envelope.topic !== markTopic) this.#receiveSafely(envelope)
       else if (!ready) {
         ready = true
+        // containerd tells events before its CRI answers: whoever hears of a resync will ask that at once.
+        await this.#runtime.listContainers({ filter: { id: "none" } }, { signal })
         onReady()
         // Containers may have gone while nobody listened.
         this.#sandboxOf.clear()

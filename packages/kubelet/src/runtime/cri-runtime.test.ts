@@ -48,6 +48,7 @@ test(
   { skip, timeout: 120_000 },
   async () => {
     const { containerd, options, signal, dispose } = await startContainerd()
+    const stop = new AbortController()
     try {
       const call = { signal }
       const sandboxConfig = {
@@ -77,7 +78,6 @@ test(
       assert.equal(again.adopted, true)
       assert.equal(again.pid, containerd.pid)
 
-      const stop = new AbortController()
       const supervising = assert.rejects(again.run(stop.signal), { name: "AbortError" })
       const events = again.runtime.events(stop.signal)[Symbol.asyncIterator]()
       assert.equal((await events.next()).value.type, "resync")
@@ -100,6 +100,7 @@ test(
       await changed.close()
       await ensureContainerd(options, signal).then((last) => last.close())
     } finally {
+      stop.abort()
       await dispose()
     }
     assert.throws(() => readdirSync(defaultRunDir(options.dir)), { code: "ENOENT" })
