@@ -120,7 +120,8 @@ export class ClusterZone {
     const base = `${serviceName}.${namespace}.svc.${this.domain}`
     if (service.spec.type === "ExternalName") {
       if (labels.length > 0) return notFound
-      const target = service.spec.externalName!.toLowerCase().replace(/\.$/, "")
+      const target = (service.spec.externalName ?? "").toLowerCase().replace(/\.$/, "")
+      if (target === "") return notFound
       const wantsAddress = type === "A" || type === "AAAA" || type === "CNAME"
       return wantsAddress
         ? { exists: true, answers: [record(name, "CNAME", target)], follow: target }

@@ -1,12 +1,13 @@
 /** Cluster DNS, one per node: UDP and TCP, the cluster's zone from informers, everything else forwarded. */
 import { createSocket } from "node:dgram"
 import { createServer, type Socket } from "node:net"
-import packet, { type Packet } from "dns-packet"
-import { deferred, type Env, type Scope } from "@knarr/base"
+import { deferred, messageOf, type Clock, type Env, type Scope } from "@knarr/base"
 import { endpointSlice, service } from "@knarr/api"
 import type { InformerFactory } from "@knarr/client"
-import { ClusterZone, type ZoneAnswer } from "./cluster-zone.ts"
-import { createForwarder, resolversOf, type Forwarder } from "./forward.ts"
+import { ClusterZone } from "./cluster-zone.ts"
+import { RateShares } from "./fair-slots.ts"
+import { createForwarder, resolversOf } from "./forward.ts"
+import { Resolver } from "./resolver.ts"
 
 export interface DnsOptions {
   readonly informers: InformerFactory
@@ -27,15 +28,12 @@ export interface Dns {
 }
 
 const maxConnections = 200
+const maxConnectionsPerSource = 20
+/** A connection that has not brought a whole question for so long is closed. */
 const idleTimeoutMs = 10_000
-const maxUdpBytes = 1232
-const rcodes = { ok: 0, formatError: 1, serverFailure: 2, nameError: 3, notImplemented: 4 }
-const flags = {
-  authoritative: 1 << 10,
-  truncated: 1 << 9,
-  recursionDesired: 1 << 8,
-  recursionAvailable: 1 << 7,
-}
+/** Of one source over UDP; what is more is dropped before it is read. */
+const questionsPerSecond = 5_000
+const rememberedSources = 4_096
 
 /** Starts answering; the scope's end stops it. Throws when an address is taken. */
 export async function startDns(options: DnsOptions): Promise<Dns> {
@@ -47,181 +45,135 @@ export async function startDns(options: DnsOptions): Promise<Dns> {
   })
   const upstreams =
     options.upstreams ?? resolversOf("/etc/resolv.conf").filter((server) => !addresses.includes(server))
-  const resolver = new Resolver(zone, createForwarder(upstreams, env.clock), env, scope.signal)
+  const forwarder = scope.use(createForwarder(upstreams, env))
+  const listening: Listening = {
+    resolver: new Resolver(zone, forwarder, env, scope.signal),
+    shares: new RateShares(env.clock, { perSecond: questionsPerSecond, sources: rememberedSources }),
+    env,
+    scope,
+  }
   let port = options.port ?? 53
   for (const address of addresses) {
-    port = await listenUdp(resolver, scope, address, port)
-    await listenTcp(resolver, scope, address, port)
+    port = await listenUdp(listening, address, port)
+    await listenTcp(listening, address, port)
   }
   return { port }
 }
 
-class Resolver {
-  readonly #zone: ClusterZone
-  readonly #forwarder: Forwarder
-  readonly #env: Env
-  readonly #signal: AbortSignal
-
-  constructor(zone: ClusterZone, forwarder: Forwarder, env: Env, signal: AbortSignal) {
-    this.#zone = zone
-    this.#forwarder = forwarder
-    this.#env = env
-    this.#signal = signal
-  }
-
-  /** The raw answer to a raw question; undefined for what is no question and gets no answer. */
-  async resolve(query: Buffer, transport: "udp" | "tcp"): Promise<Buffer | undefined> {
-    if (query.length < 12 || query[2]! & 0x80) return undefined
-    let asked: Packet
-    try {
-      asked = packet.decode(query)
-    } catch {
-      return failure(query, rcodes.formatError)
-    }
-    const question = asked.questions?.[0]
-    if (asked.questions?.length !== 1 || !question) return failure(query, rcodes.formatError)
-    if (((query[2]! >> 3) & 0xf) !== 0) return failure(query, rcodes.notImplemented)
-    const name = question.name.toLowerCase()
-    const found = this.#zone.answer(name, question.type)
-    try {
-      if (!found) return await this.#forwarder.ask(query, transport, this.#signal)
-      return await this.#local(asked, found, question.type, transport)
-    } catch (thrown) {
-      if (this.#signal.aborted) return undefined
-      this.#env.log.debug("DNS question was not answered", { name, type: question.type, err: thrown })
-      return failure(query, rcodes.serverFailure)
-    }
-  }
-
-  async #local(asked: Packet, found: ZoneAnswer, type: string, transport: "udp" | "tcp"): Promise<Buffer> {
-    const answers = [...found.answers]
-    let rcode = found.exists ? rcodes.ok : rcodes.nameError
-    if (found.follow && type !== "CNAME") {
-      const target = this.#zone.answer(found.follow, type)
-      if (target) answers.push(...target.answers)
-      else {
-        const query = packet.encode({
-          type: "query",
-          id: asked.id ?? 0,
-          flags: flags.recursionDesired,
-          questions: [{ type: type as "A", name: found.follow }],
-        })
-        const reply = packet.decode(await this.#forwarder.ask(query, transport, this.#signal))
-        answers.push(...(reply.answers as unknown as typeof answers))
-        rcode = (reply.flags ?? 0) & 0xf
-      }
-    }
-    const edns = asked.additionals?.find((extra) => extra.type === "OPT") as
-      | { udpPayloadSize?: number }
-      | undefined
-    const make = (records: typeof answers, more: number): Buffer =>
-      packet.encode({
-        type: "response",
-        id: asked.id ?? 0,
-        flags:
-          flags.authoritative |
-          flags.recursionAvailable |
-          ((asked.flags ?? 0) & flags.recursionDesired) |
-          rcode |
-          more,
-        questions: asked.questions!,
-        answers: records as never,
-        authorities: (records.length === 0 ? [this.#zone.soa()] : []) as never,
-        additionals: [...(more ? [] : (found.additionals ?? [])), ...(edns ? [optRecord] : [])] as never,
-      })
-    const whole = make(answers, 0)
-    const limit =
-      transport === "tcp" ? 65_535 : Math.min(Math.max(edns?.udpPayloadSize ?? 512, 512), maxUdpBytes)
-    if (whole.length <= limit) return whole
-    // As many records as fit, marked as cut: the client asks again over TCP.
-    let keep = answers.length
-    for (;;) {
-      keep = Math.floor(keep / 2)
-      const cut = make(answers.slice(0, keep), flags.truncated)
-      if (cut.length <= limit || keep === 0) return cut
-    }
-  }
+interface Listening {
+  readonly resolver: Resolver
+  readonly shares: RateShares
+  readonly env: Env
+  readonly scope: Scope
 }
 
-const optRecord = {
-  type: "OPT",
-  name: ".",
-  udpPayloadSize: maxUdpBytes,
-  extendedRcode: 0,
-  ednsVersion: 0,
-  flags: 0,
-  flag_do: false,
-  options: [],
-}
-
-/** The question's header with an error in it. */
-function failure(query: Buffer, rcode: number): Buffer {
-  const header = Buffer.from(query.subarray(0, 12))
-  header[2] = (header[2]! & 0x79) | 0x80
-  header[3] = 0x80 | rcode
-  header.fill(0, 4)
-  return header
-}
-
-async function listenUdp(resolver: Resolver, scope: Scope, address: string, port: number): Promise<number> {
+async function listenUdp(
+  { resolver, shares, env, scope }: Listening,
+  address: string,
+  port: number,
+): Promise<number> {
   const socket = createSocket({ type: address.includes(":") ? "udp6" : "udp4", reuseAddr: true })
   const ready = deferred()
   socket.once("error", ready.reject)
   socket.bind(port, address, () => ready.resolve())
   await ready.promise
-  socket.on("error", () => {})
+  socket.on("error", (error) => env.log.debug("DNS socket", { err: error.message }))
+  let open = true
+  const send = (
+    answer: Buffer | undefined,
+    from: { readonly port: number; readonly address: string },
+  ): void => {
+    // That a client cannot be reached is its own affair.
+    if (answer && open) socket.send(answer, from.port, from.address, () => {})
+  }
   socket.on("message", (message, from) => {
-    scope.run(
-      "question",
-      async () => {
-        const answer = await resolver.resolve(message, "udp")
-        if (answer && !scope.signal.aborted) socket.send(answer, from.port, from.address)
-      },
-      { contained: true },
-    )
+    // Port 0 is nobody's; anybody can send from it.
+    if (from.port === 0 || !shares.take(from.address)) return
+    try {
+      const answer = resolver.answer(message, "udp", from.address)
+      if (answer instanceof Promise)
+        scope.run("question", async () => send(await answer, from), { contained: true })
+      else send(answer, from)
+    } catch (thrown) {
+      env.log.debug("DNS question was not answered", { err: messageOf(thrown) })
+    }
   })
-  scope.defer(() => void socket.close())
+  scope.defer(() => {
+    open = false
+    socket.close()
+  })
   return socket.address().port
 }
 
-async function listenTcp(resolver: Resolver, scope: Scope, address: string, port: number): Promise<void> {
+async function listenTcp({ resolver, env, scope }: Listening, address: string, port: number): Promise<void> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
-    sockets.add(socket)
-    socket.setTimeout(idleTimeoutMs, () => socket.destroy())
-    socket.on("close", () => sockets.delete(socket))
     socket.on("error", () => socket.destroy())
-    scope.run("connection", () => serveConnection(resolver, socket), { contained: true })
+    const source = socket.remoteAddress ?? ""
+    if ([...sockets].filter((other) => other.remoteAddress === source).length >= maxConnectionsPerSource)
+      return void socket.destroy()
+    sockets.add(socket)
+    socket.on("close", () => sockets.delete(socket))
+    scope.run("connection", () => serveConnection(resolver, socket, source, env.clock), { contained: true })
   })
   server.maxConnections = maxConnections
   const ready = deferred()
   server.once("error", ready.reject)
   server.listen(port, address, () => ready.resolve())
   await ready.promise
+  server.on("error", (error) => env.log.debug("DNS server", { err: error.message }))
   scope.defer(() => {
     server.close()
     for (const socket of sockets) socket.destroy()
   })
 }
 
-async function serveConnection(resolver: Resolver, socket: Socket): Promise<void> {
+async function serveConnection(
+  resolver: Resolver,
+  socket: Socket,
+  source: string,
+  clock: Clock,
+): Promise<void> {
   let received = Buffer.alloc(0)
+  const startTimer = (): Disposable => clock.timer(idleTimeoutMs, () => socket.destroy())
+  let timer = startTimer()
   try {
     for await (const chunk of socket) {
       received = Buffer.concat([received, chunk as Buffer])
       while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+        timer[Symbol.dispose]()
+        timer = startTimer()
         const end = 2 + received.readUInt16BE(0)
-        const answer = await resolver.resolve(received.subarray(2, end), "tcp")
+        const answer = await resolver.answer(received.subarray(2, end), "tcp", source)
         received = received.subarray(end)
         if (!answer) continue
         const length = Buffer.alloc(2)
         length.writeUInt16BE(answer.length)
-        socket.write(Buffer.concat([length, answer]))
+        // Who does not read its answers asks no more questions.
+        if (!socket.write(Buffer.concat([length, answer])) && !(await drained(socket))) return
       }
     }
   } catch {
     // The client broke the connection off; there is nobody to answer.
   } finally {
+    timer[Symbol.dispose]()
     socket.destroy()
   }
+}
+
+/** Whether the socket can be written to again; false when it was closed. */
+function drained(socket: Socket): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (socket.destroyed) return resolve(false)
+    const onDrain = (): void => {
+      socket.off("close", onClose)
+      resolve(true)
+    }
+    const onClose = (): void => {
+      socket.off("drain", onDrain)
+      resolve(false)
+    }
+    socket.once("drain", onDrain)
+    socket.once("close", onClose)
+  })
 }
