@@ -8,7 +8,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from
 import type { Duplex, Readable } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import { CancelledError, abortable, deferred } from "@knarr/base"
-import { badRequest, requestEntityTooLarge } from "@knarr/apimachinery"
+import { badRequest, requestEntityTooLarge, tooManyRequests, type StatusError } from "@knarr/apimachinery"
 import { distinctImpersonation } from "../authn/impersonation.ts"
 import type { Exchange, ResponseStream } from "../contract.ts"
 
@@ -43,6 +43,8 @@ export abstract class ServerExchange implements Exchange {
   sentBytes = 0
   /** Called once, when the answer is complete or broken off. */
   onFinished: ((exchange: ServerExchange) => void) | undefined
+  /** Asked for each piece of the body; false: there is no room for it, and the body is refused with a 429. */
+  takeBody: ((bytes: number) => boolean) | undefined
   /** Told what a {@link guard}ed callback threw; answers, or breaks the answer off. */
   onFailure: ((thrown: unknown) => void) | undefined
   #query: URLSearchParams | undefined
@@ -162,19 +164,27 @@ interface BodySource {
   resume(): unknown
 }
 
-function collect(source: BodySource, declared: number): Promise<Buffer> {
+function collect(
+  source: BodySource,
+  declared: number,
+  take: ((bytes: number) => boolean) | undefined,
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const tooLarge = (): void => {
+    let chunks: Buffer[] = []
+    let size = 0
+    const refuse = (error: StatusError): void => {
       source.removeAllListeners("data")
       source.resume()
-      reject(requestEntityTooLarge(`limit is ${maxBodyBytes}`))
+      chunks = []
+      reject(error)
     }
+    const tooLarge = (): void => refuse(requestEntityTooLarge(`limit is ${maxBodyBytes}`))
     if (declared > maxBodyBytes) return tooLarge()
-    const chunks: Buffer[] = []
-    let size = 0
     source.on("data", (chunk) => {
       size += chunk.length
       if (size > maxBodyBytes) tooLarge()
+      else if (take && !take(chunk.length))
+        refuse(tooManyRequests("Too many requests, please try again later.", 1))
       else chunks.push(chunk)
     })
     source.on("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)))
@@ -245,7 +255,7 @@ export class Http1Exchange extends ServerExchange {
     const { request } = this
     if (request.headers["content-length"] === undefined && request.headers["transfer-encoding"] === undefined)
       return Promise.resolve(Buffer.alloc(0))
-    return collect(request, Number(request.headers["content-length"] ?? 0))
+    return collect(request, Number(request.headers["content-length"] ?? 0), this.takeBody)
   }
 
   setHeader(name: string, value: string): void {
@@ -327,7 +337,7 @@ export class Http2Exchange extends ServerExchange {
   protected readBody(): Promise<Buffer> {
     const stream = this.#stream
     if (stream.endAfterHeaders) return Promise.resolve(Buffer.alloc(0))
-    return collect(stream, Number(this.header("content-length")))
+    return collect(stream, Number(this.header("content-length")), this.takeBody)
   }
 
   setHeader(name: string, value: string): void {
@@ -409,7 +419,8 @@ class Http1Stream implements ResponseStream {
 
   write(chunk: Buffer, done?: (error?: Error | null) => void): boolean {
     this.#exchange.sentBytes += chunk.length
-    return this.#response.destroyed ? false : this.#response.write(chunk, done)
+    if (this.#response.destroyed) return notSent(done)
+    return this.#response.write(chunk, done)
   }
 
   get pendingBytes(): number {
@@ -440,7 +451,8 @@ class Http2Stream implements ResponseStream {
 
   write(chunk: Buffer, done?: (error?: Error | null) => void): boolean {
     this.#exchange.sentBytes += chunk.length
-    return this.#stream.destroyed || this.#stream.closed ? false : this.#stream.write(chunk, done)
+    if (this.#stream.destroyed || this.#stream.closed) return notSent(done)
+    return this.#stream.write(chunk, done)
   }
 
   get pendingBytes(): number {
@@ -459,6 +471,11 @@ class Http2Stream implements ResponseStream {
   abort(): void {
     this.#exchange.destroy()
   }
+}
+
+function notSent(done: ((error?: Error | null) => void) | undefined): false {
+  done?.(new CancelledError("The request"))
+  return false
 }
 
 interface Drainable {

@@ -12,7 +12,7 @@ import type { Authorizer, RequestContext, RequestInfo, UserInfo } from "../contr
 import type { ServerExchange } from "./exchange.ts"
 import type { InFlight } from "./in-flight.ts"
 import type { RequestMetrics } from "./request-metrics.ts"
-import { isLongRunning, parseRequestInfo } from "./request-info.ts"
+import { isLongRunning, isMutating, parseRequestInfo } from "./request-info.ts"
 import { respondError, respondText, toStatusError } from "./respond.ts"
 import { needsCreate, refusalOfRoute } from "./routes.ts"
 
@@ -120,10 +120,12 @@ export function createFilters(options: FilterOptions): Filters {
     const startedAt = clock.monotonic()
     let info: RequestInfo | undefined
     let leave: (() => void) | undefined
+    let body: ReturnType<InFlight["bodyOf"]> | undefined
     let timer: Disposable | undefined
     exchange.onFinished = () => {
       timer?.[Symbol.dispose]()
       leave?.()
+      body?.end()
       lasting.delete(exchange)
       if (info) metrics.finished(exchange, info, (clock.monotonic() - startedAt) / 1000)
     }
@@ -170,16 +172,27 @@ export function createFilters(options: FilterOptions): Filters {
         timer = clock.timer(ms, onTime)
       }
       const ctx = authorizeRequest(exchange, options, info)
-      if (longRunning) lasting.add(exchange)
-      else {
-        leave = inFlight.enter(info, ctx.user)
-        if (!leave) {
-          exchange.setHeader("Retry-After", "1")
-          return respondText(exchange, 429, "Too many requests, please try again later.\n")
-        }
+      const run = (): void => {
+        const answer = options.handler(exchange, ctx)
+        if (answer) answer.catch(fail)
       }
-      const answer = options.handler(exchange, ctx)
-      if (answer) answer.catch(fail)
+      if (longRunning) {
+        lasting.add(exchange)
+        return run()
+      }
+      const enter = exchange.guard(() => {
+        // Who is gone, or late, takes no place.
+        if (exchange.aborted) return
+        leave = inFlight.enter(ctx.info, ctx.user)
+        if (leave) return run()
+        exchange.setHeader("Retry-After", "1")
+        respondText(exchange, 429, "Too many requests, please try again later.\n")
+      })
+      if (!isMutating(info)) return enter()
+      // A body that is slow to come holds no place; what is wrong with it is said by whoever wants it.
+      body = inFlight.bodyOf(ctx.user)
+      exchange.takeBody = body.take
+      exchange.body().then(enter, enter)
     } catch (thrown) {
       fail(thrown)
     }

@@ -1,53 +1,62 @@
 /**
- * Bounds on requests at work: so many that read, so many that change something. What lasts (watch, logs,
- * exec) is not counted. Mirrors: apiserver pkg/server/filters/maxinflight.go
+ * Bounds on requests at work: so many that read, so many that change something, so many bytes of bodies. What lasts
+ * (watch, logs, exec) is not counted. Mirrors: apiserver pkg/server/filters/maxinflight.go
  */
-import { systemMasters } from "../authn/users.ts"
 import type { RequestInfo, UserInfo } from "../contract.ts"
 import { isMutating } from "./request-info.ts"
+import { Shares } from "./shares.ts"
 
 export interface InFlightLimits {
   /** Default 400. */
   readonly maxReading?: number | undefined
   /** Default 200. */
   readonly maxMutating?: number | undefined
+  /** Bytes of request bodies that have come and whose requests are not over; default 256 MiB. */
+  readonly maxBodyBytes?: number | undefined
 }
 
 export class InFlight {
-  readonly #maxReading: number
-  readonly #maxMutating: number
-  reading = 0
-  mutating = 0
+  readonly #reading: Shares
+  readonly #mutating: Shares
+  readonly #bodies: Shares
   refused = 0
 
   constructor(limits: InFlightLimits) {
-    this.#maxReading = limits.maxReading ?? 400
-    this.#maxMutating = limits.maxMutating ?? 200
+    this.#reading = new Shares(limits.maxReading ?? 400)
+    this.#mutating = new Shares(limits.maxMutating ?? 200)
+    this.#bodies = new Shares(limits.maxBodyBytes ?? 256 * 1024 * 1024)
   }
 
-  /** Takes a place: the answer gives it back. Undefined when there is none (administrators always get one). */
+  get reading(): number {
+    return this.#reading.used
+  }
+
+  get mutating(): number {
+    return this.#mutating.used
+  }
+
+  /** Takes a place: the answer gives it back. Undefined when there is none for this user. */
   enter(info: RequestInfo, user: UserInfo): (() => void) | undefined {
-    if (isMutating(info)) {
-      if (this.mutating >= this.#maxMutating && !user.groups.includes(systemMasters)) {
-        this.refused++
-        return undefined
-      }
-      this.mutating++
-      return this.#leaveMutating
-    }
-    if (this.reading >= this.#maxReading && !user.groups.includes(systemMasters)) {
-      this.refused++
-      return undefined
-    }
-    this.reading++
-    return this.#leaveReading
+    const places = isMutating(info) ? this.#mutating : this.#reading
+    if (places.take(user)) return () => places.give(user)
+    this.refused++
+    return undefined
   }
 
-  readonly #leaveMutating = (): void => {
-    this.mutating--
-  }
-
-  readonly #leaveReading = (): void => {
-    this.reading--
+  /** Counts the body of one request; `end` forgets it. */
+  bodyOf(user: UserInfo): { take(bytes: number): boolean; end(): void } {
+    let held = 0
+    let open = true
+    return {
+      take: (bytes) => {
+        if (!open || !this.#bodies.take(user, bytes)) return false
+        held += bytes
+        return true
+      },
+      end: () => {
+        if (open && held > 0) this.#bodies.give(user, held)
+        open = false
+      },
+    }
   }
 }

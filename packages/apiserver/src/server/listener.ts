@@ -5,7 +5,7 @@
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https"
 import type { IncomingMessage } from "node:http"
 import { constants, performServerHandshake, type ServerHttp2Session } from "node:http2"
-import type { AddressInfo } from "node:net"
+import type { AddressInfo, Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import { messageOf, type Clock, type Logger } from "@knarr/base"
@@ -19,6 +19,18 @@ export interface ServingCertificates {
   readonly clientCA?: string | undefined
 }
 
+/** A connection beyond a bound is closed before it costs anything. */
+export interface ConnectionLimits {
+  /** Open at once; default 10,000. */
+  readonly total?: number | undefined
+  /** Open at once from one address; this machine's loopback has no such bound. Default 2,000. */
+  readonly perAddress?: number | undefined
+  /** Still without TLS; default 500. */
+  readonly handshaking?: number | undefined
+  /** How long a handshake may take; default 10 s. */
+  readonly handshakeMs?: number | undefined
+}
+
 export interface ListenerOptions {
   readonly clock: Clock
   readonly log: Logger
@@ -26,6 +38,7 @@ export interface ListenerOptions {
   readonly bindAddresses: readonly string[]
   /** 0 for any free port. */
   readonly port: number
+  readonly limits?: ConnectionLimits | undefined
   readonly certificates: ServingCertificates
   /** Also told of upgrades that {@link takesUpgrade} wants. Must not throw. */
   onRequest(exchange: ServerExchange): void
@@ -46,6 +59,8 @@ export interface Listener {
 }
 
 const maxHeaderBytes = 64 * 1024
+/** How long a connection may stay on which nothing is asked. */
+const idleMs = 180_000
 const sessionOptions = {
   // The default of 10 MB breaks concurrent lists of large collections.
   maxSessionMemory: 512,
@@ -65,19 +80,51 @@ function tlsOptions(certificates: ServingCertificates): {
   return { cert, key, minVersion: "TLSv1.2", ...(clientCA === undefined ? {} : { ca: clientCA }) }
 }
 
+function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.") || address.startsWith("::ffff:127.")
+}
+
 /** Opens the port. Rejects when an address cannot be bound. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { log, clock } = options
   const sessions = new Set<ServerHttp2Session>()
   const sockets = new Set<Duplex>()
   const servers: HttpsServer[] = []
+  const { total = 10_000, perAddress = 2_000, handshaking: maxHandshaking = 500 } = options.limits ?? {}
+  const handshakeMs = options.limits?.handshakeMs ?? 10_000
+  const raw = new Set<Socket>()
+  const byAddress = new Map<string, number>()
   let closing = false
+
+  /** Counts a connection from its first moment; false when there is no room for it. */
+  const admit = (socket: Socket): boolean => {
+    const address = socket.remoteAddress ?? ""
+    const fromHere = isLoopback(address)
+    const own = (byAddress.get(address) ?? 0) + 1
+    const handshaking = raw.size - sockets.size
+    if (raw.size >= total || handshaking >= maxHandshaking || (!fromHere && own > perAddress)) return false
+    raw.add(socket)
+    byAddress.set(address, own)
+    socket.once("close", () => {
+      raw.delete(socket)
+      const left = byAddress.get(address)! - 1
+      if (left === 0) byAddress.delete(address)
+      else byAddress.set(address, left)
+    })
+    return true
+  }
 
   const onSession = (session: ServerHttp2Session): void => {
     sessions.add(session)
     session.on("close", () => sessions.delete(session))
     session.on("error", (error) => log.debug("An HTTP/2 session failed", { err: messageOf(error) }))
+    let streams = 0
+    session.setTimeout(idleMs, () => {
+      if (streams === 0) session.close()
+    })
     session.on("stream", (stream, headers, _flags, rawHeaders) => {
+      streams++
+      stream.once("close", () => streams--)
       if (closing) return stream.close(constants.NGHTTP2_REFUSED_STREAM)
       if (headers[":method"] === "CONNECT") {
         // Extended CONNECT is not offered: exec over HTTP/2 is not a thing that clients do.
@@ -95,15 +142,21 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       ALPNProtocols: ["h2", "http/1.1"],
       requestCert: true,
       rejectUnauthorized: false,
-      handshakeTimeout: 10_000,
+      handshakeTimeout: handshakeMs,
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: 32_000,
       requestTimeout: 0,
-      keepAliveTimeout: 180_000,
+      keepAliveTimeout: idleMs,
       noDelay: true,
       shouldUpgradeCallback: (request) => options.takesUpgrade(request),
     })
     server.maxRequestsPerSocket = 0
+    const onConnection = server.listeners("connection")[0] as (this: HttpsServer, socket: Socket) => void
+    server.removeAllListeners("connection")
+    server.on("connection", (socket: Socket) => {
+      if (admit(socket)) onConnection.call(server, socket)
+      else socket.destroy()
+    })
     // The server's own listener speaks HTTP/1.1; HTTP/2 connections must not reach it.
     const onHttp1 = server.listeners("secureConnection")[0] as (this: HttpsServer, socket: TLSSocket) => void
     server.removeAllListeners("secureConnection")
@@ -120,12 +173,15 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     })
     server.on("tlsClientError", (error) => log.debug("A TLS handshake failed", { err: messageOf(error) }))
     server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-      if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy()
+      // Without TLS nothing can be said: a socket that waits to say it would stay for ever.
+      if (!sockets.has(socket) || error.code === "ECONNRESET" || !socket.writable)
+        return void socket.destroy()
       const status =
         error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request"
       socket.end(
         `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status}`,
       )
+      ;(socket as Socket).destroySoon()
     })
     server.on("request", (request, response) => options.onRequest(new Http1Exchange(request, response)))
     server.on("upgrade", (request, socket, head) => {

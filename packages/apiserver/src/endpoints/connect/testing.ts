@@ -7,6 +7,7 @@ import { clusterRole, kinds, node, pod, roleBinding, serviceAccount, type Policy
 import { Scope, createPrivateKeyPem, type KeyPair } from "@knarr/base"
 import { createMemoryStore } from "@knarr/store"
 import { startApiServer, type ApiServer } from "../../api-server.ts"
+import type { InFlightLimits } from "../../server/in-flight.ts"
 import { testCertificates, testEnv, type TestCertificates } from "../../testing.ts"
 
 /** An address of this machine that proxies may lead to; undefined when it has only loopback. */
@@ -25,7 +26,11 @@ export interface StreamFixture extends AsyncDisposable {
 }
 
 /** Pod `default/p`, container `a`, on node `n1`, whose kubelet is at `kubeletPort` of loopback. */
-export async function startStreamFixture(kubeletPort: number, podIP?: string): Promise<StreamFixture> {
+export async function startStreamFixture(
+  kubeletPort: number,
+  podIP?: string,
+  limits?: InFlightLimits,
+): Promise<StreamFixture> {
   const scope = new Scope("test")
   const certificates = testCertificates()
   const admin = certificates.client("admin", "system:masters")
@@ -40,6 +45,7 @@ export async function startStreamFixture(kubeletPort: number, podIP?: string): P
     serviceAccounts: { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] },
     kubelet: { clientCert: admin.cert, clientKey: admin.key, ca: certificates.ca.cert },
     shutdownGraceSeconds: 0.2,
+    limits,
   })
   const client = server.client()
   await client.create(serviceAccount, { metadata: { namespace: "default", name: "default" } })
