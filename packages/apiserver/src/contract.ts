@@ -54,7 +54,7 @@ export interface Exchange {
 export interface ResponseStream {
   /**
    * False when the client does not keep up: wait for `drained` before writing much more. The buffer is never copied:
-   * it must not change before `done` is called.
+   * it must not change before `done` is called, which always happens.
    */
   write(chunk: Buffer, done?: (error?: Error | null) => void): boolean
   /** Bytes accepted and not yet handed to the kernel. */

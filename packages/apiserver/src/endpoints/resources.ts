@@ -20,6 +20,9 @@ import { handleSubresource } from "./verbs/subresource.ts"
 import { WatchStream } from "./verbs/watch-stream.ts"
 import { handleCreate, handlePatch, handleUpdate } from "./verbs/write.ts"
 
+/** How long the reader of a watch that has ended may take for its last bytes. */
+const lastBytesMs = 10_000
+
 export type ResourceHandler = (exchange: Exchange, ctx: RequestContext) => Promise<void>
 
 /** The handler of all requests about resources that the registry serves. Rejects with a StatusError to refuse. */
@@ -86,5 +89,12 @@ async function handleWatch({ exchange, ctx, storage, env }: Call): Promise<void>
   const watch = await prepareWatch(storage, listQuery(query, namespace, name), ctx.signal)
   const stream = exchange.stream(200, "application/json")
   await watch.run(new WatchStream(stream, encoder, ctx.signal), ctx.signal)
+  // A reader that takes nothing any more must not hold what it was sent.
+  using _late = env.clock.timer(lastBytesMs, () => stream.abort())
+  try {
+    await stream.drained(ctx.signal)
+  } catch {
+    // The client is gone, or the server stops: what there is to send ends with the connection.
+  }
   stream.end()
 }

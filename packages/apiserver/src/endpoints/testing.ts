@@ -64,8 +64,10 @@ export async function request(
       code = status
       type = contentType
       return {
-        write(chunk) {
+        write(chunk, sent) {
           chunks.push(chunk)
+          // It is kept here: nobody may write over it.
+          sent?.(new CancelledError("The copy"))
           return true
         },
         pendingBytes: 0,

@@ -4,6 +4,7 @@ import { configMap, pod, type ConfigMap } from "@knarr/api"
 import { isExpired, statusOf, StatusError } from "@knarr/apimachinery"
 import type { Client, WatchEvent, WatchOptions } from "@knarr/client"
 import { startTestRegistry } from "./testing.ts"
+import { prepareWatch, type WatchSink } from "./watch.ts"
 
 const ns = "default"
 
@@ -216,4 +217,35 @@ test("the same seed gives the same run", async () => {
     return JSON.stringify(w.events)
   }
   assert.equal(await run(), await run())
+})
+
+test("an initial list comes in pieces of bounded size, and who does not read it is let go", async () => {
+  await using t = await startTestRegistry()
+  const large = { data: { a: "x".repeat(300_000) } }
+  for (let i = 0; i < 8; i++) await t.client.create(configMap, { ...cm(`m${i}`), ...large })
+  const watch = await prepareWatch(t.registry.storage(configMap), { namespace: ns, resourceVersion: "0" })
+  const pieces: number[] = []
+  const mayGoOn = Promise.withResolvers<void>()
+  const sink: WatchSink = {
+    deliver(items) {
+      pieces.push(items.reduce((sum, { object }) => sum + object.bytes.length, 0))
+      return true
+    },
+    bookmark() {},
+    fail: (error) => assert.fail(error),
+    ready: () => (pieces.length < 4 ? undefined : mayGoOn.promise),
+  }
+  const controller = new AbortController()
+  let over = false
+  const done = watch.run(sink, controller.signal).finally(() => (over = true))
+  assert.equal(pieces.length, 4)
+  assert.ok(pieces.every((bytes) => bytes < 600_000))
+  let updates = 0
+  while (!over && updates < 200) {
+    await t.client.update(configMap, { ...cm("m0"), data: { a: "y".repeat(300_000 + updates++) } })
+    await t.clock.advance(0)
+  }
+  await done
+  assert.ok(updates > 40 && updates < 80, `${updates}`)
+  mayGoOn.resolve()
 })

@@ -11,7 +11,7 @@ import {
   StatusError,
   internalError,
 } from "@knarr/apimachinery"
-import { asError, deferred } from "@knarr/base"
+import { abortable, asError, deferred } from "@knarr/base"
 import { CompactedError } from "@knarr/store"
 import type { CacheEvent } from "./cache-event.ts"
 import { parseResourceVersion, waitForRevision } from "./revisions.ts"
@@ -43,10 +43,13 @@ export interface WatchSink {
   ready?(signal: AbortSignal): Promise<void> | undefined
 }
 
-/** Items that may wait while a watch catches up. */
+/** Items, and bytes of them, that may wait while a watch catches up. */
 const backlogLimit = 100_000
+const backlogBytes = 16 * 1024 * 1024
 const bookmarkMs = 60_000
+/** Objects, and bytes of them, of an initial list that are handed over at once. */
 const initialSlice = 256
+const initialSliceBytes = 256 * 1024
 /** How long a watch lasts when the client does not say; up to twice that. */
 const minTimeoutMs = 30 * 60_000
 
@@ -107,6 +110,7 @@ class Watch implements Watcher {
   readonly #since: number
   readonly #ended = deferred()
   #items: WatchItem[] = []
+  #itemBytes = 0
   #live = false
   #open = true
 
@@ -129,7 +133,9 @@ class Watch implements Watcher {
   accept(item: WatchItem): void {
     // A resourceVersion may be asked for that is still to come.
     if (!this.#initial && item.event && item.event.revision <= this.#since) return
-    if (this.#items.length >= backlogLimit) this.close()
+    this.#itemBytes += item.object.bytes.length
+    // The items of a batch are handed over at its end: only those of a watch that is not live yet add up.
+    if (this.#items.length >= backlogLimit || (!this.#live && this.#itemBytes > backlogBytes)) this.close()
     if (this.#open) this.#items.push(item)
   }
 
@@ -137,12 +143,14 @@ class Watch implements Watcher {
     if (!this.#live || this.#items.length === 0) return
     const items = this.#items
     this.#items = []
+    this.#itemBytes = 0
     if (!this.#sink.deliver(items)) this.close()
   }
 
   close(): void {
     if (!this.#open) return
     this.#open = false
+    this.#items = []
     this.#storage.cache.watchers.remove(this)
     this.#ended.resolve()
   }
@@ -207,6 +215,7 @@ class Watch implements Watcher {
     this.#live = true
     const backlog = this.#items
     this.#items = []
+    this.#itemBytes = 0
     if (this.#initial && this.#query.sendInitialEvents && this.#query.allowWatchBookmarks) {
       this.#sink.bookmark(shown, true)
     }
@@ -215,15 +224,22 @@ class Watch implements Watcher {
 
   async #deliverInitial(present: readonly WatchItem["object"][], signal: AbortSignal): Promise<void> {
     const { sink, selection } = { sink: this.#sink, selection: this.selection }
-    for (let at = 0; at < present.length; at += initialSlice) {
+    for (let at = 0; at < present.length;) {
       const items: WatchItem[] = []
-      for (let i = at; i < at + initialSlice && i < present.length; i++) {
-        const object = present[i]!
-        if (selection.matches(object)) items.push({ type: "ADDED", object, event: undefined })
+      let bytes = 0
+      for (
+        const end = at + initialSlice;
+        at < end && at < present.length && bytes < initialSliceBytes;
+        at++
+      ) {
+        const object = present[at]!
+        if (!selection.matches(object)) continue
+        items.push({ type: "ADDED", object, event: undefined })
+        bytes += object.bytes.length
       }
       if (items.length > 0 && !sink.deliver(items)) return this.close()
       const wait = sink.ready?.(signal)
-      if (wait) await wait
+      if (wait) await abortable(wait, signal)
       if (!this.#open) return
     }
   }
@@ -259,7 +275,7 @@ class Watch implements Watcher {
         this.#deliverEvents(events)
         if (!this.#open) return
         const wait = this.#sink.ready?.(signal)
-        if (wait) await wait
+        if (wait) await abortable(wait, signal)
         if (!this.#open) return
         if (reached >= cache.historySince) break
       }

@@ -8,15 +8,19 @@ import { encodeStored } from "../../registry/object-codec.ts"
 import { startTestRegistry } from "../../registry/testing.ts"
 import type { WatchItem } from "../../registry/watchers.ts"
 import { itemEncoder } from "./item-encoder.ts"
-import { WatchStream } from "./watch-stream.ts"
+import { HeldBytes, WatchStream } from "./watch-stream.ts"
 
 class SlowStream implements ResponseStream {
   pendingBytes = 0
   readonly chunks: Buffer[] = []
   #resume: (() => void)[] = []
 
-  write(chunk: Buffer): boolean {
+  readonly #unsent: (() => void)[] = []
+
+  write(chunk: Buffer, done?: () => void): boolean {
     this.chunks.push(chunk)
+    if (this.pendingBytes === 0) done?.()
+    else if (done) this.#unsent.push(done)
     return this.pendingBytes === 0
   }
 
@@ -25,6 +29,7 @@ class SlowStream implements ResponseStream {
   }
 
   async flow(): Promise<void> {
+    for (const done of this.#unsent.splice(0)) done()
     for (const resume of this.#resume.splice(0)) resume()
     await new Promise((resolve) => setImmediate(resolve))
   }
@@ -71,4 +76,59 @@ test("a reader that stalls gets everything later, in order, or is too slow", asy
   stream.pendingBytes = 64 * 1024 * 1024
   const many = Array.from({ length: 20_001 }, () => item(700))
   assert.equal(watch.deliver(many), false)
+})
+
+test("a reader that stalls holds so many bytes, and all of them together so many", async () => {
+  await using t = await startTestRegistry()
+  const storage = t.registry.storage(configMap)
+  const metadata = { name: "m", namespace: "d" }
+  const value = { kind: "ConfigMap", apiVersion: "v1", metadata, data: { a: "x".repeat(300_000) } }
+  const object = cachedObject(storage.cache.shape, "d/m", encodeStored(value as never), 7)
+  const event = new CacheEvent("MODIFIED", object, undefined)
+  const items: WatchItem[] = [{ type: "MODIFIED", object, event }]
+  const form = { yaml: false, as: "", version: "", pretty: false } as const
+  const encoder = itemEncoder(storage.view, form, new URLSearchParams(), () => 0)
+  const held = new HeldBytes(40_000_000)
+  /** How many events a watch takes that nobody reads. */
+  const fill = (): { taken: number; stream: SlowStream } => {
+    const stream = new SlowStream()
+    stream.pendingBytes = 64 * 1024 * 1024
+    const watch = new WatchStream(stream, encoder, new AbortController().signal, held)
+    let taken = 0
+    while (taken < 1000 && watch.deliver(items)) taken++
+    return { taken, stream }
+  }
+  const watches = [fill(), fill(), fill(), fill()]
+  // Of 16 MiB each, until 40 MB are there: then those that hold something give way.
+  assert.deepEqual(
+    watches.map(({ taken }) => taken),
+    [55, 55, 23, 0],
+  )
+  assert.ok(held.total <= held.limit)
+  for (const { stream } of watches) {
+    stream.pendingBytes = 0
+    for (let i = 0; i < 120; i++) await stream.flow()
+  }
+  assert.equal(held.total, 0)
+})
+
+test("one batch of large events does not go out at once", async () => {
+  await using t = await startTestRegistry()
+  const storage = t.registry.storage(configMap)
+  const value = {
+    kind: "ConfigMap",
+    apiVersion: "v1",
+    metadata: { name: "m", namespace: "d" },
+    data: { a: "x".repeat(300_000) },
+  }
+  const object = cachedObject(storage.cache.shape, "d/m", encodeStored(value as never), 7)
+  const form = { yaml: false, as: "", version: "", pretty: false } as const
+  const encoder = itemEncoder(storage.view, form, new URLSearchParams(), () => 0)
+  const stream = new SlowStream()
+  const watch = new WatchStream(stream, encoder, new AbortController().signal, new HeldBytes(1e9))
+  const items = Array.from({ length: 40 }, (): WatchItem => ({ type: "ADDED", object, event: undefined }))
+  assert.equal(watch.deliver(items), true)
+  assert.ok(stream.chunks[0]!.length <= 2.1 * 1024 * 1024)
+  for (let i = 0; i < 60; i++) await stream.flow()
+  assert.equal(Buffer.concat(stream.chunks).toString().split("\n").length, 41)
 })

@@ -12,8 +12,25 @@ import type { ItemEncoder } from "./item-encoder.ts"
 
 /** Beyond this many bytes on their way, further events wait here. */
 const softLimit = 2 * 1024 * 1024
-/** Beyond this many waiting events the watch is too slow. */
+/** Beyond this many waiting events, or bytes of them and of what is on its way, the watch is too slow. */
 const waitingLimit = 20_000
+const byteLimit = 16 * 1024 * 1024
+/** What waits goes out in pieces of this size. */
+const sliceBytes = 256 * 1024
+/** Beyond this many bytes on their way an initial list waits. */
+const initialLimit = 128 * 1024
+
+/** What all watches together have on its way or waiting. */
+export class HeldBytes {
+  readonly limit: number
+  total = 0
+
+  constructor(limit: number) {
+    this.limit = limit
+  }
+}
+
+const shared = new HeldBytes(256 * 1024 * 1024)
 
 const head: Readonly<Record<string, Buffer>> = {
   ADDED: Buffer.from('{"type":"ADDED","object":'),
@@ -39,24 +56,36 @@ export class WatchStream implements WatchSink {
   readonly #stream: ResponseStream
   readonly #encoder: ItemEncoder
   readonly #signal: AbortSignal
+  readonly #held: HeldBytes
   #first = true
   #waiting: WatchItem[] = []
   #draining: Promise<void> | undefined
+  /** Of what waits, and of what was written and has not left. */
+  #bytes = 0
 
-  constructor(stream: ResponseStream, encoder: ItemEncoder, signal: AbortSignal) {
+  constructor(stream: ResponseStream, encoder: ItemEncoder, signal: AbortSignal, held: HeldBytes = shared) {
     this.#stream = stream
     this.#encoder = encoder
     this.#signal = signal
+    this.#held = held
   }
 
   deliver(items: readonly WatchItem[]): boolean {
-    if (this.#waiting.length > 0 || this.#stream.pendingBytes > softLimit) {
-      if (this.#waiting.length + items.length > waitingLimit) return false
-      for (const item of items) this.#waiting.push(item)
-      this.#draining ??= this.#drain()
-      return true
+    let from = 0
+    if (this.#waiting.length === 0 && this.#stream.pendingBytes <= softLimit) {
+      from = countWithin(items, softLimit)
+      this.#write(from === items.length ? items : items.slice(0, from))
+      if (from === items.length) return true
     }
-    this.#write(items)
+    let size = 0
+    for (let i = from; i < items.length; i++) size += sizeOf(items[i]!)
+    if (this.#waiting.length + items.length - from > waitingLimit || this.#bytes + size > byteLimit)
+      return false
+    // When there is no room for all, those that hold most have to go: they read least.
+    if (this.#held.total + size > this.#held.limit && this.#bytes + size > sliceBytes) return false
+    this.#count(size)
+    for (let i = from; i < items.length; i++) this.#waiting.push(items[i]!)
+    this.#draining ??= this.#drain()
     return true
   }
 
@@ -65,22 +94,32 @@ export class WatchStream implements WatchSink {
     if (this.#waiting.length > 0 && !initialEventsEnd) return
     const metadata: Record<string, unknown> = { resourceVersion: String(revision) }
     if (initialEventsEnd) metadata.annotations = { "k8s.io/initial-events-end": "true" }
-    this.#stream.write(Buffer.from(`{"type":"BOOKMARK","object":${this.#encoder.bookmark(metadata)}}\n`))
+    this.#send(Buffer.from(`{"type":"BOOKMARK","object":${this.#encoder.bookmark(metadata)}}\n`))
   }
 
   fail(error: StatusError): void {
-    this.#stream.write(Buffer.from(`{"type":"ERROR","object":${JSON.stringify(error.status)}}\n`))
+    this.#send(Buffer.from(`{"type":"ERROR","object":${JSON.stringify(error.status)}}\n`))
   }
 
   ready(signal: AbortSignal): Promise<void> | undefined {
     if (this.#draining) return this.#draining
-    return this.#stream.pendingBytes > softLimit ? this.#stream.drained(signal) : setImmediate()
+    return this.#stream.pendingBytes > initialLimit ? this.#stream.drained(signal) : setImmediate()
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes
+    this.#held.total += bytes
+  }
+
+  #send(bytes: Buffer): void {
+    this.#count(bytes.length)
+    this.#stream.write(bytes, () => this.#count(-bytes.length))
   }
 
   #write(items: readonly WatchItem[]): void {
     const frames: Buffer[] = []
     for (const item of items) frames.push(this.#frameOf(item))
-    this.#stream.write(together(frames))
+    this.#send(together(frames))
   }
 
   #frameOf({ type, object, event }: WatchItem): Buffer {
@@ -96,13 +135,32 @@ export class WatchStream implements WatchSink {
     try {
       while (this.#waiting.length > 0) {
         await this.#stream.drained(this.#signal)
-        this.#write(this.#waiting.splice(0, 256))
+        const items = this.#waiting.splice(0, countWithin(this.#waiting, sliceBytes))
+        for (const item of items) this.#count(-sizeOf(item))
+        this.#write(items)
       }
     } catch {
+      for (const item of this.#waiting) this.#count(-sizeOf(item))
       this.#waiting = []
     }
     this.#draining = undefined
   }
+}
+
+/** How many of the first items fit into `limit` bytes; at least one. */
+function countWithin(items: readonly WatchItem[], limit: number): number {
+  let size = 0
+  let count = 0
+  while (count < items.length) {
+    size += sizeOf(items[count]!)
+    if (count > 0 && size > limit) break
+    count++
+  }
+  return count
+}
+
+function sizeOf({ object }: WatchItem): number {
+  return object.bytes.length
 }
 
 function frame(type: string, object: CachedObject, encoder: ItemEncoder, first: boolean): Buffer {
