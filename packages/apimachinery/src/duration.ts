@@ -1,4 +1,5 @@
 /** Lengths of time: for people (`5d3h`) and as Go writes them (`1h2m3.5s`). Mirrors: apimachinery pkg/util/duration, Go time */
+import { trimEndOf } from "@knarr/base"
 
 const second = 1000
 const minute = 60 * second
@@ -101,7 +102,7 @@ export function formatGoDuration(ms: number): string {
 
 function decimal(value: bigint, digits: number): string {
   const text = value.toString().padStart(digits + 1, "0")
-  const fraction = text.slice(-digits).replace(/0+$/, "")
+  const fraction = trimEndOf(text.slice(-digits), "0")
   const whole = text.slice(0, -digits)
   return fraction === "" ? whole : `${whole}.${fraction}`
 }

@@ -2,11 +2,36 @@
 
 /** `JSON.parse`, but a text that is no JSON throws a SyntaxError with Go's message. */
 export function parseJson(text: string): unknown {
+  const opening = tooDeepAt(text)
+  if (opening !== undefined) throw new SyntaxError(tooDeep(opening))
   try {
     return JSON.parse(text)
   } catch (cause) {
     throw new SyntaxError(goSyntaxError(text), { cause })
   }
+}
+
+/** How deep values may lie in one another; Go's decoder reads no deeper. */
+const maxDepth = 10_000
+
+function tooDeep(opening: string): string {
+  return `invalid character '${opening}' exceeded max depth`
+}
+
+/** The bracket that goes too deep, if one does. One pass, whatever else the text is. */
+function tooDeepAt(text: string): string | undefined {
+  if (text.length <= maxDepth) return undefined
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 0x22) {
+      for (at++; at < text.length && text.charCodeAt(at) !== 0x22; at++)
+        if (text.charCodeAt(at) === 0x5c) at++
+    } else if (code === 0x7b || code === 0x5b) {
+      if (++depth > maxDepth) return text[at]
+    } else if (code === 0x7d || code === 0x5d) depth--
+  }
+  return undefined
 }
 
 const endOfInput = "unexpected end of JSON input"
@@ -16,7 +41,6 @@ class Problem extends Error {}
 class Scanner {
   readonly #text: string
   #at = 0
-  #depth = 0
 
   constructor(text: string) {
     this.#text = text
@@ -42,71 +66,63 @@ class Scanner {
     throw new Problem(`invalid character ${quoteChar(char)} ${context}`)
   }
 
+  /** A value with all that lies in it: brackets that are open are on a list, so that depth costs no stack. */
   #value(): void {
+    const open: ("{" | "[")[] = []
+    for (;;) {
+      this.#space()
+      const char = this.#text[this.#at]
+      if (char === "{" || char === "[") {
+        open.push(char)
+        if (open.length > maxDepth) throw new Problem(tooDeep(char))
+        this.#at++
+        this.#space()
+        if (this.#text[this.#at] !== (char === "{" ? "}" : "]")) {
+          if (char === "{") this.#key()
+          continue
+        }
+      } else this.#scalar(char)
+      if (this.#closed(open)) return
+    }
+  }
+
+  /** After a value: closes what ends here. True when nothing is open any more; else another value comes. */
+  #closed(open: ("{" | "[")[]): boolean {
+    for (;;) {
+      const inside = open[open.length - 1]
+      if (inside === undefined) return true
+      this.#space()
+      const char = this.#text[this.#at]
+      if (char === ",") {
+        this.#at++
+        if (inside === "[") return false
+        this.#space()
+        this.#key()
+        return false
+      }
+      if (char !== (inside === "{" ? "}" : "]"))
+        this.#bad(inside === "{" ? "after object key:value pair" : "after array element")
+      this.#at++
+      open.pop()
+    }
+  }
+
+  #key(): void {
+    if (this.#text[this.#at] !== '"') this.#bad("looking for beginning of object key string")
+    this.#string()
     this.#space()
-    const char = this.#text[this.#at]
+    if (this.#text[this.#at] !== ":") this.#bad("after object key")
+    this.#at++
+  }
+
+  #scalar(char: string | undefined): void {
     if (char === undefined) this.#bad("")
-    if (char === "{") this.#object()
-    else if (char === "[") this.#array()
-    else if (char === '"') this.#string()
+    if (char === '"') this.#string()
     else if (char === "t") this.#literal("true")
     else if (char === "f") this.#literal("false")
     else if (char === "n") this.#literal("null")
     else if (char === "-" || (char >= "0" && char <= "9")) this.#number()
     else this.#bad("looking for beginning of value")
-  }
-
-  #enter(): void {
-    if (++this.#depth > 10_000) throw new Problem("exceeded max depth")
-    this.#at++
-    this.#space()
-  }
-
-  #object(): void {
-    this.#enter()
-    if (this.#text[this.#at] === "}") {
-      this.#at++
-      this.#depth--
-      return
-    }
-    for (;;) {
-      if (this.#text[this.#at] !== '"') this.#bad("looking for beginning of object key string")
-      this.#string()
-      this.#space()
-      if (this.#text[this.#at] !== ":") this.#bad("after object key")
-      this.#at++
-      this.#value()
-      this.#space()
-      const char = this.#text[this.#at]
-      if (char === ",") {
-        this.#at++
-        this.#space()
-      } else if (char === "}") {
-        this.#at++
-        this.#depth--
-        return
-      } else this.#bad("after object key:value pair")
-    }
-  }
-
-  #array(): void {
-    this.#enter()
-    if (this.#text[this.#at] === "]") {
-      this.#at++
-      this.#depth--
-      return
-    }
-    for (;;) {
-      this.#value()
-      this.#space()
-      const char = this.#text[this.#at]
-      if (char === ",") this.#at++
-      else if (char === "]") {
-        this.#at++
-        this.#depth--
-        return
-      } else this.#bad("after array element")
-    }
   }
 
   #string(): void {

@@ -1,4 +1,5 @@
 /** The grammar of kubectl's JSONPath templates, with its errors. Mirrors: client-go util/jsonpath/parser.go */
+import { trimOf } from "@knarr/base"
 
 /** One step of a slice: a number that was written, or one that follows from it. */
 export interface SliceParam {
@@ -135,7 +136,7 @@ class Parser {
     const text = /^[+-]?[.\d]*/.exec(this.#input.slice(this.#at))![0]
     this.#at += text.length
     const value = this.#consume()
-    if (!/^[+-]?(?:\d+\.?\d*|\.\d+)$/.test(value)) throw new Error(`cannot parse number ${value}`)
+    if (!/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)$/.test(value)) throw new Error(`cannot parse number ${value}`)
     into.push({ type: "literal", value: Number(value) })
   }
 
@@ -151,7 +152,7 @@ class Parser {
     if (parts.length > 1) {
       into.push({
         type: "union",
-        lists: parts.map((part) => parseAction(`[${part.replace(/^ +| +$/g, "")}]`)),
+        lists: parts.map((part) => parseAction(`[${trimOf(part, " ")}]`)),
       })
       return
     }

@@ -92,6 +92,9 @@ export function labelRequirement(
 /** A signed 64-bit integer as Go's strconv.ParseInt reads it. */
 function parseInt64(text: string): bigint | undefined {
   if (!/^[+-]?\d+$/.test(text)) return undefined
+  let zeros = text[0] === "+" || text[0] === "-" ? 1 : 0
+  while (text[zeros] === "0") zeros++
+  if (text.length - zeros > 19) return undefined
   const value = BigInt(text[0] === "+" ? text.slice(1) : text)
   return value >= -(2n ** 63n) && value < 2n ** 63n ? value : undefined
 }
@@ -210,6 +213,8 @@ export function selectorOf(requirements: readonly LabelRequirement[]): Selector 
 
 const parsed = new Map<string, Selector>()
 const maxParsed = 4096
+/** Longer texts are read each time. */
+const maxParsedLength = 1024
 
 /** Reads `a=b,c in (d,e),!f`. Throws an Error with upstream's message. Repeated texts share one selector. */
 export function parseSelector(text: string): Selector {
@@ -217,7 +222,7 @@ export function parseSelector(text: string): Selector {
   if (known) return known
   const selector = selectorOf(parseRequirements(text, labelRequirement))
   if (parsed.size >= maxParsed) parsed.clear()
-  parsed.set(text, selector)
+  if (text.length <= maxParsedLength) parsed.set(text, selector)
   return selector
 }
 

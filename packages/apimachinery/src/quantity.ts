@@ -202,7 +202,8 @@ export class Quantity {
   #printDecimal(): string {
     let exponent = this.#scale
     let digits = this.#mantissa.toString()
-    const zeros = /0*$/.exec(digits)![0].length
+    let zeros = 0
+    while (digits[digits.length - 1 - zeros] === "0") zeros++
     digits = zeros > 0 ? digits.slice(0, -zeros) : digits
     exponent += zeros
     while (exponent % 3 !== 0) {
@@ -230,7 +231,42 @@ function printBinary(value: Integer): string {
   return value.toString() + (binaryNames[exponent] ?? "")
 }
 
-const shape = /^([+-]?)0*(\d*)(?:\.(\d*))?([eEinumkKMGTP]*[-+]?\d*)$/
+/** More digits than any amount has. Upstream reads them, in a time that grows faster than they do. */
+const maxDigits = 1024
+
+interface Parts {
+  readonly negative: boolean
+  /** Without leading zeros; "0" for none. */
+  readonly whole: string
+  readonly fraction: string
+  readonly suffix: string
+}
+
+/** Takes `[+-]? digits? (. digits?)? letters? [+-]? digits?` apart, in one pass; undefined for anything else. */
+function partsOf(text: string): Parts | undefined {
+  let at = 0
+  const isDigit = (): boolean => text.charCodeAt(at) >= 48 && text.charCodeAt(at) <= 57
+  const digits = (): string => {
+    const from = at
+    while (isDigit()) at++
+    return text.slice(from, at)
+  }
+  const sign = text[0]
+  if (sign === "+" || sign === "-") at++
+  while (text[at] === "0") at++
+  const whole = digits() || "0"
+  let fraction = ""
+  if (text[at] === ".") {
+    at++
+    fraction = digits()
+  }
+  const from = at
+  while (at < text.length && "eEinumkKMGTP".includes(text[at]!)) at++
+  if (text[at] === "+" || text[at] === "-") at++
+  digits()
+  if (at < text.length) return undefined
+  return { negative: sign === "-", whole, fraction, suffix: text.slice(from) }
+}
 
 function readSuffix(suffix: string): { format: QuantityFormat; exponent: number } {
   const decimal = decimalSuffixes[suffix]
@@ -246,13 +282,12 @@ function readSuffix(suffix: string): { format: QuantityFormat; exponent: number 
 
 function read(text: string): Quantity {
   if (text === "") throw new Error(formatWrong)
-  const m = shape.exec(text)
-  if (!m) throw new Error(formatWrong)
-  const negative = m[1] === "-"
-  const whole = m[2] === "" ? "0" : m[2]!
-  const fraction = m[3] ?? ""
-  const { format, exponent } = readSuffix(m[4]!)
+  const parts = partsOf(text)
+  if (!parts) throw new Error(formatWrong)
+  const { negative, whole, fraction } = parts
+  const { format, exponent } = readSuffix(parts.suffix)
   const digits = whole + fraction
+  if (digits.length > maxDigits) throw new Error(numericWrong)
   const sign = negative ? -1n : 1n
 
   if (format === "BinarySI") {

@@ -28,6 +28,8 @@ function readInteger(text: string): number | undefined {
   const m = /^([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9]\d*))$/.exec(text)
   if (!m) return undefined
   const digits = m[2] ? `0x${m[2]}` : m[3] ? `0b${m[3]}` : m[4] ? `0o${m[4]}` : m[5]!
+  // No 64-bit number is as long, in any notation.
+  if (digits.length > 128) return undefined
   const value = BigInt(digits)
   if (m[1] === "-" ? value > 2n ** 63n : value >= 2n ** (m[1] === "+" ? 63n : 64n)) return undefined
   return Number(m[1] === "-" ? -value : value)

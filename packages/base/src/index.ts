@@ -13,6 +13,7 @@ export {
   type TaskTrouble,
 } from "./scope.ts"
 export { openScopes } from "./open-scopes.ts"
+export { trimEndOf, trimOf } from "./trim.ts"
 export { Channel, Semaphore, abortable, deferred, type Deferred } from "./async.ts"
 export {
   type CertificateOptions,

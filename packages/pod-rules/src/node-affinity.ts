@@ -57,5 +57,5 @@ function matchesRequirement(
 }
 
 function isWholeNumber(text: string | undefined): boolean {
-  return text !== undefined && /^-?\d+$/.test(text)
+  return text !== undefined && text.length <= 64 && /^-?\d+$/.test(text)
 }

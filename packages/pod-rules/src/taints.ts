@@ -27,7 +27,7 @@ export function tolerates(toleration: Readonly<Toleration>, taint: Readonly<Tain
 }
 
 function isWholeNumber(text: string | undefined): boolean {
-  return text !== undefined && /^(0|-?[1-9]\d*)$/.test(text)
+  return text !== undefined && text.length <= 64 && /^(0|-?[1-9]\d*)$/.test(text)
 }
 
 /** The first taint with one of the effects that none of the tolerations accepts. */

@@ -29,6 +29,8 @@ export function valueElement(value: unknown): string {
 
 const parsed = new Map<string, PathElement>()
 const parsedBound = 20_000
+/** Longer texts are read each time. */
+const parsedLength = 1024
 
 /** What the text of a step means. Throws an Error for a text that is none. */
 export function parseElement(text: string): PathElement {
@@ -37,7 +39,7 @@ export function parseElement(text: string): PathElement {
   if (!element) {
     element = parse(text)
     if (parsed.size >= parsedBound) parsed.clear()
-    parsed.set(text, element)
+    if (text.length <= parsedLength) parsed.set(text, element)
   }
   return element
 }

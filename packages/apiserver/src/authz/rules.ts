@@ -3,6 +3,7 @@
  * Mirrors: component-helpers auth/rbac/validation, plugin/pkg/auth/authorizer/rbac
  */
 import type { PolicyRule } from "@knarr/api"
+import { trimEndOf } from "@knarr/base"
 import type { AuthorizationAttributes } from "../contract.ts"
 
 type List = readonly string[] | undefined
@@ -41,7 +42,7 @@ function urlMatches(list: List, path: string): boolean {
   if (!list) return false
   for (const entry of list) {
     if (entry === "*" || entry === path) return true
-    if (entry.endsWith("*") && path.startsWith(entry.replace(/\*+$/, ""))) return true
+    if (entry.endsWith("*") && path.startsWith(trimEndOf(entry, "*"))) return true
   }
   return false
 }
@@ -77,7 +78,7 @@ function covers(owner: PolicyRule, sub: PolicyRule): boolean {
   if (sub.nonResourceURLs) {
     return sub.nonResourceURLs.every((url) =>
       (owner.nonResourceURLs ?? []).some(
-        (own) => own === "*" || own === url || (own.endsWith("*") && url.startsWith(own.replace(/\*+$/, ""))),
+        (own) => own === "*" || own === url || (own.endsWith("*") && url.startsWith(trimEndOf(own, "*"))),
       ),
     )
   }

@@ -179,8 +179,10 @@ function internLabels(labels: Labels): Labels {
   const text = JSON.stringify(labels)
   const known = interned.get(text)
   if (known) return known
-  if (interned.size >= 20_000) interned.clear()
   const own = Object.freeze(JSON.parse(text) as Labels)
+  // What is so long is unlike any other.
+  if (text.length > 4096) return own
+  if (interned.size >= 20_000) interned.clear()
   interned.set(text, own)
   return own
 }

@@ -1,5 +1,5 @@
 /** `/healthz`, `/livez`, `/readyz` and their parts. Mirrors: apiserver pkg/server/healthz */
-import { asError } from "@knarr/base"
+import { asError, trimOf } from "@knarr/base"
 import type { Exchange } from "../contract.ts"
 import { respondNotFound, respondText } from "./respond.ts"
 
@@ -33,7 +33,7 @@ export class Health {
   }
 
   async respond(exchange: Exchange): Promise<void> {
-    const path = exchange.path.replace(/^\/+|\/+$/g, "")
+    const path = trimOf(exchange.path, "/")
     const slash = path.indexOf("/")
     const name = (slash < 0 ? path : path.slice(0, slash)) as keyof Health["paths"] & string
     const checks = this.#checks[name as "healthz"]

@@ -1,5 +1,5 @@
 /** Answers that are not stored objects: plain text, JSON documents and failures. */
-import { internalError, StatusError, type Status } from "@knarr/apimachinery"
+import { badRequest, internalError, StatusError, type Status } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import type { Exchange } from "../contract.ts"
 
@@ -30,6 +30,9 @@ export function respondNotFound(exchange: Exchange): void {
 
 /** The StatusError that `thrown` stands for; what is none becomes a 500. */
 export function toStatusError(thrown: unknown): StatusError {
+  // The stack is only as high as it is: a value that goes deeper, or holds more at once, is the client's.
+  if (thrown instanceof RangeError && thrown.message.startsWith("Maximum call stack"))
+    return badRequest("the request is nested too deeply, or holds too many things")
   return thrown instanceof StatusError ? thrown : internalError(messageOf(thrown))
 }
 

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, it } from "node:test"
 import { kinds } from "@knarr/api"
 import { parseRequestInfo } from "./request-info.ts"
-import { mayUpgrade, methodsOfRoute, needsCreate } from "./routes.ts"
+import { mayUpgrade, methodsOfRoute, needsCreate, refusalOfRoute } from "./routes.ts"
 
 interface DiscoveredResource {
   readonly resource: string
@@ -98,7 +98,6 @@ describe("The scope of a path", () => {
         [`${foreign}/n`, ""],
         [`${watched(foreign)}/n`, ""],
         [`${root}/namespaces/x/${resource}/n/unknown`, ""],
-        [`${own}//status`, ""],
         [`${own}/n/`, methodsFor(verbs, ofObject)],
         [own.replace(root, `${root}/proxy`), ""],
         [`${own.replace(root, `${root}/proxy`)}/n`, ""],
@@ -145,6 +144,25 @@ describe("The scope of a path", () => {
       "/api/v1/watch/namespaces/x/status",
     ])
       assert.equal(methodsAt(namespace, path), "", path)
+  })
+
+  it("wants names where there must be some", () => {
+    const pod = kinds.find(({ kind, group }) => kind === "Pod" && group === "")
+    const rows: [method: string, path: string, code: number | undefined][] = [
+      ["GET", "/api/v1/namespaces//pods", undefined],
+      ["POST", "/api/v1/namespaces//pods", 400],
+      ["DELETE", "/api/v1/namespaces//pods", 400],
+      ["GET", "/api/v1/namespaces//pods/p", 400],
+      ["GET", "/api/v1/namespaces//pods/p/log", 400],
+      ["GET", "/api/v1/namespaces/x/pods//log", 400],
+      ["GET", "/api/v1/namespaces/x/pods//exec", 400],
+      ["GET", "/api/v1/namespaces/x/pods/p/log", undefined],
+      ["HEAD", "/api/v1/namespaces/x/pods", 405],
+    ]
+    for (const [method, path, code] of rows) {
+      const info = parseRequestInfo(method, path, new URLSearchParams())
+      assert.equal(refusalOfRoute(pod, method, info)?.status.code, code, `${method} ${path}`)
+    }
   })
 
   it("is nothing for what is not served", () => {

@@ -3,14 +3,11 @@
  * What is authorised is what is served, because a path that no row here knows reaches no handler.
  * Mirrors: apiserver pkg/endpoints/installer.go registerResourceHandlers
  */
-import type { Kind, StatusError } from "@knarr/apimachinery"
+import { badRequest, type Kind, type StatusError } from "@knarr/apimachinery"
 import type { RequestInfo } from "../contract.ts"
 import { methodNotAllowed, pathNotFound } from "./refusals.ts"
 
-type RouteInfo = Pick<
-  RequestInfo,
-  "prefix" | "inNamespace" | "depth" | "resource" | "subresource" | "name" | "apiGroup"
->
+type RouteInfo = Pick<RequestInfo, "prefix" | "inNamespace" | "depth" | "namespace" | "subresource" | "name">
 
 const none: readonly string[] = []
 const watchMethods: readonly string[] = ["GET"]
@@ -51,7 +48,7 @@ export function methodsOfRoute(kind: Kind | undefined, info: RouteInfo): readonl
     if (ofAll) return methodsOf(collectionMethods.slice(0, 1), kind.verbs)
     return inScope ? methodsOf(collectionMethods, kind.verbs) : none
   }
-  if (!inScope || info.name === "") return none
+  if (!inScope) return none
   if (depth === 1) return methodsOf(objectMethods, kind.verbs)
   const subresource = kind.subresources.get(info.subresource)
   if (!subresource) return none
@@ -59,7 +56,10 @@ export function methodsOfRoute(kind: Kind | undefined, info: RouteInfo): readonl
   return depth === 2 ? methodsOf(subresourceMethods, subresource.verbs) : none
 }
 
-/** Why a request has no handler: 404 for its path, 405 for its method. Undefined when it has one. */
+/**
+ * Why a request has no handler: 404 for its path, 405 for its method, 400 for names that are left out. Undefined when it
+ * has one.
+ */
 export function refusalOfRoute(
   kind: Kind | undefined,
   method: string,
@@ -67,7 +67,12 @@ export function refusalOfRoute(
 ): StatusError | undefined {
   const methods = methodsOfRoute(kind, info)
   if (methods.length === 0) return pathNotFound()
-  return methods.includes(method) ? undefined : methodNotAllowed()
+  if (!methods.includes(method)) return methodNotAllowed()
+  if (info.depth > 0 && info.name === "") return badRequest("name must be provided")
+  // `namespaces//pods` may be listed like all of them; nothing else is done in a namespace without a name.
+  if (info.inNamespace && info.namespace === "" && (info.depth > 0 || method !== "GET"))
+    return badRequest("Namespace parameter required.")
+  return undefined
 }
 
 const connecting: ReadonlySet<string> = new Set(["pods/attach", "pods/exec", "pods/portforward"])

@@ -4,6 +4,7 @@
  */
 import type { Pod, Secret } from "@knarr/api"
 import { parseImageName } from "@knarr/apimachinery"
+import { trimEndOf } from "@knarr/base"
 import type { ObjectReader } from "../contract.ts"
 
 export interface RegistryCredential {
@@ -77,13 +78,13 @@ function parseAuths(auths: Record<string, unknown>): Entry[] {
       if (colon >= 0)
         credential = {
           username: decoded.slice(0, colon),
-          password: decoded.slice(colon + 1).replace(/[\r\n\0]+$/, ""),
+          password: trimEndOf(decoded.slice(colon + 1), "\r\n\0"),
         }
     }
     const address = key.replace(/^https?:\/\//, "")
     const slash = address.indexOf("/")
     const [host, port] = splitPort(slash < 0 ? address : address.slice(0, slash))
-    const rest = slash < 0 ? "" : address.slice(slash + 1).replace(/\/+$/, "")
+    const rest = slash < 0 ? "" : trimEndOf(address.slice(slash + 1), "/")
     // `/v1/` and `/v2/` only name the registry's own API.
     const path = /^v[12]$/.test(rest) ? "" : rest.replace(/^v[12]\//, "")
     out.push({ host: isDockerHub(host) ? "docker.io" : host, port, path, credential })

@@ -115,6 +115,7 @@ function parseNumber(text: string): number {
   const failed = (why: string): Error =>
     new Error(`failed to parse int from ${text}: strconv.Atoi: parsing ${goQuote(text)}: ${why}`)
   if (!/^[+-]?\d+$/.test(text)) throw failed("invalid syntax")
+  if (text.length > 64) throw failed("value out of range")
   const value = BigInt(text.replace("+", ""))
   if (value >= maxInt || value < -maxInt) throw failed("value out of range")
   if (value < 0n) throw new Error(`negative number (${value}) not allowed: ${text}`)

@@ -1,5 +1,6 @@
 /** Files of one volume that would lie on each other. Mirrors: pkg/api/pod/warnings.go (warningsForOverlappingVirtualPaths) */
 import { goQuote } from "@knarr/apimachinery"
+import { trimEndOf } from "@knarr/base"
 import type { Volume, VolumeProjection } from "./types.gen.ts"
 
 interface FilePath {
@@ -63,7 +64,7 @@ function overlapsOf(lists: readonly (readonly FilePath[])[]): string[] {
   const out: string[] = []
   const seen: FilePath[] = []
   for (const item of lists.flat()) {
-    const file = { ...item, path: item.path.replace(/\/+$/, "") }
+    const file = { ...item, path: trimEndOf(item.path, "/") }
     if (file.path !== "")
       for (const other of seen) {
         if (other.path === "") continue

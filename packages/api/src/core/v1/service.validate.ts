@@ -12,6 +12,7 @@ import {
   validateLabels,
   validateLegacyCIDR,
   validateLegacyIP,
+  totalAnnotationSizeLimit,
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { oneOf, reasons } from "../../checks.ts"
@@ -226,7 +227,9 @@ function validateLoadBalancer({ metadata, spec }: Readonly<Service>, old?: Reado
   } else if (annotation !== undefined) {
     const path = `metadata.annotations[${rangesAnnotation}]`
     if (!balanced) out.push(field.forbidden(path, onlyForLoadBalancer))
-    if (annotation.trim() && annotation !== old?.metadata.annotations?.[rangesAnnotation])
+    // One that is too long for an annotation is refused as such.
+    const isNew = annotation !== old?.metadata.annotations?.[rangesAnnotation]
+    if (isNew && annotation.length <= totalAnnotationSizeLimit && annotation.trim())
       for (const range of annotation.split(",")) out.push(...validateLegacyCIDR(path, range.trim(), true))
   }
   const allocate = spec.allocateLoadBalancerNodePorts

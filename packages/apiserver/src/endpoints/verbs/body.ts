@@ -67,6 +67,9 @@ export async function readObject<T extends KubeObject>(
     object = decoded.object
     strictErrors = decoded.strictErrors
   } catch (thrown) {
+    // What is nested deeper than the stack is high.
+    if (thrown instanceof RangeError)
+      throw undecodable(body, text, yaml, expected, "invalid character '{' exceeded max depth")
     if (!(thrown instanceof DecodeError || thrown instanceof SyntaxError)) throw thrown
     throw undecodable(body, text, yaml, expected, thrown.message)
   }

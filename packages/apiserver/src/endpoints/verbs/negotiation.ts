@@ -88,7 +88,7 @@ function clausesOf(text: string): readonly Clause[] {
   })
   const ordered = clauses.filter(({ quality }) => quality > 0).sort((a, b) => b.quality - a.quality)
   if (parsed.size > 1000) parsed.clear()
-  parsed.set(text, ordered)
+  if (text.length <= 1024) parsed.set(text, ordered)
   return ordered
 }
 
