@@ -3,7 +3,7 @@
  * Mirrors: apimachinery pkg/util/managedfields/internal
  */
 import { isObject, jsonEqual, type JsonObject } from "../patch/json-value.ts"
-import { badRequest, StatusError } from "../status.ts"
+import { badRequest, unexpectedError } from "../status.ts"
 import { ConflictsError, conflictStatus } from "./conflicts.ts"
 import { FieldSet } from "./field-set.ts"
 import { applyOwners, updateOwners, type ManagedFieldsContext } from "./field-updater.ts"
@@ -159,7 +159,7 @@ export function applyConfig(
   try {
     owners = readOwners(entriesOf(liveObj))
   } catch (thrown) {
-    throw plainFailure(`failed to decode managed fields: ${(thrown as Error).message}`)
+    throw unexpectedError(`failed to decode managed fields: ${(thrown as Error).message}`)
   }
   const base = liveObj ? withoutManagedFields(liveObj) : emptyLike(patch)
   if (liveObj && owners.size === 0) {
@@ -187,7 +187,9 @@ function checkConfig(ctx: ManagedFieldsContext, config: JsonObject): void {
   if (managed !== undefined && managed !== null) throw badRequest("metadata.managedFields must be nil")
   const problems = validateTyped(ctx.schema, config)
   if (problems.length > 0) {
-    throw plainFailure(`failed to create typed patch object (${nameOf(config)}): ${problemsText(problems)}`)
+    throw unexpectedError(
+      `failed to create typed patch object (${nameOf(config)}): ${problemsText(problems)}`,
+    )
   }
 }
 
@@ -247,16 +249,4 @@ function applyAs(
     if (rest.length > 0) throw new ConflictsError(rest)
     return attempt(true)
   }
-}
-
-/** What the API answers for an error that it has no reason for. */
-function plainFailure(message: string): StatusError {
-  return new StatusError({
-    kind: "Status",
-    apiVersion: "v1",
-    metadata: {},
-    status: "Failure",
-    message,
-    code: 500,
-  })
 }

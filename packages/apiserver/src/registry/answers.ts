@@ -1,5 +1,5 @@
 /** Answers that are not objects of a kind. */
-import { StatusError, type Status } from "@knarr/apimachinery"
+import { unexpectedError, type Status } from "@knarr/apimachinery"
 import { NoSpaceError } from "@knarr/store"
 import type { ResourceStorage } from "./storage.ts"
 
@@ -30,12 +30,5 @@ export const createdStatus: Status = {
  */
 export function storeFailure(thrown: unknown): unknown {
   if (!(thrown instanceof NoSpaceError)) return thrown
-  return new StatusError({
-    apiVersion: "v1",
-    kind: "Status",
-    metadata: {},
-    status: "Failure",
-    message: "etcdserver: mvcc: database space exceeded",
-    code: 500,
-  })
+  return unexpectedError("etcdserver: mvcc: database space exceeded")
 }

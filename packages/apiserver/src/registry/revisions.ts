@@ -1,5 +1,5 @@
 /** Resource versions in requests: reading them, and waiting for the cache to have seen them. */
-import { goQuote, statusErrorFrom, timeout } from "@knarr/apimachinery"
+import { goQuote, timeout, unexpectedError } from "@knarr/apimachinery"
 import { TimeoutError, withTimeout } from "@knarr/base"
 import type { ResourceStorage } from "./storage.ts"
 
@@ -13,14 +13,9 @@ export function parseResourceVersion(text: string): number {
   if (text === "") return 0
   if (!/^\d{1,19}$/.test(text)) {
     // A plain failure of the storage for upstream: it has no reason.
-    throw statusErrorFrom({
-      kind: "Status",
-      apiVersion: "v1",
-      metadata: {},
-      status: "Failure",
-      message: `resourceVersion: Invalid value: ${goQuote(text)}: strconv.ParseUint: parsing ${goQuote(text)}: invalid syntax`,
-      code: 500,
-    })
+    throw unexpectedError(
+      `resourceVersion: Invalid value: ${goQuote(text)}: strconv.ParseUint: parsing ${goQuote(text)}: invalid syntax`,
+    )
   }
   return Number(text)
 }

@@ -11,8 +11,8 @@ import {
   internalError,
   notFound,
   serviceUnavailable,
-  statusErrorFrom,
   type StatusError,
+  unexpectedError,
 } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import type { Registry } from "../../registry/registry.ts"
@@ -79,7 +79,7 @@ export class KubeletClient {
         }
     }
     const known = addresses.map((a) => a.address).join(" ")
-    throw plainError(`no preferred addresses found; known addresses: [${known}]`)
+    throw unexpectedError(`no preferred addresses found; known addresses: [${known}]`)
   }
 
   /** Begins a request; the caller ends it. What becomes another protocol has a connection of its own, never a pooled one. */
@@ -230,18 +230,6 @@ export function awaitUpgrade(
 function unreachable(path: string, at: Location, error: Error): StatusError {
   const host = at.host.includes(":") ? `[${at.host}]` : at.host
   return internalError(`Get "https://${host}:${at.port}${path}": ${dialText(error)}`)
-}
-
-/** A 500 whose message stands alone, as upstream answers errors that have no reason. */
-function plainError(message: string): StatusError {
-  return statusErrorFrom({
-    kind: "Status",
-    apiVersion: "v1",
-    metadata: {},
-    status: "Failure",
-    message,
-    code: 500,
-  })
 }
 
 /** Node's connection errors in Go's words. */

@@ -10,6 +10,7 @@ import {
   selectorFrom,
   StatusError,
   tooManyRequests,
+  unexpectedError,
 } from "@knarr/apimachinery"
 import type { Pod, PodDisruptionBudget } from "@knarr/api"
 import { admissionAttributes } from "../admit.ts"
@@ -95,15 +96,9 @@ async function evictOnce(
   }
   const matching = budgets ? budgetsOf(budgets, pod) : []
   if (matching.length > 1) {
-    throw new StatusError({
-      kind: "Status",
-      apiVersion: "v1",
-      metadata: {},
-      status: "Failure",
-      message:
-        "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
-      code: 500,
-    })
+    throw unexpectedError(
+      "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+    )
   }
   const budget = matching[0]
   if (!budget) {
