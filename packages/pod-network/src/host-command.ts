@@ -1,17 +1,8 @@
 /** Runs the host's network programs (`ip`, `nft`, `nsenter`), without a shell. */
-import { spawn } from "node:child_process"
 import { accessSync, constants, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { joined, line, type HostText } from "@knarr/apimachinery"
-
-/** What a program may say before the rest is dropped. */
-const maxOutputBytes = 64 * 1024 * 1024
-
-interface Ended {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
+import { runProgram } from "@knarr/base"
 
 /** What the program prints. Rejects with its error output when it fails. */
 export async function runHostCommand(
@@ -19,40 +10,9 @@ export async function runHostCommand(
   args: readonly string[],
   options: { readonly signal: AbortSignal; readonly input?: HostText },
 ): Promise<string> {
-  const { code, out, err } = await run(command, args, options)
+  const { code, out, err } = await runProgram(command, args, options)
   if (code === 0) return out
   throw new Error(`Cannot run "${[command, ...args].join(" ")}": ${err.trim() || `exit code ${code}`}`)
-}
-
-function run(
-  command: string,
-  args: readonly string[],
-  { signal, input }: { readonly signal: AbortSignal; readonly input?: HostText },
-): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason)
-    const child = spawn(command, args, { stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"] })
-    const onAbort = (): void => void child.kill("SIGKILL")
-    signal.addEventListener("abort", onAbort, { once: true })
-    let out = ""
-    let err = ""
-    child.stdout!.setEncoding("utf8").on("data", (text: string) => {
-      if (out.length < maxOutputBytes) out += text
-    })
-    child.stderr!.setEncoding("utf8").on("data", (text: string) => {
-      if (err.length < maxOutputBytes) err += text
-    })
-    child.stdin?.on("error", () => {}).end(input)
-    child.once("error", (error) => {
-      signal.removeEventListener("abort", onAbort)
-      reject(new Error(`Cannot run "${command}": ${error.message}`, { cause: error }))
-    })
-    child.once("close", (code) => {
-      signal.removeEventListener("abort", onAbort)
-      if (signal.aborted && code !== 0) reject(signal.reason)
-      else resolve({ code, out, err })
-    })
-  })
 }
 
 export interface FailedCommand {
@@ -76,7 +36,7 @@ export async function ipBatch(
     await runHostCommand("ip", args, { signal, input })
     return []
   }
-  const { code, err } = await run("ip", ["-force", ...args], { signal, input })
+  const { code, err } = await runProgram("ip", ["-force", ...args], { signal, input })
   return code === 0 ? [] : failedCommands(commands, err)
 }
 

@@ -2,9 +2,7 @@
  * Ends UDP flows that still go to endpoints which are gone: the kernel keeps a flow's translation as long as its
  * client keeps sending. Mirrors: pkg/proxy/conntrack/cleanup.go; for host ports, the CNI plugin portmap
  */
-import { spawn } from "node:child_process"
-import { createInterface } from "node:readline"
-import { deferred } from "@knarr/base"
+import { runProgram } from "@knarr/base"
 import type { ProxyState } from "./service-map.ts"
 
 /** A flow as far as it matters: where it was sent, and who answers. */
@@ -100,21 +98,7 @@ async function eachLine(
   signal: AbortSignal,
   take: (line: string) => void,
 ): Promise<void> {
-  const done = deferred()
-  const child = spawn("conntrack", args, {
-    stdio: ["ignore", "pipe", "pipe"],
-    signal,
-    env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` },
-  })
-  let problem = ""
-  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-    if (problem.length < 1024) problem += chunk
-  })
-  createInterface({ input: child.stdout }).on("line", take)
-  child.on("error", done.reject)
-  child.on("close", (code) => {
-    if (code === 0 || /\b0 flow entries/.test(problem)) done.resolve()
-    else done.reject(new Error(`conntrack ended with ${code}: ${problem.slice(0, 1024).trim()}`))
-  })
-  await done.promise
+  const { code, err } = await runProgram("conntrack", args, { signal, onLine: take })
+  if (code !== 0 && !/\b0 flow entries/.test(err))
+    throw new Error(`conntrack ended with ${code}: ${err.slice(0, 1024).trim()}`)
 }

@@ -1,7 +1,6 @@
 /** Runs `nft`. */
-import { spawn } from "node:child_process"
 import type { HostText } from "@knarr/apimachinery"
-import { deferred } from "@knarr/base"
+import { runProgram } from "@knarr/base"
 
 /** nft or the kernel did not take the text; anything else that goes wrong is another error. */
 export class NftRefusal extends Error {
@@ -22,25 +21,10 @@ export async function runNft(
   signal: AbortSignal,
   { check = false }: { readonly check?: boolean } = {},
 ): Promise<void> {
-  const done = deferred()
-  const child = spawn("nft", check ? ["-c", "-f", "-"] : ["-f", "-"], {
-    stdio: ["pipe", "ignore", "pipe"],
-    signal,
-    env: { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` },
-  })
-  let problem = ""
-  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-    if (problem.length < maxProblemChars) problem += chunk
-  })
-  child.on("error", done.reject)
-  child.stdin.on("error", () => {})
-  child.on("close", (code, killedBy) => {
-    if (code === 0) done.resolve()
-    else if (killedBy) done.reject(new Error(`nft was ended by ${killedBy}`))
-    else done.reject(new NftRefusal(`nft ended with ${code}: ${problem.slice(0, maxProblemChars).trim()}`))
-  })
-  child.stdin.end(text)
-  await done.promise
+  const args = check ? ["-c", "-f", "-"] : ["-f", "-"]
+  const { code, killedBy, err } = await runProgram("nft", args, { signal, input: text })
+  if (killedBy) throw new Error(`nft was ended by ${killedBy}`)
+  if (code !== 0) throw new NftRefusal(`nft ended with ${code}: ${err.slice(0, maxProblemChars).trim()}`)
 }
 
 /**
