@@ -125,10 +125,10 @@ function withoutManager(
   const own = entries.find(
     (entry) => entry.manager === serverManager && entry.operation === "Apply" && !entry.subresource,
   )
-  const target = own ?? entries.find(isClients)
-  if (!target) return entries
-  const source = entries.find((entry) => isClients(entry) && entry.apiVersion === target.apiVersion)
-  if (own && !entries.some(isClients)) return entries
+  const clients = entries.filter(isClients)
+  const target = own ?? clients[0]
+  if (!target || clients.length === 0) return entries
+  const source = clients.find((entry) => entry.apiVersion === target.apiVersion)
   const fields = FieldSet.fromJSON(target.fieldsV1 ?? {})
   const united = {
     ...target,
