@@ -8,7 +8,8 @@ import { request } from "node:https"
 import { join } from "node:path"
 import { kinds } from "@knarr/api"
 import type { Kind, KubeObject } from "@knarr/apimachinery"
-import { loadYaml } from "@knarr/apimachinery"
+import { applyMergePatch, loadYaml } from "@knarr/apimachinery"
+import { acceptance, refusal, type Answer } from "../../packages/apiserver/src/registry/answers.scenario.ts"
 
 const [configPath, ...files] = process.argv.slice(2)
 if (!configPath) throw new Error("Usage: record-answers.ts KUBECONFIG [FILE…]")
@@ -47,30 +48,6 @@ function send(method: string, path: string, body?: unknown): Promise<Reply> {
   })
 }
 
-function merge(value: any, patch: any): any {
-  if (typeof patch !== "object" || patch === null || Array.isArray(patch)) return patch
-  const out: any = typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {}
-  for (const [name, item] of Object.entries(patch)) {
-    if (item === null) delete out[name]
-    else out[name] = merge(out[name], item)
-  }
-  return out
-}
-
-function stable(value: unknown): unknown {
-  const text = JSON.stringify(value)
-  if (text === undefined) return undefined
-  return JSON.parse(
-    text
-      .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "UID")
-      .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME"),
-  )
-}
-
-function pick(obj: any, path: string): unknown {
-  return path.split(".").reduce((value, name) => value?.[name], obj)
-}
-
 const namespace = "recorded-answers"
 
 function pathOf(kind: Kind, name = ""): string {
@@ -87,7 +64,7 @@ async function remove(kind: Kind, name: string): Promise<void> {
     if (found.code !== 200) throw new Error(`GET ${path}: ${JSON.stringify(found)}`)
     const { metadata, spec } = found.body
     if (metadata.finalizers || (metadata.deletionTimestamp && spec?.finalizers))
-      await send("PUT", path, merge(found.body, { metadata: { finalizers: null } }))
+      await send("PUT", path, applyMergePatch(found.body, { metadata: { finalizers: null } }))
     await send("DELETE", path, { gracePeriodSeconds: 0, propagationPolicy: "Background" })
   }
 }
@@ -96,7 +73,7 @@ async function ask(kind: Kind, base: KubeObject, one: any): Promise<Reply> {
   const name = base.metadata.name!
   await remove(kind, name)
   if ("create" in one) {
-    const obj = merge(base, one.create)
+    const obj = applyMergePatch(base, one.create)
     const reply = await send("POST", pathOf(kind), obj)
     if (reply.code < 300) await remove(kind, reply.body.metadata.name)
     return reply
@@ -110,7 +87,7 @@ async function ask(kind: Kind, base: KubeObject, one: any): Promise<Reply> {
   const put = async (subresource: string, patch: unknown): Promise<Reply> => {
     for (;;) {
       const { body } = must(await send("GET", path))
-      const reply = await send("PUT", path + subresource, merge(body, patch))
+      const reply = await send("PUT", path + subresource, applyMergePatch(body, patch))
       if (reply.code !== 409) return reply
     }
   }
@@ -120,20 +97,8 @@ async function ask(kind: Kind, base: KubeObject, one: any): Promise<Reply> {
   return "status" in one ? put("/status", one.status) : put("", one.update)
 }
 
-function answerOf({ code, body, warnings }: Reply, one: any): object {
-  if (code < 300)
-    return {
-      code,
-      ...(warnings.length > 0 ? { warnings } : {}),
-      ...(one.show
-        ? { shown: Object.fromEntries(one.show.map((path: string) => [path, stable(pick(body, path))])) }
-        : {}),
-    }
-  if (code !== 422) return { code, message: body.message }
-  const causes = (body.details?.causes ?? []).map(
-    (cause: any) => `${cause.field}: ${cause.reason}: ${String(stable(cause.message))}`,
-  )
-  return { code, causes }
+function answerOf({ code, body, warnings }: Reply, one: any): Answer {
+  return code < 300 ? acceptance(code, body, warnings, one.show) : refusal(code, body)
 }
 
 const folder = join(import.meta.dirname, "../../packages/apiserver/src/registry/testdata/answers")

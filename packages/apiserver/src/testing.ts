@@ -1,5 +1,6 @@
 /** What this package's tests share: an environment, certificates and a control plane. */
 import { kinds } from "@knarr/api"
+import type { Status, StatusError } from "@knarr/apimachinery"
 import {
   Scope,
   VirtualClock,
@@ -74,4 +75,19 @@ export async function withTestPlane(
   })
   await plane.bootstrap()
   await run(plane)
+}
+
+/** The message of the Status that refuses `work`; undefined when nothing does. */
+export async function refusalMessage(work: Promise<unknown>): Promise<string | undefined> {
+  return (await refusalOf(work))?.message
+}
+
+/** The Status that refuses `work`; undefined when nothing does. */
+export async function refusalOf(work: Promise<unknown>): Promise<Status | undefined> {
+  try {
+    await work
+    return undefined
+  } catch (thrown) {
+    return (thrown as StatusError).status
+  }
 }

@@ -44,21 +44,201 @@ test("A line of conntrack is a flow, and what is none is none", () => {
     assert.equal(parseFlow(text), undefined)
 })
 
-test(
-  "The proxy on a real kernel",
-  {
-    skip: inside ? "it is running" : able ? false : "needs root, nft, unshare and conntrack",
-    timeout: 120_000,
-  },
-  () => {
-    // The reporter of the outer run must not speak for the inner one.
-    const { NODE_TEST_CONTEXT: _, ...rest } = process.env
-    const args = ["--net", "--mount", process.execPath, "--test-reporter=tap", import.meta.filename]
-    const result = spawnSync("unshare", args, { encoding: "utf8", env: { ...rest, KNARR_TEST_NETNS: "1" } })
-    assert.equal(result.status, 0, `${result.stdout}\n${result.stderr}`)
-    assert.match(result.stdout, /\n# pass [3-9]\n/)
-  },
-)
+if (inside) testOnRealKernel()
+else
+  test(
+    "The proxy on a real kernel",
+    { skip: able ? false : "needs root, nft, unshare and conntrack", timeout: 120_000 },
+    () => {
+      // The reporter of the outer run must not speak for the inner one.
+      const { NODE_TEST_CONTEXT: _, ...rest } = process.env
+      const args = ["--net", "--mount", process.execPath, "--test-reporter=tap", import.meta.filename]
+      const result = spawnSync("unshare", args, { encoding: "utf8", env: { ...rest, KNARR_TEST_NETNS: "1" } })
+      assert.equal(result.status, 0, `${result.stdout}\n${result.stderr}`)
+      assert.match(result.stdout, /\n# pass [3-9]\n/)
+    },
+  )
+
+function testOnRealKernel(): void {
+  test("UDP flows leave endpoints that are gone or not ready", async () => {
+    await using scope = new Scope("test")
+    const { client } = await startBench(scope)
+    for (const address of ["10.244.0.2", "10.244.0.3"]) await udpServer(scope, address)
+    const endpoint = (address: string): EndpointSlice["endpoints"] => [
+      { addresses: [address], nodeName: "a" },
+    ]
+    const ports = [{ name: "p", port: 53, protocol: "UDP" as const }]
+    await makeService(client, "u", { clusterIP: "10.96.0.53", ports }, endpoint("10.244.0.2"))
+    const { ask } = asking(scope, "10.96.0.53")
+    await eventually("the first endpoint answers", async () => (await ask()) === "10.244.0.2")
+    const change = (endpoints: EndpointSlice["endpoints"]): Promise<unknown> =>
+      client.patch(endpointSlice, { namespace: "default", name: "u" }, "merge", { endpoints })
+    await change(endpoint("10.244.0.3"))
+    await eventually("the same socket is answered by the second", async () => (await ask()) === "10.244.0.3")
+    await change([{ addresses: ["10.244.0.3"], nodeName: "a", conditions: { ready: false, serving: false } }])
+    await eventually("nobody answers", async () => (await ask()) === "")
+    await change(endpoint("10.244.0.2"))
+    await eventually("the first answers again", async () => (await ask()) === "10.244.0.2")
+  })
+
+  test("A Service without ready endpoints refuses, and affinity's time can be changed", async () => {
+    await using scope = new Scope("test")
+    const { client } = await startBench(scope)
+    const ports = [{ name: "p", port: 80, protocol: "TCP" as const }]
+    const notReady = [{ addresses: ["10.244.0.2"], nodeName: "a", conditions: { ready: false } }]
+    const server = createServer((socket) => socket.end())
+    await new Promise<void>((resolve) => server.listen(8080, "10.244.0.2", resolve))
+    scope.defer(() => void server.close())
+    const affinity = (timeoutSeconds: number): Partial<Service["spec"]> => ({
+      sessionAffinity: "ClientIP",
+      sessionAffinityConfig: { clientIP: { timeoutSeconds } },
+    })
+    await makeService(client, "t", { clusterIP: "10.96.0.80", ports, ...affinity(100) }, notReady, 8080)
+    await eventually("it refuses", async () => (await knock("10.96.0.80", 80)) === "ECONNREFUSED")
+    const ref = { namespace: "default", name: "t" }
+    await client.patch(endpointSlice, ref, "merge", {
+      endpoints: [{ addresses: ["10.244.0.2"], nodeName: "a" }],
+    })
+    await eventually("it answers", async () => (await knock("10.96.0.80", 80)) === "connected")
+    assert.match(table(), /timeout 1m40s/)
+    await client.patch(service, ref, "merge", { spec: affinity(5) })
+    await eventually("the set has the new time", () => /timeout 5s/.test(table()))
+    assert.doesNotMatch(table(), /timeout 1m40s/)
+  })
+
+  test("What the kernel refuses is left out until it changes; the others are programmed", async () => {
+    sh("ip link set lo up")
+    const kernel = new KernelTable(tableOptions)
+    const signal = AbortSignal.timeout(10_000)
+    const state = (bad: Record<string, Partial<ServicePort>>): Programmed => ({
+      servicePorts: Array.from({ length: 12 }, (_, i) => ({
+        owner: { kind: "Service", namespace: "ns", name: `s${i}`, uid: "" },
+        name: `ns/s${i}`,
+        protocol: "tcp",
+        clusterIP: ipv4Address(`10.96.1.${i}`),
+        port: readPort(80)!,
+        nodePort: undefined,
+        externalIPs: [],
+        balancerIPs: [],
+        sourceRanges: undefined,
+        affinitySeconds: 0,
+        cluster: [{ address: ipv4Address("10.244.0.2"), port: readPort(80)! }],
+        local: [],
+        internalLocal: false,
+        externalLocal: false,
+        hasAny: true,
+        serving: [],
+        ...bad[`s${i}`],
+      })),
+      hostPorts: [],
+    })
+    // No parser makes such words: they stand for whatever a kernel takes amiss, and for what a rule's writer does.
+    const tooLarge = { port: 70_000 as PortNumber }
+    const notWhole = { affinitySeconds: 0.5 }
+    const programmed = async (
+      bad: Record<string, Partial<ServicePort>>,
+      expected: string[],
+    ): Promise<void> => {
+      const refused = await kernel.program(state(bad), signal)
+      assert.deepEqual([...new Set(refused.map(({ owner }) => owner.name))].sort(), expected)
+      const left = sh("nft list map ip knarr-test services").match(/10\.96\.1\.\d+ \. tcp/g) ?? []
+      assert.equal(left.length, 12 - expected.length)
+    }
+    await programmed({}, [])
+    await programmed({ s3: tooLarge, s7: tooLarge, s8: notWhole }, ["s3", "s7", "s8"])
+    await programmed({ s3: tooLarge, s7: tooLarge, s8: notWhole, s9: { port: readPort(81)! } }, [
+      "s3",
+      "s7",
+      "s8",
+    ])
+    await programmed({ s7: tooLarge }, ["s7"])
+    // Somebody deletes the table: the next change makes it again, whole.
+    sh("nft delete table ip knarr-test")
+    await programmed({}, [])
+  })
+
+  test("Who would take an address of the cluster gets an event; host ports take no door of the node's", async () => {
+    await using scope = new Scope("test")
+    const { client, events } = await startBench(scope)
+    const ports = [{ name: "p", port: 6443, protocol: "TCP" as const }]
+    const ready = [{ addresses: ["10.244.0.2"], nodeName: "a" }]
+    await makeService(
+      client,
+      "thief",
+      { clusterIP: "10.96.0.84", ports, externalIPs: ["10.96.0.1"] },
+      ready,
+      9,
+    )
+    await eventually("an event", () => events.length > 0)
+    assert.match(
+      events[0]!,
+      /^thief FailedToProgramProxy Not programmed on this node: its external IP 10\.96\.0\.1 /,
+    )
+    const spec = {
+      nodeName: "a",
+      containers: [{ name: "c", image: "i", ports: [{ containerPort: 9, hostPort: 6443 }] }],
+    }
+    const ref = { namespace: "default", name: "p" }
+    await client.create(serviceAccount, { metadata: { namespace: "default", name: "default" } })
+    await client.create(pod, { metadata: ref, spec })
+    const status = { podIP: "10.244.0.3", podIPs: [{ ip: "10.244.0.3" }], phase: "Running" }
+    await client.patch(pod, ref, "merge", { status }, { subresource: "status" })
+    await eventually("the host port is programmed", () => /tcp \. 6443 : goto host-/.test(table()))
+    const server = createServer((socket) => socket.end())
+    await new Promise<void>((resolve) => server.listen(6443, "10.89.0.1", resolve))
+    scope.defer(() => void server.close())
+    assert.equal(await knock("10.89.0.1", 6443), "connected")
+    assert.equal(await knock("10.244.0.4", 6443), "ECONNREFUSED")
+  })
+
+  test("healthCheckNodePort and the proxy's own ports answer as kube-proxy's", async () => {
+    await using scope = new Scope("test")
+    const { client } = await startBench(scope, 10_256)
+    const ask = (address: string, port: number, path: string): Promise<[number, string]> =>
+      new Promise((resolve) => {
+        const request = get({ host: address, port, path, agent: false }, (response) => {
+          let body = ""
+          response.setEncoding("utf8").on("data", (text: string) => (body += text))
+          response.on("end", () => resolve([response.statusCode!, body]))
+        })
+        request.on("error", () => resolve([0, ""]))
+      })
+    const spec: Partial<Service["spec"]> = {
+      type: "LoadBalancer",
+      clusterIP: "10.96.0.83",
+      externalTrafficPolicy: "Local",
+      healthCheckNodePort: 31_000,
+      ports: [{ name: "p", port: 80, protocol: "TCP" }],
+    }
+    await makeService(client, "lb", spec, [{ addresses: ["10.244.1.2"], nodeName: "b" }])
+    await eventually("no endpoint here", async () => (await ask("127.0.0.1", 31_000, "/"))[0] === 503)
+    const ref = { namespace: "default", name: "lb" }
+    await client.patch(endpointSlice, ref, "merge", {
+      endpoints: [{ addresses: ["10.244.0.2"], nodeName: "a" }],
+    })
+    await eventually("one here", async () => (await ask("127.0.0.1", 31_000, "/"))[0] === 200)
+    const [, body] = await ask("127.0.0.1", 31_000, "/")
+    assert.deepEqual(JSON.parse(body), {
+      service: { namespace: "default", name: "lb" },
+      localEndpoints: 1,
+      serviceProxyHealthy: true,
+    })
+    const [code, health] = await ask("10.89.0.1", 10_256, "/healthz")
+    assert.equal(code, 200)
+    assert.equal(JSON.parse(health).nodeEligible, true)
+    await client.patch(node, { name: "a" }, "merge", {
+      spec: { taints: [{ key: "ToBeDeletedByClusterAutoscaler", effect: "NoSchedule" }] },
+    })
+    await eventually("the node goes", async () => (await ask("10.89.0.1", 10_256, "/healthz"))[0] === 503)
+    assert.equal((await ask("10.89.0.1", 10_256, "/livez"))[0], 200)
+    assert.match(
+      (await ask("10.89.0.1", 10_257, "/metrics"))[1],
+      /kubeproxy_sync_proxy_rules_last_timestamp_seconds/,
+    )
+    await client.delete(service, ref)
+    await eventually("the port is closed", async () => (await ask("127.0.0.1", 31_000, "/"))[0] === 0)
+  })
+}
 
 const tableOptions = {
   table: nameText("knarr-test"),
@@ -171,192 +351,3 @@ function asking(scope: Scope, address: string): { socket: Socket; ask: () => Pro
     })
   return { socket, ask }
 }
-
-test("UDP flows leave endpoints that are gone or not ready", { skip: !inside }, async () => {
-  await using scope = new Scope("test")
-  const { client } = await startBench(scope)
-  for (const address of ["10.244.0.2", "10.244.0.3"]) await udpServer(scope, address)
-  const endpoint = (address: string): EndpointSlice["endpoints"] => [{ addresses: [address], nodeName: "a" }]
-  const ports = [{ name: "p", port: 53, protocol: "UDP" as const }]
-  await makeService(client, "u", { clusterIP: "10.96.0.53", ports }, endpoint("10.244.0.2"))
-  const { ask } = asking(scope, "10.96.0.53")
-  await eventually("the first endpoint answers", async () => (await ask()) === "10.244.0.2")
-  const change = (endpoints: EndpointSlice["endpoints"]): Promise<unknown> =>
-    client.patch(endpointSlice, { namespace: "default", name: "u" }, "merge", { endpoints })
-  await change(endpoint("10.244.0.3"))
-  await eventually("the same socket is answered by the second", async () => (await ask()) === "10.244.0.3")
-  await change([{ addresses: ["10.244.0.3"], nodeName: "a", conditions: { ready: false, serving: false } }])
-  await eventually("nobody answers", async () => (await ask()) === "")
-  await change(endpoint("10.244.0.2"))
-  await eventually("the first answers again", async () => (await ask()) === "10.244.0.2")
-})
-
-test(
-  "A Service without ready endpoints refuses, and affinity's time can be changed",
-  { skip: !inside },
-  async () => {
-    await using scope = new Scope("test")
-    const { client } = await startBench(scope)
-    const ports = [{ name: "p", port: 80, protocol: "TCP" as const }]
-    const notReady = [{ addresses: ["10.244.0.2"], nodeName: "a", conditions: { ready: false } }]
-    const server = createServer((socket) => socket.end())
-    await new Promise<void>((resolve) => server.listen(8080, "10.244.0.2", resolve))
-    scope.defer(() => void server.close())
-    const affinity = (timeoutSeconds: number): Partial<Service["spec"]> => ({
-      sessionAffinity: "ClientIP",
-      sessionAffinityConfig: { clientIP: { timeoutSeconds } },
-    })
-    await makeService(client, "t", { clusterIP: "10.96.0.80", ports, ...affinity(100) }, notReady, 8080)
-    await eventually("it refuses", async () => (await knock("10.96.0.80", 80)) === "ECONNREFUSED")
-    const ref = { namespace: "default", name: "t" }
-    await client.patch(endpointSlice, ref, "merge", {
-      endpoints: [{ addresses: ["10.244.0.2"], nodeName: "a" }],
-    })
-    await eventually("it answers", async () => (await knock("10.96.0.80", 80)) === "connected")
-    assert.match(table(), /timeout 1m40s/)
-    await client.patch(service, ref, "merge", { spec: affinity(5) })
-    await eventually("the set has the new time", () => /timeout 5s/.test(table()))
-    assert.doesNotMatch(table(), /timeout 1m40s/)
-  },
-)
-
-test(
-  "What the kernel refuses is left out until it changes; the others are programmed",
-  { skip: !inside },
-  async () => {
-    sh("ip link set lo up")
-    const kernel = new KernelTable(tableOptions)
-    const signal = AbortSignal.timeout(10_000)
-    const state = (bad: Record<string, Partial<ServicePort>>): Programmed => ({
-      servicePorts: Array.from({ length: 12 }, (_, i) => ({
-        owner: { kind: "Service", namespace: "ns", name: `s${i}`, uid: "" },
-        name: `ns/s${i}`,
-        protocol: "tcp",
-        clusterIP: ipv4Address(`10.96.1.${i}`),
-        port: readPort(80)!,
-        nodePort: undefined,
-        externalIPs: [],
-        balancerIPs: [],
-        sourceRanges: undefined,
-        affinitySeconds: 0,
-        cluster: [{ address: ipv4Address("10.244.0.2"), port: readPort(80)! }],
-        local: [],
-        internalLocal: false,
-        externalLocal: false,
-        hasAny: true,
-        serving: [],
-        ...bad[`s${i}`],
-      })),
-      hostPorts: [],
-    })
-    // No parser makes such words: they stand for whatever a kernel takes amiss, and for what a rule's writer does.
-    const tooLarge = { port: 70_000 as PortNumber }
-    const notWhole = { affinitySeconds: 0.5 }
-    const programmed = async (
-      bad: Record<string, Partial<ServicePort>>,
-      expected: string[],
-    ): Promise<void> => {
-      const refused = await kernel.program(state(bad), signal)
-      assert.deepEqual([...new Set(refused.map(({ owner }) => owner.name))].sort(), expected)
-      const left = sh("nft list map ip knarr-test services").match(/10\.96\.1\.\d+ \. tcp/g) ?? []
-      assert.equal(left.length, 12 - expected.length)
-    }
-    await programmed({}, [])
-    await programmed({ s3: tooLarge, s7: tooLarge, s8: notWhole }, ["s3", "s7", "s8"])
-    await programmed({ s3: tooLarge, s7: tooLarge, s8: notWhole, s9: { port: readPort(81)! } }, [
-      "s3",
-      "s7",
-      "s8",
-    ])
-    await programmed({ s7: tooLarge }, ["s7"])
-    // Somebody deletes the table: the next change makes it again, whole.
-    sh("nft delete table ip knarr-test")
-    await programmed({}, [])
-  },
-)
-
-test(
-  "Who would take an address of the cluster gets an event; host ports take no door of the node's",
-  { skip: !inside },
-  async () => {
-    await using scope = new Scope("test")
-    const { client, events } = await startBench(scope)
-    const ports = [{ name: "p", port: 6443, protocol: "TCP" as const }]
-    const ready = [{ addresses: ["10.244.0.2"], nodeName: "a" }]
-    await makeService(
-      client,
-      "thief",
-      { clusterIP: "10.96.0.84", ports, externalIPs: ["10.96.0.1"] },
-      ready,
-      9,
-    )
-    await eventually("an event", () => events.length > 0)
-    assert.match(
-      events[0]!,
-      /^thief FailedToProgramProxy Not programmed on this node: its external IP 10\.96\.0\.1 /,
-    )
-    const spec = {
-      nodeName: "a",
-      containers: [{ name: "c", image: "i", ports: [{ containerPort: 9, hostPort: 6443 }] }],
-    }
-    const ref = { namespace: "default", name: "p" }
-    await client.create(serviceAccount, { metadata: { namespace: "default", name: "default" } })
-    await client.create(pod, { metadata: ref, spec })
-    const status = { podIP: "10.244.0.3", podIPs: [{ ip: "10.244.0.3" }], phase: "Running" }
-    await client.patch(pod, ref, "merge", { status }, { subresource: "status" })
-    await eventually("the host port is programmed", () => /tcp \. 6443 : goto host-/.test(table()))
-    const server = createServer((socket) => socket.end())
-    await new Promise<void>((resolve) => server.listen(6443, "10.89.0.1", resolve))
-    scope.defer(() => void server.close())
-    assert.equal(await knock("10.89.0.1", 6443), "connected")
-    assert.equal(await knock("10.244.0.4", 6443), "ECONNREFUSED")
-  },
-)
-
-test("healthCheckNodePort and the proxy's own ports answer as kube-proxy's", { skip: !inside }, async () => {
-  await using scope = new Scope("test")
-  const { client } = await startBench(scope, 10_256)
-  const ask = (address: string, port: number, path: string): Promise<[number, string]> =>
-    new Promise((resolve) => {
-      const request = get({ host: address, port, path, agent: false }, (response) => {
-        let body = ""
-        response.setEncoding("utf8").on("data", (text: string) => (body += text))
-        response.on("end", () => resolve([response.statusCode!, body]))
-      })
-      request.on("error", () => resolve([0, ""]))
-    })
-  const spec: Partial<Service["spec"]> = {
-    type: "LoadBalancer",
-    clusterIP: "10.96.0.83",
-    externalTrafficPolicy: "Local",
-    healthCheckNodePort: 31_000,
-    ports: [{ name: "p", port: 80, protocol: "TCP" }],
-  }
-  await makeService(client, "lb", spec, [{ addresses: ["10.244.1.2"], nodeName: "b" }])
-  await eventually("no endpoint here", async () => (await ask("127.0.0.1", 31_000, "/"))[0] === 503)
-  const ref = { namespace: "default", name: "lb" }
-  await client.patch(endpointSlice, ref, "merge", {
-    endpoints: [{ addresses: ["10.244.0.2"], nodeName: "a" }],
-  })
-  await eventually("one here", async () => (await ask("127.0.0.1", 31_000, "/"))[0] === 200)
-  const [, body] = await ask("127.0.0.1", 31_000, "/")
-  assert.deepEqual(JSON.parse(body), {
-    service: { namespace: "default", name: "lb" },
-    localEndpoints: 1,
-    serviceProxyHealthy: true,
-  })
-  const [code, health] = await ask("10.89.0.1", 10_256, "/healthz")
-  assert.equal(code, 200)
-  assert.equal(JSON.parse(health).nodeEligible, true)
-  await client.patch(node, { name: "a" }, "merge", {
-    spec: { taints: [{ key: "ToBeDeletedByClusterAutoscaler", effect: "NoSchedule" }] },
-  })
-  await eventually("the node goes", async () => (await ask("10.89.0.1", 10_256, "/healthz"))[0] === 503)
-  assert.equal((await ask("10.89.0.1", 10_256, "/livez"))[0], 200)
-  assert.match(
-    (await ask("10.89.0.1", 10_257, "/metrics"))[1],
-    /kubeproxy_sync_proxy_rules_last_timestamp_seconds/,
-  )
-  await client.delete(service, ref)
-  await eventually("the port is closed", async () => (await ask("127.0.0.1", 31_000, "/"))[0] === 0)
-})

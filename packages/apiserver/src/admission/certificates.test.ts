@@ -8,11 +8,11 @@ import {
   podCertificateRequest,
   type CertificateSigningRequest,
 } from "@knarr/api"
-import { statusErrorFrom, type StatusError } from "@knarr/apimachinery"
+import { statusErrorFrom } from "@knarr/apimachinery"
 import { createCertificateRequest, createPrivateKeyPem } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { ControlPlane } from "../control-plane.ts"
-import { testCertificates, withTestPlane } from "../testing.ts"
+import { refusalOf, testCertificates, withTestPlane } from "../testing.ts"
 
 void statusErrorFrom
 const base64 = (text: string): string => Buffer.from(text).toString("base64")
@@ -32,14 +32,9 @@ const csr = (name: string, spec: Spec = {}): CertificateSigningRequest =>
     spec: { request: requestOf("me"), signerName: "example.com/s", usages: ["client auth"], ...spec },
   }) as CertificateSigningRequest
 
-async function refusalOf(work: Promise<unknown>): Promise<[number, string] | undefined> {
-  try {
-    await work
-    return undefined
-  } catch (thrown) {
-    const { code, message } = (thrown as StatusError).status
-    return [code!, message!]
-  }
+async function codeAndMessage(work: Promise<unknown>): Promise<[number, string] | undefined> {
+  const status = await refusalOf(work)
+  return status && [status.code!, status.message!]
 }
 
 /** A client of somebody who holds what `rules` say, of certificates.k8s.io. */
@@ -149,7 +144,7 @@ describe("certificate signing requests", () => {
     ]
     await withTestPlane(async (plane) => {
       for (const [what, spec, message] of cases) {
-        const refused = await refusalOf(plane.client().create(certificateSigningRequest, csr("x", spec)))
+        const refused = await codeAndMessage(plane.client().create(certificateSigningRequest, csr("x", spec)))
         assert.equal(refused?.[0], 422, what)
         assert.match(refused[1], message, what)
       }
@@ -169,7 +164,7 @@ describe("certificate signing requests", () => {
       const eve = await clientWith(plane, "eve", ["create", "certificatesigningrequests"])
       for (const [i, [what, request, signer, status]] of cases.entries()) {
         const work = eve.create(certificateSigningRequest, csr(`c${i}`, { request, signerName: signer }))
-        assert.equal((await refusalOf(work))?.[0], status, what)
+        assert.equal((await codeAndMessage(work))?.[0], status, what)
       }
     })
   })
@@ -281,7 +276,7 @@ describe("certificate signing requests", () => {
           { status },
           { subresource },
         )
-        const refused = await refusalOf(work)
+        const refused = await codeAndMessage(work)
         const what = `${who} ${subresource} ${JSON.stringify(status)}`
         assert.equal(refused?.[0], code, `${what}: ${refused?.[1]}`)
         if (message) assert.match(refused![1], message, what)
@@ -311,7 +306,7 @@ describe("certificate signing requests", () => {
         ],
         ["status", { certificate: null }, /may not modify existing certificate content/],
       ] as const) {
-        const refused = await refusalOf(patch(subresource, status))
+        const refused = await codeAndMessage(patch(subresource, status))
         assert.equal(refused?.[0], 422)
         assert.match(refused[1], message)
       }
@@ -334,21 +329,23 @@ describe("other certificates", () => {
         ({ metadata: { name }, spec: { trustBundle: testCertificates().ca.cert, signerName } }) as never
       const eve = await clientWith(plane, "eve", ["create,update,patch,get", "clustertrustbundles"])
       assert.deepEqual(
-        (await refusalOf(eve.create(clusterTrustBundle, bundle("example.com:s:a", "example.com/s"))))?.[0],
+        (
+          await codeAndMessage(eve.create(clusterTrustBundle, bundle("example.com:s:a", "example.com/s")))
+        )?.[0],
         403,
       )
-      assert.equal(await refusalOf(eve.create(clusterTrustBundle, bundle("free"))), undefined)
+      assert.equal(await codeAndMessage(eve.create(clusterTrustBundle, bundle("free"))), undefined)
       await plane.client().create(clusterTrustBundle, bundle("example.com:s:a", "example.com/s"))
       const at = { name: "example.com:s:a" }
       const labelled = eve.patch(clusterTrustBundle, at, "merge", { metadata: { labels: { a: "b" } } })
       assert.match(
-        (await refusalOf(labelled))![1],
+        (await codeAndMessage(labelled))![1],
         /user not permitted to attest for signerName "example.com\/s"/,
       )
       const finalized = eve.patch(clusterTrustBundle, at, "merge", {
         metadata: { finalizers: ["example.com/f"] },
       })
-      assert.equal(await refusalOf(finalized), undefined)
+      assert.equal(await codeAndMessage(finalized), undefined)
     })
   })
 
@@ -389,10 +386,10 @@ describe("other certificates", () => {
       }
       const patch = (client: Client): Promise<unknown> =>
         client.patch(podCertificateRequest, at, "merge", { status }, { subresource: "status" })
-      const refused = await refusalOf(patch(eve))
+      const refused = await codeAndMessage(patch(eve))
       assert.equal(refused?.[0], 422)
       assert.match(refused[1], /User "eve" is not permitted to "sign" for signer "example.com\/s"/)
-      assert.equal(await refusalOf(patch(admin)), undefined)
+      assert.equal(await codeAndMessage(patch(admin)), undefined)
     })
   })
 })

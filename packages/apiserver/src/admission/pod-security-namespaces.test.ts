@@ -1,8 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { deployment, namespace, pod, serviceAccount } from "@knarr/api"
-import type { StatusError } from "@knarr/apimachinery"
-import { withTestPlane } from "../testing.ts"
+import { withTestPlane, refusalMessage } from "../testing.ts"
 import { createLoopbackClient } from "../loopback-client.ts"
 import { loopbackUser } from "../authn/users.ts"
 
@@ -12,15 +11,6 @@ const label = (text: string): Record<string, string> => {
 }
 const badLevel = "must be one of privileged, baseline, restricted"
 const badVersion = 'must be "latest" or "v1.x"'
-
-async function refusalOf(work: Promise<unknown>): Promise<string | undefined> {
-  try {
-    await work
-    return undefined
-  } catch (thrown) {
-    return (thrown as StatusError).status.message
-  }
-}
 
 test("a namespace's labels are levels and versions, or refused", async () => {
   const cases: [text: string, problem: string | undefined][] = [
@@ -47,10 +37,10 @@ test("a namespace's labels are levels and versions, or refused", async () => {
         problem &&
         `Namespace "${name}" is invalid: metadata.labels[pod-security.kubernetes.io/${mode}]: Invalid value: ${JSON.stringify(value)}: ${problem}`
       const create = client.create(namespace, { metadata: { name: `n${i}`, labels: label(text) } } as never)
-      assert.equal(await refusalOf(create), expected(`n${i}`), text)
+      assert.equal(await refusalMessage(create), expected(`n${i}`), text)
       const change = { metadata: { labels: label(text) } }
       const update = client.patch(namespace, { name: "old" }, "merge", change, { dryRun: true })
-      assert.equal(await refusalOf(update), expected("old"), text)
+      assert.equal(await refusalMessage(update), expected("old"), text)
     }
   })
 })
@@ -94,14 +84,14 @@ test("a new level warns about the pods that are there, and holds those that come
     ])
     const violates = 'PodSecurity "baseline:latest": host namespaces (hostNetwork=true)'
     assert.equal(
-      await refusalOf(client.create(pod, podOf("h2", { hostNetwork: true }))),
+      await refusalMessage(client.create(pod, podOf("h2", { hostNetwork: true }))),
       `pods "h2" is forbidden: violates ${violates}`,
     )
     const at = { namespace: "ps1", name: "host" }
     await client.patch(pod, at, "merge", { metadata: { labels: { z: "y" } } })
     const image = { spec: { containers: [{ name: "a", image: "y" }] } }
     assert.equal(
-      await refusalOf(client.patch(pod, at, "strategic", image)),
+      await refusalMessage(client.patch(pod, at, "strategic", image)),
       `pods "host" is forbidden: violates ${violates}`,
     )
     const labels = { a: "b" }

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { pod, serviceAccount } from "@knarr/api"
-import type { StatusError } from "@knarr/apimachinery"
-import { withTestPlane } from "../testing.ts"
+import { withTestPlane, refusalMessage } from "../testing.ts"
 
 const env = (name: string): object => ({
   env: [{ name: "A", valueFrom: { secretKeyRef: { name, key: "k" } } }],
@@ -45,15 +44,6 @@ const cases: [spec: object, refusal: string | undefined][] = [
   ],
 ]
 
-async function refusalOf(work: Promise<unknown>): Promise<string | undefined> {
-  try {
-    await work
-    return undefined
-  } catch (thrown) {
-    return (thrown as StatusError).status.message
-  }
-}
-
 test("pods of an account that enforces its secrets name no others, ephemeral containers neither", async () => {
   await withTestPlane(async (plane) => {
     const client = plane.client()
@@ -75,9 +65,9 @@ test("pods of an account that enforces its secrets name no others, ephemeral con
       } as never)
     for (const [i, [spec, refused]] of cases.entries()) {
       const expected = refused && `pods "strict-${i}" is forbidden: ${refused}`
-      assert.equal(await refusalOf(create(`strict-${i}`, "strict", spec)), expected)
+      assert.equal(await refusalMessage(create(`strict-${i}`, "strict", spec)), expected)
       for (const account of ["lax", "odd"])
-        assert.equal(await refusalOf(create(`${account}-${i}`, account, spec)), undefined)
+        assert.equal(await refusalMessage(create(`${account}-${i}`, account, spec)), undefined)
     }
     const debug = (name: string): Promise<unknown> =>
       client.patch(
@@ -88,9 +78,9 @@ test("pods of an account that enforces its secrets name no others, ephemeral con
         { subresource: "ephemeralcontainers" },
       )
     assert.equal(
-      await refusalOf(debug("other")),
+      await refusalMessage(debug("other")),
       `pods "strict-0" is forbidden: ephemeral container e with envFrom referencing secret.secretName="other" ${because} secret`,
     )
-    assert.equal(await refusalOf(debug("listed")), undefined)
+    assert.equal(await refusalMessage(debug("listed")), undefined)
   })
 })

@@ -6,17 +6,10 @@ import assert from "node:assert/strict"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, test } from "node:test"
-import { StatusError, type Kind, type KubeObject } from "@knarr/apimachinery"
+import { StatusError, applyMergePatch, type Kind, type KubeObject } from "@knarr/apimachinery"
 import { createLoopbackClient } from "../loopback-client.ts"
+import { acceptance, refusal, type Answer } from "./answers.scenario.ts"
 import { allKinds, startTestRegistry, type TestRegistry } from "./testing.ts"
-
-interface Answer {
-  readonly code: number
-  readonly message?: string
-  readonly causes?: readonly string[]
-  readonly warnings?: readonly string[]
-  readonly shown?: Readonly<Record<string, unknown>>
-}
 
 interface Case {
   readonly name: string
@@ -40,35 +33,6 @@ interface Table {
 
 const folder = join(import.meta.dirname, "testdata/answers")
 
-function merge(value: unknown, patch: unknown): unknown {
-  if (typeof patch !== "object" || patch === null || Array.isArray(patch)) return patch
-  const out: Record<string, unknown> =
-    typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {}
-  for (const [key, item] of Object.entries(patch)) {
-    if (item === null) delete out[key]
-    else out[key] = merge(out[key], item)
-  }
-  return out
-}
-
-/** Without what differs from run to run. */
-function stable(value: unknown): unknown {
-  const text = JSON.stringify(value)
-  return text === undefined
-    ? undefined
-    : JSON.parse(
-        text
-          .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "UID")
-          .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME"),
-      )
-}
-
-function pick(obj: unknown, path: string): unknown {
-  let value = obj as Record<string, unknown> | undefined
-  for (const name of path.split(".")) value = value?.[name] as Record<string, unknown> | undefined
-  return value
-}
-
 /** Values that are structs are printed by Go's internal names there, and are not compared. */
 function withoutStructs(answer: Answer): Answer {
   if (!answer.causes) return answer
@@ -91,6 +55,10 @@ function comparable(answer: Answer, { unordered }: Case): unknown {
   )
 }
 
+function merged(object: KubeObject, patch: unknown): KubeObject {
+  return applyMergePatch(object, patch) as unknown as KubeObject
+}
+
 async function ask(t: TestRegistry, kind: Kind, base: KubeObject, one: Case): Promise<Answer> {
   const warnings: string[] = []
   const client = createLoopbackClient({
@@ -104,34 +72,23 @@ async function ask(t: TestRegistry, kind: Kind, base: KubeObject, one: Case): Pr
   const isCreate = "create" in one
   try {
     let obj: KubeObject
-    if (isCreate) obj = await client.create(kind, merge(whole, one.create) as KubeObject)
+    if (isCreate) obj = await client.create(kind, merged(whole, one.create))
     else {
       let made: KubeObject = await client.create(kind, whole)
       if (one.first && "status" in one.first)
-        made = await client.update(kind, merge(made, { status: one.first.status }) as KubeObject, {
+        made = await client.update(kind, merged(made, { status: one.first.status }), {
           subresource: "status",
         })
-      if (one.first && "update" in one.first)
-        made = await client.update(kind, merge(made, one.first.update) as KubeObject)
+      if (one.first && "update" in one.first) made = await client.update(kind, merged(made, one.first.update))
       warnings.length = 0
       const onStatus = "status" in one
-      const next = merge(made, onStatus ? one.status : one.update) as KubeObject
+      const next = merged(made, onStatus ? one.status : one.update)
       obj = await client.update(kind, next, onStatus ? { subresource: "status" } : {})
     }
-    const shown = one.show && Object.fromEntries(one.show.map((path) => [path, stable(pick(obj, path))]))
-    return {
-      code: isCreate ? 201 : 200,
-      ...(warnings.length > 0 ? { warnings } : {}),
-      ...(shown ? { shown } : {}),
-    }
+    return acceptance(isCreate ? 201 : 200, obj, warnings, one.show)
   } catch (thrown) {
     if (!(thrown instanceof StatusError)) throw thrown
-    const { status, code } = thrown
-    if (code !== 422) return { code, message: status.message ?? "" }
-    const causes = (status.details?.causes ?? []).map(
-      ({ field, reason, message }) => `${field}: ${reason}: ${String(stable(message))}`,
-    )
-    return { code, causes }
+    return refusal(thrown.code, thrown.status)
   }
 }
 

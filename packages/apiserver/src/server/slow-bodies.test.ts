@@ -4,7 +4,7 @@ import { connect } from "node:tls"
 import { startStreamFixture } from "../endpoints/connect/testing.ts"
 
 test("bodies that never come, and users who want everything, hold nobody else up", async () => {
-  await using fixture = await startStreamFixture(1, undefined, { maxMutating: 4, maxBodyBytes: 400_000 })
+  await using fixture = await startStreamFixture(1, { limits: { maxMutating: 4, maxBodyBytes: 400_000 } })
   const rules = [{ apiGroups: [""], resources: ["configmaps"], verbs: ["create"] }]
   const eve = await fixture.user("eve", rules)
   const bob = await fixture.user("bob", rules)

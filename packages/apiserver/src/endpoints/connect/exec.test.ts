@@ -4,15 +4,12 @@ import type { AddressInfo } from "node:net"
 import type { Duplex } from "node:stream"
 import { after, before, describe, it } from "node:test"
 import { inflateSync, constants } from "node:zlib"
-import { kinds, node, pod, serviceAccount } from "@knarr/api"
-import { Scope, createPrivateKeyPem, deferred } from "@knarr/base"
-import { createMemoryStore } from "@knarr/store"
+import { deferred } from "@knarr/base"
 import { WebSocket } from "ws"
-import { startApiServer, type ApiServer } from "../../api-server.ts"
-import { testCertificates, testEnv } from "../../testing.ts"
+import { testCertificates } from "../../testing.ts"
+import { startStreamFixture, type StreamFixture } from "./testing.ts"
 
 const certificates = testCertificates()
-const admin = certificates.client("admin", "system:masters")
 
 /** A kubelet's exec endpoint: writes its command to stdout, echoes stdin, then sends a status on the error stream. */
 function serveExec(url: string, socket: Duplex): void {
@@ -67,9 +64,8 @@ function serveExec(url: string, socket: Duplex): void {
 }
 
 describe("exec", () => {
-  const scope = new Scope("test")
   let kubelet: Server
-  let server: ApiServer
+  let fixture: StreamFixture
   let asked = ""
 
   before(async () => {
@@ -80,52 +76,17 @@ describe("exec", () => {
     })
     kubelet.on("request", (request, response) => response.end(`log of ${request.url}`))
     await new Promise<void>((resolve) => kubelet.listen(0, "127.0.0.1", resolve))
-    server = await startApiServer({
-      env: testEnv,
-      scope,
-      store: scope.use(createMemoryStore({ env: testEnv })),
-      kinds,
-      bindAddresses: ["127.0.0.1"],
-      port: 0,
-      certificates: { ...certificates.server, clientCA: certificates.ca.cert },
-      serviceAccounts: { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] },
-      kubelet: { clientCert: admin.cert, clientKey: admin.key, ca: certificates.ca.cert },
-      shutdownGraceSeconds: 0.2,
-    })
-    const client = server.client()
-    await client.create(serviceAccount, {
-      apiVersion: "v1",
-      kind: "ServiceAccount",
-      metadata: { namespace: "default", name: "default" },
-    })
-    const made = await client.create(node, {
-      apiVersion: "v1",
-      kind: "Node",
-      metadata: { name: "n1" },
-      spec: {},
-    })
-    const status = {
-      ...made.status,
-      addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
-      daemonEndpoints: { kubeletEndpoint: { Port: (kubelet.address() as AddressInfo).port } },
-    }
-    await client.update(node, { ...structuredClone(made), status }, { subresource: "status" })
-    await client.create(pod, {
-      apiVersion: "v1",
-      kind: "Pod",
-      metadata: { namespace: "default", name: "p" },
-      spec: { nodeName: "n1", containers: [{ name: "a", image: "x" }] },
-    })
+    fixture = await startStreamFixture((kubelet.address() as AddressInfo).port, { certificates })
   })
 
   after(async () => {
-    await scope.close()
+    await fixture[Symbol.asyncDispose]()
     kubelet.closeAllConnections()
     await new Promise((resolve) => kubelet.close(resolve))
   })
 
-  function open(query: string, who = admin): WebSocket {
-    const url = `wss://127.0.0.1:${server.port}/api/v1/namespaces/default/pods/p/exec?${query}`
+  function open(query: string, who = fixture.admin): WebSocket {
+    const url = `wss://127.0.0.1:${fixture.server.port}/api/v1/namespaces/default/pods/p/exec?${query}`
     return new WebSocket(url, ["v5.channel.k8s.io", "v4.channel.k8s.io"], {
       ca: certificates.ca.cert,
       cert: who.cert,
@@ -152,7 +113,7 @@ describe("exec", () => {
   })
 
   it("asks for create even when the request is a GET", async () => {
-    const client = server.client()
+    const client = fixture.server.client()
     const rules = [{ verbs: ["get"], apiGroups: [""], resources: ["pods/exec"] }]
     const { clusterRole, clusterRoleBinding } = await import("@knarr/api")
     await client.create(clusterRole, {

@@ -89,7 +89,7 @@ describe(
         if (bytes === undefined) socket.resetAndDestroy()
         else socket.end(Buffer.from(bytes, "latin1"))
       })
-      fixture = await startStreamFixture(1, outsideAddress)
+      fixture = await startStreamFixture(1, { podIP: outsideAddress })
       const { cert, key } = fixture.admin
       session = connectHttp2(`https://127.0.0.1:${fixture.server.port}`, {
         ca: fixture.certificates.ca.cert,

@@ -25,14 +25,19 @@ export interface StreamFixture extends AsyncDisposable {
   raw(text: string, as: KeyPair | undefined, until?: RegExp): Promise<string>
 }
 
+export interface StreamFixtureOptions {
+  readonly podIP?: string | undefined
+  readonly limits?: InFlightLimits
+  /** Default: new ones. */
+  readonly certificates?: TestCertificates
+}
+
 /** Pod `default/p`, container `a`, on node `n1`, whose kubelet is at `kubeletPort` of loopback. */
 export async function startStreamFixture(
   kubeletPort: number,
-  podIP?: string,
-  limits?: InFlightLimits,
+  { podIP, limits, certificates = testCertificates() }: StreamFixtureOptions = {},
 ): Promise<StreamFixture> {
   const scope = new Scope("test")
-  const certificates = testCertificates()
   const admin = certificates.client("admin", "system:masters")
   const server = await startApiServer({
     env: testEnv,
