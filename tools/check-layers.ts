@@ -1,6 +1,6 @@
 /**
  * Fails on an import that points up or sideways between packages (tools/layers.json), on one of a package
- * that package.json does not declare, and on the real clock or chance outside `base`. TypeScript and Node
+ * that package.json does not declare (for tests alone its `devDependencies` do), and on the real clock or chance outside `base`. TypeScript and Node
  * both let these pass.
  */
 import { globSync, readFileSync } from "node:fs"
@@ -15,8 +15,10 @@ for (const [name, level] of Object.entries(layers)) {
   const dir = join(root, "packages", name)
   const manifest = JSON.parse(readFileSync(join(dir, "package.json"), "utf8")) as {
     dependencies?: Record<string, string>
+    devDependencies?: Record<string, string>
   }
   const declared = new Set(Object.keys(manifest.dependencies ?? {}))
+  const declaredForTests = new Set(Object.keys(manifest.devDependencies ?? {}))
   for (const file of globSync("src/**/*.ts", { cwd: dir })) {
     files++
     const path = join(dir, file)
@@ -34,7 +36,8 @@ for (const [name, level] of Object.entries(layers)) {
       const parts = specifier.split("/")
       const dependency = specifier.startsWith("@") ? `${parts[0]}/${parts[1]}` : parts[0]!
       const ours = dependency === "knarr" ? "knarr" : /^@knarr\/(.+)$/.exec(dependency)?.[1]
-      if (!declared.has(dependency))
+      const isTest = file.endsWith(".test.ts")
+      if (!declared.has(dependency) && !(isTest && declaredForTests.has(dependency)))
         problems.push(`${where}: "${dependency}" is not in the package's dependencies`)
       if (ours === undefined) continue
       if (specifier !== dependency)
