@@ -70,14 +70,19 @@ export function normalise(value: unknown, key = "", inTable = false): unknown {
   return normaliseText(value).replace(/\bgenerated-[a-z0-9]{5}\b/g, "generated-SUFFIX")
 }
 
+/** A parameter's key in a document, behind its name a hash in which its text has a part. */
+const sharedKey = /^(\w+)-[\w-]{8}$/
+const sharedReference = /^(#\/parameters\/\w+)-[\w-]{8}$/
+
 /** The texts of documentation, which are not what is compared. */
-function withoutTexts(value: unknown, inProperties = false): unknown {
+function withoutTexts(value: unknown, parent = ""): unknown {
   if (Array.isArray(value)) return value.map((item) => withoutTexts(item))
+  if (typeof value === "string") return value.replace(sharedReference, "$1")
   if (typeof value !== "object" || value === null) return value
   const to: Record<string, unknown> = {}
   for (const [name, item] of Object.entries(value))
-    if (inProperties || name !== "description" || typeof item !== "string")
-      to[name] = withoutTexts(item, name === "properties")
+    if (parent === "properties" || name !== "description" || typeof item !== "string")
+      to[parent === "parameters" ? name.replace(sharedKey, "$1") : name] = withoutTexts(item, name)
   return to
 }
 

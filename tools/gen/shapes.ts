@@ -24,6 +24,7 @@ interface Definition {
   readonly "x-kubernetes-patch-merge-key"?: string
   readonly "x-kubernetes-group-version-kind"?: readonly unknown[]
   readonly "x-kubernetes-int-or-string"?: boolean
+  readonly "x-kubernetes-unions"?: readonly unknown[]
 }
 
 type Definitions = Readonly<Record<string, Definition>>
@@ -233,6 +234,10 @@ function schemaFile(
     const printed = new Set(printNull[name])
     body += `  ${shortName(name)}: {\n`
     if (def["x-kubernetes-map-type"] === "atomic") body += `    $atomic: "",\n`
+    if (def["x-kubernetes-unions"])
+      body += `    $unions: ${JSON.stringify(JSON.stringify(def["x-kubernetes-unions"]))},\n`
+    if (!inOrderOf(numbers, def.required))
+      body += `    $required: ${JSON.stringify(def.required!.join(","))},\n`
     for (const [field, fieldDef] of Object.entries(def.properties ?? {})) {
       const words: string[] = []
       // Some protobuf names differ in case only: `uID`, `Webhooks`.
@@ -246,10 +251,12 @@ function schemaFile(
         words.push(`default=${JSON.stringify(fieldDef.default).replaceAll(" ", "\\u0020")}`)
       const values = fieldDef.enum
       if (values) words.push(`enum=${values.join(",")}`)
+      const eachValues = (fieldDef.items ?? fieldDef.additionalProperties)?.enum
+      if (eachValues) words.push(`each=${JSON.stringify(eachValues).replaceAll(" ", "\\u0020")}`)
       const list = fieldDef["x-kubernetes-list-type"]
       const keys = fieldDef["x-kubernetes-list-map-keys"]
       if (list) words.push(`list=${list}${keys ? `:${keys.join(",")}` : ""}`)
-      if (fieldDef["x-kubernetes-map-type"] === "atomic") words.push("atomic")
+      if (fieldDef["x-kubernetes-map-type"]) words.push(fieldDef["x-kubernetes-map-type"])
       if (fieldDef["x-kubernetes-patch-strategy"])
         words.push(`patch=${fieldDef["x-kubernetes-patch-strategy"]}`)
       if (fieldDef["x-kubernetes-patch-merge-key"])
@@ -260,6 +267,17 @@ function schemaFile(
     body += "  },\n"
   }
   return body + "})\n"
+}
+
+/** Whether required fields are declared in the order of their numbers. */
+function inOrderOf(numbers: ReadonlyMap<string, string>, required: readonly string[] = []): boolean {
+  const order = required.map((field) => (numbers.get(field.toLowerCase()) ?? "0").split(".").map(Number))
+  return order.every((path, i) => i === 0 || comparePaths(order[i - 1]!, path) <= 0)
+}
+
+function comparePaths(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((number, i) => number !== (b[i] ?? 0))
+  return at < 0 ? 0 : a[at]! - (b[at] ?? 0)
 }
 
 /**

@@ -35,6 +35,10 @@ export interface Schema {
   readonly preserveUnknown?: boolean
   /** An object or map that apply and merge treat as one value. */
   readonly atomic?: boolean
+  /** The order in which Go declares the required fields, when it is not that of their protobuf numbers. */
+  readonly requiredOrder?: readonly string[]
+  /** What OpenAPI publishes of fields that exclude one another. */
+  readonly unions?: readonly unknown[]
 }
 
 export interface Field {
@@ -45,6 +49,8 @@ export interface Field {
   /** The default that the published schema states; kinds' `setDefaults` holds the ones that depend on other fields. */
   readonly default?: unknown
   readonly enum?: readonly string[]
+  /** The values that the items of a list or the values of a map may have. */
+  readonly eachEnum?: readonly string[]
   /** Go leaves the field out when it is zero (`""`, `0`, `false`): a plain value, not a pointer. */
   readonly omitZero?: boolean
   /** Go prints `null` when the field is not set: a time that is a plain value. */
@@ -56,6 +62,8 @@ export interface Field {
   readonly mapKeys?: readonly string[]
   /** The map or object in this field is one value to apply. */
   readonly atomic?: boolean
+  /** Its shape is atomic, but not in this field. */
+  readonly granular?: boolean
   /** Strategic merge patch. */
   readonly patchStrategy?: readonly ("merge" | "replace" | "retainKeys")[]
   readonly mergeKey?: string
@@ -63,7 +71,7 @@ export interface Field {
 
 /**
  * A table row per type, a text per field: `[number] type [required] [omitzero] [printnull] [default=JSON] [enum=A,B]
- * [list=atomic|set|map:k1,k2] [atomic] [patch=s1,s2] [key=mergeKey]`. A type is a scalar name, `[]T`, `map[T]`, or a definition name
+ * [each=JSON] [list=atomic|set|map:k1,k2] [atomic|granular] [patch=s1,s2] [key=mergeKey]`. A type is a scalar name, `[]T`, `map[T]`, or a definition name
  * (short inside its own package).
  */
 export type SchemaTable = Readonly<Record<string, Readonly<Record<string, string>>>>
@@ -100,12 +108,16 @@ export function schemaOf(name: string): Schema {
   if (!rows) throw new Error(`Cannot find the schema "${name}"`)
   const packageName = name.slice(0, name.lastIndexOf("."))
   const fields = new Map<string, Field>()
-  let atomic = false
-  for (const field in rows) {
-    if (field === "$atomic") atomic = true
-    else fields.set(field, new TableField(field, rows[field]!, packageName))
+  const { $atomic, $required, $unions, ...ofFields } = rows
+  for (const field in ofFields) fields.set(field, new TableField(field, ofFields[field]!, packageName))
+  const schema: Schema = {
+    type: "object",
+    name,
+    fields,
+    ...($atomic === undefined ? {} : { atomic: true }),
+    ...($required === undefined ? {} : { requiredOrder: $required.split(",") }),
+    ...($unions === undefined ? {} : { unions: JSON.parse($unions) }),
   }
-  const schema: Schema = atomic ? { type: "object", name, fields, atomic } : { type: "object", name, fields }
   built.set(name, schema)
   return schema
 }
@@ -120,12 +132,14 @@ class TableField implements Field {
   readonly required: boolean = false
   readonly default?: unknown
   readonly enum?: readonly string[]
+  readonly eachEnum?: readonly string[]
   readonly omitZero?: boolean
   readonly printNull?: boolean
   readonly proto?: readonly number[]
   readonly listType?: "atomic" | "set" | "map"
   readonly mapKeys?: readonly string[]
   readonly atomic?: boolean
+  readonly granular?: boolean
   readonly patchStrategy?: readonly ("merge" | "replace" | "retainKeys")[]
   readonly mergeKey?: string
   readonly #type: string
@@ -161,6 +175,12 @@ class TableField implements Field {
           break
         case "enum":
           this.enum = value.split(",")
+          break
+        case "each":
+          this.eachEnum = JSON.parse(value)
+          break
+        case "granular":
+          this.granular = true
           break
         case "list":
           this.listType = value.split(":")[0] as "atomic" | "set" | "map"

@@ -46,7 +46,7 @@ class CompiledShape implements Shape {
 
   constructor(schema: Schema, field: Field | undefined) {
     this.#schema = schema
-    const atomic = schema.atomic === true || field?.atomic === true
+    const atomic = field?.granular !== true && (schema.atomic === true || field?.atomic === true)
     switch (schema.type) {
       case "object": {
         this.kind = "map"

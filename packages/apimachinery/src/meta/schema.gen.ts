@@ -16,6 +16,7 @@ defineSchemas("io.k8s.apimachinery.pkg.apis.meta.v1", {
     kind: "string omitzero",
   },
   APIResource: {
+    $required: "name,singularName,namespaced,kind,verbs",
     categories: "7 []string list=atomic",
     group: "8 string omitzero",
     kind: "3 string required default=\"\"",
@@ -115,6 +116,7 @@ defineSchemas("io.k8s.apimachinery.pkg.apis.meta.v1", {
   },
   OwnerReference: {
     $atomic: "",
+    $required: "apiVersion,kind,name,uid",
     apiVersion: "5 string required default=\"\"",
     blockOwnerDeletion: "7 boolean",
     controller: "6 boolean",

@@ -1,105 +1,71 @@
-/** The operations on a kind's paths, as OpenAPI of version 2 or 3. */
+/**
+ * The operations on a kind's paths, as OpenAPI of version 2 or 3.
+ * Mirrors: apiserver pkg/endpoints/installer.go registerResourceHandlers
+ */
 import type { Kind, Subresource } from "@knarr/apimachinery"
-import { nameOf, type Json, type SchemaCollector } from "./openapi-schemas.ts"
+import { answersObject } from "../registry/delete.ts"
+import { article, OperationNames, title } from "./openapi-names.ts"
+import {
+  collectionDeletion,
+  commonParameters,
+  deletion,
+  isSame,
+  listing,
+  nameParameter,
+  namespaceParameter,
+  optionsOf,
+  patching,
+  pathParameter,
+  pretty,
+  SharedParameters,
+  sortedByName,
+  writing,
+  type Parameter,
+} from "./openapi-parameters.ts"
+import type { Json, SchemaCollector } from "./openapi-schemas.ts"
 
 const meta = "io.k8s.apimachinery.pkg.apis.meta.v1"
-
-interface Parameter {
-  readonly name: string
-  readonly in: "query" | "path"
-  readonly type: "string" | "boolean" | "integer"
-  readonly description: string
-}
-
-const query = (name: string, type: Parameter["type"], description: string): Parameter => ({
-  name,
-  in: "query",
-  type,
-  description,
-})
-
-const pretty = query("pretty", "string", "If 'true', then the output is pretty printed.")
-const dryRun = query(
-  "dryRun",
-  "string",
-  "When present, indicates that modifications should not be persisted. Valid values are: - All: all dry run stages will be processed",
-)
-const fieldManager = query(
-  "fieldManager",
-  "string",
-  "fieldManager is a name associated with the actor or entity that is making these changes.",
-)
-const fieldValidation = query(
-  "fieldValidation",
-  "string",
-  "fieldValidation instructs the server on how to handle objects in the request (POST/PUT/PATCH) containing unknown or duplicate fields. Valid values are: Ignore, Warn, Strict.",
-)
-const force = query(
-  "force",
-  "boolean",
-  'Force is going to "force" Apply requests: conflicting fields owned by other people are acquired.',
-)
-const listing: readonly Parameter[] = [
-  query("allowWatchBookmarks", "boolean", 'allowWatchBookmarks requests watch events with type "BOOKMARK".'),
-  query(
-    "continue",
-    "string",
-    "The continue option should be set when retrieving more results from the server.",
-  ),
-  query("fieldSelector", "string", "A selector to restrict the list of returned objects by their fields."),
-  query("labelSelector", "string", "A selector to restrict the list of returned objects by their labels."),
-  query("limit", "integer", "limit is a maximum number of responses to return for a list call."),
-  query(
-    "resourceVersion",
-    "string",
-    "resourceVersion sets a constraint on what resource versions a request may be served from.",
-  ),
-  query(
-    "resourceVersionMatch",
-    "string",
-    "resourceVersionMatch determines how resourceVersion is applied to list calls.",
-  ),
-  query("sendInitialEvents", "boolean", "`sendInitialEvents=true` may be set together with `watch=true`."),
-  query("timeoutSeconds", "integer", "Timeout for the list/watch call."),
-  query(
-    "watch",
-    "boolean",
-    "Watch for changes to the described resources and return them as a stream of add, update, and remove notifications.",
-  ),
-]
-const deletion: readonly Parameter[] = [
-  dryRun,
-  query("gracePeriodSeconds", "integer", "The duration in seconds before the object should be deleted."),
-  query("orphanDependents", "boolean", "Deprecated: please use the PropagationPolicy."),
-  query(
-    "propagationPolicy",
-    "string",
-    "Whether and how garbage collection will be performed: Orphan, Background or Foreground.",
-  ),
-]
-
 const patchTypes = [
-  "application/apply-patch+yaml",
   "application/json-patch+json",
   "application/merge-patch+json",
   "application/strategic-merge-patch+json",
+  "application/apply-patch+yaml",
 ]
-const mediaTypes = ["application/json", "application/vnd.kubernetes.protobuf", "application/yaml"]
+const mediaTypes: readonly string[] = [
+  "application/json",
+  "application/yaml",
+  "application/vnd.kubernetes.protobuf",
+]
+const streamTypes: readonly string[] = [
+  ...mediaTypes,
+  "application/json;stream=watch",
+  "application/vnd.kubernetes.protobuf;stream=watch",
+]
+const proxyMethods = ["get", "put", "post", "delete", "options", "head", "patch"]
 
 interface Operation {
   readonly id: string
-  readonly action: string
+  readonly tag: string
   readonly description: string
-  readonly parameters: readonly Parameter[]
-  readonly body?: { readonly schema: Json; readonly types: readonly string[]; readonly required: boolean }
-  readonly answers: Readonly<Record<string, Json | undefined>>
-  readonly gvk: Json
+  readonly parameters?: readonly Parameter[]
+  readonly consumes?: readonly string[]
+  readonly produces?: readonly string[]
+  readonly body?: { readonly schema: Json; readonly required: boolean } | undefined
+  readonly answers: Readonly<Record<string, Json>>
+  readonly action?: string
+  readonly gvk?: Json
 }
+
+type Operations = Record<string, Operation>
+
+const anyType: readonly string[] = ["*/*"]
+const answerTexts: Readonly<Record<string, string>> = { 200: "OK", 201: "Created", 202: "Accepted" }
 
 export class PathWriter {
   readonly #version: 2 | 3
   readonly #schemas: SchemaCollector
   readonly #kinds: readonly Kind[]
+  readonly #shared = new SharedParameters()
   readonly paths: Json = {}
 
   constructor(version: 2 | 3, schemas: SchemaCollector, kinds: readonly Kind[]) {
@@ -108,248 +74,304 @@ export class PathWriter {
     this.#kinds = kinds
   }
 
+  /** Of version 2: what paths refer to. */
+  get parameters(): Json {
+    return Object.fromEntries(Object.entries(this.#shared.definitions).sort(([a], [b]) => (a < b ? -1 : 1)))
+  }
+
+  /** Adds a path that is only read and tells of the server itself: `model` is a definition, or a plain text. */
+  addRoot(
+    path: string,
+    id: string,
+    tag: string,
+    model: string | undefined,
+    types?: { readonly consumes?: readonly string[]; readonly produces: readonly string[] },
+  ): void {
+    const get: Operation = {
+      id,
+      tag,
+      description: id.replace(/([A-Z])/g, " $1").toLowerCase(),
+      consumes: types ? (types.consumes ?? []) : mediaTypes,
+      produces: types?.produces ?? mediaTypes,
+      answers: { 200: model === undefined ? { type: "string" } : this.#schemas.ref(model) },
+    }
+    this.#put(path, { get }, [])
+  }
+
   /** Adds every path of a kind. */
   add(kind: Kind): void {
-    const root = kind.group === "" ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`
-    const base = kind.namespaced ? `${root}/namespaces/{namespace}/${kind.plural}` : `${root}/${kind.plural}`
+    const names = new OperationNames(kind)
+    const { root } = names
+    const ofNamespace = kind.namespaced ? "namespaces/{namespace}/" : ""
     const schema = this.#schemas.kind(kind)
-    const scope = kind.namespaced ? "Namespaced" : ""
-    const gvk = { group: kind.group, kind: kind.kind, version: kind.version }
-    const id = (verb: string, tail = ""): string =>
-      `${verb}${groupTitle(kind.group)}${title(kind.version)}${scope}${kind.kind}${tail}`
+    // A definition is in the document only when a path refers to it.
+    const ofMeta = (name: string): Json => this.#schemas.ref(`${meta}.${name}`)
+    const deleteOptions = (): Operation["body"] => ({ schema: ofMeta("DeleteOptions"), required: false })
     const has = (verb: string): boolean => (kind.verbs as readonly string[]).includes(verb)
-    const collection: Json = {}
-    if (has("list"))
-      collection["get"] = this.#operation({
-        id: id("list"),
-        action: "list",
-        description: `list or watch objects of kind ${kind.kind}`,
-        parameters: listing,
-        answers: { 200: this.#schemas.listOf(kind) },
-        gvk,
-      })
+    const of = { tag: names.tag, gvk: names.gvk }
+    const listOf = has("watch") ? "list or watch" : "list"
+    const list = (id: string): Operation => ({
+      ...of,
+      id,
+      action: "list",
+      description: `${listOf} objects of kind ${kind.kind}`,
+      parameters: listing,
+      produces: streamTypes,
+      answers: { 200: this.#schemas.listOf(kind) },
+    })
+
+    const collection: Operations = {}
+    if (has("list")) collection["get"] = list(names.id("list"))
     if (has("create"))
-      collection["post"] = this.#operation({
-        id: id("create"),
+      collection["post"] = {
+        ...of,
+        id: names.id("create"),
         action: "post",
-        description: `create a ${kind.kind}`,
-        parameters: [dryRun, fieldManager, fieldValidation],
-        body: { schema, types: ["*/*"], required: true },
+        description: `create ${article(kind.kind)} ${kind.kind}`,
+        parameters: writing,
+        body: { schema, required: true },
         answers: { 200: schema, 201: schema, 202: schema },
-        gvk,
-      })
+      }
     if (has("deletecollection"))
-      collection["delete"] = this.#operation({
-        id: `delete${groupTitle(kind.group)}${title(kind.version)}Collection${scope}${kind.kind}`,
+      collection["delete"] = {
+        ...of,
+        id: names.id("delete", "", "Collection"),
         action: "deletecollection",
         description: `delete collection of ${kind.kind}`,
-        parameters: [
-          ...deletion,
-          ...listing.filter((p) => p.name !== "watch" && p.name !== "allowWatchBookmarks"),
-        ],
-        body: { schema: this.#schemas.ref(`${meta}.DeleteOptions`), types: ["*/*"], required: false },
-        answers: { 200: this.#schemas.ref(`${meta}.Status`) },
-        gvk,
-      })
-    const shared = kind.namespaced
-      ? [this.#parameter(namespaceParameter), this.#parameter(pretty)]
-      : [this.#parameter(pretty)]
-    if (Object.keys(collection).length > 0) this.paths[base] = { ...collection, parameters: shared }
-    if (kind.namespaced && has("list"))
-      this.paths[`${root}/${kind.plural}`] = {
-        get: this.#operation({
-          id: `list${groupTitle(kind.group)}${title(kind.version)}${kind.kind}ForAllNamespaces`,
-          action: "list",
-          description: `list or watch objects of kind ${kind.kind}`,
-          parameters: [],
-          answers: { 200: this.#schemas.listOf(kind) },
-          gvk,
-        }),
-        parameters: [...listing, pretty].map((p) => this.#parameter(p)),
+        parameters: collectionDeletion,
+        body: deleteOptions(),
+        answers: { 200: ofMeta("Status") },
       }
-    const one: Json = {}
+    const shared = kind.namespaced ? [namespaceParameter, pretty] : [pretty]
+    const base = `${root}/${ofNamespace}${kind.plural}`
+    this.#put(base, collection, shared)
+    if (kind.namespaced && has("list"))
+      this.#put(`${root}/${kind.plural}`, { get: list(names.ofAll("list")) }, [pretty])
+
+    const one: Operations = {}
     if (has("get"))
-      one["get"] = this.#operation({
-        id: id("read"),
+      one["get"] = {
+        ...of,
+        id: names.id("read"),
         action: "get",
         description: `read the specified ${kind.kind}`,
-        parameters: [],
         answers: { 200: schema },
-        gvk,
-      })
+      }
     if (has("update"))
-      one["put"] = this.#operation({
-        id: id("replace"),
+      one["put"] = {
+        ...of,
+        id: names.id("replace"),
         action: "put",
         description: `replace the specified ${kind.kind}`,
-        parameters: [dryRun, fieldManager, fieldValidation],
-        body: { schema, types: ["*/*"], required: true },
+        parameters: writing,
+        body: { schema, required: true },
         answers: { 200: schema, 201: schema },
-        gvk,
-      })
-    if (has("delete"))
-      one["delete"] = this.#operation({
-        id: id("delete"),
+      }
+    if (has("delete")) {
+      const deleted = answersObject.has(`${kind.group}/${kind.plural}`) ? schema : ofMeta("Status")
+      one["delete"] = {
+        ...of,
+        id: names.id("delete"),
         action: "delete",
-        description: `delete a ${kind.kind}`,
+        description: `delete ${article(kind.kind)} ${kind.kind}`,
         parameters: deletion,
-        body: { schema: this.#schemas.ref(`${meta}.DeleteOptions`), types: ["*/*"], required: false },
-        answers: { 200: this.#schemas.ref(`${meta}.Status`), 202: this.#schemas.ref(`${meta}.Status`) },
-        gvk,
-      })
+        body: deleteOptions(),
+        answers: { 200: deleted, 202: deleted },
+      }
+    }
     if (has("patch"))
-      one["patch"] = this.#patch(id("patch"), `partially update the specified ${kind.kind}`, schema, gvk)
-    const named = [this.#parameter(nameParameter(kind.kind)), ...shared]
-    if (Object.keys(one).length > 0) this.paths[`${base}/{name}`] = { ...one, parameters: named }
+      one["patch"] = {
+        ...of,
+        ...this.#patch(kind),
+        id: names.id("patch"),
+        description: `partially update the specified ${kind.kind}`,
+        answers: { 200: schema, 201: schema },
+      }
+    const named = [nameParameter(kind.kind), ...shared]
+    this.#put(`${base}/{name}`, one, named)
     for (const sub of kind.subresources.values())
-      this.#subresource(kind, sub, `${base}/{name}/${sub.name}`, named, id)
+      this.#subresource(kind, names, sub, `${base}/{name}/${sub.name}`, named)
+
+    if (!has("watch")) return
+    const watch = (id: string, action: string): Operations => ({
+      get: {
+        ...of,
+        id,
+        action,
+        description: `watch changes of ${kind.kind}. deprecated: use the 'watch' parameter with a list operation instead`,
+        parameters: listing,
+        produces: streamTypes,
+        answers: { 200: ofMeta("WatchEvent") },
+      },
+    })
+    this.#put(
+      `${root}/watch/${ofNamespace}${kind.plural}`,
+      watch(names.id("watch", "List"), "watchlist"),
+      shared,
+    )
+    if (has("get"))
+      this.#put(`${root}/watch/${ofNamespace}${kind.plural}/{name}`, watch(names.id("watch"), "watch"), named)
+    if (kind.namespaced)
+      this.#put(`${root}/watch/${kind.plural}`, watch(names.ofAll("watch", "List"), "watchlist"), [pretty])
   }
 
   #subresource(
     kind: Kind,
+    names: OperationNames,
     sub: Subresource,
     path: string,
-    parameters: Json[],
-    id: (verb: string, tail?: string) => string,
+    shared: readonly Parameter[],
   ): void {
     const tail = title(sub.name)
     const of = sub.kind ?? kind
+    const gvk = { group: of.group, kind: of.kind, version: of.version }
     const found = this.#kinds.find(
       (k) => k.group === of.group && k.version === of.version && k.kind === of.kind,
     )
-    const schema: Json = found ? this.#schemas.kind(found) : { type: "string" }
-    const gvk = { group: of.group, kind: of.kind, version: of.version }
-    const what = `${sub.name} of the specified ${kind.kind}`
-    const item: Json = {}
+    if (!found) return this.#connect(kind, names, sub, path, gvk)
+    const schema = this.#schemas.kind(found)
+    const common = { tag: names.tag, gvk }
+    const operations: Operations = {}
     for (const verb of sub.verbs) {
-      if (!found) {
-        const method = verb === "create" ? "post" : verb === "update" ? "put" : verb
-        item[method] = this.#operation({
-          id: id("connect", tail) + title(method),
-          action: "connect",
-          description: `connect ${method.toUpperCase()} requests to ${what}`,
-          parameters: [],
-          answers: { 200: schema },
-          gvk,
-        })
-      } else if (verb === "get")
-        item["get"] = this.#operation({
-          id: id("read", tail),
+      if (verb === "get")
+        operations["get"] = {
+          ...common,
+          id: names.id("read", tail),
           action: "get",
-          description: `read ${what}`,
-          parameters: [],
-          answers: { 200: sub.name === "log" ? { type: "string" } : schema },
-          gvk,
-        })
+          description: `read ${sub.name} of the specified ${kind.kind}`,
+          ...(sub.name === "log"
+            ? {
+                parameters: optionsOf["PodLogOptions"]!,
+                produces: ["text/plain", ...mediaTypes],
+                answers: { 200: { type: "string" } },
+              }
+            : { answers: { 200: schema } }),
+        }
       else if (verb === "create")
-        item["post"] = this.#operation({
-          id: id("create", tail),
+        operations["post"] = {
+          ...common,
+          id: names.id("create", tail),
           action: "post",
-          description: `create ${what}`,
-          parameters: [dryRun, fieldManager, fieldValidation],
-          body: { schema, types: ["*/*"], required: true },
+          description: `create ${sub.name} of ${article(kind.kind)} ${kind.kind}`,
+          parameters: writing,
+          body: { schema, required: true },
           answers: { 200: schema, 201: schema, 202: schema },
-          gvk,
-        })
+        }
       else if (verb === "update")
-        item["put"] = this.#operation({
-          id: id("replace", tail),
+        operations["put"] = {
+          ...common,
+          id: names.id("replace", tail),
           action: "put",
-          description: `replace ${what}`,
-          parameters: [dryRun, fieldManager, fieldValidation],
-          body: { schema, types: ["*/*"], required: true },
+          description: `replace ${sub.name} of the specified ${kind.kind}`,
+          parameters: writing,
+          body: { schema, required: true },
           answers: { 200: schema, 201: schema },
-          gvk,
-        })
+        }
       else if (verb === "patch")
-        item["patch"] = this.#patch(id("patch", tail), `partially update ${what}`, schema, gvk)
+        operations["patch"] = {
+          ...common,
+          ...this.#patch(kind),
+          id: names.id("patch", tail),
+          description: `partially update ${sub.name} of the specified ${kind.kind}`,
+          answers: { 200: schema, 201: schema },
+        }
     }
-    this.paths[path] = { ...item, parameters }
+    this.#put(path, operations, shared)
   }
 
-  #patch(id: string, description: string, schema: Json, gvk: Json): Json {
-    return this.#operation({
-      id,
-      action: "patch",
-      description,
-      parameters: [dryRun, fieldManager, fieldValidation, force],
-      body: { schema: this.#schemas.ref(`${meta}.Patch`), types: patchTypes, required: true },
-      answers: { 200: schema, 201: schema },
-      gvk,
-    })
+  /** Paths behind which another server or a stream is. */
+  #connect(kind: Kind, names: OperationNames, sub: Subresource, path: string, gvk: Json): void {
+    const tail = title(sub.name)
+    const options = optionsOf[gvk["kind"] as string] ?? []
+    const shared = [nameParameter(gvk["kind"] as string), ...(kind.namespaced ? [namespaceParameter] : [])]
+    const operations = (methods: readonly string[], suffix: string): Operations =>
+      Object.fromEntries(
+        methods.map((method) => [
+          method,
+          {
+            tag: names.tag,
+            gvk,
+            id: names.id("connect", `${tail}${suffix}`, title(method)),
+            action: "connect",
+            description: `connect ${method.toUpperCase()} requests to ${sub.name} of ${kind.kind}`,
+            parameters: options,
+            produces: anyType,
+            answers: { 200: { type: "string" } },
+          },
+        ]),
+      )
+    if (sub.name !== "proxy") return this.#put(path, operations(["get", "post"], ""), shared)
+    this.#put(path, operations(proxyMethods, ""), shared)
+    this.#put(`${path}/{path}`, operations(proxyMethods, "WithPath"), [...shared, pathParameter])
   }
 
-  #parameter(p: Parameter): Json {
-    const { name, in: where, type, description } = p
-    const type2 = { type, uniqueItems: true }
+  /** Custom kinds have no types by which lists could be merged. */
+  #patch(kind: Kind): Pick<Operation, "action" | "parameters" | "consumes" | "body"> {
     return {
-      name,
-      in: where,
-      description,
-      ...(where === "path" ? { required: true } : {}),
-      ...(this.#version === 3 ? { schema: type2 } : type2),
+      action: "patch",
+      parameters: patching,
+      consumes:
+        kind.schema.name === undefined
+          ? patchTypes.filter((type) => !type.includes("strategic"))
+          : patchTypes,
+      body: { schema: this.#schemas.ref(`${meta}.Patch`), required: true },
     }
   }
 
-  #operation(o: Operation): Json {
+  /** `shared`: what every operation of the path takes beside its own. */
+  #put(path: string, operations: Operations, shared: readonly Parameter[]): void {
+    const list = Object.values(operations)
+    if (list.length === 0) return
+    const common = commonParameters(list.map(({ parameters }) => parameters ?? []))
+    const item: Json = {}
+    for (const method in operations) item[method] = this.#operation(operations[method]!, common)
+    const ofPath = sortedByName([...shared, ...common]).map((one) => this.#parameter(one))
+    if (ofPath.length > 0) item["parameters"] = ofPath
+    this.paths[path] = item
+  }
+
+  #parameter({ name, in: where, type, description }: Parameter): Json {
+    const required = where === "path" ? { required: true } : {}
+    if (this.#version === 3)
+      return { name, in: where, description, ...required, schema: { type, uniqueItems: true } }
+    return this.#shared.use({ uniqueItems: true, type, description, name, in: where, ...required })
+  }
+
+  #operation(o: Operation, common: readonly Parameter[]): Json {
+    const produces = o.produces ?? mediaTypes
     const responses: Json = {}
     for (const code in o.answers) {
-      const description = code === "200" ? "OK" : code === "201" ? "Created" : "Accepted"
-      const schema = o.answers[code]
+      const schema = o.answers[code]!
+      const description = answerTexts[code]
       responses[code] =
-        this.#version === 3
-          ? { description, content: Object.fromEntries(mediaTypes.map((type) => [type, { schema }])) }
-          : { description, schema }
+        this.#version === 3 ? { description, content: contentOf(produces, schema) } : { description, schema }
     }
     responses["401"] = { description: "Unauthorized" }
-    const parameters = o.parameters.map((p) => this.#parameter(p))
-    const out: Json = { description: o.description, operationId: o.id }
+    const own = (o.parameters ?? []).filter((one) => !common.some((other) => isSame(one, other)))
+    const parameters = sortedByName(own).map((one) => this.#parameter(one))
+    const consumes = o.consumes ?? anyType
+    const out: Json = { tags: [o.tag], description: o.description, operationId: o.id }
     if (this.#version === 2) {
-      out["consumes"] = o.body?.types ?? ["*/*"]
-      out["produces"] = mediaTypes
+      if (consumes.length > 0) out["consumes"] = consumes
+      out["produces"] = produces
       out["schemes"] = ["https"]
-      if (o.body)
-        parameters.push({
-          name: "body",
-          in: "body",
-          ...(o.body.required ? { required: true } : {}),
-          schema: o.body.schema,
-        })
+      if (o.body) {
+        const required = o.body.required ? { required: true } : {}
+        // The only parameter before `body` in the alphabet is one of watches, which have none.
+        parameters.unshift(this.#shared.use({ name: "body", in: "body", ...required, schema: o.body.schema }))
+      }
     } else if (o.body) {
-      const content = Object.fromEntries(o.body.types.map((type) => [type, { schema: o.body!.schema }]))
+      const content = contentOf(consumes, o.body.schema)
       out["requestBody"] = o.body.required ? { content, required: true } : { content }
     }
     if (parameters.length > 0) out["parameters"] = parameters
     out["responses"] = responses
-    out["x-kubernetes-action"] = o.action
-    out["x-kubernetes-group-version-kind"] = o.gvk
+    if (o.action !== undefined) out["x-kubernetes-action"] = o.action
+    if (o.gvk !== undefined) out["x-kubernetes-group-version-kind"] = o.gvk
     return out
   }
 }
 
-const namespaceParameter: Parameter = {
-  name: "namespace",
-  in: "path",
-  type: "string",
-  description: "object name and auth scope, such as for teams and projects",
+function contentOf(types: readonly string[], schema: Json): Json {
+  return Object.fromEntries(types.toSorted().map((type) => [type, { schema }]))
 }
-
-function nameParameter(kind: string): Parameter {
-  return { name: "name", in: "path", type: "string", description: `name of the ${kind}` }
-}
-
-function title(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
-}
-
-/** `rbac.authorization.k8s.io` is `RbacAuthorization`. */
-function groupTitle(group: string): string {
-  if (group === "") return "Core"
-  return group
-    .replace(/\.k8s\.io$/, "")
-    .split(".")
-    .map(title)
-    .join("")
-}
-
-export { nameOf }

@@ -77,11 +77,15 @@ export function encodeOpenApiV2(document: Json): Buffer {
   const definitions = new Message()
   for (const name in document["definitions"] as Json)
     definitions.message(1, named(name, schema((document["definitions"] as Json)[name] as Json)))
+  const parameters = new Message()
+  for (const name in document["parameters"] as Json)
+    parameters.message(1, named(name, parameter((document["parameters"] as Json)[name] as Json)))
   return new Message()
     .text(1, document["swagger"])
     .message(2, new Message().text(1, info["title"]).text(2, info["version"]))
     .message(8, paths)
     .message(9, definitions)
+    .message(10, parameters)
     .finish()
 }
 
@@ -99,7 +103,7 @@ function pathItem(item: Json): Message {
   const out = new Message()
   for (const [field, method] of methods)
     if (isObject(item[method])) out.message(field, operation(item[method]))
-  for (const one of (item["parameters"] as Json[] | undefined) ?? []) out.message(9, parameter(one))
+  for (const one of (item["parameters"] as Json[] | undefined) ?? []) out.message(9, parameterItem(one))
   return extensions(out, 10, item)
 }
 
@@ -110,7 +114,7 @@ function operation(o: Json): Message {
     .text(5, o["operationId"])
     .texts(6, o["produces"])
     .texts(7, o["consumes"])
-  for (const one of (o["parameters"] as Json[] | undefined) ?? []) out.message(8, parameter(one))
+  for (const one of (o["parameters"] as Json[] | undefined) ?? []) out.message(8, parameterItem(one))
   const responses = new Message()
   for (const code in o["responses"] as Json) {
     const response = (o["responses"] as Json)[code] as Json
@@ -122,6 +126,13 @@ function operation(o: Json): Message {
   return extensions(out, 13, o)
 }
 
+/** A parameter where it is used: itself, or where it is. */
+function parameterItem(p: Json): Message {
+  return "$ref" in p
+    ? new Message().message(2, new Message().text(1, p["$ref"]))
+    : new Message().message(1, parameter(p))
+}
+
 function parameter(p: Json): Message {
   if (p["in"] === "body") {
     const body = new Message()
@@ -130,7 +141,7 @@ function parameter(p: Json): Message {
       .text(3, "body")
       .flag(4, p["required"])
       .message(5, isObject(p["schema"]) ? schema(p["schema"]) : undefined)
-    return new Message().message(1, new Message().message(1, body))
+    return new Message().message(1, body)
   }
   const query = p["in"] === "query"
   const value = new Message()
@@ -139,7 +150,8 @@ function parameter(p: Json): Message {
     .text(3, p["description"])
     .text(4, p["name"])
     .text(query ? 6 : 5, p["type"])
-  return new Message().message(1, new Message().message(2, new Message().message(query ? 3 : 4, value)))
+    .flag(query ? 20 : 19, p["uniqueItems"])
+  return new Message().message(2, new Message().message(query ? 3 : 4, value))
 }
 
 function schema(s: Json): Message {

@@ -9,6 +9,8 @@ export type Describe = (definition: string, field?: string) => string | undefine
 const core = "io.k8s.api.core.v1"
 const meta = "io.k8s.apimachinery.pkg.apis.meta.v1"
 const extensions = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1"
+/** The only published shape whose fields have no texts, but for `default`. */
+const jsonSchema = `${extensions}.JSONSchemaProps`
 const rawExtension = "io.k8s.apimachinery.pkg.runtime.RawExtension"
 const named: Readonly<Partial<Record<Schema["type"], string>>> = {
   time: `${meta}.Time`,
@@ -20,6 +22,42 @@ const named: Readonly<Partial<Record<Schema["type"], string>>> = {
 /** The published definition whose texts the fields of every object have. */
 const standardFields = { apiVersion: `${core}.Pod`, kind: `${core}.Pod`, metadata: `${core}.Pod` }
 
+const buildInfo = [
+  "buildDate",
+  "compiler",
+  "gitCommit",
+  "gitTreeState",
+  "gitVersion",
+  "goVersion",
+  "major",
+  "minor",
+  "platform",
+]
+const releaseInfo = ["emulationMajor", "emulationMinor", "minCompatibilityMajor", "minCompatibilityMinor"]
+
+/** What `/version` answers. */
+function versionInfo(version: 2 | 3): Json {
+  const text = version === 3 ? { type: "string", default: "" } : { type: "string" }
+  return {
+    type: "object",
+    required: [
+      "major",
+      "minor",
+      "gitVersion",
+      "gitCommit",
+      "gitTreeState",
+      "buildDate",
+      "goVersion",
+      "compiler",
+      "platform",
+    ],
+    properties: Object.fromEntries([
+      ...buildInfo.map((name) => [name, text]),
+      ...releaseInfo.map((name) => [name, { type: "string" }]),
+    ]),
+  }
+}
+
 /** Definitions that are no objects of a table. */
 const scalars: Readonly<Record<string, (version: 2 | 3) => Json>> = {
   [named["time"]!]: () => ({ type: "string", format: "date-time" }),
@@ -30,7 +68,10 @@ const scalars: Readonly<Record<string, (version: 2 | 3) => Json>> = {
     version === 3
       ? { format: "int-or-string", oneOf: [{ type: "integer" }, { type: "string" }] }
       : { type: "string", format: "int-or-string" },
-  ...Object.fromEntries([`${meta}.FieldsV1`, rawExtension].map((name) => [name, () => ({ type: "object" })])),
+  "io.k8s.apimachinery.pkg.version.Info": versionInfo,
+  ...Object.fromEntries(
+    [`${meta}.FieldsV1`, `${meta}.Patch`, rawExtension].map((name) => [name, () => ({ type: "object" })]),
+  ),
   ...Object.fromEntries(
     ["JSON", "JSONSchemaPropsOrArray", "JSONSchemaPropsOrBool", "JSONSchemaPropsOrStringArray"].map(
       (name) => [`${extensions}.${name}`, () => ({})],
@@ -53,7 +94,7 @@ const opaqueFields: Readonly<Partial<Record<string, string>>> = Object.fromEntri
     enum: "JSON",
     example: "JSON",
     items: "JSONSchemaPropsOrArray",
-  }).map(([field, name]) => [`${extensions}.JSONSchemaProps ${field}`, `${extensions}.${name}`]),
+  }).map(([field, name]) => [`${jsonSchema} ${field}`, `${extensions}.${name}`]),
 )
 
 /** Collects definitions, each with everything that it refers to. */
@@ -112,7 +153,10 @@ export class SchemaCollector {
           apiVersion: { ...text("apiVersion"), type: "string" },
           items: { ...(listed === undefined ? {} : { description: listed }), type: "array", items },
           kind: { ...text("kind"), type: "string" },
-          metadata: this.#with(this.ref(`${meta}.ListMeta`), { ...text("metadata"), default: {} }),
+          metadata: this.#with(this.ref(`${meta}.ListMeta`), {
+            ...text("metadata"),
+            ...(this.#version === 3 ? { default: {} } : {}),
+          }),
         },
         "x-kubernetes-group-version-kind": [
           { group: kind.group, kind: `${kind.kind}List`, version: kind.version },
@@ -145,12 +189,14 @@ export class SchemaCollector {
       if (field.required) required.push(field)
       properties[name] = this.#field(schema.name ?? texts[name], field)
     }
-    if (required.length > 0) out["required"] = required.sort(byProto).map((field) => field.name)
+    if (required.length > 0)
+      out["required"] = schema.requiredOrder ?? required.sort(byProto).map((field) => field.name)
     if (Object.keys(properties).length > 0) out["properties"] = properties
     if (schema.preserveUnknown) out["x-kubernetes-preserve-unknown-fields"] = true
     const gvks = schema.name && this.#gvks.get(schema.name)
     if (gvks) out["x-kubernetes-group-version-kind"] = gvks
     if (schema.atomic) out["x-kubernetes-map-type"] = "atomic"
+    if (schema.unions) out["x-kubernetes-unions"] = schema.unions
     return out
   }
 
@@ -158,21 +204,26 @@ export class SchemaCollector {
     const extra: Json = {}
     const text = owner && this.#describe(owner, field.name)
     if (text) extra["description"] = text
-    if (field.default !== undefined) extra["default"] = field.default
+    // Published documents of version 2 have no defaults.
+    if (field.default !== undefined && this.#version === 3) extra["default"] = field.default
     if (field.enum) extra["enum"] = field.enum
     if (field.mapKeys) extra["x-kubernetes-list-map-keys"] = field.mapKeys
     if (field.listType) extra["x-kubernetes-list-type"] = field.listType
-    if (field.atomic) extra["x-kubernetes-map-type"] = "atomic"
+    if (field.atomic || field.granular)
+      extra["x-kubernetes-map-type"] = field.granular ? "granular" : "atomic"
     if (field.mergeKey) extra["x-kubernetes-patch-merge-key"] = field.mergeKey
     if (field.patchStrategy) extra["x-kubernetes-patch-strategy"] = field.patchStrategy.join(",")
-    return this.#with(this.#type(field.schema, opaqueFields[`${owner} ${field.name}`]), extra)
+    const type = this.#type(field.schema, opaqueFields[`${owner} ${field.name}`])
+    if (field.eachEnum)
+      Object.assign((type["items"] ?? type["additionalProperties"]) as Json, { enum: field.eachEnum })
+    return this.#with(type, extra, owner !== jsonSchema || field.name === "default")
   }
 
-  #with(type: Json, extra: Json): Json {
+  /** `hasText`: whether the published field has one, which a reference in version 3 cannot stand beside. */
+  #with(type: Json, extra: Json, hasText = false): Json {
     if (!("$ref" in type)) return { ...extra, ...type }
-    if (Object.keys(extra).length === 0) return type
-    // Version 2 readers follow a reference beside other keys; in version 3 a reference stands alone.
-    return this.#version === 3 ? { ...extra, allOf: [type] } : { ...extra, ...type }
+    if (this.#version === 2) return { ...extra, ...type }
+    return hasText || Object.keys(extra).length > 0 ? { ...extra, allOf: [type] } : type
   }
 
   /** `any`: the definition that any value is here. */

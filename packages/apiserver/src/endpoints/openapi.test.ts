@@ -50,7 +50,7 @@ async function get(
       answer.type = type
       const bytes = Buffer.from(body)
       const text = answer.headers["content-encoding"] === "gzip" ? gunzipSync(bytes) : bytes
-      if (type === "application/json") answer.json = JSON.parse(text.toString())
+      if (type === "application/json" || pathname === "/openapi/v3") answer.json = JSON.parse(text.toString())
     },
   } as unknown as Exchange)
   return answer
@@ -124,6 +124,41 @@ describe("texts in OpenAPI", () => {
 })
 
 describe("OpenAPI documents", () => {
+  it("say once for a path what all of its operations take, and refer to definitions that are there", async () => {
+    const { json } = await get(new OpenApi([configMap, pod]), "/openapi/v2")
+    for (const [path, item] of Object.entries<any>(json.paths)) {
+      const ofPath = (item.parameters ?? []).map((one: any) => JSON.stringify(one))
+      for (const [method, operation] of Object.entries<any>(item)) {
+        if (method === "parameters") continue
+        for (const one of operation.parameters ?? [])
+          assert.equal(ofPath.includes(JSON.stringify(one)), false, `${method} ${path}`)
+      }
+    }
+    for (const [, section, name] of JSON.stringify(json).matchAll(/"#\/(\w+)\/([^"]+)"/g))
+      assert.ok(json[section!][name!], `#/${section}/${name}`)
+  })
+
+  it("have nothing that no path refers to", async () => {
+    const { json } = await get(new OpenApi([configMap]), "/openapi/v3/api/v1")
+    const text = JSON.stringify(json)
+    for (const name of Object.keys(json.components.schemas))
+      assert.ok(text.includes(`"#/components/schemas/${name}"`), name)
+  })
+
+  it("are there for every group, version and what tells of the server", async () => {
+    const { json } = await get(new OpenApi([configMap, widget]), "/openapi/v3")
+    assert.deepEqual(Object.keys(json.paths), [
+      ".well-known/openid-configuration",
+      "api",
+      "api/v1",
+      "apis",
+      "apis/example.com",
+      "apis/example.com/v1",
+      "openid/v1/jwks",
+      "version",
+    ])
+  })
+
   it("are compressed for those who take it", async () => {
     const openApi = new OpenApi([configMap])
     const plain = await get(openApi, "/openapi/v3/api/v1")

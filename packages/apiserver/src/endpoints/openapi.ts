@@ -7,16 +7,17 @@ import { promisify } from "node:util"
 import { gunzip } from "node:zlib"
 import { notAcceptable, type Kind } from "@knarr/apimachinery"
 import type { Exchange } from "../contract.ts"
-import { respondError, respondNotFound } from "../server/respond.ts"
+import { respondError } from "../server/respond.ts"
 import { DocumentCache, type CachedDocument } from "./openapi-cache.ts"
 import type { OpenApiDocs } from "./openapi-docs.ts"
 import { encodeOpenApiV2 } from "./openapi-protobuf.ts"
+import { definitionKinds } from "./openapi-kinds.ts"
 import { PathWriter } from "./openapi-paths.ts"
-import { nameOf, SchemaCollector, type Describe, type Json } from "./openapi-schemas.ts"
+import { groupVersionOf, openApiDocuments, type OpenApiDocument } from "./openapi-roots.ts"
+import { SchemaCollector, type Describe, type Json } from "./openapi-schemas.ts"
 import { takesGzip } from "./verbs/answer.ts"
 import { kubernetesVersion } from "./version.ts"
 
-const meta = "io.k8s.apimachinery.pkg.apis.meta.v1"
 const info = { title: "Kubernetes", version: kubernetesVersion.split(".").slice(0, 2).join(".") }
 const protobufV2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 const noText: Describe = () => undefined
@@ -52,11 +53,12 @@ export class OpenApi {
 
   async respondV3(exchange: Exchange): Promise<void> {
     const path = exchange.path.replace(/^\/openapi\/v3\/?/, "").replace(/\/$/, "")
-    if (path === "") return exchange.respond(200, "application/json", json(await this.#index()))
-    const kinds = this.#groupVersions().get(path)
-    if (!kinds) return respondNotFound(exchange)
+    // The published server names no type for its index, which Go then takes for text.
+    if (path === "") return exchange.respond(200, "text/plain; charset=utf-8", json(await this.#index()))
+    const document = openApiDocuments(this.#kinds).get(path)
+    if (!document) return exchange.respond(404, "", "")
     const wanted = exchange.query.get("hash")
-    const hash = await this.#hashOf(path, kinds)
+    const hash = await this.#hashOf(path, document)
     if (wanted !== null && wanted !== hash) {
       exchange.setHeader("Location", `${exchange.path}?hash=${hash}`)
       return exchange.respond(301, "", "")
@@ -69,7 +71,7 @@ export class OpenApi {
       exchange.setHeader("Cache-Control", "public, immutable")
       exchange.setHeader("Expires", "Thu, 31 Dec 2099 23:59:59 GMT")
     }
-    const { packed } = await this.#documents.get(path, () => json(this.#v3(kinds)))
+    const { packed } = await this.#documents.get(path, () => json(this.#v3(document)))
     return this.#send(exchange, { packed, hash })
   }
 
@@ -83,29 +85,18 @@ export class OpenApi {
     exchange.respond(200, type, document.packed)
   }
 
-  #groupVersions(): Map<string, Kind[]> {
-    const out = new Map<string, Kind[]>()
-    for (const kind of this.#kinds) {
-      if (kind.verbs.length === 0) continue
-      const path = kind.group === "" ? `api/${kind.version}` : `apis/${kind.group}/${kind.version}`
-      const list = out.get(path)
-      if (list) list.push(kind)
-      else out.set(path, [kind])
-    }
-    return out
-  }
-
   async #index(): Promise<unknown> {
     const paths: Json = {}
-    for (const [path, kinds] of [...this.#groupVersions()].sort(([a], [b]) => (a < b ? -1 : 1)))
-      paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${await this.#hashOf(path, kinds)}` }
+    for (const [path, document] of [...openApiDocuments(this.#kinds)].sort(([a], [b]) => (a < b ? -1 : 1)))
+      paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${await this.#hashOf(path, document)}` }
     return { paths }
   }
 
   /** Published shapes are known by their release; only shapes made by hand need their document for a hash. */
-  async #hashOf(path: string, kinds: readonly Kind[]): Promise<string> {
+  async #hashOf(path: string, document: OpenApiDocument): Promise<string> {
+    const { kinds } = document
     if (kinds.some((kind) => kind.schema.name === undefined))
-      return this.#documents.hash(path, () => json(this.#v3(kinds)))
+      return this.#documents.hash(path, () => json(this.#v3(document)))
     this.#docsVersion ??= this.#docs()?.version ?? ""
     const text = `${kubernetesVersion} ${this.#docsVersion} ${path} ${kinds.map((kind) => kind.plural).join(" ")}`
     return createHash("sha512").update(text).digest("hex").toUpperCase()
@@ -115,34 +106,21 @@ export class OpenApi {
     return this.#docs()?.unpack() ?? noText
   }
 
-  #gvks(): Map<string, Json[]> {
-    const gvks = new Map<string, Json[]>()
-    const groups = new Set<string>()
-    for (const kind of this.#kinds) {
-      groups.add(`${kind.group}/${kind.version}`)
-      gvks.set(nameOf(kind), [{ group: kind.group, kind: kind.kind, version: kind.version }])
-    }
-    gvks.set(`${meta}.Status`, [{ group: "", kind: "Status", version: "v1" }])
-    gvks.set(
-      `${meta}.DeleteOptions`,
-      [...groups].sort().map((key) => {
-        const [group, version] = key.split("/")
-        return { group, kind: "DeleteOptions", version }
-      }),
+  #v3(document: OpenApiDocument): unknown {
+    const schemas = new SchemaCollector(
+      3,
+      definitionKinds(this.#kinds, groupVersionOf(document)),
+      this.#describe(),
     )
-    return gvks
-  }
-
-  #v3(kinds: readonly Kind[]): unknown {
-    const schemas = new SchemaCollector(3, this.#gvks(), this.#describe())
     const writer = new PathWriter(3, schemas, this.#kinds)
-    for (const kind of kinds) writer.add(kind)
+    document.write(writer)
+    const definitions = schemas.definitions()
     return {
       openapi: "3.0.0",
       info,
       paths: writer.paths,
       components: {
-        schemas: schemas.definitions(),
+        ...(Object.keys(definitions).length > 0 ? { schemas: definitions } : {}),
         securitySchemes: {
           BearerToken: {
             type: "apiKey",
@@ -156,14 +134,15 @@ export class OpenApi {
   }
 
   #v2(): Json {
-    const schemas = new SchemaCollector(2, this.#gvks(), this.#describe())
+    const schemas = new SchemaCollector(2, definitionKinds(this.#kinds), this.#describe())
     const writer = new PathWriter(2, schemas, this.#kinds)
-    for (const kind of this.#kinds) if (kind.verbs.length > 0) writer.add(kind)
+    for (const document of openApiDocuments(this.#kinds).values()) document.write(writer)
     return {
       swagger: "2.0",
       info,
       paths: writer.paths,
       definitions: schemas.definitions(),
+      parameters: writer.parameters,
       securityDefinitions: {
         BearerToken: {
           description: "Bearer Token authentication",

@@ -30,8 +30,8 @@ export interface Deleted {
   readonly asStatus: boolean
 }
 
-/** Kinds whose deletion answers the object even when it is gone. */
-const answersObject = new Set([
+/** Kinds, as `group/plural`, whose deletion answers the object even when it is gone. */
+export const answersObject: ReadonlySet<string> = new Set([
   "/pods",
   "/podtemplates",
   "/persistentvolumes",

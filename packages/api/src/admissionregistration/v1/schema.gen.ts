@@ -101,7 +101,7 @@ defineSchemas("io.k8s.api.admissionregistration.v1", {
     $atomic: "",
     apiGroups: "2.2.1 []string list=atomic",
     apiVersions: "2.2.2 []string list=atomic",
-    operations: "2.1 []string list=atomic",
+    operations: "2.1 []string each=[\"*\",\"CONNECT\",\"CREATE\",\"DELETE\",\"UPDATE\"] list=atomic",
     resourceNames: "1 []string list=atomic",
     resources: "2.2.3 []string list=atomic",
     scope: "2.2.4 string enum=*,Cluster,Namespaced",
@@ -121,7 +121,7 @@ defineSchemas("io.k8s.api.admissionregistration.v1", {
   RuleWithOperations: {
     apiGroups: "2.1 []string list=atomic",
     apiVersions: "2.2 []string list=atomic",
-    operations: "1 []string list=atomic",
+    operations: "1 []string each=[\"*\",\"CONNECT\",\"CREATE\",\"DELETE\",\"UPDATE\"] list=atomic",
     resources: "2.3 []string list=atomic",
     scope: "2.4 string enum=*,Cluster,Namespaced",
   },
@@ -157,7 +157,7 @@ defineSchemas("io.k8s.api.admissionregistration.v1", {
     matchResources: "3 MatchResources",
     paramRef: "2 ParamRef",
     policyName: "1 string required omitzero",
-    validationActions: "4 []string required list=set",
+    validationActions: "4 []string required each=[\"Audit\",\"Deny\",\"Warn\"] list=set",
   },
   ValidatingAdmissionPolicyList: {
     apiVersion: "string",

@@ -30,7 +30,7 @@ defineSchemas("io.k8s.api.certificates.v1", {
     request: "1 bytes required",
     signerName: "7 string required default=\"\"",
     uid: "3 string omitzero",
-    usages: "5 []string list=atomic",
+    usages: "5 []string each=[\"any\",\"cert\\u0020sign\",\"client\\u0020auth\",\"code\\u0020signing\",\"content\\u0020commitment\",\"crl\\u0020sign\",\"data\\u0020encipherment\",\"decipher\\u0020only\",\"digital\\u0020signature\",\"email\\u0020protection\",\"encipher\\u0020only\",\"ipsec\\u0020end\\u0020system\",\"ipsec\\u0020tunnel\",\"ipsec\\u0020user\",\"key\\u0020agreement\",\"key\\u0020encipherment\",\"microsoft\\u0020sgc\",\"netscape\\u0020sgc\",\"ocsp\\u0020signing\",\"s/mime\",\"server\\u0020auth\",\"signing\",\"timestamping\"] list=atomic",
     username: "2 string omitzero",
   },
   CertificateSigningRequestStatus: {

@@ -14,6 +14,7 @@ defineSchemas("io.k8s.api.core.v1", {
     podAntiAffinity: "3 PodAntiAffinity",
   },
   AppArmorProfile: {
+    $unions: "[{\"discriminator\":\"type\",\"fields-to-discriminateBy\":{\"localhostProfile\":\"LocalhostProfile\"}}]",
     localhostProfile: "2 string",
     type: "1 string required default=\"\" enum=Localhost,RuntimeDefault,Unconfined",
   },
@@ -792,7 +793,7 @@ defineSchemas("io.k8s.api.core.v1", {
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   PersistentVolumeClaimSpec: {
-    accessModes: "1 []string list=atomic",
+    accessModes: "1 []string each=[\"ReadOnlyMany\",\"ReadWriteMany\",\"ReadWriteOnce\",\"ReadWriteOncePod\"] list=atomic",
     dataSource: "7 TypedLocalObjectReference",
     dataSourceRef: "8 TypedObjectReference",
     resources: "2 VolumeResourceRequirements default={}",
@@ -803,8 +804,8 @@ defineSchemas("io.k8s.api.core.v1", {
     volumeName: "3 string omitzero",
   },
   PersistentVolumeClaimStatus: {
-    accessModes: "2 []string list=atomic",
-    allocatedResourceStatuses: "7 map[string]",
+    accessModes: "2 []string each=[\"ReadOnlyMany\",\"ReadWriteMany\",\"ReadWriteOnce\",\"ReadWriteOncePod\"] list=atomic",
+    allocatedResourceStatuses: "7 map[string] each=[\"ControllerResizeInProgress\",\"ControllerResizeInfeasible\",\"NodeResizeInProgress\",\"NodeResizeInfeasible\",\"NodeResizePending\"] granular",
     allocatedResources: "5 map[io.k8s.apimachinery.pkg.api.resource.Quantity]",
     capacity: "3 map[io.k8s.apimachinery.pkg.api.resource.Quantity]",
     conditions: "4 []PersistentVolumeClaimCondition list=map:type patch=merge key=type",
@@ -828,14 +829,14 @@ defineSchemas("io.k8s.api.core.v1", {
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   PersistentVolumeSpec: {
-    accessModes: "3 []string list=atomic",
+    accessModes: "3 []string each=[\"ReadOnlyMany\",\"ReadWriteMany\",\"ReadWriteOnce\",\"ReadWriteOncePod\"] list=atomic",
     awsElasticBlockStore: "2.2 AWSElasticBlockStoreVolumeSource",
     azureDisk: "2.16 AzureDiskVolumeSource",
     azureFile: "2.13 AzureFilePersistentVolumeSource",
     capacity: "1 map[io.k8s.apimachinery.pkg.api.resource.Quantity]",
     cephfs: "2.9 CephFSPersistentVolumeSource",
     cinder: "2.8 CinderPersistentVolumeSource",
-    claimRef: "4 ObjectReference",
+    claimRef: "4 ObjectReference granular",
     csi: "2.22 CSIPersistentVolumeSource",
     fc: "2.10 FCVolumeSource",
     flexVolume: "2.12 FlexPersistentVolumeSource",
@@ -953,6 +954,7 @@ defineSchemas("io.k8s.api.core.v1", {
     name: "1 string required default=\"\"",
   },
   PodSchedulingGroup: {
+    $unions: "[{\"fields-to-discriminateBy\":{\"podGroupName\":\"PodGroupName\"}}]",
     podGroupName: "1 string",
   },
   PodSecurityContext: {
@@ -1184,7 +1186,7 @@ defineSchemas("io.k8s.api.core.v1", {
   ResourceQuotaSpec: {
     hard: "1 map[io.k8s.apimachinery.pkg.api.resource.Quantity]",
     scopeSelector: "3 ScopeSelector",
-    scopes: "2 []string list=atomic",
+    scopes: "2 []string each=[\"BestEffort\",\"CrossNamespacePodAffinity\",\"NotBestEffort\",\"NotTerminating\",\"PriorityClass\",\"Terminating\",\"VolumeAttributesClass\"] list=atomic",
   },
   ResourceQuotaStatus: {
     hard: "1 map[io.k8s.apimachinery.pkg.api.resource.Quantity]",
@@ -1239,6 +1241,7 @@ defineSchemas("io.k8s.api.core.v1", {
     values: "3 []string list=atomic",
   },
   SeccompProfile: {
+    $unions: "[{\"discriminator\":\"type\",\"fields-to-discriminateBy\":{\"localhostProfile\":\"LocalhostProfile\"}}]",
     localhostProfile: "2 string",
     type: "1 string required default=\"\" enum=Localhost,RuntimeDefault,Unconfined",
   },
@@ -1348,7 +1351,7 @@ defineSchemas("io.k8s.api.core.v1", {
     externalTrafficPolicy: "11 string omitzero enum=Cluster,Local",
     healthCheckNodePort: "12 int32 omitzero",
     internalTrafficPolicy: "22 string enum=Cluster,Local",
-    ipFamilies: "19 []string list=atomic",
+    ipFamilies: "19 []string each=[\"\",\"IPv4\",\"IPv6\"] list=atomic",
     ipFamilyPolicy: "17 string enum=PreferDualStack,RequireDualStack,SingleStack",
     loadBalancerClass: "21 string",
     loadBalancerIP: "8 string omitzero",

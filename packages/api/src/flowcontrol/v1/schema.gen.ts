@@ -42,6 +42,7 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
     name: "1 string required default=\"\"",
   },
   LimitResponse: {
+    $unions: "[{\"discriminator\":\"type\",\"fields-to-discriminateBy\":{\"queuing\":\"Queuing\"}}]",
     queuing: "2 QueuingConfiguration",
     type: "1 string required default=\"\"",
   },
@@ -84,6 +85,7 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
     name: "1 string required default=\"\"",
   },
   PriorityLevelConfigurationSpec: {
+    $unions: "[{\"discriminator\":\"type\",\"fields-to-discriminateBy\":{\"exempt\":\"Exempt\",\"limited\":\"Limited\"}}]",
     exempt: "3 ExemptPriorityLevelConfiguration",
     limited: "2 LimitedPriorityLevelConfiguration",
     type: "1 string required default=\"\"",
@@ -108,6 +110,7 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
     namespace: "1 string required default=\"\"",
   },
   Subject: {
+    $unions: "[{\"discriminator\":\"kind\",\"fields-to-discriminateBy\":{\"group\":\"Group\",\"serviceAccount\":\"ServiceAccount\",\"user\":\"User\"}}]",
     group: "3 GroupSubject",
     kind: "1 string required default=\"\"",
     serviceAccount: "4 ServiceAccountSubject",

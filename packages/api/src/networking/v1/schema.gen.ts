@@ -3,6 +3,7 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.networking.v1", {
   HTTPIngressPath: {
+    $required: "pathType,backend",
     backend: "2 IngressBackend required default={}",
     path: "1 string omitzero",
     pathType: "3 string required enum=Exact,ImplementationSpecific,Prefix",
@@ -137,7 +138,7 @@ defineSchemas("io.k8s.api.networking.v1", {
     egress: "3 []NetworkPolicyEgressRule list=atomic",
     ingress: "2 []NetworkPolicyIngressRule list=atomic",
     podSelector: "1 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector default={}",
-    policyTypes: "4 []string list=atomic",
+    policyTypes: "4 []string each=[\"Egress\",\"Ingress\"] list=atomic",
   },
   ParentReference: {
     group: "1 string omitzero",

@@ -135,7 +135,7 @@ defineSchemas("io.k8s.api.resource.v1", {
     pool: "3 string required default=\"\"",
     request: "1 string required default=\"\"",
     shareID: "9 string",
-    skipNodeOperations: "11 []string list=set",
+    skipNodeOperations: "11 []string each=[\"*\",\"NodePrepareResources\",\"NodeUnprepareResources\"] list=set",
     tolerations: "6 []DeviceToleration list=atomic",
   },
   DeviceSelector: {
@@ -291,6 +291,6 @@ defineSchemas("io.k8s.api.resource.v1", {
     perDeviceNodeSelection: "7 boolean",
     pool: "2 ResourcePool required default={}",
     sharedCounters: "8 []CounterSet list=atomic",
-    skipNodeOperations: "10 []string list=set",
+    skipNodeOperations: "10 []string each=[\"*\",\"NodePrepareResources\",\"NodeUnprepareResources\"] list=set",
   },
 })

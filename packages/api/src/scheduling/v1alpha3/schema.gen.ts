@@ -10,6 +10,7 @@ defineSchemas("io.k8s.api.scheduling.v1alpha3", {
   WorkloadPodGroupBasicSchedulingPolicy: {
   },
   WorkloadPodGroupDisruptionMode: {
+    $unions: "[{\"fields-to-discriminateBy\":{\"all\":\"All\",\"single\":\"Single\"}}]",
     all: "2 WorkloadPodGroupAllDisruptionMode",
     single: "1 WorkloadPodGroupSingleDisruptionMode",
   },
@@ -25,6 +26,7 @@ defineSchemas("io.k8s.api.scheduling.v1alpha3", {
     topology: "1 []TopologyConstraint list=atomic",
   },
   WorkloadPodGroupSchedulingPolicy: {
+    $unions: "[{\"fields-to-discriminateBy\":{\"basic\":\"Basic\",\"gang\":\"Gang\"}}]",
     basic: "1 WorkloadPodGroupBasicSchedulingPolicy",
     gang: "2 WorkloadPodGroupGangSchedulingPolicy",
   },
