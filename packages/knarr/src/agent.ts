@@ -127,7 +127,7 @@ async function prepare(options: NodeOptions, node: LocalNode): Promise<Container
   const { cluster, config, env, scope, steps } = options
   const addresses = addressesOf(config)
   await Promise.all([
-    addServiceAddress(addresses.dnsAddress, scope.signal),
+    addServiceAddress(addresses.dnsAddress, config, scope.signal),
     serviceRoute(addresses.serviceCIDR, node, config, scope.signal),
   ])
   const containerd = await ensureContainerd(

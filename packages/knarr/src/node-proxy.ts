@@ -2,7 +2,7 @@
 import { ipv4Address, nameText, readPort, type NameText } from "@knarr/apimachinery"
 import type { ServiceProxyOptions } from "@knarr/proxy"
 import { addressesOf, type ClusterConfig } from "./cluster-home.ts"
-import { otherRanges } from "./machine.ts"
+import { ClusterNumbers } from "./cluster-numbers.ts"
 import type { LocalNode } from "./node-names.ts"
 
 export const kubeletPort = 10_250
@@ -34,6 +34,7 @@ export function proxySettings(
   const doors = [ipv4Address("127.0.0.1"), hostAddress].flatMap((address) =>
     served.map((port) => ({ address, port })),
   )
+  const numbers = new ClusterNumbers()
   const own = [kubeletPort, proxyPorts.healthz, proxyPorts.metrics].flatMap((port) => readPort(port) ?? [])
   return {
     nodeName: node.node,
@@ -41,7 +42,7 @@ export function proxySettings(
     table: proxyTable(config),
     podCIDR,
     serviceCIDR,
-    reserved: () => [nodeCIDR, ...otherRanges(config.index)],
+    reserved: () => [nodeCIDR, ...numbers.rangesOfOthers(config.index)],
     doors: [...doors, ...own.map((port) => ({ address: node.address, port }))],
     ports: proxyPorts,
     localAddresses: [dnsAddress],

@@ -1,12 +1,14 @@
 /** Ends a cluster's processes and takes its network apart. */
+import { globSync } from "node:fs"
+import { basename } from "node:path"
 import type { Env } from "@knarr/base"
-import { createLinuxMachine, stopContainerd } from "@knarr/kubelet"
+import { createLinuxMachine, stopContainerd, unmountBelow } from "@knarr/kubelet"
 import { removeNodeNetwork } from "@knarr/pod-network"
 import { removeServiceProxy } from "@knarr/proxy"
 import { createLinuxVolumeHost } from "@knarr/volume"
 import { cgroupRoot, nodeContainerd } from "./agent.ts"
-import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
-import { removeServiceAddress } from "./node-addresses.ts"
+import type { ClusterConfig, ClusterHome, ClusterRanges } from "./cluster-home.ts"
+import { removeServiceAddresses } from "./node-addresses.ts"
 import { agentNames, firstNode, networkOf, type LocalNode } from "./node-names.ts"
 import { proxyTable } from "./node-proxy.ts"
 import { stopProcess } from "./process-control.ts"
@@ -35,21 +37,43 @@ export async function stopCluster(
   return stopped.includes(true)
 }
 
-/** Removes bridges, namespaces, routes and rules. */
-export async function removeClusterNetwork(config: ClusterConfig, ctx: Context): Promise<void> {
-  await removeServiceProxy(proxyTable(config), ctx.signal)
-  await removeServiceAddress(addressesOf(config).dnsAddress, ctx.signal)
-  await removeNodeNetwork(networkOf(config), ctx.signal)
+/** Removes bridges, namespaces, addresses, routes and rules: all that has the cluster's number. Idempotent. */
+export async function removeClusterNetwork(
+  config: Pick<ClusterConfig, "index"> & ClusterRanges,
+  { signal }: Pick<Context, "signal">,
+): Promise<void> {
+  await removeServiceProxy(proxyTable(config), signal)
+  await removeServiceAddresses(config, signal)
+  await removeNodeNetwork(networkOf(config), signal)
 }
 
-/** Removes what the nodes' pods left: volumes that are mounted still, files and cgroups. */
+/** Removes what a stopped cluster has in the kernel: mounts, network and cgroups. Idempotent. */
+export async function clearMachine(cluster: ClusterHome, config: ClusterConfig, ctx: Context): Promise<void> {
+  // Pods' volumes are mounts: they must not keep the folder, nor lose what they lead to.
+  await unmountBelow([cluster.dir], ctx.signal)
+  await removeClusterNetwork(config, ctx)
+  for (const node of nodesOf(config)) {
+    const machine = createLinuxMachine({ clock: ctx.clock, rootDir: cluster.node(node.node) })
+    await machine.pods.removeCgroup(cgroupRoot(config, node))
+  }
+}
+
+/** Removes the files that the nodes' pods left. */
 export async function removeNodes(cluster: ClusterHome, config: ClusterConfig, ctx: Context): Promise<void> {
   const volumes = createLinuxVolumeHost({ clock: ctx.clock })
-  for (const node of nodesOf(config)) {
-    const rootDir = cluster.node(node.node)
-    await volumes.removeTree(rootDir, ctx.signal)
-    await createLinuxMachine({ clock: ctx.clock, rootDir }).pods.removeCgroup(cgroupRoot(config, node))
-  }
+  for (const { node } of nodesOf(config)) await volumes.removeTree(cluster.node(node), ctx.signal)
+}
+
+/** Removes all that has a number whose cluster is gone, and the mounts below its folder if that is known. */
+export async function sweepNumber(
+  gone: ClusterRanges & { readonly index: number; readonly dir?: string },
+  ctx: Pick<Context, "clock" | "signal">,
+): Promise<void> {
+  if (gone.dir !== undefined) await unmountBelow([gone.dir], ctx.signal)
+  await removeClusterNetwork(gone, ctx)
+  const { pods } = createLinuxMachine({ clock: ctx.clock, rootDir: "/" })
+  for (const path of globSync(`/sys/fs/cgroup/{,*/}knarr-${gone.index}-*`))
+    await pods.removeCgroup(`/${basename(path)}`)
 }
 
 function nodesOf(config: ClusterConfig): LocalNode[] {

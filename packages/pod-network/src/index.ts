@@ -29,3 +29,4 @@ export {
   runPodNetwork,
 } from "./pod-network.ts"
 export { type NodeRoute, planRoutes, readRoutes, routeProtocol, syncRoutes } from "./routes.ts"
+export { type NetworkFacts, type UsedNetwork, readNetworkFacts, usedNetworks } from "./used-networks.ts"

@@ -1,8 +1,7 @@
 /** `knarr delete`: stops a cluster and removes all that it left. */
-import { unmountBelow } from "@knarr/kubelet"
 import { removeFromKubeconfig } from "../kubeconfig-file.ts"
-import { releaseIndex } from "../machine.ts"
-import { removeClusterNetwork, removeNodes, stopCluster } from "../stop-cluster.ts"
+import { ClusterNumbers } from "../cluster-numbers.ts"
+import { clearMachine, removeNodes, stopCluster } from "../stop-cluster.ts"
 import { clusterFlags, contextName, existingCluster, userKubeconfig } from "./cluster-flags.ts"
 import { defineCommand } from "./command.ts"
 
@@ -15,11 +14,9 @@ export const deleteCluster = defineCommand({
     const { cluster, config } = existingCluster(flags, ctx)
     await stopCluster(cluster, config, ctx, { keepState: false })
     if (config.hasNode) {
-      // Pods' volumes are mounts: they must not keep the folder, nor lose what they lead to.
-      await unmountBelow([cluster.dir], ctx.signal)
-      await removeClusterNetwork(config, ctx)
+      await clearMachine(cluster, config, ctx)
       await removeNodes(cluster, config, ctx)
-      releaseIndex(cluster.dir, config.index)
+      new ClusterNumbers().release(config.index, cluster.dir)
     }
     await removeFromKubeconfig(userKubeconfig(ctx), contextName(cluster))
     cluster.remove()

@@ -1,7 +1,8 @@
 /** `knarr up`: starts a cluster on this machine and returns when it is ready. */
-import { ClusterHome, UsageError, defaultRanges, type ClusterConfig } from "../cluster-home.ts"
+import { ClusterHome, UsageError, type ClusterConfig } from "../cluster-home.ts"
+import { problemOf, rangeFlags, readRangeFlags, refuseChange } from "../cluster-ranges.ts"
+import { decideConfig, type Wish } from "../decide-config.ts"
 import { adminKubeconfig, mergeIntoKubeconfig, writeKubeconfig } from "../kubeconfig-file.ts"
-import { claimIndex, freePort, isPortFree } from "../machine.ts"
 import { agentNames, type LocalNode } from "../node-names.ts"
 import { ensurePki } from "../pki.ts"
 import { daemonNodeFlags } from "../daemon-settings.ts"
@@ -11,13 +12,13 @@ import { clusterFlags, clusterOf, contextName, numberFlag, userKubeconfig } from
 import { defineCommand } from "./command.ts"
 
 const maxAgents = 32
-const firstRegistryPort = 5000
 
 type Flags = Readonly<Record<string, string | boolean | undefined>>
 
 export const up = defineCommand({
   name: "up",
-  usage: "[--name NAME] [--agents K] [--no-agent] [--home DIR] [--port P]",
+  usage:
+    "[--name NAME] [--agents K] [--no-agent] [--home DIR] [--port P] [--cluster-cidr PODS] [--service-cidr SERVICES] [--node-cidr NODES]",
   summary:
     "Start a cluster on this machine, with K nodes beside the first, and return when it is ready; of a cluster that runs, the nodes that do not",
   flags: {
@@ -25,14 +26,21 @@ export const up = defineCommand({
     agents: { type: "string" },
     "no-agent": { type: "boolean" },
     port: { type: "string" },
+    ...rangeFlags,
   },
   async run({ flags }, ctx) {
     const cluster = clusterOf(flags, ctx)
     using _lock = holdFile(cluster.upFile, `the cluster "${cluster.name}" is being started`)
     const running = runningPid(cluster.pidFile("server"))
     const startedMs = ctx.clock.monotonic()
-    const config = running === undefined ? await decideConfig(cluster, flags) : grow(cluster, flags, running)
+    const { config, lock } =
+      running === undefined
+        ? await decideConfig(cluster, wishOf(cluster, flags), ctx)
+        : { config: grow(cluster, flags, running), lock: undefined }
+    // A cluster with nodes is known to others from here on; one without is known by the ports that it listens on.
+    using _decided = lock
     cluster.write(config)
+    if (config.hasNode) lock?.[Symbol.dispose]()
     const pki = ensurePki(cluster.pki, ctx, serverAddresses(config))
     const kubeconfig = adminKubeconfig(contextName(cluster), `https://127.0.0.1:${config.port}`, pki)
     writeKubeconfig(cluster.kubeconfig, kubeconfig)
@@ -100,6 +108,9 @@ function grow(cluster: ClusterHome, flags: Flags, pid: number): ClusterConfig {
   const agents = Math.max(numberFlag(flags, "agents", 0, maxAgents) ?? 0, before.agents)
   if (agents > 0 && !before.hasNode)
     throw new UsageError(`the cluster "${cluster.name}" was started with --no-agent: stop it first`)
+  refuseChange(cluster.name, before, readRangeFlags(flags))
+  const problem = before.hasNode ? problemOf(before, 1 + agents) : undefined
+  if (problem) throw new UsageError(problem)
   const config = { ...before, agents }
   if (stoppedAgents(cluster, config).length > 0) return config
   throw new UsageError(
@@ -107,7 +118,7 @@ function grow(cluster: ClusterHome, flags: Flags, pid: number): ClusterConfig {
   )
 }
 
-async function decideConfig(cluster: ClusterHome, flags: Flags): Promise<ClusterConfig> {
+function wishOf(cluster: ClusterHome, flags: Flags): Wish {
   const before = cluster.read()
   const hasNode = flags["no-agent"] === undefined ? (before?.hasNode ?? true) : !flags["no-agent"]
   const agents = numberFlag(flags, "agents", 0, maxAgents) ?? before?.agents ?? 0
@@ -117,28 +128,7 @@ async function decideConfig(cluster: ClusterHome, flags: Flags): Promise<Cluster
       'a node runs containers and needs root: run "sudo knarr up", or "knarr up --no-agent" for a control plane alone',
     )
   }
-  const index = hasNode ? claimIndex(cluster.dir, before?.index) : (before?.index ?? 0)
-  const wanted = numberFlag(flags, "port", 1, 65_535) ?? before?.port
-  if (wanted !== undefined && !(await isPortFree(wanted))) {
-    throw new UsageError(`port ${wanted} is already in use: choose another one with --port`)
-  }
-  const port = wanted ?? (await freePort(6443 + index))
-  const registryPort =
-    before && (await isPortFree(before.registryPort))
-      ? before.registryPort
-      : await freePort(firstRegistryPort)
-  const { podCIDR, serviceCIDR, nodeCIDR } = before ?? defaultRanges(index)
-  return {
-    name: cluster.name,
-    index,
-    podCIDR,
-    serviceCIDR,
-    nodeCIDR,
-    port,
-    registryPort,
-    agents,
-    hasNode,
-  }
+  return { ranges: readRangeFlags(flags), port: numberFlag(flags, "port", 1, 65_535), agents, hasNode }
 }
 
 export function formatSeconds(ms: number): string {
