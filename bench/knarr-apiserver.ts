@@ -9,12 +9,12 @@ import { join } from "node:path"
 import { writeFileSync } from "node:fs"
 import { kinds } from "@knarr/api"
 import { startApiServer } from "@knarr/apiserver"
-import { Scope, createLogger, systemClock, systemRandom } from "@knarr/base"
+import { Scope, createLogger, systemClock, systemRandom, Meter } from "@knarr/base"
 import { openEmbeddedStore } from "@knarr/store"
 
 const [dir, port] = process.argv.slice(2) as [string, string]
 const log = createLogger({ clock: systemClock, level: "info", write: (line) => process.stderr.write(line) })
-const env = { clock: systemClock, random: systemRandom, log }
+const env = { clock: systemClock, random: systemRandom, log, meter: new Meter() }
 const file = (name: string): string => readFileSync(join(dir, name), "utf8")
 const scope = new Scope("bench")
 const stop = (): void => void scope.close().finally(() => process.exit(0))

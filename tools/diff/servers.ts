@@ -9,6 +9,7 @@ import {
   silentLogger,
   systemClock,
   systemRandom,
+  Meter,
 } from "@knarr/base"
 import { createMemoryStore } from "@knarr/store"
 import { startReference } from "../../bench/reference-server.ts"
@@ -23,7 +24,7 @@ export async function referenceTarget(workspace: Workspace, bin: string | undefi
 
 /** Knarr's API server on a store in memory, with the settings of the reference. Ends with `scope`. */
 export async function knarrTarget(scope: Scope): Promise<Target> {
-  const env = { clock: systemClock, random: systemRandom, log: silentLogger }
+  const env = { clock: systemClock, random: systemRandom, log: silentLogger, meter: new Meter() }
   const hourMs = 60 * 60 * 1000
   const span = () => ({
     serial: systemRandom.bytes(16),

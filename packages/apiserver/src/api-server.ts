@@ -15,7 +15,6 @@ import { createFilters, type FilterOptions, type Handler } from "./server/filter
 import { Health } from "./server/health.ts"
 import { InFlight, type InFlightLimits } from "./server/in-flight.ts"
 import { listen, type Listener, type ServingCertificates } from "./server/listener.ts"
-import { MetricsRegistry } from "./server/metrics.ts"
 import { addProcessMetrics, addStorageMetrics } from "./server/process-metrics.ts"
 import { RequestMetrics } from "./server/request-metrics.ts"
 import { respondJson } from "./server/respond.ts"
@@ -54,15 +53,14 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const clientCA = options.clientCA ?? options.certificates.clientCA
   const plane = await createControlPlane({ ...options, clientCA })
   const { registry } = plane
-  const metrics = new MetricsRegistry()
   const inFlight = new InFlight(options.limits ?? {})
   const isServed = (group: string, version: string, resource: string): boolean =>
     registry.find(group, version, resource) !== undefined
-  const requestMetrics = new RequestMetrics(metrics, inFlight, (info) =>
+  const requestMetrics = new RequestMetrics(env.meter, scope, inFlight, (info) =>
     isServed(info.apiGroup, info.apiVersion, info.resource),
   )
-  addProcessMetrics(metrics, env.clock)
-  addStorageMetrics(metrics, registry)
+  addProcessMetrics(env, scope)
+  addStorageMetrics(env.meter, scope, registry)
 
   const health = new Health()
   let stopping = false
@@ -107,7 +105,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     paths.set(path, healthHandler).set(`${path}/`, healthHandler)
   paths.set("/version", (exchange) => respondJson(exchange, 200, versionInfo()))
   paths.set("/metrics", (exchange) =>
-    exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8", metrics.text()),
+    exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8", env.meter.text()),
   )
   paths.set("/openapi/v2", (exchange) => openApi.respondV2(exchange))
   const openApiV3: Handler = (exchange) => openApi.respondV3(exchange)

@@ -10,11 +10,19 @@ import {
   service,
   serviceAccount,
 } from "@knarr/api"
-import { Scope, VirtualClock, createPrivateKeyPem, seededRandom, silentLogger, type Env } from "@knarr/base"
+import {
+  Scope,
+  VirtualClock,
+  createPrivateKeyPem,
+  seededRandom,
+  silentLogger,
+  type Env,
+  Meter,
+} from "@knarr/base"
 import { createMemoryStore } from "@knarr/store"
 import { createControlPlane, type ControlPlane } from "./control-plane.ts"
 
-const env: Env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger }
+const env: Env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger, meter: new Meter() }
 const signal = new AbortController().signal
 
 async function withPlane(

@@ -14,11 +14,17 @@ import {
   systemRandom,
   type Env,
   type KeyPair,
+  Meter,
 } from "@knarr/base"
 import { createMemoryStore } from "@knarr/store"
 import { createControlPlane, type ControlPlane, type ControlPlaneOptions } from "./control-plane.ts"
 
-export const testEnv: Env = { clock: systemClock, random: systemRandom, log: silentLogger }
+export const testEnv: Env = {
+  clock: systemClock,
+  random: systemRandom,
+  log: silentLogger,
+  meter: new Meter(),
+}
 
 export interface TestCertificates {
   readonly ca: KeyPair
@@ -63,7 +69,12 @@ export async function withTestPlane(
   run: (plane: ControlPlane) => Promise<void>,
   options: Partial<ControlPlaneOptions> = {},
 ): Promise<void> {
-  const env: Env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger }
+  const env: Env = {
+    clock: new VirtualClock(),
+    random: seededRandom(1),
+    log: silentLogger,
+    meter: new Meter(),
+  }
   await using scope = new Scope("test")
   const plane = await createControlPlane({
     env,

@@ -3,6 +3,8 @@ export { VirtualClock } from "./virtual-clock.ts"
 export { CancelledError, TerminalError, TimeoutError, asError, messageOf } from "./errors.ts"
 export { type Env } from "./env.ts"
 export { type LogFields, type LogLevel, type Logger, createLogger, silentLogger } from "./log.ts"
+export { type HistogramOptions, Meter, type MetricOptions, type ReadValues } from "./meter.ts"
+export type { Counter, Histogram } from "./metric-families.ts"
 export { type ProgramEnd, type RunOptions, runProgram } from "./run-program.ts"
 export { type Random, randomInt, seededRandom, systemRandom, uuid } from "./random.ts"
 export {

@@ -1,5 +1,5 @@
 /** The client over HTTPS. */
-import { asError } from "@knarr/base"
+import { asError, type Env } from "@knarr/base"
 import {
   genericServerResponse,
   statusErrorFrom,
@@ -20,10 +20,13 @@ import type {
   WriteOptions,
 } from "./client.ts"
 import { collectionPath, objectPath, queryText } from "./paths.ts"
+import { RequestMetrics } from "./request-metrics.ts"
 import type { HttpRequest, HttpResponse, Transport } from "./transport.ts"
 
 export interface RestClientOptions {
   readonly transport: Transport
+  /** Where requests are counted. Default: nowhere. */
+  readonly env?: Pick<Env, "clock" | "meter">
   /** Default for `fieldManager`: what the server takes from the user agent. */
   readonly fieldManager?: string
   readonly impersonate?: {
@@ -46,11 +49,13 @@ export function createRestClient(options: RestClientOptions): Client {
 
 class RestClient implements Client {
   readonly #options: RestClientOptions
+  readonly #metrics: RequestMetrics | undefined
   readonly #headers: Readonly<Record<string, string | readonly string[]>>
 
   constructor(options: RestClientOptions) {
     this.#options = options
-    const { impersonate } = options
+    const { impersonate, env, transport } = options
+    this.#metrics = env && new RequestMetrics(env, transport.server)
     this.#headers = {
       accept: "application/json",
       ...(impersonate ? { "impersonate-user": impersonate.name } : {}),
@@ -178,10 +183,14 @@ class RestClient implements Client {
   }
 
   async #send(request: HttpRequest): Promise<HttpResponse> {
-    const response = await this.#options.transport.request({
-      ...request,
-      headers: { ...this.#headers, ...request.headers },
-    })
+    const done = this.#metrics?.begin(request.method)
+    const response = await this.#options.transport
+      .request({ ...request, headers: { ...this.#headers, ...request.headers } })
+      .catch((thrown: unknown) => {
+        done?.("<error>")
+        throw thrown
+      })
+    done?.(String(response.status))
     if (response.status >= 200 && response.status < 300) return response
     throw statusErrorOf(request, response.status, await response.buffer(), response.headers["retry-after"])
   }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { pod, type Pod } from "@knarr/api"
-import { VirtualClock, seededRandom, silentLogger } from "@knarr/base"
+import { VirtualClock, seededRandom, silentLogger, Meter } from "@knarr/base"
 import { ownerIndex } from "./informer.ts"
 import { SharedInformer } from "./shared-informer.ts"
 
-const env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger }
+const env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger, meter: new Meter() }
 
 function make(
   name: string,

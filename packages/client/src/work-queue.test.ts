@@ -1,12 +1,12 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { VirtualClock } from "@knarr/base"
+import { Meter, VirtualClock } from "@knarr/base"
 import { createWorkQueue } from "./work-queue.ts"
 
 const never = new AbortController().signal
 
 test("a key waits once, is with one worker at a time, and comes again when added meanwhile", async () => {
-  using queue = createWorkQueue({ clock: new VirtualClock() })
+  using queue = createWorkQueue({ clock: new VirtualClock(), meter: new Meter() }, "test")
   queue.add("a")
   queue.add("b")
   queue.add("a")
@@ -21,7 +21,7 @@ test("a key waits once, is with one worker at a time, and comes again when added
 
 test("back-off doubles from 5 ms and is forgotten", async () => {
   const clock = new VirtualClock()
-  using queue = createWorkQueue({ clock })
+  using queue = createWorkQueue({ clock, meter: new Meter() }, "test")
   const delays: number[] = []
   for (let i = 0; i < 4; i++) {
     const start = clock.monotonic()
@@ -38,7 +38,7 @@ test("back-off doubles from 5 ms and is forgotten", async () => {
 
 test("the earliest of several delays wins, and a wait can be cancelled", async () => {
   const clock = new VirtualClock()
-  using queue = createWorkQueue({ clock })
+  using queue = createWorkQueue({ clock, meter: new Meter() }, "test")
   queue.addAfter("a", 1000)
   queue.addAfter("a", 10)
   queue.addAfter("a", 500)
@@ -51,4 +51,37 @@ test("the earliest of several delays wins, and a wait can be cancelled", async (
   await assert.rejects(waiting, /enough/)
   await clock.advance(2000)
   assert.equal(queue.length, 0)
+})
+
+test("a queue tells its depth, its adds and retries, and how long keys waited and were worked on", async () => {
+  const clock = new VirtualClock()
+  const meter = new Meter()
+  const value = (name: string): number =>
+    Number(new RegExp(`^workqueue_${name}(?:\\{name="test"\\})? (.+)$`, "m").exec(meter.text())?.[1])
+  const queue = createWorkQueue({ clock, meter }, "test")
+  queue.add("a")
+  queue.add("a")
+  queue.add("b")
+  await clock.advance(2000)
+  assert.deepEqual([value("depth"), value("adds_total")], [2, 2])
+  await queue.get(never)
+  await clock.advance(3000)
+  queue.add("a")
+  assert.equal(value("depth"), 1)
+  assert.deepEqual([value("unfinished_work_seconds"), value("longest_running_processor_seconds")], [3, 3])
+  queue.done("a")
+  queue.addRateLimited("b")
+  assert.deepEqual(
+    [
+      value("adds_total"),
+      value("depth"),
+      value("retries_total"),
+      value("queue_duration_seconds_sum"),
+      value("work_duration_seconds_sum"),
+      value("unfinished_work_seconds"),
+    ],
+    [3, 2, 1, 2, 3, 0],
+  )
+  queue[Symbol.dispose]()
+  assert.ok(Number.isNaN(value("depth")), "the queue is gone")
 })

@@ -4,7 +4,8 @@
  * come in the order in which they were added. The number of keys is bounded by the number of objects.
  * Mirrors: client-go util/workqueue
  */
-import { abortable, deferred, type Clock, type Deferred } from "@knarr/base"
+import { abortable, deferred, type Clock, type Deferred, type Env } from "@knarr/base"
+import { WorkQueueMetrics } from "./work-queue-metrics.ts"
 
 export interface WorkQueue {
   readonly length: number
@@ -25,12 +26,14 @@ export interface WorkQueue {
 const baseDelayMs = 5
 const maxDelayMs = 1_000_000
 
-export function createWorkQueue(options: { clock: Clock }): WorkQueue & Disposable {
-  return new KeyQueue(options.clock)
+/** `name` is the queue's in metrics, for example `deployment`. */
+export function createWorkQueue(env: Pick<Env, "clock" | "meter">, name: string): WorkQueue & Disposable {
+  return new KeyQueue(env, name)
 }
 
 class KeyQueue implements WorkQueue, Disposable {
   readonly #clock: Clock
+  readonly #metrics: WorkQueueMetrics
   /** Keys to hand out, in order. */
   readonly #waiting = new Set<string>()
   /** Keys that a worker has; true when they were added again meanwhile. */
@@ -39,8 +42,9 @@ class KeyQueue implements WorkQueue, Disposable {
   readonly #later = new Map<string, { at: number; timer: Disposable }>()
   #takers: Deferred<void>[] = []
 
-  constructor(clock: Clock) {
+  constructor({ clock, meter }: Pick<Env, "clock" | "meter">, name: string) {
     this.#clock = clock
+    this.#metrics = new WorkQueueMetrics(clock, meter, name, () => this.length)
   }
 
   get length(): number {
@@ -48,7 +52,10 @@ class KeyQueue implements WorkQueue, Disposable {
   }
 
   add(key: string): void {
-    if (this.#working.has(key)) {
+    const again = this.#working.get(key)
+    if (again || this.#waiting.has(key)) return
+    this.#metrics.added(key)
+    if (again === false) {
       this.#working.set(key, true)
       return
     }
@@ -57,6 +64,7 @@ class KeyQueue implements WorkQueue, Disposable {
   }
 
   addAfter(key: string, ms: number): void {
+    this.#metrics.retried()
     if (ms <= 0) return this.add(key)
     const at = this.#clock.monotonic() + ms
     const known = this.#later.get(key)
@@ -91,6 +99,7 @@ class KeyQueue implements WorkQueue, Disposable {
       for (const key of this.#waiting) {
         this.#waiting.delete(key)
         this.#working.set(key, false)
+        this.#metrics.taken(key)
         return key
       }
       const turn = deferred()
@@ -106,10 +115,14 @@ class KeyQueue implements WorkQueue, Disposable {
   done(key: string): void {
     const again = this.#working.get(key)
     this.#working.delete(key)
-    if (again) this.add(key)
+    this.#metrics.done(key)
+    if (!again) return
+    this.#waiting.add(key)
+    this.#takers.shift()?.resolve()
   }
 
   [Symbol.dispose](): void {
+    this.#metrics[Symbol.dispose]()
     for (const { timer } of this.#later.values()) timer[Symbol.dispose]()
     this.#later.clear()
   }

@@ -43,6 +43,8 @@ export interface ControllerSpec<T extends KubeObject = any> {
   /** Upstream's name, for example `replicaset-controller`. */
   readonly name: string
   readonly aliases?: readonly string[]
+  /** Upstream's name of its queue, as metrics tell it. Default: `name` without `-controller`. */
+  readonly queueName?: string
   /** In kube-system; upstream's differ from the name now and then. */
   readonly serviceAccount: string
   /** What the service account may do: becomes the role `system:controller:<serviceAccount>`; merged with the published bootstrap role of that name when there is one. */

@@ -59,6 +59,11 @@ type Started = RunControllersOptions & {
   readonly useServiceAccounts: boolean
 }
 
+/** `cronjob` for `cronjob-controller`: what most of upstream's are called. */
+function defaultQueueName(controllerName: string): string {
+  return controllerName.replace(/-controller$/, "").replaceAll("-", "_")
+}
+
 async function startController(controller: Controller, options: Started): Promise<void> {
   const scope = options.scope.child(controller.name)
   const env: Env = { ...options.env, log: options.env.log.with({ controller: controller.name }) }
@@ -75,7 +80,7 @@ async function startController(controller: Controller, options: Started): Promis
     : options.client
   const recorder = createEventRecorder({ client, env, scope, component: eventSource(controller.name) })
   const cache = new ControllerCache(controller, options.informers)
-  const queue = scope.use(createWorkQueue({ clock: env.clock }))
+  const queue = scope.use(createWorkQueue(env, controller.queueName ?? defaultQueueName(controller.name)))
   const enqueue = (ref: Ref, afterMs?: number): void => {
     if (afterMs === undefined) queue.add(refKey(ref))
     else queue.addAfter(refKey(ref), afterMs)

@@ -3,14 +3,22 @@ import { createSocket } from "node:dgram"
 import { Resolver } from "node:dns/promises"
 import { test } from "node:test"
 import packet from "dns-packet"
-import { Scope, createPrivateKeyPem, deferred, silentLogger, systemClock, systemRandom } from "@knarr/base"
+import {
+  Scope,
+  createPrivateKeyPem,
+  deferred,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  Meter,
+} from "@knarr/base"
 import { endpointSlice, kinds, service, type EndpointSlice, type Service } from "@knarr/api"
 import { createInformerFactory, type InformerFactory } from "@knarr/client"
 import { createControlPlane } from "../../apiserver/src/index.ts"
 import { createMemoryStore } from "../../store/src/index.ts"
 import { ClusterZone, startDns } from "./index.ts"
 
-const env = { clock: systemClock, random: systemRandom, log: silentLogger }
+const env = { clock: systemClock, random: systemRandom, log: silentLogger, meter: new Meter() }
 const serviceAccounts = { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] }
 
 /** The informers of a control plane that has the services below. */

@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { buffer } from "node:stream/consumers"
 import { test } from "node:test"
 import { gzipSync } from "node:zlib"
-import { Scope, VirtualClock, silentLogger, systemRandom } from "@knarr/base"
+import { Scope, VirtualClock, silentLogger, systemRandom, Meter } from "@knarr/base"
 import { pack } from "tar-stream"
 import { loadImageArchive, startImageRegistry, type ImageRegistryOptions } from "./index.ts"
 
@@ -37,7 +37,7 @@ async function withRegistry(
   try {
     const { port } = await startImageRegistry({
       dir: join(dir, "images"),
-      env: { clock, random: systemRandom, log: silentLogger },
+      env: { clock, random: systemRandom, log: silentLogger, meter: new Meter() },
       scope,
       addresses: ["127.0.0.1"],
       port: 0,

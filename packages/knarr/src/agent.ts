@@ -112,13 +112,13 @@ export async function startAgent(
       headers: () => ({ "user-agent": "knarr-agent" }),
     }),
   )
-  const client = createRestClient({ transport })
+  const client = createRestClient({ transport, env })
   const containerd = await prepare(options, node)
   const proxyIdentity = ensureProxyCertificate(join(cluster.node(nodeName), "pki"), env, ca)
   const proxyTransport = scope.use(
     createTransport({ server: transport.server, tls: { ca: ca.cert, ...proxyIdentity } }),
   )
-  const proxyClient = createRestClient({ transport: proxyTransport })
+  const proxyClient = createRestClient({ transport: proxyTransport, env })
   const informers = createInformerFactory({ client: proxyClient, scope: scope.child("informers"), env })
   await joinCluster(options, node, containerd, { client, informers, ca })
 }

@@ -1,6 +1,6 @@
 /** The `knarr` command. */
 import { parseArgs } from "node:util"
-import { asError, createLogger, systemClock, systemRandom } from "@knarr/base"
+import { asError, createLogger, Meter, systemClock, systemRandom } from "@knarr/base"
 import { UsageError } from "./cluster-home.ts"
 import type { CommandContext, KnarrCommand } from "./commands/command.ts"
 import { commandLoaders, type CommandEntry } from "./commands/order.ts"
@@ -17,6 +17,7 @@ async function main(argv: readonly string[]): Promise<number> {
       level: process.env["KNARR_LOG"] === "debug" ? "debug" : "warn",
       write: (line) => process.stderr.write(line),
     }),
+    meter: new Meter(),
     signal: stopSignal(),
     environment: process.env,
     print: (text) => process.stdout.write(text),

@@ -1,5 +1,5 @@
 /** Nodes that only pretend to run containers: a whole cluster then fits into one process, and into a moment. */
-import type { Env, Scope } from "@knarr/base"
+import { Meter, type Env, type Scope } from "@knarr/base"
 import { kubernetesVersion, type ControlPlane } from "@knarr/apiserver"
 import {
   SimulatedHost,
@@ -71,7 +71,7 @@ export async function startSimulatedNode(
     },
     async start() {
       kubelet ??= await startKubelet({
-        env: { ...env, log: env.log.with({ node: name }) },
+        env: { ...env, log: env.log.with({ node: name }), meter: new Meter() },
         scope,
         client,
         nodeName: name,

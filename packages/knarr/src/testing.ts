@@ -10,6 +10,7 @@ import {
   VirtualClock,
   abortable,
   createPrivateKeyPem,
+  Meter,
   deferred,
   seededRandom,
   silentLogger,
@@ -92,6 +93,7 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
     clock: virtual ?? systemClock,
     random: options.seed === undefined ? systemRandom : seededRandom(options.seed),
     log: options.log ?? silentLogger,
+    meter: new Meter(),
   }
   const root = new Scope("control plane", { env })
   try {

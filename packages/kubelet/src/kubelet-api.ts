@@ -28,7 +28,6 @@ export interface KubeletApiOptions {
   readonly env: Env
   readonly client: Client
   readonly nodeName: string
-  readonly version: string
   readonly runtime: ContainerRuntime
   readonly workers: NodePodWorkers
   readonly status: StatusManager
@@ -156,7 +155,7 @@ export function createKubeletApi(options: KubeletApiOptions): KubeletServerDeps 
     resourceMetrics: (signal) => stats.resourceMetrics(signal),
     containerMetrics: (signal) => stats.containerMetrics(signal),
     probeMetrics: async () => options.probeMetrics(),
-    metrics: async () => kubeletMetrics(options, currentPods()),
+    metrics: async () => env.meter.text(),
     configz: () => ({ kubeletconfig: options.config }),
   }
 }
@@ -263,36 +262,4 @@ class Answers<T> {
     this.#known.set(key, { value, untilMs: nowMs + lifeMs(value) })
     return value
   }
-}
-
-function kubeletMetrics({ nodeName, version }: KubeletApiOptions, pods: readonly Readonly<Pod>[]): string {
-  const containers = { created: 0, exited: 0, running: 0, unknown: 0 }
-  let running = 0
-  for (const { status } of pods) {
-    if (status.phase === "Running") running++
-    for (const { state } of [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])]) {
-      if (state?.running) containers.running++
-      else if (state?.terminated) containers.exited++
-    }
-  }
-  const lines = [
-    "# HELP kubelet_node_name [ALPHA] The node's name. The count is always 1.",
-    "# TYPE kubelet_node_name gauge",
-    `kubelet_node_name{node="${nodeName}"} 1`,
-    "# HELP kubelet_running_pods [BETA] Number of pods that have a running pod sandbox",
-    "# TYPE kubelet_running_pods gauge",
-    `kubelet_running_pods ${running}`,
-    "# HELP kubelet_running_containers [BETA] Number of containers currently running",
-    "# TYPE kubelet_running_containers gauge",
-    ...Object.entries(containers).map(
-      ([state, count]) => `kubelet_running_containers{container_state="${state}"} ${count}`,
-    ),
-    "# HELP kubelet_desired_pods [ALPHA] The number of pods the kubelet is being instructed to run. static is true if the pod is not from the apiserver.",
-    "# TYPE kubelet_desired_pods gauge",
-    `kubelet_desired_pods{static=""} ${pods.length}`,
-    "# HELP kubernetes_build_info [BETA] A metric with a constant '1' value labeled by major, minor, git version, git commit, git tree state, build date, Go version, and compiler from which Kubernetes was built, and platform on which it is running.",
-    "# TYPE kubernetes_build_info gauge",
-    `kubernetes_build_info{git_version="${version}"} 1`,
-  ]
-  return `${lines.join("\n")}\n`
 }

@@ -21,6 +21,8 @@ import { createImageFilesystem } from "./node/image-filesystem.ts"
 import { createNodeStats } from "./node/stats.ts"
 import { createObjectReader } from "./objects/object-reader.ts"
 import { boundRuntime } from "./pod-worker/bounded-runtime.ts"
+import { addPodMetrics } from "./pod-metrics.ts"
+import { meterRuntime } from "./runtime/metered-runtime.ts"
 import { prepareDynamicResources } from "./pod-worker/dynamic-resources.ts"
 import { nodeFeatures } from "./pod-worker/node-features.ts"
 import { NodePodWorkers } from "./pod-worker/pod-workers.ts"
@@ -119,7 +121,11 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const { env, client, nodeName, machine } = options
   const scope = options.scope.child(`kubelet ${nodeName}`)
   try {
-    const runtime = boundRuntime(options.runtime, options.maxRuntimeCalls ?? 8, scope.signal)
+    const runtime = boundRuntime(
+      meterRuntime(options.runtime, env),
+      options.maxRuntimeCalls ?? 8,
+      scope.signal,
+    )
     const [{ runtimeName }, firstStatus] = await Promise.all([
       runtime.version({}, { signal: scope.signal }),
       // Static pods are admitted before anybody asks again.
@@ -275,9 +281,10 @@ function listen(
   status: StatusManager,
   probes: NodeProbeManager,
 ): Promise<KubeletServer> {
-  const { env, client, nodeName, version, machine, nodeLogDir, port = defaultPort, address } = options
+  const { env, scope, client, nodeName, version, machine, nodeLogDir, port = defaultPort, address } = options
+  addPodMetrics({ meter: env.meter, scope, nodeName, version }, workers, status)
   const api = createKubeletApi({
-    ...{ env, client, nodeName, version, runtime, workers, status, healthChecks: [] },
+    ...{ env, client, nodeName, runtime, workers, status, healthChecks: [] },
     stats: createNodeStats({ env, runtime, host: machine.node, nodeName }),
     probeMetrics: () => probes.metrics(),
     config: {

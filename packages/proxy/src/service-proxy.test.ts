@@ -5,7 +5,7 @@ import { createSocket, type Socket } from "node:dgram"
 import { get } from "node:http"
 import { createConnection, createServer } from "node:net"
 import { test } from "node:test"
-import { Scope, createPrivateKeyPem, silentLogger, systemClock, systemRandom } from "@knarr/base"
+import { Scope, createPrivateKeyPem, silentLogger, systemClock, systemRandom, Meter } from "@knarr/base"
 import { ipv4Address, ipv4Network, nameText, readPort, type PortNumber } from "@knarr/apimachinery"
 import {
   endpointSlice,
@@ -25,7 +25,7 @@ import { KernelTable, type Programmed } from "./kernel-table.ts"
 import type { ServicePort } from "./service-map.ts"
 import { startServiceProxy } from "./service-proxy.ts"
 
-const env = { clock: systemClock, random: systemRandom, log: silentLogger }
+const env = { clock: systemClock, random: systemRandom, log: silentLogger, meter: new Meter() }
 const inside = process.env["KNARR_TEST_NETNS"] === "1"
 const able =
   process.getuid?.() === 0 &&

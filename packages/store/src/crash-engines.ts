@@ -1,5 +1,5 @@
 /** What the crash suite and its child process share: the engines that keep data, and the values written. */
-import { seededRandom, silentLogger, systemClock, systemRandom } from "@knarr/base"
+import { seededRandom, silentLogger, systemClock, systemRandom, Meter } from "@knarr/base"
 import { openEmbeddedStore } from "./embedded/embedded-store.ts"
 import type { Store } from "./store.ts"
 
@@ -8,7 +8,7 @@ export interface CrashEngine {
   readonly open: (dir: string) => Promise<Store>
 }
 
-const env = { clock: systemClock, random: systemRandom, log: silentLogger }
+const env = { clock: systemClock, random: systemRandom, log: silentLogger, meter: new Meter() }
 
 export const crashEngines: Readonly<Record<string, CrashEngine>> = {
   embedded: { open: (dir) => openEmbeddedStore({ dir, env }) },

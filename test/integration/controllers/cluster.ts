@@ -12,6 +12,7 @@ import {
   silentLogger,
   VirtualClock,
   type Env,
+  Meter,
 } from "@knarr/base"
 import { createInformerFactory, type Client, type InformerFactory } from "@knarr/client"
 import { runControllers, type Controller } from "@knarr/controller-kit"
@@ -55,7 +56,7 @@ export async function startCluster(
   const log = process.env["KNARR_TEST_LOG"]
     ? createLogger({ clock, level: "debug", write: (line) => process.stderr.write(line) })
     : (options.log ?? silentLogger)
-  const env: Env = { clock, random: seededRandom(options.seed ?? 1), log }
+  const env: Env = { clock, random: seededRandom(options.seed ?? 1), log, meter: new Meter() }
   const scope = new Scope("cluster", { env })
   const store = createMemoryStore({ env })
   const serviceAccounts = { signingKey: privateKey, issuers: ["https://kubernetes.default.svc"] }

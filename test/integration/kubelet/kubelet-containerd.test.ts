@@ -22,6 +22,7 @@ import {
   systemClock,
   systemRandom,
   type Env,
+  Meter,
 } from "@knarr/base"
 import {
   createImageTar,
@@ -39,7 +40,7 @@ import { clusterRoleBinding, configMap } from "@knarr/api"
 import { startControlPlane, type TestControlPlane } from "knarr/testing"
 import { nodeClient, nodeName, PodApi, testLog } from "./kubelet-world.ts"
 
-const env: Env = { clock: systemClock, random: systemRandom, log: testLog }
+const env: Env = { clock: systemClock, random: systemRandom, log: testLog, meter: new Meter() }
 const image = "test.invalid/shell:1"
 
 function has(program: string): boolean {

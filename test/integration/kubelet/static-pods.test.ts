@@ -3,7 +3,7 @@ import assert from "node:assert/strict"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
-import { Scope, systemClock, systemRandom } from "@knarr/base"
+import { Scope, systemClock, systemRandom, Meter } from "@knarr/base"
 import { createRestClient, createTransport } from "@knarr/client"
 import { SimulatedHost, createSimulatedMachine, createSimulatedRuntime, startKubelet } from "@knarr/kubelet"
 import { startControlPlane } from "knarr/testing"
@@ -57,7 +57,7 @@ test("static pods run and are mirrored; a mirror that is deleted comes again", a
 })
 
 test("static pods run while there is no API server", async () => {
-  const env = { clock: systemClock, random: systemRandom, log: testLog }
+  const env = { clock: systemClock, random: systemRandom, log: testLog, meter: new Meter() }
   await using scope = new Scope("node")
   const manifestDir = mkdtempSync("/tmp/knarr-static-pods-")
   scope.defer(() => rmSync(manifestDir, { recursive: true, force: true }))

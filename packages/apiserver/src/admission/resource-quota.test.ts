@@ -9,12 +9,20 @@ import {
   service,
   serviceAccount,
 } from "@knarr/api"
-import { Scope, VirtualClock, createPrivateKeyPem, seededRandom, silentLogger, type Env } from "@knarr/base"
+import {
+  Scope,
+  VirtualClock,
+  createPrivateKeyPem,
+  seededRandom,
+  silentLogger,
+  type Env,
+  Meter,
+} from "@knarr/base"
 import type { Client } from "@knarr/client"
 import { createMemoryStore } from "@knarr/store"
 import { createControlPlane } from "../control-plane.ts"
 
-const env: Env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger }
+const env: Env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger, meter: new Meter() }
 const namespace = "default"
 
 type Spec = Record<string, unknown>

@@ -1,7 +1,7 @@
 /** A registry on a virtual clock and the memory store, for tests. */
 import { kinds } from "@knarr/api"
 import type { Kind } from "@knarr/apimachinery"
-import { Scope, seededRandom, silentLogger, VirtualClock, type Env } from "@knarr/base"
+import { Meter, Scope, seededRandom, silentLogger, VirtualClock, type Env } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import { createMemoryStore, type Store } from "@knarr/store"
 import { createLoopbackClient } from "../loopback-client.ts"
@@ -24,7 +24,12 @@ export async function startTestRegistry(
   options: Partial<RegistryOptions> & { seed?: number; clock?: VirtualClock } = {},
 ): Promise<TestRegistry> {
   const clock = options.clock ?? new VirtualClock()
-  const env: Env = options.env ?? { clock, random: seededRandom(options.seed ?? 1), log: silentLogger }
+  const env: Env = options.env ?? {
+    clock,
+    random: seededRandom(options.seed ?? 1),
+    log: silentLogger,
+    meter: new Meter(),
+  }
   const store = options.store ?? createMemoryStore({ env })
   const scope = new Scope("test", { env })
   const registry = new Registry({ kinds: allKinds, ...options, env, store })

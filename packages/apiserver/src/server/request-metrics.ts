@@ -1,8 +1,8 @@
 /** What is counted about requests. Mirrors: apiserver pkg/endpoints/metrics/metrics.go (names and labels) */
+import type { Counter, Histogram, Meter, Scope } from "@knarr/base"
 import type { RequestInfo } from "../contract.ts"
 import type { ServerExchange } from "./exchange.ts"
 import type { InFlight } from "./in-flight.ts"
-import type { Counter, Histogram, MetricsRegistry } from "./metrics.ts"
 import { isLongRunning } from "./request-info.ts"
 
 const durationBuckets = [
@@ -17,33 +17,43 @@ export class RequestMetrics {
   readonly #isServed: (info: RequestInfo) => boolean
 
   /** `isServed` keeps resource names that nobody serves out of the labels, whose number would have no bound. */
-  constructor(registry: MetricsRegistry, inFlight: InFlight, isServed: (info: RequestInfo) => boolean) {
+  constructor(meter: Meter, scope: Scope, inFlight: InFlight, isServed: (info: RequestInfo) => boolean) {
     this.#isServed = isServed
-    this.#total = registry.counter(
-      "apiserver_request_total",
-      "Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code.",
-      ["verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component", "code"],
-    )
-    this.#duration = registry.histogram(
-      "apiserver_request_duration_seconds",
-      "Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.",
-      ["verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component"],
-      durationBuckets,
-    )
-    this.#sizes = registry.histogram(
-      "apiserver_response_sizes",
-      "Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.",
-      ["verb", "group", "version", "resource", "subresource", "scope", "component"],
-      sizeBuckets,
-    )
-    registry.collect(
-      "apiserver_current_inflight_requests",
-      "Maximal number of currently used inflight request limit of this apiserver per request kind in last second.",
-      "gauge",
-      () => [
-        [{ request_kind: "mutating" }, inFlight.mutating],
-        [{ request_kind: "readOnly" }, inFlight.reading],
-      ],
+    const resource = ["group", "version", "resource", "subresource", "scope", "component"]
+    this.#total = meter.counter({
+      name: "apiserver_request_total",
+      help: "Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code.",
+      labels: ["verb", "dry_run", ...resource, "code"],
+      stability: "STABLE",
+    })
+    this.#duration = meter.histogram({
+      name: "apiserver_request_duration_seconds",
+      help: "Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.",
+      labels: ["verb", "dry_run", ...resource],
+      buckets: durationBuckets,
+      stability: "STABLE",
+    })
+    this.#sizes = meter.histogram({
+      name: "apiserver_response_sizes",
+      help: "Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.",
+      labels: ["verb", ...resource],
+      buckets: sizeBuckets,
+      stability: "STABLE",
+    })
+    scope.use(
+      meter.collect(
+        "gauge",
+        {
+          name: "apiserver_current_inflight_requests",
+          help: "Maximal number of currently used inflight request limit of this apiserver per request kind in last second.",
+          labels: ["request_kind"],
+          stability: "STABLE",
+        },
+        () => [
+          [["mutating"], inFlight.mutating],
+          [["readOnly"], inFlight.reading],
+        ],
+      ),
     )
   }
 

@@ -21,6 +21,7 @@ export function aggregatedRules(role: ClusterRole, all: readonly ClusterRole[]):
 
 export const clusterRoleAggregationController: Controller = defineController<ClusterRole>({
   name: "clusterrole-aggregation-controller",
+  queueName: "ClusterRoleAggregator",
   aliases: ["clusterrole-aggregation"],
   serviceAccount: "clusterrole-aggregation-controller",
   rbac: [allow("rbac.authorization.k8s.io", "clusterroles", "escalate get list patch update watch")],

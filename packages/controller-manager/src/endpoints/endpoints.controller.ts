@@ -32,6 +32,7 @@ const triggerTimesOf = perRun(() => new TriggerTimes())
 
 export const endpointsController: Controller = defineController<Service>({
   name: "endpoints-controller",
+  queueName: "endpoint",
   aliases: ["endpoint"],
   serviceAccount: "endpoint-controller",
   rbac: [

@@ -35,6 +35,7 @@ const mirroredOf = (slice: EndpointSlice): readonly Ref[] => serviceOfSlice(slic
 
 export const endpointSliceMirroringController: Controller = defineController<Endpoints>({
   name: "endpointslice-mirroring-controller",
+  queueName: "endpoint_slice_mirroring",
   aliases: ["endpointslicemirroring"],
   serviceAccount: "endpointslicemirroring-controller",
   rbac: [

@@ -28,6 +28,7 @@ const serviceOf = (slice: EndpointSlice): readonly Ref[] => serviceOfSlice(slice
 
 export const endpointSliceController: Controller = defineController<Service>({
   name: "endpointslice-controller",
+  queueName: "endpoint_slice",
   aliases: ["endpointslice"],
   serviceAccount: "endpointslice-controller",
   rbac: [

@@ -57,7 +57,7 @@ class Monitors {
     const resolve = (apiVersion: string, kind: string): Kind | undefined =>
       this.#byApi.get(`${apiVersion}/${kind}`) ?? this.#byApi.get(`${groupOf(apiVersion)}|${kind}`)
     this.#graph = new OwnerGraph(resolve)
-    this.#queue = createWorkQueue({ clock: ctx.clock })
+    this.#queue = createWorkQueue(ctx, "garbage_collector_attempt_to_delete")
     this.#collector = new Collector(ctx, this.#graph, resolve, (work) => this.#enqueue(work))
   }
 

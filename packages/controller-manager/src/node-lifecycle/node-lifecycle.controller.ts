@@ -53,6 +53,7 @@ export function createNodeLifecycleController(options: NodeLifecycleOptions = {}
   const stateOf = perRun(() => ({ health: new Map<string, NodeHealth>(), limiter: new EvictionLimiter() }))
   return defineController<Node>({
     name: "node-lifecycle-controller",
+    queueName: "node_lifecycle_controller",
     aliases: ["nodelifecycle"],
     serviceAccount: "node-controller",
     rbac: [

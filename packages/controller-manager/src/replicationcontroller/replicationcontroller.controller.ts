@@ -10,6 +10,7 @@ const matches = (owner: ReplicationController): Matches => setMatcher(owner.spec
 
 export const replicationControllerController: Controller = defineController<ReplicationController>({
   name: "replicationcontroller-controller",
+  queueName: "replicationmanager",
   aliases: ["replicationcontroller"],
   serviceAccount: "replication-controller",
   rbac: [

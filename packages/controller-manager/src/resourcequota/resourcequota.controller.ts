@@ -31,6 +31,7 @@ export function createResourceQuotaController(kinds: readonly Kind[]): Controlle
   const doubtful = new Map<string, { readonly version: string; readonly sinceMs: number }>()
   return defineController<ResourceQuota>({
     name: "resourcequota-controller",
+    queueName: "resourcequota_primary",
     aliases: ["resourcequota"],
     serviceAccount: "resourcequota-controller",
     rbac: [allow("*", "*", "list watch"), allow("", "resourcequotas/status", "update"), recordEvents],

@@ -14,6 +14,7 @@ const description =
 export function createRootCACertPublisher(rootCA: string): Controller {
   return defineController<Namespace>({
     name: "root-ca-certificate-publisher-controller",
+    queueName: "root_ca_cert_publisher",
     aliases: ["root-ca-cert-publisher"],
     serviceAccount: "root-ca-cert-publisher",
     rbac: [allow("", "configmaps", "create update"), recordEvents],

@@ -14,6 +14,7 @@ const plannedOf = perRun(() => new Map<string, Planned>())
 
 export const taintEvictionController: Controller = defineController<Pod>({
   name: "taint-eviction-controller",
+  queueName: "noexec_taint_pod",
   serviceAccount: "node-controller",
   rbac: [
     allow("", "nodes", "get list watch"),

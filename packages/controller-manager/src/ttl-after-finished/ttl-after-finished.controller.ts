@@ -14,6 +14,7 @@ export function finishedAtMs(obj: Job): number | undefined {
 
 export const ttlAfterFinishedController: Controller = defineController<Job>({
   name: "ttl-after-finished-controller",
+  queueName: "ttl_jobs_to_delete",
   aliases: ["ttl-after-finished"],
   serviceAccount: "ttl-after-finished-controller",
   rbac: [allow("batch", "jobs", "get list watch delete"), recordEvents],

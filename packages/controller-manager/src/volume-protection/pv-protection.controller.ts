@@ -7,6 +7,7 @@ const finalizer = "kubernetes.io/pv-protection"
 
 export const pvProtectionController: Controller = defineController({
   name: "persistentvolume-protection-controller",
+  queueName: "pvprotection",
   aliases: ["pv-protection"],
   serviceAccount: "pv-protection-controller",
   rbac: [{ apiGroups: [""], resources: ["persistentvolumes"], verbs: ["get", "list", "update", "watch"] }],

@@ -8,6 +8,7 @@ const claimIndex = "claims"
 
 export const pvcProtectionController: Controller = defineController({
   name: "persistentvolumeclaim-protection-controller",
+  queueName: "pvcprotection",
   aliases: ["pvc-protection"],
   serviceAccount: "pvc-protection-controller",
   rbac: [

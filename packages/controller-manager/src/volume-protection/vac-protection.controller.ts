@@ -9,6 +9,7 @@ const classIndex = "attributesClass"
 
 export const vacProtectionController: Controller = defineController({
   name: "volumeattributesclass-protection-controller",
+  queueName: "vacprotection",
   serviceAccount: "volumeattributesclass-protection-controller",
   rbac: [
     {

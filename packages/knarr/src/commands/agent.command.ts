@@ -1,7 +1,7 @@
 /** `knarr agent`: one further node of a cluster of this machine, in the foreground. */
 import { readFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
-import { Scope, asError, createLogger } from "@knarr/base"
+import { Scope, asError, createLogger, Meter } from "@knarr/base"
 import { ClusterHome, UsageError } from "../cluster-home.ts"
 import { createSteps } from "../steps.ts"
 import { clusterFlags, clusterOf } from "./cluster-flags.ts"
@@ -22,7 +22,7 @@ export const agent = defineCommand({
     if (!nodeName) throw new UsageError('required flag "--node-name" not set')
     const level = ctx.environment["KNARR_LOG"] === "debug" ? "debug" : "info"
     const log = createLogger({ clock: ctx.clock, level, write: (line) => process.stderr.write(line) })
-    const env = { clock: ctx.clock, random: ctx.random, log }
+    const env = { clock: ctx.clock, random: ctx.random, log, meter: new Meter() }
     const steps = createSteps(ctx.clock, log)
     const scope = new Scope("agent", { env })
     const stop = (): void => void scope.close(ctx.signal.reason).catch(() => {})

@@ -1,6 +1,6 @@
 /** `knarr server`: a cluster's server, with the first node's agent, in the foreground. */
 import { basename, dirname } from "node:path"
-import { Scope, asError, createLogger } from "@knarr/base"
+import { Scope, asError, createLogger, Meter } from "@knarr/base"
 import { ClusterHome, UsageError, type ClusterConfig } from "../cluster-home.ts"
 import type { FirstNode, NodeOptions } from "../agent.ts"
 import { createSteps } from "../steps.ts"
@@ -19,7 +19,7 @@ export const server = defineCommand({
     if (!config) throw new UsageError(`there is no cluster in ${cluster.dir}; create it with "knarr up"`)
     const level = ctx.environment["KNARR_LOG"] === "debug" ? "debug" : "info"
     const log = createLogger({ clock: ctx.clock, level, write: (line) => process.stderr.write(line) })
-    const env = { clock: ctx.clock, random: ctx.random, log }
+    const env = { clock: ctx.clock, random: ctx.random, log, meter: new Meter() }
     const steps = createSteps(ctx.clock, log)
     const scope = new Scope("server", { env })
     const stop = (): void => void scope.close(ctx.signal.reason).catch(() => {})

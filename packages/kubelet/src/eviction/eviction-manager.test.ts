@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import type { Pod } from "@knarr/api"
-import { Scope, VirtualClock, seededRandom, silentLogger, type Env } from "@knarr/base"
+import { Scope, VirtualClock, seededRandom, silentLogger, type Env, Meter } from "@knarr/base"
 import { createSimulatedNodeHost, type FilesystemUse, type NodeHost } from "../node/node-host.ts"
 import type { NodePressure } from "../node/node-status.ts"
 import { containerNameLabel, podNameLabel, podNamespaceLabel, podUidLabel } from "../pod-worker/labels.ts"
@@ -56,7 +56,7 @@ async function bed(
   options: Partial<EvictionManagerOptions> = {},
 ): Promise<void> {
   const clock = new VirtualClock()
-  const env: Env = { clock, random: seededRandom(1), log: silentLogger }
+  const env: Env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
   await using scope = new Scope("test")
   const host = new SimulatedHost({
     env,

@@ -5,7 +5,7 @@
  */
 import type { Container, Pod, Probe } from "@knarr/api"
 import { parseTime } from "@knarr/apimachinery"
-import type { Env, Scope } from "@knarr/base"
+import { Meter, type Env, type Scope } from "@knarr/base"
 import type { EventRecorder } from "@knarr/client"
 import type { ProbeManager, ProbeOutcome, ProbeType } from "../contract.ts"
 import type { ContainerRuntime } from "../runtime/container-runtime.ts"
@@ -38,8 +38,8 @@ interface Probed {
   readonly scope: Scope
   readonly running: Map<ProbeType, Scope>
   readonly results: Map<ProbeType, boolean>
-  /** How many probes ended how, by the labels that say so. */
-  readonly counts: Map<string, number>
+  /** How many probes ended how. */
+  readonly counts: Map<string, { readonly type: string; readonly result: string; count: number }>
 }
 
 /** The probe manager, and its part of the kubelet's metrics. */
@@ -59,11 +59,23 @@ class Manager implements NodeProbeManager {
   readonly #scope: Scope
   readonly #beganMs: number
   readonly #pods = new Map<string, Map<string, Probed>>()
+  /** Its own: probes are told at a path of their own. */
+  readonly #meter = new Meter()
 
   constructor(options: ProbeManagerOptions) {
     this.#options = options
     this.#scope = options.scope.child("probes")
     this.#beganMs = options.env.clock.now()
+    this.#meter.collect(
+      "counter",
+      {
+        name: "prober_probe_total",
+        help: "Cumulative number of a liveness, readiness or startup probe for a container by result.",
+        labels: ["container", "namespace", "pod", "pod_uid", "probe_type", "result"],
+        stability: "BETA",
+      },
+      () => this.#counts(),
+    )
   }
 
   containerStarted(pod: Readonly<Pod>, name: string, containerId: string, podIP: string): void {
@@ -125,16 +137,16 @@ class Manager implements NodeProbeManager {
   }
 
   metrics(): string {
-    let text =
-      "# HELP prober_probe_total [BETA] Cumulative number of a liveness, readiness or startup probe for a container by result.\n" +
-      "# TYPE prober_probe_total counter\n"
+    return this.#meter.text()
+  }
+
+  *#counts(): Generator<readonly [labelValues: readonly string[], value: number]> {
     for (const containers of this.#pods.values())
       for (const { pod, container, counts } of containers.values()) {
-        const { name, namespace, uid } = pod.metadata
-        for (const [labels, count] of counts)
-          text += `prober_probe_total{container="${container.name}",namespace="${namespace}",pod="${name}",pod_uid="${uid}",${labels}} ${count}\n`
+        const { name, namespace = "", uid } = pod.metadata
+        for (const { type, result, count } of counts.values())
+          yield [[container.name, namespace, name, uid, type, result], count]
       }
-    return text
   }
 
   #startLasting(probed: Probed): void {
@@ -167,8 +179,10 @@ class Manager implements NodeProbeManager {
       },
       initial: probed.results.get(type),
       onProbed: (result: ProbeResultName) => {
-        const labels = `probe_type="${probeNames[type]}",result="${result}"`
-        probed.counts.set(labels, (probed.counts.get(labels) ?? 0) + 1)
+        const key = `${type} ${result}`
+        const known = probed.counts.get(key)
+        if (known) known.count++
+        else probed.counts.set(key, { type: probeNames[type], result, count: 1 })
       },
       onResult: (success: boolean, message: string) => this.#take(probed, type, probe, success, message),
     }

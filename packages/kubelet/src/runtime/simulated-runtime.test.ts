@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { VirtualClock, seededRandom, silentLogger, systemClock } from "@knarr/base"
+import { VirtualClock, seededRandom, silentLogger, systemClock, Meter } from "@knarr/base"
 import { runtimeConformance } from "./runtime.conformance.ts"
 import { SimulatedHost, type SimulatedBehaviour, type SimulatedContainer } from "./simulated-host.ts"
 import { createSimulatedRuntime } from "./simulated-runtime.ts"
@@ -16,7 +16,7 @@ function actOut({ config }: SimulatedContainer): SimulatedBehaviour {
 
 runtimeConformance("The simulated runtime", {
   create: async () => {
-    const env = { clock: systemClock, random: seededRandom(1), log: silentLogger }
+    const env = { clock: systemClock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
     const host = new SimulatedHost({
       env,
       podCIDR: "10.244.0.0/24",
@@ -43,7 +43,7 @@ runtimeConformance("The simulated runtime", {
 test("Simulated containers follow their script on the virtual clock, the same way from the same seed", async () => {
   const play = async (): Promise<string[]> => {
     const clock = new VirtualClock()
-    const env = { clock, random: seededRandom(7), log: silentLogger }
+    const env = { clock, random: seededRandom(7), log: silentLogger, meter: new Meter() }
     const host = new SimulatedHost({
       env,
       podCIDR: "10.1.0.0/29",
@@ -83,7 +83,7 @@ test("Simulated containers follow their script on the virtual clock, the same wa
 })
 
 test("A simulated node runs out of addresses and gets them back", async () => {
-  const env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger }
+  const env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger, meter: new Meter() }
   const runtime = createSimulatedRuntime(new SimulatedHost({ env, podCIDR: "10.1.0.0/29" }))
   const call = { signal: new AbortController().signal }
   const run = async (name: string): Promise<string> =>

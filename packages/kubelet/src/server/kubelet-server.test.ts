@@ -8,7 +8,7 @@ import { join } from "node:path"
 import type { Duplex } from "node:stream"
 import { connect } from "node:tls"
 import { after, before, test } from "node:test"
-import { seededRandom, silentLogger, systemClock } from "@knarr/base"
+import { seededRandom, silentLogger, systemClock, Meter } from "@knarr/base"
 import { SimulatedHost } from "../runtime/simulated-host.ts"
 import { createSimulatedRuntime } from "../runtime/simulated-runtime.ts"
 import type { KubeletAccess } from "./authorization.ts"
@@ -52,7 +52,7 @@ before(async () => {
   })
   await new Promise<void>((resolve) => streamServer.listen(0, "127.0.0.1", resolve))
   const url = `http://127.0.0.1:${(streamServer.address() as AddressInfo).port}/exec/token`
-  const env = { clock: systemClock, random: seededRandom(1), log: silentLogger }
+  const env = { clock: systemClock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
   const simulated = createSimulatedRuntime(new SimulatedHost({ env, podCIDR: "10.0.0.0/24" }))
   const known = (pod: { name: string }, container: string): string => {
     if (pod.name !== "web") throw new HttpError(404, `pod "${pod.name}" not found`)

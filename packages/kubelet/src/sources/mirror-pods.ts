@@ -25,7 +25,7 @@ export class MirrorPods {
 
   constructor(options: MirrorPodsOptions) {
     this.#options = options
-    this.#queue = createWorkQueue(options.env)
+    this.#queue = createWorkQueue(options.env, "mirror_pods")
   }
 
   setStatics(pods: readonly Readonly<Pod>[]): void {

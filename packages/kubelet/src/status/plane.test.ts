@@ -1,6 +1,14 @@
 /** A control plane on a virtual clock, for the tests of what the kubelet does with the API. */
 import { kinds, pod as podKind, serviceAccount, type Pod } from "@knarr/api"
-import { Scope, VirtualClock, createPrivateKeyPem, seededRandom, silentLogger, type Env } from "@knarr/base"
+import {
+  Scope,
+  VirtualClock,
+  createPrivateKeyPem,
+  seededRandom,
+  silentLogger,
+  type Env,
+  Meter,
+} from "@knarr/base"
 import type { Client } from "@knarr/client"
 import { createControlPlane } from "../../../apiserver/src/index.ts"
 import { createMemoryStore } from "../../../store/src/index.ts"
@@ -23,7 +31,7 @@ const signingKey = createPrivateKeyPem()
 /** Runs `run` against a new control plane with the namespace `default`. */
 export async function withPlane(run: (plane: TestPlane) => Promise<void>): Promise<void> {
   const clock = new VirtualClock()
-  const env: Env = { clock, random: seededRandom(7), log: silentLogger }
+  const env: Env = { clock, random: seededRandom(7), log: silentLogger, meter: new Meter() }
   await using root = new Scope("test")
   const store = root.use(createMemoryStore({ env }))
   const serviceAccounts = { signingKey, issuers: ["https://kubernetes.default.svc"] }

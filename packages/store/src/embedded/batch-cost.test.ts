@@ -3,7 +3,7 @@ import { mkdtemp, rm, stat } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { it } from "node:test"
-import { VirtualClock, randomInt, seededRandom, silentLogger } from "@knarr/base"
+import { VirtualClock, randomInt, seededRandom, silentLogger, Meter } from "@knarr/base"
 import { openEmbeddedStore } from "./embedded-store.ts"
 
 it("no commit takes more room than was made for it, whatever it does", async () => {
@@ -15,7 +15,7 @@ it("no commit takes more room than was made for it, whatever it does", async () 
   const below = (n: number): number => randomInt(random, n)
   const sizes = [10, 300, 3000, 8000, 8150, 16_000, 17_000, 400_000]
   try {
-    await using store = await openEmbeddedStore({ dir, env: { clock, random, log } })
+    await using store = await openEmbeddedStore({ dir, env: { clock, random, log, meter: new Meter() } })
     for (let round = 0; round < 60; round++) {
       const lease = round % 7 === 0 ? await store.grantLease(100) : 0
       const many = [1, 5, 400][below(3)]!

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { VirtualClock, seededRandom, silentLogger } from "@knarr/base"
+import { VirtualClock, seededRandom, silentLogger, Meter } from "@knarr/base"
 import { storeConformance } from "../store.conformance.ts"
 import { openEmbeddedStore } from "./embedded-store.ts"
 
@@ -9,7 +9,11 @@ storeConformance("embedded store", {
   async open({ watchBuffer }) {
     const dir = await mkdtemp(join(tmpdir(), "knarr-store-"))
     const clock = new VirtualClock()
-    const options = { dir, env: { clock, random: seededRandom(1), log: silentLogger }, watchBuffer }
+    const options = {
+      dir,
+      env: { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() },
+      watchBuffer,
+    }
     const first = await openEmbeddedStore(options)
     let store = first
     return {

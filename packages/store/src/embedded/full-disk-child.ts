@@ -6,7 +6,7 @@
 import { execFileSync } from "node:child_process"
 import assert from "node:assert/strict"
 import { closeSync, openSync, rmSync, writeSync } from "node:fs"
-import { type LogFields, type Logger, silentLogger, systemClock, systemRandom } from "@knarr/base"
+import { type LogFields, type Logger, silentLogger, systemClock, systemRandom, Meter } from "@knarr/base"
 import { NoSpaceError } from "../store.ts"
 import { openEmbeddedStore } from "./embedded-store.ts"
 
@@ -16,7 +16,7 @@ const log: Logger = {
   ...silentLogger,
   warn: (message: string, _fields?: LogFields) => void warnings.push(message),
 }
-const env = { clock: systemClock, random: systemRandom, log }
+const env = { clock: systemClock, random: systemRandom, log, meter: new Meter() }
 const filler = `${dir}/../filler`
 
 function fillDisk(): void {

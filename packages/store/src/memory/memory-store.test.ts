@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { it } from "node:test"
-import { VirtualClock, seededRandom, silentLogger } from "@knarr/base"
+import { VirtualClock, seededRandom, silentLogger, Meter } from "@knarr/base"
 import { storeConformance } from "../store.conformance.ts"
 import { createMemoryStore } from "./memory-store.ts"
 import { SortedMap } from "./sorted-map.ts"
@@ -9,7 +9,7 @@ storeConformance("memory store", {
   async open({ watchBuffer }) {
     const clock = new VirtualClock()
     const store = createMemoryStore({
-      env: { clock, random: seededRandom(1), log: silentLogger },
+      env: { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() },
       watchBuffer,
     })
     return {

@@ -1,11 +1,19 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { ipAddress, kinds, service } from "@knarr/api"
-import { Scope, VirtualClock, createPrivateKeyPem, seededRandom, silentLogger, type Env } from "@knarr/base"
+import {
+  Scope,
+  VirtualClock,
+  createPrivateKeyPem,
+  seededRandom,
+  silentLogger,
+  type Env,
+  Meter,
+} from "@knarr/base"
 import { createMemoryStore } from "@knarr/store"
 import { createControlPlane, type ControlPlane } from "../../control-plane.ts"
 
-const env: Env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger }
+const env: Env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger, meter: new Meter() }
 
 /** The parents of the address objects, when they are `wanted` at last. */
 async function settled(plane: ControlPlane, wanted: Record<string, string>): Promise<void> {

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { Meter } from "./meter.ts"
+
+test("a meter prints what was counted, in order of name, with labels escaped", () => {
+  const meter = new Meter()
+  meter.gauge({ name: "b", help: "Holds.", stability: "STABLE" }).set(2)
+  const counter = meter.counter({ name: "a_total", help: "Counts.", labels: ["x", "y"] })
+  counter.add(1, 'quote " and \\', "line\n")
+  counter.add(2, "1", "2")
+  counter.add(3, "1", "2")
+  counter.add(1, "gone", "")
+  counter.remove("gone", "")
+  const histogram = meter.histogram({ name: "c", help: "Spreads.", labels: ["l"], buckets: [1, 2] })
+  for (const value of [0.5, 1, 1.5, 9]) histogram.observe(value, "v")
+  assert.equal(
+    meter.text(),
+    `# HELP a_total [ALPHA] Counts.
+# TYPE a_total counter
+a_total{x="quote \\" and \\\\",y="line\\n"} 1
+a_total{x="1",y="2"} 5
+# HELP b [STABLE] Holds.
+# TYPE b gauge
+b 2
+# HELP c [ALPHA] Spreads.
+# TYPE c histogram
+c_bucket{l="v",le="1"} 2
+c_bucket{l="v",le="2"} 3
+c_bucket{l="v",le="+Inf"} 4
+c_sum{l="v"} 12
+c_count{l="v"} 4
+`,
+  )
+})
+
+test("several owners share a family; values that are read go with their owner", () => {
+  const meter = new Meter()
+  const options = { name: "depth", help: "Depth.", labels: ["name"] }
+  const one = meter.collect("gauge", options, () => [[["one"], 1]])
+  meter.collect("gauge", options, () => [[["two"], 2]])
+  assert.match(meter.text(), /depth\{name="one"\} 1\ndepth\{name="two"\} 2\n$/)
+  one[Symbol.dispose]()
+  assert.doesNotMatch(meter.text(), /one/)
+  assert.equal(meter.counter({ name: "n", help: "N." }), meter.counter({ name: "n", help: "N." }))
+})
+
+test("a name has one shape", () => {
+  const meter = new Meter()
+  meter.counter({ name: "n", help: "N.", labels: ["a"] })
+  assert.throws(() => meter.gauge({ name: "n", help: "N.", labels: ["a"] }), {
+    message:
+      'Cannot add the metric "n" as gauge with the labels [a]: it exists as counter with the labels [a]',
+  })
+  assert.throws(() => meter.counter({ name: "n", help: "N." }), /with the labels \[\]: it exists/)
+})

@@ -1,0 +1,69 @@
+/**
+ * What a component counts: counters, gauges and histograms in Prometheus' text format. One meter belongs to one
+ * process (a simulated node has one of its own); every component of the process adds to it through its `Env`, under
+ * the names that Kubernetes gives them.
+ */
+import { CollectedMetric, Counter, Histogram, type Metric } from "./metric-families.ts"
+
+export interface MetricOptions {
+  readonly name: string
+  readonly help: string
+  /** Names of the labels; values are given in the same order. Default: none. */
+  readonly labels?: readonly string[]
+  /** As Kubernetes promises it. Default: ALPHA. */
+  readonly stability?: "ALPHA" | "BETA" | "STABLE"
+}
+
+export interface HistogramOptions extends MetricOptions {
+  /** Upper bounds, ascending, without +Inf. */
+  readonly buckets: readonly number[]
+}
+
+/** Values that are read when somebody asks; each with its labels' values. */
+export type ReadValues = () => Iterable<readonly [labelValues: readonly string[], value: number]>
+
+/**
+ * Holds the metrics of a process and prints them. Whoever asks for a metric that exists gets that one: two queues
+ * count in the same family. Throws when it exists in another shape.
+ */
+export class Meter {
+  readonly #families = new Map<string, { readonly shape: string; readonly metric: Metric }>()
+
+  counter(options: MetricOptions): Counter {
+    return this.#family("counter", options, () => new Counter("counter", options))
+  }
+
+  gauge(options: MetricOptions): Counter {
+    return this.#family("gauge", options, () => new Counter("gauge", options))
+  }
+
+  histogram(options: HistogramOptions): Histogram {
+    return this.#family(`histogram of ${options.buckets.join()}`, options, () => new Histogram(options))
+  }
+
+  /** A metric whose values are read when somebody asks; several may add theirs. Disposing takes them away. */
+  collect(type: "gauge" | "counter", options: MetricOptions, read: ReadValues): Disposable {
+    const family = this.#family(`read ${type}`, options, () => new CollectedMetric(type, options))
+    family.readers.add(read)
+    return { [Symbol.dispose]: () => void family.readers.delete(read) }
+  }
+
+  /** Everything, in order of name. */
+  text(): string {
+    const out: string[] = []
+    for (const name of [...this.#families.keys()].sort()) this.#families.get(name)!.metric.write(out)
+    return out.join("")
+  }
+
+  #family<M extends Metric>(type: string, { name, labels = [] }: MetricOptions, make: () => M): M {
+    const shape = `${type} with the labels [${labels.join()}]`
+    const known = this.#families.get(name)
+    if (!known) {
+      const metric = make()
+      this.#families.set(name, { shape, metric })
+      return metric
+    }
+    if (known.shape === shape) return known.metric as M
+    throw new Error(`Cannot add the metric "${name}" as ${shape}: it exists as ${known.shape}`)
+  }
+}

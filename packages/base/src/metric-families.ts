@@ -1,0 +1,140 @@
+/** The families of a meter, and how Prometheus' text format writes them. */
+import type { HistogramOptions, MetricOptions, ReadValues } from "./meter.ts"
+
+/** A named family of values. */
+export interface Metric {
+  write(out: string[]): void
+}
+
+function head(out: string[], type: string, { name, help, stability = "ALPHA" }: MetricOptions): void {
+  out.push(`# HELP ${name} [${stability}] ${help}\n# TYPE ${name} ${type}\n`)
+}
+
+function number(value: number): string {
+  return value === Infinity ? "+Inf" : String(value)
+}
+
+function escape(value: string): string {
+  return /[\\"\n]/.test(value)
+    ? value.replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n")
+    : value
+}
+
+/** `name="value",…` */
+function labelText(names: readonly string[], values: readonly string[]): string {
+  let text = ""
+  for (let i = 0; i < names.length; i++) text += `${i === 0 ? "" : ","}${names[i]}="${escape(values[i]!)}"`
+  return text
+}
+
+function writeValue(
+  out: string[],
+  { name, labels = [] }: MetricOptions,
+  values: readonly string[],
+  value: number,
+): void {
+  out.push(`${name}${labels.length === 0 ? "" : `{${labelText(labels, values)}}`} ${number(value)}\n`)
+}
+
+/** A counter or gauge: one number per combination of label values, given in the order of the names. */
+export class Counter implements Metric {
+  readonly #type: "counter" | "gauge"
+  readonly #options: MetricOptions
+  readonly #values = new Map<string, { values: readonly string[]; value: number }>()
+
+  constructor(type: "counter" | "gauge", options: MetricOptions) {
+    this.#type = type
+    this.#options = options
+  }
+
+  add(amount: number, ...values: string[]): void {
+    const key = values.join("\0")
+    const entry = this.#values.get(key)
+    if (entry) entry.value += amount
+    else this.#values.set(key, { values, value: amount })
+  }
+
+  set(value: number, ...values: string[]): void {
+    this.#values.set(values.join("\0"), { values, value })
+  }
+
+  /** Forgets the values of what has ended, so that a label's values stay bounded. */
+  remove(...values: string[]): void {
+    this.#values.delete(values.join("\0"))
+  }
+
+  write(out: string[]): void {
+    head(out, this.#type, this.#options)
+    for (const { values, value } of this.#values.values()) writeValue(out, this.#options, values, value)
+  }
+}
+
+/** Values that are read when they are asked for. */
+export class CollectedMetric implements Metric {
+  readonly readers = new Set<ReadValues>()
+  readonly #type: "counter" | "gauge"
+  readonly #options: MetricOptions
+
+  constructor(type: "counter" | "gauge", options: MetricOptions) {
+    this.#type = type
+    this.#options = options
+  }
+
+  write(out: string[]): void {
+    head(out, this.#type, this.#options)
+    for (const read of this.readers)
+      for (const [values, value] of read()) writeValue(out, this.#options, values, value)
+  }
+}
+
+interface HistogramEntry {
+  readonly values: readonly string[]
+  /** One more than there are buckets: the last is +Inf. */
+  readonly counts: Float64Array
+  sum: number
+}
+
+/** A histogram: cumulative buckets, sum and count per combination of label values. */
+export class Histogram implements Metric {
+  readonly #options: HistogramOptions
+  readonly #entries = new Map<string, HistogramEntry>()
+
+  constructor(options: HistogramOptions) {
+    this.#options = options
+  }
+
+  observe(value: number, ...values: string[]): void {
+    const { buckets } = this.#options
+    const key = values.join("\0")
+    let entry = this.#entries.get(key)
+    if (!entry) {
+      entry = { values, counts: new Float64Array(buckets.length + 1), sum: 0 }
+      this.#entries.set(key, entry)
+    }
+    let low = 0
+    let high = buckets.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (value <= buckets[middle]!) high = middle
+      else low = middle + 1
+    }
+    entry.counts[low]!++
+    entry.sum += value
+  }
+
+  write(out: string[]): void {
+    const { name, labels = [], buckets } = this.#options
+    head(out, "histogram", this.#options)
+    for (const { values, counts, sum } of this.#entries.values()) {
+      const text = labelText(labels, values)
+      const open = text === "" ? "" : `${text},`
+      const braces = text === "" ? "" : `{${text}}`
+      let total = 0
+      for (let i = 0; i <= buckets.length; i++) {
+        total += counts[i]!
+        out.push(`${name}_bucket{${open}le="${number(buckets[i] ?? Infinity)}"} ${total}\n`)
+      }
+      out.push(`${name}_sum${braces} ${sum}\n${name}_count${braces} ${total}\n`)
+    }
+  }
+}
