@@ -133,7 +133,7 @@ export function describeFinding(finding: Finding): string {
     `   ${finding.cause}`,
     `   ${step.method} ${step.path} ${step.headers ? JSON.stringify(step.headers) : ""}`,
     ...(sent === "" ? [] : [`   ${sent.slice(0, 3000)}`]),
-    `   reference ${finding.reference.slice(0, 4000)}`,
-    `   knarr     ${finding.knarr.slice(0, 4000)}`,
+    `   reference ${finding.reference.slice(0, 20000)}`,
+    `   knarr     ${finding.knarr.slice(0, 20000)}`,
   ].join("\n")
 }

@@ -1,7 +1,8 @@
 /**
  * Renews facts/go-fields.json from the published Go definitions of the API (module k8s.io/api and its like):
- * which fields are plain values that Go leaves out when they are zero, and which times it prints as null when they
- * are not set. The schemas that a server publishes cannot tell them from pointers.
+ * which fields are plain values that Go leaves out when they are zero, which times it prints as null when they
+ * are not set, and which fields it leaves out when they hold nothing although an object must have them. The schemas
+ * that a server publishes cannot tell them from the others.
  *
  *     node tools/facts/go-fields.ts MODULE_DIR…     for example $(go env GOMODCACHE)/k8s.io/api@v0.37.2
  */
@@ -13,6 +14,10 @@ const out: Record<string, string[]> = {}
 const printNull: Record<string, string[]> = {}
 /** Type → types that JSON writes inline in it. */
 const embedded: Record<string, string[]> = {}
+const omitEmpty: Record<string, string[]> = {}
+const { schemas } = JSON.parse(readFileSync(join(root, "facts/definitions-v3.json"), "utf8")) as {
+  schemas: Record<string, { required?: string[] }>
+}
 const scalar = /^(string|bool|int|int32|int64|uint8|uint32|float64|[A-Z]\w*|\w+\.[A-Z]\w*)$/
 
 for (const module of process.argv.slice(2)) {
@@ -38,6 +43,11 @@ for (const module of process.argv.slice(2)) {
         const base = goType!.split(".").at(-1)!
         if (scalar.test(goType!) && (/^[a-z]/.test(base) || named.has(base))) fields.push(json!)
       }
+      const required = schemas[`${packageName}.${type}`]?.required ?? []
+      const omitted = [...body!.matchAll(/^\t\w+\s+(?:\*|\[\]|map\[)\S+\s+`[^`]*json:"(\w+),omitempty/gm)]
+        .map(([, json]) => json!)
+        .filter((json) => required.includes(json))
+      if (omitted.length > 0) omitEmpty[`${packageName}.${type}`] = omitted.sort()
       const inline = [...body!.matchAll(/^\t(\w+)\s+`[^`]*json:"(?:,inline)?"/gm)].map(
         ([, inner]) => `${packageName}.${inner}`,
       )
@@ -61,6 +71,6 @@ for (const table of [out, printNull]) {
 }
 const sorted = (table: Record<string, string[]>): Record<string, string[]> =>
   Object.fromEntries(Object.entries(table).sort(([a], [b]) => (a < b ? -1 : 1)))
-const facts = { omitZero: sorted(out), printNull: sorted(printNull) }
+const facts = { omitZero: sorted(out), printNull: sorted(printNull), omitEmpty: sorted(omitEmpty) }
 writeFileSync(join(root, "facts/go-fields.json"), JSON.stringify(facts, undefined, 1) + "\n")
 process.stdout.write(`${Object.keys(out).length} types\n`)

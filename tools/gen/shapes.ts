@@ -36,6 +36,7 @@ type Protobuf = Readonly<
 interface GoFields {
   readonly omitZero: Readonly<Record<string, readonly string[]>>
   readonly printNull: Readonly<Record<string, readonly string[]>>
+  readonly omitEmpty: Readonly<Record<string, readonly string[]>>
 }
 
 const meta = "io.k8s.apimachinery.pkg.apis.meta.v1"
@@ -198,7 +199,7 @@ function schemaFile(
   names: readonly string[],
   definitions: Definitions,
   protobuf: Protobuf,
-  { omitZero, printNull }: GoFields,
+  { omitZero, printNull, omitEmpty }: GoFields,
 ): string {
   const typeOf = (def: Definition): string => {
     const ref = refOf(def)
@@ -232,6 +233,7 @@ function schemaFile(
     const numbers = fieldNumbers(protobuf, protoPackage(pkg), shortName(name))
     const omitted = new Set(omitZero[name])
     const printed = new Set(printNull[name])
+    const empties = new Set(omitEmpty[name])
     body += `  ${shortName(name)}: {\n`
     if (def["x-kubernetes-map-type"] === "atomic") body += `    $atomic: "",\n`
     if (def["x-kubernetes-unions"])
@@ -247,6 +249,7 @@ function schemaFile(
       if (def.required?.includes(field)) words.push("required")
       if (omitted.has(field)) words.push("omitzero")
       if (printed.has(field)) words.push("printnull")
+      if (empties.has(field)) words.push("omitempty")
       if (fieldDef.default !== undefined)
         words.push(`default=${JSON.stringify(fieldDef.default).replaceAll(" ", "\\u0020")}`)
       const values = fieldDef.enum

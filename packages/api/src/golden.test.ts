@@ -55,7 +55,7 @@ function create(input: KubeObject): { obj: KubeObject; kind: Kind; errors: Field
   const kind = kindOf(input)
   const obj = decodeObject<KubeObject>(kind.schema, input).object
   applySchemaDefaults(kind.schema, obj)
-  kind.setDefaults?.(obj)
+  kind.setDefaults?.(obj, 0)
   obj.metadata.uid = uid
   const loose = obj as unknown as Record<string, unknown>
   if (kind.subresources.has("status") && kind.kind !== "Node") loose["status"] = {}
@@ -98,7 +98,7 @@ for (const [name, { input, output, cells, warnings = [] }] of Object.entries(gol
     // What is read back is decoded and defaulted again.
     const read = decodeObject<KubeObject>(kind.schema, JSON.parse(JSON.stringify(obj))).object
     applySchemaDefaults(kind.schema, read)
-    kind.setDefaults?.(read)
+    kind.setDefaults?.(read, 0)
     assert.deepEqual(stable(read), stable(output))
     // Kinds without columns of their own show when they were created; ages of the fixture would go stale.
     if (!cells || kind.columns.length === 0 || name === "events event") return
@@ -134,7 +134,7 @@ for (const [name, { object, cells }] of Object.entries(golden.printed)) {
   test(`golden row: ${name}`, () => {
     const kind = kindOf(object)
     const obj = decodeObject<KubeObject>(kind.schema, object).object
-    kind.setDefaults?.(obj)
+    kind.setDefaults?.(obj, 0)
     assert.deepEqual(cellsOf(kind, obj), cells)
   })
 }
@@ -155,7 +155,7 @@ for (const [name, { old: raw, patch, output, causes }] of Object.entries(golden.
     const load = (value: unknown): KubeObject => {
       const obj = decodeObject<KubeObject>(kind.schema, value).object
       applySchemaDefaults(kind.schema, obj)
-      kind.setDefaults?.(obj)
+      kind.setDefaults?.(obj, 0)
       return obj
     }
     const old = load(raw)

@@ -153,7 +153,7 @@ describe("Defaulting is idempotent and survives a round trip", () => {
         const load = (value: unknown): KubeObject => {
           const obj = decodeObject<KubeObject>(kind.schema, value).object
           applySchemaDefaults(kind.schema, obj)
-          kind.setDefaults?.(obj)
+          kind.setDefaults?.(obj, 0)
           return obj
         }
         const once = load(raw)
@@ -185,7 +185,7 @@ describe("Kinds stored in another version", () => {
           apiVersion: kind.apiVersion,
           kind: kind.kind,
         }).object
-        kind.setDefaults?.(obj)
+        kind.setDefaults?.(obj, 0)
         const stored = kind.toStored!(obj)
         const back = kind.fromStored!(stored)
         const again = kind.toStored!(back)

@@ -85,8 +85,8 @@ class ObjectPlan {
     const plan: FieldPlan = {
       name,
       walk: walkOf(field.schema),
-      dropEmpty: !field.required && (type === "array" || type === "map"),
-      dropZero: field.omitZero === true && !field.required,
+      dropEmpty: (!field.required || field.omitEmpty === true) && (type === "array" || type === "map"),
+      dropZero: field.omitZero === true,
     }
     this.#fields.set(name, plan)
     return plan

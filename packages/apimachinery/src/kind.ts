@@ -92,8 +92,11 @@ export interface KindSpec<T extends KubeObject> {
   toStored?(obj: T): KubeObject
   fromStored?(obj: KubeObject): T
 
-  /** Fills in what the user left out. Runs after decoding, on every write and on what is read from the store. */
-  setDefaults?(obj: T): void
+  /**
+   * Fills in what the user left out. Runs after decoding, on every write and on what is read from the store.
+   * `nowMs` is the time.
+   */
+  setDefaults?(obj: T, nowMs: number): void
   /** Before validation of a create. Generic code has set metadata, cleared `status` (when it is a subresource) and set generation 1. */
   prepareForCreate?(obj: T, ctx: StrategyContext): void
   /** Before validation of an update. Generic code has kept the old `status` and raised the generation when anything but metadata and status changed. */

@@ -55,6 +55,8 @@ export interface Field {
   readonly omitZero?: boolean
   /** Go prints `null` when the field is not set: a time that is a plain value. */
   readonly printNull?: boolean
+  /** Go leaves the pointer, list or map out when it holds nothing, although an object must have the field. */
+  readonly omitEmpty?: boolean
   /** Protobuf field number, behind those of the messages that JSON writes inline; absent where the type has none. */
   readonly proto?: readonly number[]
   /** How apply merges a list; absent means atomic. */
@@ -70,7 +72,7 @@ export interface Field {
 }
 
 /**
- * A table row per type, a text per field: `[number] type [required] [omitzero] [printnull] [default=JSON] [enum=A,B]
+ * A table row per type, a text per field: `[number] type [required] [omitzero] [printnull] [omitempty] [default=JSON] [enum=A,B]
  * [each=JSON] [list=atomic|set|map:k1,k2] [atomic|granular] [patch=s1,s2] [key=mergeKey]`. A type is a scalar name, `[]T`, `map[T]`, or a definition name
  * (short inside its own package).
  */
@@ -135,6 +137,7 @@ class TableField implements Field {
   readonly eachEnum?: readonly string[]
   readonly omitZero?: boolean
   readonly printNull?: boolean
+  readonly omitEmpty?: boolean
   readonly proto?: readonly number[]
   readonly listType?: "atomic" | "set" | "map"
   readonly mapKeys?: readonly string[]
@@ -167,8 +170,14 @@ class TableField implements Field {
         case "printnull":
           this.printNull = true
           break
+        case "omitempty":
+          this.omitEmpty = true
+          break
         case "atomic":
           this.atomic = true
+          break
+        case "granular":
+          this.granular = true
           break
         case "default":
           this.default = JSON.parse(value)
@@ -178,9 +187,6 @@ class TableField implements Field {
           break
         case "each":
           this.eachEnum = JSON.parse(value)
-          break
-        case "granular":
-          this.granular = true
           break
         case "list":
           this.listType = value.split(":")[0] as "atomic" | "set" | "map"

@@ -185,7 +185,7 @@ class LoopbackClient implements Client {
     if (connector?.create) {
       return (await connector.create(at, own as unknown as Record<string, unknown>, request)) as T
     }
-    setObjectDefaults(storage.kind, own)
+    setObjectDefaults(storage.kind, own, storage.deps.env.clock.now())
     const object = await createObject(storage, at.namespace, own, request)
     return this.#answer(storage.view.value(object) as T, request)
   }
@@ -200,7 +200,7 @@ class LoopbackClient implements Client {
     }
     const strategy = this.#strategy(storage, subresource, at)
     const own = this.#decode<KubeObject>(kind, obj)
-    setObjectDefaults(storage.kind, own)
+    setObjectDefaults(storage.kind, own, storage.deps.env.clock.now())
     const written = await updateObject(storage, at, request, {
       subresource,
       checkUid: true,

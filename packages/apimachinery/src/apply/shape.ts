@@ -148,6 +148,7 @@ const emptyStruct: Readonly<Record<string, unknown>> = Object.freeze({})
 function zeroOf(field: Field): unknown {
   const { type } = field.schema
   if (type === "object" && typeof field.default === "object" && field.default !== null) return emptyStruct
+  if (field.omitEmpty || field.omitZero) return undefined
   // A stated default of "" or 0 marks a field that Go always writes, too.
   if (!field.required && field.default !== "" && field.default !== 0) return undefined
   switch (type) {

@@ -144,12 +144,10 @@ export function cachedObject(
   revision: number,
   value?: KubeObject,
 ): CachedObject {
-  // Only the answer to a dry run of a create has no revision.
-  const bytes = revision === 0 ? stored : insertRevision(stored, prefixLength(stored), revision)
+  const bytes = insertRevision(stored, revision, value?.metadata.resourceVersion)
   const decoded = value ?? (JSON.parse(stored.toString()) as KubeObject)
   if (value) {
     if (revision !== 0) value.metadata.resourceVersion = String(revision)
-    else delete (value.metadata as Partial<KubeObject["metadata"]>).resourceVersion
     deepFreeze(value)
   }
   const { metadata } = decoded

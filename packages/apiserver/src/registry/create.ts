@@ -55,7 +55,7 @@ export async function createObject(
   await admission.admit(
     admissionAttributes(storage, ref, { operation: "CREATE", object: obj, oldObject: undefined }, request),
   )
-  setObjectDefaults(kind, obj)
+  setObjectDefaults(kind, obj, env.clock.now())
   dedupOwnerReferences(obj, request.warnings, true)
   const generated = !obj.metadata.name && !!obj.metadata.generateName
   if (!generated) return createNamed(storage, obj, request)
@@ -84,7 +84,7 @@ async function createNamed(
     prepareForCreate(kind, obj, { nowMs: deps.env.clock.now(), user: request.user, warn })
     const errors = validateCreate(kind, obj)
     const name = obj.metadata.name ?? ""
-    if (errors.length > 0) throw invalid({ group: kind.group, kind: kind.kind }, name, errors)
+    if (errors.length > 0) throw invalid(storage.view.stored, name, errors)
     if (kind.warnings) request.warnings.push(...kind.warnings(obj))
     const ref = { namespace: obj.metadata.namespace ?? "", name }
     await deps.admission.validate(

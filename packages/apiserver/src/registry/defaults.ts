@@ -1,7 +1,7 @@
-/** Fills in what the user left out: what the shape states, then what the kind knows. */
+/** Fills in what the user left out: what the shape states, then what the kind knows; `nowMs` is the time. */
 import { applySchemaDefaults, type Kind, type KubeObject } from "@knarr/apimachinery"
 
-export function setObjectDefaults(kind: Kind, obj: KubeObject): void {
+export function setObjectDefaults(kind: Kind, obj: KubeObject, nowMs: number): void {
   applySchemaDefaults(kind.schema, obj)
-  kind.setDefaults?.(obj)
+  kind.setDefaults?.(obj, nowMs)
 }

@@ -1,7 +1,7 @@
 /** How objects look in one version of a kind, when they are stored in another: conversion at the edge, once per state. */
 import { deepClone, deepFreeze, type Kind, type KubeObject } from "@knarr/apimachinery"
 import type { CachedObject } from "./cached-object.ts"
-import { encodeStored, insertRevision, prefixLength } from "./object-codec.ts"
+import { encodeStored, insertRevision } from "./object-codec.ts"
 
 interface Converted {
   value: KubeObject
@@ -35,7 +35,7 @@ export class KindView {
     const converted = this.#convert(object)
     if (!converted.bytes) {
       const stored = encodeStored(converted.value)
-      converted.bytes = insertRevision(stored, prefixLength(stored), object.revision)
+      converted.bytes = insertRevision(stored, object.revision, converted.value.metadata.resourceVersion)
     }
     return converted.bytes
   }

@@ -83,6 +83,6 @@ export function applyToObject(
   const { object } = decodeObject<KubeObject>(kind.schema, applied.object)
   object.kind = kind.kind
   object.apiVersion = kind.apiVersion
-  setObjectDefaults(kind, object)
+  setObjectDefaults(kind, object, nowMs)
   return object
 }

@@ -71,7 +71,6 @@ export function keepSystemFields(obj: KubeObject, old: Readonly<KubeObject>): vo
     metadata.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds
   if (before.generation !== undefined) metadata.generation = before.generation
   else delete metadata.generation
-  delete metadata.selfLink
 }
 
 /** Groups whose finalizers may have any qualified name, as those of custom resources. */
@@ -79,6 +78,9 @@ const anyFinalizer = new Set([
   "admissionregistration.k8s.io",
   "apiextensions.k8s.io",
   "apiregistration.k8s.io",
+  "coordination.k8s.io",
+  "node.k8s.io",
+  "policy",
 ])
 
 /** Groups that tell a problem as often as they find it; the others tell each once. */

@@ -19,7 +19,7 @@ test("a resourceVersion is put in, changed and left out without encoding again",
   const stored = encodeStored(obj)
   const prefix = prefixLength(stored)
   assert.equal(stored.subarray(0, prefix).toString(), objectPrefix("Pod", "v1"))
-  const served = insertRevision(stored, prefix, 7)
+  const served = insertRevision(stored, 7, undefined)
   assert.deepEqual(JSON.parse(served.toString()), {
     ...obj,
     metadata: { ...obj.metadata, resourceVersion: "7" },
@@ -30,7 +30,12 @@ test("a resourceVersion is put in, changed and left out without encoding again",
   assert.ok(!sameContent(later, prefix, encodeStored({ ...obj, spec: { x: "y" } } as never)))
   const bare = encodeStored({ kind: "K", apiVersion: "g/v1", metadata: {} } as never)
   assert.equal(
-    insertRevision(bare, prefixLength(bare), 1).toString(),
+    insertRevision(bare, 1, undefined).toString(),
     '{"kind":"K","apiVersion":"g/v1","metadata":{"resourceVersion":"1"}}',
+  )
+  assert.equal(insertRevision(bare, 0, undefined), bare)
+  assert.equal(
+    insertRevision(bare, 0, 'a"ü').toString(),
+    '{"kind":"K","apiVersion":"g/v1","metadata":{"resourceVersion":"a\\"ü"}}',
   )
 })

@@ -41,13 +41,18 @@ export function prefixLength(bytes: Buffer): number {
   return at + 12
 }
 
-/** The served bytes: `stored` with its resourceVersion. */
-export function insertRevision(stored: Buffer, prefix: number, revision: number): Buffer {
-  const empty = stored[prefix] === brace
-  const field = `${revisionField}${revision}"${empty ? "" : ","}`
+/**
+ * The served bytes: `stored` with its resourceVersion. The answer to a dry run of a create has no revision; it shows
+ * the text that came with the object, if any.
+ */
+export function insertRevision(stored: Buffer, revision: number, given: string | undefined): Buffer {
+  if (revision === 0 && !given) return stored
+  const prefix = prefixLength(stored)
+  const text = revision === 0 ? JSON.stringify(given).slice(1) : `${revision}"`
+  const field = Buffer.from(`${revisionField}${text}${stored[prefix] === brace ? "" : ","}`)
   const out = Buffer.allocUnsafeSlow(stored.length + field.length)
   stored.copy(out, 0, 0, prefix)
-  out.write(field, prefix, "latin1")
+  field.copy(out, prefix)
   stored.copy(out, prefix + field.length, prefix)
   return out
 }

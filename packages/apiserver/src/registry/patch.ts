@@ -84,7 +84,7 @@ export async function patchObject(
       const obj = decodePatched<KubeObject>(kind.schema, value, patch, first ? request.warnings : [])
       first = false
       checkPatchedName(obj, ref)
-      setObjectDefaults(kind, obj)
+      setObjectDefaults(kind, obj, deps.env.clock.now())
       return obj
     },
   })
@@ -181,6 +181,11 @@ function withTypeOf(kind: Kind, value: unknown, patch: ObjectPatch): unknown {
 /** The name stays that of the URL. */
 function checkPatchedName(obj: Readonly<KubeObject>, ref: ObjectRef): void {
   const { name } = obj.metadata
+  if (!name) {
+    throw badRequest(
+      `the name of the object (${ref.name} based on URL) was undeterminable: name must be provided`,
+    )
+  }
   if (name !== ref.name) {
     throw badRequest(`the name of the object (${name}) does not match the name on the URL (${ref.name})`)
   }

@@ -144,6 +144,7 @@ export class ResourceStorage {
         return { object: answer ?? current.at(result.revision), outcome: "removed" }
       }
       const value = this.view.toStored(wanted.put)
+      if (!options.dryRun) delete value.metadata.selfLink
       const stored = encodeStored(value)
       if (current && sameContent(current.bytes, prefixLength(current.bytes), stored)) {
         return { object: current, outcome: "unchanged" }

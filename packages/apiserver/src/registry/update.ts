@@ -114,7 +114,7 @@ async function changeOf(
   if (version === "" || version === "0") {
     if (kind.allowUnconditionalUpdate === false) {
       const error = field.invalid("metadata.resourceVersion", 0, "must be specified for an update")
-      throw invalid({ group: kind.group, kind: kind.kind }, ref.name, [error])
+      throw invalid(storage.view.stored, ref.name, [error])
     }
     obj.metadata.resourceVersion = String(current.revision)
   } else if (version !== String(current.revision)) throw storage.modified(ref.name)
@@ -133,7 +133,7 @@ async function changeOf(
       request,
     ),
   )
-  setObjectDefaults(kind, obj)
+  setObjectDefaults(kind, obj, nowMs)
   dedupOwnerReferences(obj, request.warnings, true)
   keepSystemFields(obj, old)
   strategy.keep(kind, obj, old)
@@ -148,8 +148,7 @@ async function changeOf(
     ...validateOwnFinalizers(kind, obj),
     ...strategy.validate(kind, obj, old),
   ]
-  if (errors.length > 0)
-    throw invalid({ group: kind.group, kind: kind.kind }, ref.name, toldErrors(kind, errors))
+  if (errors.length > 0) throw invalid(storage.view.stored, ref.name, toldErrors(kind, errors))
   if (kind.warnings && subresource === "") request.warnings.push(...kind.warnings(obj, old))
   await admission.validate(
     admissionAttributes(

@@ -113,7 +113,8 @@ export async function parseManifest(
   }
   pod.spec.nodeName = nodeName
   refuseDisabledFields(pod)
-  podKind.setDefaults?.(pod)
+  // No default of a pod depends on the time.
+  podKind.setDefaults?.(pod, 0)
   // Nothing may drive a static pod from its node.
   pod.spec.tolerations = [...(pod.spec.tolerations ?? []), { operator: "Exists", effect: "NoExecute" }]
   pod.status = { phase: "Pending" }

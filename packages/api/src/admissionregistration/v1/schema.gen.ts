@@ -157,7 +157,7 @@ defineSchemas("io.k8s.api.admissionregistration.v1", {
     matchResources: "3 MatchResources",
     paramRef: "2 ParamRef",
     policyName: "1 string required omitzero",
-    validationActions: "4 []string required each=[\"Audit\",\"Deny\",\"Warn\"] list=set",
+    validationActions: "4 []string required omitempty each=[\"Audit\",\"Deny\",\"Warn\"] list=set",
   },
   ValidatingAdmissionPolicyList: {
     apiVersion: "string",

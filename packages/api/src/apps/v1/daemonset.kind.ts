@@ -40,7 +40,12 @@ export const daemonSet: Kind<DaemonSet> = defineKind<DaemonSet>({
     wide("Images", ({ spec }) => containerImages(spec.template.spec)),
     wide("Selector", ({ spec }) => selectorOrNone(spec.selector)),
   ],
-  setDefaults: setDaemonSetDefaults,
+  setDefaults(set) {
+    setDaemonSetDefaults(set)
+    const { metadata } = set
+    if (metadata.annotations?.[generationAnnotation] === undefined)
+      metadata.annotations = { ...metadata.annotations, [generationAnnotation]: "0" }
+  },
   prepareForCreate({ metadata, spec }) {
     dropDisabledFields(spec.template.spec)
     metadata.annotations = { ...metadata.annotations, [generationAnnotation]: "1" }

@@ -33,7 +33,7 @@ function parse<T>(text: string | undefined): T | undefined {
 export function autoscalerToV2(hpa: HorizontalPodAutoscaler): V2 {
   const { spec, status = { currentReplicas: 0, desiredReplicas: 0 } } = hpa
   const annotations = { ...hpa.metadata.annotations }
-  const metrics: MetricSpec[] = []
+  const metrics = parse<MetricSpec[]>(annotations[metricsAnnotation]) ?? []
   if (spec.targetCPUUtilizationPercentage !== undefined)
     metrics.push({
       type: "Resource",
@@ -42,7 +42,6 @@ export function autoscalerToV2(hpa: HorizontalPodAutoscaler): V2 {
         target: { type: "Utilization", averageUtilization: spec.targetCPUUtilizationPercentage },
       },
     })
-  metrics.push(...(parse<MetricSpec[]>(annotations[metricsAnnotation]) ?? []))
   const currentMetrics: MetricStatus[] = []
   const saved = parse<MetricStatus[]>(annotations[statusesAnnotation]) ?? []
   if (status.currentCPUUtilizationPercentage !== undefined) {

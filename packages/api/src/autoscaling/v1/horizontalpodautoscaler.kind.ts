@@ -19,8 +19,10 @@ export const horizontalPodAutoscalerV1: Kind<HorizontalPodAutoscaler> = defineKi
   subresources: ["status"],
   schema: "io.k8s.api.autoscaling.v1.HorizontalPodAutoscaler",
   storagePrefix: "horizontalpodautoscalers",
-  setDefaults({ spec }) {
-    spec.minReplicas ??= 1
+  setDefaults(autoscaler) {
+    autoscaler.spec.minReplicas ??= 1
+    // Without any metric in the annotations, there is one of the CPU.
+    if (!autoscalerToV2(autoscaler).spec.metrics?.length) autoscaler.spec.targetCPUUtilizationPercentage = 80
   },
   storedAs: () => horizontalPodAutoscaler,
   toStored: autoscalerToV2,

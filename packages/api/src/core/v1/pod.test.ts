@@ -8,7 +8,7 @@ function load(spec: object, metadata: object = {}): Pod {
   const value = { apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "n", ...metadata }, spec }
   const obj = decodeObject<Pod>(pod.schema, value).object
   applySchemaDefaults(pod.schema, obj)
-  pod.setDefaults!(obj)
+  pod.setDefaults!(obj, 0)
   return obj
 }
 

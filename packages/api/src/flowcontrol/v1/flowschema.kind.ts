@@ -1,6 +1,7 @@
 /** FlowSchema (flowcontrol.apiserver.k8s.io/v1). Mirrors: pkg/registry/flowcontrol/flowschema */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
+import { validateFlowSchema, validateFlowSchemaStatus } from "./flowschema.validate.ts"
 import type { FlowSchema } from "./types.gen.ts"
 
 export const flowSchema: Kind<FlowSchema> = defineKind<FlowSchema>({
@@ -23,6 +24,8 @@ export const flowSchema: Kind<FlowSchema> = defineKind<FlowSchema>({
       ({ status }) => status.conditions?.find(({ type }) => type === "Dangling")?.status ?? "?",
     ),
   ],
+  validate: validateFlowSchema,
+  validateStatusUpdate: validateFlowSchemaStatus,
   setDefaults({ spec }) {
     spec.matchingPrecedence ||= 1000
   },

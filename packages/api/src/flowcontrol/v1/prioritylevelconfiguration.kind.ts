@@ -1,6 +1,8 @@
 /** PriorityLevelConfiguration (flowcontrol.apiserver.k8s.io/v1). Mirrors: pkg/registry/flowcontrol/prioritylevelconfiguration */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
+import { validateFlowSchemaStatus } from "./flowschema.validate.ts"
+import { validatePriorityLevel } from "./prioritylevelconfiguration.validate.ts"
 import type { PriorityLevelConfiguration } from "./types.gen.ts"
 
 export const priorityLevelConfiguration: Kind<PriorityLevelConfiguration> =
@@ -27,6 +29,8 @@ export const priorityLevelConfiguration: Kind<PriorityLevelConfiguration> =
       ),
       age,
     ],
+    validate: validatePriorityLevel,
+    validateStatusUpdate: validateFlowSchemaStatus,
     setDefaults({ spec: { limited, exempt } }) {
       if (exempt) {
         exempt.nominalConcurrencyShares ??= 0

@@ -24,7 +24,7 @@ defineSchemas("io.k8s.api.networking.v1", {
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   IPAddressSpec: {
-    parentRef: "1 ParentReference required",
+    parentRef: "1 ParentReference required omitempty",
   },
   IPBlock: {
     cidr: "1 string required default=\"\"",

@@ -1,6 +1,7 @@
 /** DeviceClass (resource.k8s.io/v1). Mirrors: pkg/registry/resource/deviceclass */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age } from "../../columns.ts"
+import { validateDeviceClass } from "./deviceclass.validate.ts"
 import type { DeviceClass } from "./types.gen.ts"
 
 export const deviceClass: Kind<DeviceClass> = defineKind<DeviceClass>({
@@ -12,5 +13,6 @@ export const deviceClass: Kind<DeviceClass> = defineKind<DeviceClass>({
   schema: "io.k8s.api.resource.v1.DeviceClass",
   storagePrefix: "deviceclasses",
   columns: [age],
+  validate: validateDeviceClass,
   hasGeneration: true,
 })

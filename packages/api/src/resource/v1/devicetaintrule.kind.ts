@@ -1,6 +1,8 @@
 /** DeviceTaintRule (resource.k8s.io/v1). Mirrors: pkg/registry/resource/devicetaintrule */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, since, text } from "../../columns.ts"
+import { setTaintDefaults } from "./device-taint.defaults.ts"
+import { validateDeviceTaintRule, validateDeviceTaintRuleStatus } from "./devicetaintrule.validate.ts"
 import type { DeviceTaintRule } from "./types.gen.ts"
 
 export const deviceTaintRule: Kind<DeviceTaintRule> = defineKind<DeviceTaintRule>({
@@ -20,4 +22,9 @@ export const deviceTaintRule: Kind<DeviceTaintRule> = defineKind<DeviceTaintRule
     text("TimeAdded", ({ spec }, nowMs) => (spec.taint.timeAdded ? since(spec.taint.timeAdded, nowMs) : "")),
     age,
   ],
+  setDefaults({ spec }, nowMs) {
+    setTaintDefaults(spec.taint, nowMs)
+  },
+  validate: validateDeviceTaintRule,
+  validateStatusUpdate: validateDeviceTaintRuleStatus,
 })

@@ -2,6 +2,8 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
 import { setClaimSpecDefaults } from "./claim.defaults.ts"
+import { validateResourceClaimStatus } from "./resourceclaim-status.validate.ts"
+import { validateResourceClaim } from "./resourceclaim.validate.ts"
 import type { ResourceClaim } from "./types.gen.ts"
 
 export const resourceClaim: Kind<ResourceClaim> = defineKind<ResourceClaim>({
@@ -25,6 +27,8 @@ export const resourceClaim: Kind<ResourceClaim> = defineKind<ResourceClaim>({
     }),
     age,
   ],
+  validate: validateResourceClaim,
+  validateStatusUpdate: validateResourceClaimStatus,
   setDefaults({ spec }) {
     setClaimSpecDefaults(spec)
   },

@@ -2,6 +2,7 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age } from "../../columns.ts"
 import { setClaimSpecDefaults } from "./claim.defaults.ts"
+import { validateResourceClaimTemplate } from "./resourceclaim.validate.ts"
 import type { ResourceClaimTemplate } from "./types.gen.ts"
 
 export const resourceClaimTemplate: Kind<ResourceClaimTemplate> = defineKind<ResourceClaimTemplate>({
@@ -13,6 +14,7 @@ export const resourceClaimTemplate: Kind<ResourceClaimTemplate> = defineKind<Res
   schema: "io.k8s.api.resource.v1.ResourceClaimTemplate",
   storagePrefix: "resourceclaimtemplates",
   columns: [age],
+  validate: validateResourceClaimTemplate,
   setDefaults({ spec }) {
     setClaimSpecDefaults(spec.spec)
   },

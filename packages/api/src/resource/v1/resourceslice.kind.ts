@@ -1,6 +1,8 @@
 /** ResourceSlice (resource.k8s.io/v1). Mirrors: pkg/registry/resource/resourceslice */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
+import { setTaintDefaults } from "./device-taint.defaults.ts"
+import { validateResourceSlice } from "./resourceslice.validate.ts"
 import type { ResourceSlice } from "./types.gen.ts"
 
 export const resourceSlice: Kind<ResourceSlice> = defineKind<ResourceSlice>({
@@ -17,5 +19,10 @@ export const resourceSlice: Kind<ResourceSlice> = defineKind<ResourceSlice>({
     text("Pool", ({ spec }) => spec.pool.name),
     age,
   ],
+  setDefaults({ spec }, nowMs) {
+    for (const { taints } of spec.devices ?? [])
+      for (const taint of taints ?? []) setTaintDefaults(taint, nowMs)
+  },
+  validate: validateResourceSlice,
   hasGeneration: true,
 })

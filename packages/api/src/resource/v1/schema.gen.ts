@@ -26,7 +26,7 @@ defineSchemas("io.k8s.api.resource.v1", {
   },
   CapacityRequestPolicyRange: {
     max: "2 io.k8s.apimachinery.pkg.api.resource.Quantity",
-    min: "1 io.k8s.apimachinery.pkg.api.resource.Quantity required",
+    min: "1 io.k8s.apimachinery.pkg.api.resource.Quantity required omitempty",
     step: "3 io.k8s.apimachinery.pkg.api.resource.Quantity",
   },
   CapacityRequirements: {
@@ -36,7 +36,7 @@ defineSchemas("io.k8s.api.resource.v1", {
     value: "1 io.k8s.apimachinery.pkg.api.resource.Quantity required",
   },
   CounterSet: {
-    counters: "2 map[Counter] required",
+    counters: "2 map[Counter] required omitempty",
     name: "1 string required default=\"\"",
   },
   Device: {
@@ -114,7 +114,7 @@ defineSchemas("io.k8s.api.resource.v1", {
   DeviceCounterConsumption: {
     compatibilityGroups: "3 []string list=atomic",
     counterSet: "1 string required default=\"\"",
-    counters: "2 map[Counter] required",
+    counters: "2 map[Counter] required omitempty",
   },
   DeviceDerivedAttribute: {
     expression: "2 string required default=\"\"",

@@ -36,7 +36,7 @@ export function answerObject(
 }
 
 export async function handleCreate(call: Call): Promise<void> {
-  const { exchange, ctx, registry, storage } = call
+  const { exchange, ctx, registry, storage, env } = call
   const { kind } = storage
   const form = answerForm(exchange, ctx.userAgent)
   const { request, fieldValidation } = writeRequest(exchange.query, ctx, "CreateOptions")
@@ -50,20 +50,20 @@ export async function handleCreate(call: Call): Promise<void> {
     const answer = await connector.create(ref, obj as unknown as Record<string, unknown>, request)
     return answerValue(exchange, 201, form, answer)
   }
-  setObjectDefaults(kind, obj)
+  setObjectDefaults(kind, obj, env.clock.now())
   const object = await createObject(storage, namespace, obj, request)
   return answerObject(call, form, 201, object)
 }
 
 export async function handleUpdate(call: Call, subresource = "", strategy?: UpdateStrategy): Promise<void> {
-  const { exchange, ctx, storage } = call
+  const { exchange, ctx, storage, env } = call
   const { kind } = storage
   const form = answerForm(exchange, ctx.userAgent)
   const { request, fieldValidation } = writeRequest(exchange.query, ctx, "UpdateOptions")
   const obj = await readObject<KubeObject>(exchange, expectedOf(kind), fieldValidation, ctx.warnings)
   const { namespace, name } = ctx.info
   checkName(kind, obj, namespace, name)
-  setObjectDefaults(kind, obj)
+  setObjectDefaults(kind, obj, env.clock.now())
   const written = await updateObject(storage, { namespace, name }, request, {
     subresource,
     checkUid: true,
