@@ -1,5 +1,15 @@
 /** What the service proxy of a node of a cluster on this machine is told about the cluster. */
-import { ipv4Address, nameText, readPort, type NameText } from "@knarr/apimachinery"
+import { networkInterfaces } from "node:os"
+import {
+  ipv4Address,
+  linkName,
+  nameText,
+  readIPv4,
+  readPort,
+  type IPv4Address,
+  type NameText,
+} from "@knarr/apimachinery"
+import { nodeBridge, podBridge } from "@knarr/pod-network"
 import type { ServiceProxyOptions } from "@knarr/proxy"
 import { addressesOf, type ClusterConfig } from "./cluster-home.ts"
 import { ClusterNumbers } from "./cluster-numbers.ts"
@@ -24,7 +34,11 @@ export function proxySettings(
   | "table"
   | "podCIDR"
   | "serviceCIDR"
-  | "reserved"
+  | "nodeCIDR"
+  | "foreign"
+  | "ownAddresses"
+  | "links"
+  | "podLink"
   | "doors"
   | "ports"
   | "localAddresses"
@@ -42,9 +56,20 @@ export function proxySettings(
     table: proxyTable(config),
     podCIDR,
     serviceCIDR,
-    reserved: () => [nodeCIDR, ...numbers.rangesOfOthers(config.index)],
+    nodeCIDR,
+    foreign: () => numbers.rangesOfOthers(config.index),
+    ownAddresses: machineAddresses,
+    podLink: podBridge(config, node.number),
+    links: [podBridge(config, node.number), node.number === 0 ? nodeBridge(config) : linkName("eth0")],
     doors: [...doors, ...own.map((port) => ({ address: node.address, port }))],
     ports: proxyPorts,
     localAddresses: [dnsAddress],
   }
+}
+
+/** Those of the network namespace that this process is in. */
+function machineAddresses(): IPv4Address[] {
+  return Object.values(networkInterfaces())
+    .flat()
+    .flatMap((one) => (one?.family === "IPv4" ? (readIPv4(one.address) ?? []) : []))
 }

@@ -1,6 +1,7 @@
 /**
- * Clusters of one machine do not reach each other: what comes from another cluster's links is dropped before any
- * address is translated, whether it asks for nodes, services or pods.
+ * Clusters of one machine do not reach each other: what comes from another cluster's links is dropped, whether it asks
+ * for nodes, services or pods: before any address is translated, and after, since a Service of the other cluster may
+ * lead here.
  */
 import { joined, line, type HostText, type IPv4Network, type LinkName } from "@knarr/apimachinery"
 
@@ -20,6 +21,14 @@ ${joinedBlock(passing)}    iifname "knarr-*" drop
   }
   chain doors {
     type filter hook prerouting priority -310; policy accept;
+    ip daddr { ${joined(guarded, ", ")} } jump strangers
+  }
+  chain input-doors {
+    type filter hook input priority -10; policy accept;
+    ip daddr { ${joined(guarded, ", ")} } jump strangers
+  }
+  chain forward-doors {
+    type filter hook forward priority -10; policy accept;
     ip daddr { ${joined(guarded, ", ")} } jump strangers
   }
 `

@@ -2,7 +2,16 @@ import assert from "node:assert/strict"
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
-import { addressIn, holds, ipv4Address, ipv4Network, line, linkName, nameText } from "@knarr/apimachinery"
+import {
+  addressIn,
+  holds,
+  ipv4Address,
+  ipv4Network,
+  joined,
+  line,
+  linkName,
+  nameText,
+} from "@knarr/apimachinery"
 import type { Node } from "@knarr/api"
 import { cniConflist, writeCniConfig } from "./cni-config.ts"
 import { planForwardRemoval, planForwardRules } from "./forward-accept.ts"
@@ -299,6 +308,7 @@ test(
   { skip, timeout: 60_000 },
   async () => {
     const signal = AbortSignal.timeout(50_000)
+    const servicesTable = nameText(`test-services-${process.pid}`)
     const first = localCluster(`test-a-${process.pid}`, freeIndex())
     const clusters = [first, { ...localCluster(`test-b-${process.pid}`, 0), ...second(first.index) }]
     const inside = (cluster: LocalCluster, ...command: string[]): Promise<string> =>
@@ -326,16 +336,32 @@ test(
           signal,
         )
       }
+      const doors = clusters.flatMap((other) =>
+        [
+          nodeAddress(other, 0),
+          nodeAddress(other, 1),
+          addressIn(other.podCIDR, 1),
+          addressIn(other.serviceCIDR, 10),
+        ].map((address) => ({ other, address })),
+      )
+      // A Service may lead anywhere: each of these leads to one of the doors.
+      const services = ipv4Network("203.0.113.0/24")
+      const leads = doors.map(({ address }, i) => line`${addressIn(services, i)} : ${address}`)
+      const input = line`table ip ${servicesTable} {
+  chain c {
+    type nat hook prerouting priority -100;
+    dnat ip to ip daddr map { ${joined(leads, ", ")} }
+  }
+}
+`
+      await runHostCommand("nft", ["-f", "-"], { signal, input })
       const tries = clusters.flatMap((cluster) =>
-        clusters.flatMap((other) =>
-          [
-            nodeAddress(other, 0),
-            nodeAddress(other, 1),
-            addressIn(other.podCIDR, 1),
-            addressIn(other.serviceCIDR, 10),
-          ].map(async (address) => {
-            const what = `${cluster.name} asks ${other.name} at ${address}`
-            assert.equal(await reached(cluster, address), cluster === other, what)
+        doors.flatMap(({ other, address }, i) =>
+          [address, addressIn(services, i)].map(async (asked) => {
+            // Nobody comes back to itself without more rules than these.
+            if (asked !== address && address === nodeAddress(cluster, 1)) return
+            const what = `${cluster.name} asks ${other.name} at ${address} by ${asked}`
+            assert.equal(await reached(cluster, asked), cluster === other, what)
           }),
         ),
       )
@@ -348,6 +374,7 @@ test(
           carryOn: true,
         })
       }
+      await removeTables([servicesTable], cleanup)
     }
   },
 )

@@ -3,11 +3,14 @@
  * Mirrors: pkg/proxy/endpointslicecache.go, topology.go
  */
 import {
+  holds,
   quoted,
   readIPv4,
+  readIPv4Network,
   readPort,
   readProtocol,
   type IPv4Address,
+  type IPv4Network,
   type PortNumber,
   type TransportProtocol,
 } from "@knarr/apimachinery"
@@ -27,11 +30,21 @@ export interface Endpoint extends Target {
   readonly forZones: readonly string[]
 }
 
+/** Nobody is led there: this host, loopback, link-local, multicast, broadcast. */
+const nobodys = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32"].map(
+  (text) => readIPv4Network(text)!,
+)
+
+/** The range because of which nobody may be led to an address; `foreign` are other clusters'. */
+export function barredBy(address: IPv4Address, foreign: readonly IPv4Network[]): IPv4Network | undefined {
+  return [...nobodys, ...foreign].find((network) => holds(network, address))
+}
+
+/** Those of one port. What is no address, or one that nobody may be led to, is told to `refuse`. */
 export function endpointsOf(
   slices: readonly EndpointSlice[],
-  portName: string,
-  protocol: TransportProtocol,
-  nodeName: string,
+  { portName, protocol }: { readonly portName: string; readonly protocol: TransportProtocol },
+  { nodeName, foreign }: { readonly nodeName: string; readonly foreign: readonly IPv4Network[] },
   refuse: (reason: string) => void,
 ): Endpoint[] {
   const found = new Map<string, Endpoint>()
@@ -47,6 +60,11 @@ export function endpointsOf(
         const address = readIPv4(first)
         if (address === undefined || port === undefined) {
           refuse(`its endpoint ${quoted(`${first}:${number}`)} is no address`)
+          continue
+        }
+        const barred = barredBy(address, foreign)
+        if (barred !== undefined) {
+          refuse(`its endpoint ${address} belongs to ${barred}, where no endpoint may be`)
           continue
         }
         const terminating = conditions?.terminating === true

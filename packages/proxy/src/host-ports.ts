@@ -6,11 +6,12 @@ import {
   readPort,
   readProtocol,
   type IPv4Address,
+  type IPv4Network,
   type PortNumber,
   type TransportProtocol,
 } from "@knarr/apimachinery"
 import type { Pod } from "@knarr/api"
-import type { Target } from "./endpoints.ts"
+import { barredBy, type Target } from "./endpoints.ts"
 import type { Owner } from "./service-map.ts"
 
 export interface HostPort {
@@ -23,7 +24,12 @@ export interface HostPort {
 }
 
 /** Those of the IPv4 family; what is no address or port is told to `refuse`. */
-export function hostPortsOf(pod: Pod, owner: Owner, refuse: (reason: string) => void): HostPort[] {
+export function hostPortsOf(
+  pod: Pod,
+  owner: Owner,
+  foreign: readonly IPv4Network[],
+  refuse: (reason: string) => void,
+): HostPort[] {
   const { spec, status } = pod
   if (spec.hostNetwork || !status.podIP || status.phase === "Succeeded" || status.phase === "Failed")
     return []
@@ -36,6 +42,11 @@ export function hostPortsOf(pod: Pod, owner: Owner, refuse: (reason: string) => 
   const address = readIPv4(podIP)
   if (address === undefined) {
     if (readAddress(podIP) === undefined) refuse(`its address ${quoted(podIP)} is none`)
+    return []
+  }
+  const barred = barredBy(address, foreign)
+  if (barred !== undefined) {
+    refuse(`its address ${address} belongs to ${barred}, where no pod may be`)
     return []
   }
   const found: HostPort[] = []

@@ -4,7 +4,8 @@ import { NftRefusal, findRefused, runNft } from "./nft.ts"
 import { computeRuleset, fullText, updateText, type Ruleset, type RulesetOptions } from "./ruleset.ts"
 import { keyOf, type Owner, type ProxyState, type Refused } from "./service-map.ts"
 
-export type Programmed = Pick<ProxyState, "servicePorts" | "hostPorts">
+/** The states' parts that are in the table. */
+export type Programmed = Pick<ProxyState, "servicePorts" | "hostPorts" | "foreign">
 
 /** The table as far as we know it, and the objects that the kernel would not take. */
 export class KernelTable {
@@ -96,7 +97,10 @@ function textsOf({ servicePorts, hostPorts }: Programmed): Map<string, string> {
   return texts
 }
 
-function without({ servicePorts, hostPorts }: Programmed, left: (key: string) => boolean): Programmed {
+function without(
+  { servicePorts, hostPorts, foreign }: Programmed,
+  left: (key: string) => boolean,
+): Programmed {
   const stays = ({ owner }: { readonly owner: Owner }): boolean => !left(keyOf(owner))
-  return { servicePorts: servicePorts.filter(stays), hostPorts: hostPorts.filter(stays) }
+  return { servicePorts: servicePorts.filter(stays), hostPorts: hostPorts.filter(stays), foreign }
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
 import { test } from "node:test"
-import { ipv4Address, ipv4Network, nameText, readPort } from "@knarr/apimachinery"
+import { ipv4Address, ipv4Network, linkName, nameText, readPort } from "@knarr/apimachinery"
 import type { EndpointSlice, Pod, Service } from "@knarr/api"
 import {
   computeProxyState,
@@ -18,10 +18,11 @@ const options = {
   serviceCIDR: ipv4Network("10.96.0.0/16"),
   nodeIP: ipv4Address("10.89.0.1"),
   doors: [{ address: ipv4Address("10.89.0.1"), port: readPort(6443)! }],
+  links: [linkName("knarr-0"), linkName("knp-0-0")],
 }
-const reserved = ["10.96.0.0/16", "10.244.0.0/16", "10.89.0.0/24", "10.97.0.0/16"].map((text) =>
-  ipv4Network(text),
-)
+const reserved = ["10.96.0.0/16", "10.244.0.0/16", "10.89.0.0/24"].map((text) => ipv4Network(text))
+const foreign = ["10.97.0.0/16", "10.243.0.0/16", "10.89.1.0/24"].map((text) => ipv4Network(text))
+const ownAddresses = ["127.0.0.1", "192.0.2.2"].map((text) => ipv4Address(text))
 
 function service(name: string, spec: Record<string, unknown>, status: Record<string, unknown> = {}): Service {
   return {
@@ -58,7 +59,7 @@ function stateOf(services: Service[], slices: EndpointSlice[], pods: Pod[] = [])
     slices.filter(
       (s) => `${s.metadata.namespace}/${s.metadata.labels!["kubernetes.io/service-name"]}` === key,
     )
-  return computeProxyState({ services, slicesOf, pods, nodeName: "a", reserved })
+  return computeProxyState({ services, slicesOf, pods, nodeName: "a", reserved, foreign, ownAddresses })
 }
 
 function rulesOf(state: ProxyState): Ruleset {
@@ -335,6 +336,88 @@ test("One object that cannot be programmed never stops the others", () => {
     stateOf([], [], [throwing, hostPortPod([{ hostPort: 1, containerPort: 1 }])]).hostPorts.length,
     1,
   )
+})
+
+test("Nobody is led to this host's loopback, to links or groups, or to another cluster, however it is spelt", () => {
+  const bad = [
+    ["127.0.0.1", "127.0.0.0/8"],
+    ["127.1.2.3", "127.0.0.0/8"],
+    ["::ffff:127.0.0.1", "127.0.0.0/8"],
+    ["::ffff:7f00:1", "127.0.0.0/8"],
+    ["127.000.000.001", "127.0.0.0/8"],
+    ["0.0.0.0", "0.0.0.0/8"],
+    ["0.1.2.3", "0.0.0.0/8"],
+    ["169.254.169.254", "169.254.0.0/16"],
+    ["::ffff:169.254.1.1", "169.254.0.0/16"],
+    ["224.0.0.1", "224.0.0.0/4"],
+    ["239.255.255.255", "224.0.0.0/4"],
+    ["255.255.255.255", "255.255.255.255/32"],
+    // Another cluster's API server, a pod of it, one of its services.
+    ["10.89.1.1", "10.89.1.0/24"],
+    ["010.089.001.001", "10.89.1.0/24"],
+    ["10.243.0.2", "10.243.0.0/16"],
+    ["10.97.0.1", "10.97.0.0/16"],
+  ] as const
+  const none = [
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "localhost",
+    "10.244.0.2/32",
+    "10.244.0.2 ",
+    "",
+    "::1",
+    "fe80::1",
+  ]
+  for (const [address, range] of bad) {
+    const state = stateOf(
+      [service("s", {})],
+      [slice("s", [ready(address), ready("10.244.0.2")])],
+      [hostPortPod([{ containerPort: 80, hostPort: 8080 }], "p", address)],
+    )
+    assert.deepEqual(
+      state.servicePorts[0]!.cluster.map((target) => target.address),
+      ["10.244.0.2"],
+      address,
+    )
+    assert.deepEqual(state.hostPorts, [], address)
+    const reasons = state.refused.map(({ owner, reason }) => `${owner.kind}: ${reason}`)
+    const [, canonical] = /address (\S+) belongs/.exec(reasons[1]!)!
+    assert.deepEqual(reasons, [
+      `Service: its endpoint ${canonical} belongs to ${range}, where no endpoint may be`,
+      `Pod: its address ${canonical} belongs to ${range}, where no pod may be`,
+    ])
+  }
+  for (const address of none) {
+    const state = stateOf(
+      [service("s", {})],
+      [slice("s", [ready(address), ready("10.244.0.2")])],
+      [hostPortPod([{ containerPort: 80, hostPort: 8080 }], "p", address)],
+    )
+    assert.deepEqual(
+      state.servicePorts[0]!.cluster.map((target) => target.address),
+      ["10.244.0.2"],
+      address,
+    )
+    assert.deepEqual(state.hostPorts, [], address)
+  }
+})
+
+test("No external IP is an address of this machine, and balancers' may be", () => {
+  for (const address of ["192.0.2.2", "192.000.002.002", "::ffff:192.0.2.2"]) {
+    const spec = { type: "LoadBalancer", externalIPs: [address, "203.0.113.7"] }
+    const status = { loadBalancer: { ingress: [{ ip: "192.0.2.2" }] } }
+    const { servicePorts, refused } = stateOf(
+      [service("s", spec, status)],
+      [slice("s", [ready("10.244.0.2")])],
+    )
+    assert.deepEqual(servicePorts[0]!.externalIPs, ["203.0.113.7"], address)
+    assert.deepEqual(servicePorts[0]!.balancerIPs, ["192.0.2.2"], address)
+    assert.deepEqual(
+      refused.map(({ reason }) => reason),
+      ["its external IP 192.0.2.2 is this machine's own"],
+    )
+  }
 })
 
 test("an update names only what changed", () => {

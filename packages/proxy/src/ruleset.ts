@@ -11,6 +11,7 @@ import {
   type HostText,
   type IPv4Address,
   type IPv4Network,
+  type LinkName,
   type NameText,
   type PortNumber,
 } from "@knarr/apimachinery"
@@ -27,6 +28,8 @@ export interface RulesetOptions {
   /** Addresses of services: no node port and no host port answers there, though they be this machine's. */
   readonly serviceCIDR: IPv4Network
   readonly nodeIP: IPv4Address
+  /** The cluster's own links on this node; what comes over another cluster's links is none of ours. */
+  readonly links: readonly LinkName[]
   /** What this node itself listens on for the cluster: no node port and no host port takes these away. */
   readonly doors: readonly { readonly address: IPv4Address; readonly port: PortNumber }[]
 }
@@ -51,6 +54,7 @@ const maps = {
   firewall: line`map firewall { type ipv4_addr . inet_proto . inet_service : verdict; }`,
   hairpin: line`set hairpin { type ipv4_addr . ipv4_addr; }`,
   "cluster-ips": line`set cluster-ips { type ipv4_addr; }`,
+  foreign: line`set foreign { type ipv4_addr; flags interval; }`,
 } as const
 type MapName = keyof typeof maps
 const mapNames = Object.keys(maps) as MapName[]
@@ -69,7 +73,7 @@ class Draft implements Ruleset {
 
 /** What cannot be written down is told to `refuse` and left out. */
 export function computeRuleset(
-  state: Pick<ProxyState, "servicePorts" | "hostPorts">,
+  state: Pick<ProxyState, "servicePorts" | "hostPorts" | "foreign">,
   options: RulesetOptions,
   refuse: (owner: Owner, reason: string) => void,
 ): Ruleset {
@@ -83,6 +87,10 @@ export function computeRuleset(
   }
   for (const port of state.servicePorts) guarded(port.owner, () => addServicePort(draft, port, options))
   for (const port of state.hostPorts) guarded(port.owner, () => addHostPort(draft, port))
+  // A set takes no range within another.
+  for (const network of state.foreign)
+    if (!state.foreign.some((other) => other !== network && holds(other, network)))
+      draft.put("foreign", line`${network}`)
   return draft
 }
 
@@ -203,7 +211,18 @@ function addHostPort(draft: Draft, { protocol, hostIP, hostPort, target }: HostP
 
 /** The whole table, from nothing. */
 export function fullText(ruleset: Ruleset, options: RulesetOptions): HostText {
-  const { table, serviceCIDR, doors } = options
+  const { table, serviceCIDR, doors, links } = options
+  const own = joined(
+    links.map((link) => line`"${link}"`),
+    ", ",
+  )
+  /** Rules that jump, but not for other clusters' packets; all clusters' links have names that begin alike. */
+  const fromOurs = (statement: HostText): HostText => {
+    const ours = links.length > 0 ? line`iifname { ${own} } ${statement}\n    ` : empty
+    return line`${ours}iifname "knarr-*" return
+    iifname "knp-*" return
+    ${statement}`
+  }
   const doorKeys = doors.map(({ address, port }) => line`${address} . ${port}`)
   const head = [
     line`add table ip ${table}`,
@@ -217,6 +236,7 @@ export function fullText(ruleset: Ruleset, options: RulesetOptions): HostText {
     line`  chain dispatch {
     ip daddr . meta l4proto . th dport vmap @services
     ip daddr ${serviceCIDR} return
+    ip daddr @foreign return
     meta l4proto tcp ip daddr . tcp dport @doors return
     ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport vmap @node-ports
     fib daddr type local meta l4proto . th dport vmap @host-ports
@@ -224,22 +244,35 @@ export function fullText(ruleset: Ruleset, options: RulesetOptions): HostText {
     line`  chain refusals {
     ip daddr . meta l4proto . th dport vmap @refused
     ip daddr @cluster-ips reject
+    ip daddr @foreign return
     meta l4proto tcp ip daddr . tcp dport @doors return
     ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport vmap @refused-ports
   }`,
     // Host ports on the loopback need route_localnet; nobody from outside may use it (CVE-2020-8558).
     line`  chain guard { type filter hook prerouting priority -300; iifname != "lo" ip daddr 127.0.0.0/8 drop; }`,
-    line`  chain firewall-prerouting { type filter hook prerouting priority -110; ct state new ip daddr . meta l4proto . th dport vmap @firewall; }`,
+    line`  chain firewall-prerouting {
+    type filter hook prerouting priority -110;
+    ${fromOurs(line`ct state new ip daddr . meta l4proto . th dport vmap @firewall`)}
+  }`,
     line`  chain firewall-output { type filter hook output priority -110; ct state new ip daddr . meta l4proto . th dport vmap @firewall; }`,
-    line`  chain nat-prerouting { type nat hook prerouting priority -100; jump dispatch; }`,
+    line`  chain nat-prerouting {
+    type nat hook prerouting priority -100;
+    ${fromOurs(line`jump dispatch`)}
+  }`,
     line`  chain nat-output { type nat hook output priority -100; jump dispatch; }`,
     line`  chain nat-postrouting {
     type nat hook postrouting priority 100;
     mark and ${mark} != 0 mark set mark xor ${mark} masquerade fully-random
     ip saddr . ip daddr @hairpin ct status dnat masquerade fully-random
   }`,
-    line`  chain filter-input { type filter hook input priority -110; ct state new jump refusals; }`,
-    line`  chain filter-forward { type filter hook forward priority -110; ct state new jump refusals; }`,
+    line`  chain filter-input {
+    type filter hook input priority -110;
+    ${fromOurs(line`ct state new jump refusals`)}
+  }`,
+    line`  chain filter-forward {
+    type filter hook forward priority -110;
+    ${fromOurs(line`ct state new jump refusals`)}
+  }`,
     // Behind the translation: what still has a service address then has no service.
     line`  chain filter-output { type filter hook output priority -90; ct state new jump refusals; }`,
     line`}`,

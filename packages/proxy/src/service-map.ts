@@ -80,8 +80,12 @@ export interface ProxyInput {
   readonly nodeName: string
   /** The node's zone, for endpoints that prefer theirs. */
   readonly zone?: string | undefined
-  /** Ranges that no Service may take addresses of: those of this cluster, and of others on the machine. */
+  /** This cluster's ranges: no Service may take addresses of them. */
   readonly reserved: readonly IPv4Network[]
+  /** Ranges of other clusters on the machine: no Service takes addresses of them, and none leads there. */
+  readonly foreign: readonly IPv4Network[]
+  /** This machine's own addresses: they are nobody's external IPs. */
+  readonly ownAddresses: readonly IPv4Address[]
 }
 
 export interface ProxyState {
@@ -89,6 +93,7 @@ export interface ProxyState {
   readonly hostPorts: readonly HostPort[]
   readonly healthChecks: readonly HealthCheck[]
   readonly refused: readonly Refused[]
+  readonly foreign: readonly IPv4Network[]
 }
 
 /** Addresses that are nobody's to give: this host, loopback, link-local, multicast, reserved and broadcast. */
@@ -110,10 +115,11 @@ export function computeProxyState(input: ProxyInput): ProxyState {
   const hostPorts: HostPort[] = []
   for (const pod of input.pods)
     guarded("Pod", pod, refused, (owner, refuse) => {
-      hostPorts.push(...hostPortsOf(pod, owner, refuse))
+      hostPorts.push(...hostPortsOf(pod, owner, input.foreign, refuse))
     })
   hostPorts.sort((a, b) => a.hostPort - b.hostPort || (keyOf(a.owner) < keyOf(b.owner) ? -1 : 1))
-  return { servicePorts: withoutClashes(servicePorts, refused), hostPorts, healthChecks, refused }
+  const { foreign } = input
+  return { servicePorts: withoutClashes(servicePorts, refused), hostPorts, healthChecks, refused, foreign }
 }
 
 /** Runs `fn` for one object; whatever goes wrong is that object's alone. */
@@ -162,7 +168,13 @@ function portsOf(
         if (readAddress(text) === undefined) refuse(`its ${what} ${quoted(text)} is no address`)
         return []
       }
-      const range = [...special, ...input.reserved].find((network) => holds(network, address))
+      const range = [...special, ...input.reserved, ...input.foreign].find((network) =>
+        holds(network, address),
+      )
+      if (range === undefined && what === "external IP" && input.ownAddresses.includes(address)) {
+        refuse(`its external IP ${address} is this machine's own`)
+        return []
+      }
       if (range === undefined) return [address]
       refuse(`its ${what} ${address} belongs to ${range}, which no Service may take addresses of`)
       return []
@@ -189,7 +201,7 @@ function portsOf(
       refuse(`its port ${quoted(port.name ?? "")} (${port.port}, ${quoted(port.protocol ?? "TCP")}) is none`)
       continue
     }
-    const endpoints = endpointsOf(slices, port.name ?? "", protocol, input.nodeName, refuse)
+    const endpoints = endpointsOf(slices, { portName: port.name ?? "", protocol }, input, refuse)
     for (const { local, ready, address } of endpoints) if (local && ready) localAddresses.add(address)
     ports.push({
       owner,

@@ -1,12 +1,12 @@
 /** The proxy on a real kernel, in a network namespace of the test's own: the file runs itself again there. */
 import assert from "node:assert/strict"
-import { spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { createSocket, type Socket } from "node:dgram"
 import { get } from "node:http"
 import { createConnection, createServer } from "node:net"
 import { test } from "node:test"
 import { Scope, createPrivateKeyPem, silentLogger, systemClock, systemRandom, Meter } from "@knarr/base"
-import { ipv4Address, ipv4Network, nameText, readPort, type PortNumber } from "@knarr/apimachinery"
+import { ipv4Address, ipv4Network, linkName, nameText, readPort, type PortNumber } from "@knarr/apimachinery"
 import {
   endpointSlice,
   kinds,
@@ -44,6 +44,9 @@ test("A line of conntrack is a flow, and what is none is none", () => {
     assert.equal(parseFlow(text), undefined)
 })
 
+/** Namespaces that the test makes have their names in a folder of its own. */
+const isolated = `mount -t tmpfs none /run && exec "$@"`
+
 if (inside) testOnRealKernel()
 else
   test(
@@ -52,7 +55,17 @@ else
     () => {
       // The reporter of the outer run must not speak for the inner one.
       const { NODE_TEST_CONTEXT: _, ...rest } = process.env
-      const args = ["--net", "--mount", process.execPath, "--test-reporter=tap", import.meta.filename]
+      const args = [
+        "--net",
+        "--mount",
+        "bash",
+        "-ec",
+        isolated,
+        "bash",
+        process.execPath,
+        "--test-reporter=tap",
+        import.meta.filename,
+      ]
       const result = spawnSync("unshare", args, { encoding: "utf8", env: { ...rest, KNARR_TEST_NETNS: "1" } })
       assert.equal(result.status, 0, `${result.stdout}\n${result.stderr}`)
       assert.match(result.stdout, /\n# pass [3-9]\n/)
@@ -131,6 +144,7 @@ function testOnRealKernel(): void {
         ...bad[`s${i}`],
       })),
       hostPorts: [],
+      foreign: [],
     })
     // No parser makes such words: they stand for whatever a kernel takes amiss, and for what a rule's writer does.
     const tooLarge = { port: 70_000 as PortNumber }
@@ -191,6 +205,54 @@ function testOnRealKernel(): void {
     assert.equal(await knock("10.244.0.4", 6443), "ECONNREFUSED")
   })
 
+  test("Other clusters' packets are served nothing here, and other clusters' addresses have no node ports of ours", async () => {
+    await using scope = new Scope("test")
+    const { client } = await startBench(scope)
+    // A pod's namespace on a link of this cluster's, one on another's.
+    sh(`mkdir -p /run/netns
+      for i in 0 9; do
+        ip netns add pod$i; ip link add knp-$i-0 type veth peer name eth0 netns pod$i; ip link set knp-$i-0 up
+        ip address add 10.89.$i.1/32 dev lo
+        ip address add 10.24$i.7.1/24 dev knp-$i-0
+        ip -n pod$i address add 10.24$i.7.2/24 dev eth0; ip -n pod$i link set eth0 up
+        ip -n pod$i route add default via 10.24$i.7.1
+      done; echo 1 > /proc/sys/net/ipv4/ip_forward`)
+    const server = createServer((socket) => socket.end())
+    await new Promise<void>((resolve) => server.listen(8080, "10.244.0.2", resolve))
+    scope.defer(() => void server.close())
+    const ports = [{ name: "p", port: 80, protocol: "TCP" as const, nodePort: 30_080 }]
+    const spec: Partial<Service["spec"]> = {
+      type: "NodePort",
+      clusterIP: "10.96.0.90",
+      externalIPs: ["203.0.113.7"],
+      ports,
+    }
+    await makeService(client, "n", spec, [{ addresses: ["10.244.0.2"], nodeName: "a" }], 8080)
+    await eventually("it answers", async () => (await knock("10.96.0.90", 80)) === "connected")
+    const ask = (pod: number, address: string, port: number): Promise<boolean> =>
+      new Promise((resolve) => {
+        const script = `exec 3<>/dev/tcp/${address}/${port}`
+        spawn("ip", ["netns", "exec", `pod${pod}`, "timeout", "1", "bash", "-c", script], {
+          stdio: "ignore",
+        }).on("close", (code) => resolve(code === 0))
+      })
+    const addresses: [string, number][] = [
+      ["10.96.0.90", 80],
+      ["203.0.113.7", 80],
+      ["10.89.0.1", 30_080],
+      ["10.89.9.1", 30_080],
+    ]
+    const answers = await Promise.all(
+      [0, 9].map((pod) => Promise.all(addresses.map(([address, port]) => ask(pod, address, port)))),
+    )
+    assert.deepEqual(answers, [
+      [true, true, true, false],
+      [false, false, false, false],
+    ])
+    assert.equal(await knock("10.89.0.1", 30_080), "connected")
+    assert.notEqual(await knock("10.89.9.1", 30_080), "connected")
+  })
+
   test("healthCheckNodePort and the proxy's own ports answer as kube-proxy's", async () => {
     await using scope = new Scope("test")
     const { client } = await startBench(scope, 10_256)
@@ -246,6 +308,7 @@ const tableOptions = {
   podCIDR: ipv4Network("10.244.0.0/16"),
   serviceCIDR: ipv4Network("10.96.0.0/16"),
   doors: [{ address: ipv4Address("10.89.0.1"), port: readPort(6443)! }],
+  links: [linkName("knarr-0"), linkName("knp-0-0")],
 }
 
 interface Bench {
@@ -279,7 +342,10 @@ async function startBench(scope: Scope, healthz = 0): Promise<Bench> {
     scope: scope.child("proxy"),
     nodeName: "a",
     ...tableOptions,
-    reserved: () => [],
+    nodeCIDR: ipv4Network("10.89.0.0/24"),
+    foreign: () => [ipv4Network("10.89.9.0/24")],
+    ownAddresses: () => [],
+    podLink: linkName("knp-0-0"),
     ...(healthz ? { ports: { healthz, metrics: healthz + 1 } } : {}),
   })
   return { client, scope, events }

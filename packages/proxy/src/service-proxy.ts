@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { abortable, deferred, messageOf, type Env, type Scope } from "@knarr/base"
-import { line, type IPv4Address, type IPv4Network, type NameText } from "@knarr/apimachinery"
+import { line, type IPv4Address, type IPv4Network, type LinkName, type NameText } from "@knarr/apimachinery"
 import { endpointSlice, node as nodeKind, pod as podKind, service, type Pod } from "@knarr/api"
 import type { EventRecorder, Informer, InformerFactory } from "@knarr/client"
 import { createStaleFlows, removeFlows, udpText } from "./conntrack.ts"
@@ -30,8 +30,14 @@ export interface ServiceProxyOptions {
   /** Of the whole cluster. */
   readonly podCIDR: IPv4Network
   readonly serviceCIDR: IPv4Network
-  /** Further ranges that no Service may take addresses of: nodes', and those of other clusters at this moment. */
-  readonly reserved: () => readonly IPv4Network[]
+  readonly nodeCIDR: IPv4Network
+  /** Ranges of this machine's other clusters, at this moment. */
+  readonly foreign: () => readonly IPv4Network[]
+  /** The machine's own addresses, at this moment. */
+  readonly ownAddresses: () => readonly IPv4Address[]
+  readonly links: RulesetOptions["links"]
+  /** The bridge of this node's pods. */
+  readonly podLink: LinkName
   /** Where this node listens for the cluster. */
   readonly doors: RulesetOptions["doors"]
   /** Addresses whose Services another part of the node answers itself (cluster DNS). */
@@ -45,9 +51,10 @@ const sliceIndex = "proxyService"
 const gatherMs = 5
 const minRetryMs = 1_000
 const maxRetryMs = 30_000
-/** Lets a host port on 127.0.0.1 lead to a pod; the table's guard keeps others off the loopback. */
-const routeLocalnet = "/proc/sys/net/ipv4/conf/all/route_localnet"
-const nothing: Pick<ProxyState, "servicePorts" | "hostPorts"> = { servicePorts: [], hostPorts: [] }
+const nothing: Pick<ProxyState, "servicePorts" | "hostPorts"> = {
+  servicePorts: [],
+  hostPorts: [],
+}
 
 /** Starts programming the kernel. Resolves after the first complete synchronisation. The rules stay when the scope ends. */
 export async function startServiceProxy(options: ServiceProxyOptions): Promise<void> {
@@ -76,11 +83,13 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<v
       pods: pods.list(),
       nodeName,
       zone: nodes.get({ name: nodeName })?.metadata.labels?.["topology.kubernetes.io/zone"],
-      reserved: [options.podCIDR, options.serviceCIDR, ...options.reserved()],
+      reserved: [options.podCIDR, options.serviceCIDR, options.nodeCIDR],
+      foreign: options.foreign(),
+      ownAddresses: options.ownAddresses(),
     })
     const refused = await kernel.program(state, signal)
     health.updated((env.clock.monotonic() - start) / 1000)
-    if (state.hostPorts.length > 0) openLoopback(env)
+    if (state.hostPorts.length > 0) openLoopback(options.podLink, env)
     const unheard = await serviceHealth.sync(state.healthChecks)
     complain([...state.refused, ...refused, ...unheard])
     await flows(state, signal)
@@ -184,11 +193,14 @@ function createComplaints(env: Env, events: EventRecorder): (refused: readonly R
   }
 }
 
-/** Only behind the table's guard. Where it cannot be done, host ports answer on every address but the loopback. */
-function openLoopback(env: Env): void {
+/**
+ * Lets a host port on 127.0.0.1 lead to a pod, over that link alone and behind the table's guard, which keeps others
+ * off the loopback. Where it cannot be done, host ports answer on every address but the loopback.
+ */
+function openLoopback(link: LinkName, env: Env): void {
+  const path = `/proc/sys/net/ipv4/conf/${link}/route_localnet`
   try {
-    if (existsSync(routeLocalnet) && readFileSync(routeLocalnet, "utf8").trim() !== "1")
-      writeFileSync(routeLocalnet, "1")
+    if (existsSync(path) && readFileSync(path, "utf8").trim() !== "1") writeFileSync(path, "1")
   } catch (thrown) {
     env.log.debug("Cannot let host ports answer on the loopback", { err: messageOf(thrown) })
   }
