@@ -1,6 +1,6 @@
 /** A Knarr cluster of the benchmark's own, driven through the `knarr` command as a person would. */
 import { execFile, execFileSync } from "node:child_process"
-import { readFileSync, writeFileSync } from "node:fs"
+import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { kinds, node, pod, type Node, type Pod } from "@knarr/api"
 import { createRestClient, createTransport, loadKubeconfig, resolveContext, type Client } from "@knarr/client"
@@ -61,11 +61,13 @@ export class Cluster {
     return createRestClient({ transport: opened, fieldManager: "bench" })
   }
 
-  /** Knarr's own processes: not containerd, its shims and what runs in pods. */
+  /** Knarr's own processes, the supervisors among them: not containerd, its shims and what runs in pods. */
   pids(): number[] {
-    const text = readFileSync(join(this.#home, this.#name, "server.pid"), "utf8")
+    const dir = join(this.#home, this.#name)
     const all = processes()
-    const own = [Number(text.split(" ")[0])]
+    const own = globSync("*.supervisor", { cwd: dir }).map((name) =>
+      Number(readFileSync(join(dir, name), "utf8").split(" ")[0]),
+    )
     for (let at = 0; at < own.length; at++) {
       for (const { pid, parent, command } of all)
         if (parent === own[at] && !/^(containerd|runc)/.test(basename(command[0] ?? ""))) own.push(pid)

@@ -1,5 +1,6 @@
-/** Bundles the `knarr` command into dist/: one file, because start-up time is a feature. */
+/** Bundles the `knarr` command into dist/: few files, because start-up time is a feature. */
 import { build } from "esbuild"
+import { copyFileSync } from "node:fs"
 import { join } from "node:path"
 
 const root = join(import.meta.dirname, "..")
@@ -25,3 +26,4 @@ await build({
   },
   logLevel: "warning",
 })
+copyFileSync(join(root, "packages/knarr/src/supervise.sh"), join(root, "dist/supervise.sh"))

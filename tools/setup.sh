@@ -44,7 +44,7 @@ if [ -n "$needed" ]; then
 fi
 
 # ── the bundle ──
-if [ ! -e dist/knarr.mjs ] || [ -n "$(find packages tools/bundle.ts package-lock.json -newer dist/knarr.mjs \( -name '*.ts' -o -name package-lock.json \) -print -quit)" ]; then
+if [ ! -e dist/knarr.mjs ] || [ -n "$(find packages tools/bundle.ts package-lock.json -newer dist/knarr.mjs \( -name '*.ts' -o -name '*.sh' -o -name package-lock.json \) -print -quit)" ]; then
   node_modules/.bin/node tools/bundle.ts
 fi
 

@@ -10,7 +10,7 @@ const namespace = "default"
 const replicas = 6
 
 test(
-  "knarr killed in the middle of a rollout: no container notices, and the rollout ends after the next up",
+  "all of knarr killed in the middle of a rollout: no container notices, and the rollout ends after the next up",
   { timeout: 120_000 },
   async (t) => {
     await using home = new KnarrHome("adoption")
@@ -61,7 +61,7 @@ test(
 
     // What nobody wants to stop must run on; and what starts just now may finish starting.
     const wanted = (await pods()).filter((one) => !one.metadata.deletionTimestamp && containerId(one))
-    process.kill(home.pid("server"), "SIGKILL")
+    home.crashForGood("server", "node-0")
     const running = new Map<string, ContainerProcess>()
     for (const id of wanted.map((one) => containerId(one)!)) {
       const found = containerProcess(id)
@@ -69,7 +69,7 @@ test(
     }
     await pause(3_000)
     const stopped = [...running.values()].filter((one) => !isRunning(one))
-    // The server had a moment between our look and its end, in which it may have stopped one more.
+    // The agent had a moment between our look and its end, in which it may have stopped one more.
     assert.ok(stopped.length <= 1, `${stopped.length} of ${running.size} containers stopped with knarr`)
     assert.ok(running.size >= replicas, `${running.size} containers run while knarr does not`)
 

@@ -198,8 +198,7 @@ test(
       await assert.rejects(write("another"), /etcdserver: mvcc: database space exceeded/)
       execFileSync("mount", ["-o", "remount,size=96m", store])
       await eventually("a write to succeed", () => write("after"), 20_000)
-      process.kill(home.pid("server"), "SIGKILL")
-      await home.up()
+      await home.recovered(home.crash("server"))
       const after = await client.list(configMap, { namespace })
       assert.equal(after.items.filter((one) => /^(big|after)/.test(one.metadata.name)).length, written + 1)
     } finally {

@@ -19,6 +19,8 @@ const run = promisify(execFile)
 export const knarr = process.env["KNARR_COMMAND"] ?? join(import.meta.dirname, "../../bin/knarr")
 const limitMs = 60_000
 const pollMs = 50
+/** Far more than it takes: what is meant is that nobody had to do anything. */
+const recoveryLimitMs = 15_000
 
 export interface CommandResult {
   readonly code: number
@@ -74,6 +76,12 @@ export async function eventually<T>(
 
 export function pause(ms: number): Promise<void> {
   return systemClock.sleep(ms, new AbortController().signal)
+}
+
+/** Processes that were killed, by their names. */
+export interface Crash {
+  readonly pids: ReadonlyMap<string, number>
+  readonly atMs: number
 }
 
 export class KnarrHome implements AsyncDisposable {
@@ -140,8 +148,39 @@ export class KnarrHome implements AsyncDisposable {
     return { client: createRestClient({ transport, fieldManager: "e2e" }), transport }
   }
 
-  pid(process: string): number {
-    return Number(readFileSync(join(this.dir, this.name, `${process}.pid`), "utf8").split(" ")[0])
+  /** Of the server, of a node's agent, or of the supervisor of one of them. */
+  pid(process: string, what: "pid" | "supervisor" = "pid"): number {
+    return Number(readFileSync(join(this.dir, this.name, `${process}.${what}`), "utf8").split(" ")[0])
+  }
+
+  /** Kills processes as a crash would, all at one moment. Their supervisors start them again. */
+  crash(...names: readonly string[]): Crash {
+    const pids = new Map(names.map((name) => [name, this.pid(name)]))
+    for (const pid of pids.values()) process.kill(pid, "SIGKILL")
+    return { pids, atMs: systemClock.monotonic() }
+  }
+
+  /** Kills processes and their supervisors: nobody starts them again. */
+  crashForGood(...names: readonly string[]): void {
+    for (const name of names) process.kill(this.pid(name, "supervisor"), "SIGKILL")
+    this.crash(...names)
+  }
+
+  /** Resolves when all are there again and say that they are ready, with the milliseconds since the crash. */
+  async recovered({ pids, atMs }: Crash): Promise<number> {
+    for (const [name, before] of pids)
+      await eventually(
+        `${name} to be started again`,
+        () => {
+          const [first, ...told] = readFileSync(join(this.dir, this.name, `${name}.progress`), "utf8").split(
+            "\n",
+          )
+          const { pid } = JSON.parse(first!) as { pid: number }
+          return (pid !== before && pid === this.pid(name) && told.includes('{"ready":true}')) || undefined
+        },
+        recoveryLimitMs,
+      )
+    return systemClock.monotonic() - atMs
   }
 
   /** The end of a process's log, for messages. */

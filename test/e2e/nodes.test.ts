@@ -109,7 +109,7 @@ test("three nodes", { timeout: 200_000 }, async (t) => {
       assert.ok(onLost, "a movable pod is on node-2")
       const web = (await podsOf("web")).filter((one) => one.spec.nodeName === "node-2")
       const processes = [onLost, ...web].map((one) => containerProcess(containerId(one)!)!)
-      process.kill(home.pid("node-2"), "SIGKILL")
+      home.crashForGood("node-2")
       const killedMs = systemClock.monotonic()
       const isNodeReady = async (): Promise<boolean> => ready(await client.get(node, { name: "node-2" }))
       assert.match((await home.try("status", "--name", home.name)).stdout, /node-2 +agent stopped/)

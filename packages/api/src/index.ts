@@ -3,6 +3,7 @@ import "./schemas.gen.ts"
 
 export * from "./kinds.gen.ts"
 export { type Creatable } from "./creatable.ts"
+export { kubernetesVersion } from "./kubernetes-version.ts"
 
 export type * from "./admissionregistration/v1/types.gen.ts"
 export type * from "./apiextensions/v1/types.gen.ts"

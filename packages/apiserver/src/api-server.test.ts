@@ -23,6 +23,7 @@ describe("API server", () => {
   const scope = new Scope("test", { env: testEnv })
   let server: ApiServer
   let session: ClientHttp2Session | undefined
+  let problem = ""
 
   before(async () => {
     server = await startApiServer({
@@ -36,6 +37,14 @@ describe("API server", () => {
       serviceAccounts: { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] },
       advertise: { address: "192.0.2.1", port: 6443 },
       shutdownGraceSeconds: 0.2,
+      readyChecks: [
+        {
+          name: "processes",
+          check() {
+            if (problem !== "") throw new Error(problem)
+          },
+        },
+      ],
     })
     session = connect(`https://127.0.0.1:${server.port}`, {
       ca: certificates.ca.cert,
@@ -96,6 +105,16 @@ describe("API server", () => {
     )
     assert.equal((await get("/version")).json.gitVersion.startsWith("v1.37."), true)
     assert.equal((await get("/healthz/nope")).status, 404)
+  })
+
+  it("is not ready while a part that its owner named is not", async () => {
+    assert.equal((await get("/readyz/processes")).text, "ok")
+    problem = "node-0 does not run"
+    assert.match((await get("/readyz")).text, /^\[-\]processes failed: reason withheld$/m)
+    assert.equal((await get("/readyz/processes")).text, "internal server error: node-0 does not run\n")
+    assert.equal((await get("/readyz?exclude=processes")).text, "ok")
+    assert.equal((await get("/livez")).text, "ok")
+    problem = ""
   })
 
   it("is not ready while background work has failed and waits for its next start", async () => {

@@ -12,7 +12,7 @@ import { OpenApi } from "./endpoints/openapi.ts"
 import { createResourceHandler } from "./endpoints/resources.ts"
 import { versionInfo } from "./endpoints/version.ts"
 import { createFilters, type FilterOptions, type Handler } from "./server/filters.ts"
-import { Health } from "./server/health.ts"
+import { Health, type HealthCheck } from "./server/health.ts"
 import { InFlight, type InFlightLimits } from "./server/in-flight.ts"
 import { listen, type Listener, type ServingCertificates } from "./server/listener.ts"
 import { addProcessMetrics, addStorageMetrics } from "./server/process-metrics.ts"
@@ -30,6 +30,8 @@ export interface ApiServerOptions extends ControlPlaneOptions {
   readonly certificates: ServingCertificates
   /** The texts that `kubectl explain` prints, loaded when a document is made; default: none. */
   readonly openApiDocs?: (() => OpenApiDocs | undefined) | undefined
+  /** Further parts of `/readyz`. */
+  readonly readyChecks?: readonly HealthCheck[] | undefined
   /** How to reach kubelets; without it logs, exec and the other streams answer 503. */
   readonly kubelet?: KubeletOptions | undefined
   readonly limits?: InFlightLimits | undefined
@@ -91,6 +93,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   )
 
   health.add({ name: "tasks", check: () => tellTroubles(options.scope) }, ["readyz"])
+  for (const check of options.readyChecks ?? []) health.add(check, ["readyz"])
 
   const advertised = (): { readonly address: string; readonly port: number } =>
     options.advertise ?? { address: "127.0.0.1", port: listener.port }

@@ -29,6 +29,8 @@ export interface KubeconfigContext {
   cluster: string
   user: string
   namespace?: string
+  /** Of programs, by their names. */
+  extensions?: { name: string; extension?: Record<string, unknown> | null }[]
 }
 export interface Kubeconfig {
   apiVersion?: string

@@ -1,8 +1,11 @@
-/** A node's parts: containerd, pod network, kubelet, service proxy, cluster DNS. */
+/**
+ * A node's parts: containerd, pod network, kubelet, service proxy, cluster DNS. They speak to the server over HTTPS
+ * with the node's own certificates, and read nothing else of the cluster's secrets.
+ */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { node as nodeKind, pod } from "@knarr/api"
-import { Scope, type Env, type KeyPair } from "@knarr/base"
+import { kubernetesVersion, pod } from "@knarr/api"
+import { messageOf, type Env, type KeyPair, type Scope } from "@knarr/base"
 import {
   createEventRecorder,
   createInformerFactory,
@@ -10,20 +13,18 @@ import {
   createTransport,
   type Client,
   type InformerFactory,
+  type Transport,
 } from "@knarr/client"
-import { kubernetesVersion } from "@knarr/apiserver"
 import { startDns } from "@knarr/dns"
 import { createLinuxMachine, ensureContainerd, startKubelet, type Containerd } from "@knarr/kubelet"
-import { createNodeNetns, ensureNodeNetwork, podBridge, runPodNetwork } from "@knarr/pod-network"
+import { ensureNodeNetwork, podBridge, runPodNetwork } from "@knarr/pod-network"
 import { startServiceProxy } from "@knarr/proxy"
 import { addServiceAddress, serviceRoute } from "./node-addresses.ts"
-import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
-import { runDirOf } from "./machine.ts"
-import { agentNames, firstNode, networkOf, type LocalNode } from "./node-names.ts"
+import { UsageError, addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
+import { cgroupRoot, networkOf, nodeContainerd, nodesOf, type LocalNode } from "./node-names.ts"
 import { kubeletPort, proxySettings } from "./node-proxy.ts"
-import { ensureNodeCertificate, ensureProxyCertificate } from "./pki.ts"
-import type { RunningServer } from "./server.ts"
-import type { Steps } from "./steps.ts"
+import { readNodePki, type NodePki } from "./pki.ts"
+import type { Steps } from "./start-progress.ts"
 
 export interface NodeOptions {
   readonly cluster: ClusterHome
@@ -33,99 +34,80 @@ export interface NodeOptions {
   readonly steps: Steps
 }
 
-export interface FirstNode {
-  join(server: RunningServer): Promise<void>
-}
-
-/** What a node needs of its cluster once that is there. */
+/** How a node speaks to its cluster. */
 interface Joining {
   /** Acts as the node. */
   readonly client: Client
   /** Of the node's network parts: they read services, slices and all nodes. */
   readonly informers: InformerFactory
-  readonly ca: KeyPair
+  readonly pki: NodePki
 }
 
 const clusterDomain = "cluster.local"
+/** How long a server that was started with us may take. */
+const serverStartMs = 10_000
+const serverPollMs = 10
+const lateServerPollMs = 500
 const cniBinDirs = ["/usr/lib/cni", "/opt/cni/bin"]
 
-/** The cgroup in which a node's pods are. */
-export function cgroupRoot(config: Pick<ClusterConfig, "index">, node: LocalNode): string {
-  return `/knarr-${config.index}-${node.number}`
-}
-
-/** Where a node's containerd keeps its files. */
-export function nodeContainerd(
-  cluster: ClusterHome,
-  config: Pick<ClusterConfig, "index">,
-  node: string,
-): { dir: string; runDir: string } {
-  return { dir: join(cluster.node(node), "containerd"), runDir: join(runDirOf(config.index), node) }
+/**
+ * Runs a node of the cluster in the network namespace that this process is in: the machine's own for the first node.
+ * Network and containerd are made ready while the server starts. Resolves when the node is ready.
+ */
+export async function startAgent(options: NodeOptions & { readonly nodeName: string }): Promise<void> {
+  const { cluster, config, env, scope, nodeName } = options
+  const node = nodesOf(config).find((candidate) => candidate.node === nodeName)
+  if (!node) throw new UsageError(`the cluster "${cluster.name}" has no node "${nodeName}"`)
+  const pki = readNodePki(cluster.nodePki(nodeName), cluster.caCertificate)
+  const connect = (identity: KeyPair): Transport =>
+    scope.use(
+      createTransport({
+        server: `https://${addressesOf(config).hostAddress}:${config.port}`,
+        tls: { ca: pki.ca, ...identity },
+        headers: () => ({ "user-agent": "knarr-agent" }),
+      }),
+    )
+  const transport = connect(pki.kubelet)
+  const [containerd] = await Promise.all([prepare(options, node), untilServes(transport, env, scope.signal)])
+  const client = createRestClient({ transport, env })
+  const proxyClient = createRestClient({ transport: connect(pki.proxy), env })
+  const informers = createInformerFactory({ client: proxyClient, scope: scope.child("informers"), env })
+  await joinCluster(options, node, containerd, { client, informers, pki })
 }
 
 /**
- * Prepares the first node while the server starts beside it: network and containerd need no API. `join`
- * makes it a member and resolves when the node is ready.
+ * Resolves when the API server serves, whatever troubles its controllers or other nodes. It is asked often at first,
+ * since it starts when we do, and gently later.
  */
-export async function startFirstNode(
-  options: NodeOptions & { readonly network: Promise<void> },
-): Promise<FirstNode> {
-  const { config, network, scope } = options
-  const node = firstNode(config)
-  await network
-  const containerd = await prepare(options, node)
-  return {
-    async join({ apiServer, informers, pki }) {
-      const client = apiServer.client({
-        name: `system:node:${node.node}`,
-        groups: ["system:nodes", "system:authenticated"],
+async function untilServes(transport: Transport, env: Env, signal: AbortSignal): Promise<void> {
+  const begun = env.clock.monotonic()
+  for (let isSaid = false; ;) {
+    let problem
+    try {
+      const response = await transport.request({
+        method: "GET",
+        path: "/readyz?exclude=tasks&exclude=processes",
+        signal,
       })
-      await joinCluster(options, node, containerd, { client, informers, ca: pki.ca })
-      await markControlPlane(apiServer.client(), node.node, scope.signal)
-    },
+      await response.buffer()
+      if (response.status === 200) return
+      problem = `status ${response.status}`
+    } catch (thrown) {
+      signal.throwIfAborted()
+      problem = messageOf(thrown)
+    }
+    const isLate = env.clock.monotonic() - begun > serverStartMs
+    if (isLate && !isSaid)
+      env.log.warn("The API server does not answer yet", { server: transport.server, err: problem })
+    isSaid ||= isLate
+    await env.clock.sleep(isLate ? lateServerPollMs : serverPollMs, signal)
   }
-}
-
-/** Makes the cluster's bridge, with the address by which nodes call the server. */
-export function ensureClusterNetwork(config: ClusterConfig, signal: AbortSignal): Promise<void> {
-  return ensureNodeNetwork(networkOf(config), signal)
-}
-
-/** Makes the network namespaces of the further nodes, for their agents to be started in. */
-export async function ensureAgentNetworks(config: ClusterConfig, signal: AbortSignal): Promise<void> {
-  for (const { number } of agentNames(config))
-    await createNodeNetns({ cluster: networkOf(config), index: number }, signal)
-}
-
-/** A further node, in its own process and network namespace, speaking HTTPS. Resolves when the node is ready. */
-export async function startAgent(
-  options: NodeOptions & { readonly nodeName: string; readonly ca: KeyPair },
-): Promise<void> {
-  const { cluster, config, env, scope, ca, nodeName } = options
-  const node = agentNames(config).find((candidate) => candidate.node === nodeName)
-  if (!node) throw new Error(`the cluster "${cluster.name}" has no node "${nodeName}"`)
-  const identity = ensureNodeCertificate(join(cluster.node(nodeName), "pki"), env, ca, nodeName, node.address)
-  const transport = scope.use(
-    createTransport({
-      server: `https://${addressesOf(config).hostAddress}:${config.port}`,
-      tls: { ca: ca.cert, ...identity },
-      headers: () => ({ "user-agent": "knarr-agent" }),
-    }),
-  )
-  const client = createRestClient({ transport, env })
-  const containerd = await prepare(options, node)
-  const proxyIdentity = ensureProxyCertificate(join(cluster.node(nodeName), "pki"), env, ca)
-  const proxyTransport = scope.use(
-    createTransport({ server: transport.server, tls: { ca: ca.cert, ...proxyIdentity } }),
-  )
-  const proxyClient = createRestClient({ transport: proxyTransport, env })
-  const informers = createInformerFactory({ client: proxyClient, scope: scope.child("informers"), env })
-  await joinCluster(options, node, containerd, { client, informers, ca })
 }
 
 async function prepare(options: NodeOptions, node: LocalNode): Promise<Containerd> {
   const { cluster, config, env, scope, steps } = options
   const addresses = addressesOf(config)
+  if (node.number === 0) await ensureNodeNetwork(networkOf(config), scope.signal)
   await Promise.all([
     addServiceAddress(addresses.dnsAddress, config, scope.signal),
     serviceRoute(addresses.serviceCIDR, node, config, scope.signal),
@@ -153,7 +135,7 @@ async function joinCluster(
   joining: Joining,
 ): Promise<void> {
   const { cluster, config, env, scope, steps } = options
-  const { client, informers, ca } = joining
+  const { client, informers, pki } = joining
   const addresses = addressesOf(config)
   const dir = cluster.node(node.node)
   const events = createEventRecorder({ client, scope, env, component: "knarr-agent", host: node.node })
@@ -188,7 +170,6 @@ async function joinCluster(
     addresses: [addresses.dnsAddress],
     domain: clusterDomain,
   })
-  const identity = ensureNodeCertificate(join(dir, "pki"), env, ca, node.node, node.address)
   const rootDir = join(dir, "kubelet")
   const kubelet = await startKubelet({
     env: { ...env, log: env.log.with({ component: "kubelet" }) },
@@ -209,22 +190,10 @@ async function joinCluster(
     // Only there: every cluster on this machine has a first node with this port.
     address: node.address,
     port: kubeletPort,
-    tls: { ...identity, clientCA: ca.cert },
+    tls: { ...pki.kubelet, clientCA: pki.ca },
     nodeLogDir: join(dir, "logs"),
   })
   await Promise.all([proxy, dns])
   await kubelet.ready(scope.signal)
   steps.done(`${node.node} ready`)
-}
-
-/** Nodes may not give themselves a role. */
-async function markControlPlane(client: Client, nodeName: string, signal: AbortSignal): Promise<void> {
-  const labels = { "node-role.kubernetes.io/control-plane": "" }
-  await client.patch(
-    nodeKind,
-    { name: nodeName },
-    "merge",
-    { metadata: { labels } },
-    { signal, fieldManager: "knarr" },
-  )
 }

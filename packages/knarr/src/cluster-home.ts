@@ -7,8 +7,11 @@
  *                   store/         the store
  *                   images/        blobs of the cluster's registry
  *                   registry-secret  the password for pushing to it
- *                   nodes/<node>/  a node's containerd root, volumes and logs
- *                   logs/          one file per process
+ *                   nodes/<node>/  a node's certificates, containerd root, volumes and logs
+ *                   logs/          of each process, and two older files of it
+ *                   <process>.*    pid of the process and of its supervisor, and how they are
+ *
+ * The processes are `server` and, by its name, the agent of each node.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { homedir } from "node:os"
@@ -42,6 +45,8 @@ export interface ClusterConfig extends ClusterRanges {
   readonly agents: number
   /** False: a control plane without a node. */
   readonly hasNode: boolean
+  /** The users' kubeconfig files into which `up` put the cluster. */
+  readonly kubeconfigs?: readonly string[]
 }
 
 export class UsageError extends Error {
@@ -93,12 +98,28 @@ export class ClusterHome {
     return existsSync(join(this.dir, "cluster.json"))
   }
 
-  /** `server` or the name of a further agent. */
   log(process: string): string {
     return join(this.dir, "logs", `${process}.log`)
   }
+  /** What the names of a process's files begin with. */
+  processPrefix(process: string): string {
+    return join(this.dir, process)
+  }
+  /** Held by the process while it runs. */
   pidFile(process: string): string {
-    return join(this.dir, `${process}.pid`)
+    return `${this.processPrefix(process)}.pid`
+  }
+  /** Names the supervisor; written by it. */
+  supervisorFile(process: string): string {
+    return `${this.processPrefix(process)}.supervisor`
+  }
+  /** How often and of what the process ended; written by the supervisor. */
+  stateFile(process: string): string {
+    return `${this.processPrefix(process)}.state`
+  }
+  /** How far the process's start is; written by the process. */
+  progressFile(process: string): string {
+    return `${this.processPrefix(process)}.progress`
   }
   /** Held while the cluster is being started; beside its folder, which may not be there yet. */
   get upFile(): string {
@@ -106,6 +127,13 @@ export class ClusterHome {
   }
   node(name: string): string {
     return join(this.dir, "nodes", name)
+  }
+  /** The node's own certificates and keys: all of the cluster's that its agent reads, but for that of the CA. */
+  nodePki(name: string): string {
+    return join(this.node(name), "pki")
+  }
+  get caCertificate(): string {
+    return join(this.pki, "ca.crt")
   }
 
   /** Undefined when there is no such cluster. Throws when the file cannot be read. */
@@ -148,6 +176,16 @@ export function listClusters(home: string): ClusterHome[] {
 export function writeAtomically(file: string, text: string, mode = 0o600): void {
   writeFileSync(`${file}.tmp`, text, { mode })
   renameSync(`${file}.tmp`, file)
+}
+
+/** The text of a file; undefined when there is none (any more). */
+export function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8")
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined
+    throw thrown
+  }
 }
 
 /** The ranges of the cluster with this number when nobody has named others. */

@@ -35,10 +35,19 @@ export function writeKubeconfig(file: string, config: Kubeconfig): void {
   writeAtomically(file, text)
 }
 
-/** Puts the context into the user's file and makes it the current one. A file that cannot be read is left alone: throws. */
+/** Under this name the context keeps which one was current before it. */
+const extensionName = "knarr"
+
+/**
+ * Puts the context into the user's file and makes it the current one; it remembers which one was before. A file that
+ * cannot be read is left alone: throws.
+ */
 export async function mergeIntoKubeconfig(file: string, addition: Kubeconfig): Promise<void> {
   const config = existsSync(file) ? await readKubeconfig(file) : { ...emptyKubeconfig }
-  const merged: Kubeconfig = { ...config, "current-context": addition["current-context"] }
+  const name = addition["current-context"]
+  const current = config["current-context"]
+  const before = current === name ? previousOf(config, name) : current
+  const merged: Kubeconfig = { ...config, "current-context": name }
   for (const list of ["clusters", "contexts", "users"] as const) {
     const added = addition[list] as { name: string }[]
     const kept = (config[list] as { name: string }[]).filter(
@@ -46,22 +55,51 @@ export async function mergeIntoKubeconfig(file: string, addition: Kubeconfig): P
     )
     ;(merged[list] as { name: string }[]) = [...kept, ...added]
   }
-  writeKubeconfig(file, merged)
+  writeKubeconfig(file, withPrevious(merged, name, before))
 }
 
-/** Takes the context out again. */
-export async function removeFromKubeconfig(file: string, contextName: string): Promise<void> {
+/**
+ * Takes the cluster's entries out again. Where its context is the current one, the one before it becomes that. Entries
+ * of the same name that belong to a cluster with another CA are left alone.
+ */
+export async function removeFromKubeconfig(file: string, contextName: string, ca: string): Promise<void> {
   if (!existsSync(file)) return
-  const config = await readKubeconfig(file)
+  let config = await readKubeconfig(file)
+  const ours = config.clusters.find(({ name }) => name === contextName)
+  const data = ours?.cluster["certificate-authority-data"]
+  if (data !== Buffer.from(ca).toString("base64")) return
+  const before = previousOf(config, contextName)
+  // Whoever came after us gives back what was before us.
+  for (const { name } of config.contexts)
+    if (previousOf(config, name) === contextName) config = withPrevious(config, name, before)
   const without = <E extends { name: string }>(entries: E[]): E[] =>
     entries.filter((entry) => entry.name !== contextName)
-  if (without(config.contexts).length === config.contexts.length) return
-  const current = config["current-context"] === contextName ? "" : config["current-context"]
+  const contexts = without(config.contexts)
+  const isThere = contexts.some(({ name }) => name === before)
+  const current =
+    config["current-context"] === contextName ? (isThere ? before : "") : config["current-context"]
   writeKubeconfig(file, {
     ...config,
+    contexts,
     clusters: without(config.clusters),
-    contexts: without(config.contexts),
     users: without(config.users),
     "current-context": current,
   })
+}
+
+/** The context that was current before this one became it; "" when none was. */
+function previousOf(config: Kubeconfig, contextName: string): string {
+  const { extensions = [] } = config.contexts.find(({ name }) => name === contextName)?.context ?? {}
+  const value = extensions.find(({ name }) => name === extensionName)?.extension?.["previousContext"]
+  return typeof value === "string" ? value : ""
+}
+
+function withPrevious(config: Kubeconfig, contextName: string, previousContext: string): Kubeconfig {
+  const contexts = config.contexts.map((entry) => {
+    if (entry.name !== contextName) return entry
+    const others = (entry.context.extensions ?? []).filter(({ name }) => name !== extensionName)
+    const extensions = [...others, { name: extensionName, extension: { previousContext } }]
+    return { ...entry, context: { ...entry.context, extensions } }
+  })
+  return { ...config, contexts }
 }

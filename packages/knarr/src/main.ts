@@ -4,7 +4,7 @@ import { asError, createLogger, Meter, systemClock, systemRandom } from "@knarr/
 import { UsageError } from "./cluster-home.ts"
 import type { CommandContext, KnarrCommand } from "./commands/command.ts"
 import { commandLoaders, type CommandEntry } from "./commands/order.ts"
-import { stopSignal } from "./process-control.ts"
+import { stopSignal } from "./stop-signal.ts"
 
 const program = "knarr"
 

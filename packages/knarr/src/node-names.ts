@@ -1,7 +1,9 @@
-/** The nodes of a cluster on one machine. */
+/** The nodes of a cluster on one machine, and how what belongs to them is called. */
+import { join } from "node:path"
 import { nodeAddress, nodeNetns, type LocalCluster } from "@knarr/pod-network"
 import type { IPv4Address } from "@knarr/apimachinery"
-import type { ClusterConfig, ClusterRanges } from "./cluster-home.ts"
+import type { ClusterConfig, ClusterHome, ClusterRanges } from "./cluster-home.ts"
+import { runDirOf } from "./machine.ts"
 
 /** What names the cluster's network on this machine: its number, since clusters of two homes may share a name. */
 export function networkOf(config: Pick<ClusterConfig, "index"> & ClusterRanges): LocalCluster {
@@ -22,6 +24,13 @@ export function firstNode(config: Pick<ClusterConfig, "index"> & ClusterRanges):
   return { node: "node-0", number: 0, address: nodeAddress(networkOf(config), 0), netns: "" }
 }
 
+/** All nodes; none of a control plane alone. */
+export function nodesOf(
+  config: Pick<ClusterConfig, "index" | "agents" | "hasNode"> & ClusterRanges,
+): LocalNode[] {
+  return config.hasNode ? [firstNode(config), ...agentNames(config)] : []
+}
+
 /** The further nodes. */
 export function agentNames(config: Pick<ClusterConfig, "index" | "agents"> & ClusterRanges): LocalNode[] {
   return Array.from({ length: config.agents }, (_, i) => ({
@@ -30,4 +39,18 @@ export function agentNames(config: Pick<ClusterConfig, "index" | "agents"> & Clu
     address: nodeAddress(networkOf(config), i + 1),
     netns: nodeNetns(networkOf(config), i + 1),
   }))
+}
+
+/** The cgroup in which a node's pods are. */
+export function cgroupRoot(config: Pick<ClusterConfig, "index">, node: LocalNode): string {
+  return `/knarr-${config.index}-${node.number}`
+}
+
+/** Where a node's containerd keeps its files. */
+export function nodeContainerd(
+  cluster: ClusterHome,
+  config: Pick<ClusterConfig, "index">,
+  node: string,
+): { dir: string; runDir: string } {
+  return { dir: join(cluster.node(node), "containerd"), runDir: join(runDirOf(config.index), node) }
 }

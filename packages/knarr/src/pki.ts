@@ -80,44 +80,51 @@ export function ensurePki(
   }
 }
 
-/** A node's certificate: its identity towards the API server and, as a server, towards those who call its kubelet. */
-export function ensureNodeCertificate(
-  dir: string,
-  env: Env,
-  ca: KeyPair,
-  nodeName: string,
-  address: string,
-): KeyPair {
+/** What a node's agent has of the cluster's certificates. */
+export interface NodePki {
+  /** PEM of the cluster's CA. */
+  readonly ca: string
+  /** The node's identity towards the API server and, as a server, towards those who call its kubelet. */
+  readonly kubelet: KeyPair
+  /** The identity of the node's network parts, which read what the node itself may not. */
+  readonly proxy: KeyPair
+}
+
+/** Makes or renews the certificates in a node's folder; whoever holds the CA does, before the node's agent starts. */
+export function ensureNodePki(dir: string, env: Env, ca: KeyPair, nodeName: string, address: string): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const now = env.clock.now()
-  const options = {
+  const leaf = (
+    name: string,
+    options: Omit<CertificateOptions, "serial" | "notBeforeMs" | "notAfterMs">,
+  ): KeyPair =>
+    ensurePair(
+      dir,
+      name,
+      now,
+      () =>
+        issueCertificate(ca, {
+          ...options,
+          serial: env.random.bytes(16),
+          notBeforeMs: now - 60_000,
+          notAfterMs: now + leafLifeMs,
+        }),
+      (cert) => isIssued(cert, ca) && covers(cert, options),
+    )
+  leaf("kubelet", {
     subject: { commonName: `system:node:${nodeName}`, organizations: ["system:nodes"] },
     dnsNames: [nodeName],
     ipAddresses: [address],
-    usages: ["clientAuth", "serverAuth"] as const,
-  }
-  return ensurePair(
-    dir,
-    "kubelet",
-    now,
-    () =>
-      issueCertificate(ca, {
-        ...options,
-        serial: env.random.bytes(16),
-        notBeforeMs: now - 60_000,
-        notAfterMs: now + leafLifeMs,
-      }),
-    (cert) => isIssued(cert, ca) && covers(cert, options),
-  )
+    usages: ["clientAuth", "serverAuth"],
+  })
+  leaf("kube-proxy", { subject: { commonName: "system:kube-proxy" }, usages: ["clientAuth"] })
 }
 
-/** The identity of a node's network parts, which read what the node itself may not. */
-export function ensureProxyCertificate(dir: string, env: Env, ca: KeyPair): KeyPair {
-  const now = env.clock.now()
-  const subject = { commonName: "system:kube-proxy" }
-  const span = { serial: env.random.bytes(16), notBeforeMs: now - 60_000, notAfterMs: now + leafLifeMs }
-  const make = (): KeyPair => issueCertificate(ca, { subject, usages: ["clientAuth"], ...span })
-  return ensurePair(dir, "kube-proxy", now, make, (cert) => isIssued(cert, ca))
+/** Reads what {@link ensureNodePki} made. `caFile` holds the CA's certificate. */
+export function readNodePki(dir: string, caFile: string): NodePki {
+  const read = (name: string): string => readFileSync(join(dir, name), "utf8")
+  const pair = (name: string): KeyPair => ({ cert: read(`${name}.crt`), key: read(`${name}.key`) })
+  return { ca: readFileSync(caFile, "utf8"), kubelet: pair("kubelet"), proxy: pair("kube-proxy") }
 }
 
 function ensurePair(

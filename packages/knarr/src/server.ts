@@ -1,31 +1,31 @@
 /** The server's parts in one process: store, API server, controllers, scheduler, image registry. */
-import { join } from "node:path"
-import { startApiServer, type ApiServer } from "@knarr/apiserver"
-import { kinds } from "@knarr/api"
-import type { Env, Scope } from "@knarr/base"
-import { createInformerFactory, type InformerFactory } from "@knarr/client"
+import { createServer } from "node:net"
+import { startApiServer } from "@knarr/apiserver"
+import { isNotFound } from "@knarr/apimachinery"
+import { kinds, node as nodeKind } from "@knarr/api"
+import { TimeoutError, type Clock, type Env, type Scope } from "@knarr/base"
+import { createInformerFactory, type Client, type InformerFactory } from "@knarr/client"
 import { runControllers } from "@knarr/controller-kit"
 import { createControllers } from "@knarr/controller-manager"
 import { startImageRegistry } from "@knarr/image-registry"
 import { startScheduler } from "@knarr/scheduler"
 import { openEmbeddedStore } from "@knarr/store"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
-import { ensurePki, type ClusterPki } from "./pki.ts"
+import { firstNode, nodesOf } from "./node-names.ts"
+import { ensureNodePki, ensurePki } from "./pki.ts"
+import { tellRestarting } from "./process-state.ts"
 import { serverAddresses } from "./server-certificate.ts"
 import { ensureRegistrySecret } from "./registry-secret.ts"
 import { waitForDefaultServiceAccount } from "./default-service-account.ts"
 import { ensureDnsService } from "./dns-service.ts"
 import { loadOpenApiDocs } from "./openapi-docs.ts"
-import type { Steps } from "./steps.ts"
-
-export interface RunningServer {
-  readonly apiServer: ApiServer
-  readonly pki: ClusterPki
-  /** Shared by all parts of the process. */
-  readonly informers: InformerFactory
-}
+import type { Steps } from "./start-progress.ts"
 
 const serviceAccountIssuer = "https://kubernetes.default.svc.cluster.local"
+
+/** How long the address at which nodes call may take to be there: their network is made by the first node's agent. */
+const networkLimitMs = 30_000
+const networkPollMs = 5
 
 /** Starts everything but nodes; `scope` ends it. Resolves when the API is ready and the controllers work. */
 export async function startServer(options: {
@@ -34,16 +34,17 @@ export async function startServer(options: {
   env: Env
   scope: Scope
   steps: Steps
-  /** Resolves when this machine has the address that nodes call; default: it has. */
-  network?: Promise<void>
-}): Promise<RunningServer> {
-  const { cluster, config, env, scope, steps, network } = options
+}): Promise<void> {
+  const { cluster, config, env, scope, steps } = options
   const addresses = addressesOf(config)
   // Only a cluster with nodes can be reached from anywhere but this machine's loopback.
   const bindAddresses = config.hasNode ? ["127.0.0.1", addresses.hostAddress] : ["127.0.0.1"]
   const pki = ensurePki(cluster.pki, env, serverAddresses(config))
+  // Agents are started again without `up`, too; what they hold is renewed whenever the holder of the CA starts.
+  for (const { node, address } of nodesOf(config))
+    ensureNodePki(cluster.nodePki(node), env, pki.ca, node, address)
   const store = scope.use(await openEmbeddedStore({ dir: cluster.store, env }))
-  await network
+  if (config.hasNode) await untilAddress(addresses.hostAddress, env.clock, scope.signal)
   const apiServer = await startApiServer({
     env,
     store,
@@ -57,6 +58,7 @@ export async function startServer(options: {
     serviceCIDRs: [addresses.serviceCIDR],
     ...(config.hasNode ? { advertise: { address: addresses.hostAddress, port: config.port } } : {}),
     openApiDocs: loadOpenApiDocs,
+    readyChecks: [{ name: "processes", check: () => checkProcesses(cluster) }],
     kubelet: { clientCert: pki.kubeletClient.cert, clientKey: pki.kubeletClient.key, ca: pki.ca.cert },
   })
   steps.done("API server ready")
@@ -101,12 +103,52 @@ export async function startServer(options: {
       informers,
     }),
   ])
+  if (config.hasNode) labelControlPlane(firstNode(config).node, apiServer.client(), informers, env, scope)
   await waitForDefaultServiceAccount(informers, scope.signal)
   steps.done("controllers and scheduler run")
-  return { apiServer, pki, informers }
 }
 
-/** Where a node keeps what belongs to it. */
-export function nodeDir(cluster: ClusterHome, node: string): string {
-  return join(cluster.dir, "nodes", node)
+function checkProcesses(cluster: ClusterHome): void {
+  const waiting = tellRestarting(cluster)
+  if (waiting !== "") throw new Error(waiting)
+}
+
+/** Gives the first node the role that nodes may not give themselves, whenever it is new. */
+function labelControlPlane(
+  name: string,
+  client: Client,
+  informers: InformerFactory,
+  env: Env,
+  scope: Scope,
+): void {
+  const labels = { "node-role.kubernetes.io/control-plane": "" }
+  const label = async (signal: AbortSignal): Promise<void> => {
+    const options = { signal, fieldManager: "knarr" }
+    try {
+      await client.patch(nodeKind, { name }, "merge", { metadata: { labels } }, options)
+    } catch (thrown) {
+      if (!isNotFound(thrown)) throw thrown
+    }
+  }
+  const added = ({ metadata }: { readonly metadata: { readonly name: string } }): void => {
+    if (metadata.name === name) scope.run("control plane label", label, { restart: true })
+  }
+  scope.use(informers.informer(nodeKind).subscribe({ added }))
+}
+
+/** Resolves when this machine has the address. */
+async function untilAddress(address: string, clock: Clock, signal: AbortSignal): Promise<void> {
+  const limit = clock.monotonic() + networkLimitMs
+  for (;;) {
+    const problem = await new Promise<Error | undefined>((resolve) => {
+      const server = createServer()
+      server.once("error", resolve)
+      server.listen(0, address, () => server.close(() => resolve(undefined)))
+    })
+    if (problem === undefined) return
+    if ((problem as NodeJS.ErrnoException).code !== "EADDRNOTAVAIL") throw problem
+    if (clock.monotonic() > limit)
+      throw new TimeoutError(`this machine to have the address ${address}`, networkLimitMs)
+    await clock.sleep(networkPollMs, signal)
+  }
 }

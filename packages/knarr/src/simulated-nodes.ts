@@ -1,6 +1,7 @@
 /** Nodes that only pretend to run containers: a whole cluster then fits into one process, and into a moment. */
 import { Meter, type Env, type Scope } from "@knarr/base"
-import { kubernetesVersion, type ControlPlane } from "@knarr/apiserver"
+import { kubernetesVersion } from "@knarr/api"
+import type { ControlPlane } from "@knarr/apiserver"
 import {
   SimulatedHost,
   createSimulatedMachine,

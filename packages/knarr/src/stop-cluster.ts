@@ -6,14 +6,12 @@ import { createLinuxMachine, stopContainerd, unmountBelow } from "@knarr/kubelet
 import { removeNodeNetwork } from "@knarr/pod-network"
 import { removeServiceProxy } from "@knarr/proxy"
 import { createLinuxVolumeHost } from "@knarr/volume"
-import { cgroupRoot, nodeContainerd } from "./agent.ts"
 import type { ClusterConfig, ClusterHome, ClusterRanges } from "./cluster-home.ts"
 import { removeServiceAddresses } from "./node-addresses.ts"
-import { agentNames, firstNode, networkOf, type LocalNode } from "./node-names.ts"
+import { cgroupRoot, networkOf, nodeContainerd, nodesOf } from "./node-names.ts"
 import { proxyTable } from "./node-proxy.ts"
-import { stopProcess } from "./process-control.ts"
-
-const stopGraceMs = 15_000
+import { processesOf } from "./process-state.ts"
+import { stopProcess } from "./supervisor.ts"
 
 type Context = Env & { readonly signal: AbortSignal }
 
@@ -24,13 +22,11 @@ export async function stopCluster(
   ctx: Context,
   options: { readonly keepState: boolean },
 ): Promise<boolean> {
-  const nodes = config.hasNode ? [firstNode(config), ...agentNames(config)] : []
-  const processes = ["server", ...agentNames(config).map(({ node }) => node)]
   const stopped = await Promise.all(
-    processes.map((name) => stopProcess(cluster.pidFile(name), ctx.clock, ctx.signal, stopGraceMs)),
+    processesOf(config).map((name) => stopProcess(cluster, name, ctx.clock, ctx.signal)),
   )
   await Promise.all(
-    nodes.map(({ node }) =>
+    nodesOf(config).map(({ node }) =>
       stopContainerd({ ...nodeContainerd(cluster, config, node), ...options, env: ctx }, ctx.signal),
     ),
   )
@@ -74,8 +70,4 @@ export async function sweepNumber(
   const { pods } = createLinuxMachine({ clock: ctx.clock, rootDir: "/" })
   for (const path of globSync(`/sys/fs/cgroup/{,*/}knarr-${gone.index}-*`))
     await pods.removeCgroup(`/${basename(path)}`)
-}
-
-function nodesOf(config: ClusterConfig): LocalNode[] {
-  return config.hasNode ? [firstNode(config), ...agentNames(config)] : []
 }

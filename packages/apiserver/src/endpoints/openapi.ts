@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto"
 import { promisify } from "node:util"
 import { gunzip } from "node:zlib"
+import { kubernetesVersion } from "@knarr/api"
 import { notAcceptable, type Kind } from "@knarr/apimachinery"
 import type { Exchange } from "../contract.ts"
 import { respondError } from "../server/respond.ts"
@@ -16,7 +17,6 @@ import { PathWriter } from "./openapi-paths.ts"
 import { groupVersionOf, openApiDocuments, type OpenApiDocument } from "./openapi-roots.ts"
 import { SchemaCollector, type Describe, type Json } from "./openapi-schemas.ts"
 import { takesGzip } from "./verbs/answer.ts"
-import { kubernetesVersion } from "./version.ts"
 
 const info = { title: "Kubernetes", version: kubernetesVersion.split(".").slice(0, 2).join(".") }
 const protobufV2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"

@@ -1,7 +1,5 @@
 /** What `/version` says. Mirrors: apimachinery pkg/version */
-
-/** The Kubernetes release whose API this is. */
-export const kubernetesVersion = "1.37.2"
+import { kubernetesVersion } from "@knarr/api"
 
 /** The body of `/version`. */
 export function versionInfo(): Record<string, string> {

@@ -1,6 +1,7 @@
 /** `knarr delete`: stops a cluster and removes all that it left. */
-import { removeFromKubeconfig } from "../kubeconfig-file.ts"
+import { existsSync, readFileSync } from "node:fs"
 import { ClusterNumbers } from "../cluster-numbers.ts"
+import { removeFromKubeconfig } from "../kubeconfig-file.ts"
 import { clearMachine, removeNodes, stopCluster } from "../stop-cluster.ts"
 import { clusterFlags, contextName, existingCluster, userKubeconfig } from "./cluster-flags.ts"
 import { defineCommand } from "./command.ts"
@@ -18,7 +19,11 @@ export const deleteCluster = defineCommand({
       await removeNodes(cluster, config, ctx)
       new ClusterNumbers().release(config.index, cluster.dir)
     }
-    await removeFromKubeconfig(userKubeconfig(ctx), contextName(cluster))
+    if (existsSync(cluster.caCertificate)) {
+      const ca = readFileSync(cluster.caCertificate, "utf8")
+      for (const file of new Set([userKubeconfig(ctx), ...(config.kubeconfigs ?? [])]))
+        await removeFromKubeconfig(file, contextName(cluster), ca)
+    }
     cluster.remove()
     ctx.print(`Deleted cluster "${cluster.name}"\n`)
     return 0

@@ -2,8 +2,7 @@
 import { node } from "@knarr/api"
 import { createRestClient, createTransport, loadKubeconfig, resolveContext } from "@knarr/client"
 import { knarrHome, listClusters, type ClusterConfig, type ClusterHome } from "../cluster-home.ts"
-import { agentNames, firstNode } from "../node-names.ts"
-import { runningPid } from "../process-control.ts"
+import { lastErrorLine, processState, processesOf, type ProcessState } from "../process-state.ts"
 import { clusterFlags, existingCluster } from "./cluster-flags.ts"
 import { defineCommand, type CommandContext } from "./command.ts"
 
@@ -28,28 +27,60 @@ export const status = defineCommand({
 })
 
 async function show(cluster: ClusterHome, config: ClusterConfig, ctx: CommandContext): Promise<boolean> {
-  const pid = runningPid(cluster.pidFile("server"))
-  ctx.print(`cluster ${cluster.name}: ${pid === undefined ? "stopped" : `running (process ${pid})`}\n`)
+  const states = new Map(processesOf(config).map((name) => [name, processState(cluster, name)]))
+  const server = states.get("server")!
+  const isStopped = [...states.values()].every(
+    (one) => one.pid === undefined && one.supervisorPid === undefined,
+  )
+  ctx.print(
+    `cluster ${cluster.name}: ${isStopped ? "stopped" : server.pid === undefined ? describe(server) : `running (process ${server.pid})`}\n`,
+  )
   ctx.print(`  kubeconfig  ${cluster.kubeconfig}\n`)
-  if (pid === undefined) return false
+  if (isStopped) return false
   ctx.print(`  API server  https://127.0.0.1:${config.port}  ${await readiness(cluster, ctx)}\n`)
-  for (const { node: name } of [...(config.hasNode ? [firstNode(config)] : []), ...agentNames(config)]) {
-    const process = name === "node-0" ? "server" : name
-    const agent = runningPid(cluster.pidFile(process)) === undefined ? "agent stopped" : "agent running"
-    ctx.print(`  ${name.padEnd(10)}  ${agent}, ${await nodeState(cluster, name, ctx)}\n`)
+  for (const [name, state] of states) {
+    if (name !== "server")
+      ctx.print(`  ${name.padEnd(10)}  agent ${describe(state)}, ${await nodeState(cluster, name, ctx)}\n`)
+    for (const line of troubles(cluster, name, state, ctx)) ctx.print(`  ${" ".repeat(10)}  ${line}\n`)
   }
-  return true
+  return [...states.values()].every(({ pid }) => pid !== undefined)
+}
+
+function describe({ pid, supervisorPid, pauseMs, ready }: ProcessState): string {
+  if (pid !== undefined) return ready ? "running" : "starting"
+  if (supervisorPid === undefined) return "stopped"
+  return `restarting${pauseMs > 0 ? ` after a pause of ${pauseMs / 1000} s` : ""}`
+}
+
+/** What a process went through, a line each; nothing of one that is well and always was. */
+function troubles(cluster: ClusterHome, name: string, state: ProcessState, ctx: CommandContext): string[] {
+  const { pid, supervisorPid, restarts, lastExit, lastExitAt } = state
+  const lines = []
+  if (pid !== undefined && supervisorPid === undefined)
+    lines.push(`${name} has no supervisor: nothing would start it again; "knarr up" mends that`)
+  if (restarts > 0) {
+    const seconds = Math.max(0, Math.round(ctx.clock.now() / 1000 - lastExitAt))
+    const times = restarts === 1 ? "once" : `${restarts} times`
+    lines.push(`${name} was restarted ${times}, last ${seconds} s ago after ${lastExit}`)
+  }
+  const error = restarts > 0 || pid === undefined ? lastErrorLine(cluster, name) : undefined
+  if (error !== undefined) lines.push(`its last error: ${error}`)
+  return lines
 }
 
 async function readiness(cluster: ClusterHome, ctx: CommandContext): Promise<string> {
   using transport = createTransport(resolveContext(await loadKubeconfig([cluster.kubeconfig])).transport)
+  const signal = AbortSignal.timeout(answerTimeoutMs)
+  const ask = (path: string) => transport.request({ method: "GET", path, signal })
   try {
-    const response = await transport.request({
-      method: "GET",
-      path: "/readyz",
-      signal: AbortSignal.timeout(answerTimeoutMs),
-    })
-    return response.status === 200 ? "ready" : `not ready (${response.status})`
+    const response = await ask("/readyz")
+    const text = (await response.buffer()).toString("utf8")
+    if (response.status === 200) return "ready"
+    const failed = [...text.matchAll(/^\[-\](\S+) failed/gm)].map(([, name]) => name!)
+    const reasons = await Promise.all(
+      failed.map(async (name) => (await (await ask(`/readyz/${name}`)).buffer()).toString("utf8")),
+    )
+    return `not ready (${response.status}): ${reasons.map((one) => one.replace("internal server error: ", "").trim()).join("; ")}`
   } catch (thrown) {
     ctx.log.debug("The API server does not answer", { err: thrown })
     return "does not answer"

@@ -1,17 +1,24 @@
 /** `knarr up`: starts a cluster on this machine and returns when it is ready. */
-import { ClusterHome, UsageError, type ClusterConfig } from "../cluster-home.ts"
+import { existsSync } from "node:fs"
+import { Scope, type Clock } from "@knarr/base"
+import { readKubeconfig } from "@knarr/client"
+import { createNodeNetns, nodeBridge } from "@knarr/pod-network"
+import { UsageError, type ClusterConfig, type ClusterHome } from "../cluster-home.ts"
 import { problemOf, rangeFlags, readRangeFlags, refuseChange } from "../cluster-ranges.ts"
 import { decideConfig, type Wish } from "../decide-config.ts"
-import { adminKubeconfig, mergeIntoKubeconfig, writeKubeconfig } from "../kubeconfig-file.ts"
-import { agentNames, type LocalNode } from "../node-names.ts"
-import { ensurePki } from "../pki.ts"
 import { daemonNodeFlags } from "../daemon-settings.ts"
-import { holdFile, runningPid, spawnDaemon } from "../process-control.ts"
+import { adminKubeconfig, mergeIntoKubeconfig, writeKubeconfig } from "../kubeconfig-file.ts"
+import { agentNames, firstNode, networkOf, nodesOf, type LocalNode } from "../node-names.ts"
+import { holdFile } from "../pid-file.ts"
+import { ensureNodePki, ensurePki } from "../pki.ts"
+import { isWell, processState, processesOf } from "../process-state.ts"
 import { serverAddresses } from "../server-certificate.ts"
+import { startProcess } from "../supervisor.ts"
 import { clusterFlags, clusterOf, contextName, numberFlag, userKubeconfig } from "./cluster-flags.ts"
-import { defineCommand } from "./command.ts"
+import { defineCommand, type CommandContext } from "./command.ts"
 
 const maxAgents = 32
+const networkPollMs = 10
 
 type Flags = Readonly<Record<string, string | boolean | undefined>>
 
@@ -30,81 +37,53 @@ export const up = defineCommand({
   },
   async run({ flags }, ctx) {
     const cluster = clusterOf(flags, ctx)
-    using _lock = holdFile(cluster.upFile, `the cluster "${cluster.name}" is being started`)
-    const running = runningPid(cluster.pidFile("server"))
+    const starting = `the cluster "${cluster.name}" is being started; wait for it to end`
+    using _lock = holdFile(cluster.upFile, starting)
     const startedMs = ctx.clock.monotonic()
-    const { config, lock } =
-      running === undefined
-        ? await decideConfig(cluster, wishOf(cluster, flags), ctx)
-        : { config: grow(cluster, flags, running), lock: undefined }
-    // A cluster with nodes is known to others from here on; one without is known by the ports that it listens on.
-    using _decided = lock
-    cluster.write(config)
-    if (config.hasNode) lock?.[Symbol.dispose]()
-    const pki = ensurePki(cluster.pki, ctx, serverAddresses(config))
-    const kubeconfig = adminKubeconfig(contextName(cluster), `https://127.0.0.1:${config.port}`, pki)
-    writeKubeconfig(cluster.kubeconfig, kubeconfig)
-
-    const onStep = (process: string) => (step: string, ms: number) =>
-      ctx.print(` ${formatSeconds(ms)}  ${process}${step}\n`)
-    const self = [process.execPath, ...process.execArgv, ...daemonNodeFlags, process.argv[1]!]
-    if (running === undefined) {
-      ctx.print(`Starting cluster "${cluster.name}"\n`)
-      await spawnDaemon({
-        command: [...self, "server", "--cluster-dir", cluster.dir],
-        log: cluster.log("server"),
-        pidFile: cluster.pidFile("server"),
-        onStep: onStep(""),
-        clock: ctx.clock,
-        signal: ctx.signal,
-      })
-    }
-    const stopped = stoppedAgents(cluster, config)
-    if (stopped.length > 0) {
-      const { ensureAgentNetworks } = await import("../agent.ts")
-      await ensureAgentNetworks(config, ctx.signal)
-    }
-    if (running !== undefined)
-      ctx.print(
-        `Starting ${stopped.map(({ node }) => node).join(", ")} of the running cluster "${cluster.name}"\n`,
-      )
-    await Promise.all(
-      stopped.map(({ node, netns }) =>
-        spawnDaemon({
-          command: [
-            "nsenter",
-            `--net=/run/netns/${netns}`,
-            ...self,
-            "agent",
-            "--cluster-dir",
-            cluster.dir,
-            "--node-name",
-            node,
-          ],
-          log: cluster.log(node),
-          pidFile: cluster.pidFile(node),
-          onStep: onStep(`${node}: `),
-          clock: ctx.clock,
-          signal: ctx.signal,
-        }),
-      ),
-    )
+    const before = cluster.read()
+    const config =
+      before && processesOf(before).some((name) => runs(cluster, name))
+        ? await mend(cluster, before, flags, ctx)
+        : await startAll(cluster, before, flags, ctx)
     const userFile = userKubeconfig(ctx)
-    await mergeIntoKubeconfig(userFile, kubeconfig)
+    await mergeIntoKubeconfig(userFile, await readKubeconfig(cluster.kubeconfig))
+    cluster.write({ ...config, kubeconfigs: [...new Set([...(config.kubeconfigs ?? []), userFile])] })
     ctx.print(` ${formatSeconds(ctx.clock.monotonic() - startedMs)}  ready\n`)
     ctx.print(`kubectl is now configured to use the context "${contextName(cluster)}" (${userFile})\n`)
     return 0
   },
 })
 
-/** The nodes whose agents do not run. */
-function stoppedAgents(cluster: ClusterHome, config: ClusterConfig): LocalNode[] {
-  return agentNames(config).filter(({ node }) => runningPid(cluster.pidFile(node)) === undefined)
+function runs(cluster: ClusterHome, name: string): boolean {
+  const { pid, supervisorPid } = processState(cluster, name)
+  return pid !== undefined || supervisorPid !== undefined
 }
 
-/** The settings of a cluster that runs, with the nodes that are to join it. Throws when there is nothing to start. */
-function grow(cluster: ClusterHome, flags: Flags, pid: number): ClusterConfig {
-  const before = cluster.read()!
+/** Starts a cluster of which nothing runs. */
+async function startAll(
+  cluster: ClusterHome,
+  before: ClusterConfig | undefined,
+  flags: Flags,
+  ctx: CommandContext,
+): Promise<ClusterConfig> {
+  const { config: decided, lock } = await decideConfig(cluster, wishOf(before, flags), ctx)
+  // A cluster with nodes is known to others once its settings are written; one without, by the ports it listens on.
+  using _decided = lock
+  const config = before?.kubeconfigs ? { ...decided, kubeconfigs: before.kubeconfigs } : decided
+  cluster.write(config)
+  if (config.hasNode) lock[Symbol.dispose]()
+  ctx.print(`Starting cluster "${cluster.name}"\n`)
+  await start(cluster, config, processesOf(config), ctx)
+  return config
+}
+
+/** Starts what does not run, or not well, of a cluster of which something runs. Throws when there is nothing to start. */
+async function mend(
+  cluster: ClusterHome,
+  before: ClusterConfig,
+  flags: Flags,
+  ctx: CommandContext,
+): Promise<ClusterConfig> {
   const agents = Math.max(numberFlag(flags, "agents", 0, maxAgents) ?? 0, before.agents)
   if (agents > 0 && !before.hasNode)
     throw new UsageError(`the cluster "${cluster.name}" was started with --no-agent: stop it first`)
@@ -112,14 +91,82 @@ function grow(cluster: ClusterHome, flags: Flags, pid: number): ClusterConfig {
   const problem = before.hasNode ? problemOf(before, 1 + agents) : undefined
   if (problem) throw new UsageError(problem)
   const config = { ...before, agents }
-  if (stoppedAgents(cluster, config).length > 0) return config
-  throw new UsageError(
-    `the cluster "${cluster.name}" is already running (process ${pid}); stop it with "knarr down" first`,
-  )
+  const names = processesOf(config).filter((name) => !isWell(processState(cluster, name)))
+  const { pid } = processState(cluster, "server")
+  const port = numberFlag(flags, "port", 1, 65_535) ?? before.port
+  if (names.length === 0 || port !== before.port)
+    throw new UsageError(
+      `the cluster "${cluster.name}" is already running (process ${pid}); stop it with "knarr down" first`,
+    )
+  cluster.write(config)
+  ctx.print(`Starting ${names.join(", ")} of the running cluster "${cluster.name}"\n`)
+  await start(cluster, config, names, ctx)
+  return config
 }
 
-function wishOf(cluster: ClusterHome, flags: Flags): Wish {
-  const before = cluster.read()
+/** Makes the certificates, and starts the processes beside one another. Rejects with the first failure. */
+async function start(
+  cluster: ClusterHome,
+  config: ClusterConfig,
+  names: readonly string[],
+  ctx: CommandContext,
+): Promise<void> {
+  const pki = ensurePki(cluster.pki, ctx, serverAddresses(config))
+  for (const { node, address } of nodesOf(config))
+    ensureNodePki(cluster.nodePki(node), ctx, pki.ca, node, address)
+  const server = `https://127.0.0.1:${config.port}`
+  writeKubeconfig(cluster.kubeconfig, adminKubeconfig(contextName(cluster), server, pki))
+
+  await using scope = new Scope("up")
+  const onAbort = (): void => void scope.close(ctx.signal.reason)
+  ctx.signal.addEventListener("abort", onAbort, { once: true })
+  const self = [process.execPath, ...process.execArgv, ...daemonNodeFlags, process.argv[1]!]
+  const startOne = async (name: string): Promise<void> => {
+    const node = agentNames(config).find((one) => one.node === name)
+    if (node)
+      await prepareNetns(config, node, names.includes(firstNode(config).node), ctx.clock, scope.signal)
+    await startProcess({
+      ...{ cluster, process: name, clock: ctx.clock, signal: scope.signal },
+      command: [
+        ...(node ? ["nsenter", `--net=/run/netns/${node.netns}`] : []),
+        ...self,
+        ...(name === "server" ? ["server"] : ["agent", "--node-name", name]),
+        ...["--cluster-dir", cluster.dir],
+      ],
+      onStep: (step, ms) => ctx.print(` ${formatSeconds(ms)}  ${node ? `${name}: ` : ""}${step}\n`),
+    })
+  }
+  let failure: { readonly thrown: unknown } | undefined
+  await Promise.all(
+    names.map(async (name) => {
+      try {
+        await startOne(name)
+      } catch (thrown) {
+        // The others wait for it in vain. The first failure is the cause.
+        failure ??= { thrown }
+        void scope.close()
+      }
+    }),
+  )
+  ctx.signal.removeEventListener("abort", onAbort)
+  if (failure) throw failure.thrown
+}
+
+/** Makes the network namespace of a further node, once the first one has made the network that they share. */
+async function prepareNetns(
+  config: ClusterConfig,
+  node: LocalNode,
+  isFirstStarting: boolean,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const network = networkOf(config)
+  const bridge = `/sys/class/net/${nodeBridge(network)}`
+  while (isFirstStarting && !existsSync(bridge)) await clock.sleep(networkPollMs, signal)
+  await createNodeNetns({ cluster: network, index: node.number }, signal)
+}
+
+function wishOf(before: ClusterConfig | undefined, flags: Flags): Wish {
   const hasNode = flags["no-agent"] === undefined ? (before?.hasNode ?? true) : !flags["no-agent"]
   const agents = numberFlag(flags, "agents", 0, maxAgents) ?? before?.agents ?? 0
   if (agents > 0 && !hasNode) throw new UsageError("--agents needs the first node: leave --no-agent out")

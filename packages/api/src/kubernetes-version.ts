@@ -1,0 +1,2 @@
+/** The Kubernetes release whose API this is. */
+export const kubernetesVersion = "1.37.2"

@@ -1,0 +1,63 @@
+/** Files that name a process: who runs, and who alone may do something. */
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { dirname } from "node:path"
+import { UsageError, readIfThere } from "./cluster-home.ts"
+
+/** The process that a file names; undefined when it is not running (any more). */
+export function runningPid(file: string): number | undefined {
+  const [pid, started] = (readIfThere(file) ?? "").trim().split(" ")
+  // The start time tells our process from a later one that got the same number.
+  return started && startTimeOf(Number(pid)) === started ? Number(pid) : undefined
+}
+
+/** Holds a file for this process until disposed of. Throws a UsageError when another process holds it. */
+export function holdFile(file: string, what: string): Disposable {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  // Whole or not at all: nobody must find it empty and take it for a dead one's.
+  const own = `${file}.${process.pid}`
+  writeFileSync(own, `${process.pid} ${startTimeOf(process.pid) ?? ""}\n`, { mode: 0o600 })
+  try {
+    while (!link(own, file)) {
+      const holder = runningPid(file)
+      if (holder !== undefined) throw new UsageError(`${what} (process ${holder})`)
+      removeStale(file)
+    }
+  } finally {
+    rmSync(own, { force: true })
+  }
+  return { [Symbol.dispose]: () => rmSync(file, { force: true }) }
+}
+
+function link(from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+    return true
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown
+    return false
+  }
+}
+
+/** Its holder died without letting go. Another process may be finding out the same, and be the new holder by now. */
+function removeStale(file: string): void {
+  const aside = `${file}.stale-${process.pid}`
+  try {
+    renameSync(file, aside)
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return
+    throw thrown
+  }
+  if (runningPid(aside) !== undefined) link(aside, file)
+  rmSync(aside, { force: true })
+}
+
+/** Field 22 of /proc/PID/stat: when the process started, in clock ticks since boot. */
+function startTimeOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    return fields[0] === "Z" ? undefined : fields[19]
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,156 @@
+import assert from "node:assert/strict"
+import { spawn, type ChildProcess } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { test, type TestContext } from "node:test"
+import { systemClock } from "@knarr/base"
+import { ClusterHome, defaultRanges } from "./cluster-home.ts"
+import { runningPid } from "./pid-file.ts"
+import { lastErrorLine, processState, tellRestarting } from "./process-state.ts"
+import { stopProcess, unitArguments } from "./supervisor.ts"
+
+const script = join(import.meta.dirname, "supervise.sh")
+const { signal } = new AbortController()
+
+/** A cluster's folder with a supervised shell script as its server; `$pid` and `$starts` are files for it. */
+function begin(t: TestContext) {
+  const dir = mkdtempSync(join(tmpdir(), "knarr-supervisor-"))
+  const cluster = new ClusterHome(dir, "c")
+  const ranges = defaultRanges(0)
+  cluster.write({ name: "c", index: 0, ...ranges, port: 1, registryPort: 2, agents: 0, hasNode: false })
+  mkdirSync(join(cluster.dir, "logs"), { recursive: true })
+  const started: ChildProcess[] = []
+  t.after(async () => {
+    await stopProcess(cluster, "server", systemClock, signal)
+    for (const one of started) if (one.exitCode === null && one.signalCode === null) await once(one, "exit")
+    rmSync(dir, { recursive: true })
+  })
+  /** What writes its own pid file as the processes of a cluster do. */
+  const tellPid = `set -- $$ $(cut -d' ' -f22 /proc/$$/stat); echo "$@" >${cluster.pidFile("server")}`
+  const supervise = (work: string): ChildProcess => {
+    const command = [script, cluster.processPrefix("server"), cluster.log("server"), "sh", "-c"]
+    const child = spawn("sh", [...command, `${tellPid}; echo started >>${dir}/starts; ${work}`], {
+      stdio: "ignore",
+    })
+    started.push(child)
+    return child
+  }
+  const starts = (): number =>
+    existsSync(`${dir}/starts`) ? readFileSync(`${dir}/starts`, "utf8").split("\n").length - 1 : 0
+  return { cluster, dir, supervise, starts }
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await systemClock.sleep(5, signal)
+}
+
+const forever = "while :; do sleep 0.02; done"
+
+test("a process that is killed runs again, and it is told how it ended", { timeout: 30_000 }, async (t) => {
+  const { cluster, supervise, starts } = begin(t)
+  supervise(forever)
+  await until(() => starts() === 1 && processState(cluster, "server").supervisorPid !== undefined)
+  const { pid } = processState(cluster, "server")
+  process.kill(pid!, "SIGKILL")
+  await until(() => starts() === 2 && processState(cluster, "server").pid !== undefined)
+  const after = processState(cluster, "server")
+  assert.notEqual(after.pid, pid)
+  assert.deepEqual([after.restarts, after.lastExit, after.pauseMs], [1, "signal SIGKILL", 0])
+  assert.match(readFileSync(cluster.log("server"), "utf8"), /WARN .*process=server exit="signal SIGKILL"/)
+})
+
+test("what ends at once is started later each time, and says why", { timeout: 30_000 }, async (t) => {
+  const { cluster, supervise } = begin(t)
+  supervise(`echo 2026-01-01T00:00:00.000Z ERROR Cannot start >&2; exit 3`)
+  const pauses = new Map<number, number>()
+  await until(() => {
+    const { restarts, pauseMs } = processState(cluster, "server")
+    if (pauseMs > 0) pauses.set(restarts, pauseMs)
+    return pauseMs >= 400
+  })
+  for (const [restarts, pauseMs] of pauses) assert.equal(pauseMs, 100 * 2 ** (restarts - 2))
+  assert.match(tellRestarting(cluster), /^server is started again \(\d+ restarts\): exit code 3$/)
+  assert.equal(lastErrorLine(cluster, "server"), "2026-01-01T00:00:00.000Z ERROR Cannot start")
+})
+
+test("a stop is passed on, awaited, and ends the supervisor", { timeout: 30_000 }, async (t) => {
+  const { cluster, dir, supervise, starts } = begin(t)
+  const supervisor = supervise(`trap 'echo stopped >${dir}/stopped; exit 0' TERM; ${forever}`)
+  await until(() => starts() === 1 && processState(cluster, "server").supervisorPid !== undefined)
+  const exited = once(supervisor, "exit")
+  assert.equal(await stopProcess(cluster, "server", systemClock, signal), true)
+  assert.equal(readFileSync(`${dir}/stopped`, "utf8"), "stopped\n")
+  assert.deepEqual(await exited, [0, null])
+  assert.equal(starts(), 1)
+  assert.equal(await stopProcess(cluster, "server", systemClock, signal), false)
+})
+
+test("a stop in the pause between two starts ends the supervisor", { timeout: 30_000 }, async (t) => {
+  const { cluster, supervise } = begin(t)
+  const supervisor = supervise("exit 1")
+  await until(() => processState(cluster, "server").pauseMs >= 200)
+  const exited = once(supervisor, "exit")
+  await stopProcess(cluster, "server", systemClock, signal)
+  assert.deepEqual(await exited, [0, null])
+})
+
+test(
+  "a new supervisor ends what a killed one left, and an older one gives way",
+  { timeout: 30_000 },
+  async (t) => {
+    const { cluster, supervise, starts } = begin(t)
+    const first = supervise(forever)
+    await until(() => starts() === 1 && processState(cluster, "server").supervisorPid === first.pid)
+    const left = processState(cluster, "server").pid!
+    first.kill("SIGKILL")
+    await once(first, "exit")
+    assert.deepEqual(
+      [processState(cluster, "server").pid, processState(cluster, "server").supervisorPid],
+      [left, undefined],
+    )
+    const second = supervise(forever)
+    await until(() => starts() === 2 && processState(cluster, "server").supervisorPid === second.pid)
+    await until(() => ![undefined, left].includes(runningPid(cluster.pidFile("server"))))
+    const third = supervise(forever)
+    await until(() => starts() === 3 && processState(cluster, "server").supervisorPid === third.pid)
+    if (second.exitCode === null) await once(second, "exit")
+    assert.equal(second.exitCode, 0)
+  },
+)
+
+test("a supervisor whose folder is gone ends", { timeout: 30_000 }, async (t) => {
+  const { cluster, supervise, starts } = begin(t)
+  const supervisor = supervise(forever)
+  await until(() => starts() === 1 && processState(cluster, "server").supervisorPid !== undefined)
+  const { pid } = processState(cluster, "server")
+  rmSync(cluster.dir, { recursive: true })
+  process.kill(pid!, "SIGKILL")
+  assert.deepEqual(await once(supervisor, "exit"), [0, null])
+})
+
+test("a unit starts again what is killed, ends in order when asked, and spares containers", () => {
+  assert.deepEqual(
+    unitArguments("knarr-c", ["sh", "x"], { PATH: "/bin", "BASH_FUNC_x%%": "() { :; }" }, "/log"),
+    [
+      "--quiet",
+      "--collect",
+      "--unit=knarr-c",
+      "--service-type=exec",
+      "--property=Restart=on-failure",
+      "--property=RestartSec=100ms",
+      "--property=StartLimitIntervalSec=0",
+      "--property=KillMode=process",
+      "--property=Delegate=yes",
+      "--property=TasksMax=infinity",
+      "--property=LimitNOFILE=1048576",
+      "--property=StandardOutput=append:/log",
+      "--property=StandardError=append:/log",
+      "--setenv=PATH",
+      "--",
+      "sh",
+      "x",
+    ],
+  )
+})
