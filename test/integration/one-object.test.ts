@@ -4,7 +4,7 @@ import { test } from "node:test"
 import { deployment, event, namespace as namespaceKind, node, pod, service, type Pod } from "@knarr/api"
 import { createLogger, VirtualClock } from "@knarr/base"
 import { defineController } from "@knarr/controller-kit"
-import { definePlugin, type SchedulerPlugin } from "@knarr/scheduler"
+import { definePlugin, skip, type PluginDescriptor, type SchedulerPlugin } from "@knarr/scheduler"
 import { startControlPlane } from "knarr/testing"
 import { startCluster } from "./controllers/cluster.ts"
 
@@ -22,47 +22,74 @@ const podOf = (name: string, image = "busybox") => ({
   spec: { containers: [{ name: "c", image }] },
 })
 
-const points: readonly { readonly plugin: SchedulerPlugin; readonly message: string }[] = [
+const pluginOf = (name: string, plugin: SchedulerPlugin) => definePlugin({ name, create: () => plugin })
+
+/** Each throws over a pod that is called bad, at its own extension point. */
+const points: readonly { readonly plugin: PluginDescriptor; readonly message: string }[] = [
   {
-    plugin: definePlugin({ name: "A", events: [], preEnqueue: ifBad(undefined) }),
+    plugin: pluginOf("A", { preEnqueue: ifBad(undefined) }),
     message: 'running PreEnqueue plugin "A": broken',
   },
   {
-    plugin: definePlugin<{ on: true }>({ name: "B", events: [], preFilter: ifBad({ state: { on: true } }) }),
+    plugin: pluginOf("B", { preFilter: (_, of) => ifBad(undefined)(of) }),
     message: 'running PreFilter plugin "B": broken',
   },
   {
-    plugin: definePlugin({ name: "C", events: [], filter: ifBad(undefined) }),
+    plugin: pluginOf("C", { filter: (_, of) => ifBad(undefined)(of) }),
     message: 'running "C" filter plugin: broken',
   },
   {
-    plugin: definePlugin<void, { on: true }>({
-      name: "D",
-      events: [],
-      preScore: ifBad({ on: true }),
-      score: () => 0,
-    }),
+    plugin: pluginOf("D", { preScore: (_, of) => ifBad(undefined)(of), score: () => 0 }),
     message: 'running PreScore plugin "D": broken',
   },
   {
-    plugin: definePlugin({ name: "E", events: [], score: ifBad(0) }),
+    plugin: pluginOf("E", { score: (_, of) => ifBad(0)(of) }),
     message: 'running Score plugins: plugin "E" failed with: broken',
   },
   {
-    plugin: definePlugin<void, { bad: boolean }>({
-      name: "F",
-      events: [],
-      preScore: (of) => ({ bad: of.metadata.name.startsWith("bad") }),
-      score: () => 0,
-      normalize: (_scores, { bad }) => void (bad && broken()),
-    }),
+    plugin: pluginOf("F", { score: () => 0, normalizeScore: (_, of) => ifBad(undefined)(of) }),
     message: 'running Normalize on Score plugins: plugin "F" failed with: broken',
+  },
+  {
+    plugin: pluginOf("G", { score: (_, of) => (of.metadata.name === "bad" ? 101 : 0) }),
+    message:
+      'applying score defaultWeights on Score plugins: plugin "G" returns an invalid score 101, it should in the range of [0, 100] after normalizing',
+  },
+  {
+    plugin: pluginOf("H", { reserve: (_, of) => ifBad(undefined)(of), unreserve: () => broken() }),
+    message: 'running Reserve plugin "H": broken',
+  },
+  {
+    plugin: pluginOf("I", { permit: (_, of) => ifBad(undefined)(of) }),
+    message: 'running Permit plugin "I": broken',
+  },
+  {
+    plugin: pluginOf("J", {
+      preBindPreFlight: (_, of) => ifBad(undefined)(of),
+      preBind: () => Promise.resolve(undefined),
+    }),
+    message: 'running PreBindPreFlight "J": broken',
+  },
+  {
+    plugin: pluginOf("K", { preBind: async (_, of) => ifBad(undefined)(of) }),
+    message: 'running PreBind plugin "K": broken',
+  },
+  {
+    plugin: pluginOf("L", {
+      bind: async (_, of) => ifBad(skip)(of),
+      postBind: () => broken(),
+    }),
+    message: 'running Bind plugin "L": broken',
   },
 ]
 
 for (const { plugin, message } of points) {
   test(`the scheduler goes on when ${message.replace(": broken", "")} throws`, async () => {
-    await using cluster = await startControlPlane({ seed: 1, nodes: 2, schedulerPlugins: [plugin] })
+    await using cluster = await startControlPlane({
+      seed: 1,
+      nodes: 2,
+      schedulerPlugins: (defaults) => [plugin, ...defaults],
+    })
     const { client, clock, informers } = cluster
     const pods = informers.informer(pod)
     for (const name of ["before", "bad", "after"]) await client.create(pod, podOf(name))

@@ -30,7 +30,7 @@ import {
 import { createInformerFactory, type Client, type InformerFactory, type Kubeconfig } from "@knarr/client"
 import { runControllers, type Controller } from "@knarr/controller-kit"
 import { createControllers } from "@knarr/controller-manager"
-import { startScheduler, type SchedulerPlugin, defaultPlugins } from "@knarr/scheduler"
+import { startScheduler, type PluginList, defaultPlugins } from "@knarr/scheduler"
 import { createMemoryStore, type Store } from "@knarr/store"
 
 import { waitForDefaultServiceAccount } from "./default-service-account.ts"
@@ -51,8 +51,8 @@ export interface TestControlPlaneOptions {
   readonly kinds?: readonly Kind[]
   /** Beside the built-in controllers. */
   readonly controllers?: readonly Controller[]
-  /** Beside the default plugins. */
-  readonly schedulerPlugins?: readonly SchedulerPlugin[]
+  /** Beside the default plugins, after them; or what is made of these. */
+  readonly schedulerPlugins?: PluginList | ((defaults: PluginList) => PluginList)
   /** Default: a new one in memory, which ends with the control plane. */
   readonly store?: Store
   /** Listens on the loopback, too: 0 for any free port. Not with a seed: networks know no virtual time. */
@@ -119,12 +119,17 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       groups: ["system:masters", "system:authenticated"],
     })
     await runControllers({ controllers, client: manager, env, scope: root.child("controllers"), informers })
+    const { schedulerPlugins = [] } = options
+    const plugins =
+      typeof schedulerPlugins === "function"
+        ? schedulerPlugins(defaultPlugins)
+        : [...defaultPlugins, ...schedulerPlugins]
     await startScheduler({
       client: plane.client({ name: "system:kube-scheduler", groups: ["system:authenticated"] }),
       env,
       scope: root.child("scheduler"),
       informers,
-      plugins: [...defaultPlugins, ...(options.schedulerPlugins ?? [])],
+      profiles: [{ schedulerName: "default-scheduler", plugins }],
     })
     await waitForDefaultServiceAccount(informers, root.signal)
     const nodes: SimulatedNode[] = []

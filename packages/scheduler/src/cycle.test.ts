@@ -1,52 +1,17 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import type { Node, Pod } from "@knarr/api"
-import { seededRandom } from "@knarr/base"
-import { ClusterCache, decide, defaultPlugins } from "./index.ts"
+import { ClusterCache } from "./index.ts"
+import { nodeOf, OfflineScheduler, podOf } from "./testing.ts"
 
-type Change<T> = { [K in keyof T]?: unknown }
+const node = nodeOf
+const pod = podOf
 
-function node(
-  name: string,
-  change: { labels?: Record<string, string>; spec?: Change<Node["spec"]>; cpu?: string; pods?: string } = {},
-): Node {
-  const allocatable = { cpu: change.cpu ?? "4", memory: "8Gi", pods: change.pods ?? "110" }
-  return {
-    apiVersion: "v1",
-    kind: "Node",
-    metadata: { name, uid: name, labels: { "kubernetes.io/hostname": name, ...change.labels } },
-    spec: { ...change.spec },
-    status: { allocatable },
-  } as unknown as Node
-}
-
-let made = 0
-function pod(
-  change: {
-    name?: string
-    labels?: Record<string, string>
-    on?: string
-    cpu?: string
-    spec?: Change<Pod["spec"]>
-  } = {},
-): Pod {
-  const name = change.name ?? `p${made++}`
-  const container = { name: "c", image: "c", resources: { requests: change.cpu ? { cpu: change.cpu } : {} } }
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { namespace: "default", name, uid: name, labels: change.labels },
-    spec: { containers: [container], ...(change.on ? { nodeName: change.on } : {}), ...change.spec },
-    status: {},
-  } as unknown as Pod
-}
-
-function run(nodes: readonly Node[], running: readonly Pod[], wanted: Pod): string {
-  const cache = new ClusterCache({ namespaceLabels: () => ({}), defaultSelector: () => undefined })
-  for (const one of nodes) cache.setNode(one)
-  for (const one of running) cache.setPod(one)
-  const decision = decide(wanted, cache.snapshot(), defaultPlugins, seededRandom(1), 0)
-  return "node" in decision ? decision.node : decision.message
+function run(nodes: readonly Node[], running: readonly Pod[], wanted: Pod): Promise<string> {
+  const scheduler = new OfflineScheduler()
+  for (const one of nodes) scheduler.cache.setNode(one)
+  for (const one of running) scheduler.cache.setPod(one)
+  return scheduler.outcome(wanted)
 }
 
 const refusedBy = (total: number, reasons: string, preemption: string): string =>
@@ -80,7 +45,7 @@ const spread = {
 const zones = [node("a", { labels: { zone: "z1" } }), node("b", { labels: { zone: "z2" } })]
 const a = { labels: { app: "a" } }
 
-test("decide finds the node, or says why there is none in upstream's words", () => {
+test("decide finds the node, or says why there is none in upstream's words", async () => {
   const cases: [string, Node[], Pod[], Pod, string][] = [
     ["no nodes", [], [], pod(), "no nodes available to schedule pods"],
     ["the only one", [node("a")], [], pod(), "a"],
@@ -172,23 +137,24 @@ test("decide finds the node, or says why there is none in upstream's words", () 
     ["the emptier node", [node("a"), node("b")], [pod({ on: "a", cpu: "3" })], pod({ cpu: "500m" }), "b"],
   ]
   for (const [what, nodes, running, wanted, expected] of cases)
-    assert.equal(run(nodes, running, wanted), expected, what)
+    assert.equal(await run(nodes, running, wanted), expected, what)
 })
 
 test("the cache counts a pod once, through assume, confirmation and removal", () => {
-  const cache = new ClusterCache({ namespaceLabels: () => ({}), defaultSelector: () => undefined })
+  const cache = new ClusterCache()
   const one = pod({ name: "one", cpu: "1" })
-  cache.assume(one, "a")
+  const assigned = pod({ name: "one", cpu: "1", on: "a" })
+  cache.assume(assigned)
   cache.setNode(node("a"))
-  const cpu = (): number => cache.snapshot().byName.get("a")!.requested["cpu"] ?? 0
+  const cpu = (): number => cache.snapshot().get("a")!.requested["cpu"] ?? 0
   assert.equal(cpu(), 1000)
   cache.setPod(one)
   assert.equal(cpu(), 1000)
-  cache.setPod(pod({ name: "one", cpu: "1", on: "a" }))
+  cache.setPod(assigned)
   assert.equal(cpu(), 1000)
   cache.removePod(one)
   assert.equal(cpu(), 0)
-  cache.assume(one, "a")
+  cache.assume(assigned)
   cache.forget(one)
   assert.equal(cpu(), 0)
 })

@@ -2,112 +2,156 @@
 import type { Pod } from "@knarr/api"
 import { randomInt, type Random } from "@knarr/base"
 import type { NodeInfo } from "./cache/node-info.ts"
-import { callPlugin, PluginError, type Refusal, type SchedulerPlugin, type Snapshot } from "./framework.ts"
+import type { CycleState } from "./framework/cycle-state.ts"
+import type { PluginScores } from "./framework/plugin.ts"
+import type { Profile } from "./framework/profile.ts"
+import { NodeStatuses, unresolvable, type Status } from "./framework/status.ts"
 
-export type Decision =
-  | { readonly node: string }
-  | {
-      /** The event's message. */
-      readonly message: string
-      /** The plugins that refused. */
-      readonly refusedBy: ReadonlySet<string>
-    }
+/** Where the pod goes, and why there: what each plugin gave to each of the feasible nodes. */
+export interface Placement {
+  readonly node: string
+  readonly feasible: readonly NodeInfo[]
+  /** None when only one node was feasible. */
+  readonly scores: readonly PluginScores[]
+  /** How many nodes were looked at. */
+  readonly evaluated: number
+}
+
+/** Why the pod goes nowhere. Mirrors: framework/types.go Diagnosis, FitError */
+export interface Diagnosis {
+  /** Of all nodes. */
+  readonly total: number
+  readonly statuses: NodeStatuses
+  /** Said before any node was looked at. */
+  readonly preFilterMessage?: string
+  /** Plugins that refused; those that ask to wait for something outside. */
+  readonly unschedulablePlugins: ReadonlySet<string>
+  readonly pendingPlugins: ReadonlySet<string>
+  readonly evaluated: number
+}
+
+export type Decision = Placement | Diagnosis
 
 /**
- * `startAt` is where the search through the nodes begins, so that not always the same ones are looked at
- * when there are many. Throws a PluginError. Mirrors: pkg/scheduler/schedule_one.go
+ * `startAt` is where the search through the nodes begins, so that not always the same ones are looked at when there
+ * are many. Throws a PluginError. Mirrors: pkg/scheduler/schedule_one.go
  */
 export function decide(
+  profile: Profile,
+  state: CycleState,
   pod: Readonly<Pod>,
-  snapshot: Snapshot,
-  plugins: readonly SchedulerPlugin[],
   random: Random,
   startAt: number,
 ): Decision {
-  const refusedBy = new Set<string>()
+  const { snapshot } = state
   const total = snapshot.nodes.length
-  if (total === 0)
-    return {
-      message: "no nodes available to schedule pods",
-      refusedBy: new Set(plugins.map((plugin) => plugin.name)),
-    }
-
-  const filters: { plugin: SchedulerPlugin; state: unknown }[] = []
-  let allowed: ReadonlySet<string> | undefined
-  for (const plugin of plugins) {
-    const result = callPlugin(plugin, "preFilter", () => plugin.preFilter?.(pod, snapshot))
-    if (result?.refusal) {
-      refusedBy.add(plugin.name)
-      const message = `0/${total} nodes are available: ${result.refusal.reasons.join(", ")}. ${preemptionMessage(total, total)}`
-      return { message, refusedBy }
-    }
-    if (result?.nodeNames) {
-      const names = result.nodeNames
-      allowed = allowed ? new Set([...allowed].filter((name) => names.has(name))) : names
-      if (allowed.size === 0) refusedBy.add(plugin.name)
-    }
-    if (plugin.filter && (!plugin.preFilter || result?.state !== undefined))
-      filters.push({ plugin, state: result?.state })
+  const statuses = new NodeStatuses()
+  if (total === 0) {
+    const unschedulablePlugins = new Set(profile.plugins.map(({ name }) => name))
+    return { total, statuses, unschedulablePlugins, pendingPlugins: new Set(), evaluated: 0 }
   }
+  const { refusal, nodeNames, by } = profile.preFilter(state, pod)
+  if (refusal) {
+    statuses.absent = refusal
+    return {
+      ...diagnose(total, statuses, [refusal], by),
+      preFilterMessage: refusal.message,
+    }
+  }
+  const feasible =
+    findNominated(profile, state, pod) ?? findFeasible(profile, state, pod, startAt, statuses, nodeNames, by)
+  if (feasible.length === 0)
+    return diagnose(
+      total,
+      statuses,
+      [...statuses.explicit()].map(([, status]) => status),
+      by,
+    )
+  const evaluated = feasible.length + statuses.size
+  if (feasible.length === 1) return { node: feasible[0]!.name, feasible, scores: [], evaluated }
+  const scores = profile.hasScore ? profile.score(state, pod, feasible) : []
+  return { node: best(feasible, scores, random).name, feasible, scores, evaluated }
+}
 
-  const candidates = allowed
-    ? [...allowed].flatMap((name) => snapshot.byName.get(name) ?? [])
-    : snapshot.nodes
-  const wanted = nodesToFind(candidates.length)
+/** The node that an earlier attempt made room on is tried first. */
+function findNominated(
+  profile: Profile,
+  state: CycleState,
+  pod: Readonly<Pod>,
+): readonly NodeInfo[] | undefined {
+  const { nominatedNodeName } = pod.status
+  const node = nominatedNodeName ? state.snapshot.get(nominatedNodeName) : undefined
+  return node && !profile.filterWithNominatedPods(state, pod, node) ? [node] : undefined
+}
+
+function findFeasible(
+  profile: Profile,
+  state: CycleState,
+  pod: Readonly<Pod>,
+  startAt: number,
+  statuses: NodeStatuses,
+  nodeNames: ReadonlySet<string> | undefined,
+  by: ReadonlySet<string>,
+): readonly NodeInfo[] {
+  const { snapshot } = state
+  let candidates = snapshot.nodes
+  if (nodeNames) {
+    candidates = [...nodeNames].flatMap((name) => snapshot.get(name) ?? [])
+    statuses.absent = unresolvable(`node(s) didn't satisfy plugin(s) [${[...by].sort().join(" ")}]`)
+  }
+  const wanted = profile.hasScore ? nodesToFind(candidates.length) : 1
   const feasible: NodeInfo[] = []
-  const reasons = new Map<string, number>()
-  let resolvable = 0
-  let looked = 0
   for (let i = 0; i < candidates.length && feasible.length < wanted; i++) {
     const node = candidates[(startAt + i) % candidates.length]!
-    looked++
-    const refusal = firstRefusal(pod, node, filters, refusedBy)
-    if (!refusal) feasible.push(node)
-    else {
-      if (!refusal.unresolvable) resolvable++
-      for (const reason of refusal.reasons) reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
-    }
+    const refusal = profile.filterWithNominatedPods(state, pod, node)
+    if (refusal) statuses.set(node.name, refusal)
+    else feasible.push(node)
   }
-  if (feasible.length === 0) {
-    if (allowed && total > looked) {
-      const reason = "node(s) didn't satisfy plugin(s) " + `[${[...refusedBy].sort().join(" ")}]`
-      if (looked === 0) reasons.set(reason, total)
-    }
-    const lines = [...reasons].map(([reason, count]) => `${count} ${reason}`).sort()
-    const message = `0/${total} nodes are available: ${lines.join(", ")}. ${preemptionMessage(total, total - resolvable)}`
-    return { message, refusedBy }
-  }
-  if (feasible.length === 1) return { node: feasible[0]!.name }
-  return { node: best(pod, feasible, snapshot, plugins, random) }
+  return feasible
 }
 
-function firstRefusal(
-  pod: Readonly<Pod>,
-  node: NodeInfo,
-  filters: readonly { plugin: SchedulerPlugin; state: unknown }[],
-  refusedBy: Set<string>,
-): Refusal | undefined {
-  for (const { plugin, state } of filters) {
-    let refusal: Refusal | undefined
-    try {
-      refusal = plugin.filter!(pod, node, state)
-    } catch (thrown) {
-      throw new PluginError(plugin.name, "filter", thrown)
-    }
-    if (refusal) {
-      refusedBy.add(plugin.name)
-      return refusal
-    }
+function diagnose(
+  total: number,
+  statuses: NodeStatuses,
+  refusals: readonly Status[],
+  by: ReadonlySet<string>,
+): Diagnosis {
+  const unschedulablePlugins = new Set(by)
+  const pendingPlugins = new Set<string>()
+  for (const { code, plugin } of refusals) {
+    // What the framework itself says in the name of several plugins has no one's name.
+    if (plugin !== undefined) (code === "Pending" ? pendingPlugins : unschedulablePlugins).add(plugin)
   }
-  return undefined
+  return { total, statuses, unschedulablePlugins, pendingPlugins, evaluated: statuses.size }
 }
 
-/** How preemption would fare: this scheduler removes nobody, and says for how many nodes that could not help anyway. */
-function preemptionMessage(total: number, unresolvable: number): string {
-  const parts: string[] = []
-  if (total > unresolvable) parts.push(`${total - unresolvable} No preemption victims found for incoming pod`)
-  if (unresolvable > 0) parts.push(`${unresolvable} Preemption is not helpful for scheduling`)
-  return `preemption: 0/${total} nodes are available: ${parts.sort().join(", ")}.`
+/** A refusal by `reserve` or `permit`, as it is told: of the one node that had been found. */
+export function refusalOfNode(nodeName: string, status: Status): Diagnosis {
+  const statuses = new NodeStatuses()
+  statuses.set(nodeName, status)
+  return diagnose(1, statuses, [status], new Set())
+}
+
+/** The event's message. `postFilterMessage` is what plugins said that were to help. */
+export function fitMessage(diagnosis: Diagnosis, postFilterMessage = ""): string {
+  const { total, statuses, preFilterMessage } = diagnosis
+  if (total === 0) return "no nodes available to schedule pods"
+  return [
+    `0/${total} nodes are available:`,
+    ...(preFilterMessage === undefined ? countedReasons(total, statuses) : [`${preFilterMessage}.`]),
+    ...(postFilterMessage ? [postFilterMessage] : []),
+  ].join(" ")
+}
+
+function countedReasons(total: number, statuses: NodeStatuses): string[] {
+  const counts = new Map<string, number>()
+  const count = (status: Status, nodes: number): void => {
+    for (const reason of status.reasons) counts.set(reason, (counts.get(reason) ?? 0) + nodes)
+  }
+  for (const [, status] of statuses.explicit()) count(status, 1)
+  if (statuses.size < total) count(statuses.absent, total - statuses.size)
+  const lines = [...counts].map(([reason, nodes]) => `${nodes} ${reason}`).sort()
+  return lines.length > 0 ? [`${lines.join(", ")}.`] : []
 }
 
 /** All of up to 100 nodes; of more, a share that falls from 50% to 5%. */
@@ -117,30 +161,19 @@ function nodesToFind(nodes: number): number {
   return Math.max(Math.floor((nodes * percentage) / 100), 100)
 }
 
-function best(
-  pod: Readonly<Pod>,
-  nodes: readonly NodeInfo[],
-  snapshot: Snapshot,
-  plugins: readonly SchedulerPlugin[],
-  random: Random,
-): string {
-  const totals = new Array<number>(nodes.length).fill(0)
-  for (const plugin of plugins) {
-    if (!plugin.score) continue
-    const state: unknown = callPlugin(plugin, "preScore", () => plugin.preScore?.(pod, nodes, snapshot))
-    if (plugin.preScore && state === undefined) continue
-    const scores = callPlugin(plugin, "score", () => nodes.map((node) => plugin.score!(pod, node, state)))
-    callPlugin(plugin, "normalize", () => plugin.normalize?.(scores, state))
-    for (let i = 0; i < scores.length; i++) totals[i]! += scores[i]! * (plugin.weight ?? 1)
-  }
+function best(nodes: readonly NodeInfo[], scores: readonly PluginScores[], random: Random): NodeInfo {
+  const total = (i: number): number => scores.reduce((sum, { scores: of }) => sum + of[i]!, 0)
   // Among equals, chance decides: each of n seen so far wins with 1/n.
   let winner = 0
+  let highest = total(0)
   let equals = 1
-  for (let i = 1; i < totals.length; i++) {
-    if (totals[i]! > totals[winner]!) {
+  for (let i = 1; i < nodes.length; i++) {
+    const score = total(i)
+    if (score > highest) {
       winner = i
+      highest = score
       equals = 1
-    } else if (totals[i] === totals[winner] && randomInt(random, ++equals) === 0) winner = i
+    } else if (score === highest && randomInt(random, ++equals) === 0) winner = i
   }
-  return nodes[winner]!.name
+  return nodes[winner]!
 }

@@ -1,15 +1,45 @@
-export { type SchedulerOptions, startScheduler } from "./scheduler.ts"
+export { type ProfileConfig, type SchedulerOptions, startScheduler } from "./scheduler.ts"
 export {
-  type ClusterEvent,
-  type PreFilterResult,
-  type Refusal,
+  type Handle,
+  type PluginConfig,
+  type PluginDescriptor,
+  type PluginScores,
+  type PostFilterResult,
+  type QueuedPod,
   type SchedulerPlugin,
-  type Snapshot,
+  type WaitingPods,
+  configurePlugin,
   definePlugin,
   maxNodeScore,
   normalizeByMax,
-} from "./framework.ts"
+} from "./framework/plugin.ts"
+export {
+  type Code,
+  NodeStatuses,
+  Status,
+  pending,
+  skip,
+  success,
+  unresolvable,
+  unschedulable,
+  wait,
+} from "./framework/status.ts"
+export { CycleState, type StateKey, stateKey } from "./framework/cycle-state.ts"
+export {
+  ActionType,
+  type ClusterEvent,
+  type ClusterEventWithHint,
+  type EventResource,
+  type QueueingHint,
+  type QueueingHintFunction,
+  everyEvent,
+  onEvent,
+} from "./framework/cluster-event.ts"
+export type { WaitingPod } from "./framework/waiting-pods.ts"
+export { type PluginList, type Profile, type ProfileOptions, createProfile } from "./framework/profile.ts"
 export { NodeInfo, type PodInfo, podInfoOf } from "./cache/node-info.ts"
+export type { Snapshot } from "./cache/snapshot.ts"
 export { ClusterCache } from "./cache/cluster-cache.ts"
-export { type Decision, decide } from "./cycle.ts"
+export { Nominator } from "./cache/nominator.ts"
+export { type Decision, type Diagnosis, type Placement, decide, fitMessage } from "./cycle.ts"
 export { defaultPlugins } from "./order.ts"

@@ -1,5 +1,7 @@
 /** The plugins that run by default, in order: filters refuse in this order, so messages depend on it. */
-import type { SchedulerPlugin } from "./framework.ts"
+import type { PluginList } from "./framework/profile.ts"
+import { defaultBinder } from "./plugins/default-binder.plugin.ts"
+import { defaultPreemption } from "./plugins/default-preemption.plugin.ts"
 import { imageLocality } from "./plugins/image-locality.plugin.ts"
 import { interPodAffinity } from "./plugins/inter-pod-affinity.plugin.ts"
 import { nodeAffinity } from "./plugins/node-affinity.plugin.ts"
@@ -9,19 +11,23 @@ import { nodeResourcesBalancedAllocation } from "./plugins/node-resources-balanc
 import { nodeResourcesFit } from "./plugins/node-resources-fit.plugin.ts"
 import { nodeUnschedulable } from "./plugins/node-unschedulable.plugin.ts"
 import { podTopologySpread } from "./plugins/pod-topology-spread.plugin.ts"
+import { prioritySort } from "./plugins/priority-sort.plugin.ts"
 import { schedulingGates } from "./plugins/scheduling-gates.plugin.ts"
 import { taintToleration } from "./plugins/taint-toleration.plugin.ts"
 
-export const defaultPlugins: readonly SchedulerPlugin[] = [
+export const defaultPlugins: PluginList = [
   schedulingGates,
-  nodeUnschedulable,
+  prioritySort,
   nodeName,
+  nodeUnschedulable,
   taintToleration,
   nodeAffinity,
   nodePorts,
   nodeResourcesFit,
   podTopologySpread,
   interPodAffinity,
+  defaultPreemption,
   nodeResourcesBalancedAllocation,
   imageLocality,
+  defaultBinder,
 ]

@@ -1,11 +1,13 @@
 /** A scheduler plugin of the test's own: only nodes that are labelled for toys. */
-import { definePlugin } from "@knarr/scheduler"
+import { ActionType, definePlugin, onEvent, unresolvable } from "@knarr/scheduler"
+
+const refusal = unresolvable("node(s) had no toys")
 
 export const toyNodes = definePlugin({
   name: "ToyNodes",
-  events: ["node added", "node labels changed"],
-  filter: (pod, node) =>
-    pod.metadata.labels?.["toy"] && node.labels["toys"] !== "yes"
-      ? { reasons: ["node(s) had no toys"], unresolvable: true }
-      : undefined,
+  create: () => ({
+    eventsToRegister: () => [onEvent("Node", ActionType.Add | ActionType.UpdateNodeLabel)],
+    filter: (_state, pod, node) =>
+      pod.metadata.labels?.["toy"] && node.labels["toys"] !== "yes" ? refusal : undefined,
+  }),
 })

@@ -1,7 +1,6 @@
-/** A node with what runs on it, summed up. Mirrors: kube-scheduler framework/types.go NodeInfo */
+/** A node with what runs on it, summed up. Mirrors: kube-scheduler framework/types.go NodeInfo, PodInfo */
 import type { Node, Pod } from "@knarr/api"
 import {
-  addAmounts,
   allocatableOf,
   hostPortsOf,
   nonZeroRequests,
@@ -9,6 +8,7 @@ import {
   type Amounts,
   type HostPortUse,
 } from "@knarr/pod-rules"
+import { termsOf, type PodTerms } from "../framework/affinity-terms.ts"
 
 /** A pod with what the scheduler computes of it once. */
 export interface PodInfo {
@@ -16,6 +16,7 @@ export interface PodInfo {
   readonly requests: Readonly<Amounts>
   readonly nonZero: { readonly cpu: number; readonly memory: number }
   readonly hostPorts: readonly HostPortUse[]
+  readonly terms: PodTerms
 }
 
 const infos = new WeakMap<Readonly<Pod>, PodInfo>()
@@ -29,75 +30,128 @@ export function podInfoOf(pod: Readonly<Pod>): PodInfo {
       requests: podRequests(pod),
       nonZero: nonZeroRequests(pod),
       hostPorts: hostPortsOf(pod.spec),
+      terms: termsOf(pod),
     }
     infos.set(pod, info)
   }
   return info
 }
 
-/** Changed by the cache between cycles only. */
-export class NodeInfo {
-  #node: Readonly<Node>
-  allocatable: Readonly<Amounts>
-  /** Image name → bytes, of every name that the node reports. */
-  images: ReadonlyMap<string, number>
-  readonly pods = new Map<string, PodInfo>()
-  readonly requested: Amounts = {}
-  nonZeroCpu = 0
-  nonZeroMemory = 0
-  withAffinity = 0
-  withRequiredAntiAffinity = 0
+/** What is computed of a node object; a clone shares it. */
+interface NodeFacts {
+  readonly node: Readonly<Node>
+  readonly allocatable: Readonly<Amounts>
+  readonly images: ReadonlyMap<string, number>
+}
 
-  constructor(node: Readonly<Node>) {
-    this.#node = node
-    this.allocatable = allocatableOf(node)
-    this.images = imagesOf(node)
+/**
+ * One in a {@link Snapshot} does not change. Who asks what would be changes a {@link NodeInfo.clone}: `add` and
+ * `remove` pods, and tell the plugins' state of each.
+ */
+export class NodeInfo {
+  #facts: NodeFacts
+  readonly #pods: Map<string, PodInfo>
+  /** Pods with any (anti-)affinity; those with required anti-affinity. Made when there is one. */
+  #withAffinity: Map<string, PodInfo> | undefined
+  #withRequiredAntiAffinity: Map<string, PodInfo> | undefined
+  readonly #requested: Amounts
+  #nonZeroCpu = 0
+  #nonZeroMemory = 0
+
+  constructor(node: Readonly<Node>, from?: NodeInfo) {
+    this.#facts = from ? from.#facts : factsOf(node)
+    this.#pods = new Map(from ? from.#pods : [])
+    this.#requested = from ? { ...from.#requested } : {}
+    if (!from) return
+    this.#nonZeroCpu = from.#nonZeroCpu
+    this.#nonZeroMemory = from.#nonZeroMemory
+    if (from.#withAffinity) this.#withAffinity = new Map(from.#withAffinity)
+    if (from.#withRequiredAntiAffinity)
+      this.#withRequiredAntiAffinity = new Map(from.#withRequiredAntiAffinity)
+  }
+
+  clone(): NodeInfo {
+    return new NodeInfo(this.node, this)
   }
 
   get node(): Readonly<Node> {
-    return this.#node
+    return this.#facts.node
   }
   get name(): string {
-    return this.#node.metadata.name
+    return this.#facts.node.metadata.name
   }
   get labels(): Readonly<Record<string, string>> {
-    return this.#node.metadata.labels ?? {}
+    return this.#facts.node.metadata.labels ?? noLabels
+  }
+  get allocatable(): Readonly<Amounts> {
+    return this.#facts.allocatable
+  }
+  /** Image name → bytes, of every name that the node reports. */
+  get images(): ReadonlyMap<string, number> {
+    return this.#facts.images
+  }
+  /** By UID, pods among them that are assigned but not yet bound. */
+  get pods(): ReadonlyMap<string, PodInfo> {
+    return this.#pods
+  }
+  get podsWithAffinity(): ReadonlyMap<string, PodInfo> {
+    return this.#withAffinity ?? none
+  }
+  get podsWithRequiredAntiAffinity(): ReadonlyMap<string, PodInfo> {
+    return this.#withRequiredAntiAffinity ?? none
+  }
+  /** What the pods ask for together. */
+  get requested(): Readonly<Amounts> {
+    return this.#requested
+  }
+  /** In millicores, with the default for containers that ask for nothing; the same for memory in bytes. */
+  get nonZeroCpu(): number {
+    return this.#nonZeroCpu
+  }
+  get nonZeroMemory(): number {
+    return this.#nonZeroMemory
   }
 
   setNode(node: Readonly<Node>): void {
-    this.#node = node
-    this.allocatable = allocatableOf(node)
-    this.images = imagesOf(node)
+    this.#facts = factsOf(node)
   }
 
   add(info: PodInfo): void {
-    this.pods.set(info.pod.metadata.uid, info)
+    const { uid } = info.pod.metadata
+    this.remove(uid)
+    this.#pods.set(uid, info)
     this.#count(info, 1)
+    const { affinity } = info.pod.spec
+    if (affinity?.podAffinity || affinity?.podAntiAffinity) (this.#withAffinity ??= new Map()).set(uid, info)
+    if (info.terms.requiredAntiAffinity.length > 0)
+      (this.#withRequiredAntiAffinity ??= new Map()).set(uid, info)
   }
 
-  remove(uid: string): void {
-    const info = this.pods.get(uid)
-    if (!info) return
-    this.pods.delete(uid)
+  /** Whether it was here. */
+  remove(uid: string): boolean {
+    const info = this.#pods.get(uid)
+    if (!info) return false
+    this.#pods.delete(uid)
     this.#count(info, -1)
+    this.#withAffinity?.delete(uid)
+    this.#withRequiredAntiAffinity?.delete(uid)
+    return true
   }
 
   #count(info: PodInfo, sign: 1 | -1): void {
-    const amounts: Amounts = {}
-    for (const name in info.requests) amounts[name] = sign * info.requests[name]!
-    addAmounts(this.requested, amounts)
-    this.nonZeroCpu += sign * info.nonZero.cpu
-    this.nonZeroMemory += sign * info.nonZero.memory
-    const { affinity } = info.pod.spec
-    if (affinity?.podAffinity || affinity?.podAntiAffinity) this.withAffinity += sign
-    if (affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.length)
-      this.withRequiredAntiAffinity += sign
+    for (const name in info.requests)
+      this.#requested[name] = (this.#requested[name] ?? 0) + sign * info.requests[name]!
+    this.#nonZeroCpu += sign * info.nonZero.cpu
+    this.#nonZeroMemory += sign * info.nonZero.memory
   }
 }
 
-function imagesOf(node: Readonly<Node>): Map<string, number> {
+const none: ReadonlyMap<string, PodInfo> = new Map()
+const noLabels: Readonly<Record<string, string>> = Object.freeze({})
+
+function factsOf(node: Readonly<Node>): NodeFacts {
   const images = new Map<string, number>()
   for (const image of node.status.images ?? [])
     for (const name of image.names ?? []) images.set(name, image.sizeBytes ?? 0)
-  return images
+  return { node, allocatable: allocatableOf(node), images }
 }

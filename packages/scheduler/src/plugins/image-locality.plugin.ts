@@ -1,7 +1,8 @@
 /** Rather nodes that have the pod's images already. Mirrors: plugins/imagelocality */
 import { normalizeImageName } from "@knarr/apimachinery"
 import type { NodeInfo } from "../cache/node-info.ts"
-import { definePlugin, maxNodeScore } from "../framework.ts"
+import { stateKey } from "../framework/cycle-state.ts"
+import { definePlugin, maxNodeScore } from "../framework/plugin.ts"
 
 const megabyte = 1024 * 1024
 const minBytes = 23 * megabyte
@@ -13,25 +14,28 @@ interface ImageShare {
   readonly spread: number
 }
 
-export const imageLocality = definePlugin<void, readonly ImageShare[]>({
+const imageShares = stateKey<readonly ImageShare[]>("PreScoreImageLocality")
+
+export const imageLocality = definePlugin({
   name: "ImageLocality",
-  events: [],
-  preScore(pod, nodes) {
-    const names = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map((container) =>
-      nameOnNodes(container.image ?? ""),
-    )
-    return names.map((name) => ({
-      name,
-      spread: nodes.filter((node) => sizeOn(node, name) > 0).length / nodes.length,
-    }))
-  },
-  score(_pod, node, images) {
-    let sum = 0
-    for (const { name, spread } of images) sum += sizeOn(node, name) * spread
-    const max = maxBytesPerContainer * images.length
-    const clamped = Math.min(Math.max(sum, minBytes), max)
-    return Math.floor((maxNodeScore * (clamped - minBytes)) / (max - minBytes))
-  },
+  create: () => ({
+    preScore(state, { spec }, nodes) {
+      const shares = [...(spec.initContainers ?? []), ...spec.containers].map(({ image }) => {
+        const name = nameOnNodes(image ?? "")
+        return { name, spread: nodes.filter((node) => sizeOn(node, name) > 0).length / nodes.length }
+      })
+      state.write(imageShares, shares)
+      return undefined
+    },
+    score(state, _pod, node) {
+      const images = state.read(imageShares)
+      let sum = 0
+      for (const { name, spread } of images) sum += sizeOn(node, name) * spread
+      const max = maxBytesPerContainer * images.length
+      const clamped = Math.min(Math.max(sum, minBytes), max)
+      return Math.floor((maxNodeScore * (clamped - minBytes)) / (max - minBytes))
+    },
+  }),
 })
 
 /** As nodes report it; a name that is no image's is on no node. */

@@ -1,132 +1,227 @@
-/** Near and far from other pods, by topology. Mirrors: plugins/interpodaffinity */
-import type { Pod } from "@knarr/api"
-import type { NodeInfo } from "../cache/node-info.ts"
-import { definePlugin, maxNodeScore, type Snapshot } from "../framework.ts"
-import { termsOf, type CompiledTerm } from "./pod-affinity-terms.ts"
+/**
+ * Near and far from other pods, by topology. Existing pods are counted once, by topology, in `preFilter` and
+ * `preScore`; a node is judged by its labels. Mirrors: plugins/interpodaffinity
+ */
+import { namespace, type Node, type Pod } from "@knarr/api"
+import { podInfoOf, type NodeInfo, type PodInfo } from "../cache/node-info.ts"
+import { termsOf, type CompiledTerm, type NamespaceLabels } from "../framework/affinity-terms.ts"
+import { ActionType, onEvent, type QueueingHint } from "../framework/cluster-event.ts"
+import { stateKey, type CycleState } from "../framework/cycle-state.ts"
+import { definePlugin, maxNodeScore } from "../framework/plugin.ts"
+import { skip, unresolvable, unschedulable } from "../framework/status.ts"
+import { TopologyCounts } from "./topology-counts.ts"
 
-/** `topologyKey=value` → how many pods count there. */
-type Counts = Map<string, number>
+export interface InterPodAffinityArgs {
+  /** Weight of existing pods' required affinity towards the new pod, 0…100. */
+  readonly hardPodAffinityWeight: number
+  /** Score by the new pod's own preferences only. */
+  readonly ignorePreferredTermsOfExistingPods: boolean
+}
 
 interface FilterState {
+  readonly pod: PodInfo
   /** Where existing pods do not want this one. */
-  readonly refusedAt: Counts
-  readonly affinity: Counts
-  readonly antiAffinity: Counts
-  readonly requiredAffinity: readonly CompiledTerm[]
-  readonly requiredAntiAffinity: readonly CompiledTerm[]
-  /** The pod would itself be what it wants to be near to. */
-  readonly isFirst: boolean
+  readonly refusedAt: TopologyCounts
+  /** Where pods are that the pod wants to be near to: that match all of its terms. */
+  readonly affinity: TopologyCounts
+  readonly antiAffinity: TopologyCounts
 }
 
-const refusals = {
-  affinity: { reasons: ["node(s) didn't match pod affinity rules"], unresolvable: true },
-  antiAffinity: { reasons: ["node(s) didn't match pod anti-affinity rules"] },
-  existing: { reasons: ["node(s) didn't satisfy existing pods anti-affinity rules"] },
-}
+const filterState = stateKey<FilterState>("PreFilterInterPodAffinity", (state) => ({
+  pod: state.pod,
+  refusedAt: state.refusedAt.clone(),
+  affinity: state.affinity.clone(),
+  antiAffinity: state.antiAffinity.clone(),
+}))
+const scoreState = stateKey<TopologyCounts>("PreScoreInterPodAffinity")
 
-/** Upstream's weight of existing pods' required affinity towards the new pod. */
-const hardPodAffinityWeight = 1
+const noAffinity = unresolvable("node(s) didn't match pod affinity rules")
+const antiAffinity = unschedulable("node(s) didn't match pod anti-affinity rules")
+const existingAntiAffinity = unschedulable("node(s) didn't satisfy existing pods anti-affinity rules")
 
-export const interPodAffinity = definePlugin<FilterState, Counts>({
+export const interPodAffinity = definePlugin<InterPodAffinityArgs>({
   name: "InterPodAffinity",
   weight: 2,
-  events: ["pod added", "pod deleted", "pod labels changed", "node added", "node labels changed"],
+  defaultArgs: { hardPodAffinityWeight: 1, ignorePreferredTermsOfExistingPods: false },
+  create({ informers }, args) {
+    const { hardPodAffinityWeight } = args
+    if (!(hardPodAffinityWeight >= 0 && hardPodAffinityWeight <= 100))
+      throw new Error(
+        `hardPodAffinityWeight: Invalid value: ${hardPodAffinityWeight}: not in valid range [0-100]`,
+      )
+    const namespaces = informers.informer(namespace)
+    const labelsOf: NamespaceLabels = (name) => namespaces.get({ name })?.metadata.labels
+    const counter = createCounter(labelsOf)
+    return {
+      eventsToRegister: () => [
+        onEvent<Pod>(
+          "AssignedPod",
+          ActionType.Add | ActionType.UpdatePodLabel | ActionType.Delete,
+          (pod, old, now) => afterPodChange(pod, old, now, labelsOf),
+        ),
+        onEvent("TargetPod", ActionType.UpdatePodLabel),
+        onEvent<Node>("Node", ActionType.Add | ActionType.UpdateNodeLabel, afterNodeChange),
+      ],
 
-  preFilter(pod, snapshot) {
-    const { requiredAffinity, requiredAntiAffinity } = termsOf(pod)
-    const refusedAt: Counts = new Map()
-    for (const node of snapshot.withRequiredAntiAffinity) {
-      for (const { pod: other } of node.pods.values()) {
-        for (const term of termsOf(other).requiredAntiAffinity) {
-          if (term.matches(pod, snapshot.namespaceLabels)) count(refusedAt, node, term, 1)
+      preFilter(state, pod, nodes) {
+        const info = podInfoOf(pod)
+        const { requiredAffinity, requiredAntiAffinity } = info.terms
+        const own: FilterState = {
+          pod: info,
+          refusedAt: new TopologyCounts(),
+          affinity: new TopologyCounts(),
+          antiAffinity: new TopologyCounts(),
         }
-      }
-    }
-    const affinity: Counts = new Map()
-    const antiAffinity: Counts = new Map()
-    if (requiredAffinity.length > 0 || requiredAntiAffinity.length > 0) {
-      for (const node of snapshot.nodes) {
-        for (const { pod: other } of node.pods.values()) {
-          if (requiredAffinity.length > 0 && matchesAll(requiredAffinity, other, snapshot)) {
-            for (const term of requiredAffinity) count(affinity, node, term, 1)
-          }
-          for (const term of requiredAntiAffinity) {
-            if (term.matches(other, snapshot.namespaceLabels)) count(antiAffinity, node, term, 1)
+        for (const node of state.snapshot.withRequiredAntiAffinity)
+          for (const other of node.podsWithRequiredAntiAffinity.values())
+            counter.countTheirs(own, other, node, 1)
+        const hasOwn = requiredAffinity.length > 0 || requiredAntiAffinity.length > 0
+        if (hasOwn)
+          for (const node of nodes)
+            for (const other of node.pods.values()) counter.countOurs(own, other, node, 1)
+        if (own.refusedAt.isEmpty && !hasOwn) return skip
+        state.write(filterState, own)
+        return undefined
+      },
+      addPod: (state, _pod, added, node) => counter.recount(state, added, node, 1),
+      removePod: (state, _pod, removed, node) => counter.recount(state, removed, node, -1),
+
+      filter(state, pod, node) {
+        const own = state.read(filterState)
+        const { requiredAffinity, requiredAntiAffinity } = own.pod.terms
+        let isNear = true
+        for (const { topologyKey } of requiredAffinity) {
+          const value = node.labels[topologyKey]
+          if (value === undefined) return noAffinity
+          if (own.affinity.at(topologyKey, value) <= 0) isNear = false
+        }
+        // The first of a group that wants to be together has nobody to be near to.
+        if (!isNear && !(own.affinity.isEmpty && matchesAll(requiredAffinity, pod, labelsOf)))
+          return noAffinity
+        for (const { topologyKey } of requiredAntiAffinity) {
+          const value = node.labels[topologyKey]
+          if (value !== undefined && own.antiAffinity.at(topologyKey, value) > 0) return antiAffinity
+        }
+        return own.refusedAt.sum(node.labels) > 0 ? existingAntiAffinity : undefined
+      },
+
+      preScore(state, pod) {
+        const { terms } = podInfoOf(pod)
+        const hasOwn = terms.preferredAffinity.length > 0 || terms.preferredAntiAffinity.length > 0
+        if (args.ignorePreferredTermsOfExistingPods && !hasOwn) return skip
+        const counts = new TopologyCounts()
+        const weigh = (
+          list: readonly CompiledTerm[],
+          of: Readonly<Pod>,
+          node: NodeInfo,
+          weightOf: (term: CompiledTerm) => number,
+        ): void => {
+          for (const term of list)
+            if (term.matches(of, labelsOf)) counts.add(node.labels, term.topologyKey, weightOf(term))
+        }
+        const wanted = (term: CompiledTerm): number => term.weight
+        const unwanted = (term: CompiledTerm): number => -term.weight
+        const hard = (): number => hardPodAffinityWeight
+        const { nodes, withAffinity } = state.snapshot
+        for (const node of hasOwn ? nodes : withAffinity) {
+          for (const other of (hasOwn ? node.pods : node.podsWithAffinity).values()) {
+            weigh(terms.preferredAffinity, other.pod, node, wanted)
+            weigh(terms.preferredAntiAffinity, other.pod, node, unwanted)
+            if (hardPodAffinityWeight > 0) weigh(other.terms.requiredAffinity, pod, node, hard)
+            weigh(other.terms.preferredAffinity, pod, node, wanted)
+            weigh(other.terms.preferredAntiAffinity, pod, node, unwanted)
           }
         }
-      }
-    }
-    if (refusedAt.size === 0 && requiredAffinity.length === 0 && requiredAntiAffinity.length === 0) return {}
-    const isFirst = affinity.size === 0 && matchesAll(requiredAffinity, pod, snapshot)
-    return { state: { refusedAt, affinity, antiAffinity, requiredAffinity, requiredAntiAffinity, isFirst } }
-  },
+        if (counts.isEmpty) return skip
+        state.write(scoreState, counts)
+        return undefined
+      },
 
-  filter(_pod, node, state) {
-    for (const term of state.requiredAffinity) {
-      const key = placeOf(node, term)
-      if (key === undefined) return refusals.affinity
-      if (!state.affinity.has(key) && !state.isFirst) return refusals.affinity
-    }
-    for (const term of state.requiredAntiAffinity) {
-      const key = placeOf(node, term)
-      if (key !== undefined && state.antiAffinity.has(key)) return refusals.antiAffinity
-    }
-    for (const key of state.refusedAt.keys()) {
-      const eq = key.indexOf("=")
-      if (node.labels[key.slice(0, eq)] === key.slice(eq + 1)) return refusals.existing
-    }
-    return undefined
-  },
+      score: (state, _pod, node) => state.read(scoreState).sum(node.labels),
 
-  preScore(pod, _nodes, snapshot) {
-    const { preferredAffinity, preferredAntiAffinity } = termsOf(pod)
-    const hasOwn = preferredAffinity.length > 0 || preferredAntiAffinity.length > 0
-    const counts: Counts = new Map()
-    for (const node of hasOwn ? snapshot.nodes : snapshot.withAffinity) {
-      for (const { pod: other } of node.pods.values()) {
-        for (const term of preferredAffinity)
-          if (term.matches(other, snapshot.namespaceLabels)) count(counts, node, term, term.weight)
-        for (const term of preferredAntiAffinity)
-          if (term.matches(other, snapshot.namespaceLabels)) count(counts, node, term, -term.weight)
-        const theirs = termsOf(other)
-        for (const term of theirs.requiredAffinity)
-          if (term.matches(pod, snapshot.namespaceLabels)) count(counts, node, term, hardPodAffinityWeight)
-        for (const term of theirs.preferredAffinity)
-          if (term.matches(pod, snapshot.namespaceLabels)) count(counts, node, term, term.weight)
-        for (const term of theirs.preferredAntiAffinity)
-          if (term.matches(pod, snapshot.namespaceLabels)) count(counts, node, term, -term.weight)
-      }
+      normalizeScore(_state, _pod, scores) {
+        let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+        for (const score of scores) {
+          min = Math.min(min, score)
+          max = Math.max(max, score)
+        }
+        for (let i = 0; i < scores.length; i++)
+          scores[i] = max === min ? 0 : Math.floor(maxNodeScore * ((scores[i]! - min) / (max - min)))
+      },
     }
-    return counts.size > 0 ? counts : undefined
-  },
-
-  score(_pod, node, counts) {
-    let sum = 0
-    for (const [key, weight] of counts) {
-      const eq = key.indexOf("=")
-      if (node.labels[key.slice(0, eq)] === key.slice(eq + 1)) sum += weight
-    }
-    return sum
-  },
-
-  normalize(scores) {
-    const min = Math.min(...scores)
-    const max = Math.max(...scores)
-    for (let i = 0; i < scores.length; i++)
-      scores[i] = max === min ? 0 : Math.floor((maxNodeScore * (scores[i]! - min)) / (max - min))
   },
 })
 
-function placeOf(node: NodeInfo, term: CompiledTerm): string | undefined {
-  const value = node.labels[term.topologyKey]
-  return value === undefined ? undefined : `${term.topologyKey}=${value}`
+interface Counter {
+  /** An existing pod that does not want ours. */
+  countTheirs(own: FilterState, other: PodInfo, node: NodeInfo, by: number): void
+  /** An existing pod that ours wants to be near to, or far from. */
+  countOurs(own: FilterState, other: PodInfo, node: NodeInfo, by: number): void
+  /** A what-if: the pod comes or goes. */
+  recount(state: CycleState, other: PodInfo, node: NodeInfo, by: number): undefined
 }
 
-function count(counts: Counts, node: NodeInfo, term: CompiledTerm, by: number): void {
-  const key = placeOf(node, term)
-  if (key !== undefined) counts.set(key, (counts.get(key) ?? 0) + by)
+function createCounter(labelsOf: NamespaceLabels): Counter {
+  const counter: Counter = {
+    countTheirs({ pod, refusedAt }, other, node, by) {
+      for (const term of other.terms.requiredAntiAffinity)
+        if (term.matches(pod.pod, labelsOf)) refusedAt.add(node.labels, term.topologyKey, by)
+    },
+    countOurs({ pod, affinity, antiAffinity: apart }, other, node, by) {
+      const { requiredAffinity, requiredAntiAffinity } = pod.terms
+      if (requiredAffinity.length > 0 && matchesAll(requiredAffinity, other.pod, labelsOf))
+        for (const { topologyKey } of requiredAffinity) affinity.add(node.labels, topologyKey, by)
+      for (const term of requiredAntiAffinity)
+        if (term.matches(other.pod, labelsOf)) apart.add(node.labels, term.topologyKey, by)
+    },
+    recount(state, other, node, by) {
+      const own = state.read(filterState)
+      counter.countTheirs(own, other, node, by)
+      counter.countOurs(own, other, node, by)
+      return undefined
+    },
+  }
+  return counter
 }
 
-function matchesAll(terms: readonly CompiledTerm[], pod: Readonly<Pod>, snapshot: Snapshot): boolean {
-  return terms.every((term) => term.matches(pod, snapshot.namespaceLabels))
+function matchesAll(terms: readonly CompiledTerm[], pod: Readonly<Pod>, labelsOf: NamespaceLabels): boolean {
+  return terms.length > 0 && terms.every((term) => term.matches(pod, labelsOf))
+}
+
+function afterPodChange(
+  pod: Readonly<Pod>,
+  old: Readonly<Pod> | undefined,
+  now: Readonly<Pod> | undefined,
+  labelsOf: NamespaceLabels,
+): QueueingHint {
+  const { requiredAffinity, requiredAntiAffinity } = termsOf(pod)
+  const isWanted = (one: Readonly<Pod> | undefined): boolean =>
+    one !== undefined && matchesAll(requiredAffinity, one, labelsOf)
+  const isUnwanted = (one: Readonly<Pod> | undefined): boolean =>
+    one !== undefined && requiredAntiAffinity.some((term) => term.matches(one, labelsOf))
+  if (!isWanted(old) && isWanted(now)) return "Queue"
+  if (isUnwanted(old) && !isUnwanted(now)) return "Queue"
+  const refused = (one: Readonly<Pod>): boolean =>
+    termsOf(one).requiredAntiAffinity.some((term) => term.matches(pod, labelsOf))
+  return old && !now && refused(old) ? "Queue" : "QueueSkip"
+}
+
+function afterNodeChange(
+  pod: Readonly<Pod>,
+  old: Readonly<Node> | undefined,
+  now: Readonly<Node> | undefined,
+): QueueingHint {
+  const { requiredAffinity, requiredAntiAffinity } = termsOf(pod)
+  const valueOn = (node: Readonly<Node> | undefined, { topologyKey }: CompiledTerm): string | undefined =>
+    node?.metadata.labels?.[topologyKey]
+  const comesNear = requiredAffinity.some((term) => {
+    const value = valueOn(now, term)
+    return value !== undefined && value !== valueOn(old, term)
+  })
+  if (comesNear) return "Queue"
+  const movesAway = requiredAntiAffinity.some((term) => {
+    const before = valueOn(old, term)
+    return !old || (before !== undefined && before !== valueOn(now, term))
+  })
+  return movesAway ? "Queue" : "QueueSkip"
 }

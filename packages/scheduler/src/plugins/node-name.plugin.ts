@@ -1,10 +1,14 @@
 /** Only the node that the pod names. Mirrors: plugins/nodename */
-import { definePlugin } from "../framework.ts"
+import { ActionType, onEvent } from "../framework/cluster-event.ts"
+import { definePlugin } from "../framework/plugin.ts"
+import { unresolvable } from "../framework/status.ts"
 
-const refusal = { reasons: ["node(s) didn't match the requested node name"], unresolvable: true }
+const refusal = unresolvable("node(s) didn't match the requested node name")
 
 export const nodeName = definePlugin({
   name: "NodeName",
-  events: ["node added"],
-  filter: (pod, node) => (pod.spec.nodeName && pod.spec.nodeName !== node.name ? refusal : undefined),
+  create: () => ({
+    eventsToRegister: () => [onEvent("Node", ActionType.Add)],
+    filter: (_state, { spec }, node) => (spec.nodeName && spec.nodeName !== node.name ? refusal : undefined),
+  }),
 })

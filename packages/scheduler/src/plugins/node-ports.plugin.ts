@@ -1,21 +1,30 @@
 /** No nodes on which a host port of the pod is taken. Mirrors: plugins/nodeports */
-import { hostPortsConflict, type HostPortUse } from "@knarr/pod-rules"
+import type { Pod } from "@knarr/api"
+import { hostPortsConflict, hostPortsOf, type HostPortUse } from "@knarr/pod-rules"
 import { podInfoOf } from "../cache/node-info.ts"
-import { definePlugin } from "../framework.ts"
+import { ActionType, onEvent } from "../framework/cluster-event.ts"
+import { definePlugin } from "../framework/plugin.ts"
+import { skip, unschedulable } from "../framework/status.ts"
 
-const refusal = { reasons: ["node(s) didn't have free ports for the requested pod ports"] }
+const refusal = unschedulable("node(s) didn't have free ports for the requested pod ports")
 
-export const nodePorts = definePlugin<readonly HostPortUse[]>({
+const conflict = (wanted: readonly HostPortUse[], used: readonly HostPortUse[]): boolean =>
+  used.some((one) => wanted.some((port) => hostPortsConflict(port, one)))
+
+export const nodePorts = definePlugin({
   name: "NodePorts",
-  events: ["pod deleted", "node added"],
-  preFilter(pod) {
-    const { hostPorts } = podInfoOf(pod)
-    return hostPorts.length > 0 ? { state: hostPorts } : {}
-  },
-  filter(_pod, node, wanted) {
-    for (const { hostPorts } of node.pods.values()) {
-      if (hostPorts.some((used) => wanted.some((port) => hostPortsConflict(port, used)))) return refusal
-    }
-    return undefined
-  },
+  create: () => ({
+    eventsToRegister: () => [
+      onEvent<Pod>("AssignedPod", ActionType.Delete, (pod, old) =>
+        conflict(hostPortsOf(pod.spec), hostPortsOf(old!.spec)) ? "Queue" : "QueueSkip",
+      ),
+      onEvent("Node", ActionType.Add),
+    ],
+    preFilter: (_state, pod) => (podInfoOf(pod).hostPorts.length > 0 ? undefined : skip),
+    filter(_state, pod, node) {
+      const wanted = podInfoOf(pod).hostPorts
+      for (const { hostPorts } of node.pods.values()) if (conflict(wanted, hostPorts)) return refusal
+      return undefined
+    },
+  }),
 })

@@ -1,155 +1,265 @@
-/** Evenly over zones, nodes or any topology. Mirrors: plugins/podtopologyspread */
-import type { Pod, TopologySpreadConstraint } from "@knarr/api"
-import { labelRequirement, nothing, selectorFrom, selectorOf, type Selector } from "@knarr/apimachinery"
-import { findUntoleratedTaint, matchesRequiredNodeAffinity } from "@knarr/pod-rules"
-import type { NodeInfo } from "../cache/node-info.ts"
-import { definePlugin, maxNodeScore, type Snapshot } from "../framework.ts"
+/**
+ * Evenly over zones, nodes or any topology. Pods are counted once per topology value in `preFilter` and `preScore`.
+ * Mirrors: plugins/podtopologyspread
+ */
+import type { Node, Pod } from "@knarr/api"
+import type { NodeInfo, PodInfo } from "../cache/node-info.ts"
+import { ActionType, onEvent, type QueueingHint } from "../framework/cluster-event.ts"
+import { stateKey, type CycleState } from "../framework/cycle-state.ts"
+import { definePlugin, maxNodeScore } from "../framework/plugin.ts"
+import { skip, unresolvable, unschedulable } from "../framework/status.ts"
+import { createDefaultSelector } from "./default-selector.ts"
+import { MinimumCounts } from "./minimum-counts.ts"
+import {
+  constraintsOf,
+  countMatching,
+  hasAllKeys,
+  isIncluded,
+  type SpreadConstraint,
+} from "./spread-constraints.ts"
 
-interface Constraint {
-  readonly topologyKey: string
-  readonly maxSkew: number
-  readonly minDomains: number
-  readonly selector: Selector
-  readonly honorAffinity: boolean
-  readonly honorTaints: boolean
-}
-interface Spread extends Constraint {
+interface HardSpread {
+  readonly constraint: SpreadConstraint
   /** Topology value → matching pods there. */
-  readonly counts: Map<string, number>
-  readonly min: number
+  readonly counts: MinimumCounts
   /** The pod itself matches, and so adds one where it goes. */
   readonly self: number
 }
 
-const refusals = {
-  skew: { reasons: ["node(s) didn't match pod topology spread constraints"] },
-  label: {
-    reasons: ["node(s) didn't match pod topology spread constraints (missing required label)"],
-    unresolvable: true,
-  },
+interface SoftSpread {
+  readonly constraint: SpreadConstraint
+  /** Of the values that feasible nodes have; by host it is counted per node. */
+  readonly counts: ReadonlyMap<string, number>
+  /** Topologies with many values say less about each. */
+  readonly weight: number
 }
 
+interface ScoreState {
+  readonly spreads: readonly SoftSpread[]
+  /** Nodes that lack one of the keys are not scored. */
+  readonly ignored: ReadonlySet<NodeInfo>
+}
+
+const hardSpreads = stateKey<readonly HardSpread[]>("PreFilterPodTopologySpread", (spreads) =>
+  spreads.map((spread) => ({ ...spread, counts: spread.counts.clone() })),
+)
+const softSpreads = stateKey<ScoreState>("PreScorePodTopologySpread")
+
+const skewed = unschedulable("node(s) didn't match pod topology spread constraints")
+const lacksLabel = unresolvable(
+  "node(s) didn't match pod topology spread constraints (missing required label)",
+)
+
+const hostKey = "kubernetes.io/hostname"
 /** What upstream spreads by when the pod says nothing, if it belongs to a service or controller. */
-const defaults: readonly { topologyKey: string; maxSkew: number }[] = [
-  { topologyKey: "kubernetes.io/hostname", maxSkew: 3 },
-  { topologyKey: "topology.kubernetes.io/zone", maxSkew: 5 },
+const defaults = [
+  { topologyKey: hostKey, maxSkew: 3, minDomains: 1, honorAffinity: true, honorTaints: false },
+  {
+    topologyKey: "topology.kubernetes.io/zone",
+    maxSkew: 5,
+    minDomains: 1,
+    honorAffinity: true,
+    honorTaints: false,
+  },
 ]
 
-export const podTopologySpread = definePlugin<
-  readonly Spread[],
-  { readonly spreads: readonly Spread[]; readonly isDefault: boolean }
->({
+export const podTopologySpread = definePlugin({
   name: "PodTopologySpread",
   weight: 2,
-  events: [
-    "pod added",
-    "pod deleted",
-    "pod labels changed",
-    "node added",
-    "node labels changed",
-    "node taints changed",
-  ],
+  create({ informers }) {
+    const defaultSelector = createDefaultSelector(informers)
+    return {
+      eventsToRegister: () => [
+        onEvent<Pod>(
+          "AssignedPod",
+          ActionType.Add | ActionType.UpdatePodLabel | ActionType.Delete,
+          afterPodChange,
+        ),
+        onEvent<Pod>("TargetPod", ActionType.UpdatePodToleration | ActionType.UpdatePodLabel, afterOwnChange),
+        onEvent<Node>(
+          "Node",
+          ActionType.Add | ActionType.Delete | ActionType.UpdateNodeLabel | ActionType.UpdateNodeTaint,
+          afterNodeChange,
+        ),
+      ],
 
-  preFilter(pod, snapshot) {
-    const constraints = constraintsOf(pod, "DoNotSchedule")
-    if (constraints.length === 0) return {}
-    const keys = constraints.map((constraint) => constraint.topologyKey)
-    const eligible = snapshot.nodes.filter((node) => keys.every((key) => node.labels[key] !== undefined))
-    return { state: constraints.map((constraint) => spreadOf(pod, constraint, eligible)) }
-  },
+      preFilter(state, pod, nodes) {
+        const constraints = constraintsOf(pod, "DoNotSchedule")
+        if (constraints.length === 0) return skip
+        const spreads = constraints.map((constraint) => ({
+          constraint,
+          counts: new MinimumCounts(),
+          self: constraint.selector.matches(pod.metadata.labels) ? 1 : 0,
+        }))
+        for (const node of nodes) {
+          if (!hasAllKeys(node.labels, constraints)) continue
+          for (const { constraint, counts } of spreads) {
+            if (!isIncluded(pod, constraint, node.node)) continue
+            const matching = countMatching(node, constraint.selector, pod.metadata.namespace)
+            counts.add(node.labels[constraint.topologyKey]!, matching)
+          }
+        }
+        state.write(hardSpreads, spreads)
+        return undefined
+      },
+      addPod: (state, pod, added, node) => recount(state, pod, added, node, 1),
+      removePod: (state, pod, removed, node) => recount(state, pod, removed, node, -1),
 
-  filter(_pod, node, spreads) {
-    for (const spread of spreads) {
-      const value = node.labels[spread.topologyKey]
-      if (value === undefined) return refusals.label
-      if ((spread.counts.get(value) ?? 0) + spread.self - spread.min > spread.maxSkew) return refusals.skew
+      filter(state, _pod, node) {
+        for (const { constraint, counts, self } of state.read(hardSpreads)) {
+          const value = node.labels[constraint.topologyKey]
+          if (value === undefined) return lacksLabel
+          const least = counts.size < constraint.minDomains ? 0 : counts.minimum
+          if (counts.get(value) + self - least > constraint.maxSkew) return skewed
+        }
+        return undefined
+      },
+
+      preScore(state, pod, nodes) {
+        const isDefault = !pod.spec.topologySpreadConstraints?.length
+        let constraints = constraintsOf(pod, "ScheduleAnyway")
+        if (isDefault) {
+          const selector = defaultSelector(pod)
+          if (selector && !selector.empty) constraints = defaults.map((one) => ({ ...one, selector }))
+        }
+        if (constraints.length === 0) return skip
+        // A node without a zone can still be one host among others.
+        const isWhole = (node: NodeInfo): boolean => isDefault || hasAllKeys(node.labels, constraints)
+        const ignored = new Set(nodes.filter((node) => !isWhole(node)))
+        const spreads = constraints.map((constraint) =>
+          softSpread(constraint, pod, nodes, ignored, state.snapshot.nodes, isWhole),
+        )
+        state.write(softSpreads, { spreads, ignored })
+        return undefined
+      },
+
+      score(state, pod, node) {
+        const { spreads, ignored } = state.read(softSpreads)
+        if (ignored.has(node)) return 0
+        let sum = 0
+        for (const { constraint, counts, weight } of spreads) {
+          const { topologyKey, selector, maxSkew } = constraint
+          const value = node.labels[topologyKey]
+          if (value === undefined) continue
+          const count =
+            topologyKey === hostKey
+              ? countMatching(node, selector, pod.metadata.namespace)
+              : (counts.get(value) ?? 0)
+          sum += count * weight + (maxSkew - 1)
+        }
+        return Math.round(sum)
+      },
+
+      normalizeScore(state, _pod, scores, nodes) {
+        const { ignored } = state.read(softSpreads)
+        let [min, max] = [Number.POSITIVE_INFINITY, 0]
+        for (let i = 0; i < scores.length; i++) {
+          if (ignored.has(nodes[i]!)) continue
+          min = Math.min(min, scores[i]!)
+          max = Math.max(max, scores[i]!)
+        }
+        for (let i = 0; i < scores.length; i++) {
+          if (ignored.has(nodes[i]!)) scores[i] = 0
+          else
+            scores[i] = max === 0 ? maxNodeScore : Math.floor((maxNodeScore * (max + min - scores[i]!)) / max)
+        }
+      },
     }
-    return undefined
-  },
-
-  preScore(pod, _nodes, snapshot) {
-    let constraints = constraintsOf(pod, "ScheduleAnyway")
-    const isDefault = constraints.length === 0 && !pod.spec.topologySpreadConstraints?.length
-    if (isDefault) {
-      const selector = snapshot.defaultSelector(pod)
-      if (!selector || selector.empty) return undefined
-      constraints = defaults.map((one) => ({
-        ...one,
-        minDomains: 1,
-        selector,
-        honorAffinity: true,
-        honorTaints: false,
-      }))
-    }
-    if (constraints.length === 0) return undefined
-    return { spreads: constraints.map((constraint) => spreadOf(pod, constraint, snapshot.nodes)), isDefault }
-  },
-
-  score(_pod, node, { spreads }) {
-    let sum = 0
-    for (const spread of spreads) {
-      const value = node.labels[spread.topologyKey]
-      if (value === undefined) continue
-      // Topologies with many values say less about each: upstream's weight.
-      const weight = Math.log(Math.max(spread.counts.size, 1) + 2)
-      sum += (spread.counts.get(value) ?? 0) * weight + (spread.maxSkew - 1)
-    }
-    return Math.round(sum)
-  },
-
-  normalize(scores) {
-    const min = Math.min(...scores)
-    const max = Math.max(...scores)
-    for (let i = 0; i < scores.length; i++)
-      scores[i] = max === 0 ? maxNodeScore : Math.floor((maxNodeScore * (max + min - scores[i]!)) / max)
   },
 })
 
-function constraintsOf(pod: Readonly<Pod>, action: "DoNotSchedule" | "ScheduleAnyway"): Constraint[] {
-  return (pod.spec.topologySpreadConstraints ?? [])
-    .filter((constraint) => constraint.whenUnsatisfiable === action)
-    .map((constraint) => ({
-      topologyKey: constraint.topologyKey,
-      maxSkew: constraint.maxSkew,
-      minDomains: constraint.minDomains ?? 1,
-      selector: selectorOfConstraint(pod, constraint),
-      honorAffinity: constraint.nodeAffinityPolicy !== "Ignore",
-      honorTaints: constraint.nodeTaintsPolicy === "Honor",
-    }))
-}
-
-function selectorOfConstraint(pod: Readonly<Pod>, constraint: TopologySpreadConstraint): Selector {
-  if (!constraint.labelSelector) return nothing
-  const selector = selectorFrom(constraint.labelSelector)
-  const own = (constraint.matchLabelKeys ?? []).flatMap((key) => {
-    const value = pod.metadata.labels?.[key]
-    return value === undefined ? [] : [labelRequirement(key, "in", [value])]
-  })
-  return own.length === 0 ? selector : selectorOf([...selector.requirements, ...own])
-}
-
-function spreadOf(pod: Readonly<Pod>, constraint: Constraint, nodes: Snapshot["nodes"]): Spread {
-  const counts = new Map<string, number>()
-  for (const node of nodes) {
-    const value = node.labels[constraint.topologyKey]
-    if (value === undefined || !isEligible(pod, constraint, node)) continue
-    let matching = 0
-    for (const { pod: other } of node.pods.values()) {
-      if (other.metadata.deletionTimestamp || other.metadata.namespace !== pod.metadata.namespace) continue
-      if (constraint.selector.matches(other.metadata.labels)) matching++
-    }
-    counts.set(value, (counts.get(value) ?? 0) + matching)
+/** A what-if: the pod comes or goes. */
+function recount(
+  state: CycleState,
+  pod: Readonly<Pod>,
+  { pod: other }: PodInfo,
+  node: NodeInfo,
+  by: number,
+): undefined {
+  const spreads = state.read(hardSpreads)
+  const constraints = spreads.map(({ constraint }) => constraint)
+  if (other.metadata.namespace !== pod.metadata.namespace || !hasAllKeys(node.labels, constraints))
+    return undefined
+  for (const { constraint, counts } of spreads) {
+    if (constraint.selector.matches(other.metadata.labels) && isIncluded(pod, constraint, node.node))
+      counts.add(node.labels[constraint.topologyKey]!, by)
   }
-  const min = counts.size < constraint.minDomains ? 0 : Math.min(...counts.values())
-  const self = constraint.selector.matches(pod.metadata.labels) ? 1 : 0
-  return { ...constraint, counts, min: Number.isFinite(min) ? min : 0, self }
+  return undefined
 }
 
-/** Whether a node belongs to the topology as the pod sees it. */
-function isEligible(pod: Readonly<Pod>, constraint: Constraint, node: NodeInfo): boolean {
-  if (constraint.honorAffinity && !matchesRequiredNodeAffinity(pod.spec, node.node)) return false
-  return !(
-    constraint.honorTaints &&
-    findUntoleratedTaint(node.node.spec.taints, pod.spec.tolerations, ["NoSchedule", "NoExecute"])
+function softSpread(
+  constraint: SpreadConstraint,
+  pod: Readonly<Pod>,
+  feasible: readonly NodeInfo[],
+  ignored: ReadonlySet<NodeInfo>,
+  all: readonly NodeInfo[],
+  isWhole: (node: NodeInfo) => boolean,
+): SoftSpread {
+  const { topologyKey, selector } = constraint
+  const weigh = (values: number): number => Math.log(values + 2)
+  const counts = new Map<string, number>()
+  if (topologyKey === hostKey) return { constraint, counts, weight: weigh(feasible.length - ignored.size) }
+  for (const node of feasible) {
+    const value = node.labels[topologyKey]
+    if (value !== undefined && !ignored.has(node)) counts.set(value, 0)
+  }
+  for (const node of all) {
+    const value = node.labels[topologyKey]
+    const count = value === undefined ? undefined : counts.get(value)
+    if (count === undefined || !isWhole(node) || !isIncluded(pod, constraint, node.node)) continue
+    counts.set(value!, count + countMatching(node, selector, pod.metadata.namespace))
+  }
+  return { constraint, counts, weight: weigh(counts.size) }
+}
+
+function afterPodChange(
+  pod: Readonly<Pod>,
+  old: Readonly<Pod> | undefined,
+  now: Readonly<Pod> | undefined,
+): QueueingHint {
+  if ((now ?? old)!.metadata.namespace !== pod.metadata.namespace) return "QueueSkip"
+  return matchesDiffer(pod, old, now)
+}
+
+function afterOwnChange(
+  pod: Readonly<Pod>,
+  old: Readonly<Pod> | undefined,
+  now: Readonly<Pod> | undefined,
+): QueueingHint {
+  const tolerates = old!.spec.tolerations?.length !== now!.spec.tolerations?.length
+  if (tolerates && constraintsOf(pod, "DoNotSchedule").some(({ honorTaints }) => honorTaints)) return "Queue"
+  return matchesDiffer(pod, old, now)
+}
+
+/** One that is new or gone matched nothing before, or matches nothing now. */
+function matchesDiffer(
+  pod: Readonly<Pod>,
+  old: Readonly<Pod> | undefined,
+  now: Readonly<Pod> | undefined,
+): QueueingHint {
+  const matches = (selector: SpreadConstraint["selector"], one: Readonly<Pod> | undefined): boolean =>
+    one !== undefined && selector.matches(one.metadata.labels)
+  return constraintsOf(pod, "DoNotSchedule").some(
+    ({ selector }) => matches(selector, old) !== matches(selector, now),
   )
+    ? "Queue"
+    : "QueueSkip"
+}
+
+function afterNodeChange(
+  pod: Readonly<Pod>,
+  old: Readonly<Node> | undefined,
+  now: Readonly<Node> | undefined,
+): QueueingHint {
+  const constraints = constraintsOf(pod, "DoNotSchedule")
+  const belongs = (node: Readonly<Node> | undefined): boolean =>
+    node !== undefined && hasAllKeys(node.metadata.labels, constraints)
+  if (!belongs(old) && !belongs(now)) return "QueueSkip"
+  if (belongs(old) !== belongs(now)) return "Queue"
+  const places = (node: Readonly<Node>): string =>
+    JSON.stringify([
+      constraints.map(({ topologyKey }) => node.metadata.labels?.[topologyKey]),
+      node.spec.taints ?? [],
+    ])
+  return places(old!) === places(now!) ? "QueueSkip" : "Queue"
 }

@@ -1,87 +1,238 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import type { Pod } from "@knarr/api"
-import { VirtualClock } from "@knarr/base"
-import { definePlugin } from "../framework.ts"
-import { SchedulingQueue } from "./scheduling-queue.ts"
+import { silentLogger, VirtualClock } from "@knarr/base"
+import { ActionType, eventOf, onEvent } from "../framework/cluster-event.ts"
+import { definePlugin, type PluginDescriptor, type QueuedPod } from "../framework/plugin.ts"
+import { unschedulable } from "../framework/status.ts"
+import { defaultPlugins } from "../order.ts"
+import { OfflineScheduler, podOf } from "../testing.ts"
+import { SchedulingQueue, type Refusers } from "./scheduling-queue.ts"
 
 const signal = new AbortController().signal
-const fits = definePlugin({ name: "Fits", events: ["pod deleted"] })
-const gates = definePlugin({
-  name: "Gates",
-  events: [],
-  preEnqueue: (pod) => (pod.spec.schedulingGates?.length ? "gated" : undefined),
+const nodeAdd = eventOf("Node", ActionType.Add)
+const podDelete = eventOf("AssignedPod", ActionType.Delete)
+
+/** Listens for deleted pods, and takes those for a help that are not called irrelevant. */
+const fits = definePlugin({
+  name: "Fits",
+  create: () => ({
+    eventsToRegister: () => [
+      onEvent<Pod>("AssignedPod", ActionType.Delete, (_pod, old) => {
+        if (old?.metadata.name === "broken") throw new Error("broken")
+        return old?.metadata.name === "irrelevant" ? "QueueSkip" : "Queue"
+      }),
+    ],
+  }),
+})
+const claims = definePlugin({
+  name: "Claims",
+  create: () => ({ eventsToRegister: () => [onEvent("Node", ActionType.Add)] }),
+})
+const open = { isOpen: false }
+const gate = definePlugin({
+  name: "Gate",
+  create: () => ({
+    eventsToRegister: () => [
+      onEvent("Node", ActionType.Add),
+      onEvent("TargetPod", ActionType.UpdatePodLabel),
+    ],
+    preEnqueue: (pod) =>
+      open.isOpen || !pod.metadata.labels?.["gated"] ? undefined : unschedulable("closed"),
+  }),
 })
 
-const noFailures = (_pod: unknown, thrown: unknown): void => {
-  throw thrown
+function start(extra: readonly PluginDescriptor[] = []) {
+  const clock = new VirtualClock()
+  const { profile } = new OfflineScheduler([...defaultPlugins, fits, claims, gate, ...extra])
+  const failures: string[] = []
+  const queue = new SchedulingQueue({
+    env: { clock, log: silentLogger },
+    profileOf: () => profile,
+    less: profile.less,
+    interests: [...profile.events.values()].flat().map(({ event }) => event),
+    onFailure: (_pod, thrown) => failures.push((thrown as Error).message),
+  })
+  const pod = podOf({ name: "a" })
+  /** Takes the pod out and brings it back refused. */
+  const refuse = async (refusers?: Refusers): Promise<void> => {
+    const queued = await queue.next(signal)
+    queue.refused(queued, queued.pod, refusers)
+  }
+  /** The pod that comes, and after how many milliseconds; none comes within a minute otherwise. */
+  const come = async (): Promise<{ queued: QueuedPod; ms: number } | undefined> => {
+    const began = clock.now()
+    let came: { queued: QueuedPod; ms: number } | undefined
+    const stop = new AbortController()
+    const next = queue.next(stop.signal).then(
+      (queued) => (came = { queued, ms: clock.now() - began }),
+      () => {},
+    )
+    for (let step = 0; step < 120 && came === undefined; step++) await clock.advance(step === 0 ? 0 : 500)
+    stop.abort()
+    await next
+    return came
+  }
+  return { clock, queue, pod, refuse, come, failures }
 }
 
-function pod(name: string, spec: object = {}): Pod {
-  return {
-    metadata: { name, uid: name, namespace: "ns" },
-    spec: { containers: [], ...spec },
-    status: {},
-  } as unknown as Pod
-}
+const by = (...plugins: string[]): Refusers => ({
+  unschedulablePlugins: new Set(plugins),
+  pendingPlugins: new Set(),
+})
+const pendingBy = (plugin: string): Refusers => ({
+  unschedulablePlugins: new Set(),
+  pendingPlugins: new Set([plugin]),
+})
 
 test("pods come by priority, then in the order in which they were added", async () => {
-  using queue = new SchedulingQueue(new VirtualClock(), [fits], noFailures)
-  for (const one of [pod("a"), pod("b", { priority: 10 }), pod("c")]) queue.update(one)
+  const { queue } = start()
+  const pods = [podOf({ name: "a" }), podOf({ name: "b", spec: { priority: 10 } }), podOf({ name: "c" })]
+  for (const one of pods) queue.update(one)
   const order = []
-  for (let i = 0; i < 3; i++) order.push((await queue.next(signal)).metadata.name)
+  for (let i = 0; i < 3; i++) order.push((await queue.next(signal)).pod.metadata.name)
   assert.deepEqual(order, ["b", "a", "c"])
 })
 
-test("a refused pod waits for an event that may help, then for its back-off", async () => {
-  const clock = new VirtualClock()
-  using queue = new SchedulingQueue(clock, [fits], noFailures)
-  queue.update(pod("a"))
-  await queue.next(signal)
-  queue.refused(pod("a"), new Set(["Fits"]))
-  queue.moveOn("node added")
-  let got: string | undefined
-  const next = queue.next(signal).then((one) => (got = one.metadata.name))
-  await clock.advance(60_000)
-  assert.equal(got, undefined)
-  queue.moveOn("pod deleted")
-  await clock.advance(999)
-  assert.equal(got, undefined)
-  await clock.advance(1)
-  await next
-  assert.equal(got, "a")
+test("a refused pod waits for an event that a plugin which refused it takes for a help", async () => {
+  const cases: [string, Refusers, () => Parameters<SchedulingQueue["moveAll"]>, number | undefined][] = [
+    ["nobody listens for it", by("Fits"), () => [nodeAdd, undefined, {}], undefined],
+    ["another plugin listens for it", by("Claims"), () => [podDelete, podOf(), undefined], undefined],
+    ["the hint says no", by("Fits"), () => [podDelete, podOf({ name: "irrelevant" }), undefined], undefined],
+    ["the hint says yes", by("Fits"), () => [podDelete, podOf(), undefined], 0],
+    ["the hint fails", by("Fits"), () => [podDelete, podOf({ name: "broken" }), undefined], 0],
+    ["one of two plugins", by("Fits", "Claims"), () => [nodeAdd, undefined, {}], 0],
+    ["a plugin that it waits for", pendingBy("Claims"), () => [nodeAdd, undefined, {}], 0],
+    ["the pod is not concerned", by("Fits"), () => [podDelete, podOf(), undefined, () => false], undefined],
+  ]
+  for (const [what, refusers, event, expected] of cases) {
+    const { queue, pod, refuse, come } = start()
+    using _queue = queue
+    queue.update(pod)
+    await refuse(refusers)
+    queue.moveAll(...event())
+    assert.equal((await come())?.ms, expected, what)
+  }
 })
 
-test("an event during the attempt counts, and without any the pod is tried again after five minutes", async () => {
-  const clock = new VirtualClock()
-  using queue = new SchedulingQueue(clock, [fits], noFailures)
-  queue.update(pod("a"))
-  await queue.next(signal)
-  queue.moveOn("pod deleted")
-  queue.refused(pod("a"), new Set(["Fits"]))
-  let tries = 0
-  const again = queue.next(signal).then(() => tries++)
-  await clock.advance(1_000)
-  await again
-  queue.refused(pod("a"), new Set(["Fits"]))
-  const later = queue.next(signal).then(() => tries++)
+test("a pod on back-off lets active ones go first, and comes at once when there are none", async () => {
+  const { queue, pod, refuse, come } = start()
+  using _queue = queue
+  queue.update(pod)
+  await refuse(by("Fits"))
+  queue.moveAll(podDelete, podOf(), undefined)
+  queue.update(podOf({ name: "other" }))
+  assert.equal((await come())?.queued.pod.metadata.name, "other")
+  const next = await come()
+  assert.deepEqual([next?.queued.pod.metadata.name, next?.ms], ["a", 0])
+})
+
+test("a failed attempt waits for its back-off, which doubles up to ten seconds, whatever happens", async () => {
+  const { queue, pod, come } = start()
+  using _queue = queue
+  queue.update(pod)
+  let queued = (await come())!.queued
+  const waits = []
+  for (let i = 0; i < 6; i++) {
+    queue.refused(queued, pod)
+    queue.moveAll(nodeAdd, undefined, {})
+    const next = await come()
+    queued = next!.queued
+    waits.push(next!.ms)
+  }
+  assert.deepEqual(waits, [1_000, 2_000, 4_000, 8_000, 10_000, 10_000])
+})
+
+test("what happened during the attempt counts, and too much of it is taken for a help", async () => {
+  const cases: [string, (queue: SchedulingQueue) => void, number | undefined][] = [
+    ["nothing", () => {}, undefined],
+    ["something irrelevant", (queue) => queue.moveAll(nodeAdd, undefined, {}), undefined],
+    ["a help", (queue) => queue.moveAll(podDelete, podOf(), undefined), 0],
+    [
+      "more than is kept",
+      (queue) => {
+        for (let i = 0; i < 20_000; i++) queue.moveAll(nodeAdd, undefined, {})
+      },
+      0,
+    ],
+    ["somebody wants it", (queue) => queue.activate([podOf({ name: "a" })]), 0],
+  ]
+  for (const [what, happen, expected] of cases) {
+    const { queue, pod, come } = start()
+    using _queue = queue
+    queue.update(pod)
+    const { queued } = (await come())!
+    happen(queue)
+    queue.refused(queued, pod, by("Fits"))
+    assert.equal((await come())?.ms, expected, what)
+  }
+})
+
+test("without any event a refused pod is tried again after five minutes", async () => {
+  const { clock, queue, pod, refuse, come } = start()
+  using _queue = queue
+  queue.update(pod)
+  await refuse(by("Fits"))
   await clock.advance(299_000)
-  assert.equal(tries, 1)
-  await clock.advance(5_000)
-  await later
-  assert.equal(tries, 2)
+  assert.equal((await come())?.ms, 1_000)
 })
 
-test("a gated pod waits until its gates are gone", async () => {
-  const clock = new VirtualClock()
-  using queue = new SchedulingQueue(clock, [gates], noFailures)
-  queue.update(pod("a", { schedulingGates: [{ name: "x" }] }))
-  let got = false
-  const next = queue.next(signal).then(() => (got = true))
-  await clock.advance(1_000)
-  assert.equal(got, false)
-  queue.update(pod("a"))
-  await next
-  queue.done("a")
-  assert.equal(queue.size, 0)
+test("a gated pod waits for the events of the plugin that gates it", async () => {
+  const gated = podOf({ name: "a", labels: { gated: "yes" } })
+  const cases: [string, (queue: SchedulingQueue) => void, number | undefined][] = [
+    ["nothing", () => {}, undefined],
+    ["the gate opens unseen", () => (open.isOpen = true), undefined],
+    ["an event, and it is still closed", (queue) => queue.moveAll(nodeAdd, undefined, {}), undefined],
+    [
+      "an event, and it is open",
+      (queue) => {
+        open.isOpen = true
+        queue.moveAll(nodeAdd, undefined, {})
+      },
+      0,
+    ],
+    ["the pod itself changes", (queue) => queue.update(podOf({ name: "a", labels: { free: "yes" } })), 0],
+  ]
+  for (const [what, happen, expected] of cases) {
+    open.isOpen = false
+    const { queue, come } = start()
+    using _queue = queue
+    queue.update(gated)
+    happen(queue)
+    assert.equal((await come())?.ms, expected, what)
+  }
+})
+
+test("a plugin that fails over a pod before it is queued is told, and asked again", async () => {
+  let fails = true
+  const broken = definePlugin({
+    name: "Broken",
+    create: () => ({
+      preEnqueue() {
+        if (fails) throw new Error("broken")
+        return undefined
+      },
+    }),
+  })
+  const { queue, pod, come, failures } = start([broken])
+  using _queue = queue
+  queue.update(pod)
+  assert.deepEqual(failures, ['running PreEnqueue plugin "Broken": broken'])
+  fails = false
+  assert.equal((await come())?.ms, 1_000)
+})
+
+test("a pod that is gone, or done, does not come back", async () => {
+  const { queue, pod, come } = start()
+  using _queue = queue
+  for (const end of ["remove", "done"] as const) {
+    queue.update(pod)
+    const { queued } = (await come())!
+    queue[end](pod.metadata.uid)
+    assert.equal(queue.size, 0, end)
+    queue.update(pod)
+    queue.refused(queued, pod, by("Fits"))
+    assert.equal((await come())?.ms, 0, `${end}: queued again meanwhile`)
+    queue.remove(pod.metadata.uid)
+  }
 })

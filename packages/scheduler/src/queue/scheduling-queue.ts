@@ -1,52 +1,88 @@
 /**
- * Pods that wait for a node: active ones by priority, refused ones until something happens that may help them,
- * and those on back-off in between. Mirrors: pkg/scheduler/backend/queue/scheduling_queue.go
+ * Pods that wait for a node. Active ones come in the order of the plugin that sorts the queue; refused ones wait
+ * until a plugin that refused them takes an event for a help, then for the rest of their back-off; gated ones have
+ * not been let in yet. See README.md. Mirrors: pkg/scheduler/backend/queue/scheduling_queue.go
  */
-import { abortable, deferred, type Clock } from "@knarr/base"
+import { abortable, deferred, type Env } from "@knarr/base"
 import type { Pod } from "@knarr/api"
-import { callPlugin, type ClusterEvent, type SchedulerPlugin } from "../framework.ts"
+import {
+  ActionType,
+  covers,
+  eventOf,
+  podEvents,
+  type ClusterEvent,
+  type ClusterEventWithHint,
+} from "../framework/cluster-event.ts"
+import { PluginError, type QueuedPod } from "../framework/plugin.ts"
+import type { Profile } from "../framework/profile.ts"
+import { Heap } from "./heap.ts"
+import { InFlightEvents, type HappenedEvent } from "./in-flight-events.ts"
 
 const firstBackoffMs = 1_000
 const maxBackoffMs = 10_000
 /** A refused pod is tried again after this long, whatever happened. */
 const flushAfterMs = 300_000
 
-interface Entry {
+type State = "active" | "backoff" | "unschedulable" | "gated" | "in flight"
+
+/** Who refused a pod; nobody when its attempt failed. */
+export interface Refusers {
+  readonly unschedulablePlugins: ReadonlySet<string>
+  /** These ask for another attempt, without a back-off, as soon as one of their events comes. */
+  readonly pendingPlugins: ReadonlySet<string>
+}
+
+const nobody: Refusers = { unschedulablePlugins: new Set(), pendingPlugins: new Set() }
+
+interface Entry extends QueuedPod {
   pod: Readonly<Pod>
+  timestampMs: number
   attempts: number
-  /** Order among pods of one priority. */
-  readonly addedMs: number
+  /** Among those that the plugin does not tell apart. */
   readonly order: number
-  state: "active" | "backoff" | "unschedulable" | "gated" | "in flight"
-  refusedBy: ReadonlySet<string>
+  state: State
+  refusers: Refusers
+  /** How often it was refused, and how often in a row its attempt failed: what its back-off grows with. */
+  refusals: number
+  failures: number
+  backoffUntilMs: number
   timer: Disposable | undefined
-  /** An event that may help came while the pod was being scheduled. */
-  helped: boolean
+}
+
+/** What an event does to a pod. */
+type Help = "none" | "after back-off" | "at once"
+
+export interface SchedulingQueueOptions {
+  readonly env: Pick<Env, "clock" | "log">
+  /** The profile of a pod; of one without, nothing is asked. */
+  profileOf(pod: Readonly<Pod>): Pick<Profile, "preEnqueue" | "events"> | undefined
+  less(a: QueuedPod, b: QueuedPod): boolean
+  /** Plugins failed before the pod could be queued; it is tried again. */
+  onFailure(pod: Readonly<Pod>, thrown: unknown): void
+  /** Everything that some profile's plugin listens for: nothing else is looked at. */
+  readonly interests: readonly ClusterEvent[]
 }
 
 export class SchedulingQueue implements Disposable {
-  readonly #clock: Clock
-  readonly #plugins: readonly SchedulerPlugin[]
+  readonly #options: SchedulingQueueOptions
   readonly #entries = new Map<string, Entry>()
-  /** Active entries, best last, so that taking one is cheap. */
-  #active: Entry[] = []
-  #sorted = true
+  readonly #active: Heap<Entry>
+  /** Refused pods on back-off; they are taken early when nothing is active. Those that failed are not among them. */
+  readonly #backoff: Heap<Entry>
+  readonly #refused = new Set<Entry>()
+  readonly #inFlight = new InFlightEvents()
   #order = 0
   #wake = deferred()
-  /** Plugin name → events after which its refusals are looked at again. */
-  readonly #events: ReadonlyMap<string, ReadonlySet<ClusterEvent>>
-  readonly #onFailure: (pod: Readonly<Pod>, thrown: unknown) => void
 
-  /** `onFailure` is told of a pod whose plugins failed before it could be queued; the pod is tried again. */
-  constructor(
-    clock: Clock,
-    plugins: readonly SchedulerPlugin[],
-    onFailure: (pod: Readonly<Pod>, thrown: unknown) => void,
-  ) {
-    this.#clock = clock
-    this.#plugins = plugins
-    this.#onFailure = onFailure
-    this.#events = new Map(plugins.map((plugin) => [plugin.name, new Set(plugin.events)]))
+  constructor(options: SchedulingQueueOptions) {
+    this.#options = options
+    const { less } = options
+    const before = (a: Entry, b: Entry): boolean => less(a, b) || (!less(b, a) && a.order < b.order)
+    this.#active = new Heap(before)
+    this.#backoff = new Heap(
+      (a, b) =>
+        a.backoffUntilMs < b.backoffUntilMs || (a.backoffUntilMs === b.backoffUntilMs && before(a, b)),
+    )
   }
 
   get size(): number {
@@ -56,119 +92,196 @@ export class SchedulingQueue implements Disposable {
   /** A pod without a node, new or changed. */
   update(pod: Readonly<Pod>): void {
     const { uid } = pod.metadata
-    let entry = this.#entries.get(uid)
-    const changed = entry !== undefined && isRelevantChange(entry.pod, pod)
-    if (!entry) {
-      entry = {
-        pod,
-        attempts: 0,
-        addedMs: this.#clock.now(),
-        order: this.#order++,
-        state: "gated",
-        refusedBy: new Set(),
-        timer: undefined,
-        helped: false,
-      }
-      this.#entries.set(uid, entry)
-    }
+    const entry = this.#entries.get(uid)
+    if (!entry) return this.#add(pod)
+    const old = entry.pod
     entry.pod = pod
-    if (entry.state === "gated") this.#admit(entry)
-    else if (changed) this.#consider(entry, "pod itself changed")
+    if (entry.state === "active") return this.#active.push(entry)
+    if (entry.state === "backoff") return
+    const events = podEvents(pod, old, "TargetPod").map((event) => ({ event, old, now: pod, uid }))
+    if (entry.state === "in flight") for (const event of events) this.#inFlight.record(event)
+    else this.#help(entry, events)
+  }
+
+  #add(pod: Readonly<Pod>): void {
+    const entry: Entry = {
+      pod,
+      timestampMs: this.#options.env.clock.now(),
+      attempts: 0,
+      order: this.#order++,
+      state: "gated",
+      refusers: nobody,
+      refusals: 0,
+      failures: 0,
+      backoffUntilMs: 0,
+      timer: undefined,
+    }
+    this.#entries.set(pod.metadata.uid, entry)
+    this.#requeue(entry, "at once")
   }
 
   remove(uid: string): void {
     const entry = this.#entries.get(uid)
-    if (!entry) return
-    entry.timer?.[Symbol.dispose]()
+    if (entry) this.#leave(entry)
+    this.#inFlight.end(uid)
     this.#entries.delete(uid)
-    if (entry.state === "active") this.#active = this.#active.filter((other) => other !== entry)
   }
 
   /** The best active pod; it is in flight until `done` or `refused`. */
-  async next(signal: AbortSignal): Promise<Readonly<Pod>> {
+  async next(signal: AbortSignal): Promise<QueuedPod> {
     for (;;) {
       signal.throwIfAborted()
-      const entry = this.#take()
+      const entry = this.#active.peek() ?? this.#backoff.peek()
       if (entry) {
+        this.#leave(entry)
         entry.state = "in flight"
         entry.attempts++
-        entry.helped = false
-        return entry.pod
+        this.#inFlight.begin(entry.pod.metadata.uid)
+        return entry
       }
+      this.#wake = deferred()
       await abortable(this.#wake.promise, signal)
     }
   }
 
-  /** Assigned, or gone. */
+  /** Assigned, or gone: it does not come back by itself. */
   done(uid: string): void {
-    const entry = this.#entries.get(uid)
-    if (entry?.state === "in flight") this.#entries.delete(uid)
+    this.#inFlight.end(uid)
+    if (this.#entries.get(uid)?.state === "in flight") this.#entries.delete(uid)
   }
 
-  /** No node could take it; `refusedBy` names the plugins that said so, none means that a plugin failed. */
-  refused(pod: Readonly<Pod>, refusedBy: ReadonlySet<string>): void {
-    const entry = this.#entries.get(pod.metadata.uid)
-    if (!entry || entry.state !== "in flight") return
-    entry.refusedBy = refusedBy
-    if (entry.helped || refusedBy.size === 0) return this.#backOff(entry)
-    entry.state = "unschedulable"
-    entry.timer = this.#clock.timer(flushAfterMs, () => this.#backOff(entry))
+  /**
+   * What `next` gave comes back: nobody could take it, or its attempt failed. `pod` is as the API has it now. One
+   * that was removed or queued again meanwhile stays as it is.
+   */
+  refused(queued: QueuedPod, pod: Readonly<Pod>, refusers: Refusers = nobody): void {
+    const { uid } = pod.metadata
+    const missed = this.#inFlight.end(uid)
+    const entry = queued as Entry
+    if (entry.state !== "in flight" || (this.#entries.get(uid) ?? entry) !== entry) return
+    this.#entries.set(uid, entry)
+    entry.pod = pod
+    this.#noteRefusal(entry, refusers)
+    if (entry.failures > 0 || missed === undefined) return this.#requeue(entry, "after back-off")
+    const help = this.#helpOf(entry, missed)
+    this.#requeue(entry, help)
   }
 
-  /** Something happened: pods that it may help are tried again. */
-  moveOn(event: ClusterEvent): void {
-    for (const entry of this.#entries.values()) this.#consider(entry, event)
+  #noteRefusal(entry: Entry, refusers: Refusers): void {
+    const isFailure = refusers.unschedulablePlugins.size === 0 && refusers.pendingPlugins.size === 0
+    entry.refusers = refusers
+    entry.failures = isFailure ? entry.failures + 1 : 0
+    if (!isFailure) entry.refusals++
+    entry.timestampMs = this.#options.env.clock.now()
+    const doublings = (isFailure ? entry.failures : entry.refusals) - 1
+    entry.backoffUntilMs = entry.timestampMs + Math.min(firstBackoffMs * 2 ** doublings, maxBackoffMs)
   }
 
-  #consider(entry: Entry, event: ClusterEvent): void {
-    if (entry.state === "in flight") entry.helped = true
-    if (entry.state !== "unschedulable") return
-    for (const name of entry.refusedBy) {
-      if (this.#events.get(name)?.has(event)) return this.#backOff(entry)
+  /** Something happened: pods that it may help are tried again; `concerns` says which are asked at all. */
+  moveAll(
+    event: ClusterEvent,
+    old: unknown,
+    now: unknown,
+    concerns: (pod: Readonly<Pod>) => boolean = () => true,
+  ): void {
+    if (!this.#options.interests.some((wanted) => covers(wanted, event))) return
+    const happened = { event, old, now }
+    this.#inFlight.record(happened)
+    for (const entry of [...this.#refused]) if (concerns(entry.pod)) this.#help(entry, [happened])
+  }
+
+  /** Tries these pods again now, whatever their plugins wait for. */
+  activate(pods: readonly Readonly<Pod>[]): void {
+    for (const { metadata } of pods) {
+      const entry = this.#entries.get(metadata.uid)
+      if (!entry || entry.state === "active") continue
+      if (entry.state !== "in flight") this.#requeue(entry, "at once")
+      else this.#inFlight.record({ event: forceActivate, old: undefined, now: entry.pod, uid: metadata.uid })
     }
   }
 
-  #backOff(entry: Entry): void {
-    entry.timer?.[Symbol.dispose]()
-    const ms = Math.min(firstBackoffMs * 2 ** Math.max(entry.attempts - 1, 0), maxBackoffMs)
-    entry.state = "backoff"
-    entry.timer = this.#clock.timer(ms, () => this.#admit(entry))
+  #help(entry: Entry, events: readonly HappenedEvent[]): void {
+    const help = this.#helpOf(entry, events)
+    if (help !== "none") this.#requeue(entry, help)
   }
 
-  #admit(entry: Entry): void {
-    entry.timer?.[Symbol.dispose]()
-    entry.timer = undefined
-    if (!this.#entries.has(entry.pod.metadata.uid)) return
+  #helpOf(entry: Entry, events: readonly HappenedEvent[]): Help {
+    const wanted = this.#options.profileOf(entry.pod)?.events
+    let help: Help = "none"
+    for (const happened of events) {
+      if (happened.uid !== undefined && happened.uid !== entry.pod.metadata.uid) continue
+      if (happened.event === forceActivate) return "at once"
+      for (const plugin of entry.refusers.pendingPlugins)
+        if (this.#isHelped(plugin, wanted?.get(plugin), entry, happened)) return "at once"
+      if (help !== "none") continue
+      for (const plugin of entry.refusers.unschedulablePlugins)
+        if (this.#isHelped(plugin, wanted?.get(plugin), entry, happened)) help = "after back-off"
+    }
+    return help
+  }
+
+  #isHelped(
+    plugin: string,
+    wanted: readonly ClusterEventWithHint[] | undefined,
+    entry: Entry,
+    { event, old, now }: HappenedEvent,
+  ): boolean {
+    return (wanted ?? []).some((one) => {
+      if (!covers(one.event, event)) return false
+      try {
+        return one.hint?.(entry.pod, old, now) !== "QueueSkip"
+      } catch (thrown) {
+        const failure = new PluginError(plugin, "queueingHint", thrown)
+        this.#options.env.log.error("A plugin failed, taking the event for a help", failure, {
+          pod: `${entry.pod.metadata.namespace}/${entry.pod.metadata.name}`,
+        })
+        return true
+      }
+    })
+  }
+
+  /** Puts the pod where it belongs now: out of whatever it was in. */
+  #requeue(entry: Entry, help: Help): void {
+    const { clock } = this.#options.env
+    this.#leave(entry)
+    if (help === "none") return this.#wait(entry, "unschedulable")
     try {
-      if (this.#isGated(entry.pod)) {
-        entry.state = "gated"
-        return
+      const refusal = this.#options.profileOf(entry.pod)?.preEnqueue(entry.pod)
+      if (refusal) {
+        entry.refusers = { ...nobody, unschedulablePlugins: new Set([refusal.plugin!]) }
+        return this.#wait(entry, "gated")
       }
     } catch (thrown) {
-      this.#onFailure(entry.pod, thrown)
-      entry.attempts++
-      return this.#backOff(entry)
+      this.#options.onFailure(entry.pod, thrown)
+      this.#noteRefusal(entry, nobody)
+      help = "after back-off"
     }
-    entry.state = "active"
-    this.#active.push(entry)
-    this.#sorted = false
+    const leftMs = entry.backoffUntilMs - clock.now()
+    if (help === "after back-off" && leftMs > 0) {
+      entry.state = "backoff"
+      entry.timer = clock.timer(leftMs, () => this.#requeue(entry, "after back-off"))
+      if (entry.failures > 0) return
+      this.#backoff.push(entry)
+    } else {
+      entry.state = "active"
+      this.#active.push(entry)
+    }
     this.#wake.resolve()
   }
 
-  #isGated(pod: Readonly<Pod>): boolean {
-    return this.#plugins.some(
-      (plugin) => callPlugin(plugin, "preEnqueue", () => plugin.preEnqueue?.(pod)) !== undefined,
-    )
+  #wait(entry: Entry, state: "unschedulable" | "gated"): void {
+    entry.state = state
+    this.#refused.add(entry)
+    if (state === "unschedulable")
+      entry.timer = this.#options.env.clock.timer(flushAfterMs, () => this.#requeue(entry, "after back-off"))
   }
 
-  #take(): Entry | undefined {
-    if (!this.#sorted) {
-      this.#active.sort(worstFirst)
-      this.#sorted = true
-    }
-    const entry = this.#active.pop()
-    if (!entry) this.#wake = deferred()
-    return entry
+  #leave(entry: Entry): void {
+    entry.timer?.[Symbol.dispose]()
+    entry.timer = undefined
+    this.#active.delete(entry)
+    this.#backoff.delete(entry)
+    this.#refused.delete(entry)
   }
 
   [Symbol.dispose](): void {
@@ -176,11 +289,4 @@ export class SchedulingQueue implements Disposable {
   }
 }
 
-function worstFirst(a: Entry, b: Entry): number {
-  return (a.pod.spec.priority ?? 0) - (b.pod.spec.priority ?? 0) || b.addedMs - a.addedMs || b.order - a.order
-}
-
-/** Status changes (a condition that we wrote ourselves) do not make a pod worth another try. */
-function isRelevantChange(old: Readonly<Pod>, pod: Readonly<Pod>): boolean {
-  return JSON.stringify([old.spec, old.metadata.labels]) !== JSON.stringify([pod.spec, pod.metadata.labels])
-}
+const forceActivate = eventOf("*", ActionType.All)

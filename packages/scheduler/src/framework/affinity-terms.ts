@@ -9,13 +9,14 @@ import {
   type Selector,
 } from "@knarr/apimachinery"
 
+/** Labels of a namespace, for namespace selectors. */
+export type NamespaceLabels = (name: string) => Readonly<Record<string, string>> | undefined
+
 export interface CompiledTerm {
   readonly topologyKey: string
+  /** Of a preferred one. */
   readonly weight: number
-  matches(
-    pod: Readonly<Pod>,
-    namespaceLabels: (name: string) => Readonly<Record<string, string>> | undefined,
-  ): boolean
+  matches(pod: Readonly<Pod>, namespaceLabels: NamespaceLabels): boolean
 }
 
 export interface PodTerms {

@@ -1,0 +1,227 @@
+/**
+ * One pod's attempt: decide, reserve, and then bind beside the loop. Mirrors: pkg/scheduler/schedule_one.go
+ */
+import { Semaphore, messageOf, type Env, type Scope } from "@knarr/base"
+import type { Pod } from "@knarr/api"
+import { isNotFound } from "@knarr/apimachinery"
+import type { Client, Informer } from "@knarr/client"
+import type { ClusterCache } from "./cache/cluster-cache.ts"
+import type { Nominator } from "./cache/nominator.ts"
+import { decide, fitMessage, refusalOfNode, type Diagnosis, type Placement } from "./cycle.ts"
+import { assignedPodDelete } from "./event-handlers.ts"
+import { CycleState } from "./framework/cycle-state.ts"
+import type { QueuedPod } from "./framework/plugin.ts"
+import type { Profile } from "./framework/profile.ts"
+import { Status } from "./framework/status.ts"
+import type { SchedulingQueue } from "./queue/scheduling-queue.ts"
+import { reportStatus, type StatusReport, type Unscheduled } from "./report.ts"
+
+export interface AttemptContext {
+  readonly client: Client
+  readonly env: Env
+  readonly scope: Scope
+  readonly pods: Informer<Pod>
+  readonly cache: ClusterCache
+  readonly queue: SchedulingQueue
+  readonly nominator: Nominator
+}
+
+/** Bindings under way at the same time; those that are held back do not count. */
+const maxBindings = 64
+/** Upstream's bound of an event's message. */
+const maxEventLength = 1024
+
+/** A pod with its node, from the decision on. */
+interface Binding {
+  readonly profile: Profile
+  readonly queued: QueuedPod
+  readonly state: CycleState
+  /** With the node. */
+  readonly pod: Readonly<Pod>
+  readonly nodeName: string
+}
+
+export class Attempts {
+  readonly #context: AttemptContext
+  readonly #bindings = new Semaphore(maxBindings)
+  /** Where the search through the nodes begins. */
+  #startAt = 0
+
+  constructor(context: AttemptContext) {
+    this.#context = context
+  }
+
+  /** Ends when the pod is decided, and its binding has begun. What fails fails this pod only. */
+  async run(queued: QueuedPod, profile: Profile, signal: AbortSignal): Promise<void> {
+    const { cache, queue, pods } = this.#context
+    const { uid } = queued.pod.metadata
+    const pod = pods.get(queued.pod.metadata)
+    if (!pod || pod.metadata.uid !== uid || pod.metadata.deletionTimestamp || cache.assumed(uid))
+      return queue.done(uid)
+    let binding: Binding | undefined
+    try {
+      binding = await this.#schedule(queued, pod, profile, signal)
+    } catch (thrown) {
+      if (signal.aborted) throw thrown
+      this.#failed(profile, queued, thrown)
+    }
+    if (!binding) return
+    const isHeldBack = profile.waitingPods.get(uid) !== undefined
+    const slot = isHeldBack ? undefined : await this.#bindings.acquire(signal)
+    const { scope } = this.#context
+    scope.run("bind", (during) => this.#bind(binding, slot, during), { contained: true })
+  }
+
+  /** Tells the pod, which is tried again. */
+  sayFailure(profile: Profile, pod: Readonly<Pod>, thrown: unknown): void {
+    this.#context.env.log.error("Cannot schedule the pod, retrying", thrown, { pod: keyOf(pod) })
+    this.#say(profile, pod, "SchedulerError", messageOf(thrown), "")
+  }
+
+  #failed(profile: Profile, queued: QueuedPod, thrown: unknown): void {
+    this.#comeBack(queued, undefined)
+    this.sayFailure(profile, queued.pod, thrown)
+  }
+
+  async #schedule(
+    queued: QueuedPod,
+    pod: Readonly<Pod>,
+    profile: Profile,
+    signal: AbortSignal,
+  ): Promise<Binding | undefined> {
+    const { cache, env, nominator } = this.#context
+    const state = new CycleState(cache.snapshot())
+    const decision = decide(profile, state, pod, env.random, this.#startAt)
+    this.#startAt = (this.#startAt + decision.evaluated) % Math.max(state.snapshot.nodes.length, 1)
+    if (!("node" in decision)) {
+      await this.#noNode(queued, pod, profile, state, decision, signal)
+      return undefined
+    }
+    const assigned = Object.freeze({ ...pod, spec: Object.freeze({ ...pod.spec, nodeName: decision.node }) })
+    cache.assume(assigned)
+    nominator.delete(pod.metadata.uid)
+    const binding = { profile, queued, state, pod: assigned, nodeName: decision.node }
+    return this.#reserve(binding, decision)
+  }
+
+  /** Plugins are asked to make room; then the pod is told why there is none. */
+  async #noNode(
+    queued: QueuedPod,
+    pod: Readonly<Pod>,
+    profile: Profile,
+    state: CycleState,
+    diagnosis: Diagnosis,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { status, nominatedNode } =
+      diagnosis.total > 0 && profile.hasPostFilter
+        ? await profile.postFilter(state, pod, diagnosis.statuses, signal)
+        : { nominatedNode: "" }
+    this.#comeBack(queued, diagnosis, nominatedNode)
+    this.#say(profile, pod, "Unschedulable", fitMessage(diagnosis, status?.message), nominatedNode)
+  }
+
+  /** The binding, unless a plugin refuses the node after all. */
+  #reserve(binding: Binding, { node }: Placement): Binding | undefined {
+    const { profile, state, pod } = binding
+    try {
+      const refusal = profile.reserve(state, pod, node) ?? profile.permit(state, pod, node)
+      if (refusal instanceof Status) {
+        this.#giveUp(binding)
+        this.#refusedAt(binding, refusal)
+        return undefined
+      }
+      if (refusal) profile.waitingPods.add(pod, node, refusal)
+      return binding
+    } catch (thrown) {
+      this.#giveUp(binding)
+      throw thrown
+    }
+  }
+
+  async #bind(binding: Binding, held: Disposable | undefined, signal: AbortSignal): Promise<void> {
+    const { profile, state, pod, nodeName, queued } = binding
+    const { queue } = this.#context
+    let slot = held
+    try {
+      const rejection = await profile.waitingPods.decision(pod.metadata.uid, signal)
+      if (rejection?.isRejected) {
+        this.#giveUp(binding)
+        return this.#refusedAt(binding, rejection)
+      }
+      if (rejection) throw new Error(`waiting on permit for pod: ${rejection.message}`)
+      slot ??= await this.#bindings.acquire(signal)
+      queue.done(pod.metadata.uid)
+      const binders = profile.preBinders(state, pod, nodeName)
+      const refusal =
+        (await profile.preBind(binders, state, pod, nodeName, signal)) ??
+        (await profile.bind(state, pod, nodeName, signal))
+      if (refusal) throw new Error(refusal.message)
+      const { namespace, name } = pod.metadata
+      const message = `Successfully assigned ${namespace}/${name} to ${nodeName}`
+      profile.handle.recorder.event(pod, "Normal", "Scheduled", message)
+      profile.postBind(state, pod, nodeName)
+    } catch (thrown) {
+      if (signal.aborted) return
+      this.#giveUp(binding)
+      if (isNotFound(causeOf(thrown))) return queue.done(pod.metadata.uid)
+      this.#failed(profile, queued, thrown)
+    } finally {
+      slot?.[Symbol.dispose]()
+    }
+  }
+
+  /** The pod counts on its node no more; others may take its place. */
+  #giveUp({ profile, state, pod, nodeName }: Binding): void {
+    const { cache, queue } = this.#context
+    profile.unreserve(state, pod, nodeName)
+    cache.forget(pod)
+    queue.moveAll(assignedPodDelete, pod, undefined, (other) => other.metadata.uid !== pod.metadata.uid)
+  }
+
+  #refusedAt({ profile, queued, nodeName }: Binding, status: Status): void {
+    const diagnosis = refusalOfNode(nodeName, status)
+    this.#comeBack(queued, diagnosis)
+    this.#say(profile, queued.pod, "Unschedulable", fitMessage(diagnosis), "")
+  }
+
+  /** Back into the queue, unless the pod is gone or has its node meanwhile. */
+  #comeBack(
+    queued: QueuedPod,
+    diagnosis: Diagnosis | undefined,
+    nominatedNode: string | undefined = "",
+  ): void {
+    const { queue, pods, nominator } = this.#context
+    const { metadata } = queued.pod
+    const now = pods.get(metadata)
+    if (!now || now.metadata.uid !== metadata.uid || now.spec.nodeName || now.metadata.deletionTimestamp)
+      return queue.done(metadata.uid)
+    if (nominatedNode !== undefined) nominator.set(now, nominatedNode)
+    else nominator.update(now, now)
+    queue.refused(queued, now, diagnosis)
+  }
+
+  /** In an event, and in the pod's conditions. */
+  #say(
+    profile: Profile,
+    pod: Readonly<Pod>,
+    reason: Unscheduled,
+    message: string,
+    nominatedNode: string | undefined,
+  ): void {
+    const { client, env, scope } = this.#context
+    const short = message.length > maxEventLength ? `${message.slice(0, maxEventLength - 4)} ...` : message
+    profile.handle.recorder.event(pod, "Warning", "FailedScheduling", short)
+    const report: StatusReport = { condition: { reason, message }, nominatedNode }
+    scope.run("report", (signal) => reportStatus({ client, env, pod, report, signal }), { contained: true })
+  }
+}
+
+function keyOf(of: Readonly<Pod>): string {
+  return `${of.metadata.namespace}/${of.metadata.name}`
+}
+
+/** What a plugin threw. */
+function causeOf(thrown: unknown): unknown {
+  return thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown
+}

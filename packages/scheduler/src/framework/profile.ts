@@ -1,0 +1,425 @@
+/**
+ * The plugins of one scheduler name, made and called in their order. What plugins throw comes out as a
+ * {@link PluginError}. Mirrors: pkg/scheduler/framework/runtime/framework.go, pkg/scheduler/profile
+ */
+import type { Pod } from "@knarr/api"
+import { messageOf } from "@knarr/base"
+import type { NodeInfo, PodInfo } from "../cache/node-info.ts"
+import type { Nominator } from "../cache/nominator.ts"
+import { everyEvent, type ClusterEventWithHint } from "./cluster-event.ts"
+import type { CycleState } from "./cycle-state.ts"
+import {
+  callPlugin,
+  callPluginAsync,
+  maxNodeScore,
+  PluginError,
+  type Handle,
+  type LoadedPlugin,
+  type PluginConfig,
+  type PluginDescriptor,
+  type PluginPoint,
+  type PluginScores,
+  type PostFilterResult,
+  type QueuedPod,
+  type SchedulerPlugin,
+} from "./plugin.ts"
+import { Status, unresolvable, unschedulable, type NodeStatuses } from "./status.ts"
+import { WaitingPodMap } from "./waiting-pods.ts"
+
+export type PluginList = readonly (PluginDescriptor<any> | PluginConfig<any>)[]
+
+export interface ProfileOptions extends Pick<
+  Handle,
+  "client" | "env" | "informers" | "recorder" | "scope" | "activate"
+> {
+  /** The `spec.schedulerName` of its pods. */
+  readonly name: string
+  readonly plugins: PluginList
+  readonly nominator: Nominator
+}
+
+/** What a plugin refused before any node was looked at, or the nodes that are left. */
+export interface PreFilterOutcome {
+  readonly refusal?: Status
+  /** Only these nodes come into question, say these plugins. */
+  readonly nodeNames?: ReadonlySet<string>
+  readonly by: ReadonlySet<string>
+}
+
+type With<Point extends keyof SchedulerPlugin> = LoadedPlugin & {
+  readonly plugin: Required<Pick<SchedulerPlugin, Point>> & SchedulerPlugin
+}
+
+/** Makes the plugins. Throws, naming it, when one cannot be made, or when the list makes no profile. */
+export function createProfile(options: ProfileOptions): Profile {
+  return new Profile(options)
+}
+
+export class Profile {
+  readonly name: string
+  readonly handle: Handle
+  readonly plugins: readonly LoadedPlugin[]
+  readonly waitingPods: WaitingPodMap
+  /** Which is the plugin that sorts the queue. */
+  readonly queueSort: string
+  readonly less: (a: QueuedPod, b: QueuedPod) => boolean
+  /** What each plugin listens for. */
+  readonly events: ReadonlyMap<string, readonly ClusterEventWithHint[]>
+  readonly #nominator: Nominator
+  readonly #preEnqueue: readonly With<"preEnqueue">[]
+  readonly #preFilter: readonly With<"preFilter">[]
+  readonly #filter: readonly With<"filter">[]
+  readonly #postFilter: readonly With<"postFilter">[]
+  readonly #score: readonly With<"score">[]
+  readonly #reserve: readonly With<"reserve">[]
+  readonly #unreserve: readonly With<"unreserve">[]
+  readonly #permit: readonly With<"permit">[]
+  readonly #preBind: readonly With<"preBind">[]
+  readonly #bind: readonly With<"bind">[]
+  readonly #postBind: readonly With<"postBind">[]
+
+  constructor(options: ProfileOptions) {
+    const { name, nominator, plugins, ...given } = options
+    this.name = name
+    this.#nominator = nominator
+    this.waitingPods = new WaitingPodMap(given.env.clock)
+    this.handle = Object.freeze({
+      ...given,
+      profileName: name,
+      waitingPods: this.waitingPods,
+      nominatedPods: (nodeName: string) => nominator.podsOn(nodeName),
+      runFilterPlugins: (state: CycleState, pod: Readonly<Pod>, node: NodeInfo) =>
+        this.filter(state, pod, node),
+      runFilterPluginsWithNominatedPods: (state: CycleState, pod: Readonly<Pod>, node: NodeInfo) =>
+        this.filterWithNominatedPods(state, pod, node),
+      addPod: (state: CycleState, pod: Readonly<Pod>, added: PodInfo, node: NodeInfo) =>
+        this.addPod(state, pod, added, node),
+      removePod: (state: CycleState, pod: Readonly<Pod>, removed: PodInfo, node: NodeInfo) =>
+        this.removePod(state, pod, removed, node),
+      runScorePlugins: (state: CycleState, pod: Readonly<Pod>, nodes: readonly NodeInfo[]) =>
+        this.score(state, pod, nodes),
+    })
+    this.plugins = load(name, plugins, this.handle)
+    const having = <Point extends keyof SchedulerPlugin>(point: Point): readonly With<Point>[] =>
+      this.plugins.filter(({ plugin }) => plugin[point] !== undefined) as With<Point>[]
+    this.#preEnqueue = having("preEnqueue")
+    this.#preFilter = having("preFilter")
+    this.#filter = having("filter")
+    this.#postFilter = having("postFilter")
+    this.#score = having("score")
+    this.#reserve = having("reserve")
+    this.#unreserve = having("unreserve").toReversed()
+    this.#permit = having("permit")
+    this.#preBind = having("preBind")
+    this.#bind = having("bind")
+    this.#postBind = having("postBind")
+    const [sort, ...others] = having("less")
+    if (!sort || others.length > 0)
+      throw new Error(
+        `only one queue sort plugin required for profile with scheduler name "${name}", but got ${others.length + (sort ? 1 : 0)}`,
+      )
+    if (this.#bind.length === 0)
+      throw new Error(`at least one bind plugin is needed for profile with scheduler name "${name}"`)
+    this.queueSort = sort.name
+    this.less = (a, b) => sort.plugin.less(a, b)
+    this.events = new Map(
+      this.plugins.map(({ name: plugin, plugin: { eventsToRegister } }) => [
+        plugin,
+        eventsToRegister?.() ?? [{ event: everyEvent }],
+      ]),
+    )
+  }
+
+  get hasPostFilter(): boolean {
+    return this.#postFilter.length > 0
+  }
+
+  get hasScore(): boolean {
+    return this.#score.length > 0
+  }
+
+  /** The first refusal; undefined lets the pod into the queue. */
+  preEnqueue(pod: Readonly<Pod>): Status | undefined {
+    for (const one of this.#preEnqueue) {
+      const status = callPlugin(one, "preEnqueue", () => one.plugin.preEnqueue(pod))
+      if (status) return expectRefusal(one, "preEnqueue", status)
+    }
+    return undefined
+  }
+
+  preFilter(state: CycleState, pod: Readonly<Pod>): PreFilterOutcome {
+    const skipped = new Set<LoadedPlugin>()
+    const by = new Set<string>()
+    const { nodes } = state.snapshot
+    let nodeNames: ReadonlySet<string> | undefined
+    let refusal: Status | undefined
+    for (const one of this.#preFilter) {
+      const answer = callPlugin(one, "preFilter", () => one.plugin.preFilter(state, pod, nodes))
+      if (answer === undefined) continue
+      if (!(answer instanceof Status)) {
+        by.add(one.name)
+        nodeNames = nodeNames ? nodeNames.intersection(answer) : answer
+        if (nodeNames.size > 0) continue
+        const names = [...by].sort()
+        const what =
+          names.length === 1 ? `plugin ${names[0]}` : `plugin(s) [${names.join(" ")}] simultaneously`
+        return { refusal: unresolvable(`node(s) didn't satisfy ${what}`), by }
+      }
+      if (answer.code === "Skip") {
+        skipped.add(one)
+        continue
+      }
+      const status = expectRefusal(one, "preFilter", answer)
+      if (status.code === "UnschedulableAndUnresolvable") return { refusal: status, by }
+      // Who asks what removing pods would do needs the others' state.
+      refusal = status
+    }
+    state.filters = this.#filter.filter((one) => !skipped.has(one))
+    state.podSteps = this.#preFilter.filter(
+      (one) => !skipped.has(one) && (one.plugin.addPod !== undefined || one.plugin.removePod !== undefined),
+    )
+    return { by, ...(refusal ? { refusal } : {}), ...(nodeNames ? { nodeNames } : {}) }
+  }
+
+  addPod(state: CycleState, pod: Readonly<Pod>, added: PodInfo, node: NodeInfo): void {
+    node.add(added)
+    for (const one of state.podSteps)
+      expectSuccess(
+        one,
+        "addPod",
+        callPlugin(one, "addPod", () => one.plugin.addPod?.(state, pod, added, node)),
+      )
+  }
+
+  removePod(state: CycleState, pod: Readonly<Pod>, removed: PodInfo, node: NodeInfo): void {
+    node.remove(removed.pod.metadata.uid)
+    for (const one of state.podSteps)
+      expectSuccess(
+        one,
+        "removePod",
+        callPlugin(one, "removePod", () => one.plugin.removePod?.(state, pod, removed, node)),
+      )
+  }
+
+  /** The first refusal. Called for every node: no closures. */
+  filter(state: CycleState, pod: Readonly<Pod>, node: NodeInfo): Status | undefined {
+    for (const one of state.filters) {
+      let status: Status | undefined
+      try {
+        status = one.plugin.filter!(state, pod, node)
+      } catch (thrown) {
+        throw new PluginError(one.name, "filter", thrown)
+      }
+      if (status) return expectRefusal(one, "filter", status)
+    }
+    return undefined
+  }
+
+  /**
+   * Pods nominated for the node may come or not: the pod must fit with those of the same or higher priority, and
+   * without them.
+   */
+  filterWithNominatedPods(state: CycleState, pod: Readonly<Pod>, node: NodeInfo): Status | undefined {
+    if (this.#nominator.size > 0) {
+      const refusal = this.#filterWith(this.#nominator.podsOn(node.name), state, pod, node)
+      if (refusal) return refusal
+    }
+    return this.filter(state, pod, node)
+  }
+
+  #filterWith(
+    nominated: Iterable<PodInfo>,
+    state: CycleState,
+    pod: Readonly<Pod>,
+    node: NodeInfo,
+  ): Status | undefined {
+    const priority = pod.spec.priority ?? 0
+    let what: { state: CycleState; node: NodeInfo } | undefined
+    for (const info of nominated) {
+      if ((info.pod.spec.priority ?? 0) < priority || info.pod.metadata.uid === pod.metadata.uid) continue
+      what ??= { state: state.clone(), node: node.clone() }
+      this.addPod(what.state, pod, info, what.node)
+    }
+    return what && this.filter(what.state, pod, what.node)
+  }
+
+  /** Asks until one succeeds. A failure is logged, and its words are the answer. */
+  async postFilter(
+    state: CycleState,
+    pod: Readonly<Pod>,
+    statuses: NodeStatuses,
+    signal: AbortSignal,
+  ): Promise<PostFilterResult> {
+    let nominatedNode: string | undefined
+    const reasons: string[] = []
+    for (const one of this.#postFilter) {
+      let result: PostFilterResult
+      try {
+        result = await callPluginAsync(one, "postFilter", () =>
+          one.plugin.postFilter(state, pod, statuses, signal),
+        )
+        if (result.status?.code === "Error")
+          throw new PluginError(one.name, "postFilter", result.status.message)
+      } catch (thrown) {
+        if (signal.aborted) throw thrown
+        this.handle.env.log.error("A plugin failed after no node was found", thrown, {
+          plugin: one.name,
+          pod: `${pod.metadata.namespace}/${pod.metadata.name}`,
+        })
+        return { status: new Status("Error", [messageOf(thrown)], { plugin: one.name }) }
+      }
+      const code = result.status?.code ?? "Success"
+      if (code === "Success" || code === "UnschedulableAndUnresolvable") return result
+      if (result.nominatedNode !== undefined) nominatedNode = result.nominatedNode
+      reasons.push(...result.status!.reasons)
+    }
+    return { status: unschedulable(...reasons), nominatedNode }
+  }
+
+  /** `preScore` and `score` of all plugins, weighted, in the order of `nodes`. */
+  score(state: CycleState, pod: Readonly<Pod>, nodes: readonly NodeInfo[]): readonly PluginScores[] {
+    const scorers = this.#score.filter((one) => {
+      const status = callPlugin(one, "preScore", () => one.plugin.preScore?.(state, pod, nodes))
+      if (status?.code === "Skip") return false
+      expectSuccess(one, "preScore", status)
+      return true
+    })
+    return scorers.map((one) => {
+      const { plugin, name, weight } = one
+      const scores = callPlugin(one, "score", () => nodes.map((node) => plugin.score!(state, pod, node)))
+      callPlugin(one, "normalizeScore", () => plugin.normalizeScore?.(state, pod, scores, nodes))
+      for (let i = 0; i < scores.length; i++) {
+        const score = scores[i]!
+        if (!(score >= 0 && score <= maxNodeScore))
+          throw new PluginError(
+            name,
+            "invalidScore",
+            `returns an invalid score ${score}, it should in the range of [0, ${maxNodeScore}] after normalizing`,
+          )
+        scores[i] = score * weight
+      }
+      return { plugin: name, scores }
+    })
+  }
+
+  /** The first refusal; who reserved already is told by {@link unreserve}. */
+  reserve(state: CycleState, pod: Readonly<Pod>, nodeName: string): Status | undefined {
+    for (const one of this.#reserve) {
+      const status = callPlugin(one, "reserve", () => one.plugin.reserve(state, pod, nodeName))
+      if (status) return expectRefusal(one, "reserve", status)
+    }
+    return undefined
+  }
+
+  unreserve(state: CycleState, pod: Readonly<Pod>, nodeName: string): void {
+    for (const one of this.#unreserve)
+      this.#tell(one, "unreserve", pod, () => one.plugin.unreserve(state, pod, nodeName))
+  }
+
+  /** A refusal, or which plugins hold the pod back for how many milliseconds. */
+  permit(
+    state: CycleState,
+    pod: Readonly<Pod>,
+    nodeName: string,
+  ): Status | ReadonlyMap<string, number> | undefined {
+    const waits = new Map<string, number>()
+    for (const one of this.#permit) {
+      const status = callPlugin(one, "permit", () => one.plugin.permit(state, pod, nodeName))
+      if (status?.code === "Wait") waits.set(one.name, status.timeoutMs)
+      else if (status) return expectRefusal(one, "permit", status)
+    }
+    return waits.size > 0 ? waits : undefined
+  }
+
+  /** The plugins that have something to do before the binding. */
+  preBinders(state: CycleState, pod: Readonly<Pod>, nodeName: string): readonly With<"preBind">[] {
+    return this.#preBind.filter((one) => {
+      const { plugin } = one
+      const status = callPlugin(one, "preBindPreFlight", () =>
+        plugin.preBindPreFlight?.(state, pod, nodeName),
+      )
+      if (status?.code === "Skip") return false
+      expectSuccess(one, "preBindPreFlight", status)
+      return true
+    })
+  }
+
+  async preBind(
+    binders: readonly With<"preBind">[],
+    state: CycleState,
+    pod: Readonly<Pod>,
+    nodeName: string,
+    signal: AbortSignal,
+  ): Promise<Status | undefined> {
+    for (const one of binders) {
+      const status = await callPluginAsync(one, "preBind", () =>
+        one.plugin.preBind(state, pod, nodeName, signal),
+      )
+      if (status) return expectRefusal(one, "preBind", status)
+    }
+    return undefined
+  }
+
+  /** The refusal of the plugin that took the pod on. */
+  async bind(
+    state: CycleState,
+    pod: Readonly<Pod>,
+    nodeName: string,
+    signal: AbortSignal,
+  ): Promise<Status | undefined> {
+    for (const one of this.#bind) {
+      const status = await callPluginAsync(one, "bind", () => one.plugin.bind(state, pod, nodeName, signal))
+      if (status?.code === "Skip") continue
+      return status && expectRefusal(one, "bind", status)
+    }
+    throw new Error("no bind plugin took the pod")
+  }
+
+  postBind(state: CycleState, pod: Readonly<Pod>, nodeName: string): void {
+    for (const one of this.#postBind)
+      this.#tell(one, "postBind", pod, () => one.plugin.postBind(state, pod, nodeName))
+  }
+
+  /** What answers nothing must not stop the others. */
+  #tell(one: LoadedPlugin, point: PluginPoint, pod: Readonly<Pod>, fn: () => void): void {
+    try {
+      callPlugin(one, point, fn)
+    } catch (thrown) {
+      this.handle.env.log.error("A plugin failed", thrown, {
+        pod: `${pod.metadata.namespace}/${pod.metadata.name}`,
+      })
+    }
+  }
+}
+
+function load(profile: string, list: PluginList, handle: Handle): readonly LoadedPlugin[] {
+  const names = new Set<string>()
+  return list.map((entry) => {
+    const {
+      plugin: descriptor,
+      args,
+      weight,
+    }: PluginConfig<any> = "plugin" in entry ? entry : { plugin: entry }
+    const { name } = descriptor
+    if (names.has(name))
+      throw new Error(`Cannot start the scheduler "${profile}": the plugin "${name}" is listed twice`)
+    names.add(name)
+    try {
+      const plugin = descriptor.create(handle, { ...descriptor.defaultArgs, ...args })
+      return { name, weight: weight ?? descriptor.weight ?? 1, plugin }
+    } catch (thrown) {
+      throw new Error(`initializing plugin "${name}": ${messageOf(thrown)}`, { cause: thrown })
+    }
+  })
+}
+
+/** A refusal with its plugin's name; any other status is the plugin's failure. */
+function expectRefusal(one: LoadedPlugin, point: PluginPoint, status: Status): Status {
+  if (status.isRejected) return status.withPlugin(one.name)
+  throw new PluginError(one.name, point, status.message || `answered ${status.code}`)
+}
+
+function expectSuccess(one: LoadedPlugin, point: PluginPoint, status: Status | undefined): void {
+  if (status && status.code !== "Success")
+    throw new PluginError(one.name, point, status.message || `answered ${status.code}`)
+}
