@@ -1,7 +1,8 @@
 /** For tests of this package: objects, and a profile of the default plugins without an API behind it. */
+import { after } from "node:test"
 import { createEventRecorder, SharedInformer, type Client, type InformerFactory } from "@knarr/client"
 import type { Node, Pod } from "@knarr/api"
-import { Scope, seededRandom, silentLogger, VirtualClock } from "@knarr/base"
+import { Meter, Scope, seededRandom, silentLogger, VirtualClock } from "@knarr/base"
 import type { Kind, KubeObject } from "@knarr/apimachinery"
 import { ClusterCache } from "./cache/cluster-cache.ts"
 import { Nominator } from "./cache/nominator.ts"
@@ -51,6 +52,9 @@ export function podOf(
   } as unknown as Pod
 }
 
+const scope = new Scope("test")
+after(() => scope.close())
+
 /** Decides pods on what a test puts into its cache. */
 export class OfflineScheduler {
   readonly cache = new ClusterCache()
@@ -59,7 +63,7 @@ export class OfflineScheduler {
   readonly #random = seededRandom(1)
 
   constructor(plugins: PluginList = defaultPlugins) {
-    const env = { clock: new VirtualClock(), random: this.#random, log: silentLogger }
+    const env = { clock: new VirtualClock(), random: this.#random, log: silentLogger, meter: new Meter() }
     const informers = new Map<Kind<any>, SharedInformer<any>>()
     const factory: InformerFactory = {
       informer<T extends KubeObject>(kind: Kind<T>) {
@@ -70,7 +74,6 @@ export class OfflineScheduler {
       waitForSync: () => Promise.resolve(),
     }
     const client = {} as Client
-    const scope = new Scope("test")
     this.profile = createProfile({
       name: "default-scheduler",
       plugins,
