@@ -3,6 +3,7 @@
  * writes although they are zero come along; `decodeObject` drops them, as it does for JSON.
  * Mirrors: apimachinery pkg/runtime/serializer/protobuf/protobuf.go
  */
+import { WireError, WireReader } from "@knarr/base"
 import { DecodeError } from "./decode.ts"
 import type { Field, Schema } from "./schema.ts"
 import { formatMicroTime, formatTime } from "./time.ts"
@@ -24,29 +25,41 @@ export function openProtobufEnvelope(body: Buffer): ProtobufEnvelope {
       "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]",
     )
   }
-  let apiVersion = ""
-  let kind = ""
-  let raw: Buffer = Buffer.alloc(0)
-  const reader = new WireReader(body.subarray(magic.length))
-  while (reader.next()) {
-    if (reader.number === 2) raw = reader.bytes()
-    else if (reader.number === 1) {
-      const type = new WireReader(reader.bytes())
-      while (type.next()) {
-        if (type.number === 1) apiVersion = type.bytes().toString("utf8")
-        else if (type.number === 2) kind = type.bytes().toString("utf8")
-        else type.skip()
-      }
-    } else reader.skip()
-  }
-  return { apiVersion, kind, raw }
+  return reading(() => {
+    let apiVersion = ""
+    let kind = ""
+    let raw: Buffer = Buffer.alloc(0)
+    const reader = new WireReader(body, magic.length)
+    while (reader.next()) {
+      if (reader.number === 2) raw = reader.bytes()
+      else if (reader.number === 1) {
+        const type = reader.message()
+        while (type.next()) {
+          if (type.number === 1) apiVersion = type.string()
+          else if (type.number === 2) kind = type.string()
+          else type.skip()
+        }
+      } else reader.skip()
+    }
+    return { apiVersion, kind, raw }
+  })
 }
 
 /** The value of an object of a built-in shape. Throws a {@link DecodeError} for what is no such message. */
 export function decodeProtobuf(schema: Schema, raw: Buffer): Record<string, unknown> {
   const out: Record<string, unknown> = {}
-  readMessage(planOf(schema), raw, out)
+  reading(() => readMessage(planOf(schema), new WireReader(raw), out))
   return out
+}
+
+/** What `read` returns; a client is told of bytes that are no protobuf as of any body that cannot be decoded. */
+function reading<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (thrown) {
+    if (thrown instanceof WireError) throw new DecodeError(thrown.message, { cause: thrown })
+    throw thrown
+  }
 }
 
 /** Field numbers of one message; a nested plan is what JSON writes inline. */
@@ -76,12 +89,11 @@ function planOf(schema: Schema): Plan {
   return plan
 }
 
-function readMessage(plan: Plan, bytes: Buffer, out: Record<string, unknown>): void {
-  const reader = new WireReader(bytes)
+function readMessage(plan: Plan, reader: WireReader, out: Record<string, unknown>): void {
   while (reader.next()) {
     const entry = plan.get(reader.number)
     if (entry === undefined) reader.skip()
-    else if (isPlan(entry)) readMessage(entry, reader.bytes(), out)
+    else if (isPlan(entry)) readMessage(entry, reader.message(), out)
     else readField(entry, reader, out)
   }
 }
@@ -97,11 +109,11 @@ function readField(field: Field, reader: WireReader, out: Record<string, unknown
     readItem(schema.items!, reader, list)
   } else if (schema.type === "map") {
     const map = (out[name] ??= {}) as Record<string, unknown>
-    const entry = new WireReader(reader.bytes())
+    const entry = reader.message()
     let key = ""
     let value: unknown = emptyOf(schema.values!)
     while (entry.next()) {
-      if (entry.number === 1) key = entry.bytes().toString("utf8")
+      if (entry.number === 1) key = entry.string()
       else if (entry.number === 2) value = readMapValue(schema.values!, entry)
       else entry.skip()
     }
@@ -113,8 +125,8 @@ function readField(field: Field, reader: WireReader, out: Record<string, unknown
 function readItem(items: Schema, reader: WireReader, list: unknown[]): void {
   const isNumber = items.type === "integer" || items.type === "boolean"
   if (isNumber && reader.wire === 2) {
-    const packed = new WireReader(reader.bytes())
-    while (!packed.atEnd) list.push(items.type === "boolean" ? packed.varint() !== 0 : packed.varint())
+    const packed = reader.packed(0)
+    while (!packed.atEnd) list.push(items.type === "boolean" ? packed.int64() !== 0 : packed.int64())
   } else list.push(readValue(items, reader))
 }
 
@@ -122,7 +134,7 @@ function readItem(items: Schema, reader: WireReader, list: unknown[]): void {
 function readMapValue(schema: Schema, reader: WireReader): unknown {
   if (schema.type !== "array") return readValue(schema, reader)
   const list: unknown[] = []
-  const inner = new WireReader(reader.bytes())
+  const inner = reader.message()
   while (inner.next()) {
     if (inner.number === 1) readItem(schema.items!, inner, list)
     else inner.skip()
@@ -137,52 +149,52 @@ function emptyOf(schema: Schema): unknown {
 function readValue(schema: Schema, reader: WireReader): unknown {
   switch (schema.type) {
     case "string":
-      return reader.bytes().toString("utf8")
+      return reader.string()
     case "bytes":
       return reader.bytes().toString("base64")
     case "integer":
-      return reader.varint()
+      return reader.int64()
     case "boolean":
-      return reader.varint() !== 0
+      return reader.int64() !== 0
     case "number":
       return reader.double()
     case "object": {
       const out: Record<string, unknown> = {}
-      readMessage(planOf(schema), reader.bytes(), out)
+      readMessage(planOf(schema), reader.message(), out)
       return out
     }
     case "time":
     case "micro-time": {
-      const { 1: seconds = 0, 2: nanos = 0 } = numbersOf(reader.bytes())
+      const { 1: seconds = 0, 2: nanos = 0 } = numbersOf(reader.message())
       // Go's zero time is what an absent one becomes.
       if (seconds === 0 && nanos === 0) return null
       const ms = seconds * 1000
       return schema.type === "time" ? formatTime(ms) : formatMicroTime(ms + nanos / 1e6)
     }
     case "quantity": {
-      const inner = new WireReader(reader.bytes())
+      const inner = reader.message()
       let text = "0"
       while (inner.next()) {
-        if (inner.number === 1) text = inner.bytes().toString("utf8")
+        if (inner.number === 1) text = inner.string()
         else inner.skip()
       }
       return text
     }
     case "int-or-string": {
-      const inner = new WireReader(reader.bytes())
+      const inner = reader.message()
       let type = 0
       let number = 0
       let text = ""
       while (inner.next()) {
-        if (inner.number === 1) type = inner.varint()
-        else if (inner.number === 2) number = inner.varint()
-        else if (inner.number === 3) text = inner.bytes().toString("utf8")
+        if (inner.number === 1) type = inner.int64()
+        else if (inner.number === 2) number = inner.int64()
+        else if (inner.number === 3) text = inner.string()
         else inner.skip()
       }
       return type === 1 ? text : number
     }
     case "any": {
-      const inner = new WireReader(reader.bytes())
+      const inner = reader.message()
       let raw: Buffer | undefined
       while (inner.next()) {
         if (inner.number === 1) raw = inner.bytes()
@@ -206,88 +218,11 @@ function rawJson(raw: Buffer): unknown {
   }
 }
 
-function numbersOf(bytes: Buffer): Record<number, number> {
-  const reader = new WireReader(bytes)
+function numbersOf(reader: WireReader): Record<number, number> {
   const out: Record<number, number> = {}
   while (reader.next()) {
-    if (reader.wire === 0) out[reader.number] = reader.varint()
+    if (reader.wire === 0) out[reader.number] = reader.int64()
     else reader.skip()
   }
   return out
-}
-
-/** Reads the fields of one message, in order. */
-class WireReader {
-  readonly #bytes: Buffer
-  #at = 0
-  number = 0
-  wire = 0
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes
-  }
-
-  get atEnd(): boolean {
-    return this.#at >= this.#bytes.length
-  }
-
-  /** Moves to the next field's value; false at the end. */
-  next(): boolean {
-    if (this.atEnd) return false
-    const tag = this.varint()
-    this.number = Math.floor(tag / 8)
-    this.wire = tag & 7
-    return true
-  }
-
-  /** Exact to 53 bits; negative numbers are in two's complement of 64. */
-  varint(): number {
-    const bytes = this.#bytes
-    let low = 0
-    let factor = 1
-    for (let i = 0; i < 10; i++) {
-      const byte = bytes[this.#at++]
-      if (byte === undefined) throw new DecodeError("unexpected EOF")
-      // The tenth byte holds the sign bit; from the eighth on a positive number would be beyond 2^53.
-      if (i === 9) return Number(BigInt.asIntN(64, this.#big()))
-      low += (byte & 0x7f) * factor
-      factor *= 128
-      if (byte < 0x80) return low
-    }
-    throw new DecodeError("proto: integer overflow")
-  }
-
-  /** The ten bytes before the present place, as a number. */
-  #big(): bigint {
-    let value = 0n
-    for (let i = 9; i >= 0; i--) value = (value << 7n) | BigInt(this.#bytes[this.#at - 10 + i]! & 0x7f)
-    return value
-  }
-
-  double(): number {
-    if (this.#at + 8 > this.#bytes.length) throw new DecodeError("unexpected EOF")
-    const value = this.#bytes.readDoubleLE(this.#at)
-    this.#at += 8
-    return value
-  }
-
-  bytes(): Buffer {
-    if (this.wire !== 2)
-      throw new DecodeError(`proto: wrong wireType = ${this.wire} for field ${this.number}`)
-    const length = this.varint()
-    const end = this.#at + length
-    if (length < 0 || end > this.#bytes.length) throw new DecodeError("unexpected EOF")
-    const out = this.#bytes.subarray(this.#at, end)
-    this.#at = end
-    return out
-  }
-
-  skip(): void {
-    if (this.wire === 0) this.varint()
-    else if (this.wire === 1) this.#at += 8
-    else if (this.wire === 2) this.bytes()
-    else if (this.wire === 5) this.#at += 4
-    else throw new DecodeError(`proto: illegal wireType ${this.wire}`)
-    if (this.#at > this.#bytes.length) throw new DecodeError("unexpected EOF")
-  }
 }

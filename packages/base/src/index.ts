@@ -17,6 +17,7 @@ export {
 } from "./scope.ts"
 export { openScopes } from "./open-scopes.ts"
 export { trimEndOf, trimOf } from "./trim.ts"
+export { WireError, WireReader, type WireType, WireWriter } from "./protobuf-wire.ts"
 export { Channel, Semaphore, abortable, deferred, type Deferred } from "./async.ts"
 export {
   type CertificateOptions,

@@ -10,7 +10,6 @@ export {
   RuntimeError,
   isRuntimeNotFound,
   isRuntimeUnavailable,
-  runtimeErrorCodes,
 } from "./runtime/container-runtime.ts"
 export {
   type Containerd,

@@ -2,90 +2,89 @@
  * An OpenAPI v2 document as protobuf, the only form that older kubectl reads.
  * Mirrors: gnostic-models openapiv2/OpenAPIv2.proto (field numbers)
  */
+import { WireWriter } from "@knarr/base"
 import type { Json } from "./openapi-schemas.ts"
 
-/** A protobuf message under construction. */
+/** A protobuf message under construction; what is empty is left out. */
 class Message {
-  readonly #parts: Buffer[] = []
-  #length = 0
-
-  #push(bytes: Buffer): void {
-    this.#parts.push(bytes)
-    this.#length += bytes.length
-  }
+  readonly #writer = new WireWriter()
 
   text(field: number, value: unknown): this {
-    if (typeof value === "string" && value !== "") this.#bytes(field, Buffer.from(value, "utf8"))
+    if (typeof value === "string" && value !== "") {
+      this.#writer.tag(field, 2)
+      this.#writer.string(value)
+    }
     return this
   }
 
   texts(field: number, values: unknown): this {
-    if (Array.isArray(values))
-      for (const value of values) this.#bytes(field, Buffer.from(String(value), "utf8"))
+    if (Array.isArray(values)) {
+      for (const value of values) {
+        this.#writer.tag(field, 2)
+        this.#writer.string(String(value))
+      }
+    }
     return this
   }
 
   flag(field: number, value: unknown): this {
-    if (value === true) this.#push(Buffer.from([...varint((field << 3) | 0), 1]))
+    if (value === true) {
+      this.#writer.tag(field, 0)
+      this.#writer.int64(1)
+    }
     return this
   }
 
-  message(field: number, value: Message | undefined): this {
-    if (value) this.#bytes(field, value.finish())
+  /** A message inside this one, which `fill` writes. */
+  message(field: number, fill: (inner: this) => void): this {
+    this.#writer.tag(field, 2)
+    this.#writer.delimited(() => fill(this))
     return this
+  }
+
+  /** A message of a name and a value. */
+  named(field: number, name: string, fill: (inner: this) => void): this {
+    return this.message(field, (pair) => pair.text(1, name).message(2, fill))
+  }
+
+  /** Any value, as YAML. */
+  any(field: number, value: unknown): this {
+    return this.message(field, (any) => any.text(2, `${JSON.stringify(value)}\n`))
   }
 
   finish(): Buffer {
-    return Buffer.concat(this.#parts, this.#length)
+    return this.#writer.finish()
   }
-
-  #bytes(field: number, bytes: Buffer): void {
-    this.#push(Buffer.from([...varint((field << 3) | 2), ...varint(bytes.length)]))
-    this.#push(bytes)
-  }
-}
-
-function varint(value: number): number[] {
-  const out: number[] = []
-  for (; value >= 128; value = Math.floor(value / 128)) out.push((value % 128) | 128)
-  out.push(value)
-  return out
 }
 
 const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-function named(name: string, value: Message): Message {
-  return new Message().text(1, name).message(2, value)
-}
-
-function anyOf(value: unknown): Message {
-  return new Message().text(2, `${JSON.stringify(value)}\n`)
-}
-
-function extensions(out: Message, field: number, source: Json): Message {
-  for (const key in source) if (key.startsWith("x-")) out.message(field, named(key, anyOf(source[key])))
-  return out
+function extensions(out: Message, field: number, source: Json): void {
+  for (const key in source) {
+    if (key.startsWith("x-"))
+      out.named(field, key, (value) => value.text(2, `${JSON.stringify(source[key])}\n`))
+  }
 }
 
 /** The document of openapi.ts in version 2, encoded. */
 export function encodeOpenApiV2(document: Json): Buffer {
   const info = document["info"] as Json
-  const paths = new Message()
-  for (const path in document["paths"] as Json)
-    paths.message(2, named(path, pathItem((document["paths"] as Json)[path] as Json)))
-  const definitions = new Message()
-  for (const name in document["definitions"] as Json)
-    definitions.message(1, named(name, schema((document["definitions"] as Json)[name] as Json)))
-  const parameters = new Message()
-  for (const name in document["parameters"] as Json)
-    parameters.message(1, named(name, parameter((document["parameters"] as Json)[name] as Json)))
+  const paths = document["paths"] as Json
+  const definitions = document["definitions"] as Json
+  const shared = document["parameters"] as Json
   return new Message()
     .text(1, document["swagger"])
-    .message(2, new Message().text(1, info["title"]).text(2, info["version"]))
-    .message(8, paths)
-    .message(9, definitions)
-    .message(10, parameters)
+    .message(2, (out) => out.text(1, info["title"]).text(2, info["version"]))
+    .message(8, (out) => {
+      for (const path in paths) out.named(2, path, (item) => pathItem(item, paths[path] as Json))
+    })
+    .message(9, (out) => {
+      for (const name in definitions) out.named(1, name, (value) => schema(value, definitions[name] as Json))
+    })
+    .message(10, (out) => {
+      for (const name in shared) out.named(1, name, (value) => parameter(value, shared[name] as Json))
+    })
     .finish()
 }
 
@@ -99,75 +98,91 @@ const methods: readonly (readonly [number, string])[] = [
   [8, "patch"],
 ]
 
-function pathItem(item: Json): Message {
-  const out = new Message()
-  for (const [field, method] of methods)
-    if (isObject(item[method])) out.message(field, operation(item[method]))
-  for (const one of (item["parameters"] as Json[] | undefined) ?? []) out.message(9, parameterItem(one))
-  return extensions(out, 10, item)
+function pathItem(out: Message, item: Json): void {
+  for (const [field, method] of methods) {
+    const one = item[method]
+    if (isObject(one)) out.message(field, (value) => operation(value, one))
+  }
+  parameters(out, 9, item)
+  extensions(out, 10, item)
 }
 
-function operation(o: Json): Message {
-  const out = new Message()
+function operation(out: Message, o: Json): void {
+  const responses = o["responses"] as Json
+  out
     .texts(1, o["tags"])
     .text(3, o["description"])
     .text(5, o["operationId"])
     .texts(6, o["produces"])
     .texts(7, o["consumes"])
-  for (const one of (o["parameters"] as Json[] | undefined) ?? []) out.message(8, parameterItem(one))
-  const responses = new Message()
-  for (const code in o["responses"] as Json) {
-    const response = (o["responses"] as Json)[code] as Json
-    const value = new Message().text(1, response["description"])
-    if (isObject(response["schema"])) value.message(2, new Message().message(1, schema(response["schema"])))
-    responses.message(1, named(code, new Message().message(1, value)))
-  }
-  out.message(9, responses).texts(10, o["schemes"])
-  return extensions(out, 13, o)
+  parameters(out, 8, o)
+  out
+    .message(9, (all) => {
+      for (const code in responses)
+        all.named(1, code, (value) => value.message(1, (one) => response(one, responses[code] as Json)))
+    })
+    .texts(10, o["schemes"])
+  extensions(out, 13, o)
 }
 
-/** A parameter where it is used: itself, or where it is. */
-function parameterItem(p: Json): Message {
-  return "$ref" in p
-    ? new Message().message(2, new Message().text(1, p["$ref"]))
-    : new Message().message(1, parameter(p))
+function response(out: Message, r: Json): void {
+  const body = r["schema"]
+  out.text(1, r["description"])
+  if (isObject(body)) out.message(2, (item) => item.message(1, (value) => schema(value, body)))
 }
 
-function parameter(p: Json): Message {
-  if (p["in"] === "body") {
-    const body = new Message()
-      .text(1, p["description"])
-      .text(2, p["name"])
-      .text(3, "body")
-      .flag(4, p["required"])
-      .message(5, isObject(p["schema"]) ? schema(p["schema"]) : undefined)
-    return new Message().message(1, body)
+/** Parameters where they are used: themselves, or where they are. */
+function parameters(out: Message, field: number, source: Json): void {
+  for (const one of (source["parameters"] as Json[] | undefined) ?? []) {
+    out.message(field, (item) => {
+      if ("$ref" in one) item.message(2, (where) => where.text(1, one["$ref"]))
+      else item.message(1, (value) => parameter(value, one))
+    })
   }
+}
+
+function parameter(out: Message, p: Json): void {
+  if (p["in"] === "body") bodyParameter(out, p)
+  else plainParameter(out, p)
+}
+
+function bodyParameter(out: Message, p: Json): void {
+  const shape = p["schema"]
+  out.message(1, (body) => {
+    body.text(1, p["description"]).text(2, p["name"]).text(3, "body").flag(4, p["required"])
+    if (isObject(shape)) body.message(5, (value) => schema(value, shape))
+  })
+}
+
+function plainParameter(out: Message, p: Json): void {
   const query = p["in"] === "query"
-  const value = new Message()
-    .flag(1, p["required"])
-    .text(2, p["in"])
-    .text(3, p["description"])
-    .text(4, p["name"])
-    .text(query ? 6 : 5, p["type"])
-    .flag(query ? 20 : 19, p["uniqueItems"])
-  return new Message().message(2, new Message().message(query ? 3 : 4, value))
+  out.message(2, (plain) =>
+    plain.message(query ? 3 : 4, (value) =>
+      value
+        .flag(1, p["required"])
+        .text(2, p["in"])
+        .text(3, p["description"])
+        .text(4, p["name"])
+        .text(query ? 6 : 5, p["type"])
+        .flag(query ? 20 : 19, p["uniqueItems"]),
+    ),
+  )
 }
 
-function schema(s: Json): Message {
-  const out = new Message().text(1, s["$ref"]).text(2, s["format"]).text(4, s["description"])
-  if (s["default"] !== undefined) out.message(5, anyOf(s["default"]))
+function schema(out: Message, s: Json): void {
+  const { items, properties, additionalProperties } = s
+  out.text(1, s["$ref"]).text(2, s["format"]).text(4, s["description"])
+  if (s["default"] !== undefined) out.any(5, s["default"])
   out.texts(19, s["required"])
-  for (const value of (s["enum"] as unknown[] | undefined) ?? []) out.message(20, anyOf(value))
-  if (isObject(s["additionalProperties"]))
-    out.message(21, new Message().message(1, schema(s["additionalProperties"])))
-  if (typeof s["type"] === "string") out.message(22, new Message().texts(1, [s["type"]]))
-  if (isObject(s["items"])) out.message(23, new Message().message(1, schema(s["items"])))
-  if (isObject(s["properties"])) {
-    const properties = new Message()
-    for (const name in s["properties"])
-      properties.message(1, named(name, schema(s["properties"][name] as Json)))
-    out.message(25, properties)
+  for (const value of (s["enum"] as unknown[] | undefined) ?? []) out.any(20, value)
+  if (isObject(additionalProperties))
+    out.message(21, (item) => item.message(1, (value) => schema(value, additionalProperties)))
+  if (typeof s["type"] === "string") out.message(22, (item) => item.texts(1, [s["type"]]))
+  if (isObject(items)) out.message(23, (list) => list.message(1, (value) => schema(value, items)))
+  if (isObject(properties)) {
+    out.message(25, (all) => {
+      for (const name in properties) all.named(1, name, (value) => schema(value, properties[name] as Json))
+    })
   }
-  return extensions(out, 31, s)
+  extensions(out, 31, s)
 }

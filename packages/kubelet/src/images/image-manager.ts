@@ -6,13 +6,13 @@ import type { Container, Pod } from "@knarr/api"
 import { formatGoDuration, goQuote, parseImageName } from "@knarr/apimachinery"
 import { Semaphore, type Env } from "@knarr/base"
 import { partOf, type EventRecorder } from "@knarr/client"
+import { grpcCodes } from "@knarr/grpc"
 import type { ObjectReader } from "../contract.ts"
 import { Backoff } from "../pod-worker/backoff.ts"
 import { StartError, callErrorText } from "../pod-worker/start-error.ts"
 import {
   RuntimeError,
   isRuntimeNotFound,
-  runtimeErrorCodes,
   type ContainerRuntime,
   type RuntimeRequest,
 } from "../runtime/container-runtime.ts"
@@ -232,7 +232,7 @@ function withTag(name: string): string {
 
 /** The code of an unknown error tells nobody anything. */
 function pullErrorText(thrown: unknown): string {
-  return thrown instanceof RuntimeError && thrown.code === runtimeErrorCodes.unknown
+  return thrown instanceof RuntimeError && thrown.code === grpcCodes.unknown
     ? thrown.message
     : callErrorText(thrown)
 }

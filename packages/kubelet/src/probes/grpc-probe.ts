@@ -1,10 +1,18 @@
 /**
- * Asks a container's gRPC health service (grpc.health.v1) over HTTP/2 without TLS. One message either way, so the
- * protocol is written by hand here.
+ * Asks a container's gRPC health service (grpc.health.v1) over HTTP/2 without TLS. One message either way, from one
+ * who is not trusted, and a connection of its own for each, since that is what is probed.
  * Mirrors: pkg/probe/grpc/grpc.go
  */
 import type { Clock } from "@knarr/base"
 import { formatGoDuration, goQuote } from "@knarr/apimachinery"
+import {
+  createCodec,
+  decodeGrpcMessage,
+  FrameReader,
+  frameMessage,
+  grpcCodeName,
+  grpcCodes,
+} from "@knarr/grpc"
 import type { ClientHttp2Session, IncomingHttpHeaders } from "node:http2"
 import { withDeadline } from "./deadline.ts"
 import { isRefused, joinHostPort } from "./network-error.ts"
@@ -16,28 +24,14 @@ export interface GrpcProbeTarget {
   readonly service: string
 }
 
-const servingStatuses = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"]
+const codec = createCodec<{
+  HealthCheckRequest: { service: string }
+  HealthCheckResponse: { status: string }
+}>(
+  { HealthCheckRequest: "service:1:string", HealthCheckResponse: "status:1:ServingStatus" },
+  { ServingStatus: "UNKNOWN:0 SERVING:1 NOT_SERVING:2 SERVICE_UNKNOWN:3" },
+)
 const maxMessageBytes = 64 * 1024
-const codes = { deadlineExceeded: 4, unimplemented: 12 }
-const codeNames: readonly string[] = [
-  "OK",
-  "Canceled",
-  "Unknown",
-  "InvalidArgument",
-  "DeadlineExceeded",
-  "NotFound",
-  "AlreadyExists",
-  "PermissionDenied",
-  "ResourceExhausted",
-  "FailedPrecondition",
-  "Aborted",
-  "OutOfRange",
-  "Unimplemented",
-  "Internal",
-  "Unavailable",
-  "DataLoss",
-  "Unauthenticated",
-]
 
 export async function grpcProbe(
   clock: Clock,
@@ -68,7 +62,7 @@ export async function grpcProbe(
       te: "trailers",
       "grpc-timeout": `${Math.max(1, Math.round(timeoutMs))}m`,
     })
-    const chunks: Buffer[] = []
+    const frames = new FrameReader(maxMessageBytes)
     let length = 0
     let trailers: IncomingHttpHeaders = {}
     let headers: IncomingHttpHeaders = {}
@@ -76,19 +70,19 @@ export async function grpcProbe(
     stream.on("trailers", (received) => (trailers = received))
     stream.on("data", (chunk: Buffer) => {
       length += chunk.length
-      if (length <= maxMessageBytes) chunks.push(chunk)
+      if (length <= maxMessageBytes) frames.push(chunk)
     })
     stream.on("error", () => {})
     stream.on("close", () => {
       if (!connected) return
       const code = Number(trailers["grpc-status"] ?? headers["grpc-status"] ?? 2)
       const text = String(trailers["grpc-message"] ?? headers["grpc-message"] ?? "")
-      if (code !== 0) return fail(statusText(code, decodeMessage(text), timeout))
-      const status = servingStatus(Buffer.concat(chunks))
-      if (status === 1) return settle({ result: "success", output: "service healthy" })
-      fail(`service unhealthy (responded with ${goQuote(servingStatuses[status] ?? String(status))})`)
+      if (code !== 0) return fail(statusText(code, decodeGrpcMessage(text), timeout))
+      const status = servingStatus(frames)
+      if (status === "SERVING") return settle({ result: "success", output: "service healthy" })
+      fail(`service unhealthy (responded with ${goQuote(status)})`)
     })
-    stream.end(healthRequest(target.service))
+    stream.end(frameMessage(codec.encode("HealthCheckRequest", { service: target.service })))
     return {
       stop: () => {
         session.on("error", () => {})
@@ -105,39 +99,17 @@ export async function grpcProbe(
 }
 
 function statusText(code: number, text: string, timeout: string): string {
-  if (code === codes.unimplemented)
+  if (code === grpcCodes.unimplemented)
     return `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${text}`
-  if (code === codes.deadlineExceeded) return `timeout: health rpc did not complete within ${timeout}`
-  return `error: health rpc probe failed: rpc error: code = ${codeNames[code] ?? `Code(${code})`} desc = ${text}`
+  if (code === grpcCodes.deadlineExceeded) return `timeout: health rpc did not complete within ${timeout}`
+  return `error: health rpc probe failed: rpc error: code = ${grpcCodeName(code)} desc = ${text}`
 }
 
-function decodeMessage(text: string): string {
+/** What the service says of itself; unknown when that cannot be read. */
+function servingStatus(frames: FrameReader): string {
   try {
-    return decodeURIComponent(text)
+    return codec.decode("HealthCheckResponse", frames.next() ?? Buffer.alloc(0)).status
   } catch {
-    return text
-  }
-}
-
-/** A framed HealthCheckRequest: field 1, the service's name. */
-function healthRequest(service: string): Buffer {
-  const name = Buffer.from(service)
-  const message =
-    name.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.from([0x0a]), varint(name.length), name])
-  const head = Buffer.alloc(5)
-  head.writeUInt32BE(message.length, 1)
-  return Buffer.concat([head, message])
-}
-
-/** Field 1 of a framed HealthCheckResponse; 0 (unknown) when it is not there. */
-function servingStatus(frame: Buffer): number {
-  return frame.length >= 7 && frame[5] === 0x08 ? frame[6]! : 0
-}
-
-function varint(value: number): Buffer {
-  const out: number[] = []
-  for (let left = value; ; left >>>= 7) {
-    if (left < 0x80) return Buffer.from([...out, left])
-    out.push((left & 0x7f) | 0x80)
+    return "UNKNOWN"
   }
 }

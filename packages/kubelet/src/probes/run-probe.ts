@@ -5,7 +5,8 @@
 import type { Container, Pod, Probe } from "@knarr/api"
 import { messageOf } from "@knarr/base"
 import { goQuote } from "@knarr/apimachinery"
-import { RuntimeError, runtimeErrorCodes, type ContainerRuntime } from "../runtime/container-runtime.ts"
+import { grpcCodes } from "@knarr/grpc"
+import { RuntimeError, type ContainerRuntime } from "../runtime/container-runtime.ts"
 import type { ProbeAnswer, ProbeNetwork } from "./probe-network.ts"
 
 export interface ProbeTarget {
@@ -71,7 +72,7 @@ async function execProbe(
     return { result: exitCode === 0 ? "success" : "failure", output }
   } catch (thrown) {
     signal.throwIfAborted()
-    if (thrown instanceof RuntimeError && thrown.code === runtimeErrorCodes.deadlineExceeded)
+    if (thrown instanceof RuntimeError && thrown.code === grpcCodes.deadlineExceeded)
       return {
         result: "failure",
         output: `command timed out: ${goQuote(cmd.join(" "))} timed out after ${timeout}s`,

@@ -3,8 +3,8 @@
  * runtime.v1) and one stream of events, so that nothing has to poll.
  * Mirrors: staging/src/k8s.io/cri-api/pkg/apis/services.go
  */
+import { grpcCodes, type MessageInit } from "@knarr/grpc"
 import type { CriMessages, criMethods } from "./cri.gen.ts"
-import type { MessageInit } from "./protobuf-codec.ts"
 
 /** The calls of the CRI that the kubelet makes. */
 export const runtimeCalls = [
@@ -88,25 +88,9 @@ export interface ContainerRuntime extends RuntimeCalls {
   close(): Promise<void>
 }
 
-/** The numbers of gRPC's status codes. */
-export const runtimeErrorCodes = {
-  cancelled: 1,
-  unknown: 2,
-  invalidArgument: 3,
-  deadlineExceeded: 4,
-  notFound: 5,
-  alreadyExists: 6,
-  permissionDenied: 7,
-  resourceExhausted: 8,
-  failedPrecondition: 9,
-  unimplemented: 12,
-  internal: 13,
-  unavailable: 14,
-} as const
-
 /** The runtime refused or failed. `message` is the runtime's own text, which events and statuses show. */
 export class RuntimeError extends Error {
-  /** The gRPC status code, see {@link runtimeErrorCodes}. */
+  /** The gRPC status code, see `grpcCodes`. */
   readonly code: number
   readonly call: string
 
@@ -120,10 +104,10 @@ export class RuntimeError extends Error {
 
 /** Whether the runtime does not know the sandbox, container or image. */
 export function isRuntimeNotFound(thrown: unknown): boolean {
-  return thrown instanceof RuntimeError && thrown.code === runtimeErrorCodes.notFound
+  return thrown instanceof RuntimeError && thrown.code === grpcCodes.notFound
 }
 
 /** Whether the runtime could not be reached. */
 export function isRuntimeUnavailable(thrown: unknown): boolean {
-  return thrown instanceof RuntimeError && thrown.code === runtimeErrorCodes.unavailable
+  return thrown instanceof RuntimeError && thrown.code === grpcCodes.unavailable
 }

@@ -3,9 +3,8 @@
  * (1.6 has no GetContainerEvents) and says everything that happens, so the kubelet has nothing to poll.
  */
 import { CancelledError, Channel, Scope, type Env } from "@knarr/base"
+import { createCodec, createGrpcClient } from "@knarr/grpc"
 import type { RuntimeCalls, RuntimeEvent } from "./container-runtime.ts"
-import { createGrpcClient } from "./grpc-client.ts"
-import { createCodec } from "./protobuf-codec.ts"
 
 interface Timestamp {
   seconds: number
@@ -142,17 +141,15 @@ class Watch {
   }
 
   async #subscribe(outer: AbortSignal, onReady: () => void): Promise<void> {
-    const client = createGrpcClient(this.#socket)
+    const client = createGrpcClient({ socket: this.#socket, clock: this.#env.clock })
     await using scope = this.#scope.child("stream", { contained: true })
     scope.defer(() => client.close())
     const signal = scope.signal
     const topics = [...Object.keys(types), markTopic]
     const filters = topics.map((topic) => `topic=="${topic}",namespace==${namespace}`)
-    const messages = await client.stream(
-      `${service}/Subscribe`,
-      codec.encode("SubscribeRequest", { filters }),
+    const messages = client.stream(`${service}/Subscribe`, codec.encode("SubscribeRequest", { filters }), {
       signal,
-    )
+    })
     const mark = codec.encode("PublishRequest", {
       topic: markTopic,
       event: { typeUrl: "google.protobuf.Empty", value: new Uint8Array(0) },

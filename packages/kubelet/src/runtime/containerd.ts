@@ -269,16 +269,12 @@ class Daemon implements Containerd {
   /** Whether the CRI is served; its plugin refuses everything but `version` until it has recovered its state. */
   async #answers(signal: AbortSignal): Promise<boolean> {
     if (!existsSync(this.#paths.socket)) return false
-    // A client of its own: the lasting one would wait out its back-off after a connection that came too early.
-    const probe = createCriRuntime({ socket: this.#paths.socket, env: this.#options.env })
     try {
-      await probe.listPodSandbox({ filter: { id: "none" } }, { signal })
+      await this.runtime.listPodSandbox({ filter: { id: "none" } }, { signal })
       return true
     } catch {
       signal.throwIfAborted()
       return false
-    } finally {
-      await probe.close()
     }
   }
 

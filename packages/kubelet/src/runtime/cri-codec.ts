@@ -1,6 +1,6 @@
 /** The codec of the CRI's messages. */
+import { createCodec, type Codec, type MessageInit } from "@knarr/grpc"
 import { criEnums, criTables, type CriMessages } from "./cri.gen.ts"
-import { createCodec, type Codec, type MessageInit } from "./protobuf-codec.ts"
 
 export const criCodec: Codec<CriMessages> = createCodec<CriMessages>(criTables, criEnums)
 

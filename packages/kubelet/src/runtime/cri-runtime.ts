@@ -3,8 +3,10 @@
  * Mirrors: staging/src/k8s.io/cri-client/pkg/{remote_runtime,remote_image}.go
  */
 import type { Env } from "@knarr/base"
+import { createGrpcClient, GrpcError } from "@knarr/grpc"
 import { watchContainerd } from "./containerd-events.ts"
 import {
+  RuntimeError,
   runtimeCalls,
   type ContainerRuntime,
   type RuntimeCall,
@@ -14,7 +16,6 @@ import {
 } from "./container-runtime.ts"
 import { criCodec as codec } from "./cri-codec.ts"
 import { criMethods } from "./cri.gen.ts"
-import { createGrpcClient } from "./grpc-client.ts"
 
 export interface CriRuntimeOptions {
   /** The path of the runtime's unix socket. */
@@ -24,7 +25,7 @@ export interface CriRuntimeOptions {
 
 /** A client of the runtime at `socket`. Nothing is opened before the first call. */
 export function createCriRuntime({ socket, env }: CriRuntimeOptions): ContainerRuntime {
-  const client = createGrpcClient(socket)
+  const client = createGrpcClient({ socket, clock: env.clock })
   const closing = new AbortController()
   const call = async <Call extends RuntimeCall>(
     name: Call,
@@ -34,8 +35,13 @@ export function createCriRuntime({ socket, env }: CriRuntimeOptions): ContainerR
     const [path, requestName, responseName] = criMethods[name]
     const encode = codec.encode as (name: string, value: unknown) => Buffer
     const decode = codec.decode as (name: string, bytes: Uint8Array) => unknown
-    const response = await client.unary(path, encode(requestName, request), { signal })
-    return decode(responseName, response) as RuntimeResponse<Call>
+    try {
+      const response = await client.unary(path, encode(requestName, request), { signal })
+      return decode(responseName, response) as RuntimeResponse<Call>
+    } catch (thrown) {
+      if (!(thrown instanceof GrpcError)) throw thrown
+      throw new RuntimeError(name, thrown.code, thrown.message, { cause: thrown })
+    }
   }
   const calls: Record<string, unknown> = {}
   for (const name of runtimeCalls) {

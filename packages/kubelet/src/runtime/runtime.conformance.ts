@@ -2,10 +2,10 @@
 import assert from "node:assert/strict"
 import { after, before, describe, test } from "node:test"
 import { systemClock, withTimeout } from "@knarr/base"
+import { grpcCodes } from "@knarr/grpc"
 import {
   RuntimeError,
   isRuntimeNotFound,
-  runtimeErrorCodes,
   type ContainerEvent,
   type ContainerRuntime,
   type RuntimeEvent,
@@ -234,7 +234,7 @@ export function runtimeConformance(
       assert.equal(result.exitCode, 5)
       await assert.rejects(
         runtime.execSync({ containerId, cmd: ["/bin/sh", "-c", "sleep 1000"], timeout: 1 }, call),
-        (thrown) => thrown instanceof RuntimeError && thrown.code === runtimeErrorCodes.deadlineExceeded,
+        (thrown) => thrown instanceof RuntimeError && thrown.code === grpcCodes.deadlineExceeded,
       )
       await remove(sandbox)
     })

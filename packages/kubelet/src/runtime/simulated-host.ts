@@ -3,13 +3,9 @@
  * clock. Thousands of nodes of it fit into one process, and a seeded run repeats itself exactly.
  */
 import { Channel, type Env } from "@knarr/base"
+import { grpcCodes } from "@knarr/grpc"
 import { completeMessage } from "./cri-codec.ts"
-import {
-  RuntimeError,
-  runtimeErrorCodes,
-  type ContainerEvent,
-  type RuntimeEvent,
-} from "./container-runtime.ts"
+import { RuntimeError, type ContainerEvent, type RuntimeEvent } from "./container-runtime.ts"
 import type { ContainerConfig, ContainerState, Image, PodSandboxConfig, PodSandboxState } from "./cri.gen.ts"
 import { IpRange } from "./ip-range.ts"
 
@@ -179,7 +175,7 @@ export class SimulatedHost {
     if (!image)
       throw new RuntimeError(
         "CreateContainer",
-        runtimeErrorCodes.notFound,
+        grpcCodes.notFound,
         `failed to resolve image "${config.image?.image}": not found`,
       )
     const key = containerName(config)
@@ -345,7 +341,7 @@ export class SimulatedHost {
       if (channel.push({ ...event, atMs: this.env.clock.now() })) continue
       const error = new RuntimeError(
         "GetContainerEvents",
-        runtimeErrorCodes.resourceExhausted,
+        grpcCodes.resourceExhausted,
         "The reader is too slow",
       )
       channel.fail(error)
@@ -355,7 +351,7 @@ export class SimulatedHost {
 }
 
 function failure(call: string, message: string): RuntimeError {
-  return new RuntimeError(call, runtimeErrorCodes.unknown, message)
+  return new RuntimeError(call, grpcCodes.unknown, message)
 }
 
 function sandboxName(config: PodSandboxConfig): string {

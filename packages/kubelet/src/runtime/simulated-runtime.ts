@@ -1,9 +1,9 @@
 /** The runtime's interface to a {@link SimulatedHost}: no processes, no network, the Env's clock. */
 import { abortable } from "@knarr/base"
+import { grpcCodes, type MessageInit } from "@knarr/grpc"
 import { completeMessage as complete } from "./cri-codec.ts"
 import {
   RuntimeError,
-  runtimeErrorCodes,
   type ContainerRuntime,
   type RuntimeCall,
   type RuntimeEvent,
@@ -12,7 +12,6 @@ import {
 } from "./container-runtime.ts"
 import type { ContainerStats, CriMessages, PodSandboxStats } from "./cri.gen.ts"
 import { criMethods } from "./cri.gen.ts"
-import type { MessageInit } from "./protobuf-codec.ts"
 import { SimulatedHost, type ContainerRecord, type SandboxRecord } from "./simulated-host.ts"
 
 /**
@@ -27,7 +26,7 @@ export function createSimulatedRuntime(host: SimulatedHost): ContainerRuntime {
     calls[name] = async (init: RuntimeRequest<typeof name>, { signal }: { signal: AbortSignal }) => {
       signal.throwIfAborted()
       if (closing.signal.aborted)
-        throw new RuntimeError(name, runtimeErrorCodes.unavailable, "The connection is closed")
+        throw new RuntimeError(name, grpcCodes.unavailable, "The connection is closed")
       const request = complete(requestName, init as MessageInit<CriMessages[typeof requestName]>)
       return handlers[name](host, request as never, signal)
     }
@@ -96,7 +95,7 @@ const handlers: Handlers = {
     if (!config?.metadata)
       throw new RuntimeError(
         "RunPodSandbox",
-        runtimeErrorCodes.invalidArgument,
+        grpcCodes.invalidArgument,
         "sandbox config must include metadata",
       )
     return { podSandboxId: host.runSandbox(config, runtimeHandler).id }
@@ -149,11 +148,7 @@ const handlers: Handlers = {
   createContainer(host, { podSandboxId, config }) {
     const sandbox = sandboxOf(host, podSandboxId)
     if (!config?.metadata)
-      throw new RuntimeError(
-        "CreateContainer",
-        runtimeErrorCodes.unknown,
-        "container config must include metadata",
-      )
+      throw new RuntimeError("CreateContainer", grpcCodes.unknown, "container config must include metadata")
     return { containerId: host.createContainer(sandbox, config).id }
   },
   async startContainer(host, { containerId }, signal) {
@@ -226,11 +221,7 @@ const handlers: Handlers = {
   async execSync(host, { containerId, cmd, timeout }, signal) {
     const container = containerOf(host, containerId)
     if (container.state !== "CONTAINER_RUNNING")
-      throw new RuntimeError(
-        "ExecSync",
-        runtimeErrorCodes.unknown,
-        `container is in ${container.state} state`,
-      )
+      throw new RuntimeError("ExecSync", grpcCodes.unknown, `container is in ${container.state} state`)
     const {
       exitCode = 0,
       stdout = "",
@@ -241,7 +232,7 @@ const handlers: Handlers = {
     if (timeout > 0 && delayMs > limitMs) {
       await host.env.clock.sleep(limitMs, signal)
       const message = `failed to exec in container: timeout ${timeout}s exceeded: context deadline exceeded`
-      throw new RuntimeError("ExecSync", runtimeErrorCodes.deadlineExceeded, message)
+      throw new RuntimeError("ExecSync", grpcCodes.deadlineExceeded, message)
     }
     if (delayMs > 0) await host.env.clock.sleep(delayMs, signal)
     return { exitCode, stdout: Buffer.from(stdout), stderr: Buffer.from(stderr) }
@@ -308,21 +299,21 @@ const handlers: Handlers = {
 }
 
 function noStreams(call: string): never {
-  throw new RuntimeError(call, runtimeErrorCodes.unimplemented, "A simulated container has no streams")
+  throw new RuntimeError(call, grpcCodes.unimplemented, "A simulated container has no streams")
 }
 
 function sandboxOf(host: SimulatedHost, id: string): SandboxRecord {
   const sandbox = host.sandboxes.get(id)
   if (sandbox) return sandbox
   const message = `an error occurred when try to find sandbox "${id}": not found`
-  throw new RuntimeError("PodSandboxStatus", runtimeErrorCodes.notFound, message)
+  throw new RuntimeError("PodSandboxStatus", grpcCodes.notFound, message)
 }
 
 function containerOf(host: SimulatedHost, id: string): ContainerRecord {
   const container = host.containers.get(id)
   if (container) return container
   const message = `an error occurred when try to find container "${id}": not found`
-  throw new RuntimeError("ContainerStatus", runtimeErrorCodes.notFound, message)
+  throw new RuntimeError("ContainerStatus", grpcCodes.notFound, message)
 }
 
 function statsOf(host: SimulatedHost, container: ContainerRecord): ContainerStats {

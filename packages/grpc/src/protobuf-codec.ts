@@ -4,7 +4,7 @@
  * Decoding fills every scalar, list and map with its default, so that only sub-messages can be absent. 64-bit
  * integers are numbers: exact to 2^53, so a time in nanoseconds is exact to a quarter of a microsecond.
  */
-import { Reader, Writer } from "./protobuf-wire.ts"
+import { WireReader, type WireType, WireWriter } from "@knarr/base"
 
 /** What a caller may pass where a message is sent: any field may be left out, at any depth, and bytes may be text. */
 export type MessageInit<T> = T extends Uint8Array
@@ -17,7 +17,7 @@ export type MessageInit<T> = T extends Uint8Array
 
 export interface Codec<Messages> {
   encode<Name extends keyof Messages & string>(name: Name, value: MessageInit<Messages[Name]>): Buffer
-  /** Throws a RangeError when `bytes` is cut short. */
+  /** Throws a `WireError` when `bytes` is no such message. */
   decode<Name extends keyof Messages & string>(name: Name, bytes: Uint8Array): Messages[Name]
 }
 
@@ -29,13 +29,12 @@ export function createCodec<Messages>(
   const compiler = new Compiler(tables, enums)
   return {
     encode(name, value) {
-      const writer = new Writer()
+      const writer = new WireWriter()
       compiler.message(name).write(writer, value as Fields)
       return writer.finish()
     },
     decode(name, bytes) {
-      const reader = new Reader(bytes)
-      return compiler.message(name).read(reader, bytes.length) as Messages[typeof name]
+      return compiler.message(name).read(new WireReader(bytes)) as Messages[typeof name]
     },
   }
 }
@@ -44,14 +43,14 @@ type Fields = Record<string, unknown>
 
 /** How one value is written and read, without its tag. */
 interface ValueType {
-  readonly wireType: 0 | 1 | 2 | 5
+  readonly wireType: WireType
   /** A repeated field of this type may come in one length-delimited run. */
   readonly packable: boolean
   /** Made anew for each message; undefined where a missing value stays undefined. */
   readonly missing: unknown
   isDefault(value: unknown): boolean
-  write(writer: Writer, value: unknown): void
-  read(reader: Reader): unknown
+  write(writer: WireWriter, value: unknown): void
+  read(reader: WireReader): unknown
 }
 
 interface Field {
@@ -79,7 +78,7 @@ class Message {
     return this.#fields
   }
 
-  write(writer: Writer, message: Fields): void {
+  write(writer: WireWriter, message: Fields): void {
     for (const field of this.#all()) {
       const value = message[field.name]
       if (value === undefined || value === null) continue
@@ -103,7 +102,7 @@ class Message {
     }
   }
 
-  read(reader: Reader, end: number): Fields {
+  read(reader: WireReader): Fields {
     const message: Fields = {}
     for (const field of this.#all()) {
       if (field.kind === "list") message[field.name] = []
@@ -111,17 +110,16 @@ class Message {
       else if (field.kind === "single" && field.value.missing !== undefined)
         message[field.name] = field.value.missing
     }
-    while (reader.at < end) {
-      const tag = reader.uint32()
-      const field = this.#byNumber[tag >>> 3]
-      if (field) readField(reader, message, field, tag & 7)
-      else reader.skip(tag & 7)
+    while (reader.next()) {
+      const field = this.#byNumber[reader.number]
+      if (field) readField(reader, message, field)
+      else reader.skip()
     }
     return message
   }
 }
 
-function writeList(writer: Writer, field: Field, values: readonly unknown[]): void {
+function writeList(writer: WireWriter, field: Field, values: readonly unknown[]): void {
   if (values.length === 0) return
   if (field.value.packable) {
     writer.tag(field.number, 2)
@@ -136,7 +134,7 @@ function writeList(writer: Writer, field: Field, values: readonly unknown[]): vo
   }
 }
 
-function writeMap(writer: Writer, field: Field, entries: Fields): void {
+function writeMap(writer: WireWriter, field: Field, entries: Fields): void {
   for (const key in entries) {
     const value = entries[key]
     if (value === undefined) continue
@@ -150,16 +148,15 @@ function writeMap(writer: Writer, field: Field, entries: Fields): void {
   }
 }
 
-function readField(reader: Reader, message: Fields, field: Field, wireType: number): void {
+function readField(reader: WireReader, message: Fields, field: Field): void {
   if (field.kind === "map") {
-    const end = reader.uint32() + reader.at
+    const entry = reader.message()
     let key = ""
     let value = field.value.missing
-    while (reader.at < end) {
-      const tag = reader.uint32()
-      if (tag >>> 3 === 1) key = String(field.key!.read(reader))
-      else if (tag >>> 3 === 2) value = field.value.read(reader)
-      else reader.skip(tag & 7)
+    while (entry.next()) {
+      if (entry.number === 1) key = String(field.key!.read(entry))
+      else if (entry.number === 2) value = field.value.read(entry)
+      else entry.skip()
     }
     const entries = message[field.name] as Fields
     if (key === "__proto__")
@@ -167,9 +164,9 @@ function readField(reader: Reader, message: Fields, field: Field, wireType: numb
     else entries[key] = value
   } else if (field.kind === "list") {
     const list = message[field.name] as unknown[]
-    if (wireType === 2 && field.value.packable) {
-      const end = reader.uint32() + reader.at
-      while (reader.at < end) list.push(field.value.read(reader))
+    if (reader.wire === 2 && field.value.packable) {
+      const packed = reader.packed(field.value.wireType)
+      while (!packed.atEnd) list.push(field.value.read(packed))
     } else list.push(field.value.read(reader))
   } else message[field.name] = field.value.read(reader)
 }
@@ -247,17 +244,14 @@ function messageType(message: Message): ValueType {
     missing: undefined,
     isDefault: () => false,
     write: (writer, value) => writer.delimited(() => message.write(writer, value as Fields)),
-    read: (reader) => {
-      const length = reader.uint32()
-      return message.read(reader, reader.at + length)
-    },
+    read: (reader) => message.read(reader.message()),
   }
 }
 
 function numberType(
-  write: (writer: Writer, value: number) => void,
-  read: (reader: Reader) => number,
-  wireType: 0 | 1 | 5 = 0,
+  write: (writer: WireWriter, value: number) => void,
+  read: (reader: WireReader) => number,
+  wireType: WireType = 0,
 ): ValueType {
   return {
     wireType,
