@@ -54,7 +54,7 @@ async function closed(socket: Socket): Promise<void> {
 
 describe("Connections", () => {
   it("that never finish their handshake are closed, whatever they say, and cost nothing afterwards", async () => {
-    await using listener = await start({ handshakeMs: 50, handshaking: 6 })
+    await using listener = await start({ handshakeMs: 500, handshaking: 6 })
     const silent = [await open(listener.port), await open(listener.port)]
     const saying = await open(listener.port)
     saying.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
