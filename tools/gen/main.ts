@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { generateBootstrap } from "./bootstrap.ts"
+import { generateGoTypes } from "./go-types.ts"
 import { generateKinds } from "./kinds.ts"
 import { generateRpc } from "./rpc.ts"
 import { generateShapes } from "./shapes.ts"
@@ -11,6 +12,7 @@ const verify = process.argv.includes("--verify")
 const facts = join(root, "facts")
 const files = new Map([
   ...generateBootstrap(facts),
+  ...generateGoTypes(facts),
   ...generateShapes(facts),
   ...generateKinds(join(root, "packages")),
   ...generateRpc(facts),

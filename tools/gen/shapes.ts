@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { GoFacts, type GoField } from "./go-types.ts"
 
 interface Definition {
   readonly type?: string
@@ -73,6 +74,7 @@ export function generateShapes(factsDir: string): Map<string, string> {
   const definitions = (read("definitions-v3.json") as { schemas: Definitions }).schemas
   const protobuf = (read("protobuf.json") as { packages: Protobuf }).packages
   const goFields = read("go-fields.json") as GoFields
+  const goFacts = new GoFacts(factsDir)
   const packages = new Map<string, string[]>()
   for (const name of Object.keys(definitions).sort()) {
     if (!name.startsWith("io.k8s.")) continue
@@ -86,7 +88,7 @@ export function generateShapes(factsDir: string): Map<string, string> {
     const folder = pkg === meta ? "apimachinery/src/meta" : `api/src/${folderOf(pkg)!}`
     if (pkg !== meta) folders.push(folderOf(pkg)!)
     files.set(`${folder}/types.gen.ts`, typesFile(pkg, names, definitions))
-    files.set(`${folder}/schema.gen.ts`, schemaFile(pkg, names, definitions, protobuf, goFields))
+    files.set(`${folder}/schema.gen.ts`, schemaFile(pkg, names, definitions, protobuf, goFields, goFacts))
   }
   const imports = folders.sort().map((folder) => `import "./${folder}/schema.gen.ts"\n`)
   files.set("api/src/schemas.gen.ts", header + "// Loads every schema table.\n" + imports.join(""))
@@ -200,6 +202,7 @@ function schemaFile(
   definitions: Definitions,
   protobuf: Protobuf,
   { omitZero, printNull, omitEmpty }: GoFields,
+  goFacts: GoFacts,
 ): string {
   const typeOf = (def: Definition): string => {
     const ref = refOf(def)
@@ -234,12 +237,17 @@ function schemaFile(
     const omitted = new Set(omitZero[name])
     const printed = new Set(printNull[name])
     const empties = new Set(omitEmpty[name])
+    const goOf = new Map<string, GoField>()
+    for (const field of goFacts.fieldsOf(name) ?? []) if (field.json) goOf.set(field.json, field)
+    const order = [...goOf.keys()].filter((field) => def.properties?.[field])
     body += `  ${shortName(name)}: {\n`
     if (def["x-kubernetes-map-type"] === "atomic") body += `    $atomic: "",\n`
     if (def["x-kubernetes-unions"])
       body += `    $unions: ${JSON.stringify(JSON.stringify(def["x-kubernetes-unions"]))},\n`
     if (!inOrderOf(numbers, def.required))
       body += `    $required: ${JSON.stringify(def.required!.join(","))},\n`
+    if (order.join() !== Object.keys(def.properties ?? {}).join())
+      body += `    $order: ${JSON.stringify(order.join(","))},\n`
     for (const [field, fieldDef] of Object.entries(def.properties ?? {})) {
       const words: string[] = []
       // Some protobuf names differ in case only: `uID`, `Webhooks`.
@@ -250,6 +258,10 @@ function schemaFile(
       if (omitted.has(field)) words.push("omitzero")
       if (printed.has(field)) words.push("printnull")
       if (empties.has(field)) words.push("omitempty")
+      const go = goOf.get(field)
+      const goName = go && goFacts.nameOf(go)
+      if (goName) words.push(`go=${goName}`)
+      if (go && go.inside !== "" && go.inside !== "TypeMeta") words.push(`in=${go.inside}`)
       if (fieldDef.default !== undefined)
         words.push(`default=${JSON.stringify(fieldDef.default).replaceAll(" ", "\\u0020")}`)
       const values = fieldDef.enum

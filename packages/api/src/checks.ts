@@ -1,6 +1,7 @@
 /** Small checks of fields that the rules of many kinds share. Mirrors: apimachinery pkg/api/validation */
 import { deepEqual, field, validateLabelName } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
+import { goValue } from "./go-value.ts"
 
 export const notNegativeMessage = "must be greater than or equal to 0"
 export const positiveMessage = "must be greater than zero"
@@ -42,9 +43,10 @@ export function oneOfIfSet(
   return value === undefined || allowed.includes(value) ? [] : [field.notSupported(path, value, allowed)]
 }
 
-/** What must not change. */
-export function immutable(path: string, value: unknown, old: unknown): FieldError[] {
-  return deepEqual(value, old) ? [] : [field.invalid(path, value, immutableMessage)]
+/** What must not change. `type` is how Go calls what is shown. */
+export function immutable(path: string, value: unknown, old: unknown, type?: string): FieldError[] {
+  if (deepEqual(value, old)) return []
+  return [field.invalid(path, type === undefined ? value : goValue(type, value), immutableMessage)]
 }
 
 /** A text that must be there. */

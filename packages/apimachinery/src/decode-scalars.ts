@@ -7,7 +7,7 @@ import { canonicalMicroTime, canonicalTime } from "./time.ts"
 /** A value of the wrong JSON type; the objects around it add where it is. */
 export class TypeProblem extends Error {
   readonly #value: string
-  readonly #goType: string
+  #goType: string
   #struct = ""
   readonly #path: string[] = []
 
@@ -18,8 +18,18 @@ export class TypeProblem extends Error {
     this.#goType = goType
   }
 
-  within(goStruct: string, field: string): void {
-    if (this.#struct === "") this.#struct = goStruct.slice(goStruct.indexOf(".") + 1)
+  /**
+   * `field` is the path of the field in the struct. Its type, or that of its items, may have a name of its own,
+   * `typeName`, which is `plainType` without it.
+   */
+  within(goStruct: string, field: string, plainType = "", typeName?: string): void {
+    if (this.#struct === "") {
+      this.#struct = goStruct.slice(goStruct.indexOf(".") + 1)
+      if (typeName !== undefined)
+        if (this.#goType === plainType) this.#goType = typeName
+        else if (plainType.endsWith(`]${this.#goType}`))
+          this.#goType = typeName.slice(typeName.indexOf("]") + 1)
+    }
     this.#path.unshift(field)
   }
 

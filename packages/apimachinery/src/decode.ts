@@ -54,6 +54,10 @@ interface FieldPlan {
   readonly dropEmpty: boolean
   /** Go leaves a plain value out when it is zero. */
   readonly dropZero: boolean
+  /** Where it is in Go's struct. */
+  readonly path: string
+  readonly plainType: string
+  readonly typeName: string | undefined
 }
 
 interface Fill {
@@ -87,6 +91,9 @@ class ObjectPlan {
       walk: walkOf(field.schema),
       dropEmpty: (!field.required || field.omitEmpty === true) && (type === "array" || type === "map"),
       dropZero: field.omitZero === true,
+      path: field.inside === undefined ? name : `${field.inside}.${name}`,
+      plainType: goTypeOf(field.schema),
+      typeName: field.goType,
     }
     this.#fields.set(name, plan)
     return plan
@@ -217,7 +224,10 @@ function objectWalk(plan: ObjectPlan): Walk {
         out[name] = read
       }
     } catch (thrown) {
-      if (thrown instanceof TypeProblem) thrown.within(plan.goType, name)
+      if (thrown instanceof TypeProblem) {
+        const { path, plainType, typeName } = plan.field(name)!
+        thrown.within(plan.goType, path, plainType, typeName)
+      }
       throw thrown
     }
     const fills = plan.fills

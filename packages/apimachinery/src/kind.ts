@@ -103,7 +103,12 @@ export interface KindSpec<T extends KubeObject> {
   prepareForUpdate?(obj: T, old: Readonly<T>, ctx: StrategyContext): void
   /** Before validation of an update of `status`. Generic code has kept everything but `status`. */
   prepareForStatusUpdate?(obj: T, old: Readonly<T>, ctx: StrategyContext): void
-  /** Must not mutate. Generic code has validated the metadata. `old` is what an update replaces, absent on create. */
+  /**
+   * Where the problems of a new object's metadata are told: before those of `validate` (default), after them, or only
+   * when there are none of those; then the name may be whatever fits into a path.
+   */
+  readonly metadataProblems?: "first" | "last" | "alone"
+  /** Must not mutate. Generic code validates the metadata. `old` is what an update replaces, absent on create. */
   validate?(obj: Readonly<T>, old?: Readonly<T>): FieldError[]
   /** Must not mutate; runs after `validate` of the new object. */
   validateUpdate?(obj: Readonly<T>, old: Readonly<T>): FieldError[]

@@ -25,6 +25,8 @@ export interface Schema {
   readonly name?: string
   /** The fields of an object, in alphabetical order. */
   readonly fields?: ReadonlyMap<string, Field>
+  /** The names of the fields as Go orders them, where that is not the alphabet. */
+  readonly order?: readonly string[]
   /** What a map's values are; keys are strings. */
   readonly values?: Schema
   /** What an array's items are. */
@@ -57,6 +59,10 @@ export interface Field {
   readonly printNull?: boolean
   /** Go leaves the pointer, list or map out when it holds nothing, although an object must have the field. */
   readonly omitEmpty?: boolean
+  /** How Go calls its type, where that has a name of its own: `v1.ScopeType`. */
+  readonly goType?: string
+  /** The structs of Go that are embedded in one another, and the field in them: `RuleWithOperations.Rule`. */
+  readonly inside?: string
   /** Protobuf field number, behind those of the messages that JSON writes inline; absent where the type has none. */
   readonly proto?: readonly number[]
   /** How apply merges a list; absent means atomic. */
@@ -72,7 +78,7 @@ export interface Field {
 }
 
 /**
- * A table row per type, a text per field: `[number] type [required] [omitzero] [printnull] [omitempty] [default=JSON] [enum=A,B]
+ * A table row per type, a text per field: `[number] type [required] [omitzero] [printnull] [omitempty] [go=T] [in=A.B] [default=JSON] [enum=A,B]
  * [each=JSON] [list=atomic|set|map:k1,k2] [atomic|granular] [patch=s1,s2] [key=mergeKey]`. A type is a scalar name, `[]T`, `map[T]`, or a definition name
  * (short inside its own package).
  */
@@ -110,13 +116,14 @@ export function schemaOf(name: string): Schema {
   if (!rows) throw new Error(`Cannot find the schema "${name}"`)
   const packageName = name.slice(0, name.lastIndexOf("."))
   const fields = new Map<string, Field>()
-  const { $atomic, $required, $unions, ...ofFields } = rows
+  const { $atomic, $order, $required, $unions, ...ofFields } = rows
   for (const field in ofFields) fields.set(field, new TableField(field, ofFields[field]!, packageName))
   const schema: Schema = {
     type: "object",
     name,
     fields,
     ...($atomic === undefined ? {} : { atomic: true }),
+    ...($order === undefined ? {} : { order: $order.split(",") }),
     ...($required === undefined ? {} : { requiredOrder: $required.split(",") }),
     ...($unions === undefined ? {} : { unions: JSON.parse($unions) }),
   }
@@ -138,6 +145,8 @@ class TableField implements Field {
   readonly omitZero?: boolean
   readonly printNull?: boolean
   readonly omitEmpty?: boolean
+  readonly goType?: string
+  readonly inside?: string
   readonly proto?: readonly number[]
   readonly listType?: "atomic" | "set" | "map"
   readonly mapKeys?: readonly string[]
@@ -169,6 +178,12 @@ class TableField implements Field {
           break
         case "printnull":
           this.printNull = true
+          break
+        case "go":
+          this.goType = value
+          break
+        case "in":
+          this.inside = value
           break
         case "omitempty":
           this.omitEmpty = true

@@ -13,6 +13,7 @@ import {
   type Kind,
   type KubeObject,
   nameIsDNSSubdomain,
+  nameIsPathSegment,
   unexpectedError,
   type FieldError,
   type StrategyContext,
@@ -127,8 +128,11 @@ function clearStatus(kind: Kind, obj: KubeObject): void {
 }
 
 function validateCreate(kind: Kind, obj: Readonly<KubeObject>): readonly FieldError[] {
-  const validateName = kind.validateName ?? nameIsDNSSubdomain
-  const errors = validateObjectMeta(obj.metadata, kind.namespaced, validateName, "metadata")
-  errors.push(...validateOwnFinalizers(kind, obj), ...(kind.validate?.(obj) ?? []))
-  return toldErrors(kind, errors)
+  const { metadataProblems: where = "first" } = kind
+  const own = kind.validate?.(obj) ?? []
+  if (where === "alone" && own.length > 0) return toldErrors(kind, own)
+  const validateName = where === "alone" ? nameIsPathSegment : (kind.validateName ?? nameIsDNSSubdomain)
+  const ofMetadata = validateObjectMeta(obj.metadata, kind.namespaced, validateName, "metadata")
+  if (where !== "alone") ofMetadata.push(...validateOwnFinalizers(kind, obj))
+  return toldErrors(kind, where === "last" ? [...own, ...ofMetadata] : [...ofMetadata, ...own])
 }

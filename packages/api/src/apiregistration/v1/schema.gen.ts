@@ -3,6 +3,7 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.kube-aggregator.pkg.apis.apiregistration.v1", {
   APIService: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -10,19 +11,22 @@ defineSchemas("io.k8s.kube-aggregator.pkg.apis.apiregistration.v1", {
     status: "3 APIServiceStatus default={}",
   },
   APIServiceCondition: {
+    $order: "type,status,lastTransitionTime,reason,message",
     lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     reason: "4 string omitzero",
-    status: "2 string required default=\"\"",
-    type: "1 string required default=\"\"",
+    status: "2 string required go=v1.ConditionStatus default=\"\"",
+    type: "1 string required go=v1.APIServiceConditionType default=\"\"",
   },
   APIServiceList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []APIService required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   APIServiceSpec: {
+    $order: "service,group,version,insecureSkipTLSVerify,caBundle,groupPriorityMinimum,versionPriority",
     caBundle: "5 bytes list=atomic",
     group: "2 string omitzero",
     groupPriorityMinimum: "7 int32 required default=0",
@@ -35,6 +39,7 @@ defineSchemas("io.k8s.kube-aggregator.pkg.apis.apiregistration.v1", {
     conditions: "1 []APIServiceCondition list=map:type patch=merge key=type",
   },
   ServiceReference: {
+    $order: "namespace,name,port",
     name: "2 string omitzero",
     namespace: "1 string omitzero",
     port: "3 int32",

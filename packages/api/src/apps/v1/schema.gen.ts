@@ -3,6 +3,7 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.apps.v1", {
   ControllerRevision: {
+    $order: "kind,apiVersion,metadata,data,revision",
     apiVersion: "string",
     data: "2 io.k8s.apimachinery.pkg.runtime.RawExtension required",
     kind: "string",
@@ -10,12 +11,14 @@ defineSchemas("io.k8s.api.apps.v1", {
     revision: "3 int64 default=0",
   },
   ControllerRevisionList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []ControllerRevision required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   DaemonSet: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -23,19 +26,22 @@ defineSchemas("io.k8s.api.apps.v1", {
     status: "3 DaemonSetStatus default={}",
   },
   DaemonSetCondition: {
+    $order: "type,status,lastTransitionTime,reason,message",
     lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     reason: "4 string omitzero",
-    status: "2 string default=\"\"",
-    type: "1 string default=\"\"",
+    status: "2 string go=v1.ConditionStatus default=\"\"",
+    type: "1 string go=v1.DaemonSetConditionType default=\"\"",
   },
   DaemonSetList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []DaemonSet required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   DaemonSetSpec: {
+    $order: "selector,template,updateStrategy,minReadySeconds,revisionHistoryLimit",
     minReadySeconds: "4 int32 omitzero",
     revisionHistoryLimit: "6 int32",
     selector: "1 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector required",
@@ -43,6 +49,7 @@ defineSchemas("io.k8s.api.apps.v1", {
     updateStrategy: "3 DaemonSetUpdateStrategy default={}",
   },
   DaemonSetStatus: {
+    $order: "currentNumberScheduled,numberMisscheduled,desiredNumberScheduled,numberReady,observedGeneration,updatedNumberScheduled,numberAvailable,numberUnavailable,collisionCount,conditions",
     collisionCount: "9 int32",
     conditions: "10 []DaemonSetCondition list=map:type patch=merge key=type",
     currentNumberScheduled: "1 int32 required default=0",
@@ -55,10 +62,12 @@ defineSchemas("io.k8s.api.apps.v1", {
     updatedNumberScheduled: "6 int32 omitzero",
   },
   DaemonSetUpdateStrategy: {
+    $order: "type,rollingUpdate",
     rollingUpdate: "2 RollingUpdateDaemonSet",
-    type: "1 string omitzero enum=OnDelete,RollingUpdate",
+    type: "1 string omitzero go=v1.DaemonSetUpdateStrategyType enum=OnDelete,RollingUpdate",
   },
   Deployment: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -66,20 +75,23 @@ defineSchemas("io.k8s.api.apps.v1", {
     status: "3 DeploymentStatus default={}",
   },
   DeploymentCondition: {
+    $order: "type,status,lastUpdateTime,lastTransitionTime,reason,message",
     lastTransitionTime: "7 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     lastUpdateTime: "6 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     reason: "4 string omitzero",
-    status: "2 string default=\"\"",
-    type: "1 string default=\"\"",
+    status: "2 string go=v1.ConditionStatus default=\"\"",
+    type: "1 string go=v1.DeploymentConditionType default=\"\"",
   },
   DeploymentList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []Deployment required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   DeploymentSpec: {
+    $order: "replicas,selector,template,strategy,minReadySeconds,revisionHistoryLimit,paused,progressDeadlineSeconds",
     minReadySeconds: "5 int32 omitzero",
     paused: "7 boolean omitzero",
     progressDeadlineSeconds: "9 int32",
@@ -90,6 +102,7 @@ defineSchemas("io.k8s.api.apps.v1", {
     template: "3 io.k8s.api.core.v1.PodTemplateSpec required default={}",
   },
   DeploymentStatus: {
+    $order: "observedGeneration,replicas,updatedReplicas,readyReplicas,availableReplicas,unavailableReplicas,terminatingReplicas,conditions,collisionCount",
     availableReplicas: "4 int32 omitzero",
     collisionCount: "8 int32",
     conditions: "6 []DeploymentCondition list=map:type patch=merge key=type",
@@ -101,10 +114,12 @@ defineSchemas("io.k8s.api.apps.v1", {
     updatedReplicas: "3 int32 omitzero",
   },
   DeploymentStrategy: {
+    $order: "type,rollingUpdate",
     rollingUpdate: "2 RollingUpdateDeployment",
-    type: "1 string omitzero enum=Recreate,RollingUpdate",
+    type: "1 string omitzero go=v1.DeploymentStrategyType enum=Recreate,RollingUpdate",
   },
   ReplicaSet: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -112,25 +127,29 @@ defineSchemas("io.k8s.api.apps.v1", {
     status: "3 ReplicaSetStatus default={}",
   },
   ReplicaSetCondition: {
+    $order: "type,status,lastTransitionTime,reason,message",
     lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     reason: "4 string omitzero",
-    status: "2 string default=\"\"",
-    type: "1 string default=\"\"",
+    status: "2 string go=v1.ConditionStatus default=\"\"",
+    type: "1 string go=v1.ReplicaSetConditionType default=\"\"",
   },
   ReplicaSetList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []ReplicaSet required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   ReplicaSetSpec: {
+    $order: "replicas,minReadySeconds,selector,template",
     minReadySeconds: "4 int32 omitzero",
     replicas: "1 int32",
     selector: "2 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector required",
     template: "3 io.k8s.api.core.v1.PodTemplateSpec default={}",
   },
   ReplicaSetStatus: {
+    $order: "replicas,fullyLabeledReplicas,readyReplicas,availableReplicas,terminatingReplicas,observedGeneration,conditions",
     availableReplicas: "5 int32 omitzero",
     conditions: "6 []ReplicaSetCondition list=map:type patch=merge key=type",
     fullyLabeledReplicas: "2 int32 omitzero",
@@ -140,18 +159,22 @@ defineSchemas("io.k8s.api.apps.v1", {
     terminatingReplicas: "7 int32",
   },
   RollingUpdateDaemonSet: {
+    $order: "maxUnavailable,maxSurge",
     maxSurge: "2 io.k8s.apimachinery.pkg.util.intstr.IntOrString",
     maxUnavailable: "1 io.k8s.apimachinery.pkg.util.intstr.IntOrString",
   },
   RollingUpdateDeployment: {
+    $order: "maxUnavailable,maxSurge",
     maxSurge: "2 io.k8s.apimachinery.pkg.util.intstr.IntOrString",
     maxUnavailable: "1 io.k8s.apimachinery.pkg.util.intstr.IntOrString",
   },
   RollingUpdateStatefulSetStrategy: {
+    $order: "partition,maxUnavailable",
     maxUnavailable: "2 io.k8s.apimachinery.pkg.util.intstr.IntOrString",
     partition: "1 int32",
   },
   StatefulSet: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -159,13 +182,15 @@ defineSchemas("io.k8s.api.apps.v1", {
     status: "3 StatefulSetStatus default={}",
   },
   StatefulSetCondition: {
+    $order: "type,status,lastTransitionTime,reason,message",
     lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     reason: "4 string omitzero",
-    status: "2 string default=\"\"",
-    type: "1 string default=\"\"",
+    status: "2 string go=v1.ConditionStatus default=\"\"",
+    type: "1 string go=v1.StatefulSetConditionType default=\"\"",
   },
   StatefulSetList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []StatefulSet required",
     kind: "string",
@@ -175,14 +200,15 @@ defineSchemas("io.k8s.api.apps.v1", {
     start: "1 int32 default=0",
   },
   StatefulSetPersistentVolumeClaimRetentionPolicy: {
-    whenDeleted: "1 string omitzero",
-    whenScaled: "2 string omitzero",
+    whenDeleted: "1 string omitzero go=v1.PersistentVolumeClaimRetentionPolicyType",
+    whenScaled: "2 string omitzero go=v1.PersistentVolumeClaimRetentionPolicyType",
   },
   StatefulSetSpec: {
+    $order: "replicas,selector,template,volumeClaimTemplates,serviceName,podManagementPolicy,updateStrategy,revisionHistoryLimit,minReadySeconds,persistentVolumeClaimRetentionPolicy,ordinals",
     minReadySeconds: "9 int32 omitzero",
     ordinals: "11 StatefulSetOrdinals",
     persistentVolumeClaimRetentionPolicy: "10 StatefulSetPersistentVolumeClaimRetentionPolicy",
-    podManagementPolicy: "6 string omitzero enum=OrderedReady,Parallel",
+    podManagementPolicy: "6 string omitzero go=v1.PodManagementPolicyType enum=OrderedReady,Parallel",
     replicas: "1 int32",
     revisionHistoryLimit: "8 int32",
     selector: "2 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector required",
@@ -192,6 +218,7 @@ defineSchemas("io.k8s.api.apps.v1", {
     volumeClaimTemplates: "4 []io.k8s.api.core.v1.PersistentVolumeClaim list=atomic",
   },
   StatefulSetStatus: {
+    $order: "observedGeneration,replicas,readyReplicas,currentReplicas,updatedReplicas,currentRevision,updateRevision,collisionCount,conditions,availableReplicas",
     availableReplicas: "11 int32 default=0",
     collisionCount: "9 int32",
     conditions: "10 []StatefulSetCondition list=map:type patch=merge key=type",
@@ -204,7 +231,8 @@ defineSchemas("io.k8s.api.apps.v1", {
     updatedReplicas: "5 int32 omitzero",
   },
   StatefulSetUpdateStrategy: {
+    $order: "type,rollingUpdate",
     rollingUpdate: "2 RollingUpdateStatefulSetStrategy",
-    type: "1 string omitzero enum=OnDelete,Recreate,RollingUpdate",
+    type: "1 string omitzero go=v1.StatefulSetUpdateStrategyType enum=OnDelete,Recreate,RollingUpdate",
   },
 })

@@ -11,10 +11,10 @@ import { immutableMessage, notNegative, reasons } from "../../checks.ts"
 import { validateClaimSpec } from "../../core/v1/claim.validate.ts"
 import { validatePodAnnotations, validatePodTemplate } from "../../core/v1/pod-spec.validate.ts"
 import type { PodTemplateSpec } from "../../core/v1/types.gen.ts"
+import { goValue } from "../../go-value.ts"
 import type { StatefulSet, StatefulSetSpec } from "./types.gen.ts"
 import {
   amountOf,
-  goStrategy,
   notMoreThan100Percent,
   validateIntOrPercent,
   validateRunsForever,
@@ -76,11 +76,23 @@ function validateStrategy(spec: StatefulSetSpec): FieldError[] {
   if (strategy.type === "OnDelete") {
     const detail = "only allowed for updateStrategy 'RollingUpdate'"
     return strategy.rollingUpdate
-      ? [field.invalid(`${path}.rollingUpdate`, strategy.rollingUpdate, detail)]
+      ? [
+          field.invalid(
+            `${path}.rollingUpdate`,
+            goValue("apps.RollingUpdateStatefulSetStrategy", strategy.rollingUpdate),
+            detail,
+          ),
+        ]
       : []
   }
   if (strategy.type !== "RollingUpdate")
-    return [field.invalid(path, goStrategy(strategy), "must be 'RollingUpdate' or 'OnDelete'")]
+    return [
+      field.invalid(
+        path,
+        goValue("apps.StatefulSetUpdateStrategy", strategy),
+        "must be 'RollingUpdate' or 'OnDelete'",
+      ),
+    ]
   const { partition, maxUnavailable } = strategy.rollingUpdate ?? {}
   const out = notNegative(`${path}.rollingUpdate.partition`, partition)
   if (maxUnavailable === undefined) return out
@@ -104,7 +116,13 @@ export function validateStatefulSetUpdate(
   set: Readonly<StatefulSet>,
   old: Readonly<StatefulSet>,
 ): FieldError[] {
-  return (["selector", "volumeClaimTemplates", "serviceName", "podManagementPolicy"] as const)
+  const types = {
+    selector: "*meta.LabelSelector",
+    volumeClaimTemplates: "[]core.PersistentVolumeClaim",
+    serviceName: "string",
+    podManagementPolicy: "string",
+  } as const
+  return (Object.keys(types) as (keyof typeof types)[])
     .filter((name) => !semanticEqual(set.spec[name], old.spec[name]))
-    .map((name) => field.invalid(`spec.${name}`, set.spec[name] ?? null, immutableMessage))
+    .map((name) => field.invalid(`spec.${name}`, goValue(types[name], set.spec[name]), immutableMessage))
 }

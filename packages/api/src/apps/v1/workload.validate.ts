@@ -3,7 +3,7 @@ import { field, isValidPercent, selectorFrom, validateLabelSelector } from "@kna
 import type { FieldError, LabelSelector } from "@knarr/apimachinery"
 import { immutable, notNegative } from "../../checks.ts"
 import { validatePodTemplate } from "../../core/v1/pod-spec.validate.ts"
-import { goStruct } from "../../go-struct.ts"
+import { goValue } from "../../go-value.ts"
 import type { PodTemplateSpec } from "../../core/v1/types.gen.ts"
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet } from "./types.gen.ts"
 
@@ -41,9 +41,11 @@ export function validateSelector(
   }
   out.push(...validateLabelSelector(selector, path))
   if (isEmptySelector(selector))
-    out.push(field.invalid(path, selector, `empty selector is invalid for ${what}`))
+    out.push(
+      field.invalid(path, goValue("meta.LabelSelector", selector), `empty selector is invalid for ${what}`),
+    )
   if (isUsable(selector)) return true
-  out.push(field.invalid(path, selector, unusableDetail))
+  out.push(field.invalid(path, goValue("meta.LabelSelector", selector), unusableDetail))
   return false
 }
 
@@ -101,10 +103,6 @@ function validateReplicaSetTemplate(
   ]
 }
 
-export function goStrategy(strategy: object | undefined): unknown {
-  return goStruct(strategy, ["Type", "RollingUpdate"], ["Type"])
-}
-
 export function validateDeployment({ spec }: Readonly<Deployment>): FieldError[] {
   const out = notNegative("spec.replicas", spec.replicas)
   if (validateSelector(spec.selector, "deployment", "invalid label selector", out))
@@ -131,7 +129,10 @@ export function validateDeployment({ spec }: Readonly<Deployment>): FieldError[]
         )
       out.push(...notMoreThan100Percent(`${at}.maxUnavailable`, rolling.maxUnavailable))
     }
-  } else out.push(field.notSupported(path, goStrategy(strategy), ["Recreate", "RollingUpdate"]))
+  } else
+    out.push(
+      field.notSupported(path, goValue("apps.DeploymentStrategy", strategy), ["Recreate", "RollingUpdate"]),
+    )
   out.push(
     ...notNegative("spec.minReadySeconds", spec.minReadySeconds),
     ...notNegative("spec.revisionHistoryLimit", spec.revisionHistoryLimit),
@@ -164,7 +165,13 @@ export function validateDaemonSet(set: Readonly<DaemonSet>, old?: Readonly<Daemo
   out.push(...validateLabelSelector(selector, "spec.selector"))
   if (!selector || isUsable(selector)) out.push(...validateTemplateLabels(template, selector))
   if (selector && isEmptySelector(selector))
-    out.push(field.invalid("spec.selector", selector, "empty selector is invalid for daemonset"))
+    out.push(
+      field.invalid(
+        "spec.selector",
+        goValue("meta.LabelSelector", selector),
+        "empty selector is invalid for daemonset",
+      ),
+    )
   out.push(...validatePodTemplate("spec.template", template), ...validateRunsForever(template, "DaemonSet"))
   out.push(...notNegative("spec.minReadySeconds", spec.minReadySeconds))
   const { type, rollingUpdate } = spec.updateStrategy ?? {}
@@ -188,7 +195,12 @@ export function validateDaemonSet(set: Readonly<DaemonSet>, old?: Readonly<Daemo
         out.push(field.required(`${at}.maxUnavailable`, "cannot be 0 when maxSurge is 0"))
     }
   } else if (type !== "OnDelete")
-    out.push(field.notSupported(path, goStrategy(spec.updateStrategy), ["RollingUpdate", "OnDelete"]))
+    out.push(
+      field.notSupported(path, goValue("apps.DaemonSetUpdateStrategy", spec.updateStrategy), [
+        "RollingUpdate",
+        "OnDelete",
+      ]),
+    )
   return [...out, ...notNegative("spec.revisionHistoryLimit", spec.revisionHistoryLimit)]
 }
 
@@ -196,7 +208,7 @@ type Selecting = { readonly spec: { readonly selector?: LabelSelector | undefine
 
 /** A workload finds its pods by a selector that never changes. */
 export function validateSelectorUpdate(obj: Selecting, old: Selecting): FieldError[] {
-  return immutable("spec.selector", obj.spec.selector, old.spec.selector)
+  return immutable("spec.selector", obj.spec.selector, old.spec.selector, "*meta.LabelSelector")
 }
 
 /** What a revision holds is looked at when it is created: it never changes. */

@@ -3,12 +3,14 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.authentication.v1", {
   BoundObjectReference: {
+    $order: "kind,apiVersion,name,uid",
     apiVersion: "2 string omitzero",
     kind: "1 string omitzero",
     name: "3 string omitzero",
-    uid: "4 string omitzero",
+    uid: "4 string omitzero go=types.UID",
   },
   SelfSubjectReview: {
+    $order: "kind,apiVersion,metadata,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -18,6 +20,7 @@ defineSchemas("io.k8s.api.authentication.v1", {
     userInfo: "1 UserInfo default={}",
   },
   TokenRequest: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -25,16 +28,19 @@ defineSchemas("io.k8s.api.authentication.v1", {
     status: "3 TokenRequestStatus default={}",
   },
   TokenRequestSpec: {
-    attestations: "5 map[[]string]",
+    $order: "audiences,expirationSeconds,boundObjectRef,attestations",
+    attestations: "5 map[[]string] go=map[string]v1.AttestationValue",
     audiences: "1 []string list=atomic",
     boundObjectRef: "3 BoundObjectReference",
     expirationSeconds: "4 int64",
   },
   TokenRequestStatus: {
+    $order: "token,expirationTimestamp",
     expirationTimestamp: "2 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     token: "1 string default=\"\"",
   },
   TokenReview: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -42,17 +48,20 @@ defineSchemas("io.k8s.api.authentication.v1", {
     status: "3 TokenReviewStatus default={}",
   },
   TokenReviewSpec: {
+    $order: "token,audiences",
     audiences: "2 []string list=atomic",
     token: "1 string required omitzero",
   },
   TokenReviewStatus: {
+    $order: "authenticated,user,audiences,error",
     audiences: "4 []string list=atomic",
     authenticated: "1 boolean omitzero",
     error: "3 string omitzero",
     user: "2 UserInfo default={}",
   },
   UserInfo: {
-    extra: "4 map[[]string]",
+    $order: "username,uid,groups,extra",
+    extra: "4 map[[]string] go=map[string]v1.ExtraValue",
     groups: "3 []string list=atomic",
     uid: "2 string omitzero",
     username: "1 string omitzero",

@@ -11,6 +11,7 @@ defineSchemas("io.k8s.api.authorization.v1", {
     requirements: "2 []io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement list=atomic",
   },
   LocalSubjectAccessReview: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -22,10 +23,12 @@ defineSchemas("io.k8s.api.authorization.v1", {
     verb: "2 string omitzero",
   },
   NonResourceRule: {
+    $order: "verbs,nonResourceURLs",
     nonResourceURLs: "2 []string list=atomic",
     verbs: "1 []string required list=atomic",
   },
   ResourceAttributes: {
+    $order: "namespace,verb,group,version,resource,subresource,name,fieldSelector,labelSelector",
     fieldSelector: "8 FieldSelectorAttributes",
     group: "3 string omitzero",
     labelSelector: "9 LabelSelectorAttributes",
@@ -37,12 +40,14 @@ defineSchemas("io.k8s.api.authorization.v1", {
     version: "4 string omitzero",
   },
   ResourceRule: {
+    $order: "verbs,apiGroups,resources,resourceNames",
     apiGroups: "2 []string list=atomic",
     resourceNames: "4 []string list=atomic",
     resources: "3 []string list=atomic",
     verbs: "1 []string required list=atomic",
   },
   SelfSubjectAccessReview: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -50,10 +55,12 @@ defineSchemas("io.k8s.api.authorization.v1", {
     status: "3 SubjectAccessReviewStatus default={}",
   },
   SelfSubjectAccessReviewSpec: {
+    $order: "resourceAttributes,nonResourceAttributes",
     nonResourceAttributes: "2 NonResourceAttributes",
     resourceAttributes: "1 ResourceAttributes",
   },
   SelfSubjectRulesReview: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -64,6 +71,7 @@ defineSchemas("io.k8s.api.authorization.v1", {
     namespace: "1 string omitzero",
   },
   SubjectAccessReview: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -71,7 +79,8 @@ defineSchemas("io.k8s.api.authorization.v1", {
     status: "3 SubjectAccessReviewStatus default={}",
   },
   SubjectAccessReviewSpec: {
-    extra: "5 map[[]string]",
+    $order: "resourceAttributes,nonResourceAttributes,user,groups,extra,uid",
+    extra: "5 map[[]string] go=map[string]v1.ExtraValue",
     groups: "4 []string list=atomic",
     nonResourceAttributes: "2 NonResourceAttributes",
     resourceAttributes: "1 ResourceAttributes",
@@ -79,12 +88,14 @@ defineSchemas("io.k8s.api.authorization.v1", {
     user: "3 string omitzero",
   },
   SubjectAccessReviewStatus: {
+    $order: "allowed,denied,reason,evaluationError",
     allowed: "1 boolean required default=false",
     denied: "4 boolean omitzero",
     evaluationError: "3 string omitzero",
     reason: "2 string omitzero",
   },
   SubjectRulesReviewStatus: {
+    $order: "resourceRules,nonResourceRules,incomplete,evaluationError",
     evaluationError: "4 string omitzero",
     incomplete: "3 boolean required default=false",
     nonResourceRules: "2 []NonResourceRule required list=atomic",

@@ -4,11 +4,13 @@ import { defineSchemas } from "@knarr/apimachinery"
 defineSchemas("io.k8s.api.autoscaling.v1", {
   CrossVersionObjectReference: {
     $atomic: "",
+    $order: "kind,name,apiVersion",
     apiVersion: "3 string omitzero",
     kind: "1 string required default=\"\"",
     name: "2 string required default=\"\"",
   },
   HorizontalPodAutoscaler: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -16,18 +18,21 @@ defineSchemas("io.k8s.api.autoscaling.v1", {
     status: "3 HorizontalPodAutoscalerStatus default={}",
   },
   HorizontalPodAutoscalerList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []HorizontalPodAutoscaler required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   HorizontalPodAutoscalerSpec: {
+    $order: "scaleTargetRef,minReplicas,maxReplicas,targetCPUUtilizationPercentage",
     maxReplicas: "3 int32 required default=0",
     minReplicas: "2 int32",
     scaleTargetRef: "1 CrossVersionObjectReference required default={}",
     targetCPUUtilizationPercentage: "4 int32",
   },
   HorizontalPodAutoscalerStatus: {
+    $order: "observedGeneration,lastScaleTime,currentReplicas,desiredReplicas,currentCPUUtilizationPercentage",
     currentCPUUtilizationPercentage: "5 int32",
     currentReplicas: "3 int32 required default=0",
     desiredReplicas: "4 int32 required default=0",
@@ -35,6 +40,7 @@ defineSchemas("io.k8s.api.autoscaling.v1", {
     observedGeneration: "1 int64",
   },
   Scale: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",

@@ -135,8 +135,6 @@ export function validateAutoscaler({ spec }: Readonly<HorizontalPodAutoscaler>):
   const { minReplicas, maxReplicas = 0, metrics = [] } = spec
   if (minReplicas !== undefined && minReplicas < 0)
     out.push(field.invalid("spec.minReplicas", minReplicas, "must be greater than or equal to 0"))
-  if (maxReplicas === 0) out.push(field.required("spec.maxReplicas", ""))
-  else if (maxReplicas < 1) out.push(field.invalid("spec.maxReplicas", maxReplicas, "must be greater than 0"))
   if (minReplicas !== undefined && maxReplicas < minReplicas)
     out.push(field.invalid("spec.maxReplicas", maxReplicas, "must be greater than or equal to `minReplicas`"))
   out.push(...validateReference("spec.scaleTargetRef", spec.scaleTargetRef))
@@ -153,5 +151,9 @@ export function validateAutoscaler({ spec }: Readonly<HorizontalPodAutoscaler>):
       ...validateRules("spec.behavior.scaleUp", spec.behavior.scaleUp),
       ...validateRules("spec.behavior.scaleDown", spec.behavior.scaleDown),
     )
+  // What the type itself declares is told last.
+  if (maxReplicas === 0) out.push(field.required("spec.maxReplicas", ""))
+  else if (maxReplicas < 1)
+    out.push(field.invalid("spec.maxReplicas", maxReplicas, "must be greater than or equal to 1"))
   return out
 }

@@ -5,6 +5,7 @@ import { notNegative } from "../../checks.ts"
 import { validatePodTemplate } from "../../core/v1/pod-spec.validate.ts"
 import { validateFailurePolicy } from "./failure-policy.validate.ts"
 import { validateSuccessPolicy } from "./success-policy.validate.ts"
+import { goValue } from "../../go-value.ts"
 import type { JobSpec } from "./types.gen.ts"
 
 /** The most pods at once, and failed indexes, of an indexed job. */
@@ -49,7 +50,13 @@ export function validateJobSpec(path: string, spec: JobSpec): FieldError[] {
     out.push(
       ...(indexed
         ? validateSuccessPolicy(`${path}.successPolicy`, spec.successPolicy, spec.completions ?? 0)
-        : [field.invalid(`${path}.successPolicy`, spec.successPolicy, "requires indexed completion mode")]),
+        : [
+            field.invalid(
+              `${path}.successPolicy`,
+              goValue("batch.SuccessPolicy", spec.successPolicy),
+              "requires indexed completion mode",
+            ),
+          ]),
     )
   const replacement = spec.podReplacementPolicy
   if (replacement !== undefined) {

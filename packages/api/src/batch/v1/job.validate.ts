@@ -11,6 +11,7 @@ import type { FieldError, LabelSelector } from "@knarr/apimachinery"
 import { immutable, immutableMessage } from "../../checks.ts"
 import type { PodSpec, PodTemplateSpec } from "../../core/v1/types.gen.ts"
 import { validateJobSpec } from "./job-spec.validate.ts"
+import { goValue } from "../../go-value.ts"
 import type { Job } from "./types.gen.ts"
 
 const uidLabel = "batch.kubernetes.io/controller-uid"
@@ -96,7 +97,7 @@ export function validateJobUpdate(job: Readonly<Job>, old: Readonly<Job>): Field
       ),
     )
   out.push(
-    ...unchanged("spec.selector", spec.selector, old.spec.selector),
+    ...unchanged("spec.selector", spec.selector, old.spec.selector, "*meta.LabelSelector"),
     ...validateTemplateUpdate(job, old),
   )
   for (const name of [
@@ -106,12 +107,19 @@ export function validateJobUpdate(job: Readonly<Job>, old: Readonly<Job>): Field
     "managedBy",
     "successPolicy",
   ] as const)
-    out.push(...unchanged(`spec.${name}`, spec[name], old.spec[name]))
+    out.push(...unchanged(`spec.${name}`, spec[name], old.spec[name], shown[name]))
   return [...out, ...validateNames(job)]
 }
 
-function unchanged(path: string, value: unknown, old: unknown): FieldError[] {
-  return semanticEqual(value, old) ? [] : [field.invalid(path, value ?? null, immutableMessage)]
+const shown: Readonly<Record<string, string>> = {
+  podFailurePolicy: "*batch.PodFailurePolicy",
+  successPolicy: "*batch.SuccessPolicy",
+}
+
+/** `type` is how Go calls what is shown. */
+function unchanged(path: string, value: unknown, old: unknown, type?: string): FieldError[] {
+  if (semanticEqual(value, old)) return []
+  return [field.invalid(path, type === undefined ? (value ?? null) : goValue(type, value), immutableMessage)]
 }
 
 /**
@@ -125,11 +133,11 @@ function validateTemplateUpdate(job: Readonly<Job>, old: Readonly<Job>): FieldEr
     ({ type, status }) => type === "Suspended" && status === "True",
   )
   const mutable = suspended && (!old.status.startTime || isSuspended) && (old.status.active ?? 0) === 0
-  if (!mutable) return unchanged("spec.template", template, old.spec.template)
+  if (!mutable) return unchanged("spec.template", template, old.spec.template, "core.PodTemplateSpec")
   const was = deepClone(old.spec.template)
   takeDirectives(was, template)
   for (const kind of ["containers", "initContainers"] as const) takeResources(was.spec, template.spec, kind)
-  return unchanged("spec.template.spec", template.spec, was.spec)
+  return unchanged("spec.template.spec", template.spec, was.spec, "core.PodSpec")
 }
 
 /** What says where pods go. */

@@ -3,6 +3,7 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.batch.v1", {
   CronJob: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -10,13 +11,15 @@ defineSchemas("io.k8s.api.batch.v1", {
     status: "3 CronJobStatus default={}",
   },
   CronJobList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []CronJob required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   CronJobSpec: {
-    concurrencyPolicy: "3 string omitzero enum=Allow,Forbid,Replace",
+    $order: "schedule,timeZone,startingDeadlineSeconds,concurrencyPolicy,suspend,jobTemplate,successfulJobsHistoryLimit,failedJobsHistoryLimit",
+    concurrencyPolicy: "3 string omitzero go=v1.ConcurrencyPolicy enum=Allow,Forbid,Replace",
     failedJobsHistoryLimit: "7 int32",
     jobTemplate: "5 JobTemplateSpec required default={}",
     schedule: "1 string required default=\"\"",
@@ -31,6 +34,7 @@ defineSchemas("io.k8s.api.batch.v1", {
     lastSuccessfulTime: "5 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
   },
   Job: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -38,37 +42,41 @@ defineSchemas("io.k8s.api.batch.v1", {
     status: "3 JobStatus default={}",
   },
   JobCondition: {
+    $order: "type,status,lastProbeTime,lastTransitionTime,reason,message",
     lastProbeTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     lastTransitionTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "6 string omitzero",
     reason: "5 string omitzero",
-    status: "2 string required default=\"\"",
-    type: "1 string required default=\"\"",
+    status: "2 string required go=v1.ConditionStatus default=\"\"",
+    type: "1 string required go=v1.JobConditionType default=\"\"",
   },
   JobList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []Job required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   JobSchedulingConfiguration: {
+    $order: "schedulingPolicy,schedulingConstraints,disruptionMode,resourceClaims",
     disruptionMode: "3 io.k8s.api.scheduling.v1alpha3.WorkloadPodGroupDisruptionMode",
     resourceClaims: "4 []io.k8s.api.scheduling.v1alpha3.WorkloadPodGroupResourceClaim list=map:name patch=merge key=name",
     schedulingConstraints: "2 io.k8s.api.scheduling.v1alpha3.WorkloadPodGroupSchedulingConstraints",
     schedulingPolicy: "1 io.k8s.api.scheduling.v1alpha3.WorkloadPodGroupSchedulingPolicy",
   },
   JobSpec: {
+    $order: "parallelism,completions,activeDeadlineSeconds,podFailurePolicy,successPolicy,backoffLimit,backoffLimitPerIndex,maxFailedIndexes,selector,manualSelector,template,ttlSecondsAfterFinished,completionMode,suspend,podReplacementPolicy,managedBy,scheduling",
     activeDeadlineSeconds: "3 int64",
     backoffLimit: "7 int32",
     backoffLimitPerIndex: "12 int32",
-    completionMode: "9 string enum=Indexed,NonIndexed",
+    completionMode: "9 string go=v1.CompletionMode enum=Indexed,NonIndexed",
     completions: "2 int32",
     managedBy: "15 string",
     manualSelector: "5 boolean",
     maxFailedIndexes: "13 int32",
     parallelism: "1 int32",
     podFailurePolicy: "11 PodFailurePolicy",
-    podReplacementPolicy: "14 string enum=Failed,TerminatingOrFailed",
+    podReplacementPolicy: "14 string go=v1.PodReplacementPolicy enum=Failed,TerminatingOrFailed",
     scheduling: "17 JobSchedulingConfiguration",
     selector: "4 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector",
     successPolicy: "16 SuccessPolicy",
@@ -77,6 +85,7 @@ defineSchemas("io.k8s.api.batch.v1", {
     ttlSecondsAfterFinished: "8 int32",
   },
   JobStatus: {
+    $order: "conditions,startTime,completionTime,active,succeeded,failed,terminating,completedIndexes,failedIndexes,uncountedTerminatedPods,ready",
     active: "4 int32 omitzero",
     completedIndexes: "7 string omitzero",
     completionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
@@ -98,15 +107,16 @@ defineSchemas("io.k8s.api.batch.v1", {
   },
   PodFailurePolicyOnExitCodesRequirement: {
     containerName: "1 string",
-    operator: "2 string required default=\"\" enum=In,NotIn",
+    operator: "2 string required go=v1.PodFailurePolicyOnExitCodesOperator default=\"\" enum=In,NotIn",
     values: "3 []int32 required list=set",
   },
   PodFailurePolicyOnPodConditionsPattern: {
-    status: "2 string default=\"\"",
-    type: "1 string required default=\"\"",
+    $order: "type,status",
+    status: "2 string go=v1.ConditionStatus default=\"\"",
+    type: "1 string required go=v1.PodConditionType default=\"\"",
   },
   PodFailurePolicyRule: {
-    action: "1 string required default=\"\" enum=Count,FailIndex,FailJob,Ignore",
+    action: "1 string required go=v1.PodFailurePolicyAction default=\"\" enum=Count,FailIndex,FailJob,Ignore",
     onExitCodes: "2 PodFailurePolicyOnExitCodesRequirement",
     onPodConditions: "3 []PodFailurePolicyOnPodConditionsPattern list=atomic",
   },
@@ -114,11 +124,13 @@ defineSchemas("io.k8s.api.batch.v1", {
     rules: "1 []SuccessPolicyRule required list=atomic",
   },
   SuccessPolicyRule: {
+    $order: "succeededIndexes,succeededCount",
     succeededCount: "2 int32",
     succeededIndexes: "1 string",
   },
   UncountedTerminatedPods: {
-    failed: "2 []string list=set",
-    succeeded: "1 []string list=set",
+    $order: "succeeded,failed",
+    failed: "2 []string go=[]types.UID list=set",
+    succeeded: "1 []string go=[]types.UID list=set",
   },
 })

@@ -3,24 +3,27 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.coordination.v1", {
   Lease: {
+    $order: "kind,apiVersion,metadata,spec",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
     spec: "2 LeaseSpec default={}",
   },
   LeaseList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []Lease required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   LeaseSpec: {
+    $order: "holderIdentity,leaseDurationSeconds,acquireTime,renewTime,leaseTransitions,strategy,preferredHolder",
     acquireTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime",
     holderIdentity: "1 string",
     leaseDurationSeconds: "2 int32",
     leaseTransitions: "5 int32",
     preferredHolder: "7 string",
     renewTime: "4 io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime",
-    strategy: "6 string",
+    strategy: "6 string go=v1.CoordinatedLeaseStrategy",
   },
 })

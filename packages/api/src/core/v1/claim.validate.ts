@@ -12,6 +12,7 @@ import {
 import type { FieldError } from "@knarr/apimachinery"
 import { oneOfIfSet, positiveMessage, reasons, required } from "../../checks.ts"
 import { validateResourceQuantity } from "./resources.validate.ts"
+import { goDiff } from "../../unified-diff.ts"
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from "./types.gen.ts"
 
 export const accessModes: readonly string[] = [
@@ -96,7 +97,8 @@ export function validateClaimUpdate(claim: PersistentVolumeClaim, old: Persisten
   if (!semanticEqual(wanted, was)) {
     const detail =
       "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
-    out.push(field.forbidden("spec", detail))
+    const changed = goDiff("core.PersistentVolumeClaimSpec", was, wanted)
+    out.push(field.forbidden("spec", `${detail}\n${changed}`))
   }
   if (newSize !== undefined && oldSize !== undefined && old.status.phase === "Bound") {
     const path = "spec.resources.requests.storage"

@@ -8,7 +8,7 @@ import {
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { reasons } from "../../checks.ts"
-import { goStruct } from "../../go-struct.ts"
+import { goValue } from "../../go-value.ts"
 import { validateTaintEffect } from "./affinity.validate.ts"
 import { validateResourceQuantity } from "./resources.validate.ts"
 import type { Namespace, Node, Taint } from "./types.gen.ts"
@@ -25,7 +25,7 @@ function validateTaints(path: string, taints: readonly Taint[] | undefined): Fie
     const key = `${taint.effect}\0${taint.key}`
     if (seen.has(key))
       out.push({
-        ...field.duplicate(at, goStruct(taint, ["Key", "Value", "Effect", "TimeAdded"], ["Value"])),
+        ...field.duplicate(at, goValue("core.Taint", taint)),
         detail: "taints must be unique by key and effect pair",
       })
     seen.add(key)

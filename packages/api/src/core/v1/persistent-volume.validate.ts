@@ -14,6 +14,8 @@ import { validateNodeSelector } from "./affinity.validate.ts"
 import { validateAccessModes, volumeModes } from "./claim.validate.ts"
 import { validateResourceQuantity } from "./resources.validate.ts"
 import { validateDriverName, validateLegacySource } from "./volume-source.validate.ts"
+import { goValue } from "../../go-value.ts"
+import { goDiff } from "../../unified-diff.ts"
 import type { PersistentVolume, PersistentVolumeSpec, SecretReference } from "./types.gen.ts"
 
 const sources = [
@@ -158,7 +160,7 @@ function validateCapacity(
   const names = Object.keys(capacity ?? {})
   if (names.length === 0) out.push(field.required(path, ""))
   if (names.length !== 1 || names[0] !== "storage")
-    out.push(field.notSupported(path, capacity ?? null, ["storage"]))
+    out.push(field.notSupported(path, goValue("map[]quantity", capacity), ["storage"]))
   for (const name of names) {
     const at = `${path}[${name}]`
     const errors = validateResourceQuantity(at, name, capacity![name]!)
@@ -187,12 +189,17 @@ export function validatePersistentVolumeUpdate(
     out.push(
       field.forbidden(
         "spec.persistentvolumesource",
-        "spec.persistentvolumesource is immutable after creation",
+        `spec.persistentvolumesource is immutable after creation\n${goDiff("core.PersistentVolumeSource", was, now)}`,
       ),
     )
   out.push(...immutable("volumeMode", volume.spec.volumeMode, old.spec.volumeMode))
   if (old.spec.nodeAffinity) {
-    const error = immutable("spec.nodeAffinity", volume.spec.nodeAffinity, old.spec.nodeAffinity)
+    const error = immutable(
+      "nodeAffinity",
+      volume.spec.nodeAffinity,
+      old.spec.nodeAffinity,
+      "*core.VolumeNodeAffinity",
+    )
     out.push(
       ...error.map((one) => ({
         ...one,

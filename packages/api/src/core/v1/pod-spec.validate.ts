@@ -12,7 +12,7 @@ import {
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { maxInt32, oneOf, oneOfIfSet, reasons } from "../../checks.ts"
-import { goStruct } from "../../go-struct.ts"
+import { goValue } from "../../go-value.ts"
 import {
   validateAffinity,
   validateGateNames,
@@ -135,23 +135,11 @@ function validateResourceClaims(path: string, spec: PodSpec): FieldError[] {
     const { resourceClaimName, resourceClaimTemplateName } = claim
     if (resourceClaimName !== undefined && resourceClaimTemplateName !== undefined) {
       const detail = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
-      out.push(
-        field.invalid(
-          at,
-          goStruct(claim, ["Name", "ResourceClaimName", "ResourceClaimTemplateName"]),
-          detail,
-        ),
-      )
+      out.push(field.invalid(at, goValue("core.PodResourceClaim", claim), detail))
     }
     if (resourceClaimName === undefined && resourceClaimTemplateName === undefined) {
       const detail = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
-      out.push(
-        field.invalid(
-          at,
-          goStruct(claim, ["Name", "ResourceClaimName", "ResourceClaimTemplateName"]),
-          detail,
-        ),
-      )
+      out.push(field.invalid(at, goValue("core.PodResourceClaim", claim), detail))
     }
     for (const name of ["resourceClaimName", "resourceClaimTemplateName"] as const) {
       const value = claim[name]

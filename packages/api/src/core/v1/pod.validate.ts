@@ -11,6 +11,7 @@ import type { FieldError } from "@knarr/apimachinery"
 import { immutable, maxInt32, notNegative, reasons } from "../../checks.ts"
 import { validateImageSpace } from "./container.validate.ts"
 import { validatePodAnnotations, validatePodSpec } from "./pod-spec.validate.ts"
+import { goDiff } from "../../unified-diff.ts"
 import type { Container, ContainerStatus, NodeAffinity, Pod, PodSpec, Toleration } from "./types.gen.ts"
 
 const mirrorAnnotation = "kubernetes.io/config.mirror"
@@ -110,23 +111,11 @@ export function validatePodUpdate(pod: Readonly<Pod>, old: Readonly<Pod>): Field
     munged.terminationGracePeriodSeconds = grace
   if (old.spec.schedulingGates?.length) out.push(...placementOfGated(munged, old.spec))
   if (!semanticEqual(munged, old.spec)) {
-    const changed = changedFields(munged, old.spec)
+    const changed = goDiff("core.PodSpec", old.spec, munged)
     const detail = `pod updates may not change fields other than ${updatable}\n${changed}`
     out.push(field.forbidden("spec", detail))
   }
   return out
-}
-
-/** The fields of a spec that differ, one a line, old value and new. */
-function changedFields(now: PodSpec, was: PodSpec): string {
-  const names = new Set([...Object.keys(was), ...Object.keys(now)]) as Set<keyof PodSpec>
-  const lines: string[] = []
-  for (const name of [...names].sort()) {
-    if (semanticEqual(now[name], was[name])) continue
-    if (was[name] !== undefined) lines.push(`- ${name}: ${JSON.stringify(was[name])}`)
-    if (now[name] !== undefined) lines.push(`+ ${name}: ${JSON.stringify(now[name])}`)
-  }
-  return lines.join("\n")
 }
 
 function annotationUpdates(pod: Readonly<Pod>, old: Readonly<Pod>): FieldError[] {

@@ -2,7 +2,7 @@
 import { field, isValidGroupID, isValidUserID } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { oneOfIfSet, reasons, descendingPath } from "../../checks.ts"
-import { goStruct } from "../../go-struct.ts"
+import { goValue } from "../../go-value.ts"
 import type {
   AppArmorProfile,
   PodSecurityContext,
@@ -26,7 +26,13 @@ function validateSeccomp(path: string, profile: SeccompProfile | undefined): Fie
     if (file === undefined) out.push(field.required(at, "must be set when seccomp type is Localhost"))
     else out.push(...descendingPath(at, file))
   } else if (file !== undefined) {
-    out.push(field.invalid(at, profile, "can only be set when seccomp type is Localhost"))
+    out.push(
+      field.invalid(
+        at,
+        goValue("core.SeccompProfile", profile),
+        "can only be set when seccomp type is Localhost",
+      ),
+    )
   }
   return out
 }
@@ -106,27 +112,6 @@ export function validatePodSecurityContext(
   return out
 }
 
-const contextFields = [
-  "Capabilities",
-  "Privileged",
-  "SELinuxOptions",
-  "WindowsOptions",
-  "RunAsUser",
-  "RunAsGroup",
-  "RunAsNonRoot",
-  "ReadOnlyRootFilesystem",
-  "AllowPrivilegeEscalation",
-  "ProcMount",
-  "SeccompProfile",
-  "AppArmorProfile",
-]
-
-function goContext(context: SecurityContext): unknown {
-  const out = goStruct(context, contextFields) as Record<string, unknown>
-  const seccomp = goStruct(context.seccompProfile, ["Type", "LocalhostProfile"])
-  return { ...out, SeccompProfile: seccomp }
-}
-
 /** The security context of one container. */
 export function validateSecurityContext(
   path: string,
@@ -150,7 +135,7 @@ export function validateSecurityContext(
       out.push(
         field.invalid(
           path,
-          goContext(context),
+          goValue("core.SecurityContext", context),
           "cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
         ),
       )
@@ -158,7 +143,7 @@ export function validateSecurityContext(
       out.push(
         field.invalid(
           path,
-          goContext(context),
+          goValue("core.SecurityContext", context),
           "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN",
         ),
       )

@@ -3,6 +3,7 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.discovery.v1", {
   Endpoint: {
+    $order: "addresses,conditions,hostname,targetRef,deprecatedTopology,nodeName,zone,hints",
     addresses: "1 []string required list=set",
     conditions: "2 EndpointConditions default={}",
     deprecatedTopology: "5 map[string]",
@@ -18,18 +19,21 @@ defineSchemas("io.k8s.api.discovery.v1", {
     terminating: "3 boolean",
   },
   EndpointHints: {
+    $order: "forZones,forNodes",
     forNodes: "2 []ForNode list=atomic",
     forZones: "1 []ForZone list=atomic",
   },
   EndpointPort: {
     $atomic: "",
+    $order: "name,protocol,port,appProtocol",
     appProtocol: "4 string",
     name: "1 string",
     port: "3 int32",
-    protocol: "2 string enum=SCTP,TCP,UDP",
+    protocol: "2 string go=v1.Protocol enum=SCTP,TCP,UDP",
   },
   EndpointSlice: {
-    addressType: "4 string required default=\"\" enum=FQDN,IPv4,IPv6",
+    $order: "kind,apiVersion,metadata,addressType,endpoints,ports",
+    addressType: "4 string required go=v1.AddressType default=\"\" enum=FQDN,IPv4,IPv6",
     apiVersion: "string",
     endpoints: "2 []Endpoint list=atomic",
     kind: "string",
@@ -37,6 +41,7 @@ defineSchemas("io.k8s.api.discovery.v1", {
     ports: "3 []EndpointPort list=atomic",
   },
   EndpointSliceList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []EndpointSlice required",
     kind: "string",

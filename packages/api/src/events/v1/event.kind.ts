@@ -24,6 +24,7 @@ export const eventsEvent: Kind<Event> = defineKind<Event>({
     ...column,
     read: (obj, nowMs) => column.read(eventToCore(obj), nowMs),
   })),
+  metadataProblems: "last",
   validate: validateEventsEvent,
   validateUpdate: validateEventsEventUpdate,
   selectableFields: {

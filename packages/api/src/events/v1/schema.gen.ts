@@ -3,6 +3,7 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.events.v1", {
   Event: {
+    $order: "kind,apiVersion,metadata,eventTime,series,reportingController,reportingInstance,action,reason,regarding,related,note,type,deprecatedSource,deprecatedFirstTimestamp,deprecatedLastTimestamp,deprecatedCount",
     action: "6 string omitzero",
     apiVersion: "string",
     deprecatedCount: "15 int32 omitzero",
@@ -22,6 +23,7 @@ defineSchemas("io.k8s.api.events.v1", {
     type: "11 string omitzero",
   },
   EventList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []Event required",
     kind: "string",

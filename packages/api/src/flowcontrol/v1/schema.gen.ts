@@ -3,13 +3,15 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.flowcontrol.v1", {
   ExemptPriorityLevelConfiguration: {
+    $order: "nominalConcurrencyShares,lendablePercent",
     lendablePercent: "2 int32",
     nominalConcurrencyShares: "1 int32",
   },
   FlowDistinguisherMethod: {
-    type: "1 string required default=\"\"",
+    type: "1 string required go=v1.FlowDistinguisherMethodType default=\"\"",
   },
   FlowSchema: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -17,19 +19,22 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
     status: "3 FlowSchemaStatus default={}",
   },
   FlowSchemaCondition: {
+    $order: "type,status,lastTransitionTime,reason,message",
     lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     reason: "4 string omitzero",
-    status: "2 string omitzero",
-    type: "1 string required omitzero",
+    status: "2 string omitzero go=v1.ConditionStatus",
+    type: "1 string required omitzero go=v1.FlowSchemaConditionType",
   },
   FlowSchemaList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []FlowSchema required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   FlowSchemaSpec: {
+    $order: "priorityLevelConfiguration,matchingPrecedence,distinguisherMethod,rules",
     distinguisherMethod: "3 FlowDistinguisherMethod",
     matchingPrecedence: "2 int32 default=0",
     priorityLevelConfiguration: "1 PriorityLevelConfigurationReference required default={}",
@@ -43,25 +48,30 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
   },
   LimitResponse: {
     $unions: "[{\"discriminator\":\"type\",\"fields-to-discriminateBy\":{\"queuing\":\"Queuing\"}}]",
+    $order: "type,queuing",
     queuing: "2 QueuingConfiguration",
-    type: "1 string required default=\"\"",
+    type: "1 string required go=v1.LimitResponseType default=\"\"",
   },
   LimitedPriorityLevelConfiguration: {
+    $order: "nominalConcurrencyShares,limitResponse,lendablePercent,borrowingLimitPercent",
     borrowingLimitPercent: "4 int32",
     lendablePercent: "3 int32",
     limitResponse: "2 LimitResponse required default={}",
     nominalConcurrencyShares: "1 int32",
   },
   NonResourcePolicyRule: {
+    $order: "verbs,nonResourceURLs",
     nonResourceURLs: "6 []string required list=set",
     verbs: "1 []string required list=set",
   },
   PolicyRulesWithSubjects: {
+    $order: "subjects,resourceRules,nonResourceRules",
     nonResourceRules: "3 []NonResourcePolicyRule list=atomic",
     resourceRules: "2 []ResourcePolicyRule list=atomic",
     subjects: "1 []Subject required list=atomic",
   },
   PriorityLevelConfiguration: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -69,13 +79,15 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
     status: "3 PriorityLevelConfigurationStatus default={}",
   },
   PriorityLevelConfigurationCondition: {
+    $order: "type,status,lastTransitionTime,reason,message",
     lastTransitionTime: "3 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "5 string omitzero",
     reason: "4 string omitzero",
-    status: "2 string omitzero",
-    type: "1 string required omitzero",
+    status: "2 string omitzero go=v1.ConditionStatus",
+    type: "1 string required omitzero go=v1.PriorityLevelConfigurationConditionType",
   },
   PriorityLevelConfigurationList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []PriorityLevelConfiguration required",
     kind: "string",
@@ -86,19 +98,22 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
   },
   PriorityLevelConfigurationSpec: {
     $unions: "[{\"discriminator\":\"type\",\"fields-to-discriminateBy\":{\"exempt\":\"Exempt\",\"limited\":\"Limited\"}}]",
+    $order: "type,limited,exempt",
     exempt: "3 ExemptPriorityLevelConfiguration",
     limited: "2 LimitedPriorityLevelConfiguration",
-    type: "1 string required default=\"\"",
+    type: "1 string required go=v1.PriorityLevelEnablement default=\"\"",
   },
   PriorityLevelConfigurationStatus: {
     conditions: "1 []PriorityLevelConfigurationCondition list=map:type patch=merge key=type",
   },
   QueuingConfiguration: {
+    $order: "queues,handSize,queueLengthLimit",
     handSize: "2 int32 default=0",
     queueLengthLimit: "3 int32 default=0",
     queues: "1 int32 default=0",
   },
   ResourcePolicyRule: {
+    $order: "verbs,apiGroups,resources,clusterScope,namespaces",
     apiGroups: "2 []string required list=set",
     clusterScope: "4 boolean omitzero",
     namespaces: "5 []string list=set",
@@ -106,13 +121,15 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
     verbs: "1 []string required list=set",
   },
   ServiceAccountSubject: {
+    $order: "namespace,name",
     name: "2 string required default=\"\"",
     namespace: "1 string required default=\"\"",
   },
   Subject: {
     $unions: "[{\"discriminator\":\"kind\",\"fields-to-discriminateBy\":{\"group\":\"Group\",\"serviceAccount\":\"ServiceAccount\",\"user\":\"User\"}}]",
+    $order: "kind,user,group,serviceAccount",
     group: "3 GroupSubject",
-    kind: "1 string required default=\"\"",
+    kind: "1 string required go=v1.SubjectKind default=\"\"",
     serviceAccount: "4 ServiceAccountSubject",
     user: "2 UserSubject",
   },

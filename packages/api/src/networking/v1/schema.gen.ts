@@ -4,20 +4,23 @@ import { defineSchemas } from "@knarr/apimachinery"
 defineSchemas("io.k8s.api.networking.v1", {
   HTTPIngressPath: {
     $required: "pathType,backend",
+    $order: "path,pathType,backend",
     backend: "2 IngressBackend required default={}",
     path: "1 string omitzero",
-    pathType: "3 string required enum=Exact,ImplementationSpecific,Prefix",
+    pathType: "3 string required go=v1.PathType enum=Exact,ImplementationSpecific,Prefix",
   },
   HTTPIngressRuleValue: {
     paths: "1 []HTTPIngressPath required list=atomic",
   },
   IPAddress: {
+    $order: "kind,apiVersion,metadata,spec",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
     spec: "2 IPAddressSpec required default={}",
   },
   IPAddressList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []IPAddress required",
     kind: "string",
@@ -31,6 +34,7 @@ defineSchemas("io.k8s.api.networking.v1", {
     except: "2 []string list=atomic",
   },
   Ingress: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -38,22 +42,26 @@ defineSchemas("io.k8s.api.networking.v1", {
     status: "3 IngressStatus default={}",
   },
   IngressBackend: {
+    $order: "service,resource",
     resource: "3 io.k8s.api.core.v1.TypedLocalObjectReference",
     service: "4 IngressServiceBackend",
   },
   IngressClass: {
+    $order: "kind,apiVersion,metadata,spec",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
     spec: "2 IngressClassSpec default={}",
   },
   IngressClassList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []IngressClass required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   IngressClassParametersReference: {
+    $order: "apiGroup,kind,name,scope,namespace",
     apiGroup: "1 string",
     kind: "2 string required default=\"\"",
     name: "3 string required default=\"\"",
@@ -65,12 +73,14 @@ defineSchemas("io.k8s.api.networking.v1", {
     parameters: "2 IngressClassParametersReference",
   },
   IngressList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []Ingress required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   IngressLoadBalancerIngress: {
+    $order: "ip,hostname,ports",
     hostname: "2 string omitzero",
     ip: "1 string omitzero",
     ports: "4 []IngressPortStatus list=atomic",
@@ -79,19 +89,21 @@ defineSchemas("io.k8s.api.networking.v1", {
     ingress: "1 []IngressLoadBalancerIngress list=atomic",
   },
   IngressPortStatus: {
+    $order: "port,protocol,error",
     error: "3 string",
     port: "1 int32 required default=0",
-    protocol: "2 string required default=\"\" enum=SCTP,TCP,UDP",
+    protocol: "2 string required go=v1.Protocol default=\"\" enum=SCTP,TCP,UDP",
   },
   IngressRule: {
     host: "1 string omitzero",
-    http: "2.1 HTTPIngressRuleValue",
+    http: "2.1 HTTPIngressRuleValue in=IngressRuleValue",
   },
   IngressServiceBackend: {
     name: "1 string required default=\"\"",
     port: "2 ServiceBackendPort default={}",
   },
   IngressSpec: {
+    $order: "ingressClassName,defaultBackend,tls,rules",
     defaultBackend: "1 IngressBackend",
     ingressClassName: "4 string",
     rules: "3 []IngressRule list=atomic",
@@ -105,6 +117,7 @@ defineSchemas("io.k8s.api.networking.v1", {
     secretName: "2 string omitzero",
   },
   NetworkPolicy: {
+    $order: "kind,apiVersion,metadata,spec",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -115,32 +128,38 @@ defineSchemas("io.k8s.api.networking.v1", {
     to: "2 []NetworkPolicyPeer list=atomic",
   },
   NetworkPolicyIngressRule: {
+    $order: "ports,from",
     from: "2 []NetworkPolicyPeer list=atomic",
     ports: "1 []NetworkPolicyPort list=atomic",
   },
   NetworkPolicyList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []NetworkPolicy required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   NetworkPolicyPeer: {
+    $order: "podSelector,namespaceSelector,ipBlock",
     ipBlock: "3 IPBlock",
     namespaceSelector: "2 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector",
     podSelector: "1 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector",
   },
   NetworkPolicyPort: {
+    $order: "protocol,port,endPort",
     endPort: "3 int32",
     port: "2 io.k8s.apimachinery.pkg.util.intstr.IntOrString",
-    protocol: "1 string enum=SCTP,TCP,UDP",
+    protocol: "1 string go=v1.Protocol enum=SCTP,TCP,UDP",
   },
   NetworkPolicySpec: {
+    $order: "podSelector,ingress,egress,policyTypes",
     egress: "3 []NetworkPolicyEgressRule list=atomic",
     ingress: "2 []NetworkPolicyIngressRule list=atomic",
     podSelector: "1 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector default={}",
-    policyTypes: "4 []string each=[\"Egress\",\"Ingress\"] list=atomic",
+    policyTypes: "4 []string go=[]v1.PolicyType each=[\"Egress\",\"Ingress\"] list=atomic",
   },
   ParentReference: {
+    $order: "group,resource,namespace,name",
     group: "1 string omitzero",
     name: "4 string required omitzero",
     namespace: "3 string omitzero",
@@ -152,6 +171,7 @@ defineSchemas("io.k8s.api.networking.v1", {
     number: "2 int32 omitzero",
   },
   ServiceCIDR: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -159,6 +179,7 @@ defineSchemas("io.k8s.api.networking.v1", {
     status: "3 ServiceCIDRStatus default={}",
   },
   ServiceCIDRList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []ServiceCIDR required",
     kind: "string",

@@ -3,9 +3,10 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.node.v1", {
   Overhead: {
-    podFixed: "1 map[io.k8s.apimachinery.pkg.api.resource.Quantity]",
+    podFixed: "1 map[io.k8s.apimachinery.pkg.api.resource.Quantity] go=v1.ResourceList",
   },
   RuntimeClass: {
+    $order: "kind,apiVersion,metadata,handler,overhead,scheduling",
     apiVersion: "string",
     handler: "2 string required default=\"\"",
     kind: "string",
@@ -14,6 +15,7 @@ defineSchemas("io.k8s.api.node.v1", {
     scheduling: "4 Scheduling",
   },
   RuntimeClassList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []RuntimeClass required",
     kind: "string",

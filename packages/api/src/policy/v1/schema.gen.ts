@@ -3,12 +3,14 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.policy.v1", {
   Eviction: {
+    $order: "kind,apiVersion,metadata,deleteOptions",
     apiVersion: "string",
     deleteOptions: "2 io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
   },
   PodDisruptionBudget: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -16,18 +18,21 @@ defineSchemas("io.k8s.api.policy.v1", {
     status: "3 PodDisruptionBudgetStatus default={}",
   },
   PodDisruptionBudgetList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []PodDisruptionBudget required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   PodDisruptionBudgetSpec: {
+    $order: "minAvailable,selector,maxUnavailable,unhealthyPodEvictionPolicy",
     maxUnavailable: "3 io.k8s.apimachinery.pkg.util.intstr.IntOrString",
     minAvailable: "1 io.k8s.apimachinery.pkg.util.intstr.IntOrString",
     selector: "2 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector patch=replace",
-    unhealthyPodEvictionPolicy: "4 string enum=AlwaysAllow,IfHealthyBudget",
+    unhealthyPodEvictionPolicy: "4 string go=v1.UnhealthyPodEvictionPolicyType enum=AlwaysAllow,IfHealthyBudget",
   },
   PodDisruptionBudgetStatus: {
+    $order: "observedGeneration,disruptedPods,disruptionsAllowed,currentHealthy,desiredHealthy,expectedPods,conditions",
     conditions: "7 []io.k8s.apimachinery.pkg.apis.meta.v1.Condition list=map:type patch=merge key=type",
     currentHealthy: "4 int32 default=0",
     desiredHealthy: "5 int32 default=0",

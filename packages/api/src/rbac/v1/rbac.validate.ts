@@ -1,8 +1,15 @@
 /** Validation of roles and bindings. Mirrors: pkg/apis/rbac/validation/validation.go */
-import { deepEqual, field, isPathSegmentName, nameIsDNSSubdomain, selectorFrom } from "@knarr/apimachinery"
+import {
+  deepEqual,
+  field,
+  isPathSegmentName,
+  nameIsDNSSubdomain,
+  selectorFrom,
+  validateLabelSelector,
+} from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { immutableMessage, reasons } from "../../checks.ts"
-import { goStruct } from "../../go-struct.ts"
+import { goValue } from "../../go-value.ts"
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject } from "./types.gen.ts"
 
 const group = "rbac.authorization.k8s.io"
@@ -39,10 +46,11 @@ export function validateClusterRole({ rules, aggregationRule }: Readonly<Cluster
   if (selectors.length === 0)
     out.push(field.required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil"))
   selectors.forEach((selector, i) => {
+    out.push(...validateLabelSelector(selector, `${path}[${i}]`))
     try {
       selectorFrom(selector)
     } catch {
-      out.push(field.invalid(`${path}[${i}]`, selector, "invalid label selector."))
+      out.push(field.invalid(`${path}[${i}]`, null, "invalid label selector."))
     }
   })
   return out
@@ -71,9 +79,10 @@ function validateBinding(
   if (roleRef.apiGroup !== group)
     out.push(field.notSupported("roleRef.apiGroup", roleRef.apiGroup ?? "", [group]))
   if (!kinds.includes(roleRef.kind)) out.push(field.notSupported("roleRef.kind", roleRef.kind ?? "", kinds))
-  if (!roleRef.name) out.push(field.required("roleRef.name", ""))
-  else out.push(...reasons("roleRef.name", roleRef.name, isPathSegmentName(roleRef.name)))
+  if (roleRef.name) out.push(...reasons("roleRef.name", roleRef.name, isPathSegmentName(roleRef.name)))
   subjects?.forEach((subject, i) => out.push(...validateSubject(`subjects[${i}]`, subject, namespaced)))
+  // What the types themselves declare is told last.
+  if (!roleRef.name) out.push(field.required("roleRef.name", ""))
   return out
 }
 
@@ -91,6 +100,6 @@ export function validateBindingUpdate(
   old: Readonly<RoleBinding | ClusterRoleBinding>,
 ): FieldError[] {
   if (deepEqual(binding.roleRef, old.roleRef)) return []
-  const goRef = goStruct(binding.roleRef, ["APIGroup", "Kind", "Name"], ["APIGroup", "Kind", "Name"])
+  const goRef = goValue("rbac.RoleRef", binding.roleRef)
   return [field.invalid("roleRef", goRef, immutableMessage)]
 }

@@ -6,6 +6,7 @@ defineSchemas("io.k8s.api.rbac.v1", {
     clusterRoleSelectors: "1 []io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector list=atomic",
   },
   ClusterRole: {
+    $order: "kind,apiVersion,metadata,rules,aggregationRule",
     aggregationRule: "3 AggregationRule",
     apiVersion: "string",
     kind: "string",
@@ -13,6 +14,7 @@ defineSchemas("io.k8s.api.rbac.v1", {
     rules: "2 []PolicyRule list=atomic",
   },
   ClusterRoleBinding: {
+    $order: "kind,apiVersion,metadata,subjects,roleRef",
     apiVersion: "string",
     kind: "3.2 string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -20,18 +22,21 @@ defineSchemas("io.k8s.api.rbac.v1", {
     subjects: "2 []Subject list=atomic",
   },
   ClusterRoleBindingList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []ClusterRoleBinding required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   ClusterRoleList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []ClusterRole required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   PolicyRule: {
+    $order: "verbs,apiGroups,resources,resourceNames,nonResourceURLs",
     apiGroups: "2 []string list=atomic",
     nonResourceURLs: "5 []string list=atomic",
     resourceNames: "4 []string list=atomic",
@@ -39,12 +44,14 @@ defineSchemas("io.k8s.api.rbac.v1", {
     verbs: "1 []string required list=atomic",
   },
   Role: {
+    $order: "kind,apiVersion,metadata,rules",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
     rules: "2 []PolicyRule list=atomic",
   },
   RoleBinding: {
+    $order: "kind,apiVersion,metadata,subjects,roleRef",
     apiVersion: "string",
     kind: "3.2 string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -52,12 +59,14 @@ defineSchemas("io.k8s.api.rbac.v1", {
     subjects: "2 []Subject list=atomic",
   },
   RoleBindingList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []RoleBinding required",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   RoleList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []Role required",
     kind: "string",
@@ -71,6 +80,7 @@ defineSchemas("io.k8s.api.rbac.v1", {
   },
   Subject: {
     $atomic: "",
+    $order: "kind,apiGroup,name,namespace",
     apiGroup: "2 string omitzero",
     kind: "1 string required default=\"\"",
     name: "3 string required default=\"\"",

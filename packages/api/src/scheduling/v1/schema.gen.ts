@@ -3,6 +3,7 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.scheduling.v1", {
   PriorityClass: {
+    $order: "kind,apiVersion,metadata,value,globalDefault,description,preemptionPolicy",
     apiVersion: "string",
     description: "4 string omitzero",
     globalDefault: "3 boolean omitzero",
@@ -12,6 +13,7 @@ defineSchemas("io.k8s.api.scheduling.v1", {
     value: "2 int32 default=0",
   },
   PriorityClassList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []PriorityClass required",
     kind: "string",

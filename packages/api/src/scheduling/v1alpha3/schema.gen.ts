@@ -3,6 +3,7 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.scheduling.v1alpha3", {
   TopologyConstraint: {
+    $order: "",
     key: "1 string required default=\"\"",
   },
   WorkloadPodGroupAllDisruptionMode: {
@@ -11,22 +12,27 @@ defineSchemas("io.k8s.api.scheduling.v1alpha3", {
   },
   WorkloadPodGroupDisruptionMode: {
     $unions: "[{\"fields-to-discriminateBy\":{\"all\":\"All\",\"single\":\"Single\"}}]",
+    $order: "",
     all: "2 WorkloadPodGroupAllDisruptionMode",
     single: "1 WorkloadPodGroupSingleDisruptionMode",
   },
   WorkloadPodGroupGangSchedulingPolicy: {
+    $order: "",
     minCount: "1 int32",
   },
   WorkloadPodGroupResourceClaim: {
+    $order: "",
     name: "1 string required default=\"\"",
     resourceClaimName: "2 string",
     resourceClaimTemplateName: "3 string",
   },
   WorkloadPodGroupSchedulingConstraints: {
+    $order: "",
     topology: "1 []TopologyConstraint list=atomic",
   },
   WorkloadPodGroupSchedulingPolicy: {
     $unions: "[{\"fields-to-discriminateBy\":{\"basic\":\"Basic\",\"gang\":\"Gang\"}}]",
+    $order: "",
     basic: "1 WorkloadPodGroupBasicSchedulingPolicy",
     gang: "2 WorkloadPodGroupGangSchedulingPolicy",
   },

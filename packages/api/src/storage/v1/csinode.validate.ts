@@ -4,6 +4,7 @@ import type { FieldError } from "@knarr/apimachinery"
 import { immutableMessage, notNegative, oneOfIfSet, qualifiedName, reasons, required } from "../../checks.ts"
 import { accessModes } from "../../core/v1/claim.validate.ts"
 import { validateDriverName } from "../../core/v1/volume-source.validate.ts"
+import { goValue } from "../../go-value.ts"
 import type { CSINode, StorageHealth, StorageHealthCondition } from "./types.gen.ts"
 
 const maxNodeIDLength = 256
@@ -41,7 +42,8 @@ export function validateCSINodeUpdate(node: Readonly<CSINode>, old: Readonly<CSI
       if (driver.name !== before.name) continue
       const { allocatable: _a, ...now } = driver
       const { allocatable: _b, ...was } = before
-      if (!semanticEqual(now, was)) out.push(field.invalid("spec.drivers", now, immutableMessage))
+      if (!semanticEqual(now, was))
+        out.push(field.invalid("spec.drivers", goValue("storage.CSINodeDriver", now), immutableMessage))
     }
   return out
 }

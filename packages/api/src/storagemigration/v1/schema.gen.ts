@@ -3,6 +3,7 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.storagemigration.v1", {
   StorageVersionMigration: {
+    $order: "kind,apiVersion,metadata,spec,status",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -10,6 +11,7 @@ defineSchemas("io.k8s.api.storagemigration.v1", {
     status: "3 StorageVersionMigrationStatus default={}",
   },
   StorageVersionMigrationList: {
+    $order: "kind,apiVersion,metadata,items",
     apiVersion: "string",
     items: "2 []StorageVersionMigration required",
     kind: "string",

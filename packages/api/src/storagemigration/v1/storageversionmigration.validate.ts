@@ -21,7 +21,7 @@ export function validateStorageVersionMigrationUpdate(
   { spec }: Readonly<StorageVersionMigration>,
   old: Readonly<StorageVersionMigration>,
 ): FieldError[] {
-  return immutable("spec", spec, old.spec)
+  return immutable("spec", spec, old.spec, "storagemigration.StorageVersionMigrationSpec")
 }
 
 /** A version is set once, and a migration that has ended goes on no more. */

@@ -55,7 +55,8 @@ export async function readObject<T extends KubeObject>(
     throw unsupportedMediaType([...mediaTypes, protobufType])
   }
   const body = await exchange.body()
-  const text = body.toString()
+  // Nothing is an object without fields.
+  const text = body.toString().trim() === "null" ? "{}" : body.toString()
   const strict = fieldValidation !== "Ignore"
   const yaml = type !== "application/json"
   let strictErrors: readonly string[]
@@ -125,12 +126,13 @@ export function jsonType(value: unknown): string {
 function undecodable(body: Buffer, text: string, yaml: boolean, expected: Expected, why: string): Error {
   if (!yaml) {
     try {
-      const value = JSON.parse(text) as { kind?: unknown }
+      const value = JSON.parse(text) as { kind?: string }
       if (typeof value !== "object" || value === null || Array.isArray(value)) {
         why = `json: cannot unmarshal ${jsonType(value)} into Go value of type ${typeMeta}`
       } else {
-        const kind = typeof value.kind === "string" && value.kind !== "" ? value.kind : expected.kind
-        return badRequest(cannotBeHandled(kind, expected, why))
+        const wrong = Object.entries(value).find(([name, item]) => isTypeName(name) && !isText(item))
+        if (!wrong) return badRequest(cannotBeHandled(value.kind || expected.kind, expected, why))
+        why = `json: cannot unmarshal ${jsonType(wrong[1])} into Go struct field .${wrong[0]} of type string`
       }
     } catch {
       // Not JSON at all: upstream fails before it knows the kind.
@@ -140,6 +142,14 @@ function undecodable(body: Buffer, text: string, yaml: boolean, expected: Expect
     `the object provided is unrecognized (must be of type ${expected.kind}): ` +
       `couldn't get version/kind; json parse error: ${why} (${summary(body)})`,
   )
+}
+
+function isTypeName(name: string): boolean {
+  return name === "apiVersion" || name === "kind"
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string" || value === null
 }
 
 function summary(body: Buffer): string {
