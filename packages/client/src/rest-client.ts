@@ -1,6 +1,7 @@
 /** The client over HTTPS. */
 import { asError, type Env } from "@knarr/base"
 import {
+  deepFreeze,
   genericServerResponse,
   statusErrorFrom,
   type Kind,
@@ -70,7 +71,7 @@ class RestClient implements Client {
     options: { resourceVersion?: string | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<T> {
     const query = queryText({ resourceVersion: options.resourceVersion })
-    return this.#json({ method: "GET", path: objectPath(kind, ref) + query, signal: options.signal })
+    return this.#object(kind, { method: "GET", path: objectPath(kind, ref) + query, signal: options.signal })
   }
 
   async list<T extends KubeObject>(kind: Kind<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
@@ -82,7 +83,7 @@ class RestClient implements Client {
       signal,
     })
     const items = list.items ?? []
-    for (const item of items) complete(item, kind)
+    for (const item of items) received(item, kind)
     return { metadata: list.metadata, items }
   }
 
@@ -93,7 +94,7 @@ class RestClient implements Client {
     const response = await this.#send({ method: "GET", path, signal })
     for await (const line of lines(response.body)) {
       const event = JSON.parse(line) as WatchEvent<T>
-      if (event.type !== "ERROR") complete(event.object, kind)
+      if (event.type !== "ERROR") received(event.object, kind)
       yield event
     }
   }
@@ -105,12 +106,12 @@ class RestClient implements Client {
   ): Promise<T> {
     const path = collectionPath(kind, obj.metadata?.namespace) + this.#writeQuery(options)
     const body = { ...obj, apiVersion: kind.apiVersion, kind: kind.kind }
-    return this.#json({ method: "POST", path, ...jsonBody(body), signal: options.signal })
+    return this.#object(kind, { method: "POST", path, ...jsonBody(body), signal: options.signal })
   }
 
   update<T extends KubeObject>(kind: Kind<T>, obj: T, options: UpdateOptions = {}): Promise<T> {
     const path = objectPath(kind, obj.metadata, options.subresource) + this.#writeQuery(options)
-    return this.#json({ method: "PUT", path, ...jsonBody(obj), signal: options.signal })
+    return this.#object(kind, { method: "PUT", path, ...jsonBody(obj), signal: options.signal })
   }
 
   patch<T extends KubeObject>(
@@ -122,7 +123,13 @@ class RestClient implements Client {
   ): Promise<T> {
     const path = objectPath(kind, ref, options.subresource) + this.#writeQuery(options, options.force)
     const headers = { "content-type": patchContentType[type] }
-    return this.#json({ method: "PATCH", path, headers, body: JSON.stringify(body), signal: options.signal })
+    return this.#object(kind, {
+      method: "PATCH",
+      path,
+      headers,
+      body: JSON.stringify(body),
+      signal: options.signal,
+    })
   }
 
   delete<T extends KubeObject>(kind: Kind<T>, ref: Ref, options: DeleteOptions = {}): Promise<T | Status> {
@@ -175,6 +182,10 @@ class RestClient implements Client {
       fieldValidation: options.fieldValidation,
       force,
     })
+  }
+
+  async #object<T extends KubeObject>(kind: Kind<T>, request: HttpRequest): Promise<T> {
+    return received(await this.#json<T>(request), kind)
   }
 
   async #json<R>(request: HttpRequest): Promise<R> {
@@ -236,10 +247,11 @@ function deleteBody(options: DeleteOptions): Pick<HttpRequest, "headers" | "body
   })
 }
 
-/** Items of built-in lists may come without their type. */
-function complete(obj: KubeObject, kind: Kind): void {
+/** Makes an object what the contract promises: frozen, and with its type, which items of built-in lists may lack. */
+function received<T extends KubeObject>(obj: T, kind: Kind): T {
   obj.apiVersion ||= kind.apiVersion
   obj.kind ||= kind.kind
+  return deepFreeze(obj)
 }
 
 /** Splits a stream at newlines, decoding whole lines only. */

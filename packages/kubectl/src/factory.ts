@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { join } from "node:path"
+import { kubernetesVersion } from "@knarr/api"
 import {
   createTransport,
   defaultKubeconfigFiles,
@@ -103,7 +104,7 @@ export class Factory implements Disposable {
       insecure: flags.changed("insecure-skip-tls-verify")
         ? flags.bool("insecure-skip-tls-verify")
         : undefined,
-      userAgent: `kubectl/v1.37.2 (${process.platform}/${process.arch === "x64" ? "amd64" : process.arch}) knarr`,
+      userAgent: `kubectl/v${kubernetesVersion} (${process.platform}/${process.arch === "x64" ? "amd64" : process.arch}) knarr`,
     })
     return { ...resolved, transport: this.#withFlags(resolved.transport) }
   }

@@ -1,4 +1,5 @@
 /** `kubectl version`. Mirrors: kubectl pkg/cmd/version/version.go */
+import { kubernetesVersion } from "@knarr/api"
 import { stringifyYaml } from "@knarr/apimachinery"
 import { defineKubectlCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
@@ -6,9 +7,9 @@ import { flag } from "../flags.ts"
 import type { Obj } from "../object.ts"
 
 const clientVersion = {
-  major: "1",
-  minor: "37",
-  gitVersion: "v1.37.2",
+  major: kubernetesVersion.split(".")[0]!,
+  minor: kubernetesVersion.split(".")[1]!,
+  gitVersion: `v${kubernetesVersion}`,
   gitCommit: "",
   gitTreeState: "",
   buildDate: "1970-01-01T00:00:00Z",
