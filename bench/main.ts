@@ -1,9 +1,10 @@
 /**
- * `npm run bench -- api|start [--quick] [--json FILE]`: Knarr and the reference (etcd and kube-apiserver of the
+ * `npm run bench -- api|start|scheduler [--quick] [--json FILE]`: Knarr and the reference (etcd and kube-apiserver of the
  * same release), measured in the same run on this machine.
  *
  *   api     throughput, latency, CPU and memory of the API server under load   (at most 4 minutes)
  *   start   how long a cluster, an application and its replicas take to start  (at most 3 minutes)
+ *   scheduler   what one decision costs at 2,000 and 5,000 nodes, without the reference  (a minute)
  *
  *   --quick           fewer and shorter rounds
  *   --json FILE       the figures as JSON as well
@@ -31,7 +32,17 @@ const [what] = positionals
 const sides: readonly Side[] = ["reference", "knarr"]
 
 async function main(): Promise<void> {
-  const report = await withWorkspace(async (workspace) => {
+  const report = what === "scheduler" ? await schedulerReport() : await comparison()
+  if (values.json) writeFileSync(values.json, JSON.stringify(report, undefined, 2) + "\n")
+}
+
+async function schedulerReport(): Promise<unknown> {
+  const { benchScheduler } = await import("./scheduler.ts")
+  return benchScheduler({ quick: values.quick, print })
+}
+
+function comparison(): Promise<unknown> {
+  return withWorkspace(async (workspace) => {
     if (what === "start") {
       const { benchStart } = await import("./start.ts")
       return benchStart(workspace, { quick: values.quick, print })
@@ -45,11 +56,10 @@ async function main(): Promise<void> {
       print,
     })
   })
-  if (values.json) writeFileSync(values.json, JSON.stringify(report, undefined, 2) + "\n")
 }
 
-if (what !== "api" && what !== "start") {
-  process.stderr.write("usage: npm run bench -- api|start [--quick] [--json FILE]\n")
+if (what !== "api" && what !== "start" && what !== "scheduler") {
+  process.stderr.write("usage: npm run bench -- api|start|scheduler [--quick] [--json FILE]\n")
   process.exitCode = 2
 } else {
   try {
