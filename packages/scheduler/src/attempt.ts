@@ -13,6 +13,7 @@ import { CycleState } from "./framework/cycle-state.ts"
 import type { QueuedPod } from "./framework/plugin.ts"
 import type { Profile } from "./framework/profile.ts"
 import { Status } from "./framework/status.ts"
+import { SchedulerMetrics } from "./metrics.ts"
 import type { SchedulingQueue } from "./queue/scheduling-queue.ts"
 import { reportStatus, type StatusReport, type Unscheduled } from "./report.ts"
 
@@ -39,16 +40,20 @@ interface Binding {
   /** With the node. */
   readonly pod: Readonly<Pod>
   readonly nodeName: string
+  /** When the attempt began, by the monotonic clock. */
+  readonly beganMs: number
 }
 
 export class Attempts {
   readonly #context: AttemptContext
+  readonly #metrics: SchedulerMetrics
   readonly #bindings = new Semaphore(maxBindings)
   /** Where the search through the nodes begins. */
   #startAt = 0
 
   constructor(context: AttemptContext) {
     this.#context = context
+    this.#metrics = new SchedulerMetrics(context.env)
   }
 
   /** Ends when the pod is decided, and its binding has begun. What fails fails this pod only. */
@@ -58,12 +63,13 @@ export class Attempts {
     const pod = pods.get(queued.pod.metadata)
     if (!pod || pod.metadata.uid !== uid || pod.metadata.deletionTimestamp || cache.assumed(uid))
       return queue.done(uid)
+    const beganMs = this.#metrics.now()
     let binding: Binding | undefined
     try {
-      binding = await this.#schedule(queued, pod, profile, signal)
+      binding = await this.#schedule(queued, pod, profile, beganMs, signal)
     } catch (thrown) {
       if (signal.aborted) throw thrown
-      this.#failed(profile, queued, thrown)
+      this.#failed(profile, queued, beganMs, thrown)
     }
     if (!binding) return
     const isHeldBack = profile.waitingPods.get(uid) !== undefined
@@ -78,7 +84,8 @@ export class Attempts {
     this.#say(profile, pod, "SchedulerError", messageOf(thrown), "")
   }
 
-  #failed(profile: Profile, queued: QueuedPod, thrown: unknown): void {
+  #failed(profile: Profile, queued: QueuedPod, beganMs: number, thrown: unknown): void {
+    this.#metrics.attempted("error", profile.name, beganMs)
     this.#comeBack(queued, undefined)
     this.sayFailure(profile, queued.pod, thrown)
   }
@@ -87,6 +94,7 @@ export class Attempts {
     queued: QueuedPod,
     pod: Readonly<Pod>,
     profile: Profile,
+    beganMs: number,
     signal: AbortSignal,
   ): Promise<Binding | undefined> {
     const { cache, env, nominator } = this.#context
@@ -95,12 +103,15 @@ export class Attempts {
     this.#startAt = (this.#startAt + decision.evaluated) % Math.max(state.snapshot.nodes.length, 1)
     if (!("node" in decision)) {
       await this.#noNode(queued, pod, profile, state, decision, signal)
+      this.#metrics.decided(beganMs)
+      this.#metrics.attempted("unschedulable", profile.name, beganMs)
       return undefined
     }
+    this.#metrics.decided(beganMs)
     const assigned = Object.freeze({ ...pod, spec: Object.freeze({ ...pod.spec, nodeName: decision.node }) })
     cache.assume(assigned)
     nominator.delete(pod.metadata.uid)
-    const binding = { profile, queued, state, pod: assigned, nodeName: decision.node }
+    const binding = { profile, queued, state, pod: assigned, nodeName: decision.node, beganMs }
     return this.#reserve(binding, decision)
   }
 
@@ -140,11 +151,11 @@ export class Attempts {
   }
 
   async #bind(binding: Binding, held: Disposable | undefined, signal: AbortSignal): Promise<void> {
-    const { profile, state, pod, nodeName, queued } = binding
-    const { queue } = this.#context
+    const { profile, state, pod, nodeName, queued, beganMs } = binding
+    const { queue, env } = this.#context
     let slot = held
     try {
-      const rejection = await profile.waitingPods.decision(pod.metadata.uid, signal)
+      const rejection = await this.#permission(binding, signal)
       if (rejection?.isRejected) {
         this.#giveUp(binding)
         return this.#refusedAt(binding, rejection)
@@ -160,15 +171,27 @@ export class Attempts {
       const { namespace, name } = pod.metadata
       const message = `Successfully assigned ${namespace}/${name} to ${nodeName}`
       profile.handle.recorder.event(pod, "Normal", "Scheduled", message)
+      this.#metrics.attempted("scheduled", profile.name, beganMs)
+      this.#metrics.scheduled(queued.attempts, env.clock.now() - queued.firstMs)
       profile.postBind(state, pod, nodeName)
     } catch (thrown) {
       if (signal.aborted) return
       this.#giveUp(binding)
       if (isNotFound(causeOf(thrown))) return queue.done(pod.metadata.uid)
-      this.#failed(profile, queued, thrown)
+      this.#failed(profile, queued, beganMs, thrown)
     } finally {
       slot?.[Symbol.dispose]()
     }
+  }
+
+  /** What became of a pod that is held back. */
+  async #permission({ profile, pod }: Binding, signal: AbortSignal): Promise<Status | undefined> {
+    const { uid } = pod.metadata
+    if (!profile.waitingPods.get(uid)) return undefined
+    const beganMs = this.#metrics.now()
+    const status = await profile.waitingPods.decision(uid, signal)
+    this.#metrics.permitted(status?.code ?? "Success", beganMs)
+    return status
   }
 
   /** The pod counts on its node no more; others may take its place. */
@@ -179,7 +202,8 @@ export class Attempts {
     queue.moveAll(assignedPodDelete, pod, undefined, (other) => other.metadata.uid !== pod.metadata.uid)
   }
 
-  #refusedAt({ profile, queued, nodeName }: Binding, status: Status): void {
+  #refusedAt({ profile, queued, nodeName, beganMs }: Binding, status: Status): void {
+    this.#metrics.attempted("unschedulable", profile.name, beganMs)
     const diagnosis = refusalOfNode(nodeName, status)
     this.#comeBack(queued, diagnosis)
     this.#say(profile, queued.pod, "Unschedulable", fitMessage(diagnosis), "")

@@ -58,8 +58,11 @@ export function decide(
       preFilterMessage: refusal.message,
     }
   }
-  const feasible =
-    findNominated(profile, state, pod) ?? findFeasible(profile, state, pod, startAt, statuses, nodeNames, by)
+  const feasible = profile.timeFilters(
+    () =>
+      findNominated(profile, state, pod) ??
+      findFeasible(profile, state, pod, startAt, statuses, nodeNames, by),
+  )
   if (feasible.length === 0)
     return diagnose(
       total,

@@ -7,6 +7,7 @@ import { ClusterCache } from "./cache/cluster-cache.ts"
 import { Nominator } from "./cache/nominator.ts"
 import { handleEvents, watchedKinds } from "./event-handlers.ts"
 import { createProfile, type PluginList, type Profile } from "./framework/profile.ts"
+import { collectQueue } from "./metrics.ts"
 import { defaultPlugins } from "./order.ts"
 import { SchedulingQueue } from "./queue/scheduling-queue.ts"
 
@@ -76,6 +77,13 @@ export async function startScheduler(options: SchedulerOptions): Promise<void> {
       onFailure: (of, thrown) => attempts.sayFailure(profileOf(of)!, of, thrown),
     }),
   )
+  scope.use(
+    collectQueue(
+      env.meter,
+      () => queue.pending(),
+      () => refusalCounts(queue, profileOf),
+    ),
+  )
   const pods = informers.informer(pod)
   const attempts = new Attempts({ client, env, scope, pods, cache, queue, nominator })
   for (const kind of [node, ...watched.values()]) informers.informer(kind)
@@ -88,4 +96,18 @@ export async function startScheduler(options: SchedulerOptions): Promise<void> {
     }
   }
   scope.run("scheduling", schedule, { restart: true })
+}
+
+/** How many pods each plugin of each profile refused. */
+function refusalCounts(
+  queue: SchedulingQueue,
+  profileOf: (pod: Readonly<Pod>) => Profile | undefined,
+): Iterable<readonly [plugin: string, profile: string, pods: number]> {
+  const counts = new Map<string, readonly [string, string, number]>()
+  for (const [of, plugin] of queue.refusals()) {
+    const profile = profileOf(of)?.name ?? ""
+    const key = `${profile}/${plugin}`
+    counts.set(key, [plugin, profile, (counts.get(key)?.[2] ?? 0) + 1])
+  }
+  return counts.values()
 }

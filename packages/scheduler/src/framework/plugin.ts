@@ -14,8 +14,9 @@ import type { WaitingPod } from "./waiting-pods.ts"
 /** A pod as the queue has it. */
 export interface QueuedPod {
   readonly pod: Readonly<Pod>
-  /** When it was last put into the queue, in milliseconds since the epoch. */
+  /** When it was last put into the queue, and when for the first time, in milliseconds since the epoch. */
   readonly timestampMs: number
+  readonly firstMs: number
   /** How often it has been taken out. */
   readonly attempts: number
 }

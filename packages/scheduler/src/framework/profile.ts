@@ -23,7 +23,8 @@ import {
   type QueuedPod,
   type SchedulerPlugin,
 } from "./plugin.ts"
-import { Status, unresolvable, unschedulable, type NodeStatuses } from "./status.ts"
+import { Status, unresolvable, unschedulable, type Code, type NodeStatuses } from "./status.ts"
+import { SchedulerMetrics } from "../metrics.ts"
 import { WaitingPodMap } from "./waiting-pods.ts"
 
 export type PluginList = readonly (PluginDescriptor<any> | PluginConfig<any>)[]
@@ -66,6 +67,7 @@ export class Profile {
   /** What each plugin listens for. */
   readonly events: ReadonlyMap<string, readonly ClusterEventWithHint[]>
   readonly #nominator: Nominator
+  readonly #metrics: SchedulerMetrics
   readonly #preEnqueue: readonly With<"preEnqueue">[]
   readonly #preFilter: readonly With<"preFilter">[]
   readonly #filter: readonly With<"filter">[]
@@ -82,6 +84,7 @@ export class Profile {
     const { name, nominator, plugins, ...given } = options
     this.name = name
     this.#nominator = nominator
+    this.#metrics = new SchedulerMetrics(given.env)
     this.waitingPods = new WaitingPodMap(given.env.clock)
     this.handle = Object.freeze({
       ...given,
@@ -148,6 +151,14 @@ export class Profile {
   }
 
   preFilter(state: CycleState, pod: Readonly<Pod>): PreFilterOutcome {
+    return this.#timed(
+      "PreFilter",
+      () => this.#runPreFilter(state, pod),
+      ({ refusal }) => codeOf(refusal),
+    )
+  }
+
+  #runPreFilter(state: CycleState, pod: Readonly<Pod>): PreFilterOutcome {
     const skipped = new Set<LoadedPlugin>()
     const by = new Set<string>()
     const { nodes } = state.snapshot
@@ -215,6 +226,11 @@ export class Profile {
     return undefined
   }
 
+  /** The search through the nodes counts as one run of the filters, successful unless one fails. */
+  timeFilters<T>(search: () => T): T {
+    return this.#timed("Filter", search, () => "Success")
+  }
+
   /**
    * Pods nominated for the node may come or not: the pod must fit with those of the same or higher priority, and
    * without them.
@@ -244,7 +260,21 @@ export class Profile {
   }
 
   /** Asks until one succeeds. A failure is logged, and its words are the answer. */
-  async postFilter(
+  postFilter(
+    state: CycleState,
+    pod: Readonly<Pod>,
+    statuses: NodeStatuses,
+    signal: AbortSignal,
+  ): Promise<PostFilterResult> {
+    return this.#metrics.timePoint(
+      "PostFilter",
+      this.name,
+      () => this.#runPostFilter(state, pod, statuses, signal),
+      ({ status }) => codeOf(status),
+    )
+  }
+
+  async #runPostFilter(
     state: CycleState,
     pod: Readonly<Pod>,
     statuses: NodeStatuses,
@@ -278,13 +308,13 @@ export class Profile {
 
   /** `preScore` and `score` of all plugins, weighted, in the order of `nodes`. */
   score(state: CycleState, pod: Readonly<Pod>, nodes: readonly NodeInfo[]): readonly PluginScores[] {
-    const scorers = this.#score.filter((one) => {
+    const preScore = (one: LoadedPlugin): boolean => {
       const status = callPlugin(one, "preScore", () => one.plugin.preScore?.(state, pod, nodes))
       if (status?.code === "Skip") return false
       expectSuccess(one, "preScore", status)
       return true
-    })
-    return scorers.map((one) => {
+    }
+    const runScore = (one: With<"score">): PluginScores => {
       const { plugin, name, weight } = one
       const scores = callPlugin(one, "score", () => nodes.map((node) => plugin.score!(state, pod, node)))
       callPlugin(one, "normalizeScore", () => plugin.normalizeScore?.(state, pod, scores, nodes))
@@ -299,11 +329,18 @@ export class Profile {
         scores[i] = score * weight
       }
       return { plugin: name, scores }
-    })
+    }
+    const succeeded = (): Code => "Success"
+    const scorers = this.#timed("PreScore", () => this.#score.filter(preScore), succeeded)
+    return this.#timed("Score", () => scorers.map(runScore), succeeded)
   }
 
   /** The first refusal; who reserved already is told by {@link unreserve}. */
   reserve(state: CycleState, pod: Readonly<Pod>, nodeName: string): Status | undefined {
+    return this.#timed("Reserve", () => this.#runReserve(state, pod, nodeName), codeOf)
+  }
+
+  #runReserve(state: CycleState, pod: Readonly<Pod>, nodeName: string): Status | undefined {
     for (const one of this.#reserve) {
       const status = callPlugin(one, "reserve", () => one.plugin.reserve(state, pod, nodeName))
       if (status) return expectRefusal(one, "reserve", status)
@@ -318,6 +355,18 @@ export class Profile {
 
   /** A refusal, or which plugins hold the pod back for how many milliseconds. */
   permit(
+    state: CycleState,
+    pod: Readonly<Pod>,
+    nodeName: string,
+  ): Status | ReadonlyMap<string, number> | undefined {
+    return this.#timed(
+      "Permit",
+      () => this.#runPermit(state, pod, nodeName),
+      (answer) => (answer === undefined || answer instanceof Status ? codeOf(answer) : "Wait"),
+    )
+  }
+
+  #runPermit(
     state: CycleState,
     pod: Readonly<Pod>,
     nodeName: string,
@@ -344,40 +393,50 @@ export class Profile {
     })
   }
 
-  async preBind(
+  preBind(
     binders: readonly With<"preBind">[],
     state: CycleState,
     pod: Readonly<Pod>,
     nodeName: string,
     signal: AbortSignal,
   ): Promise<Status | undefined> {
-    for (const one of binders) {
-      const status = await callPluginAsync(one, "preBind", () =>
-        one.plugin.preBind(state, pod, nodeName, signal),
-      )
-      if (status) return expectRefusal(one, "preBind", status)
+    const run = async (): Promise<Status | undefined> => {
+      for (const one of binders) {
+        const status = await callPluginAsync(one, "preBind", () =>
+          one.plugin.preBind(state, pod, nodeName, signal),
+        )
+        if (status) return expectRefusal(one, "preBind", status)
+      }
+      return undefined
     }
-    return undefined
+    return this.#metrics.timePoint("PreBind", this.name, run, codeOf)
   }
 
   /** The refusal of the plugin that took the pod on. */
-  async bind(
+  bind(
     state: CycleState,
     pod: Readonly<Pod>,
     nodeName: string,
     signal: AbortSignal,
   ): Promise<Status | undefined> {
-    for (const one of this.#bind) {
-      const status = await callPluginAsync(one, "bind", () => one.plugin.bind(state, pod, nodeName, signal))
-      if (status?.code === "Skip") continue
-      return status && expectRefusal(one, "bind", status)
+    const run = async (): Promise<Status | undefined> => {
+      for (const one of this.#bind) {
+        const status = await callPluginAsync(one, "bind", () => one.plugin.bind(state, pod, nodeName, signal))
+        if (status?.code === "Skip") continue
+        return status && expectRefusal(one, "bind", status)
+      }
+      throw new Error("no bind plugin took the pod")
     }
-    throw new Error("no bind plugin took the pod")
+    return this.#metrics.timePoint("Bind", this.name, run, codeOf)
   }
 
   postBind(state: CycleState, pod: Readonly<Pod>, nodeName: string): void {
     for (const one of this.#postBind)
       this.#tell(one, "postBind", pod, () => one.plugin.postBind(state, pod, nodeName))
+  }
+
+  #timed<T>(point: string, fn: () => T, code: (answer: T) => Code): T {
+    return this.#metrics.timePointSync(point, this.name, fn, code)
   }
 
   /** What answers nothing must not stop the others. */
@@ -412,6 +471,8 @@ function load(profile: string, list: PluginList, handle: Handle): readonly Loade
     }
   })
 }
+
+const codeOf = (status: Status | undefined): Code => status?.code ?? "Success"
 
 /** A refusal with its plugin's name; any other status is the plugin's failure. */
 function expectRefusal(one: LoadedPlugin, point: PluginPoint, status: Status): Status {

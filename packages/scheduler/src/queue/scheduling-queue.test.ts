@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import type { Pod } from "@knarr/api"
-import { silentLogger, VirtualClock } from "@knarr/base"
+import { Meter, silentLogger, VirtualClock } from "@knarr/base"
 import { ActionType, eventOf, onEvent } from "../framework/cluster-event.ts"
 import { definePlugin, type PluginDescriptor, type QueuedPod } from "../framework/plugin.ts"
 import { unschedulable } from "../framework/status.ts"
@@ -44,10 +44,11 @@ const gate = definePlugin({
 
 function start(extra: readonly PluginDescriptor[] = []) {
   const clock = new VirtualClock()
+  const meter = new Meter()
   const { profile } = new OfflineScheduler([...defaultPlugins, fits, claims, gate, ...extra])
   const failures: string[] = []
   const queue = new SchedulingQueue({
-    env: { clock, log: silentLogger },
+    env: { clock, log: silentLogger, meter },
     profileOf: () => profile,
     less: profile.less,
     interests: [...profile.events.values()].flat().map(({ event }) => event),
@@ -73,7 +74,7 @@ function start(extra: readonly PluginDescriptor[] = []) {
     await next
     return came
   }
-  return { clock, queue, pod, refuse, come, failures }
+  return { clock, queue, pod, refuse, come, failures, meter }
 }
 
 const by = (...plugins: string[]): Refusers => ({
@@ -235,4 +236,25 @@ test("a pod that is gone, or done, does not come back", async () => {
     assert.equal((await come())?.ms, 0, `${end}: queued again meanwhile`)
     queue.remove(pod.metadata.uid)
   }
+})
+
+test("metrics tell where pods went, and why", async () => {
+  const { queue, pod, refuse, come, meter } = start()
+  using _queue = queue
+  queue.update(pod)
+  await refuse(by("Fits"))
+  queue.update(podOf({ name: "gated", labels: { gated: "yes" } }))
+  assert.deepEqual(queue.pending(), { active: 0, backoff: 0, unschedulable: 1, gated: 1 })
+  queue.moveAll(podDelete, podOf(), undefined)
+  await come()
+  const lines = meter
+    .text()
+    .split("\n")
+    .filter((line) => line.startsWith("scheduler_queue_incoming_pods_total"))
+  assert.deepEqual(lines.sort(), [
+    'scheduler_queue_incoming_pods_total{queue="active",event="UnscheduledPodAdd"} 1',
+    'scheduler_queue_incoming_pods_total{queue="backoff",event="AssignedPodDelete"} 1',
+    'scheduler_queue_incoming_pods_total{queue="gated",event="UnscheduledPodAdd"} 1',
+    'scheduler_queue_incoming_pods_total{queue="unschedulable",event="ScheduleAttemptFailure"} 1',
+  ])
 })

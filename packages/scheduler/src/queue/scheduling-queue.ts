@@ -8,6 +8,7 @@ import type { Pod } from "@knarr/api"
 import {
   ActionType,
   covers,
+  eventLabel,
   eventOf,
   podEvents,
   type ClusterEvent,
@@ -15,6 +16,7 @@ import {
 } from "../framework/cluster-event.ts"
 import { PluginError, type QueuedPod } from "../framework/plugin.ts"
 import type { Profile } from "../framework/profile.ts"
+import { SchedulerMetrics, type QueueName } from "../metrics.ts"
 import { Heap } from "./heap.ts"
 import { InFlightEvents, type HappenedEvent } from "./in-flight-events.ts"
 
@@ -23,7 +25,7 @@ const maxBackoffMs = 10_000
 /** A refused pod is tried again after this long, whatever happened. */
 const flushAfterMs = 300_000
 
-type State = "active" | "backoff" | "unschedulable" | "gated" | "in flight"
+type State = QueueName | "in flight"
 
 /** Who refused a pod; nobody when its attempt failed. */
 export interface Refusers {
@@ -53,7 +55,7 @@ interface Entry extends QueuedPod {
 type Help = "none" | "after back-off" | "at once"
 
 export interface SchedulingQueueOptions {
-  readonly env: Pick<Env, "clock" | "log">
+  readonly env: Pick<Env, "clock" | "log" | "meter">
   /** The profile of a pod; of one without, nothing is asked. */
   profileOf(pod: Readonly<Pod>): Pick<Profile, "preEnqueue" | "events"> | undefined
   less(a: QueuedPod, b: QueuedPod): boolean
@@ -65,6 +67,7 @@ export interface SchedulingQueueOptions {
 
 export class SchedulingQueue implements Disposable {
   readonly #options: SchedulingQueueOptions
+  readonly #metrics: SchedulerMetrics
   readonly #entries = new Map<string, Entry>()
   readonly #active: Heap<Entry>
   /** Refused pods on back-off; they are taken early when nothing is active. Those that failed are not among them. */
@@ -76,6 +79,7 @@ export class SchedulingQueue implements Disposable {
 
   constructor(options: SchedulingQueueOptions) {
     this.#options = options
+    this.#metrics = new SchedulerMetrics(options.env)
     const { less } = options
     const before = (a: Entry, b: Entry): boolean => less(a, b) || (!less(b, a) && a.order < b.order)
     this.#active = new Heap(before)
@@ -87,6 +91,22 @@ export class SchedulingQueue implements Disposable {
 
   get size(): number {
     return this.#entries.size
+  }
+
+  /** How many pods are where. */
+  pending(): Readonly<Record<QueueName, number>> {
+    const pods = { active: 0, backoff: 0, unschedulable: 0, gated: 0 }
+    for (const { state } of this.#entries.values()) if (state !== "in flight") pods[state]++
+    return pods
+  }
+
+  /** Those that were refused at last, each with who did. */
+  *refusals(): Iterable<readonly [pod: Readonly<Pod>, plugin: string]> {
+    for (const { pod, state, refusers } of this.#entries.values()) {
+      if (state === "in flight") continue
+      for (const plugin of refusers.unschedulablePlugins) yield [pod, plugin]
+      for (const plugin of refusers.pendingPlugins) yield [pod, plugin]
+    }
   }
 
   /** A pod without a node, new or changed. */
@@ -104,9 +124,11 @@ export class SchedulingQueue implements Disposable {
   }
 
   #add(pod: Readonly<Pod>): void {
+    const now = this.#options.env.clock.now()
     const entry: Entry = {
       pod,
-      timestampMs: this.#options.env.clock.now(),
+      timestampMs: now,
+      firstMs: now,
       attempts: 0,
       order: this.#order++,
       state: "gated",
@@ -117,7 +139,7 @@ export class SchedulingQueue implements Disposable {
       timer: undefined,
     }
     this.#entries.set(pod.metadata.uid, entry)
-    this.#requeue(entry, "at once")
+    this.#requeue(entry, "at once", "UnscheduledPodAdd")
   }
 
   remove(uid: string): void {
@@ -162,9 +184,8 @@ export class SchedulingQueue implements Disposable {
     this.#entries.set(uid, entry)
     entry.pod = pod
     this.#noteRefusal(entry, refusers)
-    if (entry.failures > 0 || missed === undefined) return this.#requeue(entry, "after back-off")
-    const help = this.#helpOf(entry, missed)
-    this.#requeue(entry, help)
+    const isSure = entry.failures > 0 || missed === undefined
+    this.#requeue(entry, isSure ? "after back-off" : this.#helpOf(entry, missed), "ScheduleAttemptFailure")
   }
 
   #noteRefusal(entry: Entry, refusers: Refusers): void {
@@ -195,14 +216,14 @@ export class SchedulingQueue implements Disposable {
     for (const { metadata } of pods) {
       const entry = this.#entries.get(metadata.uid)
       if (!entry || entry.state === "active") continue
-      if (entry.state !== "in flight") this.#requeue(entry, "at once")
+      if (entry.state !== "in flight") this.#requeue(entry, "at once", "ForceActivate")
       else this.#inFlight.record({ event: forceActivate, old: undefined, now: entry.pod, uid: metadata.uid })
     }
   }
 
   #help(entry: Entry, events: readonly HappenedEvent[]): void {
     const help = this.#helpOf(entry, events)
-    if (help !== "none") this.#requeue(entry, help)
+    if (help !== "none") this.#requeue(entry, help, eventLabel(events[0]!.event))
   }
 
   #helpOf(entry: Entry, events: readonly HappenedEvent[]): Help {
@@ -240,16 +261,16 @@ export class SchedulingQueue implements Disposable {
     })
   }
 
-  /** Puts the pod where it belongs now: out of whatever it was in. */
-  #requeue(entry: Entry, help: Help): void {
+  /** Puts the pod where it belongs now, out of whatever it was in; `because` is told by metrics. */
+  #requeue(entry: Entry, help: Help, because: string): void {
     const { clock } = this.#options.env
     this.#leave(entry)
-    if (help === "none") return this.#wait(entry, "unschedulable")
+    if (help === "none") return this.#wait(entry, "unschedulable", because)
     try {
       const refusal = this.#options.profileOf(entry.pod)?.preEnqueue(entry.pod)
       if (refusal) {
         entry.refusers = { ...nobody, unschedulablePlugins: new Set([refusal.plugin!]) }
-        return this.#wait(entry, "gated")
+        return this.#wait(entry, "gated", because)
       }
     } catch (thrown) {
       this.#options.onFailure(entry.pod, thrown)
@@ -259,21 +280,26 @@ export class SchedulingQueue implements Disposable {
     const leftMs = entry.backoffUntilMs - clock.now()
     if (help === "after back-off" && leftMs > 0) {
       entry.state = "backoff"
-      entry.timer = clock.timer(leftMs, () => this.#requeue(entry, "after back-off"))
+      entry.timer = clock.timer(leftMs, () => this.#requeue(entry, "after back-off", "BackoffComplete"))
+      this.#metrics.queued("backoff", because)
       if (entry.failures > 0) return
       this.#backoff.push(entry)
     } else {
       entry.state = "active"
+      this.#metrics.queued("active", because)
       this.#active.push(entry)
     }
     this.#wake.resolve()
   }
 
-  #wait(entry: Entry, state: "unschedulable" | "gated"): void {
+  #wait(entry: Entry, state: "unschedulable" | "gated", because: string): void {
     entry.state = state
+    this.#metrics.queued(state, because)
     this.#refused.add(entry)
     if (state === "unschedulable")
-      entry.timer = this.#options.env.clock.timer(flushAfterMs, () => this.#requeue(entry, "after back-off"))
+      entry.timer = this.#options.env.clock.timer(flushAfterMs, () =>
+        this.#requeue(entry, "after back-off", "UnschedulableTimeout"),
+      )
   }
 
   #leave(entry: Entry): void {
