@@ -1,5 +1,5 @@
 /** What a cluster has on the machine: processes of containers, and what must be gone once it is deleted. */
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import { existsSync, globSync, readFileSync, readdirSync } from "node:fs"
 import { basename } from "node:path"
 import type { Pod } from "@knarr/api"
@@ -88,8 +88,25 @@ export function remainsOf(cluster: {
     "cgroup",
     globSync(`/sys/fs/cgroup/{,*/}knarr-${index}-*`).map((path) => basename(path)),
   )
+  const addresses = execFileSync("ip", ["-o", "address"], { encoding: "utf8" }).split("\n")
+  add(
+    "address",
+    addresses.filter((line) => line.includes(` lo:knarr-${index}\\`) || line.includes(` lo:knarr-${index} `)),
+  )
+  add(
+    "iptables",
+    textOf("iptables", "-S")
+      .split("\n")
+      .filter((line) => line.includes(`knarr-${index}-net`)),
+  )
   add("run folder", existsSync(`/run/knarr/${index}`) ? [`/run/knarr/${index}`] : [])
   return found
+}
+
+/** What a program prints; nothing where it is not installed. */
+function textOf(program: string, ...args: string[]): string {
+  const { stdout } = spawnSync(program, args, { encoding: "utf8" })
+  return stdout ?? ""
 }
 
 function readText(path: string): string {

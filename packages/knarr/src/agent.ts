@@ -21,6 +21,7 @@ import { ensureNodeNetwork, podBridge, runPodNetwork } from "@knarr/pod-network"
 import { startServiceProxy } from "@knarr/proxy"
 import { addServiceAddress, serviceRoute } from "./node-addresses.ts"
 import { UsageError, addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
+import { openDoors, watchHost } from "./host-watch.ts"
 import { cgroupRoot, networkOf, nodeContainerd, nodesOf, type LocalNode } from "./node-names.ts"
 import { kubeletPort, proxySettings } from "./node-proxy.ts"
 import { readNodePki, type NodePki } from "./pki.ts"
@@ -109,6 +110,7 @@ async function prepare(options: NodeOptions, node: LocalNode): Promise<Container
   const addresses = addressesOf(config)
   if (node.number === 0) await ensureNodeNetwork(networkOf(config), scope.signal)
   await Promise.all([
+    node.number === 0 ? openDoors(config, scope.signal) : undefined,
     addServiceAddress(addresses.dnsAddress, config, scope.signal),
     serviceRoute(addresses.serviceCIDR, node, config, scope.signal),
   ])
@@ -154,6 +156,7 @@ async function joinCluster(
       signal,
     )
   scope.run("pod network", runNetwork, { restart: true })
+  scope.run("host watch", (signal) => watchHost({ env, config, node, events }, signal), { restart: true })
   const nodeInformers = createInformerFactory({ client, scope: scope.child("node informers"), env })
   const proxy = startServiceProxy({
     informers,

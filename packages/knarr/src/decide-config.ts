@@ -110,7 +110,13 @@ async function findPlace(
       `the folder of the cluster "${cluster.name}" is gone, and its processes run still (${numbers.processesOf(orphaned.index, orphaned.dir).join(", ")}): end them first`,
     )
   const { readNetworkFacts, usedNetworks } = await import("@knarr/pod-network")
-  const onMachine = usedNetworks(await readNetworkFacts(ctx.signal))
+  const facts = await readNetworkFacts(ctx.signal)
+  const onMachine = usedNetworks(facts)
+  const { obstaclesOf } = await import("./host-watch.ts")
+  const warn = (place: ClusterRanges & { readonly index: number }): typeof place => {
+    for (const obstacle of obstaclesOf(place, facts)) ctx.print(`warning: ${obstacle}\n`)
+    return place
+  }
   // Clusters that do not run have nothing on the machine, and keep their ranges all the same.
   const ofClusters = [
     ...numbers
@@ -131,16 +137,14 @@ async function findPlace(
     const candidates = free.values().map((index) => ({ index, used: usedBeside(index) }))
     const chosen = chooseRanges(candidates, wanted, 1 + agents)
     if (hasRemains(chosen.index, onMachine)) await sweep(chosen, ctx)
-    return chosen
+    return warn(chosen)
   }
   const owner = numbers.ownerOf(before.index)
   const index = owner === undefined || owner.dir === cluster.dir ? before.index : free[0]
   if (index === undefined) throw new UsageError("every number of a cluster on this machine is taken")
   const [problem] = [problemOf(before, 1 + agents), clashesOf(before, ofClusters)[0]?.message].filter(Boolean)
   if (problem) throw new UsageError(`${problem}: delete one of the two, or name ranges for a new one`)
-  for (const { message } of clashesOf(before, usedBeside(before.index)))
-    ctx.print(`warning: ${message}: what is there cannot be reached from this machine\n`)
-  return { index, ...rangesOf(before) }
+  return warn({ index, ...rangesOf(before) })
 }
 
 function rangesOf({ podCIDR, serviceCIDR, nodeCIDR }: ClusterRanges): ClusterRanges {

@@ -1,22 +1,81 @@
 /**
- * Lets pods' packets through a host whose iptables drops what is forwarded (a machine with Docker does). An accept
- * in a table of our own could not: a drop in any table is final.
+ * Lets the cluster's packets through a host whose iptables drops what is forwarded or what comes in (a machine with
+ * Docker or ufw does). An accept in a table of our own could not: a drop in any table is final.
  */
-import type { IPv4Network, NameText } from "@knarr/apimachinery"
+import type { IPv4Address, IPv4Network, NameText, PortNumber } from "@knarr/apimachinery"
 import { isInstalled, runHostCommand } from "./host-command.ts"
 
-/** The arguments of the `iptables` calls that let `cidrs` through, from the chain's listing (`iptables -S FORWARD`). */
-export function planForwardRules(listing: string, cidrs: readonly IPv4Network[], tag: NameText): string[][] {
+type ChainName = "FORWARD" | "INPUT"
+
+/** What pods and nodes ask of the machine itself. */
+export interface Doors {
+  readonly from: readonly IPv4Network[]
+  readonly address: IPv4Address
+  readonly tcp: readonly PortNumber[]
+  readonly udp: readonly PortNumber[]
+}
+
+/**
+ * The arguments of the `iptables` calls that accept `matches` in a chain, from its listing (`iptables -S FORWARD`);
+ * none where the chain lets everything through. Matches are written as listings write them.
+ */
+function planAccept(
+  chain: ChainName,
+  listing: string,
+  matches: readonly string[][],
+  tag: NameText,
+): string[][] {
   const lines = listing.split("\n").map((line) => line.trim())
-  if (!lines.includes("-P FORWARD DROP")) return []
+  const drops = lines.some(
+    (line) => line === `-P ${chain} DROP` || new RegExp(`^-A ${chain} -j (?:DROP|REJECT)\\b`).test(line),
+  )
+  if (!drops) return []
   const ours = lines.filter((line) => commentOf(line) === tag)
-  return cidrs
-    .flatMap((cidr) => [
-      ["-s", cidr],
-      ["-d", cidr],
-    ])
-    .filter(([flag, cidr]) => !ours.some((line) => line.includes(`${flag} ${cidr} `)))
-    .map((match) => ["-I", "FORWARD", ...match, "-m", "comment", "--comment", tag, "-j", "ACCEPT"])
+  return matches
+    .filter((match) => !ours.some((line) => line.includes(` ${match.join(" ")} -m comment`)))
+    .map((match) => ["-I", chain, ...match, "-m", "comment", "--comment", tag, "-j", "ACCEPT"])
+}
+
+/** The calls that let what comes from or goes to `cidrs` be forwarded. */
+export function planForwardRules(listing: string, cidrs: readonly IPv4Network[], tag: NameText): string[][] {
+  const matches = cidrs.flatMap((cidr) => [
+    ["-s", cidr],
+    ["-d", cidr],
+  ])
+  return planAccept("FORWARD", listing, matches, tag)
+}
+
+/** The calls that let pods and nodes in at the doors. */
+export function planInputRules(listing: string, doors: readonly Doors[], tag: NameText): string[][] {
+  const matches = doors.flatMap(({ from, address, tcp, udp }) =>
+    from.flatMap((network) => [
+      ...tcp.map((port) => [
+        "-s",
+        network,
+        "-d",
+        `${address}/32`,
+        "-p",
+        "tcp",
+        "-m",
+        "tcp",
+        "--dport",
+        `${port}`,
+      ]),
+      ...udp.map((port) => [
+        "-s",
+        network,
+        "-d",
+        `${address}/32`,
+        "-p",
+        "udp",
+        "-m",
+        "udp",
+        "--dport",
+        `${port}`,
+      ]),
+    ]),
+  )
+  return planAccept("INPUT", listing, matches, tag)
 }
 
 /** The arguments of the calls that remove every rule with this tag. */
@@ -24,7 +83,7 @@ export function planForwardRemoval(listing: string, tag: NameText): string[][] {
   return listing
     .split("\n")
     .map((line) => line.trim())
-    .filter((line) => line.startsWith("-A FORWARD ") && commentOf(line) === tag)
+    .filter((line) => /^-A (?:FORWARD|INPUT) /.test(line) && commentOf(line) === tag)
     .map((line) => ["-D", ...line.replaceAll('"', "").split(" ").slice(1)])
 }
 
@@ -34,22 +93,34 @@ export async function acceptForwarded(
   tag: NameText,
   signal: AbortSignal,
 ): Promise<void> {
-  const listing = await listForward(signal)
+  const listing = await listChain("FORWARD", signal)
   for (const args of planForwardRules(listing, cidrs, tag))
     await runHostCommand("iptables", ["-w", ...args], { signal })
 }
 
-/** Takes back what {@link acceptForwarded} did. Idempotent. */
-export async function removeAccepted(tag: NameText, signal: AbortSignal): Promise<void> {
-  for (const args of planForwardRemoval(await listForward(signal), tag))
+/** As {@link acceptForwarded}, for what comes in. */
+export async function acceptAtDoors(
+  doors: readonly Doors[],
+  tag: NameText,
+  signal: AbortSignal,
+): Promise<void> {
+  const listing = await listChain("INPUT", signal)
+  for (const args of planInputRules(listing, doors, tag))
     await runHostCommand("iptables", ["-w", ...args], { signal })
 }
 
+/** Takes back what {@link acceptForwarded} and {@link acceptAtDoors} did. Idempotent. */
+export async function removeAccepted(tag: NameText, signal: AbortSignal): Promise<void> {
+  for (const chain of ["FORWARD", "INPUT"] as const)
+    for (const args of planForwardRemoval(await listChain(chain, signal), tag))
+      await runHostCommand("iptables", ["-w", ...args], { signal })
+}
+
 /** Empty where there is no such chain to look at. */
-async function listForward(signal: AbortSignal): Promise<string> {
+async function listChain(chain: ChainName, signal: AbortSignal): Promise<string> {
   if (!isInstalled("iptables")) return ""
   try {
-    return await runHostCommand("iptables", ["-w", "-S", "FORWARD"], { signal })
+    return await runHostCommand("iptables", ["-w", "-S", chain], { signal })
   } catch {
     signal.throwIfAborted()
     return ""

@@ -70,14 +70,17 @@ export function isInstalled(program: string): boolean {
   })
 }
 
-/** Sets kernel parameters of our own network namespace (`net/ipv4/ip_forward`); those the kernel lacks are left out. */
+/** What the kernel lacks, and what a container may only read: whoever looks says so, see host-obstacles.ts. */
+const notToBeSet = new Set(["ENOENT", "EROFS", "EACCES", "EPERM"])
+
+/** Sets kernel parameters of our own network namespace (`net/ipv4/ip_forward`), those that can be set. */
 export function setKernelParameters(values: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(values)) {
     const path = join("/proc/sys", name)
     try {
       if (readFileSync(path, "utf8").trim() !== value) writeFileSync(path, value)
     } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code !== "ENOENT") throw thrown
+      if (!notToBeSet.has((thrown as NodeJS.ErrnoException).code ?? "")) throw thrown
     }
   }
 }

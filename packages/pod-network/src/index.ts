@@ -1,11 +1,14 @@
 /** The pod network of a node, and the links between nodes that share a machine. */
 export { type CniConfig, cniConflist, writeCniConfig } from "./cni-config.ts"
+export { type Doors, acceptAtDoors, acceptForwarded } from "./forward-accept.ts"
 export { ipBatch, isInstalled } from "./host-command.ts"
+export { type OwnNetwork, findObstacles, parameterObstacles } from "./host-obstacles.ts"
 export {
   type Masquerade,
   applyMasquerade,
   masqueradeRules,
   masqueradeTable,
+  missingTables,
   removeTables,
 } from "./masquerade.ts"
 export {
@@ -17,6 +20,7 @@ export {
   nodeAddress,
   nodeBridge,
   nodeNetns,
+  nodesTable,
   podBridge,
   removeNodeNetwork,
 } from "./node-network.ts"

@@ -44,3 +44,9 @@ export async function removeTables(tables: readonly NameText[], signal: AbortSig
   )
   await runHostCommand("nft", ["-f", "-"], { signal, input })
 }
+
+/** Those of the tables that somebody has removed. */
+export async function missingTables(tables: readonly NameText[], signal: AbortSignal): Promise<NameText[]> {
+  const lines = (await runHostCommand("nft", ["list", "tables", "ip"], { signal })).split("\n")
+  return tables.filter((table) => !lines.includes(`table ip ${table}`))
+}

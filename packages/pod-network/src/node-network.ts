@@ -96,7 +96,8 @@ export async function ensureNodeNetwork(cluster: LocalCluster, signal: AbortSign
   await applyMasquerade({ table: nodesTable(cluster), from: nodeCIDR, except: [nodeCIDR], chains }, signal)
 }
 
-function nodesTable(cluster: LocalCluster): NameText {
+/** The nftables table of the nodes' network. */
+export function nodesTable(cluster: LocalCluster): NameText {
   return nameText(`${masqueradeTable(cluster.name)}-nodes`)
 }
 

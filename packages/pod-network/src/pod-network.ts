@@ -18,7 +18,7 @@ import type { EventRecorder, InformerFactory } from "@knarr/client"
 import { writeCniConfig } from "./cni-config.ts"
 import { acceptForwarded } from "./forward-accept.ts"
 import type { FailedCommand } from "./host-command.ts"
-import { applyMasquerade, masqueradeTable } from "./masquerade.ts"
+import { applyMasquerade, masqueradeTable, missingTables } from "./masquerade.ts"
 import { ensureForwarding } from "./node-network.ts"
 import { planRoutes, syncRoutes, type NodeRoute } from "./routes.ts"
 
@@ -123,6 +123,8 @@ function byAge(a: Readonly<Node>, b: Readonly<Node>): number {
 
 const minBackoffMs = 100
 const maxBackoffMs = 30_000
+/** Others may have removed rules and routes; so often it is looked whether they are there. */
+const lookAgainMs = 60_000
 
 /** Runs until `signal` is aborted. Routes and rules stay, as the pods do. */
 export async function runPodNetwork(options: PodNetworkOptions, signal: AbortSignal): Promise<void> {
@@ -145,10 +147,25 @@ export async function runPodNetwork(options: PodNetworkOptions, signal: AbortSig
     retry = env.clock.timer(backoffMs, changed)
     backoffMs = Math.min(backoffMs * 2, maxBackoffMs)
   }
+  let lookAgain = false
   try {
     for (;;) {
+      using _look = env.clock.timer(lookAgainMs, () => {
+        lookAgain = true
+        changed()
+      })
       await wake.next(signal)
       retry?.[Symbol.dispose]()
+      if (lookAgain) {
+        lookAgain = false
+        applied = ""
+        const table = masqueradeTable(clusterName)
+        const missing = await missingTables([table], signal).catch(() => [table])
+        signal.throwIfAborted()
+        if (missing.length > 0) masqueraded = ""
+        else if (masqueraded)
+          await acceptForwarded([clusterCIDR], table, signal).catch(() => signal.throwIfAborted())
+      }
       const nodes = informer.list()
       const plan = planNetwork(nodeName, nodes, { clusterCIDR, nodeCIDR })
       const text = JSON.stringify([plan.podCIDR, plan.routes])

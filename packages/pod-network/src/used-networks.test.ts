@@ -57,6 +57,7 @@ test("Interfaces, routes, rules and nftables say which networks are in use", () 
         },
         { set: { table: "s", name: "ips", elem: ["10.12.0.1"] } },
         rule("t", [{ xt: null }]),
+        rule("t", [match("10.13.0.1"), { accept: null }]),
       ],
     }),
   }

@@ -124,18 +124,31 @@ interface NamedNetworks {
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
+type Entry = Readonly<Record<string, Readonly<Record<string, Json>> | undefined>>
+
+/** The parts of `nft -j list ruleset`: each has one name, such as `chain`. */
+export function parsedRuleset(text: string): readonly Entry[] {
+  const { nftables } = (parsed(text) ?? {}) as { nftables?: unknown }
+  return Array.isArray(nftables) ? (nftables as Entry[]) : []
+}
+
 /** The addresses and networks that rules, sets and maps name. */
 function namedInRules(text: string): NamedNetworks[] {
-  const ruleset = (parsed(text) as { nftables?: readonly Json[] } | undefined)?.nftables ?? []
-  return ruleset.flatMap((entry) => {
-    const { rule, set, map } = entry as Record<string, Record<string, Json> | undefined>
+  return parsedRuleset(text).flatMap((entry) => {
+    const { rule, set, map } = entry
     const holder = rule ?? set ?? map
-    if (holder === undefined) return []
+    // What a rule lets through it does not use.
+    const accepts = rule !== undefined && Array.isArray(rule["expr"]) && rule["expr"].some(isAccept)
+    if (holder === undefined || accepts) return []
     const networks: string[] = []
     collect((rule ? holder["expr"] : holder["elem"]) ?? null, networks)
     const chain = String(holder["chain"] ?? holder["name"])
     return networks.length > 0 ? [{ table: String(holder["table"]), chain, networks }] : []
   })
+}
+
+function isAccept(expression: Json): boolean {
+  return typeof expression === "object" && expression !== null && "accept" in expression
 }
 
 function collect(value: Json, into: string[]): void {

@@ -1,6 +1,6 @@
 /** The proxy's table in the kernel: brought from state to state, without the objects that the kernel refuses. */
 import type { HostText } from "@knarr/apimachinery"
-import { NftRefusal, findRefused, runNft } from "./nft.ts"
+import { NftRefusal, findRefused, hasTable, runNft } from "./nft.ts"
 import { computeRuleset, fullText, updateText, type Ruleset, type RulesetOptions } from "./ruleset.ts"
 import { keyOf, type Owner, type ProxyState, type Refused } from "./service-map.ts"
 
@@ -44,6 +44,13 @@ export class KernelTable {
       })
     }
     return [...broken, ...[...this.#refused.values()].map(({ owner, reason }) => ({ owner, reason }))]
+  }
+
+  /** Whether somebody has removed the table: what is programmed next makes it again, whole. */
+  async isGone(signal: AbortSignal): Promise<boolean> {
+    if (this.#applied === undefined || (await hasTable(this.#options.table, signal))) return false
+    this.#applied = undefined
+    return true
   }
 
   async #change(wanted: Ruleset, signal: AbortSignal): Promise<void> {

@@ -49,6 +49,8 @@ export interface ServiceProxyOptions {
 const sliceIndex = "proxyService"
 /** Changes within this time become one transaction. */
 const gatherMs = 5
+/** So often it is looked whether the table is there still. */
+const lookAgainMs = 60_000
 const minRetryMs = 1_000
 const maxRetryMs = 30_000
 const nothing: Pick<ProxyState, "servicePorts" | "hostPorts"> = {
@@ -95,6 +97,18 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<v
     await flows(state, signal)
   }
 
+  /** Until something changes, or the kernel's table has been removed by others. */
+  const changeOrLoss = async (change: Promise<void>, signal: AbortSignal): Promise<void> => {
+    for (;;) {
+      const timeUp = deferred<"look">()
+      using _look = env.clock.timer(lookAgainMs, () => timeUp.resolve("look"))
+      if ((await abortable(Promise.race([change, timeUp.promise]), signal)) !== "look") return
+      if (!(await kernel.isGone(signal))) continue
+      env.log.warn("Somebody removed the table of the Services: it is made again", { table })
+      return
+    }
+  }
+
   scope.run(
     "service proxy",
     async (signal) => {
@@ -108,7 +122,7 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<v
           first.resolve()
           retryMs = minRetryMs
           said = ""
-          await abortable(next, signal)
+          await changeOrLoss(next, signal)
           await env.clock.sleep(gatherMs, signal)
         } catch (thrown) {
           signal.throwIfAborted()

@@ -43,6 +43,10 @@ async function show(cluster: ClusterHome, config: ClusterConfig, ctx: CommandCon
       ctx.print(`  ${name.padEnd(10)}  agent ${describe(state)}, ${await nodeState(cluster, name, ctx)}\n`)
     for (const line of troubles(cluster, name, state, ctx)) ctx.print(`  ${" ".repeat(10)}  ${line}\n`)
   }
+  if (config.hasNode && process.getuid?.() === 0) {
+    const { readObstacles } = await import("../host-watch.ts")
+    for (const obstacle of await readObstacles(config, ctx.signal)) ctx.print(`  warning     ${obstacle}\n`)
+  }
   return [...states.values()].every(({ pid }) => pid !== undefined)
 }
 
