@@ -12,9 +12,12 @@ const uuid = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g
 const time = /\b20(2[5-9]|3\d)-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g
 const printedTime = /\b20(2[5-9]|3\d)-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [+-]\d{4} \w+( m=\S+)?/g
 const address = /\b10\.96\.\d+\.\d+\b/g
-const loopback = /\b127\.0\.0\.1:\d+/g
+/** Where the servers listen; the published one does not advertise a loopback address. */
+const loopback = /\b(127\.0\.0\.1|192\.0\.2\.1):\d+/g
 const token = /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g
 const age = /^(<invalid>|(\d+[smh])+)$/
+/** A cell of a table in YAML. */
+const ageLine = /^( *- )(?:<invalid>|(?:\d+[smh])+)$/gm
 const revisionInText = /\b(resource ?version|revision|resourceVersionMatch)(:? ?"?|="?)\d+/gi
 const currentInText = /(Too large resource version: )\S+, current: \d+/g
 const documentHash = /(\?hash=)[0-9A-F]+/g
@@ -24,7 +27,7 @@ const modified =
   /precondition failed: ResourceVersion in precondition: \S+ResourceVersion in object meta: \d+/g
 
 export function normaliseText(text: string): string {
-  return text
+  return (text.includes("columnDefinitions:\n") ? text.replace(ageLine, "$1AGE") : text)
     .replace(uuid, "UID")
     .replace(time, "TIME")
     .replace(printedTime, "TIME")
@@ -86,6 +89,10 @@ function withoutTexts(value: unknown, parent = ""): unknown {
   return to
 }
 
+function isOpenApi(value: unknown): boolean {
+  return typeof value === "object" && value !== null && ("swagger" in value || "openapi" in value)
+}
+
 function parse(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -107,7 +114,8 @@ export function normaliseAnswer(raw: RawAnswer, pieces?: readonly string[], metr
   const text = raw.body
   if (metrics && raw.status === 200) return metricPieces(head, text)
   if (pieces === undefined) {
-    const body = parse(text) ?? parseLines(text)
+    let body = parse(text) ?? parseLines(text)
+    if (isOpenApi(body)) body = withoutTexts(body)
     return {
       "": JSON.stringify({ ...head, body: body === undefined ? normaliseText(text) : normalise(body) }),
     }
@@ -133,6 +141,7 @@ export function normaliseAnswer(raw: RawAnswer, pieces?: readonly string[], metr
 }
 
 function nameOf(item: unknown, index: string): string {
+  if (typeof item === "string") return item
   const named = item as { name?: unknown; metadata?: { name?: unknown; namespace?: unknown } } | null
   const { name = named?.name, namespace } = named?.metadata ?? {}
   if (typeof name !== "string") return index

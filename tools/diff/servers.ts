@@ -1,6 +1,8 @@
 /** The two sides: the published control plane, as the benchmarks start it, and Knarr's in this process. */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { kinds } from "@knarr/api"
-import { startApiServer } from "@knarr/apiserver"
+import { type OpenApiDocs, readOpenApiDocs, startApiServer } from "@knarr/apiserver"
 import {
   Scope,
   createCA,
@@ -15,6 +17,12 @@ import { createMemoryStore } from "@knarr/store"
 import { startReference } from "../../bench/reference-server.ts"
 import type { Workspace } from "../../bench/workspace.ts"
 import { connectTo, targetOf, type Target } from "./send.ts"
+
+/** The texts of fields and columns, as the set-up makes them; made now when they are not there. */
+async function openApiDocs(): Promise<OpenApiDocs> {
+  await import("../docs.ts")
+  return readOpenApiDocs(readFileSync(join(import.meta.dirname, "../../dist/openapi-docs.bin")))
+}
 
 /** etcd and kube-apiserver from the folder `bin`; without one they are built when they are not there (`tools/reference/build.sh`). */
 export async function referenceTarget(workspace: Workspace, bin: string | undefined): Promise<Target> {
@@ -45,6 +53,7 @@ export async function knarrTarget(scope: Scope): Promise<Target> {
     ...span(),
   })
   const store = scope.use(createMemoryStore({ env }))
+  const docs = await openApiDocs()
   const { port } = await startApiServer({
     env,
     store,
@@ -52,6 +61,7 @@ export async function knarrTarget(scope: Scope): Promise<Target> {
     scope: scope.child("apiserver"),
     bindAddresses: ["127.0.0.1"],
     port: 0,
+    openApiDocs: () => docs,
     certificates: { cert: server.cert, key: server.key, clientCA: ca.cert },
     clientCA: ca.cert,
     serviceAccounts: { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] },

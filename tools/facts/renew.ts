@@ -7,6 +7,7 @@
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { createTransport, loadKubeconfig, resolveContext, type Transport } from "@knarr/client"
+import { columnTextReader } from "./column-texts.ts"
 import { parseProto } from "./proto.ts"
 
 const root = join(import.meta.dirname, "../..")
@@ -21,7 +22,7 @@ const discovery = await aggregatedDiscovery()
 write("discovery.json", discovery)
 write("tables.json", {
   kubernetes: version,
-  columns: "name, type, format, priority",
+  columns: "name, type, format, priority, text",
   resources: await tables(),
 })
 write("bootstrap-objects.json", { kubernetes: version, objects: await bootstrapObjects() })
@@ -83,6 +84,7 @@ interface DiscoveryGroup {
 }
 
 async function tables(): Promise<Record<string, unknown>> {
+  const textOf = columnTextReader()
   const all: Record<string, unknown> = {}
   for (const group of discovery.items) {
     for (const { version: v, resources } of group.versions) {
@@ -90,13 +92,20 @@ async function tables(): Promise<Record<string, unknown>> {
       for (const { resource, verbs } of resources) {
         if (!verbs.includes("list")) continue
         const table = await get<{
-          columnDefinitions: { name: string; type: string; format: string; priority: number }[]
+          columnDefinitions: {
+            name: string
+            type: string
+            format: string
+            priority: number
+            description: string
+          }[]
         }>(transport, `${base}/${resource}?limit=1`, "application/json;as=Table;v=v1;g=meta.k8s.io")
         all[`${base.replace(/^\/apis?\//, "")}/${resource}`] = table.columnDefinitions.map((c) => [
           c.name,
           c.type,
           c.format,
           c.priority,
+          textOf(c.description),
         ])
       }
     }

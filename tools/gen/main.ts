@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { generateBootstrap } from "./bootstrap.ts"
+import { generateColumnTexts } from "./columns.ts"
 import { generateGoTypes } from "./go-types.ts"
 import { generateKinds } from "./kinds.ts"
 import { generateRpc } from "./rpc.ts"
@@ -13,6 +14,7 @@ const facts = join(root, "facts")
 const files = new Map([
   ...generateBootstrap(facts),
   ...generateGoTypes(facts),
+  ...generateColumnTexts(facts),
   ...generateShapes(facts),
   ...generateKinds(join(root, "packages")),
   ...generateRpc(facts),

@@ -61,3 +61,4 @@ export { isExtendedResource, isHugePages, isOvercommitAllowed } from "./core/v1/
 export { isHeadless, needsHealthCheck } from "./core/v1/service.validate.ts"
 export { isExternallyAccessible } from "./core/v1/service.defaults.ts"
 export { type Schedule, parseCron } from "./batch/v1/cron.ts"
+export { columnTexts } from "./column-texts.gen.ts"

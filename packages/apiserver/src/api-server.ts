@@ -17,9 +17,10 @@ import { InFlight, type InFlightLimits } from "./server/in-flight.ts"
 import { listen, type Listener, type ServingCertificates } from "./server/listener.ts"
 import { addProcessMetrics, addStorageMetrics } from "./server/process-metrics.ts"
 import { RequestMetrics } from "./server/request-metrics.ts"
+import { TableColumns } from "./endpoints/verbs/table-columns.ts"
 import { respondJson } from "./server/respond.ts"
 import { parseRequestInfo } from "./server/request-info.ts"
-import { createRouter } from "./server/router.ts"
+import { createRouter, type RouterOptions } from "./server/router.ts"
 import { mayUpgrade } from "./server/routes.ts"
 
 export interface ApiServerOptions extends ControlPlaneOptions {
@@ -28,7 +29,7 @@ export interface ApiServerOptions extends ControlPlaneOptions {
   /** 0 for any free port. */
   readonly port: number
   readonly certificates: ServingCertificates
-  /** The texts that `kubectl explain` prints, loaded when a document is made; default: none. */
+  /** The texts of types, fields and columns, loaded when a document or a table is made; default: none. */
   readonly openApiDocs?: (() => OpenApiDocs | undefined) | undefined
   /** Further parts of `/readyz`. */
   readonly readyChecks?: readonly HealthCheck[] | undefined
@@ -106,26 +107,45 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const healthHandler: Handler = (exchange) => health.respond(exchange)
   for (const path of ["/healthz", "/livez", "/readyz"])
     paths.set(path, healthHandler).set(`${path}/`, healthHandler)
-  paths.set("/version", (exchange) => respondJson(exchange, 200, versionInfo()))
   paths.set("/metrics", (exchange) =>
     exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8", env.meter.text()),
   )
   paths.set("/openapi/v2", (exchange) => openApi.respondV2(exchange))
   const openApiV3: Handler = (exchange) => openApi.respondV3(exchange)
   paths.set("/openapi/v3", openApiV3).set("/openapi/v3/", openApiV3)
-  paths.set("/openid/v1/jwks", (exchange) =>
-    exchange.respond(200, "application/jwk-set+json", plane.signer.jwks()),
-  )
-  paths.set("/.well-known/openid-configuration", (exchange) => {
-    const { address, port } = advertised()
-    const host = address.includes(":") ? `[${address}]` : address
-    exchange.respond(
-      200,
-      "application/json",
-      plane.signer.openIdConfiguration(`https://${host}:${port}/openid/v1/jwks`),
-    )
-  })
-  paths.set("/", (exchange) => respondJson(exchange, 200, { paths: index() }))
+  const indexHandler: Handler = (exchange) => respondJson(exchange, 200, { paths: index() })
+  paths.set("/", indexHandler).set("/index.html", indexHandler)
+  const routes: RouterOptions["routes"] = new Map([
+    [
+      "/version",
+      {
+        produces: ["application/json"],
+        handler: (exchange) => respondJson(exchange, 200, versionInfo()),
+      },
+    ],
+    [
+      "/openid/v1/jwks",
+      {
+        produces: ["application/jwk-set+json"],
+        handler: (exchange) => exchange.respond(200, "application/jwk-set+json", plane.signer.jwks()),
+      },
+    ],
+    [
+      "/.well-known/openid-configuration",
+      {
+        produces: ["application/json"],
+        handler(exchange) {
+          const { address, port } = advertised()
+          const host = address.includes(":") ? `[${address}]` : address
+          exchange.respond(
+            200,
+            "application/json",
+            plane.signer.openIdConfiguration(`https://${host}:${port}/openid/v1/jwks`),
+          )
+        },
+      },
+    ],
+  ])
 
   const streams = streamingHandlers({ env, registry, kubelet: options.kubelet, scope })
   const filters: FilterOptions = {
@@ -135,11 +155,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     inFlight,
     metrics: requestMetrics,
     requestTimeoutSeconds: options.requestTimeoutSeconds,
+    servesGroup: (name) => registry.kinds.some(({ group }) => group === name),
     kindOf: (info) => registry.find(info.apiGroup, info.apiVersion, info.resource)?.kind,
     handler: createRouter({
-      resources: createResourceHandler(registry),
+      resources: createResourceHandler(registry, new TableColumns(options.openApiDocs)),
       streaming: streams,
       paths,
+      routes,
       discovery: (exchange) => discovery.respond(exchange),
     }),
   }
@@ -167,13 +189,21 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   })
 
   function index(): string[] {
-    const all = new Set<string>([...paths.keys(), ...health.paths(), "/api", "/api/v1", "/apis"])
+    const all = new Set<string>([
+      ...paths.keys(),
+      ...routes.keys(),
+      ...health.paths(),
+      "/api",
+      "/api/v1",
+      "/apis",
+      "/apis/",
+    ])
     for (const group of discovery.groups()) {
       all.add(`/apis/${group.name}`)
       for (const version of group.versions) all.add(`/apis/${group.name}/${version}`)
     }
     return [...all]
-      .filter((path) => path !== "/" && !(path.endsWith("/") && all.has(path.slice(0, -1))))
+      .filter((path) => path !== "/" && path !== "/index.html" && !/^\/(healthz|livez|readyz)\/$/.test(path))
       .sort()
   }
 

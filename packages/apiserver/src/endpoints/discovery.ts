@@ -4,9 +4,11 @@
  */
 import { createHash } from "node:crypto"
 import type { APIGroup, APIResource, Kind, Subresource } from "@knarr/apimachinery"
-import { pathNotFound } from "@knarr/apimachinery"
+import { notAcceptable, pathNotFound, stringifyYaml } from "@knarr/apimachinery"
 import type { Exchange } from "../contract.ts"
-import { respondJson, respondNotFound, wantsPretty } from "../server/respond.ts"
+import { acceptOf, checkRouted, mediaTypes, negotiate, type Clause } from "../server/accept.ts"
+import { methodNotAllowed } from "../server/refusals.ts"
+import { respondNotFound, wantsPretty } from "../server/respond.ts"
 
 /** The order in which upstream lists its groups; others follow in the order of their names. */
 const groupOrder: readonly string[] = [
@@ -77,9 +79,14 @@ export class Discovery {
       .map((group) => ({ name: group.name, versions: [...group.versions.keys()] }))
   }
 
-  /** Answers `/api…` and `/apis…` paths that name no resource. */
+  /**
+   * Answers `/api…` and `/apis…` paths that name no resource. What Go's router serves takes GET alone; the lists of
+   * groups, which stand before it, take any method.
+   */
   respond(exchange: Exchange): void {
-    const parts = exchange.path.split("/").filter((part) => part !== "")
+    const { path } = exchange
+    const parts = path.split("/").slice(1)
+    if (parts.at(-1) === "") parts.pop()
     const { groups } = this.#get()
     if (parts[0] === "api") {
       if (parts.length === 1) return this.#root(exchange, "api", () => this.#apiVersions())
@@ -91,22 +98,26 @@ export class Discovery {
     if (parts.length === 1) return this.#root(exchange, "apis", () => this.#groupList())
     const group = groups.find((candidate) => candidate.name !== "" && candidate.name === parts[1])
     if (!group) return respondNotFound(exchange)
-    if (parts.length === 2)
-      return respondJson(exchange, 200, { kind: "APIGroup", apiVersion: "v1", ...apiGroup(group) })
+    if (parts.length === 2) {
+      const { name } = group
+      return this.#document(exchange, name, { kind: "APIGroup", apiVersion: "v1", ...apiGroup(group) })
+    }
     if (parts.length === 3 && group.versions.has(parts[2]!))
       return this.#resources(exchange, group.name, parts[2]!, group)
     throw pathNotFound()
   }
 
-  #root(exchange: Exchange, path: "api" | "apis", legacy: () => unknown): void {
-    const accepted = aggregatedType(String(exchange.headers["accept"] ?? ""))
+  #root(exchange: Exchange, path: "api" | "apis", legacy: () => object): void {
+    if (path === "api") checkRoute(exchange)
     exchange.setHeader("Vary", "Accept")
-    if (!accepted) return respondJson(exchange, 200, legacy())
-    const body = this.#text(`${path} ${accepted.version} ${wantsPretty(exchange)}`, () =>
+    const found = negotiate(acceptOf(exchange), takesAggregated)
+    if (!found) throw notAcceptable(mediaTypes)
+    if (!found.clause.params.has("as")) return this.#document(exchange, undefined, legacy())
+    const body = this.#text(`${path} ${wantsPretty(exchange)}`, () =>
       JSON.stringify(
         {
           kind: "APIGroupDiscoveryList",
-          apiVersion: `apidiscovery.k8s.io/${accepted.version}`,
+          apiVersion: "apidiscovery.k8s.io/v2",
           metadata: {},
           items: this.#aggregated(path),
         },
@@ -115,7 +126,7 @@ export class Discovery {
       ),
     )
     const etag = this.#text(
-      `etag ${path} ${accepted.version}`,
+      `etag ${path}`,
       () =>
         `"${createHash("sha512")
           .update(JSON.stringify(this.#aggregated(path)))
@@ -124,9 +135,21 @@ export class Discovery {
     )
     exchange.setHeader("ETag", etag)
     exchange.setHeader("Cache-Control", "public")
-    const type = `application/json;g=apidiscovery.k8s.io;v=${accepted.version};as=APIGroupDiscoveryList`
     if (exchange.headers["if-none-match"] === etag) return exchange.respond(304, "", "")
-    exchange.respond(200, type, body)
+    exchange.respond(200, "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", body)
+  }
+
+  /** A document as JSON or YAML, kept under `key` when it has one. */
+  #document(exchange: Exchange, key: string | undefined, value: object): void {
+    const found = negotiate(acceptOf(exchange))
+    if (!found) throw notAcceptable(mediaTypes)
+    const pretty = wantsPretty(exchange)
+    const make = (): string =>
+      found.type === "application/yaml"
+        ? stringifyYaml(value)
+        : JSON.stringify(value, undefined, pretty ? 2 : undefined)
+    const body = key === undefined ? make() : this.#text(`${key} ${found.type} ${pretty}`, make)
+    exchange.respond(200, found.type, body)
   }
 
   #aggregated(path: "api" | "apis"): unknown[] {
@@ -142,7 +165,7 @@ export class Discovery {
       }))
   }
 
-  #apiVersions(): unknown {
+  #apiVersions(): object {
     const core = this.#get().groups.find((group) => group.name === "")
     return {
       kind: "APIVersions",
@@ -151,7 +174,7 @@ export class Discovery {
     }
   }
 
-  #groupList(): unknown {
+  #groupList(): object {
     return {
       kind: "APIGroupList",
       apiVersion: "v1",
@@ -162,15 +185,12 @@ export class Discovery {
   }
 
   #resources(exchange: Exchange, group: string, version: string, from: Group): void {
+    checkRoute(exchange)
     const groupVersion = group === "" ? version : `${group}/${version}`
-    const pretty = wantsPretty(exchange)
-    const body = this.#text(`${groupVersion} ${pretty}`, () => {
-      const resources = from.versions.get(version)!.flatMap(legacyResources)
-      // Only the core group's document has no apiVersion: clients of the first releases read it.
-      const head = group === "" ? { kind: "APIResourceList" } : { kind: "APIResourceList", apiVersion: "v1" }
-      return JSON.stringify({ ...head, groupVersion, resources }, undefined, pretty ? 2 : undefined)
-    })
-    exchange.respond(200, "application/json", body)
+    const resources = from.versions.get(version)!.flatMap(legacyResources)
+    // Only the core group's document has no apiVersion: clients of the first releases read it.
+    const head = group === "" ? { kind: "APIResourceList" } : { kind: "APIResourceList", apiVersion: "v1" }
+    return this.#document(exchange, groupVersion, { ...head, groupVersion, resources })
   }
 
   #text(key: string, make: () => string): string {
@@ -186,15 +206,21 @@ export class Discovery {
   }
 }
 
-function aggregatedType(accept: string): { version: "v2" | "v2beta1" } | undefined {
-  for (const range of accept.split(",")) {
-    const text = range.replaceAll(" ", "")
-    if (text.startsWith("application/json;") && text.includes("as=APIGroupDiscoveryList")) {
-      if (text.includes("v=v2beta1")) return { version: "v2beta1" }
-      if (text.includes("v=v2")) return { version: "v2" }
-    } else if (text === "application/json" || text.startsWith("application/json;q")) return undefined
-  }
-  return undefined
+/** What Go's router says of a request for a document: 405 and 406. */
+function checkRoute(exchange: Exchange): void {
+  if (exchange.method !== "GET") throw methodNotAllowed()
+  checkRouted(exchange, mediaTypes)
+}
+
+function takesAggregated({ type, params }: Clause): boolean {
+  const as = params.get("as")
+  if (as === undefined) return !params.has("stream")
+  return (
+    as === "APIGroupDiscoveryList" &&
+    params.get("g") === "apidiscovery.k8s.io" &&
+    params.get("v") === "v2" &&
+    type === "application/json"
+  )
 }
 
 function groupKinds(kinds: readonly Kind[]): Group[] {
@@ -305,8 +331,18 @@ function legacyResources(kind: Kind): APIResource[] {
   ]
 }
 
+/** Where the release still stores in an older version, which the hash is of; ours stores in the one that is served. */
+const storageVersions: Readonly<Partial<Record<string, string>>> = {
+  "apiextensions.k8s.io/customresourcedefinitions": "v1beta1",
+  "certificates.k8s.io/clustertrustbundles": "v1beta1",
+  "certificates.k8s.io/podcertificaterequests": "v1beta1",
+  "resource.k8s.io/devicetaintrules": "v1beta2",
+  "storagemigration.k8s.io/storageversionmigrations": "v1beta1",
+}
+
 /** Names the version that objects are stored in. Mirrors: apiserver pkg/endpoints/discovery/storageversionhash.go */
 export function storageVersionHash(kind: Kind): string {
-  const { group, version, kind: name } = kind.storedAs?.() ?? kind
+  const { group, version: own, kind: name } = kind.storedAs?.() ?? kind
+  const version = storageVersions[`${group}/${kind.plural}`] ?? own
   return createHash("sha256").update(`${group}/${version}/${name}`).digest().subarray(0, 8).toString("base64")
 }

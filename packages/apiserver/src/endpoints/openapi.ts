@@ -54,7 +54,8 @@ export class OpenApi {
   async respondV3(exchange: Exchange): Promise<void> {
     const path = exchange.path.replace(/^\/openapi\/v3\/?/, "").replace(/\/$/, "")
     // The published server names no type for its index, which Go then takes for text.
-    if (path === "") return exchange.respond(200, "text/plain; charset=utf-8", json(await this.#index()))
+    if (exchange.path === "/openapi/v3")
+      return exchange.respond(200, "text/plain; charset=utf-8", json(await this.#index()))
     const document = openApiDocuments(this.#kinds).get(path)
     if (!document) return exchange.respond(404, "", "")
     const wanted = exchange.query.get("hash")

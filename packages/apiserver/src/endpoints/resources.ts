@@ -14,9 +14,10 @@ import type { Call } from "./verbs/call.ts"
 import { handleDelete, handleDeleteCollection } from "./verbs/delete.ts"
 import { itemEncoder } from "./verbs/item-encoder.ts"
 import { sendList } from "./verbs/list-stream.ts"
-import { answerForm } from "./verbs/negotiation.ts"
+import { answerForm, checkMany, checkOne } from "./verbs/negotiation.ts"
 import { listQuery } from "./verbs/options.ts"
 import { handleSubresource } from "./verbs/subresource.ts"
+import { TableColumns } from "./verbs/table-columns.ts"
 import { WatchStream } from "./verbs/watch-stream.ts"
 import { handleCreate, handlePatch, handleUpdate } from "./verbs/write.ts"
 
@@ -25,14 +26,20 @@ const lastBytesMs = 10_000
 
 export type ResourceHandler = (exchange: Exchange, ctx: RequestContext) => Promise<void>
 
-/** The handler of all requests about resources that the registry serves. Rejects with a StatusError to refuse. */
-export function createResourceHandler(registry: Registry): ResourceHandler {
+/**
+ * The handler of all requests about resources that the registry serves. Rejects with a StatusError to refuse.
+ * `columns`: with the texts of tables.
+ */
+export function createResourceHandler(
+  registry: Registry,
+  columns: TableColumns = new TableColumns(),
+): ResourceHandler {
   return async (exchange, ctx) => {
     const { info } = ctx
     const storage = registry.find(info.apiGroup, info.apiVersion, info.resource)
     if (!storage) throw pathNotFound()
     if (storage.kind.deprecation) ctx.warnings.push(storage.kind.deprecation)
-    const call: Call = { exchange, ctx, registry, storage, env: registry.env }
+    const call: Call = { exchange, ctx, registry, storage, columns, env: registry.env }
     if (info.subresource !== "") return handleSubresource(call)
     switch (info.verb) {
       case "get":
@@ -57,37 +64,41 @@ export function createResourceHandler(registry: Registry): ResourceHandler {
   }
 }
 
-async function handleGet({ exchange, ctx, storage, env }: Call): Promise<void> {
+async function handleGet({ exchange, ctx, storage, env, columns }: Call): Promise<void> {
   const form = answerForm(exchange, ctx.userAgent)
   const { namespace, name } = ctx.info
   const version = exchange.query.get("resourceVersion") ?? ""
   const object = await storage.get({ namespace, name }, version, ctx.signal)
+  checkOne(form, storage.kind)
   if (form.as === "") return answerBytes(exchange, 200, form, storage.view.bytes(object))
-  const encoder = itemEncoder(storage.view, form, exchange.query, () => env.clock.now())
+  const encoder = itemEncoder(storage.view, form, exchange.query, () => env.clock.now(), columns)
   if (form.as === "Table") {
     const text =
-      encoder.header({ resourceVersion: String(object.revision) }) + encoder.item(object).toString() + "]}"
+      encoder.header({ resourceVersion: String(object.revision) }) + `[${encoder.item(object).toString()}]}`
     return answerValue(exchange, 200, form, JSON.parse(text) as KubeObject)
   }
   return answerBytes(exchange, 200, form, encoder.item(object))
 }
 
-async function handleList({ exchange, ctx, storage, env }: Call): Promise<void> {
-  const form = answerForm(exchange, ctx.userAgent)
+async function handleList({ exchange, ctx, storage, env, columns }: Call): Promise<void> {
+  const form = answerForm(exchange, ctx.userAgent, "list")
   const { query } = exchange
-  const encoder = itemEncoder(storage.view, form, query, () => env.clock.now())
+  const encoder = itemEncoder(storage.view, form, query, () => env.clock.now(), columns)
   const { namespace, name } = ctx.info
   const result = await listObjects(storage, listQuery(query, namespace, name), ctx.signal)
+  checkMany(form, storage.kind)
   return sendList(exchange, form, encoder, result)
 }
 
-async function handleWatch({ exchange, ctx, storage, env }: Call): Promise<void> {
-  const form = answerForm(exchange, ctx.userAgent, true)
+async function handleWatch({ exchange, ctx, storage, env, columns }: Call): Promise<void> {
+  const form = answerForm(exchange, ctx.userAgent, "watch")
   const { query } = exchange
-  const encoder = itemEncoder(storage.view, form, query, () => env.clock.now())
+  const encoder = itemEncoder(storage.view, form, query, () => env.clock.now(), columns)
   const { namespace, name } = ctx.info
   const watch = await prepareWatch(storage, listQuery(query, namespace, name), ctx.signal)
   const stream = exchange.stream(200, "application/json")
+  // No event is a list: there is nothing to be told.
+  if (form.as === "PartialObjectMetadataList") return stream.end()
   await watch.run(new WatchStream(stream, encoder, ctx.signal), ctx.signal)
   // A reader that takes nothing any more must not hold what it was sent.
   using _late = env.clock.timer(lastBytesMs, () => stream.abort())

@@ -1,5 +1,5 @@
 /** Continue tokens, byte for byte upstream's. Mirrors: apiserver pkg/storage/continue.go */
-import { badRequest, goQuote, parseJson } from "@knarr/apimachinery"
+import { badRequest, parseJson } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 
 export interface ContinueToken {
@@ -21,14 +21,15 @@ export function decodeContinue(text: string): ContinueToken {
   }
   if (!/^[A-Za-z0-9_-]*$/.test(text))
     fail(`illegal base64 data at input byte ${text.search(/[^A-Za-z0-9_-]/)}`)
+  // Byte by byte, as Go's decoder names what it does not expect; names are ASCII.
   let token: { v?: unknown; rv?: unknown; start?: unknown }
   try {
-    token = parseJson(Buffer.from(text, "base64url").toString()) as typeof token
+    token = parseJson(Buffer.from(text, "base64url").toString("latin1")) as typeof token
   } catch (thrown) {
     return fail(messageOf(thrown))
   }
   if (token.v !== "meta.k8s.io/v1") {
-    return fail(`server does not recognize this encoded version ${goQuote(String(token.v ?? ""))}`)
+    return fail(`server does not recognize this encoded version ${String(token.v ?? "")}`)
   }
   if (typeof token.rv !== "number" || token.rv === 0) {
     return fail("incorrect encoded start resourceVersion (version meta.k8s.io/v1)")

@@ -70,8 +70,9 @@ export async function listObjects(
   validateListQuery(query)
   const selection = storage.select(query)
   checkResourceVersion(query.resourceVersion ?? "")
-  const limit = query.limit && query.limit > 0 ? query.limit : 0
   const version = query.resourceVersion ?? ""
+  // What is served from the cache, however old, comes as a whole.
+  const limit = version !== "0" && query.limit && query.limit > 0 ? query.limit : 0
   if (query.continue) {
     if (version !== "" && version !== "0") {
       throw badRequest("specifying resource version is not allowed when using continue")
@@ -124,7 +125,7 @@ function page(
     const object = objects[i]!
     if (!selection.all && !selection.matches(object)) continue
     items.push(object)
-    if (items.length === limit && i + 1 < objects.length) {
+    if (items.length === limit && i + 1 < objects.length && !selection.one) {
       const start = object.key.slice(keyPrefix(selection).length) + "\0"
       const remaining = countRest ? objects.length - i - 1 : undefined
       return {

@@ -17,6 +17,8 @@ export interface Selection {
   readonly namespace: string
   readonly labels: Selector
   readonly fields: FieldSelector
+  /** At most one object can match: it is asked for by its name. */
+  readonly one: boolean
   /** Neither selector asks anything. */
   readonly all: boolean
   /** Whether the selectors (not the namespace) match. */
@@ -43,6 +45,7 @@ export function selectionOf(
     namespace: kind.namespaced ? (options.namespace ?? "") : "",
     labels,
     fields,
+    one: fields.requirements.some(({ field, operator }) => field === "metadata.name" && operator !== "!="),
     all,
     matches: all
       ? () => true

@@ -47,6 +47,8 @@ export interface WatchSink {
 const backlogLimit = 100_000
 const backlogBytes = 16 * 1024 * 1024
 const bookmarkMs = 60_000
+/** A watch of less ends without one. */
+const shortestWithBookmarkMs = 2000
 /** Objects, and bytes of them, of an initial list that are handed over at once. */
 const initialSlice = 256
 const initialSliceBytes = 256 * 1024
@@ -56,15 +58,21 @@ const minTimeoutMs = 30 * 60_000
 /** Mirrors: apimachinery internalversion/validation validateWatchOptions */
 function validateWatchQuery(query: WatchQuery): void {
   const errors: FieldError[] = []
-  const match = query.resourceVersionMatch ?? ""
+  let match = query.resourceVersionMatch ?? ""
+  let { sendInitialEvents } = query
+  // Who says nothing begins with what there is.
+  if (match === "" && sendInitialEvents === undefined && ["", "0"].includes(query.resourceVersion ?? "")) {
+    match = "NotOlderThan"
+    sendInitialEvents = true
+  }
   const path = "resourceVersionMatch"
-  if (query.sendInitialEvents !== undefined && match !== "NotOlderThan") {
+  if (sendInitialEvents !== undefined && match !== "NotOlderThan") {
     errors.push(
       field.forbidden(path, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
     )
   }
   if (match !== "") {
-    if (query.sendInitialEvents === undefined) {
+    if (sendInitialEvents === undefined) {
       errors.push(
         field.forbidden(
           path,
@@ -165,7 +173,8 @@ class Watch implements Watcher {
     const timeoutMs =
       timeoutSeconds && timeoutSeconds > 0 ? timeoutSeconds * 1000 : minTimeoutMs * (1 + env.random.next())
     const timer = env.clock.timer(timeoutMs, () => {
-      if (this.#live && this.#query.allowWatchBookmarks) this.#bookmark(false)
+      const bookmark = this.#query.allowWatchBookmarks && timeoutMs >= shortestWithBookmarkMs
+      if (this.#live && bookmark) this.#bookmark(false)
       this.close()
     })
     const sendBookmark = (): void => {

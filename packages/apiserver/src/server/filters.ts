@@ -13,7 +13,8 @@ import type { ServerExchange } from "./exchange.ts"
 import type { InFlight } from "./in-flight.ts"
 import type { RequestMetrics } from "./request-metrics.ts"
 import { isLongRunning, isMutating, parseRequestInfo } from "./request-info.ts"
-import { respondError, respondText, toStatusError } from "./respond.ts"
+import { PageNotFound } from "./refusals.ts"
+import { respondError, respondNotFound, respondText, toStatusError } from "./respond.ts"
 import { needsCreate, refusalOfRoute } from "./routes.ts"
 
 /** A handler may answer at once or later; what it throws becomes the answer. */
@@ -29,6 +30,7 @@ export interface FilterOptions {
   readonly requestTimeoutSeconds?: number | undefined
   /** The kind that is served at a resource's path; undefined when there is none. */
   kindOf(info: RequestInfo): Kind | undefined
+  servesGroup(group: string): boolean
   readonly handler: Handler
 }
 
@@ -76,6 +78,15 @@ export function attributesOf(info: RequestInfo, fieldSelector: () => string | nu
   }
 }
 
+function refusalOf(exchange: ServerExchange, options: FilterOptions, info: RequestInfo): Error | undefined {
+  // Paths are not made clean: no handler begins with two slashes.
+  if (exchange.path.startsWith("//")) return new PageNotFound()
+  if (!info.isResourceRequest) return undefined
+  const kind = options.kindOf(info)
+  if (!kind && !options.servesGroup(info.apiGroup)) return new PageNotFound()
+  return refusalOfRoute(kind, exchange.method, info)
+}
+
 /**
  * Authenticates, impersonates and authorises, and refuses what has no route: the path alone has decided that, but
  * only who may ask is told. Throws StatusErrors.
@@ -85,9 +96,7 @@ function authorizeRequest(
   options: FilterOptions,
   info: RequestInfo,
 ): RequestContext {
-  const refusal = info.isResourceRequest
-    ? refusalOfRoute(options.kindOf(info), exchange.method, info)
-    : undefined
+  const refusal = refusalOf(exchange, options, info)
   const caller = options.authenticator.authenticate(exchange)
   const { authorizer } = options
   const user = impersonate(caller, exchange.headers, authorizer)
@@ -141,6 +150,7 @@ export function createFilters(options: FilterOptions): Filters {
         exchange.destroy()
         return
       }
+      if (thrown instanceof PageNotFound) return respondNotFound(exchange)
       const error = toStatusError(thrown)
       if (error !== thrown)
         log.error("A request failed", thrown, { method: exchange.method, path: exchange.path })

@@ -37,7 +37,7 @@ export class Health {
     const slash = path.indexOf("/")
     const name = (slash < 0 ? path : path.slice(0, slash)) as keyof Health["paths"] & string
     const checks = this.#checks[name as "healthz"]
-    if (!checks) return respondNotFound(exchange)
+    if (!checks || exchange.path.endsWith("/")) return respondNotFound(exchange)
     if (slash >= 0) {
       const one = checks.find((check) => check.name === path.slice(slash + 1))
       if (!one) return respondNotFound(exchange)

@@ -16,3 +16,8 @@ export function methodNotAllowed(): StatusError {
     code: 405,
   })
 }
+
+/** What Go's mux says, in plain text, to a path that it knows nothing below. */
+export class PageNotFound extends Error {
+  override readonly name = "PageNotFound"
+}

@@ -103,22 +103,22 @@ function verbOf(method: string): string {
   }
 }
 
-function splitPath(path: string): string[] {
+/** Like Go, which splits what it has decoded: an escaped slash parts names as well. */
+function splitPath(raw: string): string[] {
+  const path = raw.includes("%") ? decode(raw) : raw
   let from = 0
   let to = path.length
   while (from < to && path.charCodeAt(from) === 47) from++
   while (to > from && path.charCodeAt(to - 1) === 47) to--
   if (from === to) return []
-  const parts = path.slice(from, to).split("/")
-  if (path.includes("%")) for (let i = 0; i < parts.length; i++) parts[i] = decode(parts[i]!)
-  return parts
+  return path.slice(from, to).split("/")
 }
 
-function decode(part: string): string {
+function decode(path: string): string {
   try {
-    return decodeURIComponent(part)
+    return decodeURIComponent(path)
   } catch {
-    return part
+    return path
   }
 }
 

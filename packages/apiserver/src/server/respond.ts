@@ -1,7 +1,8 @@
 /** Answers that are not stored objects: plain text, JSON documents and failures. */
-import { badRequest, internalError, StatusError, type Status } from "@knarr/apimachinery"
+import { badRequest, internalError, StatusError, stringifyYaml, type Status } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import type { Exchange } from "../contract.ts"
+import { wantsYaml } from "./accept.ts"
 
 const json = "application/json"
 
@@ -45,5 +46,7 @@ export function respondError(exchange: Exchange, thrown: unknown): void {
 }
 
 export function respondStatus(exchange: Exchange, status: Status): void {
+  if (wantsYaml(exchange))
+    return exchange.respond(status.code ?? 500, "application/yaml", stringifyYaml(status))
   respondJson(exchange, status.code ?? 500, status)
 }

@@ -1,4 +1,6 @@
 /** From a request that may pass to the part that answers it. */
+import { badRequest, pathNotFound } from "@knarr/apimachinery"
+import { checkRouted } from "./accept.ts"
 import { methodNotAllowed } from "./refusals.ts"
 import type { RequestContext } from "../contract.ts"
 import type { Handler } from "./filters.ts"
@@ -9,13 +11,15 @@ export interface RouterOptions {
   readonly resources: Handler
   /** `<resource>/<subresource>` of the core group that streams or proxies. */
   readonly streaming: ReadonlyMap<string, Handler>
-  /** Paths beside resources; a key that ends in "/" stands for all below it. GET and HEAD only. */
+  /** Paths beside resources, for any method; a key that ends in "/" stands for all below it. */
   readonly paths: ReadonlyMap<string, Handler>
+  /** Paths that Go's router serves: with or without a slash behind them, GET alone, and what they produce. */
+  readonly routes: ReadonlyMap<string, { readonly produces: readonly string[]; readonly handler: Handler }>
   readonly discovery: Handler
 }
 
 export function createRouter(options: RouterOptions): Handler {
-  const { paths, streaming } = options
+  const { paths, routes, streaming } = options
   const prefixes = [...paths.keys()]
     .filter((path) => path.endsWith("/") && path !== "/")
     .sort((a, b) => b.length - a.length)
@@ -24,24 +28,26 @@ export function createRouter(options: RouterOptions): Handler {
     if (info.isResourceRequest) {
       if (info.subresource !== "" && info.apiGroup === "") {
         const stream = streaming.get(`${info.resource}/${info.subresource}`)
-        if (stream) return stream(exchange, ctx)
+        if (stream) {
+          if (info.subresource !== "log" && exchange.query.has("dryRun"))
+            throw badRequest("dryRun is not supported")
+          return stream(exchange, ctx)
+        }
       }
       return options.resources(exchange, ctx)
     }
-    const path =
-      exchange.path.length > 1 && exchange.path.endsWith("/") ? exchange.path.slice(0, -1) : exchange.path
-    let handler = paths.get(path)
-    if (
-      !handler &&
-      (path === "/api" || path === "/apis" || path.startsWith("/api/") || path.startsWith("/apis/"))
-    )
-      handler = options.discovery
-    if (!handler) {
-      const prefix = prefixes.find((candidate) => exchange.path.startsWith(candidate))
-      if (prefix !== undefined) handler = paths.get(prefix)
+    const { path } = exchange
+    const handler = path.endsWith("/") && path !== "/" ? undefined : paths.get(path)
+    if (handler) return handler(exchange, ctx)
+    for (const [root, route] of routes) {
+      if (path !== root && !path.startsWith(`${root}/`)) continue
+      if (path.length > root.length + 1) throw pathNotFound()
+      if (exchange.method !== "GET") throw methodNotAllowed()
+      checkRouted(exchange, route.produces)
+      return route.handler(exchange, ctx)
     }
-    if (!handler) return respondNotFound(exchange)
-    if (exchange.method !== "GET" && exchange.method !== "HEAD") throw methodNotAllowed()
-    return handler(exchange, ctx)
+    if (/^\/apis?(\/|$)/.test(path)) return options.discovery(exchange, ctx)
+    const prefix = prefixes.find((candidate) => path.startsWith(candidate))
+    return prefix === undefined ? respondNotFound(exchange) : paths.get(prefix)!(exchange, ctx)
   }
 }

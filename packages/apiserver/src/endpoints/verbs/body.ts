@@ -18,7 +18,7 @@ import {
 import { messageOf } from "@knarr/base"
 import type { Exchange } from "../../contract.ts"
 import type { FieldValidation } from "../../registry/patch.ts"
-import { mediaTypes } from "./negotiation.ts"
+import { mediaTypes } from "../../server/accept.ts"
 
 export const protobufType = "application/vnd.kubernetes.protobuf"
 

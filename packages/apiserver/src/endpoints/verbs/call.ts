@@ -3,6 +3,7 @@ import type { Env } from "@knarr/base"
 import type { Exchange, RequestContext } from "../../contract.ts"
 import type { Registry } from "../../registry/registry.ts"
 import type { ResourceStorage } from "../../registry/storage.ts"
+import type { TableColumns } from "./table-columns.ts"
 
 /** What a verb needs of its request. */
 export interface Call {
@@ -10,5 +11,6 @@ export interface Call {
   readonly ctx: RequestContext
   readonly registry: Registry
   readonly storage: ResourceStorage
+  readonly columns: TableColumns
   readonly env: Env
 }

@@ -9,6 +9,7 @@ import {
   openProtobufEnvelope,
   parseJson,
   schemaOf,
+  unsupportedMediaType,
 } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import { deletedStatus } from "../../registry/answers.ts"
@@ -17,6 +18,7 @@ import { listObjects } from "../../registry/list.ts"
 import type { DeletionOptions, WriteRequest } from "../../registry/request.ts"
 import type { Call } from "./call.ts"
 import { answerValue } from "./answer.ts"
+import { mediaTypes } from "../../server/accept.ts"
 import { contentType, protobufType, scheme } from "./body.ts"
 import { itemEncoder } from "./item-encoder.ts"
 import { sendList } from "./list-stream.ts"
@@ -30,6 +32,8 @@ interface Options extends DeletionOptions {
   dryRun?: string[]
 }
 
+const bodyTypes: readonly string[] = [...mediaTypes, protobufType]
+
 async function readOptions(call: Call): Promise<{ options: DeletionOptions; request: WriteRequest }> {
   const { exchange, ctx } = call
   const { request } = writeRequest(exchange.query, ctx, "DeleteOptions")
@@ -37,11 +41,12 @@ async function readOptions(call: Call): Promise<{ options: DeletionOptions; requ
   if (body.length === 0)
     return { options: deletionOptions(exchange.query), request: withOptions(request, {}) }
   let value: unknown
+  const type = contentType(exchange)
+  if (!bodyTypes.includes(type)) throw unsupportedMediaType(bodyTypes)
   try {
-    const type = contentType(exchange)
     const schema = schemaOf("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions")
     if (type === protobufType) value = decodeProtobuf(schema, openProtobufEnvelope(body).raw)
-    else if (type.includes("yaml")) value = (await loadYaml()).parse(body.toString())
+    else if (type === "application/yaml") value = (await loadYaml()).parse(body.toString())
     else value = parseJson(body.toString())
     value = decodeObject<Options>(schema, value).object
   } catch (thrown) {
@@ -81,7 +86,7 @@ export async function handleDelete(call: Call): Promise<void> {
 }
 
 export async function handleDeleteCollection(call: Call): Promise<void> {
-  const { exchange, ctx, storage, env } = call
+  const { exchange, ctx, storage, env, columns } = call
   const form = answerForm(exchange, ctx.userAgent)
   const { options, request } = await readOptions(call)
   const result = await listObjects(storage, listQuery(exchange.query, ctx.info.namespace, ""), ctx.signal)
@@ -89,6 +94,6 @@ export async function handleDeleteCollection(call: Call): Promise<void> {
     ? result.items
     : result.items.filter((object) => result.selection.matches(object))
   await deleteCollection(storage, chosen, options, request)
-  const encoder = itemEncoder(storage.view, form, exchange.query, () => env.clock.now())
+  const encoder = itemEncoder(storage.view, form, exchange.query, () => env.clock.now(), columns)
   return sendList(exchange, form, encoder, { ...result, items: chosen, filtered: true })
 }

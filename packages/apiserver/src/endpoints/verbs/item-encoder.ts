@@ -1,11 +1,13 @@
 /** The forms in which an object appears in lists and watches: itself, a row of a table, or its metadata alone. */
-import { badRequest, type Column, goQuote, type Kind, type KubeObject } from "@knarr/apimachinery"
+import { badRequest, goQuote } from "@knarr/apimachinery"
 import type { CachedObject } from "../../registry/cached-object.ts"
 import type { KindView } from "../../registry/kind-view.ts"
 import type { AnswerForm } from "./negotiation.ts"
+import type { Cells, TableColumns } from "./table-columns.ts"
 
 export interface ListMetadata {
-  readonly resourceVersion: string
+  /** Absent from what was not stored. */
+  readonly resourceVersion?: string
   readonly continue?: string | undefined
   readonly remainingItemCount?: number | undefined
 }
@@ -13,9 +15,11 @@ export interface ListMetadata {
 export interface ItemEncoder {
   /** Tells this form from others: objects encoded under one key are equal. */
   readonly key: string
-  /** What stands before the first item of a list. */
+  /** What stands before the items of a list. */
   header(metadata: ListMetadata): string
-  /** What stands after the last one. */
+  /** The items of a list that has none: Go prints a slice that nobody made as null. */
+  readonly noItems: "[]" | "null"
+  /** What stands after the items. */
   readonly footer: string
   /** An item of a list: these bytes from {@link itemFrom} on, after {@link itemOpen}. */
   item(object: CachedObject): Buffer
@@ -35,11 +39,12 @@ export function itemEncoder(
   form: AnswerForm,
   query: URLSearchParams,
   nowMs: () => number,
+  columns: TableColumns,
 ): ItemEncoder {
   if (form.as === "") return objectEncoder(view)
   const apiVersion = `meta.k8s.io/${form.version}`
   if (form.as !== "Table") return metadataEncoder(view, apiVersion)
-  return tableEncoder(view, apiVersion, includeOf(query), nowMs)
+  return tableEncoder(view, apiVersion, includeOf(query), nowMs, columns.of(view.kind))
 }
 
 function objectEncoder(view: KindView): ItemEncoder {
@@ -51,7 +56,8 @@ function objectEncoder(view: KindView): ItemEncoder {
   return {
     key: `${apiVersion}/${kind}`,
     header: (metadata) => listHeader(`${kind}List`, apiVersion, metadata),
-    footer: "]}\n",
+    noItems: "[]",
+    footer: "}\n",
     item: (object) => view.bytes(object),
     itemOpen: typeLength === 0 ? "" : "{",
     itemFrom: typeLength,
@@ -62,7 +68,7 @@ function objectEncoder(view: KindView): ItemEncoder {
 }
 
 function listHeader(kind: string, apiVersion: string, metadata: ListMetadata): string {
-  return JSON.stringify({ kind, apiVersion, metadata }).slice(0, -1) + ',"items":['
+  return JSON.stringify({ kind, apiVersion, metadata }).slice(0, -1) + ',"items":'
 }
 
 function partial(view: KindView, apiVersion: string, object: CachedObject): Record<string, unknown> {
@@ -75,7 +81,8 @@ function metadataEncoder(view: KindView, apiVersion: string): ItemEncoder {
   return {
     key: `${view.kind.apiVersion}/${view.kind.kind}/metadata/${apiVersion}`,
     header: (metadata) => listHeader("PartialObjectMetadataList", apiVersion, metadata),
-    footer: "]}\n",
+    noItems: "null",
+    footer: "}\n",
     item: encode,
     itemOpen: "",
     itemFrom: 0,
@@ -96,75 +103,14 @@ function includeOf(query: URLSearchParams): Include {
   )
 }
 
-const nameDescription =
-  "Name must be unique within a namespace. Is required when creating resources, although some resources may " +
-  "allow a client to request the generation of an appropriate name automatically. Name is primarily intended for " +
-  "creation idempotence and configuration definition. Cannot be updated. More info: " +
-  "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names"
-const createdDescription =
-  "CreationTimestamp is a timestamp representing the server time when this object was created. It is not " +
-  "guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is " +
-  "represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: " +
-  "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata"
-
-interface Cells {
-  readonly definitions: string
-  cells(obj: Readonly<KubeObject>, nowMs: number): unknown[]
-}
-
-const columnsOf = new WeakMap<Kind, Cells>()
-
-function cellsOf(kind: Kind): Cells {
-  let known = columnsOf.get(kind)
-  if (!known) columnsOf.set(kind, (known = makeCells(kind)))
-  return known
-}
-
-const createdAt: Column<KubeObject> = {
-  name: "Created At",
-  type: "date",
-  description: createdDescription,
-  read: (obj) => obj.metadata.creationTimestamp,
-}
-
-function makeCells(kind: Kind): Cells {
-  const columns: readonly Column<KubeObject>[] = kind.columns.length > 0 ? kind.columns : [createdAt]
-  // Events have their name at the end.
-  const named = columns.some(({ name }) => name === "Name")
-  const nameColumn = {
-    name: "Name",
-    type: "string",
-    format: "name",
-    description: nameDescription,
-    priority: 0,
-  }
-  const definitions = [
-    ...(named ? [] : [nameColumn]),
-    ...columns.map(({ name, type, format, description, priority }) => ({
-      name,
-      type,
-      format: format ?? "",
-      description: description ?? "",
-      priority: priority ?? 0,
-    })),
-  ]
-  return {
-    definitions: JSON.stringify(definitions),
-    cells(obj, nowMs) {
-      const out: unknown[] = named ? [] : [obj.metadata.name]
-      for (const column of columns) out.push(column.read(obj as KubeObject, nowMs))
-      return out
-    },
-  }
-}
-
 function tableEncoder(
   view: KindView,
   apiVersion: string,
   include: Include,
   nowMs: () => number,
+  { definitions, cells }: Cells,
 ): ItemEncoder {
-  const { definitions, cells } = cellsOf(view.kind)
+  const { group, schema, columns } = view.kind
   const row = (object: CachedObject): string => {
     const obj = view.value(object)
     const line = JSON.stringify(cells(obj, nowMs()))
@@ -177,15 +123,17 @@ function tableEncoder(
           : JSON.stringify(partial(view, apiVersion, object))
     return `{"cells":${line},"object":${shown}}`
   }
-  const table = (metadata: unknown, columns: string, rows: string): string =>
+  const table = (metadata: unknown, shown: string, rows: string): string =>
     `{"kind":"Table","apiVersion":"${apiVersion}","metadata":${JSON.stringify(metadata)},` +
-    `"columnDefinitions":${columns},"rows":[${rows}]}`
+    `"columnDefinitions":${shown},"rows":[${rows}]}`
   return {
     key: `${view.kind.apiVersion}/${view.kind.kind}/table/${apiVersion}/${include}`,
     header: (metadata) =>
       `{"kind":"Table","apiVersion":"${apiVersion}","metadata":${JSON.stringify(metadata)},` +
-      `"columnDefinitions":${definitions},"rows":[`,
-    footer: "]}\n",
+      `"columnDefinitions":${definitions},"rows":`,
+    // The tables of kinds without columns, and of what definitions are about, are made by other code there.
+    noItems: columns.length === 0 || group === "apiextensions.k8s.io" || !schema.name ? "null" : "[]",
+    footer: "}\n",
     item: (object) => Buffer.from(row(object)),
     itemOpen: "",
     itemFrom: 0,

@@ -101,11 +101,11 @@ export async function sendList(
       await sink.write(slice.take())
       examined = 0
     }
-    slice.addText(first ? itemOpen : comma)
+    slice.addText(first ? "[" + itemOpen : comma)
     first = false
     slice.add(item, itemFrom)
   }
-  slice.addText(encoder.footer)
+  slice.addText((first ? encoder.noItems : "]") + encoder.footer)
   if (sink) {
     await sink.write(slice.take())
     return sink.end()

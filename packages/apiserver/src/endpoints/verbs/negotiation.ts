@@ -1,10 +1,10 @@
 /** Which form of an answer a client wants. Mirrors: apiserver pkg/endpoints/handlers/negotiation */
-import { notAcceptable } from "@knarr/apimachinery"
+import { type Kind, notAcceptable, type StatusError, statusErrorFrom } from "@knarr/apimachinery"
 import type { Exchange } from "../../contract.ts"
+import { acceptOf, checkRouted, mediaTypes, negotiate, type Clause } from "../../server/accept.ts"
 
-/** In the order in which they are offered. */
-export const mediaTypes = ["application/json", "application/yaml"] as const
-const streamTypes = ["application/json"] as const
+const streamTypes = ["application/json;stream=watch"]
+const listTypes: readonly string[] = [...mediaTypes, ...streamTypes]
 
 export interface AnswerForm {
   readonly yaml: boolean
@@ -15,43 +15,25 @@ export interface AnswerForm {
   readonly pretty: boolean
 }
 
-interface Clause {
-  readonly type: string
-  readonly params: ReadonlyMap<string, string>
-  readonly quality: number
-}
-
 const plain: AnswerForm = Object.freeze({ yaml: false, as: "", version: "", pretty: false })
-const parsed = new Map<string, readonly Clause[]>()
 
-/** The form of an answer; `watch` for streams. Throws 406 when the client takes none that there is. */
-export function answerForm(exchange: Exchange, userAgent: string, watch = false): AnswerForm {
-  const pretty = !watch && wantsPretty(exchange, userAgent)
-  const header = exchange.headers.accept
-  const text = Array.isArray(header) ? header.join(",") : (header ?? "")
-  if (text === "" || text === "*/*" || text === "application/json") {
+/** The form of an answer. Throws 406 when the client takes none that there is. */
+export function answerForm(
+  exchange: Exchange,
+  userAgent: string,
+  kind: "object" | "list" | "watch" = "object",
+): AnswerForm {
+  const pretty = kind !== "watch" && wantsPretty(exchange, userAgent)
+  const accept = acceptOf(exchange)
+  if (accept === "" || accept === "*/*" || accept === "application/json")
     return pretty ? { ...plain, pretty } : plain
-  }
-  let known = false
-  for (const { type, params } of clausesOf(text)) {
-    known ||= mediaTypes.some((offered) => matches(type, offered))
-    const as = params.get("as") ?? ""
-    if (as !== "" && !transforms(as, params)) continue
-    for (const offered of watch ? streamTypes : mediaTypes) {
-      if (!matches(type, offered)) continue
-      const yaml = offered === "application/yaml"
-      return { yaml, as: as as AnswerForm["as"], version: params.get("v") ?? "", pretty }
-    }
-  }
-  if (!known) {
-    // What Go's router says before the request comes to the handler.
-    const error = notAcceptable(mediaTypes)
-    error.status.message =
-      error.message = `406: Not Acceptable\n\nAvailable representations: ${mediaTypes.join(", ")}`
-    error.status.details = {}
-    throw error
-  }
-  throw notAcceptable(watch ? streamTypes.map((type) => `${type};stream=watch`) : mediaTypes)
+  checkRouted(exchange, kind === "object" ? mediaTypes : listTypes)
+  const found = negotiate(accept, isTransform)
+  if (!found) throw notAcceptable(mediaTypes)
+  const yaml = found.type === "application/yaml"
+  if (yaml && kind === "watch") throw notAcceptable(streamTypes)
+  const { params } = found.clause
+  return { yaml, as: (params.get("as") ?? "") as AnswerForm["as"], version: params.get("v") ?? "", pretty }
 }
 
 /** What is no stored object has neither columns nor metadata. Throws 406 when a client asks for them. */
@@ -59,37 +41,42 @@ export function plainOnly(form: AnswerForm): void {
   if (form.as !== "") throw notAcceptable(mediaTypes)
 }
 
-function transforms(as: string, params: ReadonlyMap<string, string>): boolean {
+/** Throws 406 when one object is asked for as a list's metadata. */
+export function checkOne(form: AnswerForm, kind: Kind): void {
+  if (form.as !== "PartialObjectMetadataList") return
+  throw notAcceptableAs(form, `not a list (${goType(kind)})`)
+}
+
+/** Throws 406 when a list is asked for as one object's metadata. */
+export function checkMany(form: AnswerForm, kind: Kind): void {
+  if (form.as !== "PartialObjectMetadata") return
+  throw notAcceptableAs(form, `a list (${goType(kind)}List)`)
+}
+
+function notAcceptableAs(form: AnswerForm, what: string): StatusError {
+  const { status } = notAcceptable(mediaTypes)
+  return statusErrorFrom({
+    ...status,
+    message: `you requested ${form.as}, but the requested object is ${what}`,
+  })
+}
+
+/** How Go calls the internal type of a kind. */
+function goType({ group, kind, schema }: Kind): string {
+  return schema.name ? `*${group.split(".", 1)[0] || "core"}.${kind}` : "*unstructured.Unstructured"
+}
+
+function isTransform({ params }: Clause): boolean {
+  const stream = params.get("stream")
+  if (stream !== undefined && stream !== "watch") return false
+  const as = params.get("as") ?? ""
+  if (as === "") return true
   const version = params.get("v")
   return (
     params.get("g") === "meta.k8s.io" &&
     (version === "v1" || version === "v1beta1") &&
     (as === "Table" || as === "PartialObjectMetadata" || as === "PartialObjectMetadataList")
   )
-}
-
-function matches(wanted: string, offered: string): boolean {
-  if (wanted === offered || wanted === "*/*") return true
-  return wanted.endsWith("/*") && offered.startsWith(wanted.slice(0, -1))
-}
-
-function clausesOf(text: string): readonly Clause[] {
-  const known = parsed.get(text)
-  if (known) return known
-  const clauses = text.split(",").map((part): Clause => {
-    const [type = "", ...rest] = part.split(";").map((word) => word.trim())
-    const params = new Map<string, string>()
-    for (const word of rest) {
-      const eq = word.indexOf("=")
-      if (eq > 0) params.set(word.slice(0, eq).toLowerCase(), word.slice(eq + 1).replace(/^"(.*)"$/, "$1"))
-    }
-    const quality = Number(params.get("q") ?? 1)
-    return { type: type.toLowerCase(), params, quality: Number.isNaN(quality) ? 1 : quality }
-  })
-  const ordered = clauses.filter(({ quality }) => quality > 0).sort((a, b) => b.quality - a.quality)
-  if (parsed.size > 1000) parsed.clear()
-  if (text.length <= 1024) parsed.set(text, ordered)
-  return ordered
 }
 
 function wantsPretty(exchange: Exchange, userAgent: string): boolean {

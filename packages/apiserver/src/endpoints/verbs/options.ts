@@ -16,9 +16,12 @@ import type { WatchQuery } from "../../registry/watch.ts"
 
 function integer(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name)
-  if (text === null || text === "") return undefined
-  if (!/^[+-]?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${goQuote(text)}: invalid syntax`)
-  return Number(text)
+  if (text === null) return undefined
+  const fail = (why: string): Error => badRequest(`strconv.ParseInt: parsing ${goQuote(text)}: ${why}`)
+  if (!/^[+-]?\d+$/.test(text)) throw fail("invalid syntax")
+  const value = BigInt(text.replace(/^\+/, ""))
+  if (value !== BigInt.asIntN(64, value)) throw fail("value out of range")
+  return Number(value)
 }
 
 /** Like upstream, anything but these words is true. */

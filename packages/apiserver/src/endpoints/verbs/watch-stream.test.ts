@@ -8,6 +8,7 @@ import { encodeStored } from "../../registry/object-codec.ts"
 import { startTestRegistry } from "../../registry/testing.ts"
 import type { WatchItem } from "../../registry/watchers.ts"
 import { itemEncoder } from "./item-encoder.ts"
+import { TableColumns } from "./table-columns.ts"
 import { HeldBytes, WatchStream } from "./watch-stream.ts"
 
 class SlowStream implements ResponseStream {
@@ -50,7 +51,7 @@ test("a reader that stalls gets everything later, in order, or is too slow", asy
     return { type: "ADDED", object: event.object, event }
   }
   const form = { yaml: false, as: "", version: "", pretty: false } as const
-  const encoder = itemEncoder(storage.view, form, new URLSearchParams(), () => 0)
+  const encoder = itemEncoder(storage.view, form, new URLSearchParams(), () => 0, new TableColumns())
   const stream = new SlowStream()
   const watch = new WatchStream(stream, encoder, new AbortController().signal)
   assert.ok(watch.deliver([item(1)]))
@@ -87,7 +88,7 @@ test("a reader that stalls holds so many bytes, and all of them together so many
   const event = new CacheEvent("MODIFIED", object, undefined)
   const items: WatchItem[] = [{ type: "MODIFIED", object, event }]
   const form = { yaml: false, as: "", version: "", pretty: false } as const
-  const encoder = itemEncoder(storage.view, form, new URLSearchParams(), () => 0)
+  const encoder = itemEncoder(storage.view, form, new URLSearchParams(), () => 0, new TableColumns())
   const held = new HeldBytes(40_000_000)
   /** How many events a watch takes that nobody reads. */
   const fill = (): { taken: number; stream: SlowStream } => {
@@ -123,7 +124,7 @@ test("one batch of large events does not go out at once", async () => {
   }
   const object = cachedObject(storage.cache.shape, "d/m", encodeStored(value as never), 7)
   const form = { yaml: false, as: "", version: "", pretty: false } as const
-  const encoder = itemEncoder(storage.view, form, new URLSearchParams(), () => 0)
+  const encoder = itemEncoder(storage.view, form, new URLSearchParams(), () => 0, new TableColumns())
   const stream = new SlowStream()
   const watch = new WatchStream(stream, encoder, new AbortController().signal, new HeldBytes(1e9))
   const items = Array.from({ length: 40 }, (): WatchItem => ({ type: "ADDED", object, event: undefined }))

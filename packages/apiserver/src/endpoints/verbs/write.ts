@@ -16,7 +16,7 @@ import type { Call } from "./call.ts"
 import { answerBytes, answerValue } from "./answer.ts"
 import { contentType, expectedOf, readObject, readPatch } from "./body.ts"
 import { itemEncoder } from "./item-encoder.ts"
-import { answerForm, plainOnly, type AnswerForm } from "./negotiation.ts"
+import { answerForm, checkOne, plainOnly, type AnswerForm } from "./negotiation.ts"
 import { writeRequest } from "./options.ts"
 
 /** Answers with an object that was written. */
@@ -26,12 +26,14 @@ export function answerObject(
   status: number,
   object: CachedObject,
 ): Promise<void> {
-  const { exchange, storage, env } = call
+  const { exchange, storage, env, columns } = call
+  checkOne(form, storage.kind)
   if (form.as === "") return answerBytes(exchange, status, form, storage.view.bytes(object))
-  const encoder = itemEncoder(storage.view, form, exchange.query, () => env.clock.now())
+  const encoder = itemEncoder(storage.view, form, exchange.query, () => env.clock.now(), columns)
   if (form.as !== "Table") return answerBytes(exchange, status, form, encoder.item(object))
   const text =
-    encoder.header({ resourceVersion: String(object.revision) }) + encoder.item(object).toString() + "]}"
+    encoder.header(object.revision === 0 ? {} : { resourceVersion: String(object.revision) }) +
+    `[${encoder.item(object).toString()}]}`
   return answerValue(exchange, status, form, JSON.parse(text))
 }
 
