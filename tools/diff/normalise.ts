@@ -22,6 +22,7 @@ const revisionInText = /\b(resource ?version|revision|resourceVersionMatch)(:? ?
 const currentInText = /(Too large resource version: )\S+, current: \d+/g
 const documentHash = /(\?hash=)[0-9A-F]+/g
 const recorded = /(the ResourceVersion in record \()\d+\)/g
+const certificateHash = /\bX509SHA256=[0-9a-f]{64}\b/g
 const accessVolume = /\bkube-api-access-[a-z0-9]{5}\b/g
 const modified =
   /precondition failed: ResourceVersion in precondition: \S+ResourceVersion in object meta: \d+/g
@@ -35,12 +36,16 @@ export function normaliseText(text: string): string {
     .replace(documentHash, "$1HASH")
     .replace(address, "ADDRESS")
     .replace(loopback, "SERVER")
+    .replace(certificateHash, "X509SHA256=HASH")
     .replace(modified, "STALE")
     .replace(currentInText, "$1RV, current: RV")
     .replace(recorded, "$1RV)")
     .replace(accessVolume, "kube-api-access-SUFFIX")
     .replace(revisionInText, "$1$2RV")
 }
+
+/** Lists whose order is that of a map. */
+const unordered = new Set(["resourceRules", "nonResourceRules"])
 
 /** A copy with its keys in order. `path` is the names on the way, without indices. */
 export function normalise(value: unknown, key = "", inTable = false): unknown {
@@ -49,12 +54,12 @@ export function normalise(value: unknown, key = "", inTable = false): unknown {
     const from = value as Record<string, unknown>
     const table = inTable || from["kind"] === "Table"
     const to: Record<string, unknown> = {}
-    for (const name of Object.keys(from).sort()) to[name] = normalise(from[name], name, table)
+    for (const name of Object.keys(from).sort()) {
+      const item = normalise(from[name], name, table)
+      to[name] = unordered.has(name) && Array.isArray(item) ? item.toSorted(byText) : item
+    }
     // Their order depends on whether a second ended between two writes.
-    if (Array.isArray(to["managedFields"]))
-      to["managedFields"] = to["managedFields"].toSorted((a, b) =>
-        JSON.stringify(a) < JSON.stringify(b) ? -1 : 1,
-      )
+    if (Array.isArray(to["managedFields"])) to["managedFields"] = to["managedFields"].toSorted(byText)
     return to
   }
   if (typeof value === "number") {
@@ -71,6 +76,10 @@ export function normalise(value: unknown, key = "", inTable = false): unknown {
   if (inTable && key === "cells" && age.test(value)) return "AGE"
   if (key === "caBundle" || key === "certificate") return value.slice(0, 12)
   return normaliseText(value).replace(/\bgenerated-[a-z0-9]{5}\b/g, "generated-SUFFIX")
+}
+
+function byText(a: unknown, b: unknown): number {
+  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1
 }
 
 /** A parameter's key in a document, behind its name a hash in which its text has a part. */

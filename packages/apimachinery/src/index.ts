@@ -88,6 +88,7 @@ export {
   statusOf,
   suggestsClientDelay,
 } from "./status-predicates.ts"
+export { goTimeError } from "./go-time-error.ts"
 export { canonicalMicroTime, canonicalTime, formatMicroTime, formatTime, parseTime } from "./time.ts"
 export { formatGoDuration, humanDuration, parseGoDuration, shortHumanDuration } from "./duration.ts"
 export {

@@ -16,13 +16,13 @@ export function createAuthorizer(authorizers: readonly NamedAuthorizer[]): Autho
   return {
     authorize(user: UserInfo, attributes: AuthorizationAttributes): Decision {
       if (user.groups.includes(systemMasters)) return allowed
-      if (!attributes.isResourceRequest && open.includes(attributes.path)) return allowed
       let reasons = ""
       for (const { name, authorizer } of authorizers) {
         const decision = authorizer.authorize(user, attributes)
         if (decision.allowed || decision.denied) return decision
         if (decision.reason !== "") reasons += `${reasons === "" ? "" : "\n"}${name}: ${decision.reason}`
       }
+      if (!attributes.isResourceRequest && open.includes(attributes.path)) return allowed
       return { allowed: false, reason: reasons }
     },
   }

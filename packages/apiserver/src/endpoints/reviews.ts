@@ -72,7 +72,7 @@ export function connectReviews(registry: Registry, deps: ReviewDeps): void {
       const review = body as unknown as SelfSubjectRulesReview
       const namespace = review.spec?.namespace ?? ""
       if (namespace === "") throw badRequest("no namespace on request")
-      return { ...review, spec: {}, status: rulesStatus(deps.rbac, request.user, namespace) }
+      return { ...review, metadata: {}, spec: {}, status: rulesStatus(deps.rbac, request.user, namespace) }
     },
   })
   registry.connect(authentication, "selfsubjectreviews", "", {
@@ -81,7 +81,7 @@ export function connectReviews(registry: Registry, deps: ReviewDeps): void {
       const creationTimestamp = formatTime(deps.clock.now())
       return {
         ...review,
-        metadata: { ...review.metadata, creationTimestamp },
+        metadata: { creationTimestamp },
         status: { userInfo: userInfoOf(request.user) },
       }
     },

@@ -2,7 +2,7 @@
  * The `serviceaccounts/token` subresource: tokens bound to a pod, a secret or a node.
  * Mirrors: pkg/registry/core/serviceaccount/storage/token.go
  */
-import { node, pod, secret, serviceAccount } from "@knarr/api"
+import { node, pod, secret, serviceAccount, tokenRequest } from "@knarr/api"
 import type { TokenRequest } from "@knarr/api"
 import {
   badRequest,
@@ -17,6 +17,7 @@ import {
 import { uuid, type Env } from "@knarr/base"
 import type { TokenSigner } from "../authn/token-signer.ts"
 import { serviceAccountUserName } from "../authn/users.ts"
+import { trackUpdate } from "../registry/managed-fields.ts"
 import type { Admission, AdmissionAttributes } from "../contract.ts"
 import type { ObjectRef } from "../registry/request.ts"
 import type { Registry } from "../registry/registry.ts"
@@ -53,7 +54,11 @@ export function connectTokenRequest(registry: Registry, options: TokenRequestOpt
         ...sent.spec,
         expirationSeconds: sent.spec?.expirationSeconds ?? defaultSeconds,
       }
-      const request: TokenRequest = { ...sent, spec }
+      const request: TokenRequest = { ...sent, metadata: { ...sent.metadata }, spec }
+      delete (request as Partial<TokenRequest>).status
+      trackUpdate(tokenRequest, undefined, request, call.fieldManager, "token", env.clock.now())
+      // Go prints a reference that nobody gave.
+      spec.boundObjectRef ??= null as never
       const attributes: AdmissionAttributes = {
         operation: "CREATE",
         kind: serviceAccount,
@@ -189,7 +194,10 @@ function bindTo(registry: Registry, account: ObjectRef, ref: TokenRequest["spec"
       return { secret: { name, uid: check(registry.get(secret, within), "secrets").metadata.uid } }
     case "Node":
       return { node: { name, uid: check(registry.get(node, { name }), "nodes").metadata.uid } }
-    default:
-      throw badRequest(`cannot bind token to object of type ${ref.apiVersion ?? ""}, Kind=${ref.kind ?? ""}`)
+    default: {
+      const { apiVersion = "" } = ref
+      const groupVersion = apiVersion.includes("/") ? apiVersion : `/${apiVersion}`
+      throw badRequest(`cannot bind token to object of type ${groupVersion}, Kind=${ref.kind ?? ""}`)
+    }
   }
 }

@@ -193,8 +193,8 @@ function gracefully(
   return period
 }
 
-/** Mirrors: apimachinery meta/v1/validation ValidateDeleteOptions */
-function validateDeletion(options: DeletionOptions): void {
+/** Throws 422. Mirrors: apimachinery meta/v1/validation ValidateDeleteOptions */
+export function validateDeletion(options: DeletionOptions & { readonly dryRun?: readonly string[] }): void {
   const errors: FieldError[] = []
   if (options.propagationPolicy !== undefined && options.orphanDependents !== undefined) {
     errors.push(
@@ -209,6 +209,8 @@ function validateDeletion(options: DeletionOptions): void {
   if (options.propagationPolicy !== undefined && !policies.includes(options.propagationPolicy)) {
     errors.push(field.notSupported("propagationPolicy", options.propagationPolicy, [...policies, "nil"]))
   }
+  if (options.dryRun?.some((value) => value !== "All"))
+    errors.push(field.notSupported("dryRun", options.dryRun, ["All"]))
   if (errors.length > 0) throw invalid({ group: "meta.k8s.io", kind: "DeleteOptions" }, "", errors)
 }
 

@@ -114,7 +114,7 @@ async function changeOf(
   if (version === "" || version === "0") {
     if (kind.allowUnconditionalUpdate === false) {
       const error = field.invalid("metadata.resourceVersion", 0, "must be specified for an update")
-      throw invalid(storage.view.stored, ref.name, [error])
+      throw invalid({ group: kind.group, kind: kind.plural }, ref.name, [error])
     }
     obj.metadata.resourceVersion = String(current.revision)
   } else if (version !== String(current.revision)) throw storage.modified(ref.name)

@@ -2,8 +2,8 @@
  * What every request passes before it reaches its handler: identity, in-flight bounds, time-out, impersonation,
  * authorisation; and what is counted about it. Mirrors: apiserver pkg/server/config.go DefaultBuildHandlerChain
  */
-import { asError, uuid, type Env } from "@knarr/base"
-import { badRequest, forbidden, timeout, type Kind } from "@knarr/apimachinery"
+import { asError, messageOf, uuid, type Env } from "@knarr/base"
+import { badRequest, forbidden, parseGoDuration, timeout, type Kind } from "@knarr/apimachinery"
 import { impersonate } from "../authn/impersonation.ts"
 import type { Authenticator } from "../authn/authenticator.ts"
 import { forbiddenError } from "../authz/forbidden.ts"
@@ -225,27 +225,11 @@ function timeoutOf(exchange: ServerExchange): number | undefined {
   if (exchange.search === "" || !exchange.search.includes("timeout=")) return undefined
   const text = exchange.query.get("timeout")
   if (!text) return undefined
-  const ms = goDuration(text)
-  if (ms === undefined) throw badRequest("invalid timeout specified in the request URL")
+  let ms: number
+  try {
+    ms = parseGoDuration(text)
+  } catch (thrown) {
+    throw badRequest(`invalid timeout specified in the request URL - ${messageOf(thrown)}`)
+  }
   return ms > 0 ? ms : undefined
-}
-
-const units: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1e3,
-  m: 6e4,
-  h: 36e5,
-}
-
-function goDuration(text: string): number | undefined {
-  if (text === "0") return 0
-  if (!/^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))*$/.test(text))
-    return undefined
-  let ms = 0
-  for (const [, value, unit] of text.matchAll(/([\d.]+)(ns|us|µs|ms|s|m|h)/g))
-    ms += Number(value) * units[unit!]!
-  return text.startsWith("-") ? -ms : ms
 }

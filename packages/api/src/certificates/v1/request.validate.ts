@@ -34,15 +34,22 @@ const usages = new Set([
   "netscape sgc",
 ])
 
+/** What our reader of DER says of data that end within an element. */
+const endsEarly = /the data ends? within/
+
 const legacySigner = "kubernetes.io/legacy-unknown"
 /** Conditions that are true or absent. */
 const onlyTrue = new Set(["Approved", "Denied", "Failed"])
 
 /** The request in `spec.request` (base64 of PEM). Throws the reason why it is none. */
-export function parseSigningRequest(request: string): CertificateRequest {
-  const block = readPem(Buffer.from(request, "base64").toString("latin1"))[0]
+export function parseSigningRequest(request: string | undefined): CertificateRequest {
+  const block = readPem(Buffer.from(request ?? "", "base64").toString("latin1"))[0]
   if (block?.type !== "CERTIFICATE REQUEST") throw new Error("PEM block type must be CERTIFICATE REQUEST")
-  return parseCertificateRequest(block.bytes)
+  try {
+    return parseCertificateRequest(block.bytes)
+  } catch (thrown) {
+    throw endsEarly.test(messageOf(thrown)) ? new Error("asn1: syntax error: data truncated") : thrown
+  }
 }
 
 export function validateRequest({ spec }: Request): FieldError[] {
@@ -79,7 +86,7 @@ export function validateRequest({ spec }: Request): FieldError[] {
   return out
 }
 
-function requestProblem(request: string): string | undefined {
+function requestProblem(request: string | undefined): string | undefined {
   try {
     return parseSigningRequest(request).signatureProblem()
   } catch (thrown) {

@@ -65,10 +65,10 @@ export class KubeletClient {
     this.#agent?.destroy()
   }
 
-  /** Throws a StatusError when the node is not there or has no address. */
-  locate(name: string): Location {
+  /** Throws a StatusError, about `resource`, when the node is not there, and one when it has no address. */
+  locate(name: string, resource: "nodes" | "pods" = "pods"): Location {
     const found = this.#registry.get(node, { name })
-    if (!found) throw notFound({ group: "", resource: "nodes" }, name)
+    if (!found) throw notFound({ group: "", resource }, name)
     const addresses = found.status?.addresses ?? []
     for (const type of this.#options?.addressTypes ?? defaultTypes) {
       const address = addresses.find((a) => a.type === type)

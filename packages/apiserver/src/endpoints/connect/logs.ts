@@ -1,6 +1,6 @@
 /** `pods/log`: the kubelet's answer, passed on as it comes. Mirrors: pkg/registry/core/pod/strategy.go LogLocation */
 import type { IncomingMessage } from "node:http"
-import { invalid, type FieldError } from "@knarr/apimachinery"
+import { badRequest, goTimeError, invalid, parseTime, type FieldError } from "@knarr/apimachinery"
 import type { RequestContext } from "../../contract.ts"
 import type { Handler } from "../../server/filters.ts"
 import type { Registry } from "../../registry/registry.ts"
@@ -68,17 +68,19 @@ function logParams(query: URLSearchParams, name: string): URLSearchParams {
   number("sinceSeconds", 1, "must be greater than 0")
   const since = query.get("sinceTime")
   if (since) {
+    if (Number.isNaN(parseTime(since))) throw badRequest(goTimeError(since, "2006-01-02T15:04:05Z07:00"))
     if (query.get("sinceSeconds"))
       errors.push({
         type: "FieldValueForbidden",
-        field: "",
+        field: "[]",
         value: "",
         detail: "at most one of `sinceTime` or `sinceSeconds` may be specified",
       })
     params.set("sinceTime", since)
   }
-  const stream = query.get("stream")
-  if (stream && stream !== "All") params.set("stream", stream)
+  // Standard output and error apart are no part of the release, unless its gate is opened.
+  if (query.has("stream"))
+    errors.push({ type: "FieldValueForbidden", field: "stream", value: "", detail: "may not be specified" })
   if (errors.length > 0) throw invalid({ group: "", kind: "PodLogOptions" }, name, errors)
   return params
 }

@@ -12,7 +12,13 @@ import {
 } from "node:http"
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https"
 import { endpointSlice, service } from "@knarr/api"
-import { badRequest, internalError, serviceUnavailable, type StatusError } from "@knarr/apimachinery"
+import {
+  notFound,
+  badRequest,
+  internalError,
+  serviceUnavailable,
+  type StatusError,
+} from "@knarr/apimachinery"
 import { asError, randomInt, type Env } from "@knarr/base"
 import { endToEnd, withoutCredentials } from "./headers.ts"
 import { createLinkRewriter } from "./html-links.ts"
@@ -65,7 +71,7 @@ export function proxyTarget(
   const tls = parsed.scheme === "https"
   switch (info.resource) {
     case "nodes": {
-      const at = kubelet.locate(parsed.name)
+      const at = kubelet.locate(parsed.name, "nodes")
       requireProxyable(at.host)
       if (parsed.port === "" || Number(parsed.port) === at.port) return { kubelet: true, tls: true, ...at }
       return { kubelet: false, tls, host: at.host, port: portNumber(parsed.port, info) }
@@ -99,6 +105,7 @@ function serviceTarget(
   const { namespace } = info
   let portName = parsed.port
   const found = registry.get(service, { namespace, name: parsed.name })
+  if (!found && /^\d+$/.test(portName)) throw notFound({ group: "", resource: "services" }, parsed.name)
   if (found && portName !== "" && /^\d+$/.test(portName)) {
     const port = found.spec.ports?.find((p) => p.port === Number(portName))
     if (!port)

@@ -213,11 +213,18 @@ export async function readPatch(
         // YAML's flow style begins the same way.
       }
     }
+    let value: unknown
     try {
-      return { value: (await loadYaml()).parse(text), strictErrors: [] }
+      value = (await loadYaml()).parse(text)
     } catch (thrown) {
       throw badRequest(`error encoding patch: ${messageOf(thrown)}`)
     }
+    if (value !== null && (typeof value !== "object" || Array.isArray(value)))
+      throw badRequest(
+        "error decoding patch: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal " +
+          `${jsonType(value)} into Go value of type map[string]interface {}`,
+      )
+    return { value, strictErrors: [] }
   }
   try {
     const value = parseJson(text)

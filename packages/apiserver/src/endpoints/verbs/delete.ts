@@ -13,7 +13,7 @@ import {
 } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import { deletedStatus } from "../../registry/answers.ts"
-import { deleteCollection, deleteObject } from "../../registry/delete.ts"
+import { deleteCollection, deleteObject, validateDeletion } from "../../registry/delete.ts"
 import { listObjects } from "../../registry/list.ts"
 import type { DeletionOptions, WriteRequest } from "../../registry/request.ts"
 import type { Call } from "./call.ts"
@@ -89,6 +89,7 @@ export async function handleDeleteCollection(call: Call): Promise<void> {
   const { exchange, ctx, storage, env, columns } = call
   const form = answerForm(exchange, ctx.userAgent)
   const { options, request } = await readOptions(call)
+  validateDeletion(options)
   const result = await listObjects(storage, listQuery(exchange.query, ctx.info.namespace, ""), ctx.signal)
   const chosen = result.filtered
     ? result.items

@@ -65,7 +65,7 @@ export function writeRequest(
   kind: WriteOptionsKind,
   apply = false,
 ): { request: WriteRequest; fieldValidation: FieldValidation; force: boolean | undefined } {
-  const dryRun = query.getAll("dryRun").filter((value) => value !== "")
+  const dryRun = query.getAll("dryRun")
   const fieldManager = query.get("fieldManager") ?? ""
   const fieldValidation = query.get("fieldValidation") ?? ""
   const force = boolean(query, "force")
@@ -117,7 +117,7 @@ export function deletionOptions(query: URLSearchParams): DeletionOptions {
   if (grace !== undefined) options.gracePeriodSeconds = grace
   const orphan = boolean(query, "orphanDependents")
   if (orphan !== undefined) options.orphanDependents = orphan
-  const policy = text(query, "propagationPolicy")
-  if (policy !== undefined) options.propagationPolicy = policy
+  const policy = query.get("propagationPolicy")
+  if (policy !== null) options.propagationPolicy = policy
   return options
 }

@@ -9,6 +9,7 @@ import {
 import type { CachedObject } from "../../registry/cached-object.ts"
 import { createObject } from "../../registry/create.ts"
 import { setObjectDefaults } from "../../registry/defaults.ts"
+import { trackUpdate } from "../../registry/managed-fields.ts"
 import { patchObject, type PatchType } from "../../registry/patch.ts"
 import { putting, updateObject } from "../../registry/update.ts"
 import type { UpdateStrategy } from "../../registry/update-strategies.ts"
@@ -48,6 +49,7 @@ export async function handleCreate(call: Call): Promise<void> {
   if (connector?.create) {
     plainOnly(form)
     if (kind.namespaced) obj.metadata.namespace ??= namespace
+    trackUpdate(kind, undefined, obj, request.fieldManager, "", call.env.clock.now())
     const ref = { namespace, name: obj.metadata.name ?? "" }
     const answer = await connector.create(ref, obj as unknown as Record<string, unknown>, request)
     return answerValue(exchange, 201, form, answer)

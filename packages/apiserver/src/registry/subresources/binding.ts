@@ -1,13 +1,16 @@
 /** Binding a pod to a node. Mirrors: pkg/registry/core/pod/storage BindingREST */
 import {
+  aggregateMessage,
   badRequest,
   conflict,
   deepClone,
   field,
   type FieldError,
   formatTime,
-  invalid,
   type KubeObject,
+  nameIsDNSSubdomain,
+  type StatusError,
+  statusErrorFrom,
 } from "@knarr/apimachinery"
 import type { Pod } from "@knarr/api"
 import { admissionAttributes } from "../admit.ts"
@@ -28,15 +31,17 @@ export async function bindPod(
   request: WriteRequest,
 ): Promise<void> {
   const { metadata, target } = binding
-  if (metadata.name !== ref.name) {
-    throw badRequest("name in URL does not match name in Binding object")
-  }
   const errors: FieldError[] = []
   if (target?.kind && target.kind !== "Node") {
     errors.push(field.notSupported("target.kind", target.kind, ["Node", "<empty>"]))
   }
   if (!target?.name) errors.push(field.required("target.name", ""))
-  if (errors.length > 0) throw invalid({ group: "", kind: "Binding" }, ref.name, errors)
+  else
+    for (const why of nameIsDNSSubdomain(target.name, false))
+      errors.push(field.invalid("target.name", target.name, why))
+  if (errors.length > 0) throw unreadable(errors)
+  if (ref.name === "") throw badRequest("Name parameter required.")
+  if (metadata.name !== ref.name) throw badRequest("name in URL does not match name in Binding object")
   const attributes = admissionAttributes(
     pods,
     ref,
@@ -70,6 +75,18 @@ export async function bindPod(
     if (metadata.labels) next.metadata.labels = { ...next.metadata.labels, ...metadata.labels }
     setPodCondition(next, { type: "PodScheduled", status: "True" }, now)
     return { put: next }
+  })
+}
+
+/** Upstream hands these on as they are: an error of the server without a reason. */
+function unreadable(errors: readonly FieldError[]): StatusError {
+  return statusErrorFrom({
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message: aggregateMessage(errors),
+    code: 500,
   })
 }
 

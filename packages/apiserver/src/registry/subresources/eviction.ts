@@ -15,7 +15,7 @@ import {
 import type { Pod, PodDisruptionBudget } from "@knarr/api"
 import { admissionAttributes } from "../admit.ts"
 import type { CachedObject } from "../cached-object.ts"
-import { deleteObject } from "../delete.ts"
+import { deleteObject, validateDeletion } from "../delete.ts"
 import type { DeletionOptions, ObjectRef, WriteRequest } from "../request.ts"
 import type { ResourceStorage } from "../storage.ts"
 import { setPodCondition } from "./pod-condition.ts"
@@ -37,6 +37,7 @@ export async function evictPod(
   eviction: Eviction,
   outer: WriteRequest,
 ): Promise<void> {
+  validateDeletion(eviction.deleteOptions ?? {})
   const dryRun = outer.dryRun || (eviction.deleteOptions?.dryRun?.length ?? 0) > 0
   const request = { ...outer, dryRun }
   const { dryRun: _, ...options } = eviction.deleteOptions ?? {}
