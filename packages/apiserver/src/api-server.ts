@@ -108,7 +108,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   for (const path of ["/healthz", "/livez", "/readyz"])
     paths.set(path, healthHandler).set(`${path}/`, healthHandler)
   paths.set("/metrics", (exchange) =>
-    exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8", env.meter.text()),
+    exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", env.meter.text()),
   )
   paths.set("/openapi/v2", (exchange) => openApi.respondV2(exchange))
   const openApiV3: Handler = (exchange) => openApi.respondV3(exchange)

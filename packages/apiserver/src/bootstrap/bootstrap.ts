@@ -20,7 +20,7 @@ import {
   service,
   serviceCIDR,
 } from "@knarr/api"
-import type { ClusterRole, Creatable, PolicyRule, Subject } from "@knarr/api"
+import type { flowcontrolV1, ClusterRole, Creatable, PolicyRule, Subject } from "@knarr/api"
 import {
   deepClone,
   isAlreadyExists,
@@ -67,7 +67,8 @@ export async function bootstrap(options: BootstrapOptions): Promise<void> {
     served(kind)
       ? Promise.all(objectsOf(kind.plural, kind).map((object) => ensure(options, kind, object)))
       : Promise.resolve()
-  if (served(namespace)) await ensureAll(namespace)
+  if (served(namespace))
+    await Promise.all(objectsOf("namespaces", namespace).map((one) => ensure(options, namespace, bare(one))))
   await Promise.all([
     ensureAll(clusterRole),
     ensureAll(role),
@@ -81,6 +82,11 @@ export async function bootstrap(options: BootstrapOptions): Promise<void> {
     served(configMap) ? publishAuthentication(options) : undefined,
   ])
   if (served(service)) await ensureKubernetesService(options)
+}
+
+/** A namespace as it is asked for: its finalizer and its phase come by themselves. */
+function bare({ apiVersion, kind, metadata }: KubeObject): KubeObject {
+  return { apiVersion, kind, metadata }
 }
 
 function objectsOf(resource: string, kind: Kind): KubeObject[] {
@@ -107,7 +113,7 @@ async function ensure(options: BootstrapOptions, kind: Kind, wanted: KubeObject)
     const present = reader.get(kind, ref)
     try {
       if (!present) {
-        await client.create(kind, wanted, { signal })
+        await client.create(kind, wanted, { signal, ...managerOf(kind) })
         return
       }
       const repaired = repair(kind, present, wanted)
@@ -121,6 +127,13 @@ async function ensure(options: BootstrapOptions, kind: Kind, wanted: KubeObject)
       } else if (!isConflict(thrown)) throw thrown
     }
   }
+}
+
+/** Fairness tells its objects' parts apart from what others of the server write. */
+function managerOf(kind: Kind): { readonly fieldManager?: string } {
+  return kind === flowSchema || kind === priorityLevelConfiguration
+    ? { fieldManager: "api-priority-and-fairness-config-producer-v1" }
+    : {}
 }
 
 /** The object with what it lacks; undefined when it lacks nothing or is not ours to change. */
@@ -175,8 +188,7 @@ async function ensureFlowSchemas(options: BootstrapOptions): Promise<void> {
       const ref = { name: object.metadata.name }
       if (reader.get(flowSchema, ref)) return
       await ensure(options, flowSchema, object)
-      const next = deepClone(await client.get(flowSchema, ref, { signal }))
-      const level = next.spec?.priorityLevelConfiguration.name ?? ""
+      const level = (object as flowcontrolV1.FlowSchema).spec?.priorityLevelConfiguration.name ?? ""
       const condition = {
         type: "Dangling",
         status: "False",
@@ -184,10 +196,18 @@ async function ensureFlowSchemas(options: BootstrapOptions): Promise<void> {
         reason: "Found",
         message: `This FlowSchema references the PriorityLevelConfiguration object named ${JSON.stringify(level)} and it exists`,
       }
-      await client.update(
+      const { apiVersion, kind } = object
+      await client.patch(
         flowSchema,
-        { ...next, status: { conditions: [condition] } },
-        { subresource: "status", signal },
+        ref,
+        "apply",
+        { apiVersion, kind, metadata: ref, status: { conditions: [condition] } },
+        {
+          subresource: "status",
+          fieldManager: "api-priority-and-fairness-config-consumer-v1",
+          force: true,
+          signal,
+        },
       )
     }),
   )
@@ -196,29 +216,8 @@ async function ensureFlowSchemas(options: BootstrapOptions): Promise<void> {
 async function ensureApiServices(options: BootstrapOptions): Promise<void> {
   if (!options.kinds.includes(apiService)) return
   const served = new Set(options.kinds.map((kind) => `${kind.version}.${kind.group}`))
-  const now = formatTime(options.env.clock.now())
   const wanted = objectsOf("apiservices", apiService).filter((object) => served.has(object.metadata.name))
-  await Promise.all(
-    wanted.map(async (object) => {
-      const ref = { name: object.metadata.name }
-      if (options.reader.get(apiService, ref)) return
-      await ensure(options, apiService, object)
-      const created = await options.client.get(apiService, ref, { signal: options.signal })
-      const next = deepClone(created)
-      next.status = {
-        conditions: [
-          {
-            type: "Available",
-            status: "True",
-            lastTransitionTime: now,
-            reason: "Local",
-            message: "Local APIServices are always available",
-          },
-        ],
-      }
-      await options.client.update(apiService, next, { subresource: "status", signal: options.signal })
-    }),
-  )
+  await Promise.all(wanted.map((object) => ensure(options, apiService, object)))
 }
 
 async function ensureServiceCIDR(options: BootstrapOptions): Promise<void> {

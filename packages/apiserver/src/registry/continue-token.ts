@@ -1,5 +1,5 @@
 /** Continue tokens, byte for byte upstream's. Mirrors: apiserver pkg/storage/continue.go */
-import { badRequest, parseJson } from "@knarr/apimachinery"
+import { badRequest, goQuote, parseJson } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 
 export interface ContinueToken {
@@ -21,10 +21,16 @@ export function decodeContinue(text: string): ContinueToken {
   }
   if (!/^[A-Za-z0-9_-]*$/.test(text))
     fail(`illegal base64 data at input byte ${text.search(/[^A-Za-z0-9_-]/)}`)
-  // Byte by byte, as Go's decoder names what it does not expect; names are ASCII.
+  const bytes = Buffer.from(text, "base64url")
+  const first = bytes[0] ?? 0
+  // Go's decoder reads bytes, not characters.
+  if (first > 0x7f)
+    fail(
+      `invalid character ${goQuote(String.fromCharCode(first)).replaceAll('"', "'")} looking for beginning of value`,
+    )
   let token: { v?: unknown; rv?: unknown; start?: unknown }
   try {
-    token = parseJson(Buffer.from(text, "base64url").toString("latin1")) as typeof token
+    token = parseJson(bytes.toString()) as typeof token
   } catch (thrown) {
     return fail(messageOf(thrown))
   }

@@ -30,10 +30,9 @@ export function addStorageMetrics(meter: Meter, scope: Scope, registry: Registry
     meter.collect(
       "gauge",
       {
-        name: "apiserver_storage_objects",
+        name: "apiserver_resource_objects",
         help: "Number of stored objects at the time of last check split by kind.",
         labels: ["resource"],
-        stability: "STABLE",
       },
       () =>
         storedKinds("list").map((kind) => [

@@ -1,5 +1,5 @@
 /** APIService (apiregistration.k8s.io/v1). Mirrors: pkg/registry/apiregistration/apiservice */
-import { defineKind, type Kind, nameIsPathSegment } from "@knarr/apimachinery"
+import { defineKind, formatTime, type Kind, nameIsPathSegment } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
 import { validateAPIService } from "./apiservice.validate.ts"
 import type { APIService } from "./types.gen.ts"
@@ -29,6 +29,21 @@ export const apiService: Kind<APIService> = defineKind<APIService>({
   ],
   setDefaults({ spec }) {
     if (spec.service) spec.service.port ??= 443
+  },
+  prepareForCreate(obj, { nowMs }) {
+    // Groups that this server serves itself are there from the first moment.
+    if (obj.spec.service) return
+    obj.status = {
+      conditions: [
+        {
+          type: "Available",
+          status: "True",
+          lastTransitionTime: formatTime(nowMs),
+          reason: "Local",
+          message: "Local APIServices are always available",
+        },
+      ],
+    }
   },
   hasGeneration: false,
   allowUnconditionalUpdate: false,

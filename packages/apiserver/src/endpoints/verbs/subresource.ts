@@ -12,7 +12,7 @@ import { answerBytes, answerValue } from "./answer.ts"
 import { type Expected, readObject, readPatch } from "./body.ts"
 import { answerForm, plainOnly } from "./negotiation.ts"
 import { writeRequest } from "./options.ts"
-import { handlePatch, handleUpdate, patchTypeOf } from "./write.ts"
+import { handlePatch, handleUpdate, nameMissing, patchTypeOf } from "./write.ts"
 
 export async function handleSubresource(call: Call): Promise<void> {
   const { exchange, ctx, registry, storage } = call
@@ -82,6 +82,7 @@ async function handleScale(call: Call, declared: Subresource): Promise<void> {
   if (verb === "update") {
     const { request, fieldValidation } = writeRequest(exchange.query, ctx, "UpdateOptions")
     const scale = await readObject<Scale>(exchange, expected, fieldValidation, ctx.warnings)
+    if (!scale.metadata.name) throw nameMissing(name)
     scale.spec ??= {}
     return answerValue(exchange, 200, form, await updateScale(storage, ref, request, () => scale))
   }

@@ -3,6 +3,7 @@ import {
   badRequest,
   type Kind,
   type KubeObject,
+  type StatusError,
   statusErrorFrom,
   unsupportedMediaType,
 } from "@knarr/apimachinery"
@@ -77,13 +78,16 @@ export async function handleUpdate(call: Call, subresource = "", strategy?: Upda
   return answerObject(call, form, written.outcome === "created" ? 201 : 200, written.object)
 }
 
+/** 400: the body has no name, as the URL has. */
+export function nameMissing(name: string): StatusError {
+  return badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`)
+}
+
 /** The name in the body is that of the URL. */
 export function checkName(kind: Kind, obj: Readonly<KubeObject>, namespace: string, name: string): void {
   const own = obj.metadata.name ?? ""
   if (own === "") {
-    throw badRequest(
-      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
-    )
+    throw nameMissing(name)
   }
   if (own !== name) {
     throw badRequest(`the name of the object (${own}) does not match the name on the URL (${name})`)
