@@ -162,7 +162,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     }
     const status = createStatusManager({ env, scope, client })
     const volumes = createVolumeManager({
-      ...{ env, scope, client, reader: objects, host: machine.volumes, recorder: events },
+      ...{ env, scope, client, nodeName, reader: objects, host: machine.volumes, recorder: events },
       rootDir: settings.rootDir,
       allocatable: () => node.allocatable(),
     })

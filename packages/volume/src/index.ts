@@ -1,15 +1,23 @@
 /** Volumes: the plugin contract, the plugins, and what they do to a machine. */
 export {
+  type Attaching,
+  type StageContext,
+  type Staging,
+  type UnpublishContext,
+  type UnstageContext,
   type VolumeContext,
+  type VolumeData,
   type VolumeMountResult,
   type VolumePlugin,
   type VolumePluginSpec,
   type VolumeReader,
   type VolumeReferences,
-  type VolumeSourceField,
+  type VolumeSpec,
   defineVolume,
   fsGroupOf,
   fsUserOf,
+  isBlock,
+  podVolume,
 } from "./volume.ts"
 export { pluginFolder, pluginFor, volumePlugins } from "./plugins.ts"
 export { type Payload, type PayloadFile, payloadsEqual } from "./payload.ts"

@@ -5,11 +5,14 @@ import {
   chmod,
   lstat,
   mkdir,
+  open,
   readFile,
   readlink,
   realpath,
+  rename,
   rm,
   rmdir,
+  stat,
   statfs,
   symlink,
   writeFile,
@@ -90,6 +93,27 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
       await symlink(target, dir)
       return target
     },
+    async mount(dir, { source, fsType, flags }, signal) {
+      await makeDirectory(dir, 0o750)
+      if ((await mountPointsIn(dir)).includes(dir)) return false
+      const extra = flags.length > 0 ? ["-o", flags.join(",")] : []
+      await command("mount", ["-t", fsType, ...extra, source, dir], signal)
+      return true
+    },
+    async bindMount(source, target, { readOnly }, signal) {
+      if ((await mountPointsIn(target)).includes(target)) return false
+      if ((await stat(source)).isDirectory()) await makeDirectory(target, 0o750)
+      else {
+        await mkdir(dirname(target), { recursive: true, mode: 0o750 })
+        await (await open(target, "a", 0o640)).close()
+      }
+      await command("mount", ["--bind", ...(readOnly ? ["-o", "ro"] : []), source, target], signal)
+      return true
+    },
+    async unmount(path, signal) {
+      for (const _ of (await mountPointsIn(path)).filter((point) => point === path))
+        await command("umount", [path], signal)
+    },
     writePayload: (dir, payload, ownership) =>
       writeAtomically(dir, payload, {
         nowMs: clock.now(),
@@ -102,6 +126,21 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
     async setReady(metaDir) {
       await mkdir(metaDir, { recursive: true, mode: 0o750 })
       await writeFile(join(metaDir, "ready"), "")
+    },
+    async writeRecord(metaDir, text) {
+      await mkdir(metaDir, { recursive: true, mode: 0o750 })
+      const file = join(metaDir, recordName)
+      await writeFile(`${file}.tmp`, text, { mode: 0o600 })
+      await rename(`${file}.tmp`, file)
+    },
+    async readRecord(metaDir) {
+      try {
+        return await readFile(join(metaDir, recordName), "utf8")
+      } catch (thrown) {
+        const { code = "" } = thrown as NodeJS.ErrnoException
+        if (code === "ENOENT" || code === "ENOTDIR") return undefined
+        throw thrown
+      }
     },
     checkHostPath: checkHostPathType,
     async removeTree(dir, signal) {
@@ -151,6 +190,9 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
     },
   }
 }
+
+/** As upstream's. */
+const recordName = "vol_data.json"
 
 const forever = new AbortController().signal
 

@@ -1,27 +1,28 @@
 /** Every volume plugin. */
-import type { Volume } from "@knarr/api"
 import { configMapVolume } from "./plugins/config-map.volume.ts"
 import { downwardAPIVolume } from "./plugins/downward-api.volume.ts"
 import { emptyDirVolume } from "./plugins/empty-dir.volume.ts"
 import { hostPathVolume } from "./plugins/host-path.volume.ts"
+import { localVolume } from "./plugins/local.volume.ts"
 import { projectedVolume } from "./plugins/projected.volume.ts"
 import { secretVolume } from "./plugins/secret.volume.ts"
-import type { VolumePlugin } from "./volume.ts"
+import type { VolumePlugin, VolumeSpec } from "./volume.ts"
 
 export const volumePlugins: readonly VolumePlugin[] = Object.freeze([
   emptyDirVolume,
   hostPathVolume,
+  localVolume,
   configMapVolume,
   secretVolume,
   downwardAPIVolume,
   projectedVolume,
 ])
 
-/** The plugin for a pod's volume. Throws when there is none. */
-export function pluginFor(volume: Readonly<Volume>): VolumePlugin {
-  const plugin = volumePlugins.find((candidate) => volume[candidate.source] !== undefined)
+/** The first of the plugins that takes the volume. Throws when none does. */
+export function pluginFor(spec: VolumeSpec, plugins = volumePlugins): VolumePlugin {
+  const plugin = plugins.find((candidate) => candidate.canSupport(spec))
   if (!plugin) {
-    const source = Object.keys(volume).find((field) => field !== "name")
+    const source = Object.keys(spec.volume ?? {}).find((field) => field !== "name")
     throw new Error(
       `no volume plugin matched${source === undefined ? "" : `: this node has none for "${source}"`}`,
     )

@@ -9,6 +9,15 @@ export interface Ownership {
   readonly onRootMismatch: boolean
 }
 
+export interface MountOptions {
+  /** What is mounted: a device, or what the file system names instead. */
+  readonly source: string
+  /** For example `ext4`. */
+  readonly fsType: string
+  /** For example `ro`, `size=65536`. */
+  readonly flags: readonly string[]
+}
+
 export interface VolumeHost {
   /**
    * Makes the folder and its parents, and gives it the mode whatever the umask. False: it was there, and is left
@@ -32,6 +41,20 @@ export interface VolumeHost {
    * its own is not promised.
    */
   makeMemoryDirectory(dir: string, mode: number, signal: AbortSignal): Promise<string>
+  /** Mounts a file system on the folder, which is made. False: something is mounted there already. */
+  mount(dir: string, options: MountOptions, signal: AbortSignal): Promise<boolean>
+  /**
+   * Lets the folder, or the file or device, be seen at `target` too, which is made. False: something is mounted there
+   * already.
+   */
+  bindMount(
+    source: string,
+    target: string,
+    options: { readonly readOnly: boolean },
+    signal: AbortSignal,
+  ): Promise<boolean>
+  /** Takes away all that is mounted at `path`, and nothing else. Idempotent. */
+  unmount(path: string, signal: AbortSignal): Promise<void>
   /** Replaces the folder's files, all at one moment. False: they were the same already. */
   writePayload(dir: string, payload: Payload, ownership: Ownership): Promise<boolean>
   setOwnership(dir: string, ownership: Ownership): Promise<void>
@@ -39,6 +62,10 @@ export interface VolumeHost {
   isReady(metaDir: string): Promise<boolean>
   /** Notes on disk, in the folder of what is known about a volume, that it is set up whole. */
   setReady(metaDir: string): Promise<void>
+  /** Writes what has to be known about a volume after a restart into the folder; all of it or nothing. */
+  writeRecord(metaDir: string, text: string): Promise<void>
+  /** What {@link VolumeHost.writeRecord} wrote there; undefined: nothing. */
+  readRecord(metaDir: string): Promise<string | undefined>
   /** Makes sure that the path is of that `hostPath` type. Rejects with upstream's text. */
   checkHostPath(path: string, type: string): Promise<void>
   /** Unmounts all that is mounted in the folder and removes it. Idempotent. Never deletes through a mount. */
@@ -68,6 +95,13 @@ export const simulatedVolumeHost: VolumeHost = Object.freeze({
   async makeMemoryDirectory(dir: string) {
     return dir
   },
+  async mount() {
+    return true
+  },
+  async bindMount() {
+    return true
+  },
+  async unmount() {},
   async writePayload() {
     return true
   },
@@ -76,6 +110,10 @@ export const simulatedVolumeHost: VolumeHost = Object.freeze({
     return true
   },
   async setReady() {},
+  async writeRecord() {},
+  async readRecord() {
+    return undefined
+  },
   async checkHostPath() {},
   async removeTree() {},
   async removeIfEmpty() {},

@@ -1,11 +1,25 @@
 /**
  * The contract of volume plugins. A plugin is one file, `plugins/<name>.volume.ts`, that exports a frozen
- * descriptor; {@link import("./plugins.ts").volumePlugins} lists them.
+ * descriptor; {@link import("./plugins.ts").volumePlugins} lists them. What a plugin can do beyond publishing a volume to
+ * one pod is an optional member of its descriptor.
+ *
+ * A volume's way: (attach to the node) → stage on the node, once → publish to each pod → unpublish → unstage.
  * Mirrors: pkg/volume/plugins.go
  */
-import type { ConfigMap, Pod, Secret, Volume } from "@knarr/api"
+import type { ConfigMap, PersistentVolume, Pod, Secret, Volume } from "@knarr/api"
 import type { Payload } from "./payload.ts"
 import type { VolumeHost } from "./volume-host.ts"
+
+/** What is to be mounted: the volume of a pod itself, or the PersistentVolume behind its claim. */
+export interface VolumeSpec {
+  /** The pod volume's name, or the PersistentVolume's: what folders and events are called by. */
+  readonly name: string
+  /** Exactly one of these two is there. */
+  readonly volume?: Readonly<Volume>
+  readonly persistentVolume?: Readonly<PersistentVolume>
+  /** The claim's source says so; a pod's own volume has that in its source, if at all. */
+  readonly readOnly: boolean
+}
 
 /** Reads what volumes are filled from. Undefined: there is no such object. */
 export interface VolumeReader {
@@ -19,14 +33,18 @@ export interface VolumeReader {
   ): Promise<string>
 }
 
-/** What a plugin is given for one volume of one pod. */
+/** What a plugin is given to publish one volume to one pod. */
 export interface VolumeContext {
   readonly pod: Readonly<Pod>
-  readonly volume: Readonly<Volume>
+  readonly spec: VolumeSpec
   /** Where the volume belongs: `<root>/pods/<uid>/volumes/<plugin>/<name>`. */
   readonly dir: string
   /** What is known about it: `<root>/pods/<uid>/plugins/<plugin>/<name>`. */
   readonly metaDir: string
+  /** Where it is staged; undefined when the plugin stages nothing. */
+  readonly deviceDir: string | undefined
+  /** As in {@link StageContext}. */
+  readonly attached: VolumeData
   readonly reader: VolumeReader
   readonly host: VolumeHost
   /** The node's allocatable resources: the default of limits, the bound of memory-backed volumes. */
@@ -34,27 +52,87 @@ export interface VolumeContext {
   readonly signal: AbortSignal
 }
 
+/** What a plugin is given to take a volume from a pod. All of it is known after a restart, too. */
+export interface UnpublishContext {
+  readonly podUid: string
+  readonly name: string
+  readonly dir: string
+  readonly deviceDir: string | undefined
+  /** What {@link VolumePluginSpec.record} said. */
+  readonly data: VolumeData
+  readonly host: VolumeHost
+  readonly signal: AbortSignal
+}
+
+export interface StageContext {
+  readonly spec: VolumeSpec
+  /** What the VolumeAttachment says of the attached device; nothing for plugins that attach nothing. */
+  readonly attached: VolumeData
+  /** A folder of the node's own for this device; the plugin makes it. */
+  readonly deviceDir: string
+  readonly host: VolumeHost
+  readonly signal: AbortSignal
+}
+
+export interface UnstageContext {
+  readonly deviceDir: string
+  readonly data: VolumeData
+  readonly host: VolumeHost
+  readonly signal: AbortSignal
+}
+
+/** What a plugin notes about a volume. It is on disk, for everybody who is root to read: no secrets. */
+export type VolumeData = Readonly<Record<string, string>>
+
 /** What came of a mount. */
 export interface VolumeMountResult {
-  /** What to bind into containers. */
+  /** What to bind into containers: a folder, or the device when the volume is one (`volumeMode: Block`). */
   readonly hostPath: string
   /** Containers can never write to it. */
   readonly readOnly: boolean
 }
 
-export type VolumeSourceField = Exclude<keyof Volume, "name">
+/** Volumes that a controller brings to the node first. */
+export interface Attaching {
+  /** The VolumeAttachment that has to say so, and what it attaches. */
+  attachment(spec: VolumeSpec, nodeName: string): { readonly name: string; readonly handle: string }
+}
+
+/** Volumes that are set up once on a node, however many of its pods use them. */
+export interface Staging {
+  /** Names what is staged: the same for two volumes that share it, another within the plugin for all others. */
+  device(spec: VolumeSpec): string
+  /** Before the device's first pod, and again after a restart of the kubelet or a failure. Idempotent. */
+  stage(context: StageContext): Promise<void>
+  /** After the device's last pod, also when staging had failed or was cut short. Idempotent. */
+  unstage(context: UnstageContext): Promise<void>
+}
 
 export interface VolumePluginSpec {
   /** As upstream's, for example `kubernetes.io/empty-dir`. */
   readonly name: string
-  /** The field of a pod's volume that chooses this plugin. */
-  readonly source: VolumeSourceField
-  /** Sets the volume up and gives it to the pod's group. Idempotent. Rejects with the text of the `FailedMount` event. */
-  mount(context: VolumeContext): Promise<VolumeMountResult>
+  /** Whether this is a volume of this plugin. The first plugin in the list that says so gets it. */
+  canSupport(spec: VolumeSpec): boolean
+  /**
+   * Sets the volume up for one pod and gives it to the pod's group. Again for each start of the kubelet: idempotent.
+   * Rejects with the text of the `FailedMount` event.
+   */
+  publish(context: VolumeContext): Promise<VolumeMountResult>
+  /**
+   * Takes from the pod what `publish` made, also when that had failed or was cut short. Idempotent. Default: nothing; in any
+   * case what is mounted in `dir` is then unmounted and the folder removed.
+   */
+  unpublish?(context: UnpublishContext): Promise<void>
+  readonly attach?: Attaching
+  readonly stage?: Staging
+  /** What `unpublish` and `unstage` will need to know when nobody can be asked any more. Noted before anything is mounted. */
+  record?(spec: VolumeSpec): VolumeData
+  /** Whether `publish` can answer with a device for a PersistentVolume of `volumeMode: Block`. Default false. */
+  readonly block?: boolean
   /** Of volumes made from objects: the files it has now. Volumes with this are rewritten when their objects change. */
   payload?(context: VolumeContext): Promise<Payload>
   /** What the payload is made from; a change of any of these asks for a new one. */
-  references?(volume: Readonly<Volume>): VolumeReferences
+  references?(spec: VolumeSpec): VolumeReferences
 }
 
 /** What a volume is made from. */
@@ -69,6 +147,16 @@ export type VolumePlugin = Readonly<VolumePluginSpec>
 /** Freezes a descriptor. */
 export function defineVolume(spec: VolumePluginSpec): VolumePlugin {
   return Object.freeze(spec)
+}
+
+/** A volume as the pod itself has it. */
+export function podVolume(volume: Readonly<Volume>): VolumeSpec {
+  return { name: volume.name, volume, readOnly: false }
+}
+
+/** Whether the volume is a raw device. */
+export function isBlock({ persistentVolume }: VolumeSpec): boolean {
+  return persistentVolume?.spec.volumeMode === "Block"
 }
 
 /** Of a folder on a tmpfs: everybody may write, and nobody remove what is another's. */

@@ -22,7 +22,7 @@ import { systemClock } from "@knarr/base"
 import { createLinuxVolumeHost } from "./linux-host.ts"
 import { pluginFor } from "./plugins.ts"
 import { hugePageSize, tmpfsSize } from "./plugins/empty-dir.volume.ts"
-import { fsUserOf, type VolumeContext, type VolumeReader } from "./volume.ts"
+import { fsUserOf, podVolume, type VolumeContext, type VolumeReader } from "./volume.ts"
 
 const isRoot = process.getuid?.() === 0
 const signal = new AbortController().signal
@@ -77,9 +77,11 @@ function contextOf(
   const allocatable = { cpu: "4", memory: "1Gi" }
   return {
     pod,
-    volume: { name: "v", ...volume },
+    spec: podVolume({ name: "v", ...volume }),
     dir: join(dir, "v"),
     metaDir: join(dir, "meta"),
+    deviceDir: undefined,
+    attached: {},
     reader: readerOf(objects),
     host,
     allocatable,
@@ -88,7 +90,7 @@ function contextOf(
 }
 
 async function mount(context: VolumeContext): Promise<string> {
-  return (await pluginFor(context.volume).mount(context)).hostPath
+  return (await pluginFor(context.spec).publish(context)).hostPath
 }
 
 function base64(text: string): string {
@@ -298,7 +300,8 @@ describe("emptyDir", () => {
         await mount(context)
         const count = readFileSync("/proc/self/mountinfo", "utf8").split(` ${path} `).length - 1
         assert.equal(count, 1, "mounting twice mounts once")
-        await mount({ ...context, volume: { name: "v", emptyDir: { medium: "Memory", sizeLimit: "16Mi" } } })
+        const larger = podVolume({ name: "v", emptyDir: { medium: "Memory", sizeLimit: "16Mi" } })
+        await mount({ ...context, spec: larger })
         assert.equal(
           statfsSync(path).blocks * statfsSync(path).bsize,
           16 * 2 ** 20,

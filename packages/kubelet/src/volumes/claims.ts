@@ -1,26 +1,20 @@
 /**
- * Finds what a claim stands for: the bound PersistentVolume, as far as it is on this node.
+ * Finds what a claim stands for: the bound PersistentVolume.
  * Mirrors: pkg/kubelet/volumemanager/populator/desired_state_of_world_populator.go (createVolumeSpec)
  */
 import { persistentVolume, persistentVolumeClaim, type Pod, type Volume } from "@knarr/api"
 import { messageOf } from "@knarr/base"
 import type { Client } from "@knarr/client"
+import { pluginFor, type VolumePlugin, type VolumeSpec } from "@knarr/volume"
 
-/** A volume that is really there, instead of one that names a claim. */
-export interface ResolvedVolume {
-  readonly volume: Readonly<Volume>
-  readonly readOnly: boolean
-  /** Of claims: the volume's own mode, `Filesystem` or `Block`. */
-  readonly block: boolean
-}
-
-/** Resolves a volume that names a claim (or makes one, `ephemeral`); undefined: it does neither. */
+/** What a volume that names a claim (or makes one, `ephemeral`) stands for; undefined: it does neither. */
 export async function resolveClaim(
   client: Client,
   pod: Readonly<Pod>,
   volume: Readonly<Volume>,
+  plugins: readonly VolumePlugin[],
   signal: AbortSignal,
-): Promise<ResolvedVolume | undefined> {
+): Promise<VolumeSpec | undefined> {
   const claimName =
     volume.persistentVolumeClaim?.claimName ??
     (volume.ephemeral ? `${pod.metadata.name}-${volume.name}` : undefined)
@@ -51,15 +45,14 @@ export async function resolveClaim(
       `PV ${volumeName} claim.UID=(${bound.spec.claimRef?.uid ?? ""}) does not match expected claim.UID=(${claim.metadata.uid})`,
     )
   const readOnly = volume.persistentVolumeClaim?.readOnly ?? false
-  const block = bound.spec.volumeMode === "Block"
-  const { hostPath, local } = bound.spec
-  if (hostPath) return { volume: { name: volume.name, hostPath }, readOnly, block }
-  // A local volume is a folder that the administrator has prepared: never made.
-  if (local)
-    return {
-      volume: { name: volume.name, hostPath: { path: local.path, type: block ? "" : "Directory" } },
-      readOnly,
-      block,
-    }
-  return fail(`failed to get Plugin from volumeSpec for volume "${volumeName}" err=no volume plugin matched`)
+  const spec: VolumeSpec = { name: volumeName, persistentVolume: bound, readOnly }
+  try {
+    pluginFor(spec, plugins)
+  } catch (thrown) {
+    return fail(
+      `failed to get Plugin from volumeSpec for volume "${volumeName}" err=${messageOf(thrown)}`,
+      thrown,
+    )
+  }
+  return spec
 }

@@ -45,6 +45,7 @@ async function bed(run: (bed: Bed) => Promise<void>): Promise<void> {
         env,
         scope,
         rootDir,
+        nodeName: "n1",
         reader,
         client: nodeClient,
         host,
@@ -249,7 +250,7 @@ describe("volume manager", () => {
       const reader = createObjectReader({ env, scope, client })
       const rootDir = "/nonexistent/knarr"
       const manager = createVolumeManager({
-        ...{ env, scope, rootDir, reader, client },
+        ...{ env, scope, rootDir, reader, client, nodeName: "n1" },
         host: simulatedVolumeHost,
         allocatable: () => ({}),
       })

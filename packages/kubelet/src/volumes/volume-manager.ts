@@ -3,37 +3,23 @@
  * away again, also when an earlier kubelet mounted them.
  * Mirrors: pkg/kubelet/volumemanager
  */
-import { join } from "node:path"
 import type { Pod, Volume } from "@knarr/api"
-import { messageOf, type Env, type Scope } from "@knarr/base"
-import type { Client, EventRecorder } from "@knarr/client"
+import type { Scope } from "@knarr/base"
+import type { EventRecorder } from "@knarr/client"
 import {
   fsGroupOf,
   payloadsEqual,
-  pluginFolder,
-  pluginFor,
   type Payload,
-  type VolumeContext,
-  type VolumeHost,
   type VolumePlugin,
   type VolumeReferences,
+  type VolumeSpec,
 } from "@knarr/volume"
 import type { MountedVolume, VolumeManager } from "../contract.ts"
 import type { ObjectChange, PodObjectReader } from "../objects/object-reader.ts"
-import { resolveClaim } from "./claims.ts"
+import { volumeFailure, VolumeMounter, type VolumeMounterOptions } from "./volume-mounter.ts"
 
-export interface VolumeManagerOptions {
-  readonly env: Env
-  readonly scope: Scope
-  /** The kubelet's root folder; pods are in `pods/` below it. */
-  readonly rootDir: string
+export interface VolumeManagerOptions extends VolumeMounterOptions {
   readonly reader: PodObjectReader
-  /** For claims. */
-  readonly client: Client
-  /** The machine, or `simulatedVolumeHost`. */
-  readonly host: VolumeHost
-  /** The node's allocatable resources now. */
-  readonly allocatable: () => Readonly<Record<string, string>>
   /** Told when a mounted volume cannot be rewritten. */
   readonly recorder?: EventRecorder
 }
@@ -44,7 +30,7 @@ interface Mounted {
   readonly refresh:
     | {
         readonly plugin: VolumePlugin
-        readonly volume: Readonly<Volume>
+        readonly spec: VolumeSpec
         readonly references: VolumeReferences
       }
     | undefined
@@ -70,13 +56,13 @@ export function createVolumeManager(options: VolumeManagerOptions): VolumeManage
 class Manager implements VolumeManager {
   readonly #options: VolumeManagerOptions
   readonly #scope: Scope
-  readonly #podsDir: string
+  readonly #mounter: VolumeMounter
   readonly #pods = new Map<string, PodVolumes>()
 
   constructor(options: VolumeManagerOptions) {
     this.#options = options
     this.#scope = options.scope.child("volumes")
-    this.#podsDir = join(options.rootDir, "pods")
+    this.#mounter = new VolumeMounter({ ...options, scope: this.#scope })
     this.#scope.use(options.reader.onChange((change) => this.#changed(change)))
   }
 
@@ -118,17 +104,11 @@ class Manager implements VolumeManager {
     const entry = this.#pods.get(podUid)
     this.#pods.delete(podUid)
     if (entry) await Promise.allSettled(entry.mounting.values())
-    if (!/^[\w.-]+$/.test(podUid) || podUid.startsWith("."))
-      throw new Error(`Cannot unmount "${podUid}": not a pod's uid`)
-    const { host } = this.#options
-    const podDir = join(this.#podsDir, podUid)
-    for (const part of ["volume-subpaths", "volumes", "plugins"])
-      await host.removeTree(join(podDir, part), signal)
-    await host.removeIfEmpty(podDir)
+    await this.#mounter.unmount(podUid, signal)
   }
 
   podsOnDisk(): readonly string[] {
-    return this.#options.host.list(this.#podsDir)
+    return this.#mounter.podsOnDisk()
   }
 
   async #mountOnce(entry: PodVolumes, volume: Readonly<Volume>, signal: AbortSignal): Promise<void> {
@@ -143,47 +123,18 @@ class Manager implements VolumeManager {
   }
 
   async #mount(pod: Readonly<Pod>, volume: Readonly<Volume>, signal: AbortSignal): Promise<Mounted> {
-    const { client, host } = this.#options
-    const claimed = await resolveClaim(client, pod, volume, signal)
-    try {
-      const actual = claimed?.volume ?? volume
-      const plugin = pluginFor(actual)
-      const context = this.#context(pod, actual, plugin, signal)
-      const { hostPath, readOnly } = await plugin.mount(context)
-      if (claimed && !claimed.block && volume.persistentVolumeClaim) {
-        const onRootMismatch = pod.spec.securityContext?.fsGroupChangePolicy === "OnRootMismatch"
-        const isLocal = actual.hostPath?.type === "Directory"
-        const fsGroup = isLocal && !claimed.readOnly ? fsGroupOf(pod) : undefined
-        await host.setOwnership(hostPath, { fsGroup, readOnly: false, onRootMismatch })
-      }
-      const refreshed = plugin.payload !== undefined
-      return {
-        result: {
-          name: volume.name,
-          hostPath,
-          readOnly: readOnly || (claimed?.readOnly ?? false),
-          refreshed,
-        },
-        refresh: refreshed ? { plugin, volume: actual, references: plugin.references!(actual) } : undefined,
-        payload: undefined,
-      }
-    } catch (thrown) {
-      signal.throwIfAborted()
-      throw failure(volume.name, thrown)
+    const { spec, plugin, result } = await this.#mounter.mount(pod, volume, signal)
+    const refreshed = plugin.payload !== undefined
+    return {
+      result: {
+        name: volume.name,
+        hostPath: result.hostPath,
+        readOnly: result.readOnly || spec.readOnly,
+        refreshed,
+      },
+      refresh: refreshed ? { plugin, spec, references: plugin.references!(spec) } : undefined,
+      payload: undefined,
     }
-  }
-
-  #context(
-    pod: Readonly<Pod>,
-    volume: Readonly<Volume>,
-    plugin: VolumePlugin,
-    signal: AbortSignal,
-  ): VolumeContext {
-    const { reader, host, allocatable } = this.#options
-    const folder = (kind: string): string =>
-      join(this.#podsDir, pod.metadata.uid, kind, pluginFolder(plugin), volume.name)
-    const [dir, metaDir] = [folder("volumes"), folder("plugins")]
-    return { pod, volume, dir, metaDir, reader, host, allocatable: allocatable(), signal }
   }
 
   #changed(change: ObjectChange): void {
@@ -236,7 +187,7 @@ class Manager implements VolumeManager {
     const { env, host, recorder } = this.#options
     const { signal } = this.#scope
     const { pod } = entry
-    const context = this.#context(pod, refresh.volume, refresh.plugin, signal)
+    const context = this.#mounter.context(pod, refresh.spec, refresh.plugin, signal)
     try {
       const payload = await refresh.plugin.payload!(context)
       if (mounted.payload && payloadsEqual(mounted.payload, payload)) return
@@ -246,7 +197,7 @@ class Manager implements VolumeManager {
       mounted.payload = payload
     } catch (thrown) {
       if (signal.aborted || this.#pods.get(pod.metadata.uid) !== entry) return
-      const { message } = failure(result.name, thrown)
+      const { message } = volumeFailure("MountVolume.SetUp failed", refresh.spec.name, thrown)
       env.log.warn("Cannot refresh a volume", { pod: pod.metadata.name, volume: result.name, err: message })
       recorder?.event(pod, "Warning", "FailedMount", message)
       // What the volume needs may come back without a change that is seen here, such as the API itself.
@@ -255,12 +206,6 @@ class Manager implements VolumeManager {
       })
     }
   }
-}
-
-function failure(volume: string, thrown: unknown): Error {
-  return new Error(`MountVolume.SetUp failed for volume "${volume}" : ${messageOf(thrown)}`, {
-    cause: thrown,
-  })
 }
 
 /** Whether something that the downward API shows has changed. */

@@ -8,13 +8,13 @@ import { defineVolume, type VolumePlugin } from "../volume.ts"
 
 export const configMapVolume: VolumePlugin = defineVolume({
   name: "kubernetes.io/configmap",
-  source: "configMap",
-  mount: (context) => mountPayload(configMapVolume, context, "disk"),
-  async payload({ pod, volume, reader, signal }) {
-    const { name = "", items, optional = false, defaultMode = 0o644, defaultUser } = volume.configMap!
+  canSupport: ({ volume }) => volume?.configMap !== undefined,
+  publish: (context) => mountPayload(configMapVolume, context, "disk"),
+  async payload({ pod, spec, reader, signal }) {
+    const { name = "", items, optional = false, defaultMode = 0o644, defaultUser } = spec.volume!.configMap!
     const configMap = await reader.configMap(pod.metadata.namespace!, name, signal)
     if (!configMap && !optional) throw new Error(`configmap "${name}" not found`)
     return configMapPayload(configMap, { items, optional, defaultMode, defaultUser })
   },
-  references: (volume) => ({ secrets: [], configMaps: [volume.configMap!.name ?? ""], tokens: false }),
+  references: ({ volume }) => ({ secrets: [], configMaps: [volume!.configMap!.name ?? ""], tokens: false }),
 })

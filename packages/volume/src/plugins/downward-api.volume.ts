@@ -8,10 +8,10 @@ import { defineVolume, type VolumePlugin } from "../volume.ts"
 
 export const downwardAPIVolume: VolumePlugin = defineVolume({
   name: "kubernetes.io/downward-api",
-  source: "downwardAPI",
-  mount: (context) => mountPayload(downwardAPIVolume, context, "memory"),
-  async payload({ pod, volume, allocatable }) {
-    const { items, defaultMode = 0o644, defaultUser } = volume.downwardAPI!
+  canSupport: ({ volume }) => volume?.downwardAPI !== undefined,
+  publish: (context) => mountPayload(downwardAPIVolume, context, "memory"),
+  async payload({ pod, spec, allocatable }) {
+    const { items, defaultMode = 0o644, defaultUser } = spec.volume!.downwardAPI!
     return downwardPayload(pod, items, { defaultMode, defaultUser, allocatable })
   },
   references: () => ({ secrets: [], configMaps: [], tokens: false }),

@@ -8,9 +8,9 @@ import { defineVolume, fsGroupOf, memoryFolderMode, type VolumePlugin } from "..
 
 export const emptyDirVolume: VolumePlugin = defineVolume({
   name: "kubernetes.io/empty-dir",
-  source: "emptyDir",
-  async mount({ pod, volume, dir, metaDir, host, allocatable, signal }) {
-    const { medium = "", sizeLimit, mode } = volume.emptyDir!
+  canSupport: ({ volume }) => volume?.emptyDir !== undefined,
+  async publish({ pod, spec, dir, metaDir, host, allocatable, signal }) {
+    const { medium = "", sizeLimit, mode } = spec.volume!.emptyDir!
     let isNew: boolean
     if (medium === "") isNew = await host.makeDirectory(dir, mode ?? 0o777)
     else if (medium === "Memory") {

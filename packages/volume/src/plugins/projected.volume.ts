@@ -11,10 +11,10 @@ import { defineVolume, fsGroupOf, fsUserOf, type VolumeContext, type VolumePlugi
 
 export const projectedVolume: VolumePlugin = defineVolume({
   name: "kubernetes.io/projected",
-  source: "projected",
-  mount: (context) => mountPayload(projectedVolume, context, "memory"),
+  canSupport: ({ volume }) => volume?.projected !== undefined,
+  publish: (context) => mountPayload(projectedVolume, context, "memory"),
   async payload(context) {
-    const { projected } = context.volume
+    const { projected } = context.spec.volume!
     const parts = await Promise.all(
       (projected!.sources ?? []).map(async (source): Promise<Payload | Error> => {
         try {
@@ -31,11 +31,11 @@ export const projectedVolume: VolumePlugin = defineVolume({
     for (const part of parts as Payload[]) for (const [path, file] of part) out.set(path, file)
     return out
   },
-  references(volume) {
+  references({ volume }) {
     const secrets: string[] = []
     const configMaps: string[] = []
     let tokens = false
-    for (const source of volume.projected!.sources ?? []) {
+    for (const source of volume!.projected!.sources ?? []) {
       if (source.secret?.name) secrets.push(source.secret.name)
       if (source.configMap?.name) configMaps.push(source.configMap.name)
       tokens ||= source.serviceAccountToken !== undefined
@@ -45,9 +45,9 @@ export const projectedVolume: VolumePlugin = defineVolume({
 })
 
 async function project(source: Readonly<VolumeProjection>, context: VolumeContext): Promise<Payload> {
-  const { pod, volume, reader, signal, allocatable } = context
+  const { pod, spec, reader, signal, allocatable } = context
   const namespace = pod.metadata.namespace!
-  const { defaultMode = 0o644, defaultUser } = volume.projected!
+  const { defaultMode = 0o644, defaultUser } = spec.volume!.projected!
   const defaults = { defaultMode, defaultUser }
   if (source.secret) {
     const { name = "", items, optional = false } = source.secret

@@ -8,13 +8,23 @@ import { defineVolume, type VolumePlugin } from "../volume.ts"
 
 export const secretVolume: VolumePlugin = defineVolume({
   name: "kubernetes.io/secret",
-  source: "secret",
-  mount: (context) => mountPayload(secretVolume, context, "memory"),
-  async payload({ pod, volume, reader, signal }) {
-    const { secretName = "", items, optional = false, defaultMode = 0o644, defaultUser } = volume.secret!
+  canSupport: ({ volume }) => volume?.secret !== undefined,
+  publish: (context) => mountPayload(secretVolume, context, "memory"),
+  async payload({ pod, spec, reader, signal }) {
+    const {
+      secretName = "",
+      items,
+      optional = false,
+      defaultMode = 0o644,
+      defaultUser,
+    } = spec.volume!.secret!
     const secret = await reader.secret(pod.metadata.namespace!, secretName, signal)
     if (!secret && !optional) throw new Error(`secret "${secretName}" not found`)
     return secretPayload(secret, { items, optional, defaultMode, defaultUser })
   },
-  references: (volume) => ({ secrets: [volume.secret!.secretName ?? ""], configMaps: [], tokens: false }),
+  references: ({ volume }) => ({
+    secrets: [volume!.secret!.secretName ?? ""],
+    configMaps: [],
+    tokens: false,
+  }),
 })
