@@ -3,6 +3,7 @@
  * `sources/` → `pod-worker/` → `runtime/` → `probes/` → `status/`.
  */
 import type { Pod, PodStatus, Secret, ConfigMap, Service } from "@knarr/api"
+import type { VolumeUsage } from "@knarr/volume"
 
 /** Where a pod came from. Static pods come from files and are mirrored into the API. */
 export type PodSource = "api" | "file"
@@ -37,6 +38,12 @@ export interface MountedVolume {
   readonly refreshed: boolean
 }
 
+export interface MountedVolumeUsage extends VolumeUsage {
+  /** The name in the pod. */
+  readonly name: string
+  readonly claim: { readonly namespace: string; readonly name: string } | undefined
+}
+
 /** Sets up, refreshes and tears down the volumes of pods (volume/). */
 export interface VolumeManager {
   /**
@@ -46,6 +53,8 @@ export interface VolumeManager {
   mount(pod: Readonly<Pod>, signal: AbortSignal): Promise<ReadonlyMap<string, MountedVolume>>
   /** Unmounts and removes what the pod had. Idempotent, works from what is on disk after a restart. */
   unmount(podUid: string, signal: AbortSignal): Promise<void>
+  /** How full the pod's mounted volumes are, of those whose plugin can tell. What cannot be asked is left out. */
+  usage(podUid: string): Promise<readonly MountedVolumeUsage[]>
   /** UIDs of pods that have something on disk, for cleaning up after a restart. */
   podsOnDisk(): readonly string[]
 }

@@ -6,7 +6,7 @@ import { runtimeClass as runtimeClassKind, type Pod, type Taint } from "@knarr/a
 import { isNotFound } from "@knarr/apimachinery"
 import { messageOf, type Env, type Scope } from "@knarr/base"
 import { createEventRecorder, createInformerFactory, type Client } from "@knarr/client"
-import type { PodWorkers, StatusManager } from "./contract.ts"
+import type { PodWorkers, StatusManager, VolumeManager } from "./contract.ts"
 import { createEvictionManager, type EvictionManager } from "./eviction/eviction-manager.ts"
 import { createPodFiles } from "./eviction/local-storage.ts"
 import { parseThresholds, type ThresholdSettings } from "./eviction/thresholds.ts"
@@ -238,7 +238,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
         maxPodGraceSeconds: limits.maxPodGracePeriodSeconds ?? 0,
       })
     const server =
-      options.tls && (await listen(options, options.tls, runtime, settings, workers, status, probes))
+      options.tls && (await listen(options, options.tls, runtime, settings, workers, status, probes, volumes))
     if (server) scope.use(server)
     const sources = startPodSources({
       ...{ env, client, scope, informers, nodeName, workers },
@@ -280,12 +280,13 @@ function listen(
   workers: NodePodWorkers,
   status: StatusManager,
   probes: NodeProbeManager,
+  volumes: VolumeManager,
 ): Promise<KubeletServer> {
   const { env, scope, client, nodeName, version, machine, nodeLogDir, port = defaultPort, address } = options
   addPodMetrics({ meter: env.meter, scope, nodeName, version }, workers, status)
   const api = createKubeletApi({
     ...{ env, client, nodeName, runtime, workers, status, healthChecks: [] },
-    stats: createNodeStats({ env, runtime, host: machine.node, nodeName }),
+    stats: createNodeStats({ env, runtime, host: machine.node, nodeName, volumes }),
     probeMetrics: () => probes.metrics(),
     config: {
       clusterDNS: settings.clusterDNS,

@@ -21,6 +21,6 @@ export {
 } from "./volume.ts"
 export { pluginFolder, pluginFor, volumePlugins } from "./plugins.ts"
 export { type Payload, type PayloadFile, payloadsEqual } from "./payload.ts"
-export { type Ownership, type VolumeHost, simulatedVolumeHost } from "./volume-host.ts"
+export { type Ownership, type VolumeHost, type VolumeUsage, simulatedVolumeHost } from "./volume-host.ts"
 export { type LinuxVolumeHostOptions, createLinuxVolumeHost } from "./linux-host.ts"
 export { aggregate, containerResourceField, containerResourceText, podMetadataField } from "./downward.ts"

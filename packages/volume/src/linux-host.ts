@@ -111,8 +111,8 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
       return true
     },
     async unmount(path, signal) {
-      for (const _ of (await mountPointsIn(path)).filter((point) => point === path))
-        await command("umount", [path], signal)
+      // One umount may take away several mounts, where they are shared.
+      while ((await mountPointsIn(path)).includes(path)) await command("umount", [path], signal)
     },
     writePayload: (dir, payload, ownership) =>
       writeAtomically(dir, payload, {
@@ -126,6 +126,16 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
     async setReady(metaDir) {
       await mkdir(metaDir, { recursive: true, mode: 0o750 })
       await writeFile(join(metaDir, "ready"), "")
+    },
+    async usage(path) {
+      const { bsize, blocks, bfree, bavail, files, ffree } = await statfs(path)
+      return {
+        capacityBytes: blocks * bsize,
+        availableBytes: bavail * bsize,
+        usedBytes: (blocks - bfree) * bsize,
+        inodes: files,
+        inodesFree: ffree,
+      }
     },
     async writeRecord(metaDir, text) {
       await mkdir(metaDir, { recursive: true, mode: 0o750 })

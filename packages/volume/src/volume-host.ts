@@ -18,6 +18,16 @@ export interface MountOptions {
   readonly flags: readonly string[]
 }
 
+/** How full a file system is. */
+export interface VolumeUsage {
+  readonly capacityBytes: number
+  /** What whoever is not root may still write. */
+  readonly availableBytes: number
+  readonly usedBytes: number
+  readonly inodes: number
+  readonly inodesFree: number
+}
+
 export interface VolumeHost {
   /**
    * Makes the folder and its parents, and gives it the mode whatever the umask. False: it was there, and is left
@@ -62,6 +72,8 @@ export interface VolumeHost {
   isReady(metaDir: string): Promise<boolean>
   /** Notes on disk, in the folder of what is known about a volume, that it is set up whole. */
   setReady(metaDir: string): Promise<void>
+  /** Of the file system that the path is on. */
+  usage(path: string): Promise<VolumeUsage>
   /** Writes what has to be known about a volume after a restart into the folder; all of it or nothing. */
   writeRecord(metaDir: string, text: string): Promise<void>
   /** What {@link VolumeHost.writeRecord} wrote there; undefined: nothing. */
@@ -110,6 +122,9 @@ export const simulatedVolumeHost: VolumeHost = Object.freeze({
     return true
   },
   async setReady() {},
+  async usage() {
+    return { capacityBytes: 0, availableBytes: 0, usedBytes: 0, inodes: 0, inodesFree: 0 }
+  },
   async writeRecord() {},
   async readRecord() {
     return undefined

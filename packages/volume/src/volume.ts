@@ -8,7 +8,7 @@
  */
 import type { ConfigMap, PersistentVolume, Pod, Secret, Volume } from "@knarr/api"
 import type { Payload } from "./payload.ts"
-import type { VolumeHost } from "./volume-host.ts"
+import type { VolumeHost, VolumeUsage } from "./volume-host.ts"
 
 /** What is to be mounted: the volume of a pod itself, or the PersistentVolume behind its claim. */
 export interface VolumeSpec {
@@ -129,6 +129,8 @@ export interface VolumePluginSpec {
   record?(spec: VolumeSpec): VolumeData
   /** Whether `publish` can answer with a device for a PersistentVolume of `volumeMode: Block`. Default false. */
   readonly block?: boolean
+  /** How full the volume at `hostPath` is. Without it nothing is told: it is a part of the node's own disk. */
+  usage?(hostPath: string, host: VolumeHost): Promise<VolumeUsage>
   /** Of volumes made from objects: the files it has now. Volumes with this are rewritten when their objects change. */
   payload?(context: VolumeContext): Promise<Payload>
   /** What the payload is made from; a change of any of these asks for a new one. */

@@ -476,6 +476,42 @@ describe("the kubelet's folder", () => {
   )
 })
 
+describe("mounts", { skip: !isRoot }, () => {
+  it("are made once, of file systems, folders and files, and go without what they show", () =>
+    inFolder(async (dir) => {
+      const real = createLinuxVolumeHost({ clock: systemClock })
+      const at = (name: string): string => join(dir, name)
+      const mounted = (path: string): boolean =>
+        readFileSync("/proc/self/mountinfo", "utf8").includes(` ${path} `)
+      try {
+        const tmpfs = { source: "tmpfs", fsType: "tmpfs", flags: ["size=64k"] }
+        assert.deepEqual(
+          [await real.mount(at("disk"), tmpfs, signal), await real.mount(at("disk"), tmpfs, signal)],
+          [true, false],
+        )
+        const { capacityBytes, availableBytes, usedBytes } = await real.usage(at("disk"))
+        assert.deepEqual([capacityBytes, availableBytes, usedBytes], [65_536, 65_536, 0])
+        writeFileSync(at("disk/file"), "x")
+        const bind = (source: string, target: string, readOnly: boolean): Promise<boolean> =>
+          real.bindMount(at(source), at(target), { readOnly }, signal)
+        assert.equal(await bind("disk", "pods/one", false), true)
+        assert.equal(await bind("disk", "pods/one", false), false)
+        assert.equal(await bind("disk", "pods/two", true), true)
+        assert.equal(await bind("disk/file", "pods/three", false), true)
+        writeFileSync(at("pods/one/file"), "y")
+        assert.equal(readFileSync(at("pods/three"), "utf8"), "y")
+        assert.throws(() => writeFileSync(at("pods/two/file"), "z"), { code: "EROFS" })
+        for (const name of ["pods/one", "pods/two", "pods/three", "pods/three"]) {
+          await real.unmount(at(name), signal)
+          assert.equal(mounted(at(name)), false)
+        }
+        assert.equal(readFileSync(at("disk/file"), "utf8"), "y")
+      } finally {
+        await real.removeTree(dir, signal)
+      }
+    }))
+})
+
 describe("hostPath", () => {
   it("checks and makes what its type says", () =>
     inFolder(async (dir) => {

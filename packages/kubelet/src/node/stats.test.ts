@@ -26,8 +26,13 @@ describe("node stats", () => {
     }
     const { containerId } = await runtime.createContainer({ podSandboxId, config }, { signal })
     await runtime.startContainer({ containerId }, { signal })
+    const usage = { capacityBytes: 10, availableBytes: 5, usedBytes: 4, inodes: 9, inodesFree: 2 }
+    const claim = { namespace: "ns", name: "c" }
+    const volumes = {
+      usage: async (uid: string) => (uid === "u" ? [{ ...usage, name: "data", claim }] : []),
+    }
     const host = createSimulatedNodeHost({ hostname: "n1" })
-    const stats = createNodeStats({ env, runtime, host, nodeName: "n1" })
+    const stats = createNodeStats({ env, runtime, host, nodeName: "n1", volumes })
     await stats.statsSummary(false, signal)
     await clock.advance(10_000)
     const summary = (await stats.statsSummary(false, signal)) as {
@@ -36,6 +41,7 @@ describe("node stats", () => {
         podRef: object
         startTime: string
         containers: { name: string; cpu: object; memory: object }[]
+        volume: object[]
       }[]
     }
     assert.equal(summary.node.nodeName, "n1")
@@ -48,8 +54,11 @@ describe("node stats", () => {
       usageNanoCores: 250_000_000,
       usageCoreNanoSeconds: 2_500_000_000,
     })
+    assert.deepEqual(summary.pods[0]!.volume, [
+      { time: "2026-01-01T00:00:10Z", ...usage, inodesUsed: 7, name: "data", pvcRef: claim },
+    ])
     const brief = (await stats.statsSummary(true, signal)) as { node: object; pods: object[] }
-    assert.ok(!("fs" in brief.node) && !("network" in brief.pods[0]!))
+    assert.ok(!("fs" in brief.node) && !("network" in brief.pods[0]!) && !("volume" in brief.pods[0]!))
     const metrics = await stats.resourceMetrics(signal)
     assert.match(metrics, /^# TYPE container_cpu_usage_seconds_total counter$/m)
     assert.match(

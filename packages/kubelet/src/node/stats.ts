@@ -7,6 +7,7 @@ import { formatTime } from "@knarr/apimachinery"
 import type { Env } from "@knarr/base"
 import type { ContainerRuntime } from "../runtime/container-runtime.ts"
 import type { ContainerStats, CpuUsage, MemoryUsage, NetworkUsage } from "../runtime/cri.gen.ts"
+import type { MountedVolumeUsage, VolumeManager } from "../contract.ts"
 import type { NodeHost } from "./node-host.ts"
 import { readPodUse, type PodUse } from "./pod-stats.ts"
 
@@ -15,6 +16,7 @@ export interface NodeStatsOptions {
   readonly runtime: ContainerRuntime
   readonly host: NodeHost
   readonly nodeName: string
+  readonly volumes: Pick<VolumeManager, "usage">
 }
 
 /** Fits the `KubeletServerDeps` of the same names. */
@@ -48,8 +50,9 @@ class Stats implements NodeStats {
   }
 
   async statsSummary(onlyCpuAndMemory: boolean, signal: AbortSignal): Promise<unknown> {
-    const { env, runtime, host, nodeName } = this.#options
+    const { env, runtime, host, nodeName, volumes } = this.#options
     const uses = await readPodUse(runtime, signal)
+    const full = await Promise.all(uses.map(async ({ uid }) => (onlyCpuAndMemory ? [] : volumes.usage(uid))))
     const nowMs = env.clock.now()
     const time = timeText(nowMs)
     const memory = host.memory()
@@ -83,7 +86,10 @@ class Stats implements NodeStats {
               rlimit: { time, maxpid: processes.max, curproc: processes.count },
             }),
       },
-      pods: uses.map((use) => this.#podSummary(use, time, nowMs, onlyCpuAndMemory)),
+      pods: uses.map((use, i) => ({
+        ...this.#podSummary(use, time, nowMs, onlyCpuAndMemory),
+        ...(full[i]!.length > 0 ? { volume: full[i]!.map((one) => volumeSummary(one, time)) } : {}),
+      })),
     }
   }
 
@@ -270,7 +276,7 @@ function timeText(ms: number): string | null {
   return ms > 0 ? formatTime(ms) : null
 }
 
-function filesystem(disk: ReturnType<NodeHost["filesystem"]>): object {
+function filesystem(disk: Omit<ReturnType<NodeHost["filesystem"]>, "device">): object {
   return {
     availableBytes: disk.availableBytes,
     capacityBytes: disk.capacityBytes,
@@ -278,6 +284,11 @@ function filesystem(disk: ReturnType<NodeHost["filesystem"]>): object {
     inodes: disk.inodes,
     inodesUsed: disk.inodes - disk.inodesFree,
   }
+}
+
+function volumeSummary(volume: MountedVolumeUsage, time: string | null): object {
+  const { name, claim, usedBytes } = volume
+  return { time, ...filesystem(volume), usedBytes, name, ...(claim ? { pvcRef: claim } : {}) }
 }
 
 function networkSummary({ defaultInterface, interfaces }: NetworkUsage, time: string | null): object {

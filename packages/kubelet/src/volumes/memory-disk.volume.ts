@@ -33,6 +33,7 @@ export function createMemoryDisk(calls: string[]): VolumePlugin {
       say("publish", handleOf(spec), await host.bindMount(deviceDir!, dir, spec, signal))
       return { hostPath: dir, readOnly: false }
     },
+    usage: (hostPath, host) => host.usage(hostPath),
     async unpublish({ dir, data, host, signal }) {
       say("unpublish", data["handle"])
       await host.unmount(dir, signal)

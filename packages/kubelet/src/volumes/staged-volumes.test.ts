@@ -127,6 +127,11 @@ describe("a volume that is staged", { skip }, () => {
       })
       writeFileSync(join(path, "file"), "x")
       assert.equal(readFileSync(join(inB.get("data")!.hostPath, "file"), "utf8"), "x")
+      const [used, ...others] = await manager.usage(a.metadata.uid)
+      assert.deepEqual(
+        [used?.name, used?.claim, used?.capacityBytes, others.length],
+        ["data", { namespace: "default", name: "claim" }, 2 ** 20, 0],
+      )
       await manager.unmount(a.metadata.uid, never)
       assert.equal(readFileSync(join(inB.get("data")!.hostPath, "file"), "utf8"), "x")
       assert.equal(calls.at(-1), "unpublish disk-1")

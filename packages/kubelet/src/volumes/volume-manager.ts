@@ -8,13 +8,15 @@ import type { Scope } from "@knarr/base"
 import type { EventRecorder } from "@knarr/client"
 import {
   fsGroupOf,
+  isBlock,
   payloadsEqual,
   type Payload,
+  type VolumeMountResult,
   type VolumePlugin,
   type VolumeReferences,
   type VolumeSpec,
 } from "@knarr/volume"
-import type { MountedVolume, VolumeManager } from "../contract.ts"
+import type { MountedVolume, MountedVolumeUsage, VolumeManager } from "../contract.ts"
 import type { ObjectChange, PodObjectReader } from "../objects/object-reader.ts"
 import { volumeFailure, VolumeMounter, type VolumeMounterOptions } from "./volume-mounter.ts"
 
@@ -35,6 +37,8 @@ interface Mounted {
       }
     | undefined
   payload: Payload | undefined
+  /** Undefined when the plugin cannot tell. */
+  readonly usage: (() => Promise<MountedVolumeUsage>) | undefined
 }
 
 interface PodVolumes {
@@ -107,6 +111,12 @@ class Manager implements VolumeManager {
     await this.#mounter.unmount(podUid, signal)
   }
 
+  async usage(podUid: string): Promise<readonly MountedVolumeUsage[]> {
+    const mounted = [...(this.#pods.get(podUid)?.mounted.values() ?? [])]
+    const asked = await Promise.allSettled(mounted.map(async ({ usage }) => usage?.()))
+    return asked.flatMap((answer) => (answer.status === "fulfilled" && answer.value ? [answer.value] : []))
+  }
+
   podsOnDisk(): readonly string[] {
     return this.#mounter.podsOnDisk()
   }
@@ -134,7 +144,20 @@ class Manager implements VolumeManager {
       },
       refresh: refreshed ? { plugin, spec, references: plugin.references!(spec) } : undefined,
       payload: undefined,
+      usage:
+        plugin.usage && !isBlock(spec) ? () => this.#usageOf(volume.name, plugin, spec, result) : undefined,
     }
+  }
+
+  async #usageOf(
+    name: string,
+    plugin: VolumePlugin,
+    { persistentVolume }: VolumeSpec,
+    { hostPath }: VolumeMountResult,
+  ): Promise<MountedVolumeUsage> {
+    const usage = await plugin.usage!(hostPath, this.#options.host)
+    const { namespace = "", name: claim } = persistentVolume?.spec.claimRef ?? {}
+    return { ...usage, name, claim: claim === undefined ? undefined : { namespace, name: claim } }
   }
 
   #changed(change: ObjectChange): void {

@@ -18,4 +18,5 @@ export const localVolume: VolumePlugin = defineVolume({
     }
     return { hostPath: path, readOnly: false }
   },
+  usage: (hostPath, host) => host.usage(hostPath),
 })
