@@ -12,6 +12,7 @@ import {
   systemClock,
   systemRandom,
   Meter,
+  type Logger,
 } from "@knarr/base"
 import { createMemoryStore } from "@knarr/store"
 import { startReference } from "../../bench/reference-server.ts"
@@ -31,8 +32,8 @@ export async function referenceTarget(workspace: Workspace, bin: string | undefi
 }
 
 /** Knarr's API server on a store in memory, with the settings of the reference. Ends with `scope`. */
-export async function knarrTarget(scope: Scope): Promise<Target> {
-  const env = { clock: systemClock, random: systemRandom, log: silentLogger, meter: new Meter() }
+export async function knarrTarget(scope: Scope, log: Logger = silentLogger): Promise<Target> {
+  const env = { clock: systemClock, random: systemRandom, log, meter: new Meter() }
   const hourMs = 60 * 60 * 1000
   const span = () => ({
     serial: systemRandom.bytes(16),

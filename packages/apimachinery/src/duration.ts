@@ -1,5 +1,5 @@
 /** Lengths of time: for people (`5d3h`) and as Go writes them (`1h2m3.5s`). Mirrors: apimachinery pkg/util/duration, Go time */
-import { trimEndOf } from "@knarr/base"
+import { trimEndOf, tableOf } from "@knarr/base"
 
 const second = 1000
 const minute = 60 * second
@@ -43,7 +43,7 @@ export function shortHumanDuration(ms: number): string {
   return `${Math.trunc(hours / 24 / 365)}y`
 }
 
-const unitNanos: Readonly<Record<string, number>> = {
+const unitNanos: Readonly<Record<string, number>> = tableOf({
   ns: 1,
   us: 1e3,
   "\u00b5s": 1e3,
@@ -52,7 +52,7 @@ const unitNanos: Readonly<Record<string, number>> = {
   s: 1e9,
   m: 60e9,
   h: 3600e9,
-}
+})
 
 /** Milliseconds (with a fraction) of a Go duration such as `1h30m`, `-1.5s`. Throws with Go's message. */
 export function parseGoDuration(text: string): number {

@@ -1,4 +1,5 @@
 /** Selectors of labels: text, object form, matching. Mirrors: apimachinery pkg/labels/selector.go */
+import { tableOf } from "@knarr/base"
 import {
   aggregateMessage,
   child,
@@ -233,12 +234,12 @@ export function selectorFromLabels(labels: Labels): Selector {
   )
 }
 
-const objectOperators: Readonly<Record<string, LabelOperator>> = {
+const objectOperators: Readonly<Record<string, LabelOperator>> = tableOf({
   In: "in",
   NotIn: "notin",
   Exists: "exists",
   DoesNotExist: "!",
-}
+})
 
 const compiled = new WeakMap<object, Selector>()
 

@@ -60,7 +60,11 @@ test("Go durations", () => {
   }
   assert.throws(() => parseGoDuration("x"), /time: invalid duration "x"/)
   assert.throws(() => parseGoDuration("1"), /time: missing unit in duration "1"/)
-  assert.throws(() => parseGoDuration("1d"), /time: unknown unit "d" in duration "1d"/)
+  for (const unit of ["d", "constructor", "__proto__"])
+    assert.throws(
+      () => parseGoDuration(`1${unit}`),
+      new Error(`time: unknown unit "${unit}" in duration "1${unit}"`),
+    )
 })
 
 test("times", () => {
@@ -69,13 +73,18 @@ test("times", () => {
   assert.equal(formatMicroTime(ms + 0.001), "2024-02-29T12:00:01.250001Z")
   assert.equal(parseTime("2024-02-29T13:00:01.25+01:00"), ms)
   assert.equal(canonicalTime("2024-02-29T13:00:01.25+01:00"), "2024-02-29T12:00:01Z")
-  assert.equal(canonicalMicroTime("2024-02-29T12:00:01.1234567Z"), "2024-02-29T12:00:01.123456Z")
+  for (const micro of ["12:00:01.1234567Z", "12:00:01,123456Z", "13:00:01.123456789+01:00"])
+    assert.equal(canonicalMicroTime(`2024-02-29T${micro}`), "2024-02-29T12:00:01.123456Z", micro)
+  assert.equal(canonicalMicroTime("2024-02-29T2:00:01.1234567Z"), "2024-02-29T02:00:01.123456Z")
+  assert.equal(canonicalTime("9999-12-31T23:59:59Z"), "9999-12-31T23:59:59Z")
   for (const bad of [
     "",
     "2023-02-29T00:00:00Z",
     "2024-02-29",
     "2024-02-29T24:00:00Z",
     "2024-1-01T00:00:00Z",
+    "9999-12-31T23:39:15-23:59",
+    "0000-01-01T00:00:00+00:01",
   ]) {
     assert.ok(Number.isNaN(parseTime(bad)), bad)
   }

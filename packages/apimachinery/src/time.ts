@@ -15,7 +15,14 @@ export function formatMicroTime(ms: number): string {
 const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d?):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))$/
 const monthDays = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
-/** Milliseconds since the epoch (with a fraction down to microseconds), or NaN when `text` is not RFC 3339. */
+// The first and the last moment, in UTC, that RFC 3339 can say: what lies beyond could be stored and never read again.
+const firstMs = Date.parse("0000-01-01T00:00:00Z")
+const endMs = Date.parse("+010000-01-01T00:00:00Z")
+
+/**
+ * Milliseconds since the epoch (with a fraction down to microseconds), or NaN when `text` is not RFC 3339, or has no
+ * such form in UTC.
+ */
 export function parseTime(text: string): number {
   const m = rfc3339.exec(text)
   if (!m) return NaN
@@ -37,6 +44,7 @@ export function parseTime(text: string): number {
     if (offsetHours > 24 || offsetMinutes > 60) return NaN
     const offset = (offsetHours * 60 + offsetMinutes) * 60_000
     ms += m[8] === "+" ? -offset : offset
+    if (ms < firstMs || ms >= endMs) return NaN
   }
   return ms
 }
@@ -54,7 +62,7 @@ export function canonicalTime(text: string): string | undefined {
 export function canonicalMicroTime(text: string): string | undefined {
   const ms = parseTime(text)
   if (Number.isNaN(ms)) return undefined
-  if (text.length === 27 && text.charCodeAt(26) === 90) return text
+  if (text.length === 27 && text[26] === "Z" && text[19] === ".") return text
   const fraction = /[.,](\d+)/.exec(text)?.[1] ?? ""
   return (
     formatTime(Math.floor(ms / 1000) * 1000).slice(0, 19) + "." + fraction.slice(0, 6).padEnd(6, "0") + "Z"

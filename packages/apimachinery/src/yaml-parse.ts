@@ -2,7 +2,7 @@
  * YAML text to JSON values by Go's rules. Loads the YAML library, so it is reached only through `loadYaml`.
  * Mirrors: sigs.k8s.io/yaml, apimachinery pkg/util/yaml
  */
-import { isAlias, isMap, isScalar, isSeq, parseDocument, Scalar } from "yaml"
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, Scalar } from "yaml"
 import type { Document, Node, Pair, YAMLError, YAMLMap } from "yaml"
 import { setOwn } from "./deep.ts"
 import { goQuote } from "./go-format.ts"
@@ -39,9 +39,9 @@ function wordingOf(error: YAMLError): { text: string; scanner: boolean } {
   return wording[error.code] ?? { text: error.message.split("\n")[0]!, scanner: true }
 }
 
-function goError(error: YAMLError): Error {
+function goError(error: YAMLError, lines: LineCounter): Error {
   const { text, scanner } = wordingOf(error)
-  const at = error.linePos?.[1]?.line ?? error.linePos?.[0].line ?? 1
+  const at = error.pos[0] < 0 ? 1 : lines.linePos(error.pos[1]).line
   const line = at - (scanner ? 0 : 1)
   const where = at === 1 ? "" : `line ${line}: `
   return new Error(`yaml: ${where}${text}`, { cause: error })
@@ -49,7 +49,7 @@ function goError(error: YAMLError): Error {
 
 class Conversion {
   readonly #document: Document.Parsed
-  readonly #source: string
+  readonly #lines: LineCounter
   readonly #strict: boolean
   readonly #problems: string[] = []
   readonly #open = new Set<Node>()
@@ -57,9 +57,9 @@ class Conversion {
   #decodedInAlias = 0
   #aliasDepth = 0
 
-  constructor(document: Document.Parsed, source: string, strict: boolean) {
+  constructor(document: Document.Parsed, lines: LineCounter, strict: boolean) {
     this.#document = document
-    this.#source = source
+    this.#lines = lines
     this.#strict = strict
   }
 
@@ -183,10 +183,7 @@ class Conversion {
   }
 
   #lineOf(node: unknown): number {
-    const offset = (node as Node | null)?.range?.[0] ?? 0
-    let line = 1
-    for (let i = 0; i < offset; i++) if (this.#source.charCodeAt(i) === 10) line++
-    return line
+    return this.#lines.linePos((node as Node | null)?.range?.[0] ?? 0).line
   }
 }
 
@@ -221,16 +218,19 @@ function jsonNumber(value: YamlScalar): YamlScalar {
 
 /** One document. Empty text is null. */
 export function parseYamlText(text: string, options: YamlOptions): unknown {
+  const lines = new LineCounter()
   const document = parseDocument(text, {
     schema: "failsafe",
     version: "1.1",
     merge: false,
     uniqueKeys: false,
     strict: false,
-    prettyErrors: true,
+    // The library would quote the line of every error that it finds, and only the first is told of.
+    prettyErrors: false,
+    lineCounter: lines,
     logLevel: "silent",
   })
   const error = document.errors.find((one) => one.code !== "MULTIPLE_DOCS")
-  if (error) throw goError(error)
-  return new Conversion(document, text, options.strict === true).run()
+  if (error) throw goError(error, lines)
+  return new Conversion(document, lines, options.strict === true).run()
 }

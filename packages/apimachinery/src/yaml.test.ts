@@ -132,3 +132,17 @@ test("errors", () => {
   }
   assert.throws(() => yaml.parse(bomb.join("\n")), { message: "yaml: document contains excessive aliasing" })
 })
+
+test("a text is no dearer for being full of errors", async () => {
+  const { parse } = await loadYaml()
+  const cost = (text: string): number => {
+    const before = process.cpuUsage()
+    assert.throws(() => parse(text, { strict: true }), /^Error: yaml: /)
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1000
+  }
+  for (const piece of ["{} ", "a: 1\n"]) {
+    const [small, large] = [cost(piece.repeat(10_000)), cost(piece.repeat(40_000))]
+    assert.ok(large < 12 * small + 400, `${JSON.stringify(piece)}: ${small} ms, then ${large} ms`)
+  }
+})

@@ -1,5 +1,6 @@
 /** Requests for certificates (PKCS #10): who is to be certified, for which key, and whether the key's owner asks. */
 import { createPublicKey, verify, type KeyObject } from "node:crypto"
+import { tableOf } from "./table.ts"
 import { DerError, readAllDer, readDer, readObjectId, readString, type DerElement } from "./der.ts"
 
 export interface CertificateRequest {
@@ -11,7 +12,7 @@ export interface CertificateRequest {
   signatureProblem(): string | undefined
 }
 
-const digests: Readonly<Record<string, string | null>> = {
+const digests: Readonly<Record<string, string | null>> = tableOf({
   "1.2.840.10045.4.1": "sha1",
   "1.2.840.10045.4.3.2": "sha256",
   "1.2.840.10045.4.3.3": "sha384",
@@ -22,7 +23,7 @@ const digests: Readonly<Record<string, string | null>> = {
   "1.2.840.113549.1.1.13": "sha512",
   // Ed25519 digests on its own.
   "1.3.101.112": null,
-}
+})
 
 /** Reads a request in DER. Throws when it is none. */
 export function parseCertificateRequest(der: Buffer): CertificateRequest {

@@ -16,6 +16,7 @@ export {
   type TaskTrouble,
 } from "./scope.ts"
 export { openScopes } from "./open-scopes.ts"
+export { tableOf } from "./table.ts"
 export { trimEndOf, trimOf } from "./trim.ts"
 export { WireError, WireReader, type WireType, WireWriter } from "./protobuf-wire.ts"
 export { Channel, Semaphore, abortable, deferred, type Deferred } from "./async.ts"

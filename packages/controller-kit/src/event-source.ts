@@ -1,6 +1,7 @@
 /** Under which name a controller's events are reported (`source.component`), where it is not the controller's own. */
+import { tableOf } from "@knarr/base"
 
-const sources: Readonly<Record<string, string>> = {
+const sources: Readonly<Record<string, string>> = tableOf({
   "replicationcontroller-controller": "replication-controller",
   "endpointslice-controller": "endpoint-slice-controller",
   "endpointslice-mirroring-controller": "endpoint-slice-mirroring-controller",
@@ -8,7 +9,7 @@ const sources: Readonly<Record<string, string>> = {
   "node-lifecycle-controller": "node-controller",
   "node-ipam-controller": "cidrAllocator",
   "disruption-controller": "controllermanager",
-}
+})
 
 /** Upstream's name for the source of a controller's events. */
 export function eventSource(controllerName: string): string {

@@ -154,3 +154,10 @@ test("Packets that nobody should send are no questions, and never an exception",
     assert.equal(readAnswer(raw)?.records.length, 1)
   }
 })
+
+test("Names are written as they were read, whatever their labels hold", () => {
+  for (const name of ["a.b", "", "a\\.b.c", "\\..x", "a\\\\b", "\\\\", "a\n.b", "\xff.\0"])
+    assert.equal(readQuery(writeQuery(1, name, "A"))?.question.name, name, JSON.stringify(name))
+  for (const name of [".", "a.", "a..b", "a\\..b..c", "x".repeat(64), "a.".repeat(127) + "a"])
+    assert.throws(() => writeQuery(1, name, "A"), /Cannot write the name/, JSON.stringify(name))
+})

@@ -243,6 +243,21 @@ export function writeFailure(bytes: Buffer, rcode: number): Buffer {
   return header
 }
 
+/** The labels of a {@link Question}'s name, with their backslashes. */
+function labelsOf(text: string): string[] {
+  if (!text.includes("\\")) return text === "" ? [] : text.split(".")
+  const labels: string[] = []
+  let from = 0
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === "\\") at++
+    else if (text[at] === ".") {
+      labels.push(text.slice(from, at))
+      from = at + 1
+    }
+  }
+  return [...labels, text.slice(from)]
+}
+
 class Writer {
   #bytes: Buffer
   #at = headerBytes
@@ -353,7 +368,7 @@ class Writer {
   }
 
   name(text: string, compress: boolean): void {
-    const labels = text === "" ? [] : text.split(".")
+    const labels = labelsOf(text)
     const start = this.#at
     for (const [i, label] of labels.entries()) {
       const suffix = labels.slice(i).join(".").toLowerCase()
@@ -363,7 +378,7 @@ class Writer {
         return
       }
       if (known === undefined && this.#at < 0x4000) this.#names.set(suffix, this.#at)
-      const bytes = Buffer.from(label, "latin1")
+      const bytes = Buffer.from(label.replace(/\\(.)/gs, "$1"), "latin1")
       if (bytes.length === 0 || bytes.length > maxLabelBytes)
         throw new RangeError(`Cannot write the name ${JSON.stringify(text.slice(0, 300))}`)
       this.#u8(bytes.length)

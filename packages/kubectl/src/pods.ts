@@ -1,5 +1,6 @@
 /** Pods of workloads and containers of pods, as `logs`, `exec` and `port-forward` choose them. Mirrors: kubectl pkg/polymorphichelpers */
 import { formatLabelSelector, goQuote } from "@knarr/apimachinery"
+import { tableOf } from "@knarr/base"
 import { resourcePath, type ApiClient } from "./api-client.ts"
 import type { CommandContext } from "./command.ts"
 import { at, type Obj } from "./object.ts"
@@ -53,7 +54,7 @@ export async function podsOf(api: ApiClient, obj: Obj): Promise<Obj[]> {
   return podsBySelector(api, namespace, podSelectorOf(obj))
 }
 
-const phaseRank: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 }
+const phaseRank: Readonly<Record<string, number>> = tableOf({ Pending: 0, Unknown: 1, Running: 2 })
 
 function restarts(pod: Obj): number {
   const statuses = (at(pod, "status", "containerStatuses") ?? []) as Obj[]

@@ -1,13 +1,14 @@
 /** Gives pods the priority of their class. Mirrors: plugin/pkg/admission/priority */
 import { pod, priorityClass } from "@knarr/api"
 import type { Pod, PriorityClass } from "@knarr/api"
+import { tableOf } from "@knarr/base"
 import type { AdmissionPlugin } from "../contract.ts"
 import { refusal } from "./refuse.ts"
 
-const systemClasses: Readonly<Record<string, number>> = {
+const systemClasses: Readonly<Record<string, number>> = tableOf({
   "system-cluster-critical": 2_000_000_000,
   "system-node-critical": 2_000_001_000,
-}
+})
 
 export const priority: AdmissionPlugin = {
   name: "Priority",

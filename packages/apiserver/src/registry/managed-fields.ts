@@ -64,7 +64,9 @@ export function trackUpdate(
 
 /** Mirrors: apimachinery pkg/util/managedfields/internal/versioncheck.go */
 function checkType(kind: Kind, config: Partial<KubeObject> | null): void {
-  const { apiVersion = "", kind: name = "" } = config ?? {}
+  const textOf = (value: unknown): string => (typeof value === "string" ? value : "")
+  const apiVersion = textOf(config?.apiVersion)
+  const name = textOf(config?.kind)
   if (apiVersion === kind.apiVersion && name === kind.kind) return
   const groupVersion = apiVersion.includes("/") ? apiVersion : `/${apiVersion}`
   throw badRequest(`invalid object type: ${groupVersion}, Kind=${name}`)

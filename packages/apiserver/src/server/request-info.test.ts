@@ -73,7 +73,28 @@ const resources: Row[] = [
   ],
 ]
 
+/** Fields that are selected, and the one name that all of them ask for. */
+const selections: readonly (readonly [selector: string, name: string])[] = [
+  ["metadata.name=foo", "foo"],
+  ["metadata.name==foo,spec.nodeName=n", "foo"],
+  ["metadata.name=foo ", "foo "],
+  ["metadata.name=a\\,b", "a,b"],
+  ["metadata.name=a=b", ""],
+  ["metadata.name=a/b", ""],
+  ["metadata.name=..", ""],
+  ["metadata.name!=foo", ""],
+  [" metadata.name=foo", ""],
+  ["metadata.name=", ""],
+]
+
 describe("parseRequestInfo", () => {
+  for (const [selector, name] of selections)
+    it(`finds the name in ${JSON.stringify(selector)} as the list selects it`, () => {
+      const query = new URLSearchParams({ fieldSelector: selector })
+      const { verb, name: found } = parseRequestInfo("GET", "/api/v1/namespaces/x/configmaps", query)
+      assert.deepEqual([verb, found], ["list", name])
+    })
+
   for (const [method, url, verb, group, version, namespace, resource, subresource, name] of resources) {
     it(`${method} ${url}`, () => {
       const at = url.indexOf("?")

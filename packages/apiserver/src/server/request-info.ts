@@ -2,6 +2,7 @@
  * What a method and a URL ask for, without looking at the body.
  * Mirrors: apiserver pkg/endpoints/request/requestinfo.go
  */
+import { isPathSegmentName, parseFieldSelector } from "@knarr/apimachinery"
 import type { RequestInfo } from "../contract.ts"
 
 /** Parts of a namespace's own URL that are subresources of it and not resources inside it. */
@@ -128,17 +129,19 @@ function restAfterProxy(path: string): string {
   return at < 0 ? "" : path.slice(at + "/proxy/".length)
 }
 
-/** `metadata.name=x` alone or among others names one object, so that a rule with resourceNames can match. */
+/**
+ * `metadata.name=x` alone or among others names one object, so that a rule with resourceNames can match. It is read as
+ * the list reads it: what is authorised is what is selected.
+ */
 export function metadataNameOf(fieldSelector: string | null | undefined): string | undefined {
   if (!fieldSelector || !fieldSelector.includes("metadata.name")) return undefined
-  for (const term of fieldSelector.split(",")) {
-    const at = term.indexOf("=")
-    if (at < 0 || term.slice(0, at).trim() !== "metadata.name") continue
-    const value = term.slice(term[at + 1] === "=" ? at + 2 : at + 1).trim()
-    if (value.includes("=") || value.includes("!")) continue
-    return /^[a-zA-Z0-9._:-]+$/.test(value) ? value : undefined
+  let name: string | undefined
+  try {
+    name = parseFieldSelector(fieldSelector).exactValue("metadata.name")
+  } catch {
+    return undefined
   }
-  return undefined
+  return name !== undefined && isPathSegmentName(name).length === 0 ? name : undefined
 }
 
 function isTrue(value: string | null): boolean {

@@ -1,6 +1,7 @@
 /** Is a node alive, and what follows for its conditions and taints. Pure. Mirrors: pkg/controller/nodelifecycle */
 import type { Lease, Node, NodeCondition, Taint } from "@knarr/api"
 import { formatTime } from "@knarr/apimachinery"
+import { tableOf } from "@knarr/base"
 
 export const notReadyTaint = "node.kubernetes.io/not-ready"
 export const unreachableTaint = "node.kubernetes.io/unreachable"
@@ -68,13 +69,13 @@ export function silentConditions(node: Node, nowMs: number): NodeCondition[] {
   return out
 }
 
-const taintOfCondition: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+const taintOfCondition: Readonly<Record<string, Readonly<Record<string, string>>>> = tableOf({
   Ready: { False: notReadyTaint, Unknown: unreachableTaint },
   MemoryPressure: { True: "node.kubernetes.io/memory-pressure" },
   DiskPressure: { True: "node.kubernetes.io/disk-pressure" },
   NetworkUnavailable: { True: "node.kubernetes.io/network-unavailable" },
   PIDPressure: { True: "node.kubernetes.io/pid-pressure" },
-}
+})
 const unschedulableTaint = "node.kubernetes.io/unschedulable"
 const managedKeys = new Set([
   unschedulableTaint,

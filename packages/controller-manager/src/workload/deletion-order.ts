@@ -1,8 +1,9 @@
 /** Which pods go first when there are too many. Mirrors: pkg/controller/controller_utils.go (ActivePodsWithRanks) */
 import type { Pod } from "@knarr/api"
+import { tableOf } from "@knarr/base"
 import { isPodReady, podCondition } from "./pod-state.ts"
 
-const phaseOrder: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 }
+const phaseOrder: Readonly<Record<string, number>> = tableOf({ Pending: 0, Unknown: 1, Running: 2 })
 const costAnnotation = "controller.kubernetes.io/pod-deletion-cost"
 
 /**

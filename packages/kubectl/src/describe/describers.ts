@@ -1,8 +1,9 @@
 /** Which kind is described how; each file is loaded when a kind of it is described. */
+import { tableOf } from "@knarr/base"
 import { describeGeneric } from "./generic.ts"
 import type { Describer } from "./writer.ts"
 
-const describers: Readonly<Record<string, () => Promise<Describer>>> = {
+const describers: Readonly<Record<string, () => Promise<Describer>>> = tableOf({
   Pod: async () => (await import("./pod.ts")).describePod,
   "Deployment.apps": async () => (await import("./workloads.ts")).describeDeployment,
   "ReplicaSet.apps": async () => (await import("./workloads.ts")).describeReplicaSet,
@@ -34,7 +35,7 @@ const describers: Readonly<Record<string, () => Promise<Describer>>> = {
   PersistentVolume: async () => (await import("./storage.ts")).describePersistentVolume,
   PersistentVolumeClaim: async () => (await import("./storage.ts")).describePersistentVolumeClaim,
   "StorageClass.storage.k8s.io": async () => (await import("./storage.ts")).describeStorageClass,
-}
+})
 
 /** The describer of a kind. */
 export async function describerFor(group: string, kind: string): Promise<Describer> {

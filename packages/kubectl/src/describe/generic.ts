@@ -1,4 +1,5 @@
 /** Descriptions of kinds that have none of their own. Mirrors: kubectl pkg/describe/describe.go (genericDescriber) */
+import { tableOf } from "@knarr/base"
 import { at, type Obj } from "../object.ts"
 import { describeMeta, type DescribeContext, type DescribeWriter } from "./writer.ts"
 
@@ -45,7 +46,7 @@ function text(value: unknown): string {
   return value === null || value === undefined ? "<nil>" : String(value)
 }
 
-const acronyms: Readonly<Record<string, string>> = { Api: "API", Tls: "TLS", Uid: "UID" }
+const acronyms: Readonly<Record<string, string>> = tableOf({ Api: "API", Tls: "TLS", Uid: "UID" })
 
 /** `creationTimestamp` as `Creation Timestamp`. Mirrors: smartLabelFor */
 function labelOf(field: string): string {

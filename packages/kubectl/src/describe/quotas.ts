@@ -1,4 +1,5 @@
 /** `describe namespace|resourcequota|limitrange`. Mirrors: kubectl pkg/describe/describe.go */
+import { tableOf } from "@knarr/base"
 import { at, type Obj } from "../object.ts"
 import { rfc1123, type DescribeContext, type DescribeWriter } from "./writer.ts"
 
@@ -45,7 +46,7 @@ export async function describeNamespace(d: DescribeContext, obj: Obj): Promise<v
   }
 }
 
-const scopeTexts: Readonly<Record<string, string>> = {
+const scopeTexts: Readonly<Record<string, string>> = tableOf({
   Terminating:
     "Matches all pods that have an active deadline. These pods have a limited lifespan on a node before being actively terminated by the system.",
   NotTerminating:
@@ -54,7 +55,7 @@ const scopeTexts: Readonly<Record<string, string>> = {
     "Matches all pods that do not have resource requirements set. These pods have a best effort quality of service.",
   NotBestEffort:
     "Matches all pods that have at least one resource requirement set. These pods have a burstable or guaranteed quality of service.",
-}
+})
 
 function scopes(w: DescribeWriter, quota: Obj): void {
   const list = ((at(quota, "spec", "scopes") ?? []) as string[]).toSorted()

@@ -1,5 +1,6 @@
 /** The functions of Go templates, and Go's printing of values. Mirrors: Go text/template/funcs.go, fmt */
 import { compareBytes, goQuote } from "@knarr/apimachinery"
+import { tableOf } from "@knarr/base"
 
 type Fn = (...args: unknown[]) => unknown
 
@@ -31,6 +32,9 @@ function numberText(value: number): string {
   return String(value).replace(/e([-+])(\d)$/, "e$10$2")
 }
 
+/** Go's own bound. */
+const maxWidth = 1_000_000
+
 /** Go's Sprintf for the verbs that templates use. */
 export function goSprintf(format: string, ...args: unknown[]): string {
   let next = 0
@@ -42,10 +46,11 @@ export function goSprintf(format: string, ...args: unknown[]): string {
       let out = verbText(
         verb as string,
         args[next++],
-        precision === undefined ? undefined : Number(precision),
+        precision === undefined ? undefined : Math.min(Number(precision), 100),
         flags,
       )
       const size = Number(width ?? 0)
+      if (size > maxWidth) return `%!(BADWIDTH)${out}`
       if (flags.includes("-")) out = out.padEnd(size)
       else if (flags.includes("0") && verb !== "s") out = out.padStart(size, "0")
       else out = out.padStart(size)
@@ -153,14 +158,49 @@ const htmlEscapes: Readonly<Record<string, string>> = {
   "'": "&#39;",
 }
 
-export const templateFunctions: Readonly<Record<string, Fn>> = {
+function sliceOf(value: unknown, ...bounds: unknown[]): unknown {
+  if (typeof value !== "string" && !Array.isArray(value))
+    throw new Error(`error calling slice: can't slice item of type ${typeName(value)}`)
+  if (bounds.length > 3) throw new Error(`error calling slice: too many slice indexes: ${bounds.length}`)
+  if (typeof value === "string" && bounds.length === 3)
+    throw new Error("error calling slice: cannot 3-index slice a string")
+  const bytes = typeof value === "string" ? Buffer.from(value) : value
+  for (const bound of bounds) {
+    if (typeof bound !== "number" || !Number.isInteger(bound))
+      throw new Error(`error calling slice: cannot index slice/array with type ${typeName(bound)}`)
+    if (bound < 0 || bound > bytes.length)
+      throw new Error(`error calling slice: index out of range: ${bound}`)
+  }
+  const [from = 0, to = bytes.length] = bounds as number[]
+  if (from > to) throw new Error(`error calling slice: invalid slice index: ${from} > ${to}`)
+  return bytes instanceof Buffer ? bytes.subarray(from, to).toString() : bytes.slice(from, to)
+}
+
+/** Functions that take more arguments than they name. */
+const variadic: ReadonlySet<string> = new Set([
+  ...["print", "println", "printf", "index", "exists", "slice", "eq", "html", "js", "urlquery"],
+])
+
+/** Calls a function by its name. Throws in Go's words. */
+export function callFunction(name: string, args: readonly unknown[]): unknown {
+  const fn = templateFunctions[name]
+  if (!fn) throw new Error(`function ${JSON.stringify(name)} not defined`)
+  const more = variadic.has(name)
+  if (args.length < fn.length || (args.length > fn.length && !more)) {
+    const wanted = `${more ? "at least " : ""}${fn.length}`
+    throw new Error(`wrong number of args for ${name}: want ${wanted} got ${args.length}`)
+  }
+  return fn(...args)
+}
+
+const templateFunctions: Readonly<Record<string, Fn>> = tableOf<Fn>({
   print: (...args) => print(args),
   println: (...args) => `${args.map(valueText).join(" ")}\n`,
   printf: (format, ...args) => goSprintf(String(format), ...args),
   len: lengthOf,
   index: indexOf,
   exists,
-  slice: (value, from, to) => (value as string | unknown[]).slice(from as number, to as number | undefined),
+  slice: sliceOf,
   not: (value) => !isTruthy(value),
   eq: (first, ...others) => others.some((one) => sameValue(first, one)),
   ne: (a, b) => !sameValue(a, b),
@@ -172,4 +212,4 @@ export const templateFunctions: Readonly<Record<string, Fn>> = {
   js: (...args) => JSON.stringify(print(args)).slice(1, -1),
   urlquery: (...args) => encodeURIComponent(print(args)).replaceAll("%20", "+"),
   base64decode: (text) => Buffer.from(String(text), "base64").toString("utf8"),
-}
+})

@@ -1,5 +1,5 @@
 /** Go templates as `-o go-template` needs them. Mirrors: Go text/template/exec.go */
-import { goText, isTruthy, templateFunctions } from "./functions.ts"
+import { goText, isTruthy, callFunction } from "./functions.ts"
 import { parseGoTemplate, type Expr, type Node, type Pipe } from "./parse.ts"
 
 class LoopControl {
@@ -75,9 +75,7 @@ export function compileTemplate(text: string, options: { allowMissing: boolean }
         }
         return final.length > 0 ? final[0] : value
       }
-      const fn = templateFunctions[name]
-      if (!fn) throw new Error(`function ${JSON.stringify(name)} not defined`)
-      return fn(...args.map((arg) => evaluate(arg, frame)), ...final)
+      return callFunction(name, [...args.map((arg) => evaluate(arg, frame)), ...final])
     }
 
     const runPipe = (pipe: Pipe, frame: Frame): unknown => {

@@ -2,7 +2,7 @@
  * The runtime's events, out of containerd's own events service on the CRI socket. It works with every release
  * (1.6 has no GetContainerEvents) and says everything that happens, so the kubelet has nothing to poll.
  */
-import { CancelledError, Channel, Scope, type Env } from "@knarr/base"
+import { CancelledError, Channel, Scope, type Env, tableOf } from "@knarr/base"
 import { createCodec, createGrpcClient } from "@knarr/grpc"
 import type { RuntimeCalls, RuntimeEvent } from "./container-runtime.ts"
 
@@ -46,13 +46,13 @@ const namespace = "k8s.io"
 /** We publish this one ourselves: when it comes back, the subscription stands. */
 const markTopic = "/knarr/subscribed"
 
-const types: Readonly<Record<string, "created" | "started" | "stopped" | "deleted" | "oom">> = {
+const types: Readonly<Record<string, "created" | "started" | "stopped" | "deleted" | "oom">> = tableOf({
   "/containers/create": "created",
   "/tasks/start": "started",
   "/tasks/exit": "stopped",
   "/tasks/oom": "oom",
   "/containers/delete": "deleted",
-}
+})
 
 /** Events that wait for the kubelet; beyond it they are dropped and a resync takes their place. */
 const eventBound = 4096

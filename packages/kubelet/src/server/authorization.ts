@@ -1,5 +1,6 @@
 /** Who asks the kubelet, and for what. Mirrors: pkg/kubelet/server/auth.go */
 import type { TLSSocket } from "node:tls"
+import { tableOf } from "@knarr/base"
 
 export interface KubeletUser {
   readonly name: string
@@ -27,13 +28,13 @@ export function certificateUser(socket: TLSSocket): KubeletUser | undefined {
   return { name: String(subject.CN), groups: [...list, "system:authenticated"] }
 }
 
-const verbs: Readonly<Record<string, string>> = {
+const verbs: Readonly<Record<string, string>> = tableOf({
   POST: "create",
   GET: "get",
   PUT: "update",
   PATCH: "patch",
   DELETE: "delete",
-}
+})
 
 const fine: readonly (readonly [path: string, subresource: string])[] = [
   ["/pods", "pods"],

@@ -1,6 +1,7 @@
 /** Validation of autoscalers. Mirrors: pkg/apis/autoscaling/validation/validation.go */
 import { field, isPathSegmentName, parseQuantity } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
+import { tableOf } from "@knarr/base"
 import { reasons } from "../../checks.ts"
 import type {
   CrossVersionObjectReference,
@@ -70,13 +71,14 @@ function validateTarget(path: string, target: MetricTarget): FieldError[] {
   return out
 }
 
-const sources: Readonly<Record<string, "object" | "pods" | "resource" | "external" | "containerResource">> = {
-  ContainerResource: "containerResource",
-  External: "external",
-  Object: "object",
-  Pods: "pods",
-  Resource: "resource",
-}
+const sources: Readonly<Record<string, "object" | "pods" | "resource" | "external" | "containerResource">> =
+  tableOf({
+    ContainerResource: "containerResource",
+    External: "external",
+    Object: "object",
+    Pods: "pods",
+    Resource: "resource",
+  })
 
 function validateMetric(path: string, metric: MetricSpec): FieldError[] {
   if (!metric.type) return [field.required(`${path}.type`, "must specify a metric source type")]

@@ -1,5 +1,6 @@
 /** Cron schedules. Pure. Mirrors: github.com/robfig/cron/v3 (ParseStandard), with which Kubernetes reads them */
 import { goQuote, parseGoDuration } from "@knarr/apimachinery"
+import { tableOf } from "@knarr/base"
 
 export interface Schedule {
   /** The first moment after `afterMs` that the schedule names, or undefined when there is none this year and the next five. */
@@ -21,7 +22,7 @@ const ranges: readonly Range[] = [
   { min: 1, max: 12, names: months },
   { min: 0, max: 6, names: days },
 ]
-const macros: Readonly<Record<string, string>> = {
+const macros: Readonly<Record<string, string>> = tableOf({
   "@yearly": "0 0 1 1 *",
   "@annually": "0 0 1 1 *",
   "@monthly": "0 0 1 * *",
@@ -29,7 +30,7 @@ const macros: Readonly<Record<string, string>> = {
   "@daily": "0 0 * * *",
   "@midnight": "0 0 * * *",
   "@hourly": "0 * * * *",
-}
+})
 
 /**
  * Reads five fields, a macro or `@every <duration>`; `TZ=…`/`CRON_TZ=…` in front wins over `timeZone`. Throws on

@@ -10,9 +10,9 @@ export function prepareJobForCreate(job: Job): void {
   if (spec.manualSelector !== true) {
     const labels = (templateMeta.labels ??= {})
     labels["controller-uid"] ??= metadata.uid
-    labels["job-name"] ??= metadata.name
+    labels["job-name"] ??= metadata.name ?? ""
     labels["batch.kubernetes.io/controller-uid"] ??= metadata.uid
-    labels["batch.kubernetes.io/job-name"] ??= metadata.name
+    labels["batch.kubernetes.io/job-name"] ??= metadata.name ?? ""
     const selector = (spec.selector ??= {})
     const match = (selector.matchLabels ??= {})
     match["batch.kubernetes.io/controller-uid"] ??= metadata.uid

@@ -10,7 +10,7 @@ import {
   totalAnnotationSizeLimit,
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { parseCertificateRequest, readPem, type CertificateRequest } from "@knarr/base"
+import { parseCertificateRequest, readPem, type CertificateRequest, tableOf } from "@knarr/base"
 import { validateConditions } from "../../conditions.validate.ts"
 import { isKubernetesSigner, validateSignerName } from "./signer-name.validate.ts"
 import type { PodCertificateRequest } from "./types.gen.ts"
@@ -89,11 +89,11 @@ function parseStub(stub: string): CertificateRequest | undefined {
 }
 
 /** The curves by the names that clients see. */
-const curves: Readonly<Record<string, string>> = {
+const curves: Readonly<Record<string, string>> = tableOf({
   prime256v1: "P-256",
   secp384r1: "P-384",
   secp521r1: "P-521",
-}
+})
 
 function keyProblem(key: KeyObject): [value: string | symbol, detail: string] | undefined {
   const { namedCurve = "", modulusLength } = key.asymmetricKeyDetails ?? {}

@@ -1,9 +1,10 @@
 /** Labels of nodes that are going away. Mirrors: pkg/api/node/util.go */
 import { isValidLabelValue } from "@knarr/apimachinery"
 import type { LabelSelector } from "@knarr/apimachinery"
+import { tableOf } from "@knarr/base"
 import type { NodeSelectorTerm } from "./types.gen.ts"
 
-const deprecatedLabels: Readonly<Record<string, string>> = {
+const deprecatedLabels: Readonly<Record<string, string>> = tableOf({
   "beta.kubernetes.io/arch": 'deprecated since v1.14; use "kubernetes.io/arch" instead',
   "beta.kubernetes.io/os": 'deprecated since v1.14; use "kubernetes.io/os" instead',
   "failure-domain.beta.kubernetes.io/region":
@@ -16,7 +17,7 @@ const deprecatedLabels: Readonly<Record<string, string>> = {
   "scheduler.alpha.kubernetes.io/preferAvoidPods":
     "deprecated since v1.22; use Taints and Tolerations instead",
   "node-role.kubernetes.io/master": 'use "node-role.kubernetes.io/control-plane" instead',
-}
+})
 
 /** What to say about a node label, if anything. */
 export function nodeLabelDeprecation(key: string): string | undefined {

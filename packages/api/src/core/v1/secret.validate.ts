@@ -1,6 +1,7 @@
 /** Validation of configuration and secrets. Mirrors: pkg/apis/core/validation/validation.go (ValidateSecret, ValidateConfigMap) */
 import { field, isConfigMapKey, semanticEqual } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
+import { tableOf } from "@knarr/base"
 import { immutable, reasons } from "../../checks.ts"
 import type { ConfigMap, Secret } from "./types.gen.ts"
 
@@ -12,12 +13,12 @@ function bytesOf(base64: string): number {
 }
 
 /** Keys that a secret of a type cannot be without. */
-const demanded: Readonly<Record<string, readonly string[]>> = {
+const demanded: Readonly<Record<string, readonly string[]>> = tableOf({
   "kubernetes.io/dockercfg": [".dockercfg"],
   "kubernetes.io/dockerconfigjson": [".dockerconfigjson"],
   "kubernetes.io/ssh-auth": ["ssh-privatekey"],
   "kubernetes.io/tls": ["tls.crt", "tls.key"],
-}
+})
 const accountAnnotation = "kubernetes.io/service-account.name"
 
 export function validateSecret({ metadata, type, data = {} }: Readonly<Secret>): FieldError[] {

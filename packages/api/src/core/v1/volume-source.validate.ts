@@ -4,6 +4,7 @@
  */
 import { field, isDNS1123Subdomain } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
+import { tableOf } from "@knarr/base"
 import { noBacksteps, oneOfIfSet, reasons, required } from "../../checks.ts"
 import type { PersistentVolumeSpec, Volume } from "./types.gen.ts"
 
@@ -18,7 +19,7 @@ export function validateDriverName(path: string, name: string | undefined): Fiel
 type Sources = Partial<Omit<Volume, "name">> & Partial<PersistentVolumeSpec>
 
 /** Fields that a source cannot be without. */
-const demanded: Readonly<Record<string, readonly string[]>> = {
+const demanded: Readonly<Record<string, readonly string[]>> = tableOf({
   gitRepo: ["repository"],
   gcePersistentDisk: ["pdName"],
   awsElasticBlockStore: ["volumeID"],
@@ -37,7 +38,7 @@ const demanded: Readonly<Record<string, readonly string[]>> = {
   scaleIO: ["gateway", "system", "volumeName"],
   iscsi: ["targetPortal", "iqn"],
   local: ["path"],
-}
+})
 
 const iqnPattern =
   /^iqn\.\d{4}-\d{2}\.([a-z0-9.-]+)(:[^,;*&$|\s]+)$|^eui\.[0-9A-Fa-f]{16}$|^naa\.[0-9A-Fa-f]{32}$/

@@ -3,9 +3,10 @@
  * Mirrors: apimachinery pkg/util/proxy/transport.go
  */
 import { Transform } from "node:stream"
+import { tableOf } from "@knarr/base"
 
 /** Attributes that hold links, by tag. */
-const attributes: Readonly<Record<string, readonly string[]>> = {
+const attributes: Readonly<Record<string, readonly string[]>> = tableOf({
   a: ["href"],
   applet: ["codebase"],
   area: ["href"],
@@ -31,7 +32,7 @@ const attributes: Readonly<Record<string, readonly string[]>> = {
   script: ["src"],
   source: ["src"],
   video: ["poster", "src"],
-}
+})
 
 /** What is held back of a tag that has not ended yet; a longer one passes as it is. */
 const maxTagChars = 64 * 1024

@@ -1,6 +1,7 @@
 /** Reads the options of a request out of its query. Mirrors: apimachinery meta/v1 conversion of url.Values */
 import {
   badRequest,
+  escapeFieldValue,
   field,
   type FieldError,
   goQuote,
@@ -39,7 +40,7 @@ function text(query: URLSearchParams, name: string): string | undefined {
 export function listQuery(query: URLSearchParams, namespace: string, name: string): ListQuery & WatchQuery {
   let fieldSelector = text(query, "fieldSelector")
   if (name !== "") {
-    const exact = `metadata.name=${name}`
+    const exact = `metadata.name=${escapeFieldValue(name)}`
     fieldSelector = fieldSelector ? `${fieldSelector},${exact}` : exact
   }
   return {

@@ -7,6 +7,7 @@ import {
   statusErrorFrom,
   unsupportedMediaType,
 } from "@knarr/apimachinery"
+import { tableOf } from "@knarr/base"
 import type { CachedObject } from "../../registry/cached-object.ts"
 import { createObject } from "../../registry/create.ts"
 import { setObjectDefaults } from "../../registry/defaults.ts"
@@ -98,12 +99,12 @@ export function checkName(kind: Kind, obj: Readonly<KubeObject>, namespace: stri
   }
 }
 
-const patchTypes: Readonly<Record<string, PatchType>> = {
+const patchTypes: Readonly<Record<string, PatchType>> = tableOf({
   "application/json-patch+json": "json",
   "application/merge-patch+json": "merge",
   "application/strategic-merge-patch+json": "strategic",
   "application/apply-patch+yaml": "apply",
-}
+})
 
 /** The kind of a patch, from its content type. Throws 415. */
 export function patchTypeOf(call: Call): PatchType {
