@@ -16,6 +16,7 @@ export {
   type TaskTrouble,
 } from "./scope.ts"
 export { openScopes } from "./open-scopes.ts"
+export { destroySoon } from "./destroy-soon.ts"
 export { tableOf } from "./table.ts"
 export { trimEndOf, trimOf } from "./trim.ts"
 export { WireError, WireReader, type WireType, WireWriter } from "./protobuf-wire.ts"

@@ -7,7 +7,7 @@ import type { Socket } from "node:net"
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2"
 import type { Duplex, Readable } from "node:stream"
 import type { TLSSocket } from "node:tls"
-import { CancelledError, abortable, deferred } from "@knarr/base"
+import { CancelledError, abortable, deferred, destroySoon } from "@knarr/base"
 import { badRequest, requestEntityTooLarge, tooManyRequests, type StatusError } from "@knarr/apimachinery"
 import { distinctImpersonation } from "../authn/impersonation.ts"
 import type { Exchange, ResponseStream } from "../contract.ts"
@@ -237,7 +237,7 @@ export class Http1Exchange extends ServerExchange {
     response.shouldKeepAlive = false
     response.assignSocket(socket as Socket)
     // Nobody else ends it when the request is refused.
-    response.on("finish", () => (socket as Socket).destroySoon())
+    response.on("finish", () => destroySoon(socket))
     const exchange = new Http1Exchange(request, response, { socket, head })
     exchange.setHeader("Connection", "close")
     return exchange

@@ -8,7 +8,7 @@ import { constants, performServerHandshake, type ServerHttp2Session } from "node
 import type { AddressInfo, Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
-import { messageOf, type Clock, type Logger } from "@knarr/base"
+import { destroySoon, messageOf, type Clock, type Logger } from "@knarr/base"
 import { Http1Exchange, Http2Exchange, type ServerExchange } from "./exchange.ts"
 
 /** PEM texts. `clientCA` may hold several certificates. */
@@ -80,6 +80,11 @@ function tlsOptions(certificates: ServingCertificates): {
   return { cert, key, minVersion: "TLSv1.2", ...(clientCA === undefined ? {} : { ca: clientCA }) }
 }
 
+/** Whether bytes of the request itself follow its head. */
+function announcesBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0
+}
+
 function isLoopback(address: string): boolean {
   return address === "::1" || address.startsWith("127.") || address.startsWith("::ffff:127.")
 }
@@ -148,7 +153,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       requestTimeout: 0,
       keepAliveTimeout: idleMs,
       noDelay: true,
-      shouldUpgradeCallback: (request) => options.takesUpgrade(request),
+      // An upgrade has no body: while one is awaited, node:http would hand over something that is no socket.
+      shouldUpgradeCallback: (request) => !announcesBody(request) && options.takesUpgrade(request),
     })
     server.maxRequestsPerSocket = 0
     const onConnection = server.listeners("connection")[0] as (this: HttpsServer, socket: Socket) => void
@@ -181,7 +187,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       socket.end(
         `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status}`,
       )
-      ;(socket as Socket).destroySoon()
+      destroySoon(socket)
     })
     server.on("request", (request, response) => options.onRequest(new Http1Exchange(request, response)))
     server.on("upgrade", (request, socket, head) => {

@@ -134,6 +134,24 @@ function ask(
   })
 }
 
+test("An upgrade that announces a body is refused, and holds no connection", async () => {
+  for (const length of ["Content-Length: 5", "Transfer-Encoding: chunked"])
+    for (const path of ["/exec/default/web/main?output=1", "/pods", "/%"]) {
+      const socket = connect({ host: "127.0.0.1", port: server.port, ca: tls.clientCA, ...client })
+      const head = `POST ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${length}\r\n\r\n`
+      socket.write(head)
+      const [first] = (await once(socket, "data")) as [Buffer]
+      assert.match(first.toString(), /^HTTP\/1\.1 40[05] /, head)
+      socket.destroy()
+    }
+})
+
+test("A path that cannot be read is refused, whoever asks and for whatever", async () => {
+  for (const path of ["/%", "/%ff", "/pods/%zz", "/logs/%e0%a4%a", "/exec/default/web/%c0", "//["])
+    for (const anonymous of [true, false])
+      assert.deepEqual(await ask(path, { anonymous }), { status: 400, body: "400 Bad Request\n" }, path)
+})
+
 test("A client needs a certificate of the cluster or a token, and permission", async () => {
   assert.deepEqual(await ask("/pods", { anonymous: true }), { status: 401, body: "Unauthorized\n" })
   const headers = { authorization: "Bearer good" }

@@ -10,7 +10,7 @@ import type { AddressInfo, Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { constants } from "node:crypto"
 import type { TLSSocket } from "node:tls"
-import { Scope, messageOf, type Env } from "@knarr/base"
+import { Scope, destroySoon, messageOf, type Env } from "@knarr/base"
 import type { ContainerRuntime } from "../runtime/container-runtime.ts"
 import { isRuntimeNotFound } from "../runtime/container-runtime.ts"
 import { accessOf, certificateUser, type KubeletAccess, type KubeletUser } from "./authorization.ts"
@@ -96,6 +96,8 @@ export async function startKubeletServer(
     rejectUnauthorized: false,
     keepAliveTimeout: 120_000,
     handshakeTimeout: 10_000,
+    // While a body is awaited, node:http would hand over something that is no socket.
+    shouldUpgradeCallback: (request) => !announcesBody(request),
   })
   server.requestTimeout = 0
   server.on("request", (request, response) => api.request(request, response))
@@ -174,7 +176,7 @@ class Api {
             `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
         )
         // A client that never closes its half must not hold the descriptor.
-        ;(socket as Socket).destroySoon()
+        destroySoon(socket)
       }
     })
   }
@@ -192,7 +194,7 @@ class Api {
 
   /** The request's URL, when its sender may have what it asks for. */
   async #admit(request: IncomingMessage, signal: AbortSignal): Promise<URL> {
-    const url = new URL(request.url ?? "/", "https://kubelet")
+    const url = urlOf(request)
     const user = await this.#authenticate(request, signal)
     if (!user) throw new HttpError(401, "Unauthorized")
     const access = accessOf(user, request.method ?? "GET", url.pathname)
@@ -229,7 +231,8 @@ class Api {
     const json = (value: unknown): void => send(response, 200, "application/json", JSON.stringify(value))
     if (streams.has(first)) {
       this.#podOf(first, rest)
-      return requireUpgrade(request)
+      requireUpgrade(request)
+      throw new HttpError(400, "unable to upgrade: the request has a body")
     }
     if (first === "run" && request.method === "POST") return this.#runCommand(response, rest, url, signal)
     if (request.method !== "GET" && request.method !== "HEAD")
@@ -352,6 +355,22 @@ class Api {
       throw new HttpError(404, "404 page not found")
     if (container === "" && route !== "portForward") throw new HttpError(404, "404 page not found")
     return { pod: { namespace, name, ...(withUid ? { uid: named[2]! } : {}) }, container }
+  }
+}
+
+/** Whether bytes of the request itself follow its head. */
+function announcesBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0
+}
+
+/** Throws 400 for what is no URL, or has a path that cannot be decoded. */
+function urlOf(request: IncomingMessage): URL {
+  try {
+    const url = new URL(request.url ?? "/", "https://kubelet")
+    decodeURIComponent(url.pathname)
+    return url
+  } catch {
+    throw new HttpError(400, "400 Bad Request")
   }
 }
 
