@@ -6,7 +6,10 @@ import { join } from "node:path"
 const root = join(import.meta.dirname, "..")
 await build({
   absWorkingDir: root,
-  entryPoints: { knarr: "packages/knarr/src/main.ts" },
+  entryPoints: {
+    knarr: "packages/knarr/src/main.ts",
+    "yaml-worker": "packages/apiserver/src/endpoints/verbs/yaml-worker.ts",
+  },
   outdir: "dist",
   outExtension: { ".js": ".mjs" },
   bundle: true,

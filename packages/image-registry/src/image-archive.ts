@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto"
 import { createReadStream, openSync, readSync, closeSync } from "node:fs"
 import { request as httpRequest } from "node:http"
+import { posix } from "node:path"
 import { PassThrough, Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { createGunzip } from "node:zlib"
@@ -30,10 +31,10 @@ export interface LoadOptions {
 }
 
 interface Descriptor {
-  readonly mediaType?: string
+  readonly mediaType: string | undefined
   readonly digest: string
-  readonly size: number
-  readonly annotations?: Readonly<Record<string, string>>
+  /** What the index calls the image. */
+  readonly imageName: string | undefined
 }
 interface Entry {
   readonly digest: string
@@ -89,7 +90,7 @@ export async function loadImageArchive(options: LoadOptions): Promise<LoadResult
   return { images: images.map((image) => image.name), blobsSent: sent, blobsKept: wanted.size - sent }
 }
 
-/** Which images, and the digests of all that they need. */
+/** Which images, and the digests of all that they need. Nothing about what an archive says is trusted. */
 function describe(
   file: string,
   entries: ReadonlyMap<string, Entry>,
@@ -97,56 +98,59 @@ function describe(
 ): { images: Image[]; wanted: Set<string> } {
   const images: Image[] = []
   const wanted = new Set<string>()
-  const json = (name: string): unknown => {
-    const entry = entries.get(name)
-    if (!entry?.text) throw new Error(`Cannot load "${file}": it does not hold "${name}"`)
-    return JSON.parse(entry.text.toString("utf8"))
+  const fail = (why: string): never => {
+    throw new Error(`Cannot load "${file}": ${why}`)
+  }
+  const entryOf = (name: string): Entry => entries.get(name) ?? fail(`it does not hold "${name}"`)
+  const contentOf = (name: string): Buffer =>
+    entryOf(name).text ?? fail(`"${name}" is larger than ${maxJsonBytes} bytes`)
+  const parse = (name: string, content: Buffer): unknown => {
+    try {
+      return JSON.parse(content.toString("utf8"))
+    } catch (thrown) {
+      return fail(`"${name}" is no JSON: ${(thrown as Error).message}`)
+    }
   }
   if (entries.has("index.json") && entries.has("oci-layout")) {
-    const blob = (digest: string): Buffer => {
-      const entry = entries.get(`blobs/${digest.replace(":", "/")}`)
-      if (!entry?.text) throw new Error(`Cannot load "${file}": it does not hold the blob ${digest}`)
-      return entry.text
-    }
+    const seen = new Set<string>()
     const visit = (descriptor: Descriptor, name: string | undefined): void => {
-      const content = blob(descriptor.digest)
-      const value = JSON.parse(content.toString("utf8")) as {
-        config?: Descriptor
-        layers?: Descriptor[]
-        manifests?: Descriptor[]
-        mediaType?: string
-      }
-      for (const child of value.manifests ?? []) {
+      const { digest } = descriptor
+      if (seen.has(digest) && name === undefined) return
+      seen.add(digest)
+      const place = blobName(digest)
+      const entry = entries.get(place) ?? fail(`it does not hold the blob ${digest}`)
+      const content = entry.text ?? fail(`"${place}" is larger than ${maxJsonBytes} bytes`)
+      // A file with another content under the name of its digest could lead to itself.
+      if (entry.digest !== digest) fail(`the blob ${digest} has the digest ${entry.digest}`)
+      const value = fieldsOf(parse(place, content))
+      for (const child of descriptorsOf(value["manifests"])) {
         // An index may list platforms whose content the archive leaves out.
-        if (entries.has(`blobs/${child.digest.replace(":", "/")}`)) visit(child, undefined)
+        if (entries.has(blobName(child.digest))) visit(child, undefined)
       }
-      for (const part of [value.config, ...(value.layers ?? [])]) if (part) wanted.add(part.digest)
-      wanted.add(descriptor.digest)
-      const mediaType = descriptor.mediaType ?? value.mediaType ?? ociManifest
+      for (const part of descriptorsOf([value["config"] ?? [], value["layers"] ?? []].flat()))
+        wanted.add(part.digest)
+      wanted.add(digest)
+      const mediaType = descriptor.mediaType ?? textOf(value["mediaType"]) ?? ociManifest
       if (name) images.push({ name, mediaType, manifest: content })
     }
-    for (const descriptor of (json("index.json") as { manifests: Descriptor[] }).manifests) {
-      const given =
-        descriptor.annotations?.["io.containerd.image.name"] ??
-        descriptor.annotations?.["org.opencontainers.image.ref.name"]
-      visit(descriptor, given ? normalizeName(given) : undefined)
-    }
+    const index = fieldsOf(parse("index.json", contentOf("index.json")))
+    for (const descriptor of descriptorsOf(index["manifests"]))
+      visit(descriptor, descriptor.imageName === undefined ? undefined : normalizeName(descriptor.imageName))
   }
   if (images.length === 0 && entries.has("manifest.json")) {
-    const list = json("manifest.json") as { Config: string; RepoTags: string[] | null; Layers: string[] }[]
-    for (const item of list) {
-      const descriptor = (name: string, mediaType: string): Descriptor => {
-        const entry = entries.get(name)
-        if (!entry) throw new Error(`Cannot load "${file}": it does not hold "${name}"`)
-        wanted.add(entry.digest)
-        return { mediaType, digest: entry.digest, size: entry.size }
-      }
+    const descriptor = (name: string, mediaType: string): object => {
+      const { digest, size } = entryOf(name)
+      wanted.add(digest)
+      return { mediaType, digest, size }
+    }
+    for (const item of listOf(parse("manifest.json", contentOf("manifest.json"))).map(fieldsOf)) {
+      const layers = textsOf(item["Layers"])
       const manifest = Buffer.from(
         JSON.stringify({
           schemaVersion: 2,
           mediaType: ociManifest,
-          config: descriptor(item.Config, "application/vnd.oci.image.config.v1+json"),
-          layers: item.Layers.map((layer) =>
+          config: descriptor(textOf(item["Config"]) ?? "", "application/vnd.oci.image.config.v1+json"),
+          layers: layers.map((layer) =>
             descriptor(
               layer,
               `application/vnd.oci.image.layer.v1.tar${entries.get(layer)?.gzip ? "+gzip" : ""}`,
@@ -154,13 +158,47 @@ function describe(
           ),
         }),
       )
-      for (const name of item.RepoTags ?? [])
+      for (const name of textsOf(item["RepoTags"]))
         images.push({ name: normalizeName(name), mediaType: ociManifest, manifest })
     }
   }
-  if (images.length === 0)
-    throw new Error(`Cannot load "${file}": it is no docker or OCI image archive, or names no image`)
+  if (images.length === 0) fail("it is no docker or OCI image archive, or names no image")
   return { images, wanted }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined
+}
+
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+function textsOf(value: unknown): string[] {
+  return listOf(value).filter((item) => typeof item === "string")
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {}
+}
+
+/** The descriptors in a list. Throws for what is none. */
+function descriptorsOf(value: unknown): Descriptor[] {
+  return listOf(value).map((item) => {
+    const fields = fieldsOf(item)
+    const digest = textOf(fields["digest"])
+    if (digest === undefined || !/^sha256:[a-f0-9]{64}$/.test(digest))
+      throw new Error(`Cannot load the image: a part has no SHA-256 digest: ${JSON.stringify(item)}`)
+    const annotations = fieldsOf(fields["annotations"])
+    const imageName =
+      textOf(annotations["io.containerd.image.name"]) ??
+      textOf(annotations["org.opencontainers.image.ref.name"])
+    return { digest, mediaType: textOf(fields["mediaType"]), imageName: imageName || undefined }
+  })
+}
+
+function blobName(digest: string): string {
+  return `blobs/${digest.replace(":", "/")}`
 }
 
 async function scan(file: string, signal: AbortSignal): Promise<Map<string, Entry>> {
@@ -191,8 +229,7 @@ async function scan(file: string, signal: AbortSignal): Promise<Map<string, Entr
   )
   // Old docker archives link layers that occur twice.
   for (const [name, target] of links) {
-    const resolved = new URL(target, `file:///${name}`).pathname.slice(1)
-    const entry = entries.get(resolved) ?? entries.get(target)
+    const entry = entries.get(posix.join(posix.dirname(name), target)) ?? entries.get(target)
     if (entry) entries.set(name, entry)
   }
   return entries

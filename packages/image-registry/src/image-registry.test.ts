@@ -162,6 +162,49 @@ test("what is no archive, or not whole, is refused by name", () =>
     assert.equal((await fetch(`${url}/v2/../../etc/passwd/manifests/x`)).status, 404)
   }))
 
+test("an archive whose parts have another form is refused by name, and so is a blob that leads to itself", () =>
+  withRegistry(async (url, dir) => {
+    const file = join(dir, "bad.tar")
+    const load = { file, registry: url, secret, normalizeName, signal }
+    const zeros = `sha256:${"0".repeat(64)}`
+    const named = { "org.opencontainers.image.ref.name": "x:1" }
+    const oci = (index: unknown, blobs: Record<string, string> = {}): Record<string, string> => ({
+      "oci-layout": "{}",
+      "index.json": JSON.stringify(index),
+      ...blobs,
+    })
+    const item = { Config: "c", RepoTags: ["a:1"], Layers: ["l"] }
+    const cases: readonly (readonly [files: Record<string, string>, message: RegExp])[] = [
+      [oci(null), /names no image/],
+      [oci({ manifests: {} }), /names no image/],
+      [oci({ manifests: [null] }), /no SHA-256 digest: null/],
+      [oci({ manifests: [{ digest: 1, annotations: named }] }), /no SHA-256 digest/],
+      [oci({ manifests: [{ digest: zeros, annotations: named }] }), /does not hold the blob/],
+      [
+        oci(
+          { manifests: [{ digest: zeros, annotations: named }] },
+          { [`blobs/${zeros.replace(":", "/")}`]: JSON.stringify({ manifests: [{ digest: zeros }] }) },
+        ),
+        /the blob sha256:0+ has the digest sha256:/,
+      ],
+      [{ "manifest.json": "{" }, /"manifest.json" is no JSON/],
+      [{ "manifest.json": "null" }, /names no image/],
+      [{ "manifest.json": "[null, 1]" }, /does not hold ""/],
+      [{ "manifest.json": JSON.stringify([{ ...item, Layers: "l" }]), c: "{}" }, /^$/],
+      [{ "manifest.json": JSON.stringify([{ ...item, RepoTags: [1] }]), c: "{}", l: "" }, /names no image/],
+    ]
+    for (const [files, message] of cases) {
+      writeFileSync(file, await archive(files))
+      let said = ""
+      try {
+        await loadImageArchive(load)
+      } catch (thrown) {
+        said = (thrown as Error).message
+      }
+      assert.match(said, message, JSON.stringify(files))
+    }
+  }))
+
 test("a push in pieces works as container tools do it", () =>
   withRegistry(async (url) => {
     const start = await fetch(`${url}/v2/tool/blobs/uploads/`, { method: "POST" })

@@ -125,6 +125,7 @@ function http1(draw: Draw): string {
     `${method} ${path}${query(draw)} HTTP/${draw.chance(0.9) ? "1.1" : draw.pick(["1.0", "2.0", "9", "x"])}`,
     "Host: localhost",
     ...draw.list(8, () => draw.pick(headers)),
+    ...(draw.chance(0.2) ? ["Connection: Upgrade", `Upgrade: ${draw.pick(["websocket", "SPDY/3.1"])}`] : []),
   ]
   const text = `${lines.join("\r\n")}\r\n\r\n${draw.chance(0.4) ? draw.pick(bodies) : ""}`
   return Buffer.from(draw.chance(0.5) ? draw.mutate(text, headers) : text, "utf8").toString("latin1")

@@ -6,7 +6,7 @@
 import { once } from "node:events"
 import { createServer, type Server } from "node:https"
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http"
-import type { AddressInfo, Socket } from "node:net"
+import type { AddressInfo } from "node:net"
 import type { Duplex } from "node:stream"
 import { constants } from "node:crypto"
 import type { TLSSocket } from "node:tls"

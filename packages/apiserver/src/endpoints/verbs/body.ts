@@ -7,7 +7,6 @@ import {
   decodeProtobuf,
   type Kind,
   type KubeObject,
-  loadYaml,
   openProtobufEnvelope,
   parseJson,
   type Schema,
@@ -16,9 +15,10 @@ import {
   unsupportedMediaType,
 } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
-import type { Exchange } from "../../contract.ts"
+import type { Exchange, RequestContext } from "../../contract.ts"
 import type { FieldValidation } from "../../registry/patch.ts"
 import { mediaTypes } from "../../server/accept.ts"
+import { parseYamlBody } from "./yaml-body.ts"
 
 export const protobufType = "application/vnd.kubernetes.protobuf"
 
@@ -47,7 +47,7 @@ export async function readObject<T extends KubeObject>(
   exchange: Exchange,
   expected: Expected,
   fieldValidation: FieldValidation,
-  warnings: string[],
+  { warnings, signal }: Pick<RequestContext, "warnings" | "signal">,
 ): Promise<T> {
   const type = contentType(exchange)
   if (type === protobufType) return readProtobuf<T>(await exchange.body(), expected)
@@ -63,7 +63,7 @@ export async function readObject<T extends KubeObject>(
   let object: T
   try {
     const decoded = yaml
-      ? decodeObject<T>(expected.schema, await parseYaml(text), { strict })
+      ? decodeObject<T>(expected.schema, await parseYaml(text, signal), { strict })
       : decodeJson<T>(expected.schema, text, { strict })
     object = decoded.object
     strictErrors = decoded.strictErrors
@@ -101,11 +101,11 @@ function readProtobuf<T extends KubeObject>(body: Buffer, expected: Expected): T
   }
 }
 
-async function parseYaml(text: string): Promise<unknown> {
-  const yaml = await loadYaml()
+async function parseYaml(text: string, signal: AbortSignal): Promise<unknown> {
   try {
-    return yaml.parse(text)
+    return await parseYamlBody(text, signal)
   } catch (thrown) {
+    signal.throwIfAborted()
     throw new DecodeError(`error converting YAML to JSON: ${messageOf(thrown)}`)
   }
 }
@@ -202,6 +202,7 @@ function isKnown(apiVersion: string, kind: string): boolean {
 export async function readPatch(
   exchange: Exchange,
   yaml: boolean,
+  signal: AbortSignal,
 ): Promise<{ value: unknown; strictErrors: readonly string[] }> {
   const text = (await exchange.body()).toString()
   if (yaml) {
@@ -215,8 +216,9 @@ export async function readPatch(
     }
     let value: unknown
     try {
-      value = (await loadYaml()).parse(text)
+      value = await parseYamlBody(text, signal)
     } catch (thrown) {
+      signal.throwIfAborted()
       throw badRequest(`error encoding patch: ${messageOf(thrown)}`)
     }
     if (value !== null && (typeof value !== "object" || Array.isArray(value)))

@@ -5,7 +5,6 @@ import {
   DecodeError,
   decodeProtobuf,
   invalid,
-  loadYaml,
   openProtobufEnvelope,
   parseJson,
   schemaOf,
@@ -25,6 +24,7 @@ import { sendList } from "./list-stream.ts"
 import { answerForm } from "./negotiation.ts"
 import { deletionOptions, listQuery, validateDryRun, writeRequest } from "./options.ts"
 import { answerObject } from "./write.ts"
+import { parseYamlBody } from "./yaml-body.ts"
 
 interface Options extends DeletionOptions {
   kind?: string
@@ -46,10 +46,11 @@ async function readOptions(call: Call): Promise<{ options: DeletionOptions; requ
   try {
     const schema = schemaOf("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions")
     if (type === protobufType) value = decodeProtobuf(schema, openProtobufEnvelope(body).raw)
-    else if (type === "application/yaml") value = (await loadYaml()).parse(body.toString())
+    else if (type === "application/yaml") value = await parseYamlBody(body.toString(), ctx.signal)
     else value = parseJson(body.toString())
     value = decodeObject<Options>(schema, value).object
   } catch (thrown) {
+    ctx.signal.throwIfAborted()
     if (thrown instanceof SyntaxError)
       throw badRequest(`couldn't get version/kind; json parse error: ${thrown.message}`)
     if (thrown instanceof DecodeError || thrown instanceof Error) throw badRequest(messageOf(thrown))

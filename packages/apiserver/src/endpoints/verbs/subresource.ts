@@ -30,7 +30,7 @@ export async function handleSubresource(call: Call): Promise<void> {
     if (verb === "get" && connector.get)
       return answerValue(exchange, 200, form, await connector.get(ref, request))
     if (verb !== "create" || !connector.create) throw methodNotAllowed()
-    const body = await readObject(exchange, expectedBySubresource(declared), fieldValidation, ctx.warnings)
+    const body = await readObject(exchange, expectedBySubresource(declared), fieldValidation, ctx)
     const answer = await connector.create(ref, body as unknown as Record<string, unknown>, request)
     return answerValue(exchange, 201, form, answer)
   }
@@ -81,14 +81,14 @@ async function handleScale(call: Call, declared: Subresource): Promise<void> {
   }
   if (verb === "update") {
     const { request, fieldValidation } = writeRequest(exchange.query, ctx, "UpdateOptions")
-    const scale = await readObject<Scale>(exchange, expected, fieldValidation, ctx.warnings)
+    const scale = await readObject<Scale>(exchange, expected, fieldValidation, ctx)
     if (!scale.metadata.name) throw nameMissing(name)
     scale.spec ??= {}
     return answerValue(exchange, 200, form, await updateScale(storage, ref, request, () => scale))
   }
   const type = patchTypeOf(call)
   const { request, fieldValidation } = writeRequest(exchange.query, ctx, "PatchOptions", type === "apply")
-  const { value, strictErrors } = await readPatch(exchange, type === "apply")
+  const { value, strictErrors } = await readPatch(exchange, type === "apply", ctx.signal)
   const patch = {
     type: type === "apply" ? ("merge" as const) : type,
     body: value,
@@ -111,12 +111,7 @@ async function handlePodPost(call: Call, declared: Subresource): Promise<void> {
   const { namespace, name, subresource } = ctx.info
   const form = answerForm(exchange, ctx.userAgent)
   const { request, fieldValidation } = writeRequest(exchange.query, ctx, "CreateOptions")
-  const body = await readObject<KubeObject>(
-    exchange,
-    expectedBySubresource(declared),
-    fieldValidation,
-    ctx.warnings,
-  )
+  const body = await readObject<KubeObject>(exchange, expectedBySubresource(declared), fieldValidation, ctx)
   const ref = { namespace, name }
   if (subresource === "binding") await bindPod(storage, ref, body as Binding, request)
   else {

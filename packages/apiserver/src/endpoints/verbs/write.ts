@@ -45,7 +45,7 @@ export async function handleCreate(call: Call): Promise<void> {
   const { kind } = storage
   const form = answerForm(exchange, ctx.userAgent)
   const { request, fieldValidation } = writeRequest(exchange.query, ctx, "CreateOptions")
-  const obj = await readObject<KubeObject>(exchange, expectedOf(kind), fieldValidation, ctx.warnings)
+  const obj = await readObject<KubeObject>(exchange, expectedOf(kind), fieldValidation, ctx)
   const { namespace } = ctx.info
   const connector = registry.connector(kind.group, kind.plural, "")
   if (connector?.create) {
@@ -66,7 +66,7 @@ export async function handleUpdate(call: Call, subresource = "", strategy?: Upda
   const { kind } = storage
   const form = answerForm(exchange, ctx.userAgent)
   const { request, fieldValidation } = writeRequest(exchange.query, ctx, "UpdateOptions")
-  const obj = await readObject<KubeObject>(exchange, expectedOf(kind), fieldValidation, ctx.warnings)
+  const obj = await readObject<KubeObject>(exchange, expectedOf(kind), fieldValidation, ctx)
   const { namespace, name } = ctx.info
   checkName(kind, obj, namespace, name)
   setObjectDefaults(kind, obj, env.clock.now())
@@ -139,7 +139,7 @@ export async function handlePatch(call: Call, subresource = "", strategy?: Updat
     "PatchOptions",
     type === "apply",
   )
-  const { value, strictErrors } = await readPatch(exchange, type === "apply")
+  const { value, strictErrors } = await readPatch(exchange, type === "apply", ctx.signal)
   const { namespace, name } = ctx.info
   const written = await patchObject(
     storage,

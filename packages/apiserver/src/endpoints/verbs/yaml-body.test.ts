@@ -1,0 +1,35 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import { parseYamlBody } from "./yaml-body.ts"
+
+const never = new AbortController().signal
+const long = "- a: b\n".repeat(5_000)
+
+describe("A long YAML body", () => {
+  it("takes the processor of a thread of its own", async () => {
+    const [all, own] = [process.cpuUsage(), process.threadCpuUsage()]
+    const value = (await parseYamlBody(
+      `${long}- __proto__: &x [yes]\n  constructor: *x\n`,
+      never,
+    )) as unknown[]
+    const [allSpent, ownSpent] = [process.cpuUsage(all), process.threadCpuUsage(own)]
+    assert.equal(value.length, 5_001)
+    assert.equal(JSON.stringify(value.at(-1)), '{"__proto__":[true],"constructor":[true]}')
+    assert.ok(ownSpent.user < allSpent.user / 2, `${ownSpent.user} of ${allSpent.user} microseconds`)
+  })
+
+  it("is refused as a short one is", async () => {
+    await assert.rejects(parseYamlBody(`${long}- a: b: c\n`, never), {
+      message: "yaml: line 5001: mapping values are not allowed in this context",
+    })
+  })
+
+  it("is given up when nobody waits for it any more, and the next has its turn", async () => {
+    const controller = new AbortController()
+    const two = Promise.allSettled([1, 2].map(() => parseYamlBody(long, controller.signal)))
+    controller.abort(new Error("gone"))
+    const reasons = (await two).map((one) => (one.status === "rejected" ? String(one.reason) : "read"))
+    assert.deepEqual(reasons, ["Error: gone", "Error: gone"])
+    assert.equal(((await parseYamlBody(long, never)) as unknown[]).length, 5_000)
+  })
+})
