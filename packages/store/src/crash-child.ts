@@ -4,6 +4,7 @@
  *
  *     open <revision>            put <key> <id> <revision>       delete <key> <revision>
  *     seen <watcher> <revision>  compacted <revision>            failed <message>
+ *     defragmented <revision>
  *
  * Arguments: engine, directory, seed. The first line of its input: the revisions from which watchers resume.
  */
@@ -55,11 +56,18 @@ async function compact(): Promise<void> {
   say(`compacted ${target}`)
 }
 
+async function defragment(): Promise<void> {
+  while (crashEngines[engine!]!.defragments) {
+    if (await store.defragment!()) say(`defragmented ${store.revision}`)
+  }
+}
+
 try {
   await Promise.all([
     ...Array.from({ length: 8 }, (_, writer) => write(writer)),
     ...resume.map((from, watcher) => watch(watcher, from)),
     compact(),
+    defragment(),
   ])
 } catch (thrown) {
   say(`failed ${messageOf(thrown)}`)

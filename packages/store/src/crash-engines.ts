@@ -1,17 +1,21 @@
 /** What the crash suite and its child process share: the engines that keep data, and the values written. */
-import { seededRandom, silentLogger, systemClock, systemRandom, Meter } from "@knarr/base"
-import { openEmbeddedStore } from "./embedded/embedded-store.ts"
+import { Meter, seededRandom, silentLogger, systemClock, systemRandom } from "@knarr/base"
+import { type EmbeddedStore, openEmbeddedStore } from "./embedded/embedded-store.ts"
 import type { Store } from "./store.ts"
 
 export interface CrashEngine {
   /** Opens what is in `dir`, in the child and then in its parent. */
-  readonly open: (dir: string) => Promise<Store>
+  readonly open: (dir: string) => Promise<Store & { defragment?(): Promise<boolean> }>
+  /** Whether the child makes its file smaller again and again, so that the kill meets each moment of that. */
+  readonly defragments: boolean
 }
 
+const open = (dir: string): Promise<EmbeddedStore> => openEmbeddedStore({ dir, env })
 const env = { clock: systemClock, random: systemRandom, log: silentLogger, meter: new Meter() }
 
 export const crashEngines: Readonly<Record<string, CrashEngine>> = {
-  embedded: { open: (dir) => openEmbeddedStore({ dir, env }) },
+  embedded: { open, defragments: false },
+  "embedded, defragmenting": { open, defragments: true },
 }
 
 /** The bytes of the write named `id`: its name, and up to 6 KB that follow from it. */

@@ -172,9 +172,9 @@ export function watchConformance(name: string, test: StoreTest): void {
       const ended = take(s.watch({ prefix: "", signal: never() }), 1)
       await s.put("/a", bytes("1"))
       await ended
-      const waiting = take(s.watch({ prefix: "", signal: never() }), 1)
+      const rejected = assert.rejects(take(s.watch({ prefix: "", signal: never() }), 1), /stopped/)
       await s[Symbol.asyncDispose]()
-      await assert.rejects(waiting, /stopped/)
+      await rejected
       await assert.rejects(s.put("/a", bytes("1")), /closed/)
       await assert.rejects(s.get("/a"), /closed/)
     })

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict"
 import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -39,9 +40,10 @@ interface Expectations {
 
 /** Registers the suite for an engine of crash-engines.ts. */
 export function storeCrash(name: string): void {
-  const rounds = Number(process.env["KNARR_CRASH_ROUNDS"] ?? 200)
+  const rounds = Number(process.env["KNARR_CRASH_ROUNDS"] ?? 100)
   const seed = Number(process.env["KNARR_CRASH_SEED"] ?? randomInt(systemRandom, 2 ** 31))
   const engine = crashEngines[name]!
+  let defragmented = 0
 
   it(`${name}: after ${rounds} kills every acknowledged write is there (seed ${seed})`, async (test) => {
     const random = seededRandom(seed)
@@ -62,16 +64,21 @@ export function storeCrash(name: string): void {
         const current = child
         // The next child loads its code while this one works and its work is checked.
         child = (round + 1) % roundsPerStore === 0 ? undefined : startChild(name, dir, seed + round + 1)
-        const lines = await runAndKill(current, expectations!, random)
+        const lines = await runAndKill(current, expectations!, random, engine)
         const where = `seed ${seed}, round ${round}`
+        defragmented += lines.filter((line) => line.startsWith("defragmented ")).length
         acknowledged += await check(engine, dir, lines, expectations!, where)
       }
     } finally {
       child?.process.kill("SIGKILL")
       if (dir) await rm(dir, { recursive: true, force: true })
     }
-    test.diagnostic(`seed ${seed}: ${rounds} kills, ${acknowledged} acknowledged writes`)
+    test.diagnostic(
+      `seed ${seed}: ${rounds} kills, ${acknowledged} acknowledged writes, ${defragmented} defragmentations`,
+    )
     if (rounds >= 20) assert.ok(acknowledged > rounds, "the children did next to nothing")
+    if (rounds >= 20 && engine.defragments)
+      assert.ok(defragmented > rounds / 10, "few copies took their place")
   })
 }
 
@@ -81,6 +88,8 @@ interface Child {
   output: string
   readonly ended: Promise<void>
   readonly opened: Promise<void>
+  /** Resolves when it has printed so many lines that begin with `start`, or has ended. */
+  said(start: string, lines: number): Promise<void>
 }
 
 function startChild(engine: string, dir: string, seed: number): Child {
@@ -89,7 +98,17 @@ function startChild(engine: string, dir: string, seed: number): Child {
   })
   const opened = deferred()
   const ended = deferred()
-  const child: Child = { process: process_, output: "", ended: ended.promise, opened: opened.promise }
+  const child: Child = {
+    process: process_,
+    output: "",
+    ended: ended.promise,
+    opened: opened.promise,
+    async said(start, lines) {
+      const matching = (): number => child.output.split("\n").filter((line) => line.startsWith(start)).length
+      while (process_.exitCode === null && matching() < lines)
+        await Promise.race([once(process_.stdout!, "data"), ended.promise])
+    },
+  }
   process_.stdout!.setEncoding("utf8").on("data", (text: string) => {
     child.output += text
     opened.resolve()
@@ -102,14 +121,21 @@ function startChild(engine: string, dir: string, seed: number): Child {
   return child
 }
 
-async function runAndKill(child: Child, expectations: Expectations, random: Random): Promise<string[]> {
+async function runAndKill(
+  child: Child,
+  expectations: Expectations,
+  random: Random,
+  engine: CrashEngine,
+): Promise<string[]> {
   const signal = new AbortController().signal
   child.process.stdin!.write(`${expectations.resume.join(" ")}\n`)
   // Now and then while it is still opening the store, else under load.
   if (random.next() < 0.1) await systemClock.sleep(random.next() * 60, signal)
   else {
     await child.opened
-    await systemClock.sleep(random.next() * 80, signal)
+    if (engine.defragments) await child.said("defragmented ", randomInt(random, 3))
+    else await child.said("", randomInt(random, 400))
+    await systemClock.sleep(random.next() * 20, signal)
   }
   child.process.kill("SIGKILL")
   await child.ended
@@ -139,7 +165,7 @@ async function check(
         `watcher ${watcher} skips or repeats: ${where}`,
       )
       expectations.resume[watcher]!++
-    } else assert.match(line, /^(open|compacted) \d+$/, where)
+    } else assert.match(line, /^(open|compacted|defragmented) \d+$/, where)
   }
   for (const write of writes) {
     const known = expectations.newest.get(write.key)

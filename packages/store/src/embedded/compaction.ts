@@ -5,6 +5,7 @@
  */
 import { entriesCost } from "./batch-cost.ts"
 import type { Database } from "./database.ts"
+import type { OpenFile } from "./open-file.ts"
 import { numberBytes, readNumber } from "./record.ts"
 import type { Writer } from "./writer.ts"
 
@@ -18,15 +19,17 @@ const shortStep = 16
  * themselves. `from` is where the last sweep ended. May be stopped and repeated at any point.
  */
 export async function sweep(options: {
-  database: Database
+  /** The file in use; another one may take its place between two steps. */
+  file: OpenFile
   writer: Writer
   from: number
   to: number
   signal: AbortSignal
 }): Promise<void> {
-  const { database, writer, to, signal } = options
+  const { file, writer, to, signal } = options
   for (let from = options.from; from < to;) {
     signal.throwIfAborted()
+    const { database } = file
     const { log, deleted } = database
     const superfluous: Buffer[] = []
     const forgotten: Buffer[] = []
@@ -49,10 +52,10 @@ export async function sweep(options: {
       const mark = writer.busy(key) ? undefined : deleted.getBinary(keyBytes)
       if (mark && readNumber(mark) === revision) forgotten.push(keyBytes)
     }
-    const remove = (): void => {
-      for (const revision of superfluous) void log.remove(revision)
-      for (const key of forgotten) void deleted.remove(key)
-      database.setNumber("swept", next)
+    const remove = (to: Database): void => {
+      for (const revision of superfluous) void to.log.remove(revision)
+      for (const key of forgotten) void to.deleted.remove(key)
+      to.setNumber("swept", next)
     }
     const cost = entriesCost({ removed: superfluous.length, touched: forgotten.length + 1 })
     await writer.maintain(remove, cost, true)

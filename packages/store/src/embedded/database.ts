@@ -8,7 +8,17 @@
  *     leases    lease → JSON of its LeaseState
  *     meta      name → number: format, compacted, swept
  */
-import { closeSync, constants, fsyncSync, fstatSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs"
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs"
 import { dirname, join } from "node:path"
 import { type Database as Table, type RootDatabase, open } from "lmdb"
 import { asError } from "@knarr/base"
@@ -20,6 +30,11 @@ import { Reserve, diskError } from "./reserve.ts"
 
 export type Snapshot = ReturnType<RootDatabase["useReadTransaction"]>
 export type ByteTable = Table<Buffer, Buffer>
+
+/** The tables of data; what the sixth, `meta`, holds are numbers. */
+export const dataTables = ["log", "keys", "deleted", "attached", "leases"] as const
+/** The numbers in `meta`. */
+export type MetaNumber = "format" | "compacted" | "swept"
 
 const format = 1
 /** A new store's tables take less. */
@@ -33,7 +48,7 @@ const mapBytes = 256 * 2 ** 30
 const tableOptions = { encoding: "binary", keyEncoding: "binary", cache: false } as const
 
 export class Database {
-  readonly file: string
+  #file: string
   readonly log: ByteTable
   readonly keys: ByteTable
   readonly deleted: ByteTable
@@ -50,7 +65,7 @@ export class Database {
   #admitted = 0
 
   private constructor(file: string, root: RootDatabase<Buffer, Buffer>, reserve: Reserve) {
-    this.file = file
+    this.#file = file
     this.#root = root
     this.#reserve = reserve
     const table = (name: string): ByteTable => root.openDB<Buffer, Buffer>(name, tableOptions)
@@ -68,8 +83,25 @@ export class Database {
 
   /** Opens or makes the file in `dir`. Throws {@link DamagedStoreError}, {@link NoSpaceError}. */
   static async open(dir: string): Promise<Database> {
-    const file = dataFile(dir)
     mkdirSync(dir, { recursive: true, mode: 0o700 })
+    const database = await Database.#open(dataFile(dir))
+    syncDirectory(dir)
+    syncDirectory(dirname(dir))
+    return database
+  }
+
+  /** Makes an empty file for a copy of the store in `dir`, in place of what an earlier one left. Throws {@link NoSpaceError}. */
+  static async openCopy(dir: string): Promise<Database> {
+    removeCopy(dir)
+    try {
+      return await Database.#open(copyFile(dir))
+    } catch (thrown) {
+      removeCopy(dir)
+      throw thrown
+    }
+  }
+
+  static async #open(file: string): Promise<Database> {
     let root: RootDatabase<Buffer, Buffer> | undefined
     let reserve: Reserve | undefined
     try {
@@ -77,10 +109,7 @@ export class Database {
       reserve = new Reserve(file)
       const { used, tables } = statsOf(root)
       if (tables === 0) await reserve.admit(newTablesBytes, { used, free: 0 }, true)
-      const database = new Database(file, root, reserve)
-      syncDirectory(dir)
-      syncDirectory(dirname(dir))
-      return database
+      return new Database(file, root, reserve)
     } catch (thrown) {
       reserve?.[Symbol.dispose]()
       await root?.close()
@@ -88,15 +117,34 @@ export class Database {
     }
   }
 
+  get file(): string {
+    return this.#file
+  }
+
+  /** Gives a file made by {@link openCopy} the place of the store's; durable once the directory is synced. */
+  takePlace(dir: string): void {
+    const file = dataFile(dir)
+    // The table of readers first: whose it is only matters to the next start, which makes it anew.
+    renameSync(lockFile(this.#file), lockFile(file))
+    renameSync(this.#file, file)
+    this.#file = file
+  }
+
   /** A number of the table `meta`. */
-  number(name: "format" | "compacted" | "swept"): number | undefined {
+  number(name: MetaNumber): number | undefined {
     const bytes = this.#meta.getBinary(Buffer.from(name))
     return bytes && readNumber(bytes)
   }
 
   /** Only inside of {@link commit}. */
-  setNumber(name: "format" | "compacted" | "swept", value: number): void {
+  setNumber(name: MetaNumber, value: number): void {
     void this.#meta.put(Buffer.from(name), numberBytes(value))
+  }
+
+  /** Only inside of {@link commit}, and behind the last key of the table: unlike a put this fills pages whole. */
+  append(name: (typeof dataTables)[number], key: Buffer, value: Buffer): void {
+    const table: { put(key: Buffer, value: Buffer, options: { append: true }): unknown } = this[name] as never
+    void table.put(key, value, { append: true })
   }
 
   /** The newest revision in the file; 1 when there is none. */
@@ -115,14 +163,14 @@ export class Database {
     try {
       return decodeRecord(revision, asBuffer(bytes))
     } catch (thrown) {
-      throw damaged(this.file, thrown)
+      throw damaged(this.#file, thrown)
     }
   }
 
   /** The record of a revision that the file itself refers to. */
   mustRecord(revision: number, snapshot?: Snapshot): LogRecord {
     const record = this.record(revision, snapshot)
-    if (!record) throw damaged(this.file, new Error(`Revision ${revision} is missing`))
+    if (!record) throw damaged(this.#file, new Error(`Revision ${revision} is missing`))
     return record
   }
 
@@ -131,7 +179,7 @@ export class Database {
     try {
       return read()
     } catch (thrown) {
-      throw isCorruption(thrown) ? damaged(this.file, thrown) : thrown
+      throw isCorruption(thrown) ? damaged(this.#file, thrown) : thrown
     }
   }
 
@@ -156,6 +204,11 @@ export class Database {
       leaves: seen.leaves + written,
       branches: 2 * seen.branches + 2,
     })
+  }
+
+  /** How many entries each table has, `meta` excepted. */
+  entries(): readonly number[] {
+    return dataTables.map((name) => (this[name].getStats() as unknown as TreeStats).entryCount)
   }
 
   /** Bytes of the pages up to the last one in use, and of those among them that are free. */
@@ -218,7 +271,7 @@ export class Database {
   }
 
   #tables(): readonly ByteTable[] {
-    return [this.log, this.keys, this.deleted, this.attached, this.leases, this.#meta]
+    return [...dataTables.map((name) => this[name]), this.#meta]
   }
 
   #lookAtTrees(): TreePages {
@@ -238,7 +291,7 @@ export class Database {
 function openRoot(file: string): RootDatabase<Buffer, Buffer> {
   try {
     checkDataFile(file)
-    fillLockFile(`${file}-lock`)
+    fillLockFile(lockFile(file))
     return open<Buffer, Buffer>({
       ...tableOptions,
       path: file,
@@ -269,6 +322,22 @@ export function dataFile(dir: string): string {
   return join(dir, "data.mdb")
 }
 
+function copyFile(dir: string): string {
+  return join(dir, "data.mdb.copy")
+}
+
+/** LMDB's table of readers of a data file. */
+function lockFile(file: string): string {
+  return `${file}-lock`
+}
+
+/** Removes the copy of the store in `dir` that was not finished, if there is one. */
+export function removeCopy(dir: string): void {
+  const file = copyFile(dir)
+  rmSync(file, { force: true })
+  rmSync(lockFile(file), { force: true })
+}
+
 /** The newest revision in a data file that is not in use, such as a copy; leaves no trace beside it. */
 export async function revisionOf(file: string): Promise<number> {
   const root = open<Buffer, Buffer>({ ...tableOptions, path: file, noSubdir: true, readOnly: true })
@@ -278,7 +347,7 @@ export async function revisionOf(file: string): Promise<number> {
     return 1
   } finally {
     await root.close()
-    rmSync(`${file}-lock`, { force: true })
+    rmSync(lockFile(file), { force: true })
   }
 }
 

@@ -1,3 +1,4 @@
 import { storeCrash } from "../store.crash.ts"
 
 storeCrash("embedded")
+storeCrash("embedded, defragmenting")

@@ -1,7 +1,7 @@
 /** The embedded engine: one file, one process, no server. Its parts and its layout on disk: ../../README.md. */
 import { stat } from "node:fs/promises"
 import { mkdirSync } from "node:fs"
-import { type Env, Scope } from "@knarr/base"
+import { type Env, Scope, messageOf } from "@knarr/base"
 import { type LeaseState, LeaseTable } from "../lease-table.ts"
 import {
   type Expected,
@@ -18,8 +18,10 @@ import {
 } from "../store.ts"
 import { WatchHub } from "../watch-hub.ts"
 import { sweep } from "./compaction.ts"
-import { Database, asBuffer } from "./database.ts"
+import { Database, asBuffer, dataFile, removeCopy } from "./database.ts"
+import { CopyGivenUpError, Defragmentation, isDue } from "./defragmentation.ts"
 import { lockDirectory } from "./directory-lock.ts"
+import { OpenFile } from "./open-file.ts"
 import { Reader } from "./reader.ts"
 import { entriesCost } from "./batch-cost.ts"
 import { numberBytes } from "./record.ts"
@@ -38,6 +40,11 @@ export interface EmbeddedStoreOptions {
 /** The store in a directory, which one process at a time can have open. */
 export interface EmbeddedStore extends Store {
   readonly dir: string
+  /**
+   * Makes the data file as small as what is in it, which the store does by itself when much of the file is free. False
+   * when that could not be done now (no room on the disk, too many writes): the store is then as it was.
+   */
+  defragment(): Promise<boolean>
   /** Writes a consistent copy of the data file at the present revision, or a newer one, into `file`. */
   backup(file: string): Promise<void>
 }
@@ -52,6 +59,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
   const lock = lockDirectory(dir)
   let database: Database | undefined
   try {
+    removeCopy(dir)
     const opened = await Database.open(dir)
     database = opened
     return opened.guard(() => {
@@ -77,7 +85,7 @@ function checkTail(database: Database): void {
 
 class OpenStore implements EmbeddedStore {
   readonly dir: string
-  readonly #database: Database
+  readonly #file: OpenFile
   readonly #lock: Disposable
   readonly #env: Env
   readonly #scope: Scope
@@ -88,18 +96,17 @@ class OpenStore implements EmbeddedStore {
   #compactRevision: number
   /** The last compaction; the next one waits for it. */
   #compaction: Promise<void> = Promise.resolve()
-  /** What reads across turns. */
-  readonly #reads = new Set<Promise<unknown>>()
+  #defragmentation: { readonly copy: Defragmentation; readonly ended: Promise<boolean> } | undefined
   #closing: Promise<void> | undefined
 
   constructor(options: EmbeddedStoreOptions, env: Env, database: Database, lock: Disposable) {
     this.dir = options.dir
     this.#env = env
     this.#scope = new Scope("store", { env })
-    this.#database = database
+    this.#file = new OpenFile(database)
     this.#lock = lock
     this.#compactRevision = database.number("compacted") ?? 0
-    this.#reader = new Reader(database, () => this.#compactRevision)
+    this.#reader = new Reader(this.#file, () => this.#compactRevision)
     this.#hub = new WatchHub(
       {
         revision: () => this.revision,
@@ -110,16 +117,17 @@ class OpenStore implements EmbeddedStore {
       options.watchBuffer ?? 10_000,
     )
     this.#writer = new Writer({
-      database,
+      file: this.#file,
       log: env.log,
       revision: database.lastRevision(),
       committed: (events) => this.#hub.publish(events),
       leaseExists: (id) => this.#leases.has(id),
+      giveRoom: () => this.#giveRoom(),
+      becameShort: () => this.#scope.run("look for room", (signal) => this.#lookForRoom(signal)),
     })
     this.#leases = new LeaseTable(env, (id) => this.#expire(id))
     for (const { value } of database.leases.getRange({}))
       this.#leases.restore(JSON.parse(asBuffer(value).toString()) as LeaseState)
-    this.#scope.run("look for room", (signal) => this.#lookForRoom(signal))
     const swept = database.number("swept") ?? 0
     if (swept < this.#compactRevision) {
       const unfinished = this.#sweep(swept, this.#compactRevision)
@@ -144,7 +152,7 @@ class OpenStore implements EmbeddedStore {
 
   async range(options: RangeOptions): Promise<RangeResult> {
     this.#checkOpen()
-    return this.#track(this.#reader.range(options))
+    return this.#reader.range(options)
   }
 
   async put(key: string, value: Uint8Array, options: WriteOptions = {}): Promise<WriteResult> {
@@ -166,14 +174,26 @@ class OpenStore implements EmbeddedStore {
     const compaction = (async () => {
       await before
       if (revision <= this.#compactRevision) return
-      const swept = this.#database.number("swept") ?? 0
-      const note = (): void => this.#database.setNumber("compacted", revision)
+      const swept = this.#file.database.number("swept") ?? 0
+      const note = (to: Database): void => to.setNumber("compacted", revision)
       await this.#writer.maintain(note, entriesCost({ touched: 1 }), true)
       this.#compactRevision = revision
       await this.#sweep(swept, revision)
     })()
     this.#compaction = compaction.catch(() => {})
     await compaction
+    if (!this.#closing && isDue(this.#file.database.usage()))
+      this.#scope.run("defragment", async () => void (await this.defragment()))
+  }
+
+  async defragment(): Promise<boolean> {
+    this.#checkOpen()
+    if (this.#writer.short) return false
+    if (!this.#defragmentation) {
+      const copy = new Defragmentation({ dir: this.dir, file: this.#file, writer: this.#writer })
+      this.#defragmentation = { copy, ended: this.#defragment(copy) }
+    }
+    return this.#defragmentation.ended
   }
 
   async grantLease(ttlSeconds: number): Promise<number> {
@@ -202,13 +222,13 @@ class OpenStore implements EmbeddedStore {
   }
 
   async size(): Promise<number> {
-    const { blocks } = await stat(this.#database.file)
+    const { blocks } = await stat(dataFile(this.dir))
     return blocks * 512
   }
 
   backup(file: string): Promise<void> {
     this.#checkOpen()
-    return this.#track(this.#database.backup(file))
+    return this.#file.read((database) => database.backup(file))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -221,22 +241,12 @@ class OpenStore implements EmbeddedStore {
     this.#leases[Symbol.dispose]()
     try {
       await this.#writer.close()
+      await this.#defragmentation?.copy.giveUp("the store is being closed")
       await this.#scope.close()
       await this.#compaction
-      await Promise.allSettled(this.#reads)
     } finally {
-      await this.#database.close()
+      await this.#file.close()
       this.#lock[Symbol.dispose]()
-    }
-  }
-
-  /** The file stays open until `read` has ended. */
-  async #track<T>(read: Promise<T>): Promise<T> {
-    this.#reads.add(read)
-    try {
-      return await read
-    } finally {
-      this.#reads.delete(read)
     }
   }
 
@@ -245,14 +255,35 @@ class OpenStore implements EmbeddedStore {
   }
 
   async #sweep(from: number, to: number): Promise<void> {
-    await sweep({ database: this.#database, writer: this.#writer, from, to, signal: this.#scope.signal })
+    await sweep({ file: this.#file, writer: this.#writer, from, to, signal: this.#scope.signal })
   }
 
-  /** While the disk is short of room, looks now and then whether it still is. */
+  async #defragment(copy: Defragmentation): Promise<boolean> {
+    const before = await this.size()
+    try {
+      await copy.run()
+      this.#env.log.info("The file of the store was made smaller", { before, now: await this.size() })
+      return true
+    } catch (thrown) {
+      if (thrown instanceof CopyGivenUpError) this.#env.log.info(messageOf(thrown))
+      else this.#report("Cannot make the file of the store smaller", thrown)
+      return false
+    } finally {
+      this.#defragmentation = undefined
+    }
+  }
+
+  /** The room of a copy is the first that writes get. */
+  async #giveRoom(): Promise<boolean> {
+    if (!this.#defragmentation) return false
+    await this.#defragmentation.copy.giveUp("the disk is full")
+    return true
+  }
+
+  /** Looks now and then whether the disk is still short of room; ends when it is not. */
   async #lookForRoom(signal: AbortSignal): Promise<void> {
-    for (;;) {
+    while (this.#writer.short) {
       await this.#env.clock.sleep(lookForRoomMs, signal)
-      if (!this.#writer.short) continue
       try {
         await this.#writer.recheck()
       } catch (thrown) {
@@ -264,7 +295,7 @@ class OpenStore implements EmbeddedStore {
 
   async #saveLease(lease: LeaseState): Promise<void> {
     const bytes = Buffer.from(JSON.stringify(lease))
-    const put = (): void => void this.#database.leases.put(numberBytes(lease.id), bytes)
+    const put = (to: Database): void => void to.leases.put(numberBytes(lease.id), bytes)
     await this.#writer.maintain(put, entriesCost({ touched: 2 }), false)
   }
 
@@ -290,16 +321,16 @@ class OpenStore implements EmbeddedStore {
     for (;;) {
       const limit = this.#writer.short ? 16 : 128
       const range = { start: attachedKey(id, ""), end: attachedKey(id + 1, ""), limit }
-      const keys = [...this.#database.attached.getKeys(range)].map(keyOfAttached)
+      const keys = [...this.#file.database.attached.getKeys(range)].map(keyOfAttached)
       if (keys.length === 0) break
       await this.#writer.deleteAttached(keys, id)
       // A key that another write has detached by now has no deletion; this takes its entry away too.
-      const detach = (): void => {
-        for (const key of keys) void this.#database.attached.remove(attachedKey(id, key))
+      const detach = (to: Database): void => {
+        for (const key of keys) void to.attached.remove(attachedKey(id, key))
       }
       await this.#writer.maintain(detach, entriesCost({ touched: keys.length }), true)
     }
-    const remove = (): void => void this.#database.leases.remove(numberBytes(id))
+    const remove = (to: Database): void => void to.leases.remove(numberBytes(id))
     await this.#writer.maintain(remove, entriesCost({ touched: 1 }), true)
   }
 

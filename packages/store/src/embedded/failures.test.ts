@@ -131,17 +131,31 @@ it("a full disk fails writes, not reads, and no longer than it is full", { skip:
   }),
 )
 
-it("another file that fills the disk costs nothing that was acknowledged", (test) =>
-  inTemporary(async (dir) => {
-    const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=96m", "tmpfs", dir])
-    if (mounted.status !== 0) return test.skip("cannot mount a tmpfs")
-    try {
-      const args = [fileIn("full-disk-child.ts"), join(dir, "s"), "file"]
-      await checkSurvivor(join(dir, "s"), spawnSync(process.execPath, args, { encoding: "utf8" }))
-    } finally {
-      spawnSync("umount", [dir])
-    }
-  }))
+for (const { title, size, args } of [
+  {
+    title: "another file that fills the disk costs nothing that was acknowledged",
+    size: "96m",
+    args: (dir: string) => [fileIn("full-disk-child.ts"), dir, "file"],
+  },
+  {
+    title: "a disk that is filled while the file is made smaller costs nothing, and the copy is given up",
+    size: "160m",
+    args: (dir: string) => [fileIn("full-disk-copy-child.ts"), dir],
+  },
+]) {
+  it(title, (test) =>
+    inTemporary(async (dir) => {
+      const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", dir])
+      if (mounted.status !== 0) return test.skip("cannot mount a tmpfs")
+      try {
+        const child = spawnSync(process.execPath, args(join(dir, "s")), { encoding: "utf8" })
+        await checkSurvivor(join(dir, "s"), child)
+      } finally {
+        spawnSync("umount", [dir])
+      }
+    }),
+  )
+}
 
 /** The child ended as it meant to, said nothing, and what it was told is safe is there. */
 async function checkSurvivor(dir: string, child: SpawnSyncReturns<string>): Promise<void> {

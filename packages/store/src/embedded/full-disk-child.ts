@@ -5,10 +5,11 @@
  */
 import { execFileSync } from "node:child_process"
 import assert from "node:assert/strict"
-import { closeSync, openSync, rmSync, writeSync } from "node:fs"
-import { type LogFields, type Logger, silentLogger, systemClock, systemRandom, Meter } from "@knarr/base"
+import { rmSync, writeSync } from "node:fs"
+import { Meter, type LogFields, type Logger, silentLogger, systemClock, systemRandom } from "@knarr/base"
 import { NoSpaceError } from "../store.ts"
 import { openEmbeddedStore } from "./embedded-store.ts"
+import { fillDisk } from "./fill-disk.ts"
 
 const [dir, how] = process.argv.slice(2)
 const warnings: string[] = []
@@ -18,19 +19,6 @@ const log: Logger = {
 }
 const env = { clock: systemClock, random: systemRandom, log, meter: new Meter() }
 const filler = `${dir}/../filler`
-
-function fillDisk(): void {
-  if (how === "limit") return
-  const fd = openSync(filler, "a")
-  for (const chunk of [Buffer.alloc(2 ** 20, 1), Buffer.alloc(4096, 1)]) {
-    try {
-      for (;;) writeSync(fd, chunk)
-    } catch (thrown) {
-      assert.ok(thrown instanceof Error && "code" in thrown && thrown.code === "ENOSPC", String(thrown))
-    }
-  }
-  closeSync(fd)
-}
 
 function makeRoom(): void {
   if (how === "limit") execFileSync("prlimit", ["--pid", String(process.pid), "--fsize=unlimited"])
@@ -69,7 +57,7 @@ async function remove(key: string): Promise<void> {
 
 for (let i = 0; i < 16; i++) await put(`/first/${i}`, sizes[i % sizes.length]!)
 assert.equal(refused, 0)
-fillDisk()
+if (how === "file") fillDisk(filler)
 let last = 0
 for (let i = 0; refused < 100; i++) {
   assert.ok(i < 2000, "the disk never was full")
@@ -91,7 +79,7 @@ if (how === "file") {
   await assert.rejects(watching)
   await store[Symbol.asyncDispose]()
   // What the store left of the disk, somebody else takes; it opens all the same.
-  fillDisk()
+  fillDisk(filler)
   store = await openEmbeddedStore({ dir: dir!, env })
   assert.equal((await store.range({ prefix: "" })).count, kept.size)
   await put("/while full", 800_000)

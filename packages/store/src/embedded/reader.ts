@@ -9,6 +9,7 @@ import {
   type RangeResult,
   type StoreEvent,
 } from "../store.ts"
+import type { OpenFile } from "./open-file.ts"
 import { type ByteTable, type Database, type Snapshot, asBuffer, inSnapshot } from "./database.ts"
 import { type LogRecord, numberBytes, readNumber } from "./record.ts"
 
@@ -17,42 +18,47 @@ const slice = 256
 /** And how much of the log at most, for logs of large values. */
 const sliceBytes = 4 * 2 ** 20
 
-/** The read part of a store, over its open file. */
+/** The read part of a store. What takes several turns stays with the file that it began with. */
 export class Reader {
-  readonly #database: Database
+  readonly #file: OpenFile
   readonly #compactRevision: () => number
 
-  constructor(database: Database, compactRevision: () => number) {
-    this.#database = database
+  constructor(file: OpenFile, compactRevision: () => number) {
+    this.#file = file
     this.#compactRevision = compactRevision
   }
 
   /** What a key is now, or was at a revision. */
   get(key: string, revision: number | undefined): KeyValue | undefined {
-    return this.#database.guard(() => this.#get(key, revision))
+    const { database } = this.#file
+    return database.guard(() => this.#get(database, key, revision))
   }
 
-  #get(key: string, revision: number | undefined): KeyValue | undefined {
+  #get(database: Database, key: string, revision: number | undefined): KeyValue | undefined {
     const bytes = Buffer.from(key)
-    const { keys, deleted } = this.#database
+    const { keys, deleted } = database
     const found = keys.getBinary(bytes)
-    if (revision === undefined) return found && this.#database.mustRecord(readNumber(found)).kv
-    this.#checkRevision(revision, this.#database.lastRevision())
+    if (revision === undefined) return found && database.mustRecord(readNumber(found)).kv
+    this.#checkRevision(revision, database.lastRevision())
     const last = found ?? deleted.getBinary(bytes)
-    return last && this.#stateAt(readNumber(last), revision, undefined)?.kv
+    return last && stateAt(database, readNumber(last), revision, undefined)?.kv
   }
 
-  async range(options: RangeOptions): Promise<RangeResult> {
-    const snapshot = this.#database.snapshot()
+  range(options: RangeOptions): Promise<RangeResult> {
+    return this.#file.read((database) => this.#range(database, options))
+  }
+
+  async #range(database: Database, options: RangeOptions): Promise<RangeResult> {
+    const snapshot = database.snapshot()
     try {
-      const newest = this.#newest(snapshot)
+      const newest = newestIn(database, snapshot)
       const revision = options.revision ?? newest
       this.#checkRevision(revision, newest)
       const start =
         options.from !== undefined && compareKeys(options.from, options.prefix) > 0
           ? options.from
           : options.prefix
-      const bounds = { start: Buffer.from(start), end: after(options.prefix), snapshot }
+      const bounds = { database, start: Buffer.from(start), end: after(options.prefix), snapshot }
       const limit = options.limit ?? Infinity
       const result =
         revision === newest
@@ -60,7 +66,7 @@ export class Reader {
           : await this.#rangeAt(bounds, limit, revision)
       return { ...result, revision: newest }
     } catch (thrown) {
-      return this.#database.guard(() => {
+      return database.guard(() => {
         throw thrown
       })
     } finally {
@@ -70,12 +76,12 @@ export class Reader {
 
   /** See {@link History.read}; never beyond revision `to`. */
   events(prefix: string, from: number, to: number): { events: StoreEvent[]; next: number } {
-    return this.#database.guard(() => this.#events(prefix, from, to))
+    return this.#file.database.guard(() => this.#events(prefix, from, to))
   }
 
   #events(prefix: string, from: number, to: number): { events: StoreEvent[]; next: number } {
     const events: StoreEvent[] = []
-    const database = this.#database
+    const { database } = this.#file
     const range = database.log.getRange({
       start: numberBytes(from),
       end: numberBytes(to + 1),
@@ -104,32 +110,27 @@ export class Reader {
     return setImmediate()
   }
 
-  #newest(snapshot: Snapshot): number {
-    const last = this.#database.log.getKeys({ reverse: true, limit: 1, ...inSnapshot(snapshot) })
-    for (const key of last) return readNumber(key)
-    return 1
-  }
-
   #checkRevision(revision: number, newest: number): void {
     if (revision > newest) throw new FutureRevisionError(revision, newest)
     if (revision < this.#compactRevision()) throw new CompactedError(revision, this.#compactRevision())
   }
 
   async #rangeNow(bounds: Bounds, limit: number): Promise<{ kvs: KeyValue[]; count: number }> {
-    const { keys } = this.#database
+    const { database, snapshot } = bounds
+    const { keys } = database
     const kvs: KeyValue[] = []
     let start = bounds.start
     for (let left = limit; ; await this.pause()) {
       const wanted = Math.min(slice, left)
       const found = wanted === 0 ? [] : readSlice(keys, { ...bounds, start }, wanted)
-      for (const { last } of found) kvs.push(this.#database.mustRecord(last, bounds.snapshot).kv!)
+      for (const { last } of found) kvs.push(database.mustRecord(last, snapshot).kv!)
       left -= found.length
       if (found.length > 0) start = following(found.at(-1)!.bytes)
       if (found.length < slice) break
     }
     // LMDB counts a million keys in some milliseconds, so the rest is counted at once.
     const rest =
-      kvs.length < limit ? 0 : keys.getKeysCount({ start, ...endOf(bounds), ...inSnapshot(bounds.snapshot) })
+      kvs.length < limit ? 0 : keys.getKeysCount({ start, ...endOf(bounds), ...inSnapshot(snapshot) })
     return { kvs, count: kvs.length + rest }
   }
 
@@ -138,8 +139,9 @@ export class Reader {
     limit: number,
     revision: number,
   ): Promise<{ kvs: KeyValue[]; count: number }> {
-    const live = new Cursor(this.#database.keys, bounds)
-    const gone = new Cursor(this.#database.deleted, bounds)
+    const { database, snapshot } = bounds
+    const live = new Cursor(database.keys, bounds)
+    const gone = new Cursor(database.deleted, bounds)
     const kvs: KeyValue[] = []
     let count = 0
     for (let steps = 1; ; steps++) {
@@ -148,24 +150,36 @@ export class Reader {
       const first = a && (!b || a.bytes.compare(b.bytes) < 0) ? live : gone
       const entry = first.take()
       if (!entry) break
-      const kv = this.#stateAt(entry.last, revision, bounds.snapshot)?.kv
+      const kv = stateAt(database, entry.last, revision, snapshot)?.kv
       if (kv && count++ < limit) kvs.push(kv)
       if (steps % slice === 0) await this.pause()
     }
     return { kvs, count }
   }
+}
 
-  /** Goes back through a key's events, from the one at `last`, to the newest that is not after `revision`. */
-  #stateAt(last: number, revision: number, snapshot: Snapshot | undefined): LogRecord | undefined {
-    let record = this.#database.record(last, snapshot)
-    while (record && record.revision > revision) {
-      record = record.before === 0 ? undefined : this.#database.record(record.before, snapshot)
-    }
-    return record
+function newestIn(database: Database, snapshot: Snapshot): number {
+  const last = database.log.getKeys({ reverse: true, limit: 1, ...inSnapshot(snapshot) })
+  for (const key of last) return readNumber(key)
+  return 1
+}
+
+/** Goes back through a key's events, from the one at `last`, to the newest that is not after `revision`. */
+function stateAt(
+  database: Database,
+  last: number,
+  revision: number,
+  snapshot: Snapshot | undefined,
+): LogRecord | undefined {
+  let record = database.record(last, snapshot)
+  while (record && record.revision > revision) {
+    record = record.before === 0 ? undefined : database.record(record.before, snapshot)
   }
+  return record
 }
 
 interface Bounds {
+  readonly database: Database
   readonly start: Buffer
   readonly end: Buffer | undefined
   readonly snapshot: Snapshot

@@ -15,6 +15,7 @@ import {
   write,
   writeSync,
 } from "node:fs"
+import { dirname } from "node:path"
 import { promisify } from "node:util"
 import { asError } from "@knarr/base"
 import { NoSpaceError } from "../store.ts"
@@ -37,7 +38,8 @@ const writeAt = promisify(write)
 const datasync = promisify(fdatasync)
 
 export class Reserve implements Disposable {
-  readonly #file: string
+  /** Names the file system; the file itself may be renamed. */
+  readonly #dir: string
   readonly #fd: number
   readonly #copyOnWrite: boolean
   /** Up to here the file has blocks on disk. */
@@ -48,8 +50,8 @@ export class Reserve implements Disposable {
    * {@link NoSpaceError} when there is no room for that.
    */
   constructor(file: string) {
-    this.#file = file
-    this.#copyOnWrite = copyOnWrite.has(statfsSync(file).type)
+    this.#dir = dirname(file)
+    this.#copyOnWrite = copyOnWrite.has(statfsSync(this.#dir).type)
     this.#fd = openSync(file, "r+")
     try {
       const { size, blocks } = fstatSync(this.#fd)
@@ -107,10 +109,15 @@ export class Reserve implements Disposable {
 
   /** Spares a full disk the attempt: without it each refused write would first fill what is left. */
   #checkDisk(bytes: number): void {
-    const { bavail, bfree, bsize } = statfsSync(this.#file)
-    const blocks = process.getuid?.() === 0 ? bfree : bavail
-    if (blocks * bsize < bytes) throw new NoSpaceError(new Error(`${blocks * bsize} bytes are free`))
+    const free = freeOnDisk(this.#dir)
+    if (free < bytes) throw new NoSpaceError(new Error(`${free} bytes are free`))
   }
+}
+
+/** Bytes that this process may still write to the file system of a directory. */
+export function freeOnDisk(dir: string): number {
+  const { bavail, bfree, bsize } = statfsSync(dir)
+  return (process.getuid?.() === 0 ? bfree : bavail) * bsize
 }
 
 /** Writes zeros where a file reads as zeros, which gives its holes blocks and changes nothing else. */

@@ -8,11 +8,22 @@ import { checkKey } from "../keys.ts"
 import { type Expected, type KeyValue, NoSpaceError, type StoreEvent, type WriteResult } from "../store.ts"
 import { type Cost, addCost, noCost, recordCost, roomCost } from "./batch-cost.ts"
 import { type Database, asBuffer } from "./database.ts"
+import type { OpenFile } from "./open-file.ts"
 import { encodeRecord, numberBytes, readNumber } from "./record.ts"
 
+/** A change of entries, the same whatever file it is made in and however often. */
+export type Write = (to: Database) => void
+
+/** What a commit has written. */
+export interface Committed {
+  readonly writes: readonly Write[]
+  readonly cost: Cost
+  readonly bytes: number
+}
+
 /** What becomes one transaction. */
-interface Batch {
-  readonly writes: (() => void)[]
+interface Batch extends Committed {
+  readonly writes: Write[]
   readonly events: StoreEvent[]
   readonly cost: Cost
   bytes: number
@@ -40,20 +51,27 @@ const maxBatchRoom = 24 * 2 ** 20
 const maxBatchRoomWhenShort = 3 * 2 ** 20
 
 export interface WriterOptions {
-  readonly database: Database
+  readonly file: OpenFile
   readonly log: Logger
   readonly revision: number
   /** Called after each commit with its events in order, before the writers' promises resolve. */
   readonly committed: (events: readonly StoreEvent[]) => void
   /** Whether a lease may be written. */
   readonly leaseExists: (id: number) => boolean
+  /** Frees what may be freed of the disk; false when there is nothing. */
+  readonly giveRoom: () => Promise<boolean>
+  /** Called when the disk is found full; {@link Writer.short} is true from then on. */
+  readonly becameShort: () => void
 }
 
 export class Writer {
-  readonly #database: Database
+  readonly #file: OpenFile
   readonly #log: Logger
   readonly #committed: WriterOptions["committed"]
   readonly #leaseExists: WriterOptions["leaseExists"]
+  readonly #giveRoom: WriterOptions["giveRoom"]
+  readonly #becameShort: WriterOptions["becameShort"]
+  #follower: ((committed: Committed) => void) | undefined
   /** The newest revision on disk. */
   #durable: number
   /** The newest revision that has been given out. */
@@ -71,10 +89,12 @@ export class Writer {
   #recheck: Promise<void> | undefined
 
   constructor(options: WriterOptions) {
-    this.#database = options.database
+    this.#file = options.file
     this.#log = options.log
     this.#committed = options.committed
     this.#leaseExists = options.leaseExists
+    this.#giveRoom = options.giveRoom
+    this.#becameShort = options.becameShort
     this.#durable = this.#assigned = options.revision
   }
 
@@ -96,11 +116,11 @@ export class Writer {
 
   async #reopen(): Promise<void> {
     try {
-      await this.#database.makeRoom(roomCost(maxBatchRoom), false)
+      await this.#makeRoom(roomCost(maxBatchRoom), false)
       this.#room = maxBatchRoom
     } catch (thrown) {
       if (!(thrown instanceof NoSpaceError)) throw thrown
-      await this.#database.makeRoom(roomCost(maxBatchRoomWhenShort), false)
+      await this.#makeRoom(roomCost(maxBatchRoomWhenShort), false)
     }
     if (!this.#full) return
     this.#full = false
@@ -143,7 +163,7 @@ export class Writer {
    * Brings other writes, which `write` makes, to disk in order with those of keys. `frees`: they remove, so a full
    * disk is no reason to refuse them.
    */
-  async maintain(write: () => void, cost: Cost, frees: boolean): Promise<void> {
+  async maintain(write: Write, cost: Cost, frees: boolean): Promise<void> {
     this.#checkOpen()
     if (this.#full && !frees) await this.recheck()
     const batch = this.#batch(cost, frees)
@@ -155,6 +175,21 @@ export class Writer {
   alone(task: () => Promise<void>): Promise<void> {
     this.#checkOpen()
     return this.#push(noCost(), true, task).done.promise
+  }
+
+  /** From now on `follower` gets what is committed, in order, before the next commit begins; undefined: nobody does. */
+  follow(follower: ((committed: Committed) => void) | undefined): void {
+    this.#follower = follower
+  }
+
+  /** Runs `step`, on which all further writes build: when it throws nothing more is written. */
+  use(step: () => void): void {
+    try {
+      step()
+    } catch (thrown) {
+      this.#refuseAll(thrown)
+      throw thrown
+    }
   }
 
   /** Whether the newest event of a key is still on its way to disk. */
@@ -179,7 +214,7 @@ export class Writer {
   }
 
   #current(key: string): Current {
-    return this.#database.guard(() => this.#find(key))
+    return this.#file.database.guard(() => this.#find(key))
   }
 
   #find(key: string): Current {
@@ -188,7 +223,7 @@ export class Writer {
       const { event, batch } = pending
       return { kv: event.kv, last: event.revision, batch }
     }
-    const database = this.#database
+    const { database } = this.#file
     const bytes = Buffer.from(key)
     const found = database.keys.getBinary(bytes)
     if (found) {
@@ -228,28 +263,10 @@ export class Writer {
     const batch = this.#batch(cost, type === "delete")
     batch.bytes += bytes.length
     batch.events.push(event)
-    batch.writes.push(() => this.#write(event, bytes, current.last))
+    batch.writes.push((to) => writeEvent(to, event, bytes, current.last))
     this.#pending.set(key, { event, batch })
     await batch.done.promise
     return { ok: true, revision, previous }
-  }
-
-  #write(event: StoreEvent, bytes: Buffer, last: number): void {
-    const { log, keys, deleted, attached } = this.#database
-    const key = Buffer.from(event.key)
-    const revision = numberBytes(event.revision)
-    void log.put(revision, bytes)
-    if (event.type === "put") {
-      void keys.put(key, revision)
-      if (!event.previous && last !== 0) void deleted.remove(key)
-    } else {
-      void keys.remove(key)
-      void deleted.put(key, revision)
-    }
-    const before = event.previous?.lease ?? 0
-    const lease = event.kv?.lease ?? 0
-    if (before !== 0 && before !== lease) void attached.remove(attachedKey(before, event.key))
-    if (lease !== 0 && before !== lease) void attached.put(attachedKey(lease, event.key), nothing)
   }
 
   /** The batch that the next write joins. */
@@ -268,7 +285,7 @@ export class Writer {
     if (last.writes.length >= maxBatchWrites || last.bytes >= maxBatchBytes) return false
     const sum = { ...last.cost }
     addCost(sum, cost)
-    return this.#database.bound(sum) <= this.#room
+    return this.#file.database.bound(sum) <= this.#room
   }
 
   #push(cost: Cost, frees: boolean, task: Batch["task"]): Batch {
@@ -293,11 +310,13 @@ export class Writer {
           await this.#perform(batch, batch.task)
           continue
         }
-        await this.#database.makeRoom(batch.cost, batch.frees)
-        await this.#database.commit(() => {
-          for (const write of batch.writes) write()
+        await this.#makeRoom(batch.cost, batch.frees)
+        const { database } = this.#file
+        await database.commit(() => {
+          for (const write of batch.writes) write(database)
         })
-        if (this.#database.outgrown) this.#log.warn("A commit took more room than was made for it")
+        this.#follower?.(batch)
+        if (database.outgrown) this.#log.warn("A commit took more room than was made for it")
       } catch (thrown) {
         this.#fail(asError(thrown))
         continue
@@ -315,6 +334,16 @@ export class Writer {
     this.#running = undefined
   }
 
+  async #makeRoom(cost: Cost, frees: boolean): Promise<void> {
+    const { database } = this.#file
+    try {
+      await database.makeRoom(cost, frees)
+    } catch (thrown) {
+      if (!(thrown instanceof NoSpaceError) || !(await this.#giveRoom())) throw thrown
+      await database.makeRoom(cost, frees)
+    }
+  }
+
   /** What waits behind a task does not depend on how it ends. */
   async #perform(batch: Batch, task: () => Promise<void>): Promise<void> {
     try {
@@ -329,11 +358,13 @@ export class Writer {
   /** What waited behind the failed batch was decided in the belief that it would succeed, so it fails too. */
   #fail(error: Error): void {
     // After any other failure of the disk it is not known what the next fdatasync would vouch for.
-    if (!(error instanceof NoSpaceError))
-      this.#closed ??= new Error("Cannot write to the store: an earlier write failed", { cause: error })
+    if (!(error instanceof NoSpaceError)) this.#refuseAll(error)
     else {
       this.#full = true
-      this.#room = maxBatchRoomWhenShort
+      if (!this.short) {
+        this.#room = maxBatchRoomWhenShort
+        this.#becameShort()
+      }
       this.#log.warn("The disk of the store is full: only deletions are accepted", { err: error.message })
     }
     const failed = this.#batches
@@ -342,9 +373,31 @@ export class Writer {
     this.#assigned = this.#durable
     for (const batch of failed) batch.done.reject(error)
   }
+
+  #refuseAll(cause: unknown): void {
+    this.#closed ??= new Error("Cannot write to the store: an earlier write failed", { cause })
+  }
 }
 
 const nothing = Buffer.alloc(0)
+
+function writeEvent(to: Database, event: StoreEvent, bytes: Buffer, last: number): void {
+  const { log, keys, deleted, attached } = to
+  const key = Buffer.from(event.key)
+  const revision = numberBytes(event.revision)
+  void log.put(revision, bytes)
+  if (event.type === "put") {
+    void keys.put(key, revision)
+    if (!event.previous && last !== 0) void deleted.remove(key)
+  } else {
+    void keys.remove(key)
+    void deleted.put(key, revision)
+  }
+  const before = event.previous?.lease ?? 0
+  const lease = event.kv?.lease ?? 0
+  if (before !== 0 && before !== lease) void attached.remove(attachedKey(before, event.key))
+  if (lease !== 0 && before !== lease) void attached.put(attachedKey(lease, event.key), nothing)
+}
 
 /** The key in the table `attached`. */
 export function attachedKey(lease: number, key: string): Buffer {
