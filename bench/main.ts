@@ -1,8 +1,9 @@
 /**
- * `npm run bench -- api|start|scheduler [--quick] [--json FILE]`: Knarr and the reference (etcd and kube-apiserver of the
+ * `npm run bench -- api|churn|start|scheduler [--quick] [--json FILE]`: Knarr and the reference (etcd and kube-apiserver of the
  * same release), measured in the same run on this machine.
  *
  *   api     throughput, latency, CPU and memory of the API server under load   (at most 4 minutes)
+ *   churn   what the server holds once many objects have come and gone (`--minutes` and as much again)
  *   start   how long a cluster, an application and its replicas take to start  (at most 3 minutes)
  *   scheduler   what one decision costs at 2,000 and 5,000 nodes, without the reference  (a minute)
  *
@@ -10,6 +11,8 @@
  *   --json FILE       the figures as JSON as well
  *   --only WORD,…     api: only operations whose name contains a word
  *   --side SIDE       api: only "knarr" or "reference"
+ *   --minutes N       churn: how long the load lasts; default 5
+ *   --snapshot FILE   churn: a heap snapshot at the end
  *   --profile DIR     api: CPU profiles of Knarr, one per operation; the figures then include the profiler's cost
  */
 import { writeFileSync } from "node:fs"
@@ -25,6 +28,8 @@ const { values, positionals } = parseArgs({
     only: { type: "string" },
     side: { type: "string" },
     profile: { type: "string" },
+    minutes: { type: "string", default: "5" },
+    snapshot: { type: "string" },
   },
 })
 const print = (text: string): void => void process.stdout.write(text)
@@ -47,6 +52,10 @@ function comparison(): Promise<unknown> {
       const { benchStart } = await import("./start.ts")
       return benchStart(workspace, { quick: values.quick, print })
     }
+    if (what === "churn") {
+      const { benchChurn } = await import("./churn.ts")
+      return benchChurn(workspace, { minutes: Number(values.minutes), snapshot: values.snapshot, print })
+    }
     const { benchApi } = await import("./api.ts")
     return benchApi(workspace, {
       quick: values.quick,
@@ -58,8 +67,9 @@ function comparison(): Promise<unknown> {
   })
 }
 
-if (what !== "api" && what !== "start" && what !== "scheduler") {
-  process.stderr.write("usage: npm run bench -- api|start|scheduler [--quick] [--json FILE]\n")
+if (what !== "api" && what !== "churn" && what !== "start" && what !== "scheduler") {
+  process.stderr.write("usage: npm run bench -- api|churn|start|scheduler [--quick] [--json FILE]
+")
   process.exitCode = 2
 } else {
   try {

@@ -100,9 +100,14 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   // Requests that are at work when the server stops still need the caches: they end after the port.
   await registry.start(scope.child("registry", { lasting: true }))
   const intervalMs = options.compactionIntervalMs ?? defaultCompactionIntervalMs
-  scope.run("compaction", (signal) => runCompaction({ store, env, intervalMs }, signal), {
-    restart: true,
-  })
+  scope.run(
+    "compaction",
+    (signal) =>
+      runCompaction({ store, env, intervalMs, compacted: (at) => registry.forgetHistory(at) }, signal),
+    {
+      restart: true,
+    },
+  )
 
   const rbac = new Rbac(registry)
   for (const kind of [role, roleBinding, clusterRole, clusterRoleBinding]) {

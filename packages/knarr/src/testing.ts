@@ -55,6 +55,8 @@ export interface TestControlPlaneOptions {
   readonly schedulerPlugins?: PluginList | ((defaults: PluginList) => PluginList)
   /** Default: a new one in memory, which ends with the control plane. */
   readonly store?: Store
+  /** How long the store keeps history at the least, in milliseconds. Default: as the API server has it. */
+  readonly compactionIntervalMs?: number
   /** Listens on the loopback, too: 0 for any free port. Not with a seed: networks know no virtual time. */
   readonly port?: number
   /** Simulated nodes: so many, named `node-0`, `node-1`, …, or as described. Default: none. */
@@ -105,6 +107,7 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       store,
       kinds,
       scope: root.child("apiserver"),
+      compactionIntervalMs: options.compactionIntervalMs,
       serviceAccounts: { signingKey, issuers: ["https://kubernetes.default.svc.cluster.local"] },
     }
     const { plane, kubeconfig, rootCA } = await startPlane(planeOptions, options.port)

@@ -40,7 +40,7 @@ interface Expectations {
 
 /** Registers the suite for an engine of crash-engines.ts. */
 export function storeCrash(name: string): void {
-  const rounds = Number(process.env["KNARR_CRASH_ROUNDS"] ?? 100)
+  const rounds = Number(process.env["KNARR_CRASH_ROUNDS"] ?? 50)
   const seed = Number(process.env["KNARR_CRASH_SEED"] ?? randomInt(systemRandom, 2 ** 31))
   const engine = crashEngines[name]!
   let defragmented = 0

@@ -13,7 +13,10 @@ test("history is kept for one to two intervals", async () => {
     const result = await store.put("/a", Buffer.from("x"))
     return result.revision
   }
-  scope.run("compaction", (signal) => runCompaction({ store, env, intervalMs: 1000 }, signal))
+  const told: number[] = []
+  scope.run("compaction", (signal) =>
+    runCompaction({ store, env, intervalMs: 1000, compacted: (at) => void told.push(at) }, signal),
+  )
   const first = await write()
   await clock.advance(1500)
   const second = await write()
@@ -24,4 +27,5 @@ test("history is kept for one to two intervals", async () => {
   assert.equal(store.compactRevision, second)
   await clock.advance(10_000)
   assert.equal(store.compactRevision, second)
+  assert.deepEqual(told, [1, first, second])
 })

@@ -7,17 +7,22 @@ export interface CompactionOptions {
   readonly env: Env
   /** How long history is kept at the least; at the most, twice as long. */
   readonly intervalMs: number
+  /** Called when the store has forgotten what happened up to `revision`. */
+  readonly compacted: (revision: number) => void
 }
 
 /** Runs until the signal is aborted. A compaction that fails is logged and made up for by the next. */
 export async function runCompaction(options: CompactionOptions, signal: AbortSignal): Promise<void> {
-  const { store, env, intervalMs } = options
+  const { store, env, intervalMs, compacted } = options
   let before = store.revision
   for (;;) {
     await env.clock.sleep(intervalMs, signal)
     const now = store.revision
     try {
-      if (before > store.compactRevision) await store.compact(before)
+      if (before > store.compactRevision) {
+        await store.compact(before)
+        compacted(before)
+      }
     } catch (thrown) {
       signal.throwIfAborted()
       env.log.error("Cannot compact the store", thrown, { revision: before })

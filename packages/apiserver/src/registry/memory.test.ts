@@ -6,6 +6,7 @@ import { runInNewContext } from "node:vm"
 import { lease, pod } from "@knarr/api"
 import type { KubeObject, Kind } from "@knarr/apimachinery"
 import { DecodedValues } from "./cached-object.ts"
+import { HistoryBudget } from "./event-ring.ts"
 import { encodeStored } from "./object-codec.ts"
 import { Slabs } from "./slabs.ts"
 import { WatchCache } from "./watch-cache.ts"
@@ -22,9 +23,9 @@ test("what is gone holds no more memory than the stated history, however kinds t
   }
   const limits = { events: 1000, bytes: 2 ** 20 }
   const decoded = new DecodedValues(4096)
-  const slabs = new Slabs()
-  const pods = new WatchCache(pod as Kind, decoded, limits, slabs)
-  const leases = new WatchCache(lease as Kind, decoded, limits, slabs)
+  const shared = { slabs: new Slabs(), history: new HistoryBudget(2 * limits.bytes) }
+  const pods = new WatchCache(pod as Kind, decoded, limits, shared)
+  const leases = new WatchCache(lease as Kind, decoded, limits, shared)
   let revision = 1
   const put = (cache: WatchCache, name: string, filler: number): void => {
     const { kind, apiVersion } = cache.kind

@@ -7,7 +7,7 @@ import type { Env, Scope } from "@knarr/base"
 import type { Store } from "@knarr/store"
 import type { Admission } from "../contract.ts"
 import { DecodedValues, type CachedObject } from "./cached-object.ts"
-import type { EventRingLimits } from "./event-ring.ts"
+import { type EventRingLimits, HistoryBudget } from "./event-ring.ts"
 import { Follower } from "./follower.ts"
 import type { ObjectRef, WriteRequest } from "./request.ts"
 import { createServiceHooks, type ServiceNetwork } from "./service/service-hooks.ts"
@@ -31,6 +31,8 @@ export interface RegistryOptions {
   readonly decodedObjects?: number
   /** The events each resource keeps for watches that resume; default 4096, at most 16 MiB. */
   readonly history?: EventRingLimits
+  /** And all resources together, in bytes; default 48 MiB. */
+  readonly historyBytes?: number
 }
 
 /** A subresource, or a resource that is not stored, that other parts of the server answer. */
@@ -50,7 +52,8 @@ export class Registry {
   readonly #deps: StorageDeps
   readonly #decoded: DecodedValues
   readonly #history: EventRingLimits
-  readonly #slabs = new Slabs()
+  /** What all caches have together. */
+  readonly #shared: { readonly slabs: Slabs; readonly history: HistoryBudget }
   readonly #caches = new Map<string, WatchCache>()
   /** By `<group>/<version>/<plural>`. */
   readonly #storages = new Map<string, ResourceStorage>()
@@ -68,6 +71,10 @@ export class Registry {
     this.follower = new Follower({ store, log: env.log, clock: env.clock })
     this.#decoded = new DecodedValues(options.decodedObjects ?? 4096)
     this.#history = options.history ?? { events: 4096, bytes: 16 * 1024 * 1024 }
+    this.#shared = {
+      slabs: new Slabs(),
+      history: new HistoryBudget(options.historyBytes ?? 48 * 1024 * 1024),
+    }
     this.#admission = options.admission ?? noAdmission
     this.#serviceNetwork = options.serviceNetwork ?? {}
     this.#deps = {
@@ -102,6 +109,22 @@ export class Registry {
     if (services) this.#hooks.set("/services", createServiceHooks(services, this.#serviceNetwork, this))
   }
 
+  /** The store has forgotten what happened up to `revision`; so do the caches. */
+  forgetHistory(revision: number): void {
+    for (const cache of this.#caches.values()) cache.compact(revision)
+  }
+
+  /** What the caches hold: present objects and past events, in bytes of the objects. */
+  memory(): { objects: number; bytes: number; historyBytes: number } {
+    const sum = { objects: 0, bytes: 0, historyBytes: 0 }
+    for (const { size, bytes, historyBytes } of this.#caches.values()) {
+      sum.objects += size
+      sum.bytes += bytes
+      sum.historyBytes += historyBytes
+    }
+    return sum
+  }
+
   useAdmission(admission: Admission): void {
     this.#admission = admission
   }
@@ -122,6 +145,7 @@ export class Registry {
     if ([...this.#byKind.values()].some((other) => other.cache === cache)) return
     this.#caches.delete(cache.kind.storagePrefix)
     this.follower.remove(cache)
+    cache.forgetHistory(this.follower.revision)
   }
 
   /** Every kind that is served, in the order in which they were added. */
@@ -202,7 +226,7 @@ export class Registry {
     let cache = this.#caches.get(stored.storagePrefix)
     const isNew = !cache
     if (!cache) {
-      cache = new WatchCache(stored, this.#decoded, this.#history, this.#slabs)
+      cache = new WatchCache(stored, this.#decoded, this.#history, this.#shared)
       this.#caches.set(stored.storagePrefix, cache)
     }
     const storage = new ResourceStorage(kind, cache, this.#deps)

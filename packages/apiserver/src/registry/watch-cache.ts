@@ -7,7 +7,7 @@ import type { Kind, KubeObject } from "@knarr/apimachinery"
 import type { KeyValue, StoreEvent } from "@knarr/store"
 import { CacheEvent } from "./cache-event.ts"
 import { cachedObject, type CachedObject, type DecodedValues, type ObjectShape } from "./cached-object.ts"
-import { EventRing, type EventRingLimits } from "./event-ring.ts"
+import { EventRing, type EventRingLimits, HistoryBudget } from "./event-ring.ts"
 import { OrderedMap } from "./ordered-map.ts"
 import type { Selection } from "./selection.ts"
 import { Slabs } from "./slabs.ts"
@@ -34,23 +34,30 @@ export class WatchCache {
   /** Objects by field value, one map for each of the first names in `shape.fieldNames`. */
   readonly #byField: readonly Map<string, Set<CachedObject>>[]
   readonly #expected = new Map<string, Expectation[]>()
-  readonly #limits: EventRingLimits
   readonly #slabs: Slabs
-  #ring: EventRing
+  readonly #ring: EventRing
   #loadedAt = 0
   #bytes = 0
   #batch: CacheEvent[] = []
 
-  constructor(kind: Kind, decoded: DecodedValues, limits: EventRingLimits, slabs: Slabs = new Slabs()) {
-    this.#slabs = slabs
+  /** `shared`: what all caches of a registry have together. */
+  constructor(
+    kind: Kind,
+    decoded: DecodedValues,
+    limits: EventRingLimits,
+    shared: { readonly slabs: Slabs; readonly history: HistoryBudget } = {
+      slabs: new Slabs(),
+      history: new HistoryBudget(Infinity),
+    },
+  ) {
+    this.#slabs = shared.slabs
     const fieldNames = orderedFieldNames(kind)
     const indexedNames = fieldNames.filter((name) => indexed.has(name))
     this.shape = { kind, fieldNames, decoded }
     this.prefix = `/registry/${kind.storagePrefix}/`
     this.watchers = new Watchers(indexedNames)
     this.#byField = indexedNames.map(() => new Map())
-    this.#limits = limits
-    this.#ring = new EventRing(limits, 0)
+    this.#ring = new EventRing(limits, shared.history, 0)
   }
 
   get kind(): Kind {
@@ -64,6 +71,11 @@ export class WatchCache {
   /** The sum of the objects' served bytes. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** What past events hold, in bytes of objects. */
+  get historyBytes(): number {
+    return this.#ring.bytes
   }
 
   /** Every event after this revision can be had from {@link eventsAfter}. */
@@ -83,7 +95,7 @@ export class WatchCache {
       this.#put(cachedObject(this.shape, key, kv.value, kv.modRevision))
     }
     this.#loadedAt = revision
-    this.#ring = new EventRing(this.#limits, revision)
+    this.#ring.clear(revision)
   }
 
   /** Announces a write of `stored`, which is `value` encoded. `value` must not be touched any more. */
@@ -142,9 +154,14 @@ export class WatchCache {
     return changes
   }
 
-  /** Events up to `revision` can no longer be had. */
+  /** Nothing from before `revision` can be had any more. */
   forgetHistory(revision: number): void {
-    this.#ring = new EventRing(this.#limits, revision)
+    this.#ring.clear(revision)
+  }
+
+  /** The store has no events up to `revision` any more: neither need there be any here. */
+  compact(revision: number): void {
+    this.#ring.forget(revision)
   }
 
   /** The event that a change from the store's history stands for; it does not touch the cache. */

@@ -83,15 +83,15 @@ it("a file that is mostly free becomes small while it is read, written and watch
 
 it("a store that is too busy stays as it is", () =>
   withStore(async (store, dir) => {
-    await Promise.all(Array.from({ length: 20_000 }, (_, i) => store.put(`/small/${i}`, Buffer.from(`${i}`))))
+    await Promise.all(Array.from({ length: 8000 }, (_, i) => store.put(`/small/${i}`, Buffer.from(`${i}`))))
     const copying = store.defragment()
     await Promise.all(Array.from({ length: 40 }, (_, i) => store.put(`/large/${i}`, Buffer.alloc(MiB))))
     assert.equal(await copying, false)
-    assert.equal((await store.range({ prefix: "/" })).count, 20_040)
+    assert.equal((await store.range({ prefix: "/" })).count, 8040)
     assert.deepEqual(
       (await readdir(dir)).filter((name) => name.includes("copy")),
       [],
     )
     assert.equal(await store.defragment(), true)
-    assert.equal((await store.range({ prefix: "/" })).count, 20_040)
+    assert.equal((await store.range({ prefix: "/" })).count, 8040)
   }))
