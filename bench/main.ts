@@ -68,8 +68,7 @@ function comparison(): Promise<unknown> {
 }
 
 if (what !== "api" && what !== "churn" && what !== "start" && what !== "scheduler") {
-  process.stderr.write("usage: npm run bench -- api|churn|start|scheduler [--quick] [--json FILE]
-")
+  process.stderr.write("usage: npm run bench -- api|churn|start|scheduler [--quick] [--json FILE]\n")
   process.exitCode = 2
 } else {
   try {

@@ -1,7 +1,7 @@
 /**
  * Renews facts/go-fields.json from the published Go definitions of the API (module k8s.io/api and its like):
- * which fields are plain values that Go leaves out when they are zero, which times it prints as null when they
- * are not set, and which fields it leaves out when they hold nothing although an object must have them. The schemas
+ * which fields are plain values that Go leaves out when they are zero, which times, lists and maps it prints as null when
+ * they are not set, and which fields it leaves out when they hold nothing although an object must have them. The schemas
  * that a server publishes cannot tell them from the others.
  *
  *     node tools/facts/go-fields.ts MODULE_DIR…     for example $(go env GOMODCACHE)/k8s.io/api@v0.37.2
@@ -58,7 +58,12 @@ for (const module of process.argv.slice(2)) {
         /^\t\w+\s+(?:\w+\.)?(?:Micro)?Time\s+`[^`]*json:"(\w+)([^"]*)"/gm,
       ))
         if (!options!.includes("omitzero")) times.push(json!)
-      if (times.length > 0) printNull[`${packageName}.${type}`] = times.sort()
+      // Nothing and an empty list are one to protobuf, and so to what is stored.
+      const lists = [...body!.matchAll(/^\t\w+\s+(?:\[\](?!byte)|map\[)\S+\s+`[^`]*json:"(\w+)"/gm)].map(
+        ([, json]) => json!,
+      )
+      const nulls = [...times, ...lists.filter((json) => json !== "items")]
+      if (nulls.length > 0) printNull[`${packageName}.${type}`] = nulls.sort()
       if (fields.length > 0) out[`${packageName}.${type}`] = fields.sort()
     }
   }

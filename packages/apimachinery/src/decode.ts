@@ -89,7 +89,9 @@ class ObjectPlan {
     const plan: FieldPlan = {
       name,
       walk: walkOf(field.schema),
-      dropEmpty: (!field.required || field.omitEmpty === true) && (type === "array" || type === "map"),
+      dropEmpty:
+        (!(field.required || field.printNull) || field.omitEmpty === true) &&
+        (type === "array" || type === "map"),
       dropZero: field.omitZero === true,
       path: field.inside === undefined ? name : `${field.inside}.${name}`,
       plainType: goTypeOf(field.schema),
@@ -108,7 +110,9 @@ function fillsOf(schema: Schema): Fill[] {
   const out: Fill[] = []
   for (const field of schema.fields?.values() ?? []) {
     const value = field.default
-    if (field.printNull) out.push({ name: field.name, make: () => null })
+    const { type } = field.schema
+    if (field.printNull && type !== "array" && type !== "map")
+      out.push({ name: field.name, make: () => null })
     if (value === undefined) continue
     if (isEmptyObject(value)) {
       const walk = walkOf(field.schema)

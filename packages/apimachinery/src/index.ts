@@ -22,6 +22,7 @@ export {
   schemaNames,
   schemaOf,
 } from "./schema.ts"
+export { nullEmpties } from "./null-empties.ts"
 export {
   type FieldError,
   type FieldErrorType,

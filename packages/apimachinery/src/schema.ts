@@ -55,7 +55,7 @@ export interface Field {
   readonly eachEnum?: readonly string[]
   /** Go leaves the field out when it is zero (`""`, `0`, `false`): a plain value, not a pointer. */
   readonly omitZero?: boolean
-  /** Go prints `null` when the field is not set: a time that is a plain value. */
+  /** Go prints `null` when the field is not set: a time that is a plain value; or is empty: a list or map. */
   readonly printNull?: boolean
   /** Go leaves the pointer, list or map out when it holds nothing, although an object must have the field. */
   readonly omitEmpty?: boolean

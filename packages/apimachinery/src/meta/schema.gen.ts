@@ -9,12 +9,12 @@ defineSchemas("io.k8s.apimachinery.pkg.apis.meta.v1", {
     name: "1 string required default=\"\"",
     preferredVersion: "3 GroupVersionForDiscovery default={}",
     serverAddressByClientCIDRs: "4 []ServerAddressByClientCIDR list=atomic",
-    versions: "2 []GroupVersionForDiscovery required list=atomic",
+    versions: "2 []GroupVersionForDiscovery required printnull list=atomic",
   },
   APIGroupList: {
     $order: "kind,apiVersion,groups",
     apiVersion: "string omitzero",
-    groups: "1 []APIGroup required list=atomic",
+    groups: "1 []APIGroup required printnull list=atomic",
     kind: "string omitzero",
   },
   APIResource: {
@@ -36,14 +36,14 @@ defineSchemas("io.k8s.apimachinery.pkg.apis.meta.v1", {
     apiVersion: "string omitzero",
     groupVersion: "1 string required default=\"\"",
     kind: "string omitzero",
-    resources: "2 []APIResource required list=atomic",
+    resources: "2 []APIResource required printnull list=atomic",
   },
   APIVersions: {
     $order: "kind,apiVersion,versions,serverAddressByClientCIDRs",
     apiVersion: "string omitzero",
     kind: "string omitzero",
-    serverAddressByClientCIDRs: "2 []ServerAddressByClientCIDR required list=atomic",
-    versions: "1 []string required list=atomic",
+    serverAddressByClientCIDRs: "2 []ServerAddressByClientCIDR required printnull list=atomic",
+    versions: "1 []string required printnull list=atomic",
   },
   Condition: {
     $order: "type,status,observedGeneration,lastTransitionTime,reason,message",

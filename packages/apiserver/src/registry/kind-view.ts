@@ -1,5 +1,5 @@
 /** How objects look in one version of a kind, when they are stored in another: conversion at the edge, once per state. */
-import { deepClone, deepFreeze, type Kind, type KubeObject } from "@knarr/apimachinery"
+import { deepClone, deepFreeze, type Kind, type KubeObject, nullEmpties } from "@knarr/apimachinery"
 import type { CachedObject } from "./cached-object.ts"
 import { encodeStored, insertRevision } from "./object-codec.ts"
 
@@ -42,12 +42,12 @@ export class KindView {
 
   /** An object of this version as it is stored. May return or reuse `obj`. */
   toStored(obj: KubeObject): KubeObject {
-    if (this.direct) return obj
     const { kind, stored } = this
+    if (this.direct) return nullEmpties(stored.schema, obj)
     const out = kind.toStored ? kind.toStored(obj) : { ...obj }
     out.kind = stored.kind
     out.apiVersion = stored.apiVersion
-    return out
+    return nullEmpties(stored.schema, out)
   }
 
   /** The text of a field for selectors. */
@@ -66,7 +66,7 @@ export class KindView {
       const value = kind.fromStored ? kind.fromStored(source) : source
       value.kind = kind.kind
       value.apiVersion = kind.apiVersion
-      converted = { value: deepFreeze(value), bytes: undefined }
+      converted = { value: deepFreeze(nullEmpties(kind.schema, value)), bytes: undefined }
       this.#converted.set(object, converted)
     }
     return converted

@@ -76,7 +76,7 @@ defineSchemas("io.k8s.api.admissionregistration.v1", {
   },
   MutatingWebhook: {
     $order: "name,clientConfig,rules,failurePolicy,matchPolicy,namespaceSelector,objectSelector,sideEffects,timeoutSeconds,admissionReviewVersions,reinvocationPolicy,matchConditions",
-    admissionReviewVersions: "8 []string required list=atomic",
+    admissionReviewVersions: "8 []string required printnull list=atomic",
     clientConfig: "2 WebhookClientConfig required default={}",
     failurePolicy: "4 string go=v1.FailurePolicyType enum=Fail,Ignore",
     matchConditions: "12 []MatchCondition list=map:name patch=merge key=name",
@@ -204,7 +204,7 @@ defineSchemas("io.k8s.api.admissionregistration.v1", {
   },
   ValidatingWebhook: {
     $order: "name,clientConfig,rules,failurePolicy,matchPolicy,namespaceSelector,objectSelector,sideEffects,timeoutSeconds,admissionReviewVersions,matchConditions",
-    admissionReviewVersions: "8 []string required list=atomic",
+    admissionReviewVersions: "8 []string required printnull list=atomic",
     clientConfig: "2 WebhookClientConfig required default={}",
     failurePolicy: "4 string go=v1.FailurePolicyType enum=Fail,Ignore",
     matchConditions: "11 []MatchCondition list=map:name patch=merge key=name",

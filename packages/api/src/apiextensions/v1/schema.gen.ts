@@ -55,14 +55,14 @@ defineSchemas("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1", {
     names: "3 CustomResourceDefinitionNames required default={}",
     preserveUnknownFields: "10 boolean omitzero",
     scope: "4 string required go=v1.ResourceScope default=\"\"",
-    versions: "7 []CustomResourceDefinitionVersion required list=atomic",
+    versions: "7 []CustomResourceDefinitionVersion required printnull list=atomic",
   },
   CustomResourceDefinitionStatus: {
     $order: "conditions,acceptedNames,storedVersions,observedGeneration",
     acceptedNames: "2 CustomResourceDefinitionNames default={}",
-    conditions: "1 []CustomResourceDefinitionCondition list=map:type",
+    conditions: "1 []CustomResourceDefinitionCondition printnull list=map:type",
     observedGeneration: "4 int64 omitzero",
-    storedVersions: "3 []string list=atomic",
+    storedVersions: "3 []string printnull list=atomic",
   },
   CustomResourceDefinitionVersion: {
     $order: "name,served,storage,deprecated,deprecationWarning,schema,subresources,additionalPrinterColumns,selectableFields",
@@ -170,6 +170,6 @@ defineSchemas("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1", {
   },
   WebhookConversion: {
     clientConfig: "2 WebhookClientConfig",
-    conversionReviewVersions: "3 []string required list=atomic",
+    conversionReviewVersions: "3 []string required printnull list=atomic",
   },
 })

@@ -30,7 +30,7 @@ defineSchemas("io.k8s.api.authentication.v1", {
   TokenRequestSpec: {
     $order: "audiences,expirationSeconds,boundObjectRef,attestations",
     attestations: "5 map[[]string] go=map[string]v1.AttestationValue",
-    audiences: "1 []string list=atomic",
+    audiences: "1 []string printnull list=atomic",
     boundObjectRef: "3 BoundObjectReference",
     expirationSeconds: "4 int64",
   },

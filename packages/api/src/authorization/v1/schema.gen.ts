@@ -25,7 +25,7 @@ defineSchemas("io.k8s.api.authorization.v1", {
   NonResourceRule: {
     $order: "verbs,nonResourceURLs",
     nonResourceURLs: "2 []string list=atomic",
-    verbs: "1 []string required list=atomic",
+    verbs: "1 []string required printnull list=atomic",
   },
   ResourceAttributes: {
     $order: "namespace,verb,group,version,resource,subresource,name,fieldSelector,labelSelector",
@@ -44,7 +44,7 @@ defineSchemas("io.k8s.api.authorization.v1", {
     apiGroups: "2 []string list=atomic",
     resourceNames: "4 []string list=atomic",
     resources: "3 []string list=atomic",
-    verbs: "1 []string required list=atomic",
+    verbs: "1 []string required printnull list=atomic",
   },
   SelfSubjectAccessReview: {
     $order: "kind,apiVersion,metadata,spec,status",
@@ -98,7 +98,7 @@ defineSchemas("io.k8s.api.authorization.v1", {
     $order: "resourceRules,nonResourceRules,incomplete,evaluationError",
     evaluationError: "4 string omitzero",
     incomplete: "3 boolean required default=false",
-    nonResourceRules: "2 []NonResourceRule required list=atomic",
-    resourceRules: "1 []ResourceRule required list=atomic",
+    nonResourceRules: "2 []NonResourceRule required printnull list=atomic",
+    resourceRules: "1 []ResourceRule required printnull list=atomic",
   },
 })

@@ -82,7 +82,7 @@ defineSchemas("io.k8s.api.autoscaling.v2", {
   HorizontalPodAutoscalerStatus: {
     $order: "observedGeneration,lastScaleTime,currentReplicas,desiredReplicas,currentMetrics,conditions",
     conditions: "6 []HorizontalPodAutoscalerCondition list=map:type patch=merge key=type",
-    currentMetrics: "5 []MetricStatus list=atomic",
+    currentMetrics: "5 []MetricStatus printnull list=atomic",
     currentReplicas: "3 int32 omitzero",
     desiredReplicas: "4 int32 required default=0",
     lastScaleTime: "2 io.k8s.apimachinery.pkg.apis.meta.v1.Time",

@@ -103,12 +103,12 @@ defineSchemas("io.k8s.api.batch.v1", {
     spec: "2 JobSpec default={}",
   },
   PodFailurePolicy: {
-    rules: "1 []PodFailurePolicyRule required list=atomic",
+    rules: "1 []PodFailurePolicyRule required printnull list=atomic",
   },
   PodFailurePolicyOnExitCodesRequirement: {
     containerName: "1 string",
     operator: "2 string required go=v1.PodFailurePolicyOnExitCodesOperator default=\"\" enum=In,NotIn",
-    values: "3 []int32 required list=set",
+    values: "3 []int32 required printnull list=set",
   },
   PodFailurePolicyOnPodConditionsPattern: {
     $order: "type,status",
@@ -121,7 +121,7 @@ defineSchemas("io.k8s.api.batch.v1", {
     onPodConditions: "3 []PodFailurePolicyOnPodConditionsPattern list=atomic",
   },
   SuccessPolicy: {
-    rules: "1 []SuccessPolicyRule required list=atomic",
+    rules: "1 []SuccessPolicyRule required printnull list=atomic",
   },
   SuccessPolicyRule: {
     $order: "succeededIndexes,succeededCount",

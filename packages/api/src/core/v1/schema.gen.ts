@@ -81,7 +81,7 @@ defineSchemas("io.k8s.api.core.v1", {
   },
   CephFSPersistentVolumeSource: {
     $order: "monitors,path,user,secretFile,secretRef,readOnly",
-    monitors: "1 []string required list=atomic",
+    monitors: "1 []string required printnull list=atomic",
     path: "2 string omitzero",
     readOnly: "6 boolean omitzero",
     secretFile: "4 string omitzero",
@@ -90,7 +90,7 @@ defineSchemas("io.k8s.api.core.v1", {
   },
   CephFSVolumeSource: {
     $order: "monitors,path,user,secretFile,secretRef,readOnly",
-    monitors: "1 []string required list=atomic",
+    monitors: "1 []string required printnull list=atomic",
     path: "2 string omitzero",
     readOnly: "6 boolean omitzero",
     secretFile: "4 string omitzero",
@@ -228,7 +228,7 @@ defineSchemas("io.k8s.api.core.v1", {
     resourceName: "2 string required default=\"\"",
   },
   ContainerImage: {
-    names: "1 []string list=atomic",
+    names: "1 []string printnull list=atomic",
     sizeBytes: "2 int64 omitzero",
   },
   ContainerPort: {
@@ -622,7 +622,7 @@ defineSchemas("io.k8s.api.core.v1", {
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   LimitRangeSpec: {
-    limits: "1 []LimitRangeItem required list=atomic",
+    limits: "1 []LimitRangeItem required printnull list=atomic",
   },
   LinuxContainerUser: {
     $order: "uid,gid,supplementalGroups",
@@ -772,7 +772,7 @@ defineSchemas("io.k8s.api.core.v1", {
   },
   NodeSelector: {
     $atomic: "",
-    nodeSelectorTerms: "1 []NodeSelectorTerm required list=atomic",
+    nodeSelectorTerms: "1 []NodeSelectorTerm required printnull list=atomic",
   },
   NodeSelectorRequirement: {
     key: "1 string required default=\"\"",
@@ -1022,7 +1022,7 @@ defineSchemas("io.k8s.api.core.v1", {
     value: "2 string",
   },
   PodExtendedResourceClaimStatus: {
-    requestMappings: "1 []ContainerExtendedResourceRequest required list=atomic",
+    requestMappings: "1 []ContainerExtendedResourceRequest required printnull list=atomic",
     resourceClaimName: "2 string required default=\"\"",
   },
   PodIP: {
@@ -1078,7 +1078,7 @@ defineSchemas("io.k8s.api.core.v1", {
     activeDeadlineSeconds: "5 int64",
     affinity: "18 Affinity",
     automountServiceAccountToken: "21 boolean",
-    containers: "2 []Container required list=map:name patch=merge key=name",
+    containers: "2 []Container required printnull list=map:name patch=merge key=name",
     dnsConfig: "26 PodDNSConfig",
     dnsPolicy: "6 string omitzero go=v1.DNSPolicy enum=ClusterFirst,ClusterFirstWithHostNet,Default,None",
     enableServiceLinks: "30 boolean",
@@ -1202,7 +1202,7 @@ defineSchemas("io.k8s.api.core.v1", {
     $order: "sources,defaultMode,defaultUser",
     defaultMode: "2 int32",
     defaultUser: "3 int64",
-    sources: "1 []VolumeProjection list=atomic",
+    sources: "1 []VolumeProjection printnull list=atomic",
   },
   QuobyteVolumeSource: {
     $order: "registry,volume,readOnly,user,group,tenant",
@@ -1218,7 +1218,7 @@ defineSchemas("io.k8s.api.core.v1", {
     fsType: "3 string omitzero",
     image: "2 string required default=\"\"",
     keyring: "6 string omitzero default=\"/etc/ceph/keyring\"",
-    monitors: "1 []string required list=atomic",
+    monitors: "1 []string required printnull list=atomic",
     pool: "4 string omitzero default=\"rbd\"",
     readOnly: "8 boolean omitzero",
     secretRef: "7 SecretReference",
@@ -1229,7 +1229,7 @@ defineSchemas("io.k8s.api.core.v1", {
     fsType: "3 string omitzero",
     image: "2 string required default=\"\"",
     keyring: "6 string omitzero default=\"/etc/ceph/keyring\"",
-    monitors: "1 []string required list=atomic",
+    monitors: "1 []string required printnull list=atomic",
     pool: "4 string omitzero default=\"rbd\"",
     readOnly: "8 boolean omitzero",
     secretRef: "7 LocalObjectReference",
@@ -1559,7 +1559,7 @@ defineSchemas("io.k8s.api.core.v1", {
   },
   TopologySelectorLabelRequirement: {
     key: "1 string required default=\"\"",
-    values: "2 []string required list=atomic",
+    values: "2 []string required printnull list=atomic",
   },
   TopologySelectorTerm: {
     $atomic: "",

@@ -4,7 +4,7 @@ import { defineSchemas } from "@knarr/apimachinery"
 defineSchemas("io.k8s.api.discovery.v1", {
   Endpoint: {
     $order: "addresses,conditions,hostname,targetRef,deprecatedTopology,nodeName,zone,hints",
-    addresses: "1 []string required list=set",
+    addresses: "1 []string required printnull list=set",
     conditions: "2 EndpointConditions default={}",
     deprecatedTopology: "5 map[string]",
     hints: "8 EndpointHints",
@@ -35,10 +35,10 @@ defineSchemas("io.k8s.api.discovery.v1", {
     $order: "kind,apiVersion,metadata,addressType,endpoints,ports",
     addressType: "4 string required go=v1.AddressType default=\"\" enum=FQDN,IPv4,IPv6",
     apiVersion: "string",
-    endpoints: "2 []Endpoint list=atomic",
+    endpoints: "2 []Endpoint printnull list=atomic",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
-    ports: "3 []EndpointPort list=atomic",
+    ports: "3 []EndpointPort printnull list=atomic",
   },
   EndpointSliceList: {
     $order: "kind,apiVersion,metadata,items",

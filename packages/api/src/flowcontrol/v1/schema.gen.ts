@@ -61,14 +61,14 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
   },
   NonResourcePolicyRule: {
     $order: "verbs,nonResourceURLs",
-    nonResourceURLs: "6 []string required list=set",
-    verbs: "1 []string required list=set",
+    nonResourceURLs: "6 []string required printnull list=set",
+    verbs: "1 []string required printnull list=set",
   },
   PolicyRulesWithSubjects: {
     $order: "subjects,resourceRules,nonResourceRules",
     nonResourceRules: "3 []NonResourcePolicyRule list=atomic",
     resourceRules: "2 []ResourcePolicyRule list=atomic",
-    subjects: "1 []Subject required list=atomic",
+    subjects: "1 []Subject required printnull list=atomic",
   },
   PriorityLevelConfiguration: {
     $order: "kind,apiVersion,metadata,spec,status",
@@ -114,11 +114,11 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
   },
   ResourcePolicyRule: {
     $order: "verbs,apiGroups,resources,clusterScope,namespaces",
-    apiGroups: "2 []string required list=set",
+    apiGroups: "2 []string required printnull list=set",
     clusterScope: "4 boolean omitzero",
-    namespaces: "5 []string list=set",
-    resources: "3 []string required list=set",
-    verbs: "1 []string required list=set",
+    namespaces: "5 []string printnull list=set",
+    resources: "3 []string required printnull list=set",
+    verbs: "1 []string required printnull list=set",
   },
   ServiceAccountSubject: {
     $order: "namespace,name",

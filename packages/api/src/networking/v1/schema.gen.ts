@@ -10,7 +10,7 @@ defineSchemas("io.k8s.api.networking.v1", {
     pathType: "3 string required go=v1.PathType enum=Exact,ImplementationSpecific,Prefix",
   },
   HTTPIngressRuleValue: {
-    paths: "1 []HTTPIngressPath required list=atomic",
+    paths: "1 []HTTPIngressPath required printnull list=atomic",
   },
   IPAddress: {
     $order: "kind,apiVersion,metadata,spec",

@@ -11,7 +11,7 @@ defineSchemas("io.k8s.api.rbac.v1", {
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
-    rules: "2 []PolicyRule list=atomic",
+    rules: "2 []PolicyRule printnull list=atomic",
   },
   ClusterRoleBinding: {
     $order: "kind,apiVersion,metadata,subjects,roleRef",
@@ -41,14 +41,14 @@ defineSchemas("io.k8s.api.rbac.v1", {
     nonResourceURLs: "5 []string list=atomic",
     resourceNames: "4 []string list=atomic",
     resources: "3 []string list=atomic",
-    verbs: "1 []string required list=atomic",
+    verbs: "1 []string required printnull list=atomic",
   },
   Role: {
     $order: "kind,apiVersion,metadata,rules",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
-    rules: "2 []PolicyRule list=atomic",
+    rules: "2 []PolicyRule printnull list=atomic",
   },
   RoleBinding: {
     $order: "kind,apiVersion,metadata,subjects,roleRef",

@@ -4,7 +4,7 @@ import { defineSchemas } from "@knarr/apimachinery"
 defineSchemas("io.k8s.api.resource.v1", {
   AllocatedDeviceStatus: {
     $order: "driver,pool,device,shareID,conditions,data,networkData",
-    conditions: "4 []io.k8s.apimachinery.pkg.apis.meta.v1.Condition list=map:type",
+    conditions: "4 []io.k8s.apimachinery.pkg.apis.meta.v1.Condition printnull list=map:type",
     data: "5 io.k8s.apimachinery.pkg.runtime.RawExtension",
     device: "3 string required default=\"\"",
     driver: "1 string required default=\"\"",
@@ -91,7 +91,7 @@ defineSchemas("io.k8s.api.resource.v1", {
     $order: "requests,constraints,config",
     config: "3 []DeviceClaimConfiguration list=atomic",
     constraints: "2 []DeviceConstraint list=atomic",
-    requests: "1 []DeviceRequest list=atomic",
+    requests: "1 []DeviceRequest printnull list=atomic",
   },
   DeviceClaimConfiguration: {
     $order: "requests,opaque",

@@ -43,7 +43,7 @@ defineSchemas("io.k8s.api.storage.v1", {
     allocatable: "4 VolumeNodeResources",
     name: "1 string required default=\"\"",
     nodeID: "2 string required default=\"\"",
-    topologyKeys: "3 []string list=atomic",
+    topologyKeys: "3 []string printnull list=atomic",
   },
   CSINodeList: {
     $order: "kind,apiVersion,metadata,items",
@@ -53,7 +53,7 @@ defineSchemas("io.k8s.api.storage.v1", {
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   CSINodeSpec: {
-    drivers: "1 []CSINodeDriver required list=map:name patch=merge key=name",
+    drivers: "1 []CSINodeDriver required printnull list=map:name patch=merge key=name",
   },
   CSINodeStatus: {
     storageHealth: "1 []StorageHealth list=map:name patch=merge key=name",
