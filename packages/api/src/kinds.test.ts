@@ -164,7 +164,7 @@ describe("Defaulting is idempotent and survives a round trip", () => {
         kind.validate?.(once)
         kind.validate?.(once, twice)
         kind.validateUpdate?.(once, twice)
-        kind.validateStatusUpdate?.(once, twice)
+        kind.validateStatusUpdate?.(once, twice, 0)
         kind.warnings?.(once, twice)
         for (const column of kind.columns) column.read(once, 0)
         for (const read of Object.values(kind.selectableFields)) assert.equal(typeof read(once), "string")

@@ -112,7 +112,7 @@ export interface KindSpec<T extends KubeObject> {
   validate?(obj: Readonly<T>, old?: Readonly<T>): FieldError[]
   /** Must not mutate; runs after `validate` of the new object. */
   validateUpdate?(obj: Readonly<T>, old: Readonly<T>): FieldError[]
-  validateStatusUpdate?(obj: Readonly<T>, old: Readonly<T>): FieldError[]
+  validateStatusUpdate?(obj: Readonly<T>, old: Readonly<T>, nowMs: number): FieldError[]
   /** Returns why `name` is not acceptable; default: a DNS subdomain. `prefix` is true for `generateName`. */
   validateName?(name: string, prefix: boolean): string[]
   /** What every request about the kind is told (the `Warning` header): that it is going away. */

@@ -15,7 +15,7 @@ export interface UpdateStrategy {
   /** Puts back what this endpoint does not change. Runs before managed fields are computed, and again after admission. */
   keep(kind: Kind, obj: KubeObject, old: Readonly<KubeObject>): void
   prepare(kind: Kind, obj: KubeObject, old: Readonly<KubeObject>, ctx: StrategyContext): void
-  validate(kind: Kind, obj: Readonly<KubeObject>, old: Readonly<KubeObject>): FieldError[]
+  validate(kind: Kind, obj: Readonly<KubeObject>, old: Readonly<KubeObject>, nowMs: number): FieldError[]
 }
 
 type Loose = Record<string, unknown>
@@ -52,7 +52,7 @@ export const statusStrategy: UpdateStrategy = {
     keepMetadata(kind, obj, old)
   },
   prepare: (kind, obj, old, ctx) => kind.prepareForStatusUpdate?.(obj, old, ctx),
-  validate: (kind, obj, old) => kind.validateStatusUpdate?.(obj, old) ?? [],
+  validate: (kind, obj, old, nowMs) => kind.validateStatusUpdate?.(obj, old, nowMs) ?? [],
 }
 
 /** What belongs to the write itself, whatever else an update of `status` keeps. */

@@ -146,7 +146,7 @@ async function changeOf(
     ...validateObjectMeta(obj.metadata, kind.namespaced, nameIsPathSegment, "metadata"),
     ...validateObjectMetaUpdate(obj.metadata, old.metadata, "metadata"),
     ...validateOwnFinalizers(kind, obj),
-    ...strategy.validate(kind, obj, old),
+    ...strategy.validate(kind, obj, old, nowMs),
   ]
   if (errors.length > 0) throw invalid(storage.view.stored, ref.name, toldErrors(kind, errors))
   if (kind.warnings && subresource === "") request.warnings.push(...kind.warnings(obj, old))

@@ -178,12 +178,22 @@ test("a pod's certificate is issued once, to the key that asked", () => {
     [
       "too short",
       issued(leafOf({ publicKey, notAfterMs: hours(0.5) }), { notAfter: "2026-01-01T00:30:00Z" }),
-      />= 1 hour/,
+      /Invalid value: 1800000000000: leaf certificate lifetime must be >= 1 hour/,
     ],
     [
       "too long",
       issued(leafOf({ publicKey, notAfterMs: hours(48) }), { notAfter: "2026-01-03T00:00:00Z" }),
       /<= spec.maxExpirationSeconds/,
+    ],
+    [
+      "too old",
+      issued(leafOf({ publicKey, notBeforeMs: hours(0) - 1000 }), { notBefore: "2025-12-31T23:59:59Z" }),
+      /status.notBefore: Invalid value: "2025-12-31T23:59:59Z": must be set to within 5 minutes of/,
+    ],
+    [
+      "names that are none",
+      issued(leafOf({ publicKey, dnsNames: ["a..b", ".c", "d.", "e"] })),
+      /"a\.\.b": .*not contain '\.\.'; .*"\.c": .*start or end with '\.'; .*"d\.": .*start or end/,
     ],
     ["two answers", { conditions: [condition("Issued"), condition("Denied")] }, /at most one condition/],
     ["an unknown answer", { conditions: [condition("X")] }, /Unsupported value: "X"/],
@@ -201,7 +211,11 @@ test("a pod's certificate is issued once, to the key that asked", () => {
       { conditions: [condition("Denied")] },
     ],
   ] as const) {
-    const found = podCertificateRequest.validateStatusUpdate!(requestOf({}, status), requestOf({}, old))
+    const found = podCertificateRequest.validateStatusUpdate!(
+      requestOf({}, status),
+      requestOf({}, old),
+      Date.parse("2026-01-01T00:05:00Z"),
+    )
     const text = found.map(fieldErrorMessage).join("; ")
     if (expected === undefined) assert.equal(text, "", what)
     else assert.match(text, expected, what)

@@ -24,6 +24,8 @@ const maxRequestBytes = 10 * 1024
 const maxChainBytes = 100 * 1024
 const maxUidBytes = 128
 const refreshMarginMs = 10 * 60_000
+/** How far the beginning of a certificate may be from the server's time. */
+const nowMarginMs = 5 * 60_000
 const terminal = ["Issued", "Denied", "Failed"]
 
 export function validatePodCertificateRequest({ spec }: Request): FieldError[] {
@@ -123,7 +125,11 @@ const has = ({ status }: Request, type: string): boolean =>
   status.conditions?.some((condition) => condition.type === type && condition.status === "True") ?? false
 
 /** A request is answered once: issued, denied or failed. */
-export function validatePodCertificateRequestStatus(request: Request, old: Request): FieldError[] {
+export function validatePodCertificateRequestStatus(
+  request: Request,
+  old: Request,
+  nowMs: number,
+): FieldError[] {
   const conditions = request.status.conditions ?? []
   const path = "status.conditions"
   const out: FieldError[] = []
@@ -154,25 +160,27 @@ export function validatePodCertificateRequestStatus(request: Request, old: Reque
       { conditions },
       "non-condition status fields must be empty when denying or failing the PodCertificateRequest",
     )
-  if (has(request, "Issued")) return validateIssued(request)
+  if (has(request, "Issued")) return validateIssued(request, nowMs)
   return unlike(old.status, 'status is immutable unless transitioning to "Issued", "Denied", or "Failed"')
 }
 
-function validateIssued({ spec, status }: Request): FieldError[] {
+function validateIssued({ spec, status }: Request, nowMs: number): FieldError[] {
   const path = "status.certificateChain"
   const chain = status.certificateChain ?? ""
   if (Buffer.byteLength(chain) > maxChainBytes) return [field.tooLong(path, chain, maxChainBytes)]
-  const bad = (detail: string): FieldError[] => [field.invalid(path, chain, detail)]
+  const bad = (detail: string, value: unknown = chain): FieldError[] => [field.invalid(path, value, detail)]
   const [first, ...rest] = readPem(chain)
   if (!first) return bad("issued certificate chain must contain at least one certificate")
   if (first.type !== "CERTIFICATE")
     return bad("issued certificate chain must consist entirely of CERTIFICATE PEM blocks")
   const leaf = parseCertificate(first.bytes)
   if (!leaf) return bad("leaf certificate does not parse as valid X.509")
+  const missing = namesOf(leaf).flatMap(([kind, name]) =>
+    nameProblems(kind, name).flatMap((detail) => bad(detail, name)),
+  )
   const asked = parseStub(spec.stubPKCS10Request)
   if (!asked?.publicKey.equals(leaf.publicKey))
-    return bad("leaf certificate was not issued to the requested public key")
-  const missing: FieldError[] = []
+    return [...missing, ...bad("leaf certificate was not issued to the requested public key")]
   const consistent = "must be present and consistent with the issued certificate"
   if (!status.notBefore) missing.push(field.required("status.notBefore", consistent))
   if (!status.notAfter) missing.push(field.required("status.notAfter", consistent))
@@ -192,12 +200,17 @@ function validateIssued({ spec, status }: Request): FieldError[] {
   ]
   if (parseTime(status.notBefore!) !== notBefore)
     return wrong("notBefore", "must be set to the NotBefore time encoded in the leaf certificate")
+  if (Math.abs(notBefore - nowMs) > nowMarginMs)
+    return wrong("notBefore", "must be set to within 5 minutes of kube-apiserver's current time")
   if (parseTime(status.notAfter!) !== notAfter)
     return wrong("notAfter", "must be set to the NotAfter time encoded in the leaf certificate")
-  if (notAfter - notBefore < minSeconds * 1000) return bad("leaf certificate lifetime must be >= 1 hour")
+  // A duration is told in nanoseconds.
+  const lifetime = (notAfter - notBefore) * 1e6
+  if (notAfter - notBefore < minSeconds * 1000)
+    return bad("leaf certificate lifetime must be >= 1 hour", lifetime)
   const most = spec.maxExpirationSeconds ?? 0
   if (notAfter - notBefore > most * 1000)
-    return bad(`leaf certificate lifetime must be <= spec.maxExpirationSeconds (${most})`)
+    return bad(`leaf certificate lifetime must be <= spec.maxExpirationSeconds (${most})`, lifetime)
   if (beginRefresh < notBefore + refreshMarginMs)
     return wrong("beginRefreshAt", "must be at least 10 minutes after status.notBefore")
   if (beginRefresh > notAfter - refreshMarginMs)
@@ -208,6 +221,28 @@ function validateIssued({ spec, status }: Request): FieldError[] {
     if (!parseCertificate(bytes)) return bad("intermediate certificate does not parse as valid X.509")
   }
   return []
+}
+
+/** The DNS names and e-mail addresses of a certificate. */
+function namesOf({ subjectAltName = "" }: X509Certificate): ["DNS" | "email", string][] {
+  const names = subjectAltName.matchAll(/(?:^|, )(DNS|email):("(?:[^"\\]|\\.)*"|[^,]*)/g)
+  return Array.from(names, ([, kind, text]) => [
+    kind as "DNS" | "email",
+    text!.startsWith('"') ? (JSON.parse(text!) as string) : text!,
+  ])
+}
+
+function nameProblems(kind: "DNS" | "email", name: string): string[] {
+  if (kind === "email")
+    return /^[^\s@<>]+@[^\s@<>]+$/.test(name)
+      ? []
+      : ["leaf certificate should not contain invalid EmailAddress"]
+  const out: string[] = []
+  if (name === "") out.push("leaf certificate should not contain empty DNSName")
+  if (name.includes("..")) out.push("leaf certificate's DNSName should not contain '..'")
+  if (name.startsWith(".") || name.endsWith("."))
+    out.push("leaf certificate's DNSName should not start or end with '.'")
+  return out
 }
 
 function parseCertificate(der: Buffer): X509Certificate | undefined {
