@@ -19,7 +19,8 @@ import { createPodCertificateSignCheck } from "./admission/certificates.admissio
 import { createAdmission } from "./admission/chain.ts"
 import { admissionOrder } from "./admission/order.ts"
 import { createAuthenticator, type Authenticator } from "./authn/authenticator.ts"
-import { ServiceAccountTokens } from "./authn/service-account-tokens.ts"
+import { markTokenUsed } from "./authn/mark-token-used.ts"
+import { type LegacyTokens, ServiceAccountTokens } from "./authn/service-account-tokens.ts"
 import { TokenSigner, type SigningKeyOptions } from "./authn/token-signer.ts"
 import { loopbackUser } from "./authn/users.ts"
 import { ClientCertificates } from "./authn/x509.ts"
@@ -120,9 +121,13 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const signer = new TokenSigner(options.serviceAccounts)
   const audiences = options.serviceAccounts.audiences ?? options.serviceAccounts.issuers
   const certificates = new ClientCertificates(env.clock, options.clientCA)
+  const legacyTokens: LegacyTokens = {
+    audiences,
+    markUsed: (holder, label, today) => markTokenUsed({ client: client(), scope }, holder, label, today),
+  }
   const authenticator = createAuthenticator({
     certificates,
-    serviceAccountTokens: new ServiceAccountTokens(signer, registry, env.clock),
+    serviceAccountTokens: new ServiceAccountTokens(signer, registry, env.clock, legacyTokens),
     audiences,
     anonymous: options.anonymous,
     staticTokens: options.staticTokens,

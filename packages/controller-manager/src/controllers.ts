@@ -24,6 +24,7 @@ import { replicationControllerController } from "./replicationcontroller/replica
 import { createResourceQuotaController } from "./resourcequota/resourcequota.controller.ts"
 import { createRootCACertPublisher } from "./root-ca-cert-publisher/root-ca-cert-publisher.controller.ts"
 import { serviceAccountController } from "./serviceaccount/serviceaccount.controller.ts"
+import { createTokensController, type TokensOptions } from "./serviceaccount/tokens.controller.ts"
 import { statefulSetController } from "./statefulset/statefulset.controller.ts"
 import { taintEvictionController } from "./taint-eviction/taint-eviction.controller.ts"
 import { pvProtectionController } from "./volume-protection/pv-protection.controller.ts"
@@ -35,6 +36,8 @@ import { ttlAfterFinishedController } from "./ttl-after-finished/ttl-after-finis
 export interface ControllersOptions extends NodeLifecycleOptions {
   /** The certificate authority of the API server, PEM. Absent: nobody publishes it. */
   readonly rootCA?: string | undefined
+  /** Signs service account tokens for Secrets that ask for one. Absent: such Secrets stay as they are. */
+  readonly signToken?: TokensOptions["sign"] | undefined
   /** The pod network: one network or one of each family, separated by a comma. Absent: nodes get no part of one. */
   readonly clusterCIDR?: string | undefined
   /** Networks of Service addresses, as in `clusterCIDR`: nodes get no part of these. */
@@ -70,6 +73,9 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
   return Object.freeze([
     serviceAccountController,
     ...(options.rootCA === undefined ? [] : [createRootCACertPublisher(options.rootCA)]),
+    ...(options.signToken
+      ? [createTokensController({ sign: options.signToken, rootCA: options.rootCA })]
+      : []),
     clusterRoleAggregationController,
     createNamespaceController(kinds),
     createGarbageCollector(kinds),

@@ -79,6 +79,7 @@ export async function startServer(options: {
   })
   const controllers = createControllers({
     rootCA: pki.ca.cert,
+    signToken: (claims) => apiServer.signer.sign(claims),
     clusterCIDR: addresses.podCIDR,
     kinds,
   })

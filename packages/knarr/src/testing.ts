@@ -114,7 +114,12 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
     const client = plane.client()
     const informers = createInformerFactory({ client, scope: root.child("informers"), env })
     const controllers = [
-      ...createControllers({ rootCA, clusterCIDR: "10.244.0.0/16", kinds }),
+      ...createControllers({
+        rootCA,
+        signToken: (claims) => plane.signer.sign(claims),
+        clusterCIDR: "10.244.0.0/16",
+        kinds,
+      }),
       ...(options.controllers ?? []),
     ]
     const manager = plane.client({

@@ -1,14 +1,14 @@
 /**
  * Users from service account tokens: the signature is checked once per token, the objects that it is bound to
- * on every request. Mirrors: pkg/serviceaccount/claims.go, jwt.go
+ * on every request. Mirrors: pkg/serviceaccount/claims.go, jwt.go, legacy.go
  */
-import { createHash } from "node:crypto"
-import { node, pod, secret, serviceAccount } from "@knarr/api"
+import { createHash, timingSafeEqual } from "node:crypto"
+import { node, pod, secret, serviceAccount, type Secret } from "@knarr/api"
 import type { Clock } from "@knarr/base"
 import type { AdmissionDeps, UserInfo } from "../contract.ts"
 import { Lru } from "./lru.ts"
 import { allAuthenticated, serviceAccountGroups, serviceAccountUserName } from "./users.ts"
-import type { Claims, TokenSigner } from "./token-signer.ts"
+import { issuerOf, type Claims, type TokenSigner } from "./token-signer.ts"
 
 /** Reads objects from the watch caches. */
 export type ObjectReader = Pick<AdmissionDeps, "get" | "list">
@@ -24,6 +24,8 @@ interface Token {
   readonly pod: BoundObject | undefined
   readonly secret: BoundObject | undefined
   readonly node: BoundObject | undefined
+  /** The name of the Secret that holds the token, which has no end of its own. */
+  readonly legacySecret: string | undefined
   readonly audiences: readonly string[]
   readonly notBefore: number
   readonly expires: number
@@ -43,14 +45,30 @@ const maxKnownBytes = 8 << 20
 /** A token of an object that was deleted this long ago is refused. */
 const deletionLeewaySeconds = 60
 
+/** The issuer of tokens that Secrets hold. */
+export const legacyIssuer = "kubernetes/serviceaccount"
+const invalidSinceLabel = "kubernetes.io/legacy-token-invalid-since"
+const lastUsedLabel = "kubernetes.io/legacy-token-last-used"
+
+/** How the tokens of Secrets are accepted. */
+export interface LegacyTokens {
+  /** They say nothing of what they are for: this. */
+  readonly audiences: readonly string[]
+  /** A Secret's label says another day than `today` (`2026-11-29`), on which its token was used. */
+  readonly markUsed: (secret: Secret, label: string, today: string) => void
+}
+
 export class ServiceAccountTokens {
   readonly #signer: TokenSigner
   readonly #reader: ObjectReader
   readonly #clock: Clock
+  readonly #legacy: LegacyTokens | undefined
   /** By hash, and only what is signed by us: strangers put nothing here. */
   readonly #known = new Lru<string, Token>(maxKnownBytes)
 
-  constructor(signer: TokenSigner, reader: ObjectReader, clock: Clock) {
+  /** Without `legacy` tokens of Secrets are not accepted. */
+  constructor(signer: TokenSigner, reader: ObjectReader, clock: Clock, legacy?: LegacyTokens) {
+    this.#legacy = legacy
     this.#signer = signer
     this.#reader = reader
     this.#clock = clock
@@ -61,9 +79,10 @@ export class ServiceAccountTokens {
     const hash = createHash("sha256").update(text).digest("base64")
     let token = this.#known.get(hash)
     if (!token) {
-      if (!this.#signer.issuedHere(text)) return undefined
+      const legacy = this.#legacy && issuerOf(text) === legacyIssuer
+      if (!legacy && !this.#signer.issuedHere(text)) return undefined
       const claims = this.#signer.verify(text)
-      const read = claims && this.#read(claims)
+      const read = claims && (legacy ? this.#readLegacy(claims) : this.#read(claims))
       if (!read) return { error: "invalid bearer token" }
       this.#known.set(hash, (token = read), text.length)
     }
@@ -76,7 +95,10 @@ export class ServiceAccountTokens {
         error: `token audiences ${goList(token.audiences)} is invalid for the target audiences ${goList(audiences)}`,
       }
     }
-    const problem = this.#problemWithBoundObjects(token)
+    const problem =
+      token.legacySecret === undefined
+        ? this.#problemWithBoundObjects(token)
+        : this.#problemWithLegacy(token, token.legacySecret, text)
     return problem === undefined ? { user: token.user, audiences: meant } : { error: problem }
   }
 
@@ -115,11 +137,71 @@ export class ServiceAccountTokens {
       pod: boundPod,
       secret: boundObject(bound["secret"]),
       node: boundNode,
+      legacySecret: undefined,
       audiences,
       notBefore: Number(claims["nbf"] ?? 0),
       expires: Number(claims["exp"] ?? 0),
       user,
     }
+  }
+
+  #readLegacy(claims: Claims): Token | undefined {
+    const claim = (name: string): string | undefined => {
+      const value = claims[`kubernetes.io/serviceaccount/${name}`]
+      return typeof value === "string" && value !== "" ? value : undefined
+    }
+    const namespace = claim("namespace")
+    const name = claim("service-account.name")
+    const uid = claim("service-account.uid")
+    const legacySecret = claim("secret.name")
+    if (!namespace || !name || !uid || !legacySecret) return undefined
+    if (claims["sub"] !== serviceAccountUserName(namespace, name)) return undefined
+    return {
+      namespace,
+      account: { name, uid },
+      pod: undefined,
+      secret: undefined,
+      node: undefined,
+      legacySecret,
+      audiences: this.#legacy!.audiences,
+      notBefore: 0,
+      expires: Infinity,
+      user: Object.freeze({
+        name: serviceAccountUserName(namespace, name),
+        uid,
+        groups: Object.freeze([...serviceAccountGroups(namespace), allAuthenticated]),
+      }),
+    }
+  }
+
+  #problemWithLegacy({ namespace, account }: Token, name: string, text: string): string | undefined {
+    const holder = this.#reader.get(secret, { namespace, name })
+    if (!holder || holder.metadata.deletionTimestamp) return "Token has been invalidated"
+    const held = Buffer.from(holder.data?.["token"] ?? "", "base64")
+    const sent = Buffer.from(text)
+    if (held.length !== sent.length || !timingSafeEqual(held, sent))
+      return "Token does not match server's copy"
+    const owner = this.#reader.get(serviceAccount, { namespace, name: account.name })
+    if (!owner) return `serviceaccounts ${JSON.stringify(account.name)} not found`
+    if (owner.metadata.deletionTimestamp)
+      return `ServiceAccount ${namespace}/${account.name} has been deleted`
+    if (owner.metadata.uid !== account.uid)
+      return `ServiceAccount UID (${owner.metadata.uid}) does not match claim (${account.uid})`
+    this.#markUsed(holder)
+    if (!holder.metadata.labels?.[invalidSinceLabel]) return undefined
+    return (
+      `the token in secret ${namespace}/${name} for service account ${namespace}/${account.name} has been marked ` +
+      "invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the " +
+      `'${invalidSinceLabel}' label from the secret to temporarily allow use of this token`
+    )
+  }
+
+  #markUsed(holder: Secret): void {
+    const day = (afterMs: number): string => new Date(this.#clock.now() + afterMs).toISOString().slice(0, 10)
+    const lastUsed = holder.metadata.labels?.[lastUsedLabel]
+    // A server whose clock is ahead may have written tomorrow.
+    if (lastUsed !== day(0) && lastUsed !== day(86_400_000))
+      this.#legacy!.markUsed(holder, lastUsedLabel, day(0))
   }
 
   #problemWithBoundObjects(token: Token): string | undefined {

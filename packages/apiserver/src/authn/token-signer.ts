@@ -70,8 +70,7 @@ export class TokenSigner {
 
   /** Whether a text looks like a token of one of our issuers; anything else is another authenticator's. */
   issuedHere(token: string): boolean {
-    const claims = decode(token.split(".")[1] ?? "")
-    return claims !== undefined && this.issuers.includes(String(claims["iss"]))
+    return this.issuers.includes(issuerOf(token) ?? "")
   }
 
   /** The body of `/openid/v1/jwks`. */
@@ -95,6 +94,12 @@ export class TokenSigner {
       id_token_signing_alg_values_supported: [...new Set(this.#keys.map((key) => key.algorithm))],
     })
   }
+}
+
+/** Who a token says has issued it; undefined when it does not look like one. */
+export function issuerOf(token: string): string | undefined {
+  const claims = decode(token.split(".")[1] ?? "")
+  return claims && String(claims["iss"])
 }
 
 function publicKeyOf(key: KeyObject): PublicKey {
