@@ -1,3 +1,4 @@
+export { ByteArena } from "./byte-arena.ts"
 export { type Clock, sleepOn, systemClock, withTimeout } from "./clock.ts"
 export { VirtualClock } from "./virtual-clock.ts"
 export { CancelledError, TerminalError, TimeoutError, asError, messageOf } from "./errors.ts"

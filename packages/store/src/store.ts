@@ -6,6 +6,7 @@
 
 export interface KeyValue {
   readonly key: string
+  /** Shares memory with others that were written at its time: who keeps it for long copies it. */
   readonly value: Buffer
   /** The revision at which the key was last created. */
   readonly createRevision: number

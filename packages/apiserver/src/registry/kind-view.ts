@@ -35,7 +35,9 @@ export class KindView {
     const converted = this.#convert(object)
     if (!converted.bytes) {
       const stored = encodeStored(converted.value)
-      converted.bytes = insertRevision(stored, object.revision, converted.value.metadata.resourceVersion)
+      const bytes = insertRevision(stored, object.revision, converted.value.metadata.resourceVersion)
+      // It stays as long as the object does.
+      converted.bytes = Buffer.from(new Uint8Array(bytes).buffer)
     }
     return converted.bytes
   }

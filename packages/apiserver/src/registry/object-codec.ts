@@ -1,11 +1,14 @@
 /**
  * The bytes of an object. Stored: JSON without a resourceVersion that always begins with
  * `{"kind":"Pod","apiVersion":"v1","metadata":{`. Served: the same with `"resourceVersion":"N",` put in right
- * after that beginning, once, when the write commits. Neither needs the object to be encoded again.
+ * after that beginning, once, when the write commits. Neither needs the object to be encoded again. What is made here is
+ * meant for a moment: who keeps it copies it, as the slabs and the history of the watch cache do.
  */
 import type { KubeObject } from "@knarr/apimachinery"
+import { ByteArena } from "@knarr/base"
 
 const revisionField = '"resourceVersion":"'
+const arena = new ByteArena()
 const quote = 0x22
 const brace = 0x7d
 
@@ -23,12 +26,7 @@ export function encodeStored(obj: Readonly<KubeObject>): Buffer {
     objectPrefix(kind, apiVersion) +
     JSON.stringify(meta).slice(1) +
     (body.length === 2 ? "}" : "," + body.slice(1))
-  return exactBuffer(text)
-}
-
-/** `text` in a buffer that shares no pool with others, so that it holds on to nothing but itself. */
-export function exactBuffer(text: string): Buffer {
-  const out = Buffer.allocUnsafeSlow(Buffer.byteLength(text))
+  const out = arena.take(Buffer.byteLength(text))
   out.write(text)
   return out
 }
@@ -50,7 +48,7 @@ export function insertRevision(stored: Buffer, revision: number, given: string |
   const prefix = prefixLength(stored)
   const text = revision === 0 ? JSON.stringify(given).slice(1) : `${revision}"`
   const field = Buffer.from(`${revisionField}${text}${stored[prefix] === brace ? "" : ","}`)
-  const out = Buffer.allocUnsafeSlow(stored.length + field.length)
+  const out = arena.take(stored.length + field.length)
   stored.copy(out, 0, 0, prefix)
   field.copy(out, prefix)
   stored.copy(out, prefix + field.length, prefix)
@@ -62,7 +60,7 @@ export function replaceRevision(served: Buffer, prefix: number, revision: number
   const from = prefix + revisionField.length
   const to = served.indexOf(quote, from)
   const digits = String(revision)
-  const out = Buffer.allocUnsafeSlow(served.length - (to - from) + digits.length)
+  const out = arena.take(served.length - (to - from) + digits.length)
   served.copy(out, 0, 0, from)
   out.write(digits, from, "latin1")
   served.copy(out, from + digits.length, to)

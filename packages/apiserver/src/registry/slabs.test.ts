@@ -1,10 +1,11 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { randomInt, seededRandom } from "@knarr/base"
+import { ByteArena, randomInt, seededRandom } from "@knarr/base"
 import { Slabs, type Resident } from "./slabs.ts"
 
 test("bytes survive moving, and half-dead slabs are given up", () => {
   const slabs = new Slabs()
+  const history = new ByteArena()
   const random = seededRandom(5)
   const living: { resident: Resident; text: string }[] = []
   for (let i = 0; i < 4000; i++) {
@@ -14,7 +15,7 @@ test("bytes survive moving, and half-dead slabs are given up", () => {
     living.push({ resident, text })
     if (living.length > 300) {
       const [gone] = living.splice(randomInt(random, living.length), 1)
-      slabs.release(gone!.resident)
+      slabs.release(gone!.resident, history)
       assert.equal(gone!.resident.bytes.toString(), gone!.text)
     }
   }

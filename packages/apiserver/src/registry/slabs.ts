@@ -3,6 +3,8 @@
  * where its objects would be some hundred. A slab that is half dead hands its living over to another one.
  */
 
+import type { ByteArena } from "@knarr/base"
+
 const slabBytes = 256 * 1024
 /** Larger objects keep buffers of their own. */
 const largest = slabBytes / 8
@@ -44,15 +46,13 @@ export class Slabs {
 
   /**
    * The object is no longer the present state. Whoever still has it (the history of its kind) goes on reading its
-   * bytes, from a buffer of their own: else a few past states would hold on to many slabs.
+   * bytes, from `history`, which ends in the order in which it began: else a few past states would hold on to many slabs.
    */
-  release(resident: Resident): void {
+  release(resident: Resident, history: ByteArena): void {
     const { slab } = resident
     if (!slab) return
     resident.slab = undefined
-    const own = Buffer.allocUnsafeSlow(resident.bytes.length)
-    resident.bytes.copy(own)
-    resident.bytes = own
+    resident.bytes = history.copy(resident.bytes)
     slab.residents.delete(resident)
     slab.live -= resident.bytes.length
     if (slab !== this.#current) this.#tidy(slab)

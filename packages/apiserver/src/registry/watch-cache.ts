@@ -4,6 +4,7 @@
  * Mirrors: apiserver pkg/storage/cacher
  */
 import type { Kind, KubeObject } from "@knarr/apimachinery"
+import { ByteArena } from "@knarr/base"
 import type { KeyValue, StoreEvent } from "@knarr/store"
 import { CacheEvent } from "./cache-event.ts"
 import { cachedObject, type CachedObject, type DecodedValues, type ObjectShape } from "./cached-object.ts"
@@ -36,6 +37,8 @@ export class WatchCache {
   readonly #expected = new Map<string, Expectation[]>()
   readonly #slabs: Slabs
   readonly #ring: EventRing
+  /** The bytes of past states, in the order in which the ring drops them. */
+  readonly #past = new ByteArena(8 * 1024)
   #loadedAt = 0
   #bytes = 0
   #batch: CacheEvent[] = []
@@ -157,11 +160,13 @@ export class WatchCache {
   /** Nothing from before `revision` can be had any more. */
   forgetHistory(revision: number): void {
     this.#ring.clear(revision)
+    this.#past.clear()
   }
 
   /** The store has no events up to `revision` any more: neither need there be any here. */
   compact(revision: number): void {
     this.#ring.forget(revision)
+    if (this.#ring.bytes === 0) this.#past.clear()
   }
 
   /** The event that a change from the store's history stands for; it does not touch the cache. */
@@ -222,7 +227,10 @@ export class WatchCache {
     const key = change.key.slice(this.prefix.length)
     const previous = this.#objects.get(key)
     if (change.type === "delete") {
-      return previous && new CacheEvent("DELETED", previous.at(change.revision), previous)
+      if (!previous) return undefined
+      const last = previous.at(change.revision)
+      last.bytes = this.#past.copy(last.bytes)
+      return new CacheEvent("DELETED", last, previous)
     }
     const stored = change.kv!.value
     const expected = this.#expected.get(key)?.find((e) => e.stored.equals(stored))
@@ -238,7 +246,7 @@ export class WatchCache {
     const old = this.#objects.get(object.key)
     if (old) {
       this.#bytes -= old.bytes.length
-      this.#slabs.release(old)
+      this.#slabs.release(old, this.#past)
       old.retire()
     }
     this.#slabs.adopt(object)
@@ -257,7 +265,7 @@ export class WatchCache {
 
   #remove(object: CachedObject): void {
     this.#bytes -= object.bytes.length
-    this.#slabs.release(object)
+    this.#slabs.release(object, this.#past)
     object.retire()
     this.#objects.delete(object.key)
     for (let i = 0; i < this.#byField.length; i++) this.#unindex(i, object)

@@ -7,9 +7,13 @@
  *    24  version     32  lease     40  key, value
  */
 import { crc32 } from "node:zlib"
+import { ByteArena } from "@knarr/base"
 import type { KeyValue, StoreEvent } from "../store.ts"
 
 const headerBytes = 40
+
+/** Records live until they are on disk and their watchers have read them. */
+const arena = new ByteArena()
 
 /** A record that has been read. Its value shares memory with the bytes it was read from. */
 export interface LogRecord {
@@ -33,8 +37,7 @@ export function encodeRecord(
   const { type, revision, key, previous, value, lease } = change
   const keyBytes = Buffer.byteLength(key)
   const start = headerBytes + keyBytes
-  // Not from Node's pool: whoever keeps the value would keep its neighbours too.
-  const bytes = Buffer.allocUnsafeSlow(start + (value?.length ?? 0))
+  const bytes = arena.take(start + (value?.length ?? 0))
   const createRevision = previous?.createRevision ?? revision
   const version = (previous?.version ?? 0) + 1
   bytes.writeUInt16LE(type === "put" ? 1 : 2, 4)
