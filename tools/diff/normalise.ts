@@ -18,7 +18,7 @@ const token = /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g
 const age = /^(<invalid>|(\d+[smh])+)$/
 /** A cell of a table in YAML. */
 const ageLine = /^( *- )(?:<invalid>|(?:\d+[smh])+)$/gm
-const revisionInText = /\b(resource ?version|revision|resourceVersionMatch)(:? ?"?|="?)\d+/gi
+const revisionInText = /\b(resource ?version|revision|resourceVersionMatch)(:? ?"?|="?|\\?":\\?")\d+/gi
 const currentInText = /(Too large resource version: )\S+, current: \d+/g
 const documentHash = /(\?hash=)[0-9A-F]+/g
 const recorded = /(the ResourceVersion in record \()\d+\)/g

@@ -152,6 +152,7 @@ const shown = [
   "core.VolumeNodeAffinity",
   "core.PodTemplateSpec",
   "core.Taint",
+  "networking.ParentReference",
   "policy.PodDisruptionBudgetSpec",
   "rbac.RoleRef",
   "resource.ResourceClaimSpec",

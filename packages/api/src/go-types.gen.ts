@@ -1124,6 +1124,12 @@ export const goTypes: Readonly<Record<string, readonly string[]>> = {
     "controller *bool omitempty",
     "blockOwnerDeletion *bool omitempty",
   ],
+  "networking.ParentReference": [
+    "Group string",
+    "Resource string",
+    "Namespace string",
+    "Name string",
+  ],
   "policy.PodDisruptionBudgetSpec": [
     "MinAvailable *intstr",
     "Selector *meta.LabelSelector",

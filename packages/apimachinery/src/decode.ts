@@ -89,9 +89,11 @@ class ObjectPlan {
     const plan: FieldPlan = {
       name,
       walk: walkOf(field.schema),
+      // No managers at all is not the same as nothing said of them: it resets them.
       dropEmpty:
         (!(field.required || field.printNull) || field.omitEmpty === true) &&
-        (type === "array" || type === "map"),
+        (type === "array" || type === "map") &&
+        name !== "managedFields",
       dropZero: field.omitZero === true,
       path: field.inside === undefined ? name : `${field.inside}.${name}`,
       plainType: goTypeOf(field.schema),

@@ -113,8 +113,8 @@ export interface KindSpec<T extends KubeObject> {
   /** Must not mutate; runs after `validate` of the new object. */
   validateUpdate?(obj: Readonly<T>, old: Readonly<T>): FieldError[]
   validateStatusUpdate?(obj: Readonly<T>, old: Readonly<T>, nowMs: number): FieldError[]
-  /** Returns why `name` is not acceptable; default: a DNS subdomain. `prefix` is true for `generateName`. */
-  validateName?(name: string, prefix: boolean): string[]
+  /** Returns why `name` is not acceptable; default: a DNS subdomain. `prefix` is true for `generateName`. `obj` is what is to be created. */
+  validateName?(name: string, prefix: boolean, obj: Readonly<T>): string[]
   /** What every request about the kind is told (the `Warning` header): that it is going away. */
   readonly deprecation?: string
   /** Warnings for the user (the `Warning` header). `old` is what an update replaces. */

@@ -85,11 +85,17 @@ function entriesOf(obj: JsonObject | undefined): unknown {
 function ownersForUpdate(before: JsonObject | undefined, after: JsonObject, subresource: boolean): Owners {
   if (!subresource) {
     const entries = entriesOf(after)
-    if (Array.isArray(entries) && entries.length === 1 && jsonEqual(entries[0], {})) return new Map()
+    if (isReset(entries)) return new Map()
     const owners = readOrNothing(entries)
     if (owners.size > 0) return owners
   }
   return readOrNothing(entriesOf(before))
+}
+
+/** Nobody manages anything: an empty list, or one entry that says nothing. */
+function isReset(entries: unknown): boolean {
+  if (!Array.isArray(entries)) return false
+  return entries.length === 0 || (entries.length === 1 && jsonEqual(entries[0], {}))
 }
 
 function readOrNothing(entries: unknown): Owners {

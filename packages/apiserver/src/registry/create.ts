@@ -131,7 +131,10 @@ function validateCreate(kind: Kind, obj: Readonly<KubeObject>): readonly FieldEr
   const { metadataProblems: where = "first" } = kind
   const own = kind.validate?.(obj) ?? []
   if (where === "alone" && own.length > 0) return toldErrors(kind, own)
-  const validateName = where === "alone" ? nameIsPathSegment : (kind.validateName ?? nameIsDNSSubdomain)
+  const validateName = (name: string, prefix: boolean): string[] =>
+    where === "alone"
+      ? nameIsPathSegment(name, prefix)
+      : (kind.validateName ?? nameIsDNSSubdomain)(name, prefix, obj)
   const ofMetadata = validateObjectMeta(obj.metadata, kind.namespaced, validateName, "metadata")
   if (where !== "alone") ofMetadata.push(...validateOwnFinalizers(kind, obj))
   return toldErrors(kind, where === "last" ? [...own, ...ofMetadata] : [...ofMetadata, ...own])

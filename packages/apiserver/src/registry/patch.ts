@@ -162,6 +162,48 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
+/** The names on the ways to what a patch of JSON looks at. */
+function touchedBy(patch: Pick<ObjectPatch, "type" | "body">): unknown {
+  if (patch.type !== "json" || !Array.isArray(patch.body)) return patch.body
+  const root: Record<string, unknown> = {}
+  for (const { path, from } of patch.body as { path?: unknown; from?: unknown }[])
+    for (const pointer of [path, from])
+      if (typeof pointer === "string") {
+        let at = root
+        for (const part of pointer.split("/").slice(1)) {
+          const name = part.replaceAll("~1", "/").replaceAll("~0", "~")
+          at = (at[name] ??= {}) as Record<string, unknown>
+        }
+      }
+  return root
+}
+
+/** A patched document as it is shown: what the patch went into has its fields by name, the rest as Go orders them. */
+function shownDocument(schema: Schema, value: unknown, patch: Pick<ObjectPatch, "type" | "body">): unknown {
+  return inOrder(schema, value, touchedBy(patch) ?? {})
+}
+
+function inOrder(schema: Schema | undefined, value: unknown, touched: unknown): unknown {
+  if (Array.isArray(value)) {
+    const at = touched as Record<number, unknown> | undefined
+    return value.map((item, i) => inOrder(schema?.items, item, at?.[i]))
+  }
+  if (typeof value !== "object" || value === null) return value
+  const from = value as Record<string, unknown>
+  const isTouched = typeof touched === "object" && touched !== null
+  const names = Object.keys(from)
+  const { order } = schema ?? {}
+  if (isTouched || schema?.type === "map" || (schema?.fields && !order)) names.sort()
+  else if (order) names.sort((a, b) => order.indexOf(a) - order.indexOf(b))
+  const inner = (name: string): Schema | undefined => schema?.fields?.get(name)?.schema ?? schema?.values
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      inOrder(inner(name), from[name], isTouched ? (touched as Record<string, unknown>)[name] : undefined),
+    ]),
+  )
+}
+
 /**
  * A patch never changes what an object is: a strategic one leaves kind and version alone, any other that would is
  * refused. Throws a StatusError.
@@ -171,7 +213,7 @@ function withTypeOf(kind: Kind, value: unknown, patch: ObjectPatch): unknown {
   const { apiVersion, kind: name } = value as Partial<KubeObject>
   if (apiVersion === kind.apiVersion && name === kind.kind) return value
   if (patch.type === "strategic") return { ...value, apiVersion: kind.apiVersion, kind: kind.kind }
-  const shown = goJson(sorted(value))
+  const shown = goJson(shownDocument(kind.schema, value, patch))
   const why = !name
     ? `Object 'Kind' is missing in '${shown}'`
     : `no kind ${JSON.stringify(name)} is registered for version ${JSON.stringify(apiVersion ?? "")} in scheme "pkg/runtime/scheme.go:111"`
@@ -199,7 +241,8 @@ export function decodePatched<T>(
   warnings: string[],
 ): T {
   const fail = (why: string): never => {
-    const shown = patch.type === "strategic" ? goText(patch.body) : goJson(sorted(value))
+    const shown =
+      patch.type === "strategic" ? goText(patch.body) : goJson(shownDocument(schema, value, patch))
     throw invalid({ group: "", kind: "" }, "", [field.invalid("patch", shown, why)])
   }
   const strict = patch.fieldValidation !== "Ignore"

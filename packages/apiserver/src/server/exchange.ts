@@ -196,6 +196,27 @@ function collect(
 
 const quoteUnsafe = /[\\"]/g
 
+/** Characters of all warnings together; when there are more, each is cut and the last ones are left out. */
+const maxWarnings = 4096
+const maxWarning = 256
+
+/** What is sent of the warnings. Mirrors: apiserver pkg/endpoints/filters/warning.go */
+function sentWarnings(texts: readonly string[]): readonly string[] {
+  const distinct = [...new Set(texts)].map((text) => [...text])
+  let total = 0
+  for (const { length } of distinct) total += length
+  if (total <= maxWarnings) return distinct.map((text) => text.join(""))
+  const out: string[] = []
+  total = 0
+  for (const text of distinct) {
+    if (total >= maxWarnings) break
+    const kept = text.slice(0, maxWarning)
+    total += kept.length
+    out.push(kept.join(""))
+  }
+  return out
+}
+
 /** A `Warning` header's value. Mirrors: apimachinery pkg/util/net/http.go NewWarningHeader */
 export function warningHeader(text: string): string {
   // eslint-disable-next-line no-control-regex
@@ -267,7 +288,7 @@ export class Http1Exchange extends ServerExchange {
   #head(contentType: string): string[] {
     const headers = this.#headers ? [...this.#headers] : []
     if (contentType !== "") headers.push("Content-Type", contentType)
-    for (const text of this.warnings) headers.push("Warning", warningHeader(text))
+    for (const text of sentWarnings(this.warnings)) headers.push("Warning", warningHeader(text))
     return headers
   }
 

@@ -1,7 +1,7 @@
 /** APIService (apiregistration.k8s.io/v1). Mirrors: pkg/registry/apiregistration/apiservice */
 import { defineKind, formatTime, type Kind, nameIsPathSegment } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
-import { validateAPIService } from "./apiservice.validate.ts"
+import { nameOfAPIService, validateAPIService } from "./apiservice.validate.ts"
 import type { APIService } from "./types.gen.ts"
 
 export const apiService: Kind<APIService> = defineKind<APIService>({
@@ -47,6 +47,6 @@ export const apiService: Kind<APIService> = defineKind<APIService>({
   },
   hasGeneration: false,
   allowUnconditionalUpdate: false,
-  validateName: nameIsPathSegment,
+  validateName: nameOfAPIService,
   validate: validateAPIService,
 })

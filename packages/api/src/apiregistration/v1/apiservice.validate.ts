@@ -11,16 +11,18 @@ import type { FieldError } from "@knarr/apimachinery"
 import { reasons, required } from "../../checks.ts"
 import type { APIService } from "./types.gen.ts"
 
-export function validateAPIService({ metadata, spec }: Readonly<APIService>): FieldError[] {
+/** An API service is called after what it serves. */
+export function nameOfAPIService(name: string, _prefix: boolean, { spec }: Readonly<APIService>): string[] {
+  const problems = isPathSegmentName(name)
+  const expected = `${spec.version ?? ""}.${spec.group ?? ""}`
+  if (problems.length > 0 || name === expected) return problems
+  return [`must be \`spec.version+"."+spec.group\`: ${goQuote(expected)}`]
+}
+
+export function validateAPIService({ spec }: Readonly<APIService>): FieldError[] {
   const out: FieldError[] = []
   const group = spec.group ?? ""
   const version = spec.version ?? ""
-  const name = metadata.name ?? ""
-  const expected = `${version}.${group}`
-  if (isPathSegmentName(name).length === 0 && name !== expected) {
-    const detail = `must be \`spec.version+"."+spec.group\`: ${goQuote(expected)}`
-    out.push(field.invalid("metadata.name", name, detail))
-  }
   if (group === "" && version !== "v1") {
     const detail = "only v1 may have an empty group and it better be legacy kube"
     out.push(field.required("spec.group", detail))

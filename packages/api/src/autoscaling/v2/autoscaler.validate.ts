@@ -59,8 +59,10 @@ function validateRules(path: string, rules: HPAScalingRules | undefined): FieldE
 function validateTarget(path: string, target: MetricTarget): FieldError[] {
   const out: FieldError[] = []
   if (!target.type) out.push(field.required(`${path}.type`, "must specify a metric target type"))
-  else if (!["Utilization", "Value", "AverageValue"].includes(target.type))
-    out.push(field.invalid(`${path}.type`, target.type, "must be either Utilization, Value, or AverageValue"))
+  if (!["Utilization", "Value", "AverageValue"].includes(target.type))
+    out.push(
+      field.invalid(`${path}.type`, target.type ?? "", "must be either Utilization, Value, or AverageValue"),
+    )
   for (const name of ["value", "averageValue"] as const) {
     const amount = target[name]
     if (amount !== undefined && parseQuantity(amount).sign() !== 1)
@@ -81,16 +83,28 @@ const sources: Readonly<Record<string, "object" | "pods" | "resource" | "externa
   })
 
 function validateMetric(path: string, metric: MetricSpec): FieldError[] {
-  if (!metric.type) return [field.required(`${path}.type`, "must specify a metric source type")]
-  const name = sources[metric.type]
-  if (!name) return [field.notSupported(`${path}.type`, metric.type, Object.keys(sources))]
+  const out: FieldError[] = []
+  const expected = sources[metric.type ?? ""]
+  if (!metric.type) out.push(field.required(`${path}.type`, "must specify a metric source type"))
+  if (!expected) out.push(field.notSupported(`${path}.type`, metric.type ?? "", Object.keys(sources)))
+  const present = sourceOrder.filter((name) => metric[name])
+  if (present[0]) out.push(...validateSource(path, metric, present[0]))
+  if (expected && !metric[expected])
+    out.push(field.required(`${path}.${expected}`, "must populate information for the given metric source"))
+  if (present.length !== 1)
+    for (const name of present)
+      if (name !== expected)
+        out.push(field.forbidden(`${path}.${name}`, "must populate the given metric source only"))
+  return out
+}
+
+/** The first of these that is there is looked at. */
+const sourceOrder = ["object", "external", "pods", "resource", "containerResource"] as const
+
+function validateSource(path: string, metric: MetricSpec, name: (typeof sourceOrder)[number]): FieldError[] {
   const out: FieldError[] = []
   const at = `${path}.${name}`
-  for (const other of Object.values(sources))
-    if (other !== name && metric[other])
-      out.push(field.forbidden(`${path}.${other}`, "must populate the given metric source only"))
-  const source = metric[name]
-  if (!source) return [...out, field.required(at, "must populate information for the given metric source")]
+  const source = metric[name]!
   const { target } = source
   if ("name" in source && !source.name) out.push(field.required(`${at}.name`, "must specify a resource name"))
   if ("metric" in source && !source.metric?.name)

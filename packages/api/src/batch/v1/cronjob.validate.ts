@@ -5,6 +5,7 @@ import { notNegative, oneOf } from "../../checks.ts"
 import { isTimeZone } from "./cron.ts"
 import { validateJobSpec } from "./job-spec.validate.ts"
 import { validateSchedule } from "./schedule.validate.ts"
+import { goValue } from "../../go-value.ts"
 import type { CronJob } from "./types.gen.ts"
 
 /** Jobs are named after their cron job, with eleven characters more. */
@@ -26,7 +27,13 @@ export function validateCronJob(
     ...validateJobSpec(path, template),
   )
   if (template.selector)
-    out.push(field.invalid(`${path}.selector`, template.selector, "`selector` will be auto-generated"))
+    out.push(
+      field.invalid(
+        `${path}.selector`,
+        goValue("meta.LabelSelector", template.selector),
+        "`selector` will be auto-generated",
+      ),
+    )
   if (template.manualSelector === true)
     out.push(field.notSupported(`${path}.manualSelector`, true, ["nil", "false"]))
   out.push(

@@ -1,7 +1,11 @@
 /** ClusterTrustBundle (certificates.k8s.io/v1). Mirrors: pkg/registry/certificates/clustertrustbundle */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { text } from "../../columns.ts"
-import { validateTrustBundle, validateTrustBundleUpdate } from "./clustertrustbundle.validate.ts"
+import {
+  nameOfTrustBundle,
+  validateTrustBundle,
+  validateTrustBundleUpdate,
+} from "./clustertrustbundle.validate.ts"
 import type { ClusterTrustBundle } from "./types.gen.ts"
 
 export const clusterTrustBundle: Kind<ClusterTrustBundle> = defineKind<ClusterTrustBundle>({
@@ -11,7 +15,7 @@ export const clusterTrustBundle: Kind<ClusterTrustBundle> = defineKind<ClusterTr
   plural: "clustertrustbundles",
   namespaced: false,
   // Judged together with the signer that it must begin with.
-  validateName: () => [],
+  validateName: nameOfTrustBundle,
   validate: validateTrustBundle,
   validateUpdate: validateTrustBundleUpdate,
   schema: "io.k8s.api.certificates.v1.ClusterTrustBundle",

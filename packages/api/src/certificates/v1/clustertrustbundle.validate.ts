@@ -9,16 +9,18 @@ import type { ClusterTrustBundle } from "./types.gen.ts"
 const maxBundleBytes = 1024 * 1024
 const path = "spec.trustBundle"
 
-export function validateTrustBundle({ metadata, spec }: Readonly<ClusterTrustBundle>): FieldError[] {
-  const out = nameProblems(metadata.name ?? "", spec.signerName ?? "").map((problem) =>
-    field.invalid("metadata.name", metadata.name, problem),
-  )
+export function validateTrustBundle({ spec }: Readonly<ClusterTrustBundle>): FieldError[] {
+  const out: FieldError[] = []
   if (spec.signerName) out.push(...validateSignerName("spec.signerName", spec.signerName))
   return [...out, ...validateAnchors(spec.trustBundle)]
 }
 
 /** A bundle of a signer is called by it, so that who may attest for one signer cannot take another's place. */
-function nameProblems(name: string, signerName: string): string[] {
+export function nameOfTrustBundle(
+  name: string,
+  _prefix: boolean,
+  { spec: { signerName = "" } }: Readonly<ClusterTrustBundle>,
+): string[] {
   if (signerName === "")
     return name.includes(":")
       ? ['ClusterTrustBundle without signer name must not have ":" in its name']

@@ -2,7 +2,7 @@
 import { defineKind, type Kind, field } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
 import type { FieldError } from "@knarr/apimachinery"
-import type { Lease } from "./types.gen.ts"
+import type { Lease, LeaseSpec } from "./types.gen.ts"
 
 export const lease: Kind<Lease> = defineKind<Lease>({
   group: "coordination.k8s.io",
@@ -15,6 +15,9 @@ export const lease: Kind<Lease> = defineKind<Lease>({
   columns: [text("Holder", ({ spec }) => spec.holderIdentity ?? ""), age],
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,
+  // The feature of coordinated elections is off: what is new of it goes.
+  prepareForCreate: ({ spec }) => dropCoordination(spec),
+  prepareForUpdate: ({ spec }, old) => dropCoordination(spec, old.spec),
   validate({ spec }) {
     const out: FieldError[] = []
     const { leaseDurationSeconds: duration, leaseTransitions: transitions } = spec
@@ -27,3 +30,8 @@ export const lease: Kind<Lease> = defineKind<Lease>({
     return out
   },
 })
+
+function dropCoordination(spec: LeaseSpec, old?: Readonly<LeaseSpec>): void {
+  for (const name of ["strategy", "preferredHolder"] as const)
+    if (old?.[name] === undefined) delete spec[name]
+}

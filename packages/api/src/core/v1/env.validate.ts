@@ -133,6 +133,10 @@ export function validateFieldRef(
 ): FieldError[] {
   if (!ref.apiVersion) return [field.required(`${path}.apiVersion`, "")]
   if (!ref.fieldPath) return [field.required(`${path}.fieldPath`, "")]
+  if (ref.apiVersion !== "v1") {
+    const detail = `error converting fieldPath: unsupported pod version: ${ref.apiVersion}`
+    return [field.invalid(`${path}.fieldPath`, ref.fieldPath, detail)]
+  }
   const subscript = /^(.+)\['([^']*)'\]$/.exec(ref.fieldPath)
   const [base, key] = subscript ? [subscript[1]!, subscript[2]!] : [ref.fieldPath, undefined]
   const known = subscript

@@ -18,6 +18,7 @@ export const event: Kind<Event> = defineKind<Event>({
     obj.reportingInstance ??= ""
   },
   allowCreateOnUpdate: true,
+  metadataProblems: "alone",
   validate: validateEvent,
   selectableFields: {
     "involvedObject.kind": ({ involvedObject }) => involvedObject.kind ?? "",

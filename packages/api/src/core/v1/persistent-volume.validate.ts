@@ -67,7 +67,9 @@ function validateSources(path: string, spec: PersistentVolumeSpec): FieldError[]
   for (const name of sources) {
     if (spec[name] === undefined) continue
     const at = `${path}.${name === "cephfs" ? "cephFS" : name}`
-    if (count++ > 0) out.push(field.forbidden(at, "may not specify more than 1 volume type"))
+    // A flexible volume is taken beside any other.
+    if (count++ > 0 && name !== "flexVolume")
+      out.push(field.forbidden(at, "may not specify more than 1 volume type"))
     else if (name === "csi") {
       out.push(...validateDriverName(`${at}.driver`, spec.csi!.driver))
       if (!spec.csi!.volumeHandle) out.push(field.required(`${at}.volumeHandle`, ""))

@@ -50,10 +50,12 @@ export const persistentVolume: Kind<PersistentVolume> = defineKind<PersistentVol
     obj.status = { phase: "Pending", lastPhaseTransitionTime: formatTime(nowMs) }
   },
   prepareForStatusUpdate(obj, old, { nowMs }) {
-    if (obj.status.phase !== old.status.phase) {
-      if (obj.status.lastPhaseTransitionTime === old.status.lastPhaseTransitionTime)
-        obj.status.lastPhaseTransitionTime = formatTime(nowMs)
-    }
+    const { status } = obj
+    const before = old.status.lastPhaseTransitionTime
+    if (status.phase === old.status.phase) {
+      if (before !== undefined) status.lastPhaseTransitionTime ??= before
+    } else if ((status.lastPhaseTransitionTime ?? before) === before)
+      status.lastPhaseTransitionTime = formatTime(nowMs)
   },
   validate: validatePersistentVolume,
   validateUpdate: validatePersistentVolumeUpdate,

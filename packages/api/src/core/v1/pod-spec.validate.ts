@@ -26,6 +26,7 @@ import {
   type PodContext,
 } from "./container.validate.ts"
 import {
+  validateContainerResourceName,
   validateResourceName,
   validateResourceQuantity,
   validateResourceRequirements,
@@ -110,11 +111,16 @@ export function validatePodSpec(path: string, spec: PodSpec, podName?: string): 
       ),
     )
   out.push(
-    ...oneOfIfSet(`${path}.preemptionPolicy`, spec.preemptionPolicy, ["PreemptLowerPriority", "Never"]),
+    ...(spec.preemptionPolicy === ""
+      ? [field.required(`${path}.preemptionPolicy`, "")]
+      : oneOfIfSet(`${path}.preemptionPolicy`, spec.preemptionPolicy, ["PreemptLowerPriority", "Never"])),
   )
   for (const name of Object.keys(spec.overhead ?? {}).sort()) {
     const at = `${path}.overhead.limits[${name}]`
-    out.push(...validateResourceName(at, name), ...validateResourceQuantity(at, name, spec.overhead![name]!))
+    out.push(
+      ...validateContainerResourceName(at, name),
+      ...validateResourceQuantity(at, name, spec.overhead![name]!),
+    )
   }
   return [...out, ...validateOS(path, spec), ...validateFileKeyVolumes(path, spec)]
 }

@@ -85,7 +85,7 @@ export function validateResourceQuota({ spec, status }: Readonly<ResourceQuota>)
           field.invalid(
             `${path}.operator`,
             operator,
-            "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity",
+            "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity",
           ),
         )
     }
@@ -127,8 +127,9 @@ export function validateLimitRange({ spec }: Readonly<LimitRange>): FieldError[]
   const seen = new Set<string>()
   for (const [i, item] of (spec?.limits ?? []).entries()) {
     const at = `spec.limits[${i}]`
-    if (item.type.includes("/")) out.push(...reasons(`${at}.type`, item.type, isQualifiedName(item.type)))
-    else if (!limitTypes.has(item.type))
+    const unqualified = reasons(`${at}.type`, item.type, isQualifiedName(item.type))
+    out.push(...unqualified)
+    if (unqualified.length === 0 && !item.type.includes("/") && !limitTypes.has(item.type))
       out.push(field.invalid(`${at}.type`, item.type, "must be a standard limit type or fully qualified"))
     if (seen.has(item.type)) out.push(field.duplicate(`${at}.type`, item.type))
     seen.add(item.type)

@@ -123,7 +123,8 @@ function validateAffinity(spec: ServiceSpec): FieldError[] {
   return out
 }
 
-function validateClusterIPs(spec: ServiceSpec, old: Readonly<Service> | undefined): FieldError[] {
+/** Addresses and their families; they are looked at before any is taken, too. */
+export function validateClusterIPs(spec: ServiceSpec, old: Readonly<Service> | undefined): FieldError[] {
   if (spec.type === "ExternalName") return []
   const out: FieldError[] = []
   const path = "spec.clusterIPs"

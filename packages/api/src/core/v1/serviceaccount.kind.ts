@@ -17,6 +17,8 @@ export const serviceAccount: Kind<ServiceAccount> = defineKind<ServiceAccount>({
       kind: { group: "authentication.k8s.io", version: "v1", kind: "TokenRequest" },
     },
   ],
+  prepareForCreate: keepNamesOfSecrets,
+  prepareForUpdate: keepNamesOfSecrets,
   schema: "io.k8s.api.core.v1.ServiceAccount",
   columns: [age],
   warnings: ({ metadata }, old) =>
@@ -28,3 +30,8 @@ export const serviceAccount: Kind<ServiceAccount> = defineKind<ServiceAccount>({
 })
 
 const enforced = "kubernetes.io/enforce-mountable-secrets"
+
+/** Secrets of an account are in its namespace: only their names say anything. */
+function keepNamesOfSecrets(account: ServiceAccount): void {
+  if (account.secrets) account.secrets = account.secrets.map(({ name }) => ({ name }))
+}

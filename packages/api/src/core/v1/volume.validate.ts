@@ -103,7 +103,8 @@ function validateSource(path: string, volume: Volume, podName: string | undefine
       continue
     }
     const at = `${path}.${name === "cephfs" ? "cephFS" : name}`
-    if (found) out.push(field.forbidden(at, oneTypeMessage))
+    // The published release misspells this one.
+    if (found) out.push(field.forbidden(at.replace(/downwardAPI$/, "downwarAPI"), oneTypeMessage))
     else out.push(...validateOne(at, path, name, volume, podName))
     found = true
   }

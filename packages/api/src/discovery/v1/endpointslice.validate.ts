@@ -3,7 +3,7 @@ import {
   field,
   isDNS1123Label,
   isQualifiedName,
-  isWildcardDNS1123Subdomain,
+  isValidLabelValue,
   isDNS1123Subdomain,
   nameIsDNSSubdomain,
   validateLegacyIP,
@@ -17,12 +17,13 @@ const addressTypes = ["FQDN", "IPv4", "IPv6"]
 
 function validateAddress(path: string, at: number, address: string, type: string): FieldError[] {
   const here = `${path}[${at}]`
-  if (type === "FQDN")
-    return reasons(
-      here,
-      address,
-      address.startsWith("*") ? isWildcardDNS1123Subdomain(address) : isDNS1123Subdomain(address),
-    )
+  if (type === "FQDN") {
+    const name = address.endsWith(".") ? address.slice(0, -1) : address
+    if (name === "") return [field.required(here, "")]
+    const problems = reasons(here, name, isDNS1123Subdomain(name))
+    const detail = "should be a domain with at least two segments separated by dots"
+    return problems.length > 0 || name.includes(".") ? problems : [field.invalid(here, name, detail)]
+  }
   if (type !== "IPv4" && type !== "IPv6") return []
   const out = validateLegacyIP(here, address, true)
   if (out.length > 0) return out
@@ -48,7 +49,7 @@ function validateEndpoint(path: string, endpoint: Endpoint, type: string): Field
     const at = `${path}.hints.forZones[${i}].name`
     if (seen.has(name)) out.push(field.duplicate(at, name))
     seen.add(name)
-    out.push(...reasons(at, name, isQualifiedName(name)))
+    out.push(...reasons(at, name, isValidLabelValue(name)))
   })
   return out
 }

@@ -36,15 +36,15 @@ function validateChoices(spec: Readonly<PriorityLevelConfiguration>["spec"]): Fi
   const { type, limited, exempt } = spec
   const out: FieldError[] = []
   const response = limited?.limitResponse
-  if (!type) out.push(field.required("spec.type", ""))
   if (exempt && type !== "Exempt") out.push(field.forbidden("spec.exempt", ""))
   if (type === "Limited" && !limited) out.push(field.required("spec.limited", ""))
   if (type !== "Limited" && limited) out.push(field.forbidden("spec.limited", ""))
-  if (limited && !response?.type) out.push(field.required("spec.limited.limitResponse.type", ""))
-  if (response?.type === "Queue" && !response.queuing)
-    out.push(field.required("spec.limited.limitResponse.queuing", ""))
+  if (!type) out.push(field.required("spec.type", ""))
+  const path = "spec.limited.limitResponse"
+  if (response?.type === "Queue" && !response.queuing) out.push(field.required(`${path}.queuing`, ""))
   if (response && response.type !== "Queue" && response.queuing)
-    out.push(field.forbidden("spec.limited.limitResponse.queuing", ""))
+    out.push(field.forbidden(`${path}.queuing`, ""))
+  if (limited && !response?.type) out.push(field.required(`${path}.type`, ""))
   return out
 }
 

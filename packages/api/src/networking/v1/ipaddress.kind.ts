@@ -1,7 +1,18 @@
 /** IPAddress (networking.k8s.io/v1). Mirrors: pkg/registry/networking/ipaddress */
-import { defineKind, formatIP, goQuote, parseIP, type Kind } from "@knarr/apimachinery"
+import {
+  defineKind,
+  field,
+  formatIP,
+  goQuote,
+  isDNS1123Subdomain,
+  isPathSegmentName,
+  parseIP,
+  type FieldError,
+  type Kind,
+} from "@knarr/apimachinery"
+import { immutable, reasons } from "../../checks.ts"
 import { text } from "../../columns.ts"
-import type { IPAddress } from "./types.gen.ts"
+import type { IPAddress, ParentReference } from "./types.gen.ts"
 
 export const ipAddress: Kind<IPAddress> = defineKind<IPAddress>({
   group: "networking.k8s.io",
@@ -17,6 +28,9 @@ export const ipAddress: Kind<IPAddress> = defineKind<IPAddress>({
     const canonical = formatIP(address)
     return canonical === name ? [] : [`must be in canonical form (${goQuote(canonical)})`]
   },
+  validate: ({ spec }) => validateParent(spec.parentRef),
+  validateUpdate: ({ spec }, old) =>
+    immutable("spec.parentRef", spec.parentRef, old.spec.parentRef, "*networking.ParentReference"),
   schema: "io.k8s.api.networking.v1.IPAddress",
   storagePrefix: "ipaddresses",
   columns: [
@@ -31,3 +45,18 @@ export const ipAddress: Kind<IPAddress> = defineKind<IPAddress>({
     }),
   ],
 })
+
+/** Whose address it is. */
+function validateParent(parent: ParentReference | undefined): FieldError[] {
+  const path = "spec.parentRef"
+  if (!parent) return [field.required(path, "")]
+  const { group, resource, name, namespace } = parent
+  const out: FieldError[] = []
+  if (group) out.push(...reasons(`${path}.group`, group, isDNS1123Subdomain(group)))
+  for (const [key, value] of Object.entries({ resource, name, namespace }))
+    if (value) out.push(...reasons(`${path}.${key}`, value, isPathSegmentName(value)))
+  // What the type itself declares is told last.
+  for (const [key, value] of Object.entries({ resource, name }))
+    if (!value) out.push(field.required(`${path}.${key}`, ""))
+  return out
+}

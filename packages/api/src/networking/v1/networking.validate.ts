@@ -60,12 +60,12 @@ function validatePeer(path: string, peer: NetworkPolicyPeer): FieldError[] {
   if (ipBlock) {
     count++
     const at = `${path}.ipBlock`
-    if (!ipBlock.cidr) out.push(field.required(`${at}.cidr`, ""))
-    else {
+    if (ipBlock.cidr) {
       const errors = validateLegacyCIDR(`${at}.cidr`, ipBlock.cidr, true)
       out.push(...errors)
       const whole = errors.length === 0 ? parseCIDR(ipBlock.cidr) : undefined
-      ipBlock.except?.forEach((text, i) => {
+      const excepted = errors.length === 0 ? ipBlock.except : []
+      excepted?.forEach((text, i) => {
         const where = `${at}.except[${i}]`
         const problems = validateLegacyCIDR(where, text, true)
         out.push(...problems)
@@ -82,6 +82,7 @@ function validatePeer(path: string, peer: NetworkPolicyPeer): FieldError[] {
   if (count === 0) out.push(field.required(path, "must specify a peer"))
   else if (ipBlock && count > 1)
     out.push(field.forbidden(path, "may not specify both ipBlock and another peer"))
+  if (ipBlock && !ipBlock.cidr) out.push(field.required(`${path}.ipBlock.cidr`, ""))
   return out
 }
 

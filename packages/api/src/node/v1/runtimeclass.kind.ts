@@ -1,8 +1,10 @@
 /** RuntimeClass (node.k8s.io/v1). Mirrors: pkg/registry/node/runtimeclass */
-import { defineKind, type Kind, field, isDNS1123Label } from "@knarr/apimachinery"
+import { defineKind, type Kind, field, isDNS1123Label, validateLabels } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
 import { immutableMessage, reasons } from "../../checks.ts"
+import { validateTolerations } from "../../core/v1/affinity.validate.ts"
 import { nodeLabelDeprecation } from "../../core/v1/node-label.warnings.ts"
+import { validateResourceRequirements } from "../../core/v1/resources.validate.ts"
 import type { RuntimeClass } from "./types.gen.ts"
 
 export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
@@ -16,7 +18,13 @@ export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
   columns: [text("Handler", ({ handler }) => handler), age],
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,
-  validate: ({ handler }) => reasons("handler", handler ?? "", isDNS1123Label(handler ?? "")),
+  validate: ({ handler, overhead, scheduling }) => [
+    ...validateResourceRequirements("overhead", { limits: overhead?.podFixed }, new Set()),
+    ...validateLabels(scheduling?.nodeSelector ?? {}, "scheduling.nodeSelector"),
+    ...validateTolerations("scheduling.tolerations", scheduling?.tolerations),
+    // What the type itself declares is told last.
+    ...(handler ? reasons("handler", handler, isDNS1123Label(handler)) : [field.required("handler", "")]),
+  ],
   warnings: ({ scheduling }) =>
     Object.keys(scheduling?.nodeSelector ?? {}).flatMap((key) => {
       const message = nodeLabelDeprecation(key)

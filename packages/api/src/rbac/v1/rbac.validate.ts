@@ -19,7 +19,6 @@ function validateRule(path: string, rule: PolicyRule, namespaced: boolean): Fiel
   const urls = rule.nonResourceURLs ?? []
   const resources = rule.resources ?? []
   const groups = rule.apiGroups ?? []
-  if (!rule.verbs?.length) out.push(field.required(`${path}.verbs`, ""))
   if (urls.length > 0) {
     const at = `${path}.nonResourceURLs`
     if (namespaced) out.push(field.invalid(at, urls, "namespaced rules cannot apply to non-resource URLs"))
@@ -34,13 +33,21 @@ function validateRule(path: string, rule: PolicyRule, namespaced: boolean): Fiel
   return out
 }
 
+/** What the types themselves declare is told last. */
+function declaredVerbs(rules: readonly PolicyRule[] | undefined): FieldError[] {
+  return (rules ?? []).flatMap(({ verbs }, i) =>
+    verbs?.length ? [] : [field.required(`rules[${i}].verbs`, "")],
+  )
+}
+
 export function validateRole({ rules }: Readonly<Role>): FieldError[] {
-  return (rules ?? []).flatMap((rule, i) => validateRule(`rules[${i}]`, rule, true))
+  const out = (rules ?? []).flatMap((rule, i) => validateRule(`rules[${i}]`, rule, true))
+  return [...out, ...declaredVerbs(rules)]
 }
 
 export function validateClusterRole({ rules, aggregationRule }: Readonly<ClusterRole>): FieldError[] {
   const out = (rules ?? []).flatMap((rule, i) => validateRule(`rules[${i}]`, rule, false))
-  if (!aggregationRule) return out
+  if (!aggregationRule) return [...out, ...declaredVerbs(rules)]
   const path = "aggregationRule.clusterRoleSelectors"
   const selectors = aggregationRule.clusterRoleSelectors ?? []
   if (selectors.length === 0)
@@ -53,13 +60,12 @@ export function validateClusterRole({ rules, aggregationRule }: Readonly<Cluster
       out.push(field.invalid(`${path}[${i}]`, null, "invalid label selector."))
     }
   })
-  return out
+  return [...out, ...declaredVerbs(rules)]
 }
 
 function validateSubject(path: string, subject: Subject, namespaced: boolean): FieldError[] {
   const out: FieldError[] = []
   const { kind, name, namespace, apiGroup = "" } = subject
-  if (!name) out.push(field.required(`${path}.name`, ""))
   if (kind === "ServiceAccount") {
     if (name) out.push(...reasons(`${path}.name`, name, nameIsDNSSubdomain(name, false)))
     if (apiGroup) out.push(field.notSupported(`${path}.apiGroup`, apiGroup, [""]))
@@ -83,6 +89,9 @@ function validateBinding(
   subjects?.forEach((subject, i) => out.push(...validateSubject(`subjects[${i}]`, subject, namespaced)))
   // What the types themselves declare is told last.
   if (!roleRef.name) out.push(field.required("roleRef.name", ""))
+  subjects?.forEach(({ name }, i) => {
+    if (!name) out.push(field.required(`subjects[${i}].name`, ""))
+  })
   return out
 }
 

@@ -224,7 +224,7 @@ function validateCounters(
 
 const semver =
   /^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?$/
-const unionNames = ["int", "bool", "string", "version", "ints", "bools", "strings", "versions"] as const
+const unionNames = ["int", "bool", "string", "version"] as const
 
 function validateAttribute(problems: Problems, path: string, attribute: DeviceAttribute): void {
   const { found, declared } = problems

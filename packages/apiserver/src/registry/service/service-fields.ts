@@ -1,6 +1,6 @@
 /** Fields of a Service that depend on one another: addresses and families. Mirrors: pkg/registry/core/service/storage/{storage,alloc}.go */
 import { field, type FieldError, invalid, isValidIP } from "@knarr/apimachinery"
-import type { Service, ServiceSpec } from "@knarr/api"
+import { validateClusterIPs, type Service, type ServiceSpec } from "@knarr/api"
 
 type Family = "IPv4" | "IPv6"
 
@@ -106,6 +106,8 @@ export function setIPFamilies(
   const fail = (error: FieldError): never => {
     throw invalid({ group: "", kind: "Service" }, service.metadata.name, [error])
   }
+  const problems = validateClusterIPs(spec, old)
+  if (problems.length > 0) throw invalid({ group: "", kind: "Service" }, service.metadata.name, problems)
   const headless = spec.clusterIP === "None" || spec.clusterIPs?.[0] === "None"
   const selectorless = Object.keys(spec.selector ?? {}).length === 0
   if (old && old.spec.type !== "ExternalName") {
