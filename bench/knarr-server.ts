@@ -1,5 +1,5 @@
 /** Knarr's API server and its store as one process, bundled as the shipped command is. */
-import { allocatorSettings, daemonNodeFlags } from "knarr"
+import { allocatorSettings, serverNodeFlags } from "knarr"
 import { createInterface } from "node:readline"
 import { join } from "node:path"
 import { build } from "esbuild"
@@ -47,7 +47,7 @@ export async function startKnarr(workspace: Workspace, name: string): Promise<Se
     [
       process.execPath,
       "--disable-warning=ExperimentalWarning",
-      ...daemonNodeFlags,
+      ...serverNodeFlags,
       program,
       dir,
       String(port),

@@ -260,13 +260,16 @@ test("an image that is not there, and an address that is taken", { timeout: 90_0
     port: number
   }
   await home.knarr("down", "--name", "image")
+  const address = `10.89.${index}.1`
+  execFileSync("ip", ["address", "add", `${address}/32`, "dev", "lo"])
   const taken = createServer()
-  await new Promise<void>((resolve) => taken.listen(port, `10.89.${index}.1`, resolve))
+  await new Promise<void>((resolve) => taken.listen(port, address, resolve))
   const failed = await home.try("up", "--name", "image")
   taken.close()
+  execFileSync("ip", ["address", "delete", `${address}/32`, "dev", "lo"])
   assert.deepEqual(
     [failed.code, failed.stderr],
-    [1, `error: listen EADDRINUSE: address already in use 10.89.${index}.1:${port}\n`],
+    [1, `error: listen EADDRINUSE: address already in use ${address}:${port}\n`],
   )
   await home.up()
 })

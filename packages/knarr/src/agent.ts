@@ -23,7 +23,7 @@ import { addServiceAddress, serviceRoute } from "./node-addresses.ts"
 import { UsageError, addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { openDoors, watchHost } from "./host-watch.ts"
 import { cgroupRoot, networkOf, nodeContainerd, nodesOf, type LocalNode } from "./node-names.ts"
-import { kubeletPort, proxySettings } from "./node-proxy.ts"
+import { kubeletHealthzPort, kubeletPort, proxySettings } from "./node-proxy.ts"
 import { readNodePki, type NodePki } from "./pki.ts"
 import type { Steps } from "./start-progress.ts"
 
@@ -193,6 +193,7 @@ async function joinCluster(
     // Only there: every cluster on this machine has a first node with this port.
     address: node.address,
     port: kubeletPort,
+    healthzPort: kubeletHealthzPort,
     tls: { ...pki.kubelet, clientCA: pki.ca },
     nodeLogDir: join(dir, "logs"),
   })

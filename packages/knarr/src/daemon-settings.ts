@@ -11,4 +11,7 @@ export const allocatorSettings: Readonly<Record<string, string>> = {
 }
 
 /** A young generation that is collected before it is large. */
-export const daemonNodeFlags: readonly string[] = ["--max-semi-space-size=16"]
+export const serverNodeFlags: readonly string[] = ["--max-semi-space-size=16"]
+
+/** An agent's heap is small and often rests: compact code and an early collection keep 40 MB of a busy one's 140. */
+export const agentNodeFlags: readonly string[] = ["--max-semi-space-size=4", "--optimize-for-size"]

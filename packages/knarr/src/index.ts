@@ -1,2 +1,2 @@
 export { type TestControlPlane, type TestControlPlaneOptions, startControlPlane } from "./testing.ts"
-export { allocatorSettings, daemonNodeFlags } from "./daemon-settings.ts"
+export { allocatorSettings, serverNodeFlags } from "./daemon-settings.ts"

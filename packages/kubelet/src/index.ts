@@ -46,8 +46,8 @@ export {
   readContainerLog,
 } from "./server/container-logs.ts"
 export { HttpError } from "./server/http-error.ts"
+export type { HealthCheck } from "./server/healthz.ts"
 export {
-  type HealthCheck,
   type KubeletServer,
   type KubeletServerDeps,
   type KubeletTls,

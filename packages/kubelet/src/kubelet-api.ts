@@ -22,7 +22,8 @@ import type { ContainerRuntime } from "./runtime/container-runtime.ts"
 import type { KubeletAccess, KubeletUser } from "./server/authorization.ts"
 import type { ContainerLogSource } from "./server/container-logs.ts"
 import { HttpError } from "./server/http-error.ts"
-import type { HealthCheck, KubeletServerDeps, PodReference } from "./server/kubelet-server.ts"
+import type { HealthCheck } from "./server/healthz.ts"
+import type { KubeletServerDeps, PodReference } from "./server/kubelet-server.ts"
 
 export interface KubeletApiOptions {
   readonly env: Env

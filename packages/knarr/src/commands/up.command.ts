@@ -6,7 +6,7 @@ import { createNodeNetns, nodeBridge } from "@knarr/pod-network"
 import { UsageError, type ClusterConfig, type ClusterHome } from "../cluster-home.ts"
 import { problemOf, rangeFlags, readRangeFlags, refuseChange } from "../cluster-ranges.ts"
 import { decideConfig, type Wish } from "../decide-config.ts"
-import { daemonNodeFlags } from "../daemon-settings.ts"
+import { agentNodeFlags, serverNodeFlags } from "../daemon-settings.ts"
 import { adminKubeconfig, mergeIntoKubeconfig, writeKubeconfig } from "../kubeconfig-file.ts"
 import { agentNames, firstNode, networkOf, nodesOf, type LocalNode } from "../node-names.ts"
 import { holdFile } from "../pid-file.ts"
@@ -120,7 +120,6 @@ async function start(
   await using scope = new Scope("up")
   const onAbort = (): void => void scope.close(ctx.signal.reason)
   ctx.signal.addEventListener("abort", onAbort, { once: true })
-  const self = [process.execPath, ...process.execArgv, ...daemonNodeFlags, process.argv[1]!]
   const startOne = async (name: string): Promise<void> => {
     const node = agentNames(config).find((one) => one.node === name)
     if (node)
@@ -129,7 +128,9 @@ async function start(
       ...{ cluster, process: name, clock: ctx.clock, signal: scope.signal },
       command: [
         ...(node ? ["nsenter", `--net=/run/netns/${node.netns}`] : []),
-        ...self,
+        ...[process.execPath, ...process.execArgv],
+        ...(name === "server" ? serverNodeFlags : agentNodeFlags),
+        process.argv[1]!,
         ...(name === "server" ? ["server"] : ["agent", "--node-name", name]),
         ...["--cluster-dir", cluster.dir],
       ],

@@ -15,6 +15,7 @@ import type { ContainerRuntime } from "../runtime/container-runtime.ts"
 import { isRuntimeNotFound } from "../runtime/container-runtime.ts"
 import { accessOf, certificateUser, type KubeletAccess, type KubeletUser } from "./authorization.ts"
 import { readContainerLog, type ContainerLogSource } from "./container-logs.ts"
+import { healthAnswer, type HealthCheck } from "./healthz.ts"
 import { HttpError } from "./http-error.ts"
 import { parseLogQuery } from "./log-query.ts"
 import { serveNodeLogs } from "./node-logs.ts"
@@ -32,12 +33,6 @@ export interface KubeletTls {
   readonly cert: string
   /** The CA that signs the certificates of clients. */
   readonly clientCA: string
-}
-
-export interface HealthCheck {
-  readonly name: string
-  /** Undefined when all is well, else what is wrong. */
-  check(): string | undefined
 }
 
 /** What the server asks of the rest of the kubelet. Failures are {@link HttpError}s. */
@@ -263,18 +258,9 @@ class Api {
   }
 
   #healthz(response: ServerResponse, rest: readonly string[], url: URL): void {
-    const all = [{ name: "ping", check: () => undefined }, ...this.#deps.healthChecks]
-    const checks = rest[0] ? all.filter((item) => item.name === rest[0]) : all
-    if (checks.length === 0) throw new HttpError(404, "404 page not found")
-    const results = checks.map(({ name, check }) => ({ name, failed: check() !== undefined }))
-    const lines = results.map(({ name, failed }) =>
-      failed ? `[-]${name} failed: reason withheld\n` : `[+]${name} ok\n`,
-    )
-    const plain = "text/plain; charset=utf-8"
-    if (results.some((result) => result.failed))
-      return send(response, 500, plain, `${lines.join("")}healthz check failed\n`)
-    const verbose = url.searchParams.has("verbose") && !rest[0]
-    send(response, 200, plain, verbose ? `${lines.join("")}healthz check passed\n` : "ok")
+    const answer = healthAnswer(this.#deps.healthChecks, rest[0], url.searchParams.has("verbose"))
+    if (!answer) throw new HttpError(404, "404 page not found")
+    send(response, answer.status, "text/plain; charset=utf-8", answer.text)
   }
 
   async #containerLogs(

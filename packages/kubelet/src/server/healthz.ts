@@ -1,0 +1,88 @@
+/**
+ * What the kubelet says of its health, on its own server and, without TLS, on a port of the loopback address.
+ * Mirrors: apiserver pkg/server/healthz, pkg/kubelet/kubelet.go (ListenAndServe of the healthz server)
+ */
+import { createServer, type Server } from "node:http"
+import { messageOf, type Env } from "@knarr/base"
+
+export interface HealthCheck {
+  readonly name: string
+  /** Undefined when all is well, else what is wrong. */
+  check(): string | undefined
+}
+
+export interface HealthAnswer {
+  readonly status: number
+  readonly text: string
+}
+
+const address = "127.0.0.1"
+/** Another process has the port: it may end. */
+const retryMs = 5_000
+
+/** The answer to `/healthz`, or to `/healthz/NAME`; undefined when there is no such check. */
+export function healthAnswer(
+  healthChecks: readonly HealthCheck[],
+  name: string | undefined,
+  isVerbose: boolean,
+): HealthAnswer | undefined {
+  const all = [{ name: "ping", check: () => undefined }, ...healthChecks]
+  const checks = name === undefined ? all : all.filter((one) => one.name === name)
+  if (checks.length === 0) return undefined
+  const results = checks.map((one) => ({ name: one.name, failed: one.check() !== undefined }))
+  const lines = results
+    .map((one) => (one.failed ? `[-]${one.name} failed: reason withheld\n` : `[+]${one.name} ok\n`))
+    .join("")
+  if (results.some(({ failed }) => failed)) return { status: 500, text: `${lines}healthz check failed\n` }
+  return { status: 200, text: isVerbose && name === undefined ? `${lines}healthz check passed\n` : "ok" }
+}
+
+/** Serves `/healthz` on the port of the loopback address until it is aborted. Waits for a port that is taken. */
+export async function serveHealthz(
+  env: Env,
+  port: number,
+  checks: readonly HealthCheck[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (let isSaid = false; ; isSaid = true) {
+    const server = createHealthServer(checks)
+    try {
+      await listen(server, port, signal)
+      return
+    } catch (thrown) {
+      signal.throwIfAborted()
+      if (!isSaid) env.log.warn("Nobody is told of the kubelet's health", { port, err: messageOf(thrown) })
+    }
+    await env.clock.sleep(retryMs, signal)
+  }
+}
+
+function createHealthServer(checks: readonly HealthCheck[]): Server {
+  const server = createServer({ headersTimeout: 5_000, requestTimeout: 5_000 }, (request, response) => {
+    const [path, query = ""] = (request.url ?? "/").split("?")
+    const [first, name] = path!.split("/").filter(Boolean)
+    const isVerbose = new URLSearchParams(query).has("verbose")
+    const answer = first === "healthz" ? healthAnswer(checks, name, isVerbose) : undefined
+    const { status, text } = answer ?? { status: 404, text: "404 page not found\n" }
+    response.writeHead(status, { "content-type": "text/plain; charset=utf-8" }).end(text)
+  })
+  server.maxConnections = 32
+  return server
+}
+
+/** Resolves when the abort has closed the server; rejects when it cannot listen. */
+function listen(server: Server, port: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      server.close(() => resolve())
+      server.closeAllConnections()
+    }
+    signal.throwIfAborted()
+    signal.addEventListener("abort", onAbort, { once: true })
+    server.once("error", (error) => {
+      signal.removeEventListener("abort", onAbort)
+      reject(error)
+    })
+    server.listen(port, address)
+  })
+}
