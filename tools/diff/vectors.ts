@@ -53,11 +53,11 @@ function isKept({ group, name }: Script, index: number): boolean {
   return !/^(watches|forms)-|^(lists|options|patches)-(secrets|services|leases)$/.test(name)
 }
 
-/** Without what waits: watches, and versions to come. */
+/** Without what waits (watches, and versions to come) and without the document of all kinds. */
 function thinned(whole: Script): Script {
   const script = {
     ...whole,
-    steps: whole.steps.filter(({ path }) => !/timeoutSeconds=1|resourceVersion=99999999/.test(path)),
+    steps: whole.steps.filter(({ path }) => !/timeoutSeconds=1|resourceVersion=99999999|^\/openapi\/v2/.test(path)),
   }
   // Steps of these stand alone: each is a dry run.
   if (script.group !== "onewrong" && script.group !== "update") return script
