@@ -13,7 +13,7 @@ import {
   type Client,
   type Kubeconfig,
 } from "@knarr/client"
-import { allocatorSettings, daemonNodeFlags } from "knarr"
+import { allocatorSettings, serverNodeFlags } from "knarr"
 import { figure, renderTable } from "./report.ts"
 import { root, sleep, type Workspace } from "./workspace.ts"
 
@@ -57,7 +57,7 @@ export async function benchChurn(
     [
       process.execPath,
       "--disable-warning=ExperimentalWarning",
-      ...daemonNodeFlags,
+      ...serverNodeFlags,
       join(root, "bench/churn-server.ts"),
       workspace.folder("store"),
       String(nodes),

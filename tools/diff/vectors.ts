@@ -57,7 +57,9 @@ function isKept({ group, name }: Script, index: number): boolean {
 function thinned(whole: Script): Script {
   const script = {
     ...whole,
-    steps: whole.steps.filter(({ path }) => !/timeoutSeconds=1|resourceVersion=99999999|^\/openapi\/v2/.test(path)),
+    steps: whole.steps.filter(
+      ({ path }) => !/timeoutSeconds=1|resourceVersion=99999999|^\/openapi\/v2/.test(path),
+    ),
   }
   // Steps of these stand alone: each is a dry run.
   if (script.group !== "onewrong" && script.group !== "update") return script

@@ -9,6 +9,7 @@ import {
   FieldSet,
   nameIsDNSSubdomain,
   pruneUnknown,
+  type ValidateName,
   validateObjectMeta,
   validateObjectMetaUpdate,
   validateTyped,
@@ -55,12 +56,15 @@ export const kinds = defineTarget<{ kind: string; raw: unknown; other: unknown }
       const twice = load(kind, JSON.parse(printed))
       expect(twice && deepEqual(twice, once), "defaults are not stable", printed, twice)
       const old = load(kind, other) ?? twice
-      validateObjectMeta(once.metadata, kind.namespaced, kind.validateName ?? nameIsDNSSubdomain, "metadata")
+      const checkName: ValidateName = kind.validateName
+        ? (name, prefix) => kind.validateName!(name, prefix, once)
+        : nameIsDNSSubdomain
+      validateObjectMeta(once.metadata, kind.namespaced, checkName, "metadata")
       validateObjectMetaUpdate(once.metadata, old!.metadata, "metadata")
       kind.validate?.(once)
       kind.validate?.(once, old)
       kind.validateUpdate?.(once, old)
-      kind.validateStatusUpdate?.(once, old)
+      kind.validateStatusUpdate?.(once, old, 0)
       kind.warnings?.(once, old)
       for (const column of kind.columns) column.read(once, 0)
       for (const [field, read] of Object.entries(kind.selectableFields))

@@ -202,7 +202,7 @@ const maxWarning = 256
 
 /** What is sent of the warnings. Mirrors: apiserver pkg/endpoints/filters/warning.go */
 function sentWarnings(texts: readonly string[]): readonly string[] {
-  const distinct = [...new Set(texts)].map((text) => [...text])
+  const distinct = [...new Set(texts)].map((text) => Array.from(text))
   let total = 0
   for (const { length } of distinct) total += length
   if (total <= maxWarnings) return distinct.map((text) => text.join(""))

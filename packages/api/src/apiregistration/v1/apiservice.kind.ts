@@ -1,5 +1,5 @@
 /** APIService (apiregistration.k8s.io/v1). Mirrors: pkg/registry/apiregistration/apiservice */
-import { defineKind, formatTime, type Kind, nameIsPathSegment } from "@knarr/apimachinery"
+import { defineKind, formatTime, type Kind } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
 import { nameOfAPIService, validateAPIService } from "./apiservice.validate.ts"
 import type { APIService } from "./types.gen.ts"
