@@ -85,7 +85,7 @@ test("one node, from up to delete", { timeout: 240_000 }, async (t: TestContext)
     const status = await home.knarr("status")
     assert.match(status, /cluster cluster: running \(process \d+\)/)
     assert.match(status, /API server {2}https:\/\/127\.0\.0\.1:\d+ {2}ready/)
-    assert.match(status, /node-0 {6}agent running, Ready/)
+    assert.match(status, /node-0 {6}agent running \(process \d+\), Ready/)
     assert.equal((await home.knarr("kubeconfig", "--name", "cluster")).trim(), home.kubeconfig)
   })
 

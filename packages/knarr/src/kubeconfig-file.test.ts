@@ -1,11 +1,13 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "node:test"
+import { systemClock } from "@knarr/base"
 import { readKubeconfig } from "@knarr/client"
 import { adminKubeconfig, mergeIntoKubeconfig, removeFromKubeconfig } from "./kubeconfig-file.ts"
 
+const waiting = { clock: systemClock, signal: new AbortController().signal }
 const pair = { cert: "cert", key: "key" }
 const mine = `
 apiVersion: v1
@@ -39,8 +41,12 @@ for (const [history, current] of cases)
       const name = word.slice(1)
       const ca = { ...pair, cert: `ca of ${name}` }
       if (word.startsWith("+"))
-        await mergeIntoKubeconfig(file, adminKubeconfig(name, `https://${name}`, { ca, admin: pair }))
-      else if (word.startsWith("-")) await removeFromKubeconfig(file, name, ca.cert)
+        await mergeIntoKubeconfig(
+          file,
+          adminKubeconfig(name, `https://${name}`, { ca, admin: pair }),
+          waiting,
+        )
+      else if (word.startsWith("-")) await removeFromKubeconfig(file, name, ca.cert, waiting)
       else {
         const config = await readKubeconfig(file)
         if (word.startsWith("=")) config["current-context"] = name
@@ -60,7 +66,19 @@ test("a cluster of the same name with another authority is left alone", async (t
   const dir = mkdtempSync(join(tmpdir(), "knarr-kubeconfig-"))
   t.after(() => rmSync(dir, { recursive: true }))
   const file = join(dir, "config")
-  await mergeIntoKubeconfig(file, adminKubeconfig("a", "https://a", { ca: pair, admin: pair }))
-  await removeFromKubeconfig(file, "a", "another")
+  await mergeIntoKubeconfig(file, adminKubeconfig("a", "https://a", { ca: pair, admin: pair }), waiting)
+  await removeFromKubeconfig(file, "a", "another", waiting)
   assert.equal((await readKubeconfig(file))["current-context"], "a")
+})
+
+test("clusters that are started at one moment are all in the file", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "knarr-kubeconfig-"))
+  t.after(() => rmSync(dir, { recursive: true }))
+  const file = join(dir, "config")
+  const names = ["a", "b", "c", "d", "e"]
+  const merge = (name: string): Promise<void> =>
+    mergeIntoKubeconfig(file, adminKubeconfig(name, `https://${name}`, { ca: pair, admin: pair }), waiting)
+  await Promise.all(names.map(merge))
+  assert.deepEqual((await readKubeconfig(file)).contexts.map(({ name }) => name).sort(), names)
+  assert.deepEqual(readdirSync(dir), ["config"])
 })

@@ -2,9 +2,14 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { stringifyYaml } from "@knarr/apimachinery"
+import type { Clock } from "@knarr/base"
 import { emptyKubeconfig, readKubeconfig, type Kubeconfig } from "@knarr/client"
-import { writeAtomically } from "./cluster-home.ts"
+import { UsageError, writeAtomically } from "./cluster-home.ts"
+import { holdFile } from "./pid-file.ts"
 import type { ClusterPki } from "./pki.ts"
+
+const lockLimitMs = 10_000
+const lockPollMs = 20
 
 export function adminKubeconfig(
   contextName: string,
@@ -35,6 +40,23 @@ export function writeKubeconfig(file: string, config: Kubeconfig): void {
   writeAtomically(file, text)
 }
 
+interface Waiting {
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+/** Several clusters that start or end at one moment change the file one after the other. */
+async function lock(file: string, { clock, signal }: Waiting): Promise<Disposable> {
+  for (const begun = clock.monotonic(); ;) {
+    try {
+      return holdFile(`${file}.knarr-lock`, `${file} is being changed`)
+    } catch (thrown) {
+      if (!(thrown instanceof UsageError) || clock.monotonic() - begun > lockLimitMs) throw thrown
+    }
+    await clock.sleep(lockPollMs, signal)
+  }
+}
+
 /** Under this name the context keeps which one was current before it. */
 const extensionName = "knarr"
 
@@ -42,7 +64,8 @@ const extensionName = "knarr"
  * Puts the context into the user's file and makes it the current one; it remembers which one was before. A file that
  * cannot be read is left alone: throws.
  */
-export async function mergeIntoKubeconfig(file: string, addition: Kubeconfig): Promise<void> {
+export async function mergeIntoKubeconfig(file: string, addition: Kubeconfig, ctx: Waiting): Promise<void> {
+  using _lock = await lock(file, ctx)
   const config = existsSync(file) ? await readKubeconfig(file) : { ...emptyKubeconfig }
   const name = addition["current-context"]
   const current = config["current-context"]
@@ -62,8 +85,14 @@ export async function mergeIntoKubeconfig(file: string, addition: Kubeconfig): P
  * Takes the cluster's entries out again. Where its context is the current one, the one before it becomes that. Entries
  * of the same name that belong to a cluster with another CA are left alone.
  */
-export async function removeFromKubeconfig(file: string, contextName: string, ca: string): Promise<void> {
+export async function removeFromKubeconfig(
+  file: string,
+  contextName: string,
+  ca: string,
+  ctx: Waiting,
+): Promise<void> {
   if (!existsSync(file)) return
+  using _lock = await lock(file, ctx)
   let config = await readKubeconfig(file)
   const ours = config.clusters.find(({ name }) => name === contextName)
   const data = ours?.cluster["certificate-authority-data"]

@@ -22,7 +22,7 @@ export const deleteCluster = defineCommand({
     if (existsSync(cluster.caCertificate)) {
       const ca = readFileSync(cluster.caCertificate, "utf8")
       for (const file of new Set([userKubeconfig(ctx), ...(config.kubeconfigs ?? [])]))
-        await removeFromKubeconfig(file, contextName(cluster), ca)
+        await removeFromKubeconfig(file, contextName(cluster), ca, ctx)
     }
     cluster.remove()
     ctx.print(`Deleted cluster "${cluster.name}"\n`)

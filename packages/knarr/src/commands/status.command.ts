@@ -51,7 +51,7 @@ async function show(cluster: ClusterHome, config: ClusterConfig, ctx: CommandCon
 }
 
 function describe({ pid, supervisorPid, pauseMs, ready }: ProcessState): string {
-  if (pid !== undefined) return ready ? "running" : "starting"
+  if (pid !== undefined) return `${ready ? "running" : "starting"} (process ${pid})`
   if (supervisorPid === undefined) return "stopped"
   return `restarting${pauseMs > 0 ? ` after a pause of ${pauseMs / 1000} s` : ""}`
 }

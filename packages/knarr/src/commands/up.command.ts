@@ -46,7 +46,7 @@ export const up = defineCommand({
         ? await mend(cluster, before, flags, ctx)
         : await startAll(cluster, before, flags, ctx)
     const userFile = userKubeconfig(ctx)
-    await mergeIntoKubeconfig(userFile, await readKubeconfig(cluster.kubeconfig))
+    await mergeIntoKubeconfig(userFile, await readKubeconfig(cluster.kubeconfig), ctx)
     cluster.write({ ...config, kubeconfigs: [...new Set([...(config.kubeconfigs ?? []), userFile])] })
     ctx.print(` ${formatSeconds(ctx.clock.monotonic() - startedMs)}  ready\n`)
     ctx.print(`kubectl is now configured to use the context "${contextName(cluster)}" (${userFile})\n`)

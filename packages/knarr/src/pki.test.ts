@@ -1,0 +1,33 @@
+import assert from "node:assert/strict"
+import { X509Certificate } from "node:crypto"
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { test } from "node:test"
+import { Meter, VirtualClock, seededRandom, silentLogger } from "@knarr/base"
+import { ensureNodePki, ensurePki, readNodePki } from "./pki.ts"
+
+test("a node's folder has its own identities, made once, and no key of the CA", (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "knarr-pki-"))
+  t.after(() => rmSync(dir, { recursive: true }))
+  const clock = new VirtualClock()
+  const env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+  const { ca } = ensurePki(join(dir, "pki"), env, { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] })
+  const node = join(dir, "node-1")
+  const ensure = () => {
+    ensureNodePki(node, env, ca, "node-1", "10.89.0.2")
+    return readNodePki(node, join(dir, "pki", "ca.crt"))
+  }
+  const first = ensure()
+  const kubelet = new X509Certificate(first.kubelet.cert)
+  assert.deepEqual(kubelet.subject.split("\n").sort(), ["CN=system:node:node-1", "O=system:nodes"])
+  assert.equal(kubelet.subjectAltName, "DNS:node-1, IP Address:10.89.0.2")
+  assert.equal(new X509Certificate(first.proxy.cert).subject, "CN=system:kube-proxy")
+  assert.deepEqual(readdirSync(node).sort(), [
+    "kube-proxy.crt",
+    "kube-proxy.key",
+    "kubelet.crt",
+    "kubelet.key",
+  ])
+  assert.deepEqual(ensure(), first)
+})
