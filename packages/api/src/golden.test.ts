@@ -3,7 +3,7 @@ import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
-import { applySchemaDefaults, decodeObject, fieldErrorBody, semanticEqual } from "@knarr/apimachinery"
+import { applySchemaDefaults, decodeObject, field, fieldErrorBody, semanticEqual } from "@knarr/apimachinery"
 import type { FieldError, Kind, KubeObject } from "@knarr/apimachinery"
 import { kinds } from "./index.ts"
 
@@ -61,7 +61,10 @@ function create(input: KubeObject): { obj: KubeObject; kind: Kind; errors: Field
   if (kind.subresources.has("status") && kind.kind !== "Node") loose["status"] = {}
   if (kind.hasGeneration) obj.metadata.generation = 1
   kind.prepareForCreate?.(obj, ctx)
-  return { obj, kind, errors: kind.validate?.(obj) ?? [] }
+  const { name } = obj.metadata
+  const problems = name ? (kind.validateName?.(name, false, obj) ?? []) : []
+  const ofName = problems.map((why) => field.invalid("metadata.name", name, why))
+  return { obj, kind, errors: [...ofName, ...(kind.validate?.(obj) ?? [])] }
 }
 
 /** Without what differs from run to run, and from one time of day to another. */

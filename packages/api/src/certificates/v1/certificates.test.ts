@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { generateKeyPairSync } from "node:crypto"
 import { test } from "node:test"
-import { fieldErrorMessage } from "@knarr/apimachinery"
+import { field, fieldErrorMessage } from "@knarr/apimachinery"
 import {
   createCA,
   createCertificateRequest,
@@ -65,7 +65,15 @@ test("a trust bundle is named by its signer and holds authorities alone", () => 
     ],
     [bundleOf("a", ca.cert.replace("\n", "\nK: v\n\n")), [`${entry}entry 0 has PEM block headers`]],
   ] as const)
-    assert.deepEqual(clusterTrustBundle.validate!(bundle).map(fieldErrorMessage), expected)
+    assert.deepEqual(
+      [
+        ...clusterTrustBundle.validateName!(bundle.metadata.name, false, bundle).map((why) =>
+          field.invalid("metadata.name", bundle.metadata.name, why),
+        ),
+        ...clusterTrustBundle.validate!(bundle),
+      ].map(fieldErrorMessage),
+      expected,
+    )
   const before = bundleOf("example.com:s:a", ca.cert, "example.com/s")
   for (const signerName of ["", undefined, "example.com/t"])
     assert.equal(
