@@ -155,6 +155,8 @@ export class Attempts {
     const { queue, env } = this.#context
     let slot = held
     try {
+      const binders = profile.preBinders(state, pod, nodeName)
+      if (binders.length > 0 || profile.waitingPods.get(pod.metadata.uid)) await this.#expect(binding, signal)
       const rejection = await this.#permission(binding, signal)
       if (rejection?.isRejected) {
         this.#giveUp(binding)
@@ -163,7 +165,6 @@ export class Attempts {
       if (rejection) throw new Error(`waiting on permit for pod: ${rejection.message}`)
       slot ??= await this.#bindings.acquire(signal)
       queue.done(pod.metadata.uid)
-      const binders = profile.preBinders(state, pod, nodeName)
       const refusal =
         (await profile.preBind(binders, state, pod, nodeName, signal)) ??
         (await profile.bind(state, pod, nodeName, signal))
@@ -184,6 +185,12 @@ export class Attempts {
     }
   }
 
+  /** Tells others, who may make or remove nodes, where a pod will be whose binding takes time. */
+  async #expect({ queued, nodeName }: Binding, signal: AbortSignal): Promise<void> {
+    const { client, env } = this.#context
+    await reportStatus({ client, env, pod: queued.pod, report: { nominatedNode: nodeName }, signal })
+  }
+
   /** What became of a pod that is held back. */
   async #permission({ profile, pod }: Binding, signal: AbortSignal): Promise<Status | undefined> {
     const { uid } = pod.metadata
@@ -197,6 +204,7 @@ export class Attempts {
   /** The pod counts on its node no more; others may take its place. */
   #giveUp({ profile, state, pod, nodeName }: Binding): void {
     const { cache, queue } = this.#context
+    profile.waitingPods.forget(pod.metadata.uid)
     profile.unreserve(state, pod, nodeName)
     cache.forget(pod)
     queue.moveAll(assignedPodDelete, pod, undefined, (other) => other.metadata.uid !== pod.metadata.uid)
@@ -237,7 +245,11 @@ export class Attempts {
     const short = message.length > maxEventLength ? `${message.slice(0, maxEventLength - 4)} ...` : message
     profile.handle.recorder.event(pod, "Warning", "FailedScheduling", short)
     const report: StatusReport = { condition: { reason, message }, nominatedNode }
-    scope.run("report", (signal) => reportStatus({ client, env, pod, report, signal }), { contained: true })
+    const now = this.#context.pods.get(pod.metadata)
+    const latest = now?.metadata.uid === pod.metadata.uid ? now : pod
+    scope.run("report", (signal) => reportStatus({ client, env, pod: latest, report, signal }), {
+      contained: true,
+    })
   }
 }
 

@@ -46,9 +46,11 @@ test("permit holds a pod back until another comes, or rejects it when its time i
     [get("a")?.spec.nodeName, ...conditionOf(get("a"))],
     [undefined, undefined, undefined, undefined],
   )
+  assert.equal(get("a")?.status.nominatedNodeName, "node-0", "where it will be")
   await clock!.advance(2_000)
   const message = "0/1 nodes are available: 1 rejected due to timeout after waiting 30s at plugin ToyBoxes."
   assert.deepEqual(conditionOf(get("a")), ["False", "Unschedulable", message])
+  assert.equal(get("a")?.status.nominatedNodeName, undefined)
   assert.deepEqual(await said(cluster, "a", "FailedScheduling"), [message])
 
   await client.create(pod, podOf("other", { pair: "other" }))

@@ -363,9 +363,12 @@ test("a pod is bound once", async () => {
       metadata: { name: "p" },
       target: { kind: "Node", name: node },
     })
+  const nominated = { status: { nominatedNodeName: "n0" } }
+  await t.client.patch(pod, ref, "merge", nominated, { subresource: "status" })
   await bind("n1")
   const bound = await t.client.get(pod, ref)
   assert.equal(bound.spec.nodeName, "n1")
+  assert.equal(bound.status.nominatedNodeName, undefined, "a nomination ends with the binding")
   assert.equal(bound.status!.conditions!.find((c) => c.type === "PodScheduled")!.status, "True")
   const error = await reject(bind("n2"))
   assert.equal(

@@ -99,8 +99,13 @@ export class WaitingPodMap {
     try {
       return await abortable(waiting.decision, signal)
     } finally {
-      waiting.decide(undefined)
-      this.#pods.delete(uid)
+      this.forget(uid)
     }
+  }
+
+  /** The pod waits no more, whatever would have been decided. */
+  forget(uid: string): void {
+    this.#pods.get(uid)?.decide(undefined)
+    this.#pods.delete(uid)
   }
 }

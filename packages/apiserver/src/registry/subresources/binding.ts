@@ -70,6 +70,7 @@ export async function bindPod(
     if (why !== "") throw conflict({ group: "", resource: "pods/binding" }, ref.name, why)
     const next = deepClone(old) as Pod
     next.spec.nodeName = target!.name
+    delete next.status.nominatedNodeName
     if (metadata.annotations)
       next.metadata.annotations = { ...next.metadata.annotations, ...metadata.annotations }
     if (metadata.labels) next.metadata.labels = { ...next.metadata.labels, ...metadata.labels }
