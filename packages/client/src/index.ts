@@ -48,6 +48,7 @@ export {
   defaultKubeconfigFiles,
   emptyKubeconfig,
   loadKubeconfig,
+  parseKubeconfig,
   readKubeconfig,
   resolveContext,
 } from "./kubeconfig.ts"

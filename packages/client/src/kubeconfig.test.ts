@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "node:test"
-import { defaultKubeconfigFiles, loadKubeconfig, resolveContext } from "./kubeconfig.ts"
+import { defaultKubeconfigFiles, loadKubeconfig, parseKubeconfig, resolveContext } from "./kubeconfig.ts"
 
 test("files merge as kubectl merges them, and paths are relative to their file", async () => {
   const dir = mkdtempSync(join(tmpdir(), "kubeconfig-"))
@@ -32,4 +32,20 @@ test("files merge as kubectl merges them, and paths are relative to their file",
   } finally {
     rmSync(dir, { recursive: true })
   }
+})
+
+test("what a kubeconfig leaves out is empty, and what has another form is refused by the file's name", async () => {
+  const config = await parseKubeconfig("f", "users:\n- name: u\nclusters:\n- name: c\n  cluster: null\n")
+  assert.deepEqual([config.users, config.clusters], [[{ name: "u", user: {} }], [{ name: "c", cluster: {} }]])
+  assert.equal(resolveContext(config, { cluster: "c", user: "u" }).transport.server, "http://localhost:8080")
+  for (const text of [
+    "- a",
+    "users: {}",
+    "users: [1]",
+    "users: [{name: 1}]",
+    "clusters: [{name: c, cluster: x}]",
+    "clusters: [{name: c, cluster: {server: [x]}}]",
+    "current-context: {a: b}",
+  ])
+    await assert.rejects(parseKubeconfig("f", text), /^Error: error loading config file "f": /, text)
 })

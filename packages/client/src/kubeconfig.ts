@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { dirname, isAbsolute, join } from "node:path"
-import { loadYaml } from "@knarr/apimachinery"
+import { isObject, loadYaml } from "@knarr/apimachinery"
 import type { TransportOptions } from "./transport.ts"
 
 export interface KubeconfigCluster {
@@ -58,18 +58,49 @@ export function defaultKubeconfigFiles(env: Readonly<Record<string, string | und
   return listed.length > 0 ? listed : [join(env["HOME"] ?? homedir(), ".kube", "config")]
 }
 
+const textFields: ReadonlySet<string> = new Set([
+  ...["server", "certificate-authority", "certificate-authority-data", "tls-server-name", "proxy-url"],
+  ...["client-certificate", "client-certificate-data", "client-key", "client-key-data", "token", "tokenFile"],
+  ...["username", "password", "cluster", "user", "namespace"],
+])
+
+/** The content of a kubeconfig, with the lists that it leaves out. Throws, naming `file`, when it is malformed. */
+export async function parseKubeconfig(file: string, text: string): Promise<Omit<Kubeconfig, "preferences">> {
+  const { parse } = await loadYaml()
+  const value: unknown = parse(text) ?? {}
+  const malformed = (what: string): Error => new Error(`error loading config file "${file}": ${what}`)
+  if (!isObject(value)) throw malformed("it is no object")
+  /** The entries of a list, each with a name and what it names; what it names may be left out. */
+  const entriesOf = <T>(list: string, key: string): T[] => {
+    const entries: unknown = value[list] ?? []
+    if (!Array.isArray(entries)) throw malformed(`"${list}" is no list`)
+    return entries.map((entry: unknown) => {
+      if (!isObject(entry)) throw malformed(`an entry of "${list}" is no object`)
+      const content = entry[key] ?? {}
+      if (typeof (entry["name"] ?? "") !== "string" || !isObject(content))
+        throw malformed(`an entry of "${list}" has no name, or "${key}" is no object`)
+      for (const [field, text] of Object.entries(content))
+        if (textFields.has(field) && typeof text !== "string" && text !== null)
+          throw malformed(`"${field}" of "${String(entry["name"])}" is no text`)
+      return { ...entry, [key]: content } as T
+    })
+  }
+  const current = value["current-context"] ?? ""
+  if (typeof current !== "string") throw malformed('"current-context" is no text')
+  return {
+    apiVersion: "v1",
+    kind: "Config",
+    ...value,
+    "current-context": current,
+    clusters: entriesOf("clusters", "cluster"),
+    contexts: entriesOf("contexts", "context"),
+    users: entriesOf("users", "user"),
+  }
+}
+
 /** Reads one file; paths in it become absolute. Throws when it is missing or malformed. */
 export async function readKubeconfig(file: string): Promise<Kubeconfig> {
-  const text = readFileSync(file, "utf8")
-  const { parse } = await loadYaml()
-  const value = (parse(text) ?? {}) as Partial<Kubeconfig>
-  const config: Kubeconfig = {
-    ...emptyKubeconfig,
-    ...value,
-    clusters: value.clusters ?? [],
-    contexts: value.contexts ?? [],
-    users: value.users ?? [],
-  }
+  const config = { ...emptyKubeconfig, ...(await parseKubeconfig(file, readFileSync(file, "utf8"))) }
   const absolute = <O extends object>(holder: O, key: keyof O & string): void => {
     const path = holder[key]
     if (typeof path === "string" && path !== "" && !isAbsolute(path))

@@ -2,7 +2,8 @@
 import { existsSync } from "node:fs"
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
 import { dirname } from "node:path"
-import { loadYaml, stringifyYaml } from "@knarr/apimachinery"
+import { stringifyYaml } from "@knarr/apimachinery"
+import { parseKubeconfig } from "@knarr/client"
 import type { CommandContext } from "./command.ts"
 import type { Obj } from "./object.ts"
 
@@ -23,16 +24,7 @@ export function findEntry(config: AnyConfig, list: EntryList, name: string): Ent
 /** Reads one file without touching the paths in it. */
 async function readPlain(file: string): Promise<AnyConfig> {
   const text = existsSync(file) ? await readFile(file, "utf8") : ""
-  const value = ((await loadYaml()).parse(text) ?? {}) as Partial<AnyConfig>
-  return {
-    apiVersion: "v1",
-    kind: "Config",
-    ...value,
-    clusters: value.clusters ?? [],
-    contexts: value.contexts ?? [],
-    users: value.users ?? [],
-    "current-context": value["current-context"] ?? "",
-  }
+  return parseKubeconfig(file, text)
 }
 
 /**

@@ -9,6 +9,7 @@ import { durations } from "./durations.ts"
 import { imageArchives } from "./image-archives.ts"
 import { jsonTexts } from "./json-texts.ts"
 import { kinds } from "./kinds.ts"
+import { kubectl } from "./kubectl.ts"
 import { kubeletServer } from "./kubelet-server.ts"
 import { names } from "./names.ts"
 import { patches } from "./patches.ts"
@@ -23,5 +24,5 @@ import { yamlTexts } from "./yaml-texts.ts"
 export const targets: readonly Target[] = [
   ...[quantities, durations, cron, selectors, names, jsonTexts, yamlTexts],
   ...[patches, kinds, protobuf, certificates, templates, dnsMessages, dnsServer],
-  ...[apiRequests, rawHttp, kubeletServer, registry, imageArchives],
+  ...[apiRequests, rawHttp, kubeletServer, registry, imageArchives, kubectl],
 ]

@@ -1,6 +1,6 @@
 /** From manifests to objects with their resources. Mirrors: cli-runtime pkg/resource/mapper.go */
 import { NoKindMatchError } from "../resource-mapper.ts"
-import { goQuote, loadYaml, splitYamlDocuments } from "@knarr/apimachinery"
+import { goQuote, isObject, loadYaml, splitYamlDocuments } from "@knarr/apimachinery"
 import type { CommandContext } from "../command.ts"
 import { isList, type Obj } from "../object.ts"
 import { compactJson } from "../printers/json.ts"
@@ -25,7 +25,8 @@ export async function parseManifest(source: Source): Promise<Manifest[]> {
   const out: Manifest[] = []
   for (const value of await parseDocuments(source)) {
     if (value === null || value === undefined) continue
-    for (const object of flatten(checked(value, source.name))) out.push({ object, source: source.name })
+    for (const object of flatten(checked(value, source.name), source.name))
+      out.push({ object, source: source.name })
   }
   return out
 }
@@ -90,15 +91,24 @@ function checked(value: unknown, source: string): Obj {
     )
   }
   const obj = value as Obj
-  if (!obj["kind"]) fail(`Object 'Kind' is missing in '${compactJson(obj)}'`)
-  return obj
+  // What is no text counts as absent.
+  if (textOf(obj["kind"]) === "") fail(`Object 'Kind' is missing in '${compactJson(obj)}'`)
+  return typeof obj["apiVersion"] === "string" ? obj : { ...obj, apiVersion: "" }
 }
 
-function flatten(obj: Obj): Obj[] {
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : ""
+}
+
+function flatten(obj: Obj, source: string): Obj[] {
   if (obj["kind"] === "List" || isList(obj)) {
-    const kind = obj["kind"] === "List" ? undefined : String(obj["kind"]).slice(0, -"List".length)
-    return ((obj["items"] ?? []) as Obj[]).flatMap((item) =>
-      flatten(kind ? { apiVersion: obj["apiVersion"], kind, ...item } : item),
+    const kind = obj["kind"] === "List" ? undefined : textOf(obj["kind"]).slice(0, -"List".length)
+    const items: unknown = obj["items"] ?? []
+    return (Array.isArray(items) ? items : []).flatMap((item: unknown) =>
+      flatten(
+        checked(kind && isObject(item) ? { apiVersion: obj["apiVersion"], kind, ...item } : item, source),
+        source,
+      ),
     )
   }
   return [obj]
@@ -117,22 +127,22 @@ export async function infosOf(ctx: CommandContext, manifests: readonly Manifest[
 /** {@link infosOf} one manifest. */
 export async function infoOf(ctx: CommandContext, { object, source }: Manifest): Promise<Info> {
   const mapper = await ctx.factory.mapper()
-  const metadata = (object["metadata"] ?? {}) as Obj
-  const name = (metadata["name"] ?? "") as string
+  const metadata = isObject(object["metadata"]) ? object["metadata"] : {}
+  const name = textOf(metadata["name"])
   let resource
   try {
     resource = await mapper.forObject(object)
   } catch (cause) {
     if (!(cause instanceof NoKindMatchError)) throw cause
     throw new Error(
-      `resource mapping not found for name: ${goQuote(name)} namespace: ${goQuote(metadata["namespace"] ?? "")} ` +
+      `resource mapping not found for name: ${goQuote(name)} namespace: ${goQuote(textOf(metadata["namespace"]))} ` +
         `from ${goQuote(source)}: ${cause.message}\nensure CRDs are installed first`,
       { cause },
     )
   }
   if (!resource.namespaced) return { resource, namespace: "", name, object, source }
   const { namespace, explicit } = await ctx.factory.namespace()
-  const own = metadata["namespace"] as string | undefined
+  const own = textOf(metadata["namespace"])
   if (own && explicit && own !== namespace) {
     throw new Error(
       `the namespace from the provided object ${goQuote(own)} does not match the namespace ${goQuote(namespace)}. ` +
