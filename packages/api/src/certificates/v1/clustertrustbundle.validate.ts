@@ -18,16 +18,16 @@ export function validateTrustBundle({ spec }: Readonly<ClusterTrustBundle>): Fie
 /** A bundle of a signer is called by it, so that who may attest for one signer cannot take another's place. */
 export function nameOfTrustBundle(
   name: string,
-  _prefix: boolean,
+  isPrefix: boolean,
   { spec: { signerName = "" } }: Readonly<ClusterTrustBundle>,
 ): string[] {
   if (signerName === "")
     return name.includes(":")
       ? ['ClusterTrustBundle without signer name must not have ":" in its name']
-      : nameIsDNSSubdomain(name, false)
+      : nameIsDNSSubdomain(name, isPrefix)
   const prefix = `${signerName.replaceAll("/", ":")}:`
   return name.startsWith(prefix)
-    ? nameIsDNSSubdomain(name.slice(prefix.length), false)
+    ? nameIsDNSSubdomain(name.slice(prefix.length), isPrefix)
     : [`ClusterTrustBundle for signerName ${signerName} must be named with prefix ${prefix}`]
 }
 
