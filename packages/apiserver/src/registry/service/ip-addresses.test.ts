@@ -57,7 +57,11 @@ test("every address of a Service is an object", async () => {
       spec: { ports: [{ port: 80 }], ...spec },
     } as never)
   }
-  await create("a", { clusterIPs: ["10.96.0.5", "fd00::5"], ipFamilyPolicy: "RequireDualStack" })
+  await create("a", {
+    clusterIP: "10.96.0.5",
+    clusterIPs: ["10.96.0.5", "fd00::5"],
+    ipFamilyPolicy: "RequireDualStack",
+  })
   await create("headless", { clusterIP: "None" })
   const both = { "10.96.0.5": "services/default/a", "fd00::5": "services/default/a" }
   await settled(plane, { ...kubernetes, ...both })
