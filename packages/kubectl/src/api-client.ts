@@ -1,6 +1,6 @@
 /** Requests to the API server: paths of resources, JSON, the failures and warnings that come back. */
 import { withTimeout, type Clock } from "@knarr/base"
-import { StatusError } from "@knarr/apimachinery"
+import { isObject, StatusError } from "@knarr/apimachinery"
 import {
   queryText,
   statusErrorOf,
@@ -90,7 +90,11 @@ export class ApiClient {
 
   async json(method: string, path: string, request: ApiRequest = {}): Promise<Obj> {
     const response = await this.send(method, path, request)
-    return JSON.parse((await response.buffer()).toString("utf8")) as Obj
+    const value: unknown = JSON.parse((await response.buffer()).toString("utf8"))
+    const isText = (field: unknown): boolean => field === undefined || typeof field === "string"
+    if (!isObject(value) || !isText(value["kind"]) || !isText(value["apiVersion"]))
+      throw new Error(`the server answered ${path} with something that is no object`)
+    return value
   }
 
   get(path: string, query?: Query): Promise<Obj> {

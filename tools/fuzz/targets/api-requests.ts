@@ -173,7 +173,9 @@ export const apiRequests = defineTarget<Input>({
     async function expectGoodObject(one: string, collection: string, object: string): Promise<void> {
       for (const accept of forms.filter((form) => form.includes("json") || form.includes("yaml")))
         for (const path of [one, collection]) {
-          const read = await send({ method: "GET", path, headers: { accept } })
+          // A list's metadata has a name of its own.
+          const form = path === collection ? accept.replace("ObjectMetadata;", "ObjectMetadataList;") : accept
+          const read = await send({ method: "GET", path, headers: { accept: form } })
           expect(
             read?.status === 200,
             "what is stored cannot be read",
