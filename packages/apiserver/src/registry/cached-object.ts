@@ -132,7 +132,10 @@ export class CachedObject implements Resident {
   at(revision: number): CachedObject {
     const { shape, key, namespace, name, labels, fields } = this
     const bytes = replaceRevision(this.bytes, prefixLength(this.bytes), revision)
-    return new CachedObject({ shape, key, namespace, name, revision, bytes, labels, fields })
+    const past = new CachedObject({ shape, key, namespace, name, revision, bytes, labels, fields })
+    // It never is the present state, so its value, and with it the chunk of its bytes, is held by its readers alone.
+    past.retire()
+    return past
   }
 }
 
