@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { createSocket } from "node:dgram"
 import { Resolver } from "node:dns/promises"
+import { connect, type Socket } from "node:net"
 import { test } from "node:test"
 import packet from "dns-packet"
 import {
@@ -148,4 +149,107 @@ test("the server answers over UDP, follows names, forwards the rest, and survive
   await assert.rejects(resolver.resolve4("nope.example.com"), { code: "ENOTFOUND" })
   const [srv] = await resolver.resolveSrv("_http._tcp.db.default.svc.cluster.local")
   assert.equal(srv!.port, 8080)
+})
+
+/** Answers of a TCP connection, counted as they come. */
+class Asker implements Disposable {
+  readonly #socket: Socket
+  readonly closed: Promise<void>
+  #received = Buffer.alloc(0)
+  #waiting: (() => void) | undefined
+  answers = 0
+
+  constructor(port: number, localAddress: string) {
+    this.#socket = connect({ host: "127.0.0.1", port, localAddress })
+    this.closed = new Promise((resolve) => this.#socket.once("close", () => resolve()))
+    this.#socket.on("error", () => {})
+    this.#socket.on("data", (chunk: Buffer) => {
+      this.#received = Buffer.concat([this.#received, chunk])
+      while (this.#received.length >= 2 && this.#received.length >= 2 + this.#received.readUInt16BE(0)) {
+        this.#received = this.#received.subarray(2 + this.#received.readUInt16BE(0))
+        this.answers++
+      }
+      this.#waiting?.()
+    })
+  }
+
+  /** So many questions in one piece. */
+  ask(count: number): void {
+    const questions = [{ type: "A" as const, name: "web.default.svc.cluster.local" }]
+    const one = packet.streamEncode({ type: "query", id: 1, questions })
+    this.#socket.write(Buffer.concat(Array.from({ length: count }, () => one)))
+  }
+
+  async answered(count: number): Promise<void> {
+    while (this.answers < count) await new Promise<void>((resolve) => (this.#waiting = resolve))
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.destroy()
+  }
+}
+
+test("Over TCP sources take turns, and who has many connections makes room for who has none", async () => {
+  await using scope = new Scope("test")
+  const informers = await startCluster(scope)
+  const addresses = ["127.0.0.1"]
+  const { port, shares } = await startDns({
+    informers,
+    env,
+    scope: scope.child("dns"),
+    addresses,
+    port: 0,
+    upstreams: [],
+  })
+  assert.deepEqual(shares, [])
+  const asker = (address: string): Asker => scope.use(new Asker(port, address))
+
+  const [eager, calm] = [asker("127.0.1.1"), asker("127.0.1.2")]
+  for (const one of [eager, calm]) one.ask(1)
+  await Promise.all([eager, calm].map((one) => one.answered(1)))
+  eager.ask(3_000)
+  calm.ask(1)
+  await calm.answered(2)
+  assert.ok(eager.answers < 3_000, `${eager.answers} answers of the other came before`)
+  await eager.answered(3_001)
+
+  // As many as there may be, of ten sources: one after another, so that each is let in before the next.
+  const held: Asker[] = []
+  for (let i = 0; i < 198; i++) {
+    const one = asker(`127.0.0.${10 + Math.floor(i / 20)}`)
+    held.push(one)
+    one.ask(1)
+    await one.answered(1)
+  }
+  const more = asker("127.0.0.10")
+  await more.closed
+  assert.equal(more.answers, 0)
+  const late = asker("127.0.1.3")
+  late.ask(1)
+  await late.answered(1)
+  // The oldest of a source with most.
+  await held[0]!.closed
+  held[1]!.ask(1)
+  await held[1]!.answered(2)
+})
+
+test("Each share is a port of its own that answers", async () => {
+  await using scope = new Scope("test")
+  const informers = await startCluster(scope)
+  const addresses = ["127.0.0.1"]
+  const { port, shares } = await startDns({
+    informers,
+    env,
+    scope: scope.child("dns"),
+    addresses,
+    port: 0,
+    upstreams: [],
+    shares: true,
+  })
+  assert.equal(new Set([port, ...shares]).size, 257)
+  for (const share of [shares[0], shares[255]]) {
+    const resolver = new Resolver({ timeout: 20_000, tries: 1 })
+    resolver.setServers([`127.0.0.1:${share}`])
+    assert.deepEqual(await resolver.resolve4("web.default.svc.cluster.local"), ["10.96.0.20"])
+  }
 })

@@ -4,6 +4,7 @@
  */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { readPort } from "@knarr/apimachinery"
 import { kubernetesVersion, pod } from "@knarr/api"
 import { messageOf, type Env, type KeyPair, type Scope } from "@knarr/base"
 import {
@@ -141,6 +142,14 @@ async function joinCluster(
   const addresses = addressesOf(config)
   const dir = cluster.node(node.node)
   const events = createEventRecorder({ client, scope, env, component: "knarr-agent", host: node.node })
+  const dns = await startDns({
+    informers,
+    env,
+    scope: scope.child("dns"),
+    addresses: [addresses.dnsAddress],
+    domain: clusterDomain,
+    shares: true,
+  })
   const runNetwork = (signal: AbortSignal): Promise<void> =>
     runPodNetwork(
       {
@@ -150,6 +159,7 @@ async function joinCluster(
         clusterName: networkOf(config).name,
         clusterCIDR: addresses.podCIDR,
         nodeCIDR: addresses.nodeCIDR,
+        dns: { address: addresses.dnsAddress, ports: dns.shares.flatMap((port) => readPort(port) ?? []) },
         events,
         cni: { dir: join(dir, "cni"), bridge: podBridge(config, node.number), ipamDir: join(dir, "ipam") },
       },
@@ -165,13 +175,6 @@ async function joinCluster(
     scope: scope.child("service proxy"),
     events,
     ...proxySettings(config, node),
-  })
-  const dns = startDns({
-    informers,
-    env,
-    scope: scope.child("dns"),
-    addresses: [addresses.dnsAddress],
-    domain: clusterDomain,
   })
   const rootDir = join(dir, "kubelet")
   const kubelet = await startKubelet({
@@ -197,7 +200,7 @@ async function joinCluster(
     tls: { ...pki.kubelet, clientCA: pki.ca },
     nodeLogDir: join(dir, "logs"),
   })
-  await Promise.all([proxy, dns])
+  await proxy
   await kubelet.ready(scope.signal)
   steps.done(`${node.node} ready`)
 }

@@ -1,5 +1,6 @@
 /** The pod network of a node, and the links between nodes that share a machine. */
 export { type CniConfig, cniConflist, writeCniConfig } from "./cni-config.ts"
+export { type DnsShares, dnsShareChains } from "./dns-shares.ts"
 export { type Doors, acceptAtDoors, acceptForwarded } from "./forward-accept.ts"
 export { ipBatch, isInstalled } from "./host-command.ts"
 export { type OwnNetwork, findObstacles, parameterObstacles } from "./host-obstacles.ts"

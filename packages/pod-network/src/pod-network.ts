@@ -16,6 +16,7 @@ import {
 import { node as nodeKind, type Node } from "@knarr/api"
 import type { EventRecorder, InformerFactory } from "@knarr/client"
 import { writeCniConfig } from "./cni-config.ts"
+import { dnsShareChains, type DnsShares } from "./dns-shares.ts"
 import { acceptForwarded } from "./forward-accept.ts"
 import type { FailedCommand } from "./host-command.ts"
 import { applyMasquerade, masqueradeTable, missingTables } from "./masquerade.ts"
@@ -37,6 +38,8 @@ export interface PodNetworkOptions extends ClusterRanges {
   readonly events: EventRecorder
   readonly nodeName: string
   readonly clusterName: string
+  /** The node's DNS, when pods have shares of it. */
+  readonly dns?: DnsShares
   readonly cni: {
     readonly dir: string
     readonly bridge: LinkName
@@ -128,7 +131,7 @@ const lookAgainMs = 60_000
 
 /** Runs until `signal` is aborted. Routes and rules stay, as the pods do. */
 export async function runPodNetwork(options: PodNetworkOptions, signal: AbortSignal): Promise<void> {
-  const { env, informers, nodeName, clusterName, clusterCIDR, nodeCIDR, cni } = options
+  const { env, informers, nodeName, clusterName, clusterCIDR, nodeCIDR, cni, dns } = options
   await ensureForwarding(signal)
   const informer = informers.informer(nodeKind)
   await informer.waitForSync(signal)
@@ -176,7 +179,11 @@ export async function runPodNetwork(options: PodNetworkOptions, signal: AbortSig
       try {
         if (plan.podCIDR !== undefined && plan.podCIDR !== masqueraded) {
           const except = [clusterCIDR, nodeCIDR]
-          await applyMasquerade({ table: masqueradeTable(clusterName), from: plan.podCIDR, except }, signal)
+          const chains = dns && { chains: dnsShareChains(dns) }
+          await applyMasquerade(
+            { table: masqueradeTable(clusterName), from: plan.podCIDR, except, ...chains },
+            signal,
+          )
           await acceptForwarded([clusterCIDR], masqueradeTable(clusterName), signal)
           masqueraded = plan.podCIDR
           if (writeCniConfig({ ...cni, podCIDR: plan.podCIDR }))
