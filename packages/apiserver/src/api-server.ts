@@ -1,11 +1,13 @@
 /** The API server with its port: everything of control-plane.ts behind TLS, filters and routes. */
 import type { IncomingMessage } from "node:http"
+import type { IPv4Network } from "@knarr/apimachinery"
 import { CancelledError, type Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { UserInfo } from "./contract.ts"
 import { createControlPlane, type ControlPlane, type ControlPlaneOptions } from "./control-plane.ts"
 import { streamingHandlers } from "./endpoints/connect/connect.ts"
 import type { KubeletOptions } from "./endpoints/connect/kubelet.ts"
+import { Destinations } from "./endpoints/connect/proxyable.ts"
 import { Discovery } from "./endpoints/discovery.ts"
 import type { OpenApiDocs } from "./endpoints/openapi-docs.ts"
 import { OpenApi } from "./endpoints/openapi.ts"
@@ -35,6 +37,11 @@ export interface ApiServerOptions extends ControlPlaneOptions {
   readonly readyChecks?: readonly HealthCheck[] | undefined
   /** How to reach kubelets; without it logs, exec and the other streams answer 503. */
   readonly kubelet?: KubeletOptions | undefined
+  /**
+   * Networks that nobody is led to through this server, whether as a pod, a service's endpoint or a node; asked anew
+   * with each connection. Default: none.
+   */
+  readonly forbiddenNetworks?: (() => readonly IPv4Network[]) | undefined
   readonly limits?: InFlightLimits | undefined
   /** Default 60. */
   readonly requestTimeoutSeconds?: number | undefined
@@ -147,7 +154,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     ],
   ])
 
-  const streams = streamingHandlers({ env, registry, kubelet: options.kubelet, scope })
+  const streams = streamingHandlers({
+    env,
+    registry,
+    kubelet: options.kubelet,
+    destinations: new Destinations(options.forbiddenNetworks),
+    scope,
+  })
   const filters: FilterOptions = {
     env,
     authenticator: plane.authenticator,

@@ -11,6 +11,7 @@ import { startImageRegistry } from "@knarr/image-registry"
 import { startScheduler } from "@knarr/scheduler"
 import { openEmbeddedStore } from "@knarr/store"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
+import { numbersOfUser } from "./cluster-numbers.ts"
 import { firstNode, nodesOf } from "./node-names.ts"
 import { ensureNodePki, ensurePki } from "./pki.ts"
 import { tellRestarting } from "./process-state.ts"
@@ -39,6 +40,7 @@ export async function startServer(options: {
   const addresses = addressesOf(config)
   // Only a cluster with nodes can be reached from anywhere but this machine's loopback.
   const bindAddresses = config.hasNode ? ["127.0.0.1", addresses.hostAddress] : ["127.0.0.1"]
+  const numbers = numbersOfUser()
   const pki = ensurePki(cluster.pki, env, serverAddresses(config))
   // Agents are started again without `up`, too; what they hold is renewed whenever the holder of the CA starts.
   for (const { node, address } of nodesOf(config))
@@ -59,6 +61,7 @@ export async function startServer(options: {
     ...(config.hasNode ? { advertise: { address: addresses.hostAddress, port: config.port } } : {}),
     openApiDocs: loadOpenApiDocs,
     readyChecks: [{ name: "processes", check: () => checkProcesses(cluster) }],
+    forbiddenNetworks: () => numbers.rangesOfOthers(config.index),
     kubelet: { clientCert: pki.kubeletClient.cert, clientKey: pki.kubeletClient.key, ca: pki.ca.cert },
   })
   steps.done("API server ready")

@@ -10,6 +10,7 @@ import { KubeletClient, type KubeletOptions, type Location } from "./kubelet.ts"
 import { logHandler } from "./logs.ts"
 import { flag, requireContainer, requireHost, requirePod, streamPath } from "./pod-target.ts"
 import { proxyHandler } from "./proxy.ts"
+import type { Destinations } from "./proxyable.ts"
 import { splice } from "./upgrade.ts"
 import { channelProtocol, isPortForwardTunnel, requireHandshake, translate, tunnel } from "./websocket.ts"
 
@@ -17,13 +18,14 @@ export interface StreamingOptions {
   readonly env: Env
   readonly registry: Registry
   readonly kubelet: KubeletOptions | undefined
+  readonly destinations: Destinations
   readonly scope: Scope
 }
 
 /** The handlers of `pods/log`, `pods/exec`, … */
 export function streamingHandlers(options: StreamingOptions): ReadonlyMap<string, Handler> {
   const { env, registry, scope } = options
-  const kubelet = new KubeletClient(registry, options.kubelet)
+  const kubelet = new KubeletClient(registry, options.kubelet, options.destinations)
   scope.defer(() => kubelet.close())
   const proxy = proxyHandler(env, registry, kubelet)
   const streams: Handler = (exchange, ctx) => {

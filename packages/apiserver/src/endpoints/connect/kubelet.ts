@@ -16,6 +16,7 @@ import {
 } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import type { Registry } from "../../registry/registry.ts"
+import { AddressNotAllowed, Destinations } from "./proxyable.ts"
 
 export interface KubeletOptions {
   /** PEM: who the server is to kubelets. */
@@ -44,13 +45,20 @@ export const silenceMs = 30_000
 const defaultTypes = ["InternalIP", "Hostname", "InternalDNS", "ExternalDNS", "ExternalIP"]
 
 export class KubeletClient {
+  /** Where kubelets, and others, may be. */
+  readonly destinations: Destinations
   readonly #options: KubeletOptions | undefined
   readonly #registry: Registry
   readonly #agent: Agent | undefined
   readonly #tls: ConnectionOptions
 
-  constructor(registry: Registry, options: KubeletOptions | undefined) {
+  constructor(
+    registry: Registry,
+    options: KubeletOptions | undefined,
+    destinations: Destinations = new Destinations(),
+  ) {
     this.#registry = registry
+    this.destinations = destinations
     this.#options = options
     this.#tls = {
       cert: options?.clientCert,
@@ -65,7 +73,10 @@ export class KubeletClient {
     this.#agent?.destroy()
   }
 
-  /** Throws a StatusError, about `resource`, when the node is not there, and one when it has no address. */
+  /**
+   * Throws a StatusError, about `resource`, when the node is not there, and one when it has no address, or one that
+   * is not permitted.
+   */
   locate(name: string, resource: "nodes" | "pods" = "pods"): Location {
     const found = this.#registry.get(node, { name })
     if (!found) throw notFound({ group: "", resource }, name)
@@ -74,7 +85,7 @@ export class KubeletClient {
       const address = addresses.find((a) => a.type === type)
       if (address)
         return {
-          host: address.address,
+          host: this.destinations.requirePermitted(address.address),
           port: found.status?.daemonEndpoints?.kubeletEndpoint?.Port || defaultPort,
         }
     }
@@ -98,7 +109,7 @@ export class KubeletClient {
       method,
       path,
       headers,
-      ...(options.lookup ? { lookup: options.lookup } : {}),
+      lookup: options.lookup ?? this.destinations.permittedLookup,
     }
     return options.upgrade
       ? httpsRequest({ ...common, ...this.#tls, agent: false, timeout: silenceMs })
@@ -228,6 +239,7 @@ export function awaitUpgrade(
 }
 
 function unreachable(path: string, at: Location, error: Error): StatusError {
+  if (error instanceof AddressNotAllowed) return badRequest(error.message)
   const host = at.host.includes(":") ? `[${at.host}]` : at.host
   return internalError(`Get "https://${host}:${at.port}${path}": ${dialText(error)}`)
 }

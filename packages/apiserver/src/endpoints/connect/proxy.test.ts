@@ -1,10 +1,12 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { node, pod } from "@knarr/api"
+import { endpointSlice, node, pod, service } from "@knarr/api"
+import { ipv4Network } from "@knarr/apimachinery"
 import { startTestRegistry } from "../../registry/testing.ts"
 import { parseRequestInfo } from "../../server/request-info.ts"
 import { KubeletClient } from "./kubelet.ts"
 import { proxyTarget } from "./proxy.ts"
+import { AddressNotAllowed, Destinations } from "./proxyable.ts"
 
 const podRef = { namespace: "default", name: "p" }
 const address = { type: "InternalIP", address: "192.0.2.7" }
@@ -75,5 +77,96 @@ describe("proxyTarget", () => {
       target("/api/v1/namespaces/default/pods/ftp:p:1/proxy/", "10.0.0.9"),
       /invalid pod request/,
     )
+  })
+})
+
+describe("networks of others", () => {
+  // Of another cluster: its pods, its services and its nodes.
+  const forbidden = ["10.245.0.0/16", "10.97.0.0/16", "10.90.0.0/24"].map(ipv4Network)
+  const destinations = new Destinations(() => forbidden)
+  const others = [
+    "10.245.0.0",
+    "10.245.255.255",
+    "10.97.0.1",
+    "10.90.0.1",
+    "::ffff:10.90.0.1",
+    "::FFFF:10.97.0.10",
+    "::ffff:a5a:1",
+    "0:0:0:0:0:ffff:0af5:0007",
+    "0000:0000:0000:0000:0000:ffff:10.245.3.4",
+  ]
+  const free = [
+    "10.244.255.255",
+    "10.246.0.0",
+    "10.98.0.1",
+    "10.90.1.0",
+    "192.0.2.7",
+    "::ffff:10.244.0.9",
+    "fd00::a5a:1",
+  ]
+  const base = "/api/v1/namespaces/default"
+
+  it("are refused however the address of a pod, a service's endpoint or a node is spelled", async () => {
+    await using test = await startTestRegistry()
+    const { client, registry, env } = test
+    const kubelet = new KubeletClient(registry, undefined, destinations)
+    const ask = (path: string): unknown =>
+      proxyTarget(env, registry, kubelet, parseRequestInfo("GET", path, new URLSearchParams()))
+    await client.create(pod, { metadata: podRef, spec: { containers: [{ name: "a", image: "i" }] } })
+    await client.create(node, { metadata: { name: "n1" }, spec: {} })
+    await client.create(service, {
+      metadata: { namespace: "default", name: "s" },
+      spec: { clusterIP: "None", ports: [{ port: 80 }] },
+    })
+    for (const [i, text] of [...others, ...free].entries()) {
+      await client.patch(pod, podRef, "merge", { status: { podIP: text } }, { subresource: "status" })
+      const status = { addresses: [{ type: "InternalIP", address: text }] }
+      await client.patch(node, { name: "n1" }, "merge", { status }, { subresource: "status" })
+      const metadata = { namespace: "default", name: `s${i}`, labels: { "kubernetes.io/service-name": "s" } }
+      const addressType = text.includes(":") ? "IPv6" : "IPv4"
+      // Slices take addresses only as they are written best.
+      const slice = { metadata, addressType, ports: [{ port: 80 }], endpoints: [{ addresses: [text] }] }
+      const isStored = await client.create(endpointSlice, slice).then(
+        () => true,
+        () => false,
+      )
+      const paths = [`${base}/pods/p/proxy/`, `${base}/pods/https:p:8443/proxy/`, "/api/v1/nodes/n1/proxy/"]
+      paths.push("/api/v1/nodes/n1:10255/proxy/")
+      if (isStored) paths.push(`${base}/services/s/proxy/`, `${base}/services/https:s:80/proxy/`)
+      for (const path of paths)
+        if (others.includes(text))
+          assert.throws(() => ask(path), { message: "address not allowed" }, `${path} ${text}`)
+        else assert.equal((ask(path) as { host: string }).host, text, path)
+      // Logs, exec and the others.
+      if (others.includes(text)) assert.throws(() => kubelet.locate("n1"), { message: "address not allowed" })
+      else assert.equal(kubelet.locate("n1").host, text)
+      if (isStored) await client.delete(endpointSlice, { namespace: "default", name: `s${i}` })
+    }
+  })
+
+  it("are refused as what a name leads to, and as an address that looks like a name", async () => {
+    for (const [name, allowed] of [
+      ["10.245.7", false],
+      ["0x0a.0x5a.0.1", false],
+      ["173670401", false],
+      ["0x0af50001", false],
+      ["012.0141.0.5", false],
+      ["10.244.7", true],
+    ] as const)
+      for (const lookup of [destinations.proxyableLookup, destinations.permittedLookup]) {
+        const failed = await new Promise((resolve) => lookup(name, {}, resolve))
+        assert.equal(failed instanceof AddressNotAllowed, !allowed, name)
+      }
+  })
+
+  it("are those of the moment", () => {
+    const networks = [ipv4Network("10.1.0.0/16")]
+    const changing = new Destinations(() => networks)
+    assert.equal(changing.isProxyable("10.2.0.1"), true)
+    networks.push(ipv4Network("10.2.0.0/16"))
+    assert.equal(changing.isProxyable("10.2.0.1"), false)
+    // Kubelets may be on loopback; who asks for a proxy may not be led there.
+    assert.equal(changing.isPermitted("127.0.0.1"), true)
+    assert.equal(changing.isProxyable("127.0.0.1"), false)
   })
 })

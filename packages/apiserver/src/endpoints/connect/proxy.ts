@@ -28,7 +28,7 @@ import type { HeaderLine, ServerExchange } from "../../server/exchange.ts"
 import type { Registry } from "../../registry/registry.ts"
 import { awaitUpgrade, dialText, sendRequest, silenceMs, type KubeletClient } from "./kubelet.ts"
 import { requirePod } from "./pod-target.ts"
-import { AddressNotAllowed, proxyableLookup, requireProxyable } from "./proxyable.ts"
+import { AddressNotAllowed, type Destinations } from "./proxyable.ts"
 import { splice } from "./upgrade.ts"
 
 /** Where a proxied request goes. */
@@ -69,22 +69,23 @@ export function proxyTarget(
   const parsed = parseName(info.name)
   if (!parsed) throw badRequest(`invalid ${info.resource.slice(0, -1)} request ${JSON.stringify(info.name)}`)
   const tls = parsed.scheme === "https"
+  const { destinations } = kubelet
   switch (info.resource) {
     case "nodes": {
       const at = kubelet.locate(parsed.name, "nodes")
-      requireProxyable(at.host)
+      destinations.requireProxyable(at.host)
       if (parsed.port === "" || Number(parsed.port) === at.port) return { kubelet: true, tls: true, ...at }
       return { kubelet: false, tls, host: at.host, port: portNumber(parsed.port, info) }
     }
     case "pods": {
       const target = requirePod(registry, info.namespace, parsed.name)
-      const host = requireProxyable(target.status?.podIP ?? "")
+      const host = destinations.requireProxyable(target.status?.podIP ?? "")
       const first = target.spec.containers.flatMap((c) => c.ports ?? [])[0]?.containerPort
       const port = parsed.port === "" ? (first ?? (tls ? 443 : 80)) : portNumber(parsed.port, info)
       return { kubelet: false, tls, host, port }
     }
     default:
-      return serviceTarget(env, registry, info, parsed, tls)
+      return serviceTarget(env, registry, destinations, info, parsed, tls)
   }
 }
 
@@ -98,6 +99,7 @@ function portNumber(text: string, info: RequestInfo): number {
 function serviceTarget(
   env: Env,
   registry: Registry,
+  destinations: Destinations,
   info: RequestInfo,
   parsed: ProxyName,
   tls: boolean,
@@ -125,7 +127,7 @@ function serviceTarget(
   if (candidates.length === 0)
     throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(info.name)}`)
   const chosen = candidates[randomInt(env.random, candidates.length)]!
-  return { kubelet: false, tls, host: requireProxyable(chosen.host), port: chosen.port }
+  return { kubelet: false, tls, host: destinations.requireProxyable(chosen.host), port: chosen.port }
 }
 
 /** The client's headers, without its credentials and what concerns only its own connection. */
@@ -157,9 +159,9 @@ function openRequest(
   upgrade = false,
 ): ClientRequest {
   const { host, port } = target
-  if (target.kubelet)
-    return kubelet.request(target, method, path, headers, { upgrade, lookup: proxyableLookup })
-  const common = { host, port, method, path, headers, lookup: proxyableLookup }
+  const lookup = kubelet.destinations.proxyableLookup
+  if (target.kubelet) return kubelet.request(target, method, path, headers, { upgrade, lookup })
+  const common = { host, port, method, path, headers, lookup }
   const options = upgrade ? { ...common, agent: false, timeout: silenceMs } : common
   return target.tls
     ? httpsRequest({ agent: httpsAgent, rejectUnauthorized: false, ...options })
