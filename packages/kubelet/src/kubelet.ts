@@ -279,9 +279,17 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   }
 }
 
-/** Told at `/healthz`: what failed and waits for its next start. */
+/** Told at `/healthz`: what of the process failed and waits for its next start. */
 function healthChecks(scope: Scope): HealthCheck[] {
-  const check = (): string | undefined => scope.troubles().find(({ waiting }) => waiting)?.error
+  const check = (): string | undefined =>
+    scope
+      .troubles()
+      .filter(({ waiting }) => waiting)
+      .map(
+        ({ task, restarts, error }) =>
+          `${task} failed ${restarts === 1 ? "once" : `${restarts} times`}: ${error}`,
+      )
+      .join("; ") || undefined
   return [{ name: "tasks", check }]
 }
 

@@ -39,9 +39,12 @@ async function show(cluster: ClusterHome, config: ClusterConfig, ctx: CommandCon
   if (isStopped) return false
   ctx.print(`  API server  https://127.0.0.1:${config.port}  ${await readiness(cluster, ctx)}\n`)
   for (const [name, state] of states) {
-    if (name !== "server")
+    const lines = troubles(cluster, name, state, ctx)
+    if (name !== "server") {
       ctx.print(`  ${name.padEnd(10)}  agent ${describe(state)}, ${await nodeState(cluster, name, ctx)}\n`)
-    for (const line of troubles(cluster, name, state, ctx)) ctx.print(`  ${" ".repeat(10)}  ${line}\n`)
+      if (state.pid !== undefined) lines.push(...(await failingTasks(cluster, name, ctx)))
+    }
+    for (const line of lines) ctx.print(`  ${" ".repeat(10)}  ${line}\n`)
   }
   if (config.hasNode && process.getuid?.() === 0) {
     const { readObstacles } = await import("../host-watch.ts")
@@ -88,6 +91,22 @@ async function readiness(cluster: ClusterHome, ctx: CommandContext): Promise<str
   } catch (thrown) {
     ctx.log.debug("The API server does not answer", { err: thrown })
     return "does not answer"
+  }
+}
+
+/** What of an agent fails and waits for its next start, as its kubelet says: a line, or none. */
+async function failingTasks(cluster: ClusterHome, name: string, ctx: CommandContext): Promise<string[]> {
+  using transport = createTransport(resolveContext(await loadKubeconfig([cluster.kubeconfig])).transport)
+  const signal = AbortSignal.timeout(answerTimeoutMs)
+  try {
+    const path = `/api/v1/nodes/${name}/proxy/healthz/tasks`
+    const response = await transport.request({ method: "GET", path, signal })
+    const text = (await response.buffer()).toString("utf8")
+    const told = /^internal server error: (.*)$/s.exec(text.trim())
+    return response.status === 500 && told ? [`waits to try again: ${told[1]}`] : []
+  } catch (thrown) {
+    ctx.log.debug("The kubelet does not answer", { err: thrown })
+    return []
   }
 }
 

@@ -20,7 +20,7 @@ test("health is told as a whole, by check, and in words", () => {
       "[+]ping ok\n[+]syncloop ok\n[-]tasks failed: reason withheld\nhealthz check failed\n",
     ],
     [[well, ill], "syncloop", false, 200, "ok"],
-    [[well, ill], "tasks", false, 500, "[-]tasks failed: reason withheld\nhealthz check failed\n"],
+    [[well, ill], "tasks", false, 500, "internal server error: it waits\n"],
   ] as const
   for (const [checks, name, isVerbose, status, text] of cases)
     assert.deepEqual(healthAnswer(checks, name, isVerbose), { status, text })

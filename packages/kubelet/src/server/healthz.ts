@@ -29,12 +29,21 @@ export function healthAnswer(
   const all = [{ name: "ping", check: () => undefined }, ...healthChecks]
   const checks = name === undefined ? all : all.filter((one) => one.name === name)
   if (checks.length === 0) return undefined
-  const results = checks.map((one) => ({ name: one.name, failed: one.check() !== undefined }))
+  const results = checks.map((one) => ({ name: one.name, problem: one.check() }))
+  // Who asks for one check is told why, as upstream.
+  const [first] = results
+  if (name !== undefined)
+    return first!.problem === undefined
+      ? { status: 200, text: "ok" }
+      : { status: 500, text: `internal server error: ${first!.problem}\n` }
   const lines = results
-    .map((one) => (one.failed ? `[-]${one.name} failed: reason withheld\n` : `[+]${one.name} ok\n`))
+    .map((one) =>
+      one.problem === undefined ? `[+]${one.name} ok\n` : `[-]${one.name} failed: reason withheld\n`,
+    )
     .join("")
-  if (results.some(({ failed }) => failed)) return { status: 500, text: `${lines}healthz check failed\n` }
-  return { status: 200, text: isVerbose && name === undefined ? `${lines}healthz check passed\n` : "ok" }
+  if (results.some(({ problem }) => problem !== undefined))
+    return { status: 500, text: `${lines}healthz check failed\n` }
+  return { status: 200, text: isVerbose ? `${lines}healthz check passed\n` : "ok" }
 }
 
 /** Serves `/healthz` on the port of the loopback address until it is aborted. Waits for a port that is taken. */
