@@ -140,6 +140,24 @@ test("two clusters on one machine", { timeout: 240_000 }, async (t: TestContext)
       [],
     )
     assert.deepEqual(open, [targets.length - 1])
+    // Nor does its API server, which is a process of the machine, lead anybody there.
+    const answers = await Promise.all(
+      leads
+        .filter(({ address }) => address !== myHost)
+        .map(async ({ name }) => {
+          const path = `/api/v1/namespaces/${namespace}/services/${name}/proxy/`
+          const response = await transport.request({
+            method: "GET",
+            path,
+            signal: AbortSignal.timeout(30_000),
+          })
+          return { status: response.status, text: (await response.buffer()).toString("utf8") }
+        }),
+    )
+    for (const { status, text } of answers) {
+      assert.equal(status, 400)
+      assert.match(text, /address not allowed/)
+    }
     assert.equal(
       await there.client.get(node, { name: "node-0" }).then(({ metadata }) => metadata.name),
       "node-0",

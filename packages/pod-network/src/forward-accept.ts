@@ -5,7 +5,7 @@
 import type { IPv4Address, IPv4Network, NameText, PortNumber } from "@knarr/apimachinery"
 import { isInstalled, runHostCommand } from "./host-command.ts"
 
-type ChainName = "FORWARD" | "INPUT"
+type ChainName = "FORWARD" | "INPUT" | "OUTPUT"
 
 /** What pods and nodes ask of the machine itself. */
 export interface Doors {
@@ -78,12 +78,25 @@ export function planInputRules(listing: string, doors: readonly Doors[], tag: Na
   return planAccept("INPUT", listing, matches, tag)
 }
 
+/** The calls that let the answers of {@link Doors.udp} out: they belong to no tracked connection. */
+export function planOutputRules(listing: string, doors: readonly Doors[], tag: NameText): string[][] {
+  const matches = doors.flatMap(({ from, address, udp }) =>
+    from.flatMap((network) =>
+      udp.map((port) => {
+        const ends = ["-s", `${address}/32`, "-d", network]
+        return [...ends, "-p", "udp", "-m", "udp", "--sport", `${port}`]
+      }),
+    ),
+  )
+  return planAccept("OUTPUT", listing, matches, tag)
+}
+
 /** The arguments of the calls that remove every rule with this tag. */
 export function planForwardRemoval(listing: string, tag: NameText): string[][] {
   return listing
     .split("\n")
     .map((line) => line.trim())
-    .filter((line) => /^-A (?:FORWARD|INPUT) /.test(line) && commentOf(line) === tag)
+    .filter((line) => /^-A (?:FORWARD|INPUT|OUTPUT) /.test(line) && commentOf(line) === tag)
     .map((line) => ["-D", ...line.replaceAll('"', "").split(" ").slice(1)])
 }
 
@@ -98,20 +111,20 @@ export async function acceptForwarded(
     await runHostCommand("iptables", ["-w", ...args], { signal })
 }
 
-/** As {@link acceptForwarded}, for what comes in. */
+/** As {@link acceptForwarded}, for what comes in, and for what answers it without a tracked connection. */
 export async function acceptAtDoors(
   doors: readonly Doors[],
   tag: NameText,
   signal: AbortSignal,
 ): Promise<void> {
-  const listing = await listChain("INPUT", signal)
-  for (const args of planInputRules(listing, doors, tag))
-    await runHostCommand("iptables", ["-w", ...args], { signal })
+  const incoming = planInputRules(await listChain("INPUT", signal), doors, tag)
+  const outgoing = planOutputRules(await listChain("OUTPUT", signal), doors, tag)
+  for (const args of [...incoming, ...outgoing]) await runHostCommand("iptables", ["-w", ...args], { signal })
 }
 
 /** Takes back what {@link acceptForwarded} and {@link acceptAtDoors} did. Idempotent. */
 export async function removeAccepted(tag: NameText, signal: AbortSignal): Promise<void> {
-  for (const chain of ["FORWARD", "INPUT"] as const)
+  for (const chain of ["FORWARD", "INPUT", "OUTPUT"] as const)
     for (const args of planForwardRemoval(await listChain(chain, signal), tag))
       await runHostCommand("iptables", ["-w", ...args], { signal })
 }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { test } from "node:test"
 import { ipv4Address, ipv4Network, nameText, readPort } from "@knarr/apimachinery"
-import { planForwardRemoval, planForwardRules, planInputRules } from "./forward-accept.ts"
+import { planForwardRemoval, planForwardRules, planInputRules, planOutputRules } from "./forward-accept.ts"
 import { findObstacles, parameterObstacles } from "./host-obstacles.ts"
 
 const able =
@@ -181,17 +181,23 @@ test(
       return stdout
     }
     const plan = (listing: string): string[] =>
-      [...planForwardRules(listing, own.networks, tag), ...planInputRules(listing, doors, tag)].map(
-        (args) => `iptables ${args.join(" ")}`,
-      )
+      [
+        ...planForwardRules(listing, own.networks, tag),
+        ...planInputRules(listing, doors, tag),
+        ...planOutputRules(listing, doors, tag),
+      ].map((args) => `iptables ${args.join(" ")}`)
     assert.deepEqual(plan(run([])), [])
     const settings = [
-      ["iptables -P FORWARD DROP", "iptables -P INPUT DROP"],
-      ["iptables -A FORWARD -j REJECT --reject-with icmp-host-prohibited", "iptables -A INPUT -j DROP"],
+      ["iptables -P FORWARD DROP", "iptables -P INPUT DROP", "iptables -P OUTPUT DROP"],
+      [
+        "iptables -A FORWARD -j REJECT --reject-with icmp-host-prohibited",
+        "iptables -A INPUT -j DROP",
+        "iptables -A OUTPUT -j DROP",
+      ],
     ]
     for (const setting of settings) {
       const commands = plan(run(setting))
-      assert.equal(commands.length, 4 + 8)
+      assert.equal(commands.length, 4 + 8 + 2)
       const after = run([...setting, ...commands])
       assert.deepEqual(plan(after), [])
       const removal = planForwardRemoval(after, tag).map((args) => `iptables ${args.join(" ")}`)
