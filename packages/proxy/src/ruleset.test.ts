@@ -494,3 +494,28 @@ test(
     assert.doesNotMatch(result.stdout, /svc-|ext-|ep-/)
   },
 )
+
+test("services have chains of their own, whatever their names are made to look like", () => {
+  // In pairs: what one 52-bit hash of names took for one.
+  const names = [
+    ["victim", "web", "http"],
+    ["zed", "tk8uraao9aaa9c", ""],
+    ["default", "kubernetes", "https"],
+    ["zed", "w66oaaik9aah33", ""],
+  ] as const
+  const services = names.map(([namespace, name, port], i) => {
+    const made = service(name, { clusterIP: `10.96.0.${20 + i}`, ports: [{ name: port, port: 80 }] })
+    return { ...made, metadata: { ...made.metadata, namespace } }
+  })
+  const slices = names.map(([namespace, name, port], i) => {
+    const made = slice(name, [ready(`10.244.0.${20 + i}`)])
+    return { ...made, metadata: { ...made.metadata, namespace }, ports: [{ name: port, port: 80 }] }
+  })
+  const text = fullText(rulesOf(stateOf(services, slices as EndpointSlice[])), options)
+  for (const i of names.keys()) {
+    const element = new RegExp(`10\\.96\\.0\\.${20 + i} \\. [^,}]*goto (svc-h[0-9a-f]+)`)
+    const chain = element.exec(text)?.[1] ?? assert.fail(`no chain for ${names[i]!.join("/")}`)
+    const rules = text.split("\n").filter((one) => one.includes(chain) && one.includes("dnat"))
+    assert.ok(rules.length > 0 && rules.every((one) => one.includes(`10.244.0.${20 + i}`)), rules.join("\n"))
+  }
+})

@@ -3,6 +3,7 @@
  * costs the same whether there are ten services or ten thousand. Pure: states in, `nft -f` text out; an
  * update names only what changed and is one transaction. Mirrors: pkg/proxy/nftables/README.md, proxier.go
  */
+import { createHash } from "node:crypto"
 import {
   holds,
   joined,
@@ -327,14 +328,7 @@ function sameRules(a: readonly HostText[] | undefined, b: readonly HostText[]): 
   return a !== undefined && a.length === b.length && a.every((rule, i) => rule === b[i])
 }
 
-/** FNV-1a in 52 bits, base 36: names that are short and practically never collide. */
+/** 128 bits of SHA-256: users choose the names of services, and nobody must find two with one chain. */
 function hash(text: string): NameText {
-  let high = 0x811c9dc5
-  let low = 0x1000193
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    high = Math.imul(high ^ code, 0x01000193) >>> 0
-    low = Math.imul(low ^ (code + i), 0x85ebca6b) >>> 0
-  }
-  return nameText(`h${(high * 2 ** 20 + (low >>> 12)).toString(36)}`)
+  return nameText(`h${createHash("sha256").update(text).digest("hex").slice(0, 32)}`)
 }

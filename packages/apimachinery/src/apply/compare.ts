@@ -44,12 +44,18 @@ function collect(shape: Shape, value: unknown, path: string[], out: FieldSetBuil
 
 function collectItems(shape: Shape, list: unknown[], path: string[], out: FieldSetBuilder): void {
   const elements = list.map((item) => itemElementIfAny(shape, item))
+  const seen = new Set<string>()
+  const twice = new Set<string>()
+  for (const element of elements) {
+    if (element === undefined) continue
+    if (seen.has(element)) twice.add(element)
+    seen.add(element)
+  }
   for (let i = 0; i < list.length; i++) {
     const element = elements[i]
     if (element === undefined) continue
     path.push(element)
-    const twice = elements.indexOf(element) !== i || elements.lastIndexOf(element) !== i
-    if (!twice) collect(shape.items!, list[i], path, out)
+    if (!twice.has(element)) collect(shape.items!, list[i], path, out)
     out.insert(path)
     path.pop()
   }

@@ -9,6 +9,8 @@ export const trackingFinalizer = "batch.kubernetes.io/job-tracking"
 export const failureCountAnnotation = "batch.kubernetes.io/job-index-failure-count"
 const defaultBackoffMs = 10_000
 const maxBackoffMs = 600_000
+/** Pods that are made or removed in one pass at most. */
+export const burst = 500
 
 export interface JobInput {
   readonly job: Job
@@ -253,7 +255,7 @@ function resize(
   }
   for (const pod of sorted) if (active.length - surplus.size > wanted) surplus.add(pod)
   if (surplus.size > 0) return { remove: [...surplus], create: [], afterMs: undefined }
-  const missing = wanted - active.length - (onlyReplacesFailed(job) ? terminating : 0)
+  const missing = Math.min(burst, wanted - active.length - (onlyReplacesFailed(job) ? terminating : 0))
   if (missing <= 0) return { remove: [], create: [], afterMs: undefined }
   if (spec.backoffLimitPerIndex !== undefined && indexed) {
     return createIndexes(job, pods, active, done, lost, missing, nowMs)

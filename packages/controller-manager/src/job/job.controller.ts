@@ -27,6 +27,7 @@ import { withoutZeros } from "../workload/without-zeros.ts"
 import { matcher } from "../workload/selector.ts"
 import { completionIndex, indexAnnotation } from "./indexes.ts"
 import {
+  burst,
   conditionOf,
   failureCountAnnotation,
   isFinished,
@@ -39,7 +40,6 @@ import {
 } from "./job-plan.ts"
 import { failureVerdict } from "./pod-failure-policy.ts"
 
-const burst = 500
 const managedByUs = "kubernetes.io/job-controller"
 const expectationsOf = perRun((ctx) => new Expectations(ctx.clock))
 

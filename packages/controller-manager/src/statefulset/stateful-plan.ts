@@ -71,6 +71,9 @@ function revisionFor({ set, current, update }: StatefulInput, ordinal: number): 
   return ordinal < startOrdinal(set) + below ? current : update
 }
 
+/** Pods that one pass makes for a set at most; those that it makes lead to the next pass. */
+const burst = 500
+
 export function planStateful(input: StatefulInput): StatefulPlan {
   const { set, pods, update } = input
   const status = baseStatus(input)
@@ -79,13 +82,15 @@ export function planStateful(input: StatefulInput): StatefulPlan {
   if (set.metadata.deletionTimestamp) return plan
   const monotonic = set.spec.podManagementPolicy !== "Parallel"
   const start = startOrdinal(set)
-  const replicas = new Array<Pod | undefined>(replicasOf(set)).fill(undefined)
+  const wanted = replicasOf(set)
+  // What a pass looks at is bounded by the pods that there are, whatever number is asked for.
+  const replicas = new Array<Pod | undefined>(Math.min(wanted, pods.length + burst)).fill(undefined)
   const condemned: Pod[] = []
   for (const pod of pods) {
     const ordinal = ordinalOf(set, pod)
     if (ordinal < 0) continue
-    if (ordinal >= start && ordinal < start + replicas.length) replicas[ordinal - start] = pod
-    else condemned.push(pod)
+    if (ordinal < start || ordinal >= start + wanted) condemned.push(pod)
+    else if (ordinal < start + replicas.length) replicas[ordinal - start] = pod
   }
   condemned.sort((a, b) => ordinalOf(set, b) - ordinalOf(set, a))
   if (
@@ -94,9 +99,8 @@ export function planStateful(input: StatefulInput): StatefulPlan {
   ) {
     return plan
   }
-  if (isRolling(set)) {
+  if (isRolling(set) && replicas.length === wanted) {
     updateReplicas(input, replicas, plan)
-    const wanted = replicas.length
     if (status.updatedReplicas === wanted && status.readyReplicas === wanted && status.replicas === wanted) {
       status.currentReplicas = status.updatedReplicas
       status.currentRevision = update.metadata.name

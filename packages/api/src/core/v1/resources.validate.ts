@@ -94,7 +94,8 @@ export function validateResourceQuantity(path: string, name: string, text: strin
   const out: FieldError[] = []
   if (quantity.sign() < 0) out.push(field.invalid(path, quantity.toString(), notNegativeMessage))
   const counted = integerResources.has(name) || isExtendedResource(name)
-  if (counted && BigInt(quantity.milliValue()) % 1000n !== 0n)
+  const milli = quantity.milliValue()
+  if (counted && (!Number.isFinite(milli) || BigInt(milli) % 1000n !== 0n))
     out.push(field.invalid(path, quantity, "must be an integer"))
   return out
 }

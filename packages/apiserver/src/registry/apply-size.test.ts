@@ -1,0 +1,50 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { deployment, pod } from "@knarr/api"
+import { StatusError } from "@knarr/apimachinery"
+import { createLoopbackClient } from "../loopback-client.ts"
+import { startTestRegistry } from "./testing.ts"
+
+async function adminOf() {
+  const { registry } = await startTestRegistry()
+  const user = { name: "admin", groups: ["system:masters", "system:authenticated"] }
+  return createLoopbackClient({ registry, user, userAgent: "test/1.0" })
+}
+
+test("server-side apply costs what the list is long, not its square", async () => {
+  const client = await adminOf()
+  const env = (length: number) => Array.from({ length }, (_, i) => ({ name: `E${i}`, value: "v" }))
+  const cost = async (length: number): Promise<number> => {
+    const labels = { a: "b" }
+    const spec = { containers: [{ name: "c", image: "i", env: env(length) }] }
+    const body = { spec: { selector: { matchLabels: labels }, template: { metadata: { labels }, spec } } }
+    const metadata = { name: `d${length}`, namespace: "default" }
+    const before = process.cpuUsage()
+    for (const fieldManager of ["one", "two"])
+      await client.patch(
+        deployment,
+        metadata,
+        "apply",
+        { apiVersion: "apps/v1", kind: "Deployment", metadata, ...body },
+        { fieldManager, force: true },
+      )
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1000
+  }
+  const [small, large] = [await cost(5_000), await cost(20_000)]
+  assert.ok(large < 10 * small + 1000, `${small} ms, then ${large} ms`)
+})
+
+test("an amount beyond every number is refused like any other that is not whole", async () => {
+  const client = await adminOf()
+  const resources = { limits: { "m.io/x": "1e4095" }, requests: { "m.io/x": "1e4095" } }
+  const body = {
+    metadata: { name: "p", namespace: "default" },
+    spec: { containers: [{ name: "c", image: "i", resources }] },
+  }
+  await assert.rejects(
+    client.create(pod, body as never),
+    (thrown) =>
+      thrown instanceof StatusError && thrown.code === 422 && /must be an integer/.test(thrown.message),
+  )
+})
