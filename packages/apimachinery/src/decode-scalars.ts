@@ -6,15 +6,19 @@ import { canonicalMicroTime, canonicalTime } from "./time.ts"
 
 /** A value of the wrong JSON type; the objects around it add where it is. */
 export class TypeProblem extends Error {
-  readonly #value: string
+  readonly #value: unknown
+  readonly #shown: string
+  readonly #wanted: string
   #goType: string
   #struct = ""
   readonly #path: string[] = []
 
-  /** `value` is `string`, `number 1.5`, `array`, …; `goType` what was wanted. */
-  constructor(value: string, goType: string) {
+  /** `goType` is what was wanted, `shown` how the value is called: `string`, `number 1.5`, `array`, … */
+  constructor(value: unknown, goType: string, shown: string = kindOf(value)) {
     super()
     this.#value = value
+    this.#shown = shown
+    this.#wanted = goType
     this.#goType = goType
   }
 
@@ -33,9 +37,18 @@ export class TypeProblem extends Error {
     this.#path.unshift(field)
   }
 
+  /** The same of a value that never was text: how upstream reads what a strategic patch made. */
+  unstructuredText(): string {
+    const [kind, type] = goKindOf(this.#value)
+    if (this.#wanted.startsWith("map[")) return `cannot restore map from ${kind}`
+    if (this.#wanted.startsWith("[]")) return `cannot restore slice from ${kind}`
+    if (this.#wanted.includes(".")) return `cannot restore struct from: ${kind}`
+    return `cannot convert ${type} to ${this.#goType}`
+  }
+
   text(): string {
     const where = this.#struct === "" ? "Go value" : `Go struct field ${this.#struct}.${this.#path.join(".")}`
-    return `json: cannot unmarshal ${this.#value} into ${where} of type ${this.#goType}`
+    return `json: cannot unmarshal ${this.#shown} into ${where} of type ${this.#goType}`
   }
 }
 
@@ -44,27 +57,35 @@ function kindOf(value: unknown): string {
   return typeof value === "boolean" ? "bool" : typeof value
 }
 
+/** The kind and the type that Go gives a JSON value. */
+function goKindOf(value: unknown): readonly [kind: string, type: string] {
+  if (Array.isArray(value)) return ["slice", "[]interface {}"]
+  if (typeof value === "object") return ["map", "map[string]interface {}"]
+  const name = typeof value === "number" ? (Number.isInteger(value) ? "int64" : "float64") : kindOf(value)
+  return [name, name]
+}
+
 type Reader = (value: unknown) => unknown
 
 const readString: Reader = (value) => {
-  if (typeof value !== "string") throw new TypeProblem(kindOf(value), "string")
+  if (typeof value !== "string") throw new TypeProblem(value, "string")
   return value
 }
 
 const readBoolean: Reader = (value) => {
-  if (typeof value !== "boolean") throw new TypeProblem(kindOf(value), "bool")
+  if (typeof value !== "boolean") throw new TypeProblem(value, "bool")
   return value
 }
 
 const readNumber: Reader = (value) => {
-  if (typeof value !== "number") throw new TypeProblem(kindOf(value), "float64")
+  if (typeof value !== "number") throw new TypeProblem(value, "float64")
   return value
 }
 
 function readInt(value: unknown, goType: string, limit: number): number {
-  if (typeof value !== "number") throw new TypeProblem(kindOf(value), goType)
+  if (typeof value !== "number") throw new TypeProblem(value, goType)
   if (!Number.isInteger(value) || value >= limit || value < -limit) {
-    throw new TypeProblem(`number ${value}`, goType)
+    throw new TypeProblem(value, goType, `number ${value}`)
   }
   return value
 }
@@ -101,7 +122,7 @@ const readMicroTime: Reader = (value) => {
 const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
 const readBytes: Reader = (value) => {
-  if (typeof value !== "string") throw new TypeProblem(kindOf(value), "[]uint8")
+  if (typeof value !== "string") throw new TypeProblem(value, "[]uint8")
   const text = /[\r\n]/.test(value) ? value.replace(/[\r\n]/g, "") : value
   if (!base64.test(text)) throw new Error(`illegal base64 data at input byte ${badBase64Byte(value)}`)
   return text

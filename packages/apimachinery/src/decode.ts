@@ -24,9 +24,14 @@ export interface DecodeOptions {
 
 /** A value that does not fit its type, or is no JSON at all; the message is what Go's decoder would say. */
 export class DecodeError extends Error {
+  /** The same of a value that never was text. */
+  readonly unstructuredMessage: string
+
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = "DecodeError"
+    this.unstructuredMessage =
+      options?.cause instanceof TypeProblem ? options.cause.unstructuredText() : message
   }
 }
 
@@ -194,15 +199,10 @@ const anyWalk: Walk = (value, run) => {
   return value
 }
 
-function jsonTypeOf(value: unknown): string {
-  if (Array.isArray(value)) return "array"
-  return typeof value === "boolean" ? "bool" : typeof value
-}
-
 function objectWalk(plan: ObjectPlan): Walk {
   return (value, run) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw new TypeProblem(jsonTypeOf(value), plan.goType)
+      throw new TypeProblem(value, plan.goType)
     }
     const source = value as Record<string, unknown>
     const out: Record<string, unknown> = {}
@@ -265,7 +265,7 @@ function mapWalk(schema: Schema): Walk {
   let walk: Walk | undefined
   return (value, run) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw new TypeProblem(jsonTypeOf(value), goType)
+      throw new TypeProblem(value, goType)
     }
     walk ??= values ? walkOf(values) : anyWalk
     const source = value as Record<string, unknown>
@@ -289,7 +289,7 @@ function arrayWalk(schema: Schema): Walk {
   const zero = items ? zeroOf(items) : () => null
   let walk: Walk | undefined
   return (value, run) => {
-    if (!Array.isArray(value)) throw new TypeProblem(jsonTypeOf(value), goType)
+    if (!Array.isArray(value)) throw new TypeProblem(value, goType)
     walk ??= items ? walkOf(items) : anyWalk
     const out: unknown[] = []
     for (let i = 0; i < value.length; i++) {

@@ -39,9 +39,11 @@ function wordingOf(error: YAMLError): { text: string; scanner: boolean } {
   return wording[error.code] ?? { text: error.message.split("\n")[0]!, scanner: true }
 }
 
-function goError(error: YAMLError, lines: LineCounter): Error {
+function goError(error: YAMLError, lines: LineCounter, source: string): Error {
   const { text, scanner } = wordingOf(error)
-  const at = error.pos[0] < 0 ? 1 : lines.linePos(error.pos[1]).line
+  // go-yaml ends the last line before its parser comes to the end of the text.
+  const added = !scanner && error.pos[1] >= source.length && !source.endsWith("\n") ? 1 : 0
+  const at = error.pos[0] < 0 ? 1 : lines.linePos(error.pos[1]).line + added
   const line = at - (scanner ? 0 : 1)
   const where = at === 1 ? "" : `line ${line}: `
   return new Error(`yaml: ${where}${text}`, { cause: error })
@@ -63,9 +65,10 @@ class Conversion {
     this.#strict = strict
   }
 
-  run(): unknown {
+  run(duplicates?: string[]): unknown {
     const value = this.#value(this.#document.contents)
-    if (this.#problems.length > 0) {
+    if (duplicates) duplicates.push(...this.#problems)
+    else if (this.#problems.length > 0) {
       throw new Error(`yaml: unmarshal errors:\n${this.#problems.map((text) => `  ${text}`).join("\n")}`)
     }
     return value
@@ -231,6 +234,11 @@ export function parseYamlText(text: string, options: YamlOptions): unknown {
     logLevel: "silent",
   })
   const error = document.errors.find((one) => one.code !== "MULTIPLE_DOCS")
-  if (error) throw goError(error, lines)
-  return new Conversion(document, lines, options.strict === true).run()
+  if (error) throw goError(error, lines, text)
+  const conversion = new Conversion(
+    document,
+    lines,
+    options.strict === true || options.duplicates !== undefined,
+  )
+  return conversion.run(options.duplicates)
 }

@@ -79,6 +79,13 @@ export async function deleteObject(
   }
   const first = storage.cache.get(storage.key(ref))
   if (!first) throw storage.notFound(ref.name)
+  if (options.ignoreStoreReadErrorWithClusterBreakingPotential)
+    throw conflict(
+      storage.resource,
+      ref.name,
+      `StorageError: invalid object, Code: 4, Key: ${storage.cache.prefix + storage.key(ref)}, ResourceVersion: ` +
+        `${first.revision}, AdditionalErrorMsg: unsafe deletion is not allowed because the object is decodable from storage`,
+    )
   const asStatus = !answersObject.has(`${kind.group}/${kind.plural}`)
   let admitted = false
   const admit = async (old: Readonly<KubeObject>): Promise<void> => {

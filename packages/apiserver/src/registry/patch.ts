@@ -24,6 +24,7 @@ import {
   unsupportedMediaType,
 } from "@knarr/apimachinery"
 import { setObjectDefaults } from "./defaults.ts"
+import { isKnown, unregistered, wrongKind } from "./known-types.ts"
 import { applyToObject } from "./managed-fields.ts"
 import type { ObjectRef, WriteRequest } from "./request.ts"
 import type { ResourceStorage, Written } from "./storage.ts"
@@ -57,6 +58,7 @@ export async function patchObject(
   const { subresource = "" } = patch
   const strategy = patch.strategy ?? (subresource === "status" ? statusStrategy : mainStrategy)
   const base = { subresource, ...(patch.strategy ? { strategy: patch.strategy } : {}) }
+  let first = true
   if (patch.type === "apply") {
     return updateObject(storage, ref, request, {
       ...base,
@@ -71,23 +73,39 @@ export async function patchObject(
           strategy,
         })
         checkPatchedName(obj, ref)
+        tellDuplicates(patch, first ? request.warnings : [])
+        first = false
         return obj
       },
     })
   }
-  let first = true
   return updateObject(storage, ref, request, {
     ...base,
     next: (current) => {
       if (!current) throw storage.notFound(ref.name)
-      const value = withTypeOf(kind, applyPatch(kind.schema, current, patch), patch)
-      const obj = decodePatched<KubeObject>(kind.schema, value, patch, first ? request.warnings : [])
+      const warnings = first ? request.warnings : []
+      const value = withTypeOf(kind, applyPatch(kind.schema, current, patch), patch, ref, warnings)
+      const obj = decodePatched<KubeObject>(kind.schema, value, patch, warnings)
       first = false
       checkPatchedName(obj, ref)
       setObjectDefaults(kind, obj, deps.env.clock.now())
       return obj
     },
   })
+}
+
+/** Warns of, or refuses, keys that an applied text has twice. Throws a StatusError. */
+export function tellDuplicates(
+  { strictErrors = [], fieldValidation }: Pick<ObjectPatch, "strictErrors" | "fieldValidation">,
+  warnings: string[],
+): void {
+  if (strictErrors.length === 0 || fieldValidation === "Ignore") return
+  if (fieldValidation === "Warn") warnings.push(...strictErrors)
+  else
+    throw badRequest(
+      "error strict decoding patch: error converting YAML to JSON: yaml: unmarshal errors:\n" +
+        strictErrors.map((text) => `  ${text}`).join("\n"),
+    )
 }
 
 /** The document after the patch. Throws StatusErrors. */
@@ -106,7 +124,9 @@ export function applyPatch(schema: Schema, current: object, patch: ObjectPatch):
             "application/apply-patch+yaml",
           ])
         }
-        if (typeof patch.body !== "object" || patch.body === null || Array.isArray(patch.body)) {
+        // No patch at all changes nothing.
+        if (patch.body === null) return current
+        if (typeof patch.body !== "object" || Array.isArray(patch.body)) {
           throw badRequest(
             `json: cannot unmarshal ${jsonType(patch.body)} into Go value of type map[string]interface {}`,
           )
@@ -205,29 +225,71 @@ function inOrder(schema: Schema | undefined, value: unknown, touched: unknown): 
 }
 
 /**
- * A patch never changes what an object is: a strategic one leaves kind and version alone, any other that would is
- * refused. Throws a StatusError.
+ * A patch never changes what an object is: a strategic one leaves kind and version alone, as do others that take the
+ * kind out, and any other that would change it is refused. Throws a StatusError.
  */
-function withTypeOf(kind: Kind, value: unknown, patch: ObjectPatch): unknown {
+function withTypeOf(
+  kind: Kind,
+  value: unknown,
+  patch: ObjectPatch,
+  ref: ObjectRef,
+  warnings: string[],
+): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value
-  const { apiVersion, kind: name } = value as Partial<KubeObject>
+  const { apiVersion, kind: name } = value as { apiVersion?: unknown; kind?: unknown }
   if (apiVersion === kind.apiVersion && name === kind.kind) return value
-  if (patch.type === "strategic") return { ...value, apiVersion: kind.apiVersion, kind: kind.kind }
-  const shown = goJson(shownDocument(kind.schema, value, patch))
-  const why = !name
-    ? `Object 'Kind' is missing in '${shown}'`
-    : `no kind ${JSON.stringify(name)} is registered for version ${JSON.stringify(apiVersion ?? "")} in scheme "pkg/runtime/scheme.go:111"`
+  const fail = (why: string): never => failPatched(kind.schema, value, patch, why)
+  for (const [at, item] of Object.entries({ kind: name, apiVersion })) {
+    if (item === undefined || item === null || typeof item === "string") continue
+    if (patch.type === "strategic") fail(`cannot convert ${goTypeOf(item)} to string`)
+    fail(
+      "couldn't get version/kind; json parse error: json: cannot unmarshal " +
+        `${jsonType(item)} into Go struct field .${at} of type string`,
+    )
+  }
+  const typed = { ...value, apiVersion: kind.apiVersion, kind: kind.kind }
+  if (patch.type === "strategic") return typed
+  const type = { apiVersion: (apiVersion ?? "") as string, kind: (name || kind.kind) as string }
+  if (type.kind !== kind.kind) fail(wrongKind(value, type, kind.group, kind.kind))
+  if (type.apiVersion === kind.apiVersion) return typed
+  if (type.apiVersion !== "")
+    fail(isKnown(type) ? wrongKind(value, type, kind.group, kind.kind) : unregistered(type))
+  // What says no version is read as the form that no client sees, which has no names in JSON.
+  const unknown = Object.keys(value)
+    .filter((at) => at !== "apiVersion" && at !== "kind")
+    .map((at) => `unknown field ${JSON.stringify(at)}`)
+  if (patch.fieldValidation === "Strict" && unknown.length > 0) fail(strictErrorMessage(unknown))
+  if (patch.fieldValidation === "Warn") warnings.push(...unknown)
+  throw nameUndetermined(ref)
+}
+
+/** Refuses a patched document, or the patch when it was strategic. Throws a StatusError. */
+function failPatched(
+  schema: Schema,
+  value: unknown,
+  patch: Pick<ObjectPatch, "type" | "body">,
+  why: string,
+): never {
+  const shown = patch.type === "strategic" ? goText(patch.body) : goJson(shownDocument(schema, value, patch))
   throw invalid({ group: "", kind: "" }, "", [field.invalid("patch", shown, why)])
+}
+
+/** The Go type that a value of a patch is read as. */
+function goTypeOf(value: unknown): string {
+  if (Array.isArray(value)) return "[]interface {}"
+  if (typeof value === "object") return "map[string]interface {}"
+  if (typeof value === "number") return Number.isInteger(value) ? "int64" : "float64"
+  return typeof value === "boolean" ? "bool" : "string"
+}
+
+function nameUndetermined({ name }: ObjectRef): StatusError {
+  return badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`)
 }
 
 /** The name stays that of the URL. */
 function checkPatchedName(obj: Readonly<KubeObject>, ref: ObjectRef): void {
   const { name } = obj.metadata
-  if (!name) {
-    throw badRequest(
-      `the name of the object (${ref.name} based on URL) was undeterminable: name must be provided`,
-    )
-  }
+  if (!name) throw nameUndetermined(ref)
   if (name !== ref.name) {
     throw badRequest(`the name of the object (${name}) does not match the name on the URL (${ref.name})`)
   }
@@ -240,17 +302,14 @@ export function decodePatched<T>(
   patch: Pick<ObjectPatch, "type" | "body" | "fieldValidation" | "strictErrors">,
   warnings: string[],
 ): T {
-  const fail = (why: string): never => {
-    const shown =
-      patch.type === "strategic" ? goText(patch.body) : goJson(shownDocument(schema, value, patch))
-    throw invalid({ group: "", kind: "" }, "", [field.invalid("patch", shown, why)])
-  }
+  const fail = (why: string): never => failPatched(schema, value, patch, why)
   const strict = patch.fieldValidation !== "Ignore"
   let decoded
   try {
     decoded = decodeObject<T>(schema, value, { strict })
   } catch (thrown) {
-    if (thrown instanceof DecodeError) return fail(thrown.message)
+    if (thrown instanceof DecodeError)
+      return fail(patch.type === "strategic" ? thrown.unstructuredMessage : thrown.message)
     throw thrown
   }
   const errors = strict ? [...(patch.strictErrors ?? []), ...decoded.strictErrors] : []

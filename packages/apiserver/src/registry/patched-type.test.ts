@@ -11,11 +11,15 @@ const asked: readonly {
   readonly code: number
 }[] = [
   { type: "merge", body: { kind: "Secret" }, code: 422 },
-  { type: "merge", body: { kind: null }, code: 422 },
+  { type: "merge", body: { kind: null }, code: 200 },
   { type: "merge", body: { apiVersion: "v2" }, code: 422 },
   { type: "json", body: [{ op: "replace", path: "/kind", value: "Secret" }], code: 422 },
   { type: "json", body: [{ op: "replace", path: "/apiVersion", value: "example.com/v1" }], code: 422 },
-  { type: "json", body: [{ op: "remove", path: "/kind" }], code: 422 },
+  { type: "json", body: [{ op: "remove", path: "/kind" }], code: 200 },
+  { type: "json", body: [{ op: "remove", path: "/apiVersion" }], code: 400 },
+  { type: "merge", body: { kind: 5 }, code: 422 },
+  { type: "strategic", body: { kind: 5 }, code: 422 },
+  { type: "strategic", body: null, code: 200 },
   { type: "strategic", body: { kind: "Secret", apiVersion: "v2" }, code: 200 },
   { type: "apply", body: { apiVersion: "v1", kind: "Secret", metadata: { name: "x" } }, code: 400 },
   { type: "apply", body: { apiVersion: "v2", kind: "ConfigMap", metadata: { name: "x" } }, code: 400 },

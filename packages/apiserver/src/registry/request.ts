@@ -25,5 +25,7 @@ export interface DeletionOptions {
   gracePeriodSeconds?: number | undefined
   orphanDependents?: boolean | undefined
   propagationPolicy?: string | undefined
+  /** Upstream's way to be rid of an object that cannot be read from the store; ours can always be read. */
+  ignoreStoreReadErrorWithClusterBreakingPotential?: boolean | undefined
   preconditions?: { uid?: string | undefined; resourceVersion?: string | undefined } | undefined
 }

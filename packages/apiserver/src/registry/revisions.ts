@@ -10,14 +10,24 @@ const never = new AbortController().signal
 
 /** A resourceVersion as a number; 0 for "" and "0". Throws a StatusError. */
 export function parseResourceVersion(text: string): number {
-  if (text === "") return 0
-  if (!/^\d{1,19}$/.test(text)) {
-    // A plain failure of the storage for upstream: it has no reason.
-    throw unexpectedError(
-      `resourceVersion: Invalid value: ${goQuote(text)}: strconv.ParseUint: parsing ${goQuote(text)}: invalid syntax`,
-    )
-  }
+  const problem = text === "" ? undefined : notANumber(text)
+  // A plain failure of the storage for upstream: it has no reason.
+  if (problem !== undefined)
+    throw unexpectedError(`resourceVersion: Invalid value: ${goQuote(text)}: ${problem}`)
   return Number(text)
+}
+
+/** What Go says of a text that is no number without a sign of 64 bits; undefined for one that is. */
+function notANumber(text: string): string | undefined {
+  if (!/^\d+$/.test(text)) return `strconv.ParseUint: parsing ${goQuote(text)}: invalid syntax`
+  if (BigInt(text) >= 2n ** 64n) return `strconv.ParseUint: parsing ${goQuote(text)}: value out of range`
+  return undefined
+}
+
+/** Refuses, as upstream's storage does, an object to write whose resourceVersion is no number. Throws a StatusError. */
+export function checkVersionOfObject(resourceVersion: string): void {
+  const problem = resourceVersion === "" ? undefined : notANumber(resourceVersion)
+  if (problem !== undefined) throw unexpectedError(problem)
 }
 
 /**

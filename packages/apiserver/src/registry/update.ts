@@ -27,6 +27,7 @@ import {
   validateOwnFinalizers,
 } from "./metadata.ts"
 import type { ObjectRef, WriteRequest } from "./request.ts"
+import { checkVersionOfObject } from "./revisions.ts"
 import type { Change, ResourceStorage, Written } from "./storage.ts"
 import { mainStrategy, statusStrategy, type UpdateStrategy } from "./update-strategies.ts"
 import { nothingAllocated, type Allocation } from "./write-hooks.ts"
@@ -111,6 +112,7 @@ async function changeOf(
   const obj = await options.next(old)
   if (options.checkUid) checkUid(storage, ref, obj, old.metadata.uid)
   const version = obj.metadata.resourceVersion ?? ""
+  checkVersionOfObject(version)
   if (version === "" || version === "0") {
     if (kind.allowUnconditionalUpdate === false) {
       const error = field.invalid("metadata.resourceVersion", 0, "must be specified for an update")

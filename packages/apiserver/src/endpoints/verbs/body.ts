@@ -10,12 +10,12 @@ import {
   openProtobufEnvelope,
   parseJson,
   type Schema,
-  schemaNames,
   strictErrorMessage,
   unsupportedMediaType,
 } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import type { Exchange, RequestContext } from "../../contract.ts"
+import { isKnown, unregistered, wrongKind } from "../../registry/known-types.ts"
 import type { FieldValidation } from "../../registry/patch.ts"
 import { mediaTypes } from "../../server/accept.ts"
 import { parseYamlBody } from "./yaml-body.ts"
@@ -74,7 +74,7 @@ export async function readObject<T extends KubeObject>(
     if (!(thrown instanceof DecodeError || thrown instanceof SyntaxError)) throw thrown
     throw undecodable(body, text, yaml, expected, thrown.message)
   }
-  checkType(object, expected, body)
+  checkType(object, expected, () => (yaml ? object : parseJson(text)))
   if (strictErrors.length > 0) {
     if (fieldValidation === "Strict") {
       throw badRequest(cannotBeHandled(expected.kind, expected, strictErrorMessage(strictErrors)))
@@ -92,7 +92,7 @@ function readProtobuf<T extends KubeObject>(body: Buffer, expected: Expected): T
     const { object } = decodeObject<T>(expected.schema, decodeProtobuf(expected.schema, raw))
     object.apiVersion = apiVersion
     object.kind = kind
-    checkType(object, expected, body)
+    checkType(object, expected, () => object)
     object.metadata ??= {} as T["metadata"]
     return object
   } catch (thrown) {
@@ -159,43 +159,21 @@ function summary(body: Buffer): string {
   return body.subarray(0, max).toString(body[0] === 0x7b ? "utf8" : "hex") + more
 }
 
-/** Fills in a missing type; refuses another one. */
-function checkType(object: KubeObject, expected: Expected, _body: Buffer): void {
+/** Fills in a missing type; refuses another one, of which `sent` tells all that was sent. */
+function checkType(object: KubeObject, expected: Expected, sent: () => unknown): void {
   const apiVersion = expected.group === "" ? expected.version : `${expected.group}/${expected.version}`
   object.kind ||= expected.kind
   object.apiVersion ||= apiVersion
-  const unregistered = (): Error =>
-    badRequest(
-      `${object.kind} in version "${object.apiVersion.split("/").pop()}" cannot be handled as a ${expected.kind}: ` +
-        `no kind "${object.kind}" is registered for version "${object.apiVersion}" in scheme "${scheme}"`,
-    )
-  if (object.kind !== expected.kind) {
-    const packageOf = (group: string): string => group.split(".")[0] || "core"
-    const version = object.apiVersion.split("/").pop()!
-    if (isKnown(object.apiVersion, object.kind)) {
-      throw badRequest(
-        `${object.kind} in version "${version}" cannot be handled as a ${expected.kind}: converting ` +
-          `(${version}.${object.kind}) to (${packageOf(expected.group)}.${expected.kind}): unknown conversion`,
-      )
-    }
-    throw unregistered()
-  }
+  const version = object.apiVersion.split("/").pop()!
+  const refused = (why: string): Error =>
+    badRequest(`${object.kind} in version "${version}" cannot be handled as a ${expected.kind}: ${why}`)
+  if (object.kind !== expected.kind) throw refused(wrongKind(sent(), object, expected.group, expected.kind))
   if (object.apiVersion !== apiVersion) {
-    if (!isKnown(object.apiVersion, object.kind)) throw unregistered()
+    if (!isKnown(object)) throw refused(unregistered(object))
     throw badRequest(
       `the API version in the data (${object.apiVersion}) does not match the expected API version (${apiVersion})`,
     )
   }
-}
-
-/** Where upstream's registry of types says that it was made. */
-export const scheme = "pkg/runtime/scheme.go:111"
-
-function isKnown(apiVersion: string, kind: string): boolean {
-  const [group, version] = apiVersion.includes("/") ? apiVersion.split("/") : ["core", apiVersion]
-  const tail = `.${group!.split(".")[0]}.${version}.${kind}`
-  for (const name of schemaNames()) if (name.endsWith(tail)) return true
-  return false
 }
 
 /** The body of a patch, and the duplicate fields in it. Throws 400. */
@@ -215,8 +193,9 @@ export async function readPatch(
       }
     }
     let value: unknown
+    const duplicates: string[] = []
     try {
-      value = await parseYamlBody(text, signal)
+      value = await parseYamlBody(text, signal, duplicates)
     } catch (thrown) {
       signal.throwIfAborted()
       throw badRequest(`error encoding patch: ${messageOf(thrown)}`)
@@ -226,7 +205,7 @@ export async function readPatch(
         "error decoding patch: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal " +
           `${jsonType(value)} into Go value of type map[string]interface {}`,
       )
-    return { value, strictErrors: [] }
+    return { value, strictErrors: duplicates }
   }
   try {
     const value = parseJson(text)

@@ -13,12 +13,13 @@ import {
 import { messageOf } from "@knarr/base"
 import { deletedStatus } from "../../registry/answers.ts"
 import { deleteCollection, deleteObject, validateDeletion } from "../../registry/delete.ts"
+import { unregistered } from "../../registry/known-types.ts"
 import { listObjects } from "../../registry/list.ts"
 import type { DeletionOptions, WriteRequest } from "../../registry/request.ts"
 import type { Call } from "./call.ts"
 import { answerValue } from "./answer.ts"
 import { mediaTypes } from "../../server/accept.ts"
-import { contentType, protobufType, scheme } from "./body.ts"
+import { contentType, protobufType } from "./body.ts"
 import { itemEncoder } from "./item-encoder.ts"
 import { sendList } from "./list-stream.ts"
 import { answerForm } from "./negotiation.ts"
@@ -48,7 +49,7 @@ async function readOptions(call: Call): Promise<{ options: DeletionOptions; requ
     if (type === protobufType) value = decodeProtobuf(schema, openProtobufEnvelope(body).raw)
     else if (type === "application/yaml") value = await parseYamlBody(body.toString(), ctx.signal)
     else value = parseJson(body.toString())
-    value = decodeObject<Options>(schema, value).object
+    value = decodeObject<Options>(schema, value ?? {}).object
   } catch (thrown) {
     ctx.signal.throwIfAborted()
     if (thrown instanceof SyntaxError)
@@ -58,9 +59,7 @@ async function readOptions(call: Call): Promise<{ options: DeletionOptions; requ
   }
   const sent = value as Options
   if (sent.kind && sent.kind !== "DeleteOptions") {
-    throw badRequest(
-      `no kind "${sent.kind}" is registered for version "${sent.apiVersion ?? ""}" in scheme "${scheme}"`,
-    )
+    throw badRequest(unregistered({ kind: sent.kind, apiVersion: sent.apiVersion ?? "" }))
   }
   const { dryRun = [], ...options } = sent
   const errors = validateDryRun(dryRun)

@@ -118,6 +118,8 @@ export function deletionOptions(query: URLSearchParams): DeletionOptions {
   if (grace !== undefined) options.gracePeriodSeconds = grace
   const orphan = boolean(query, "orphanDependents")
   if (orphan !== undefined) options.orphanDependents = orphan
+  const unreadable = boolean(query, "ignoreStoreReadErrorWithClusterBreakingPotential")
+  if (unreadable !== undefined) options.ignoreStoreReadErrorWithClusterBreakingPotential = unreadable
   const policy = query.get("propagationPolicy")
   if (policy !== null) options.propagationPolicy = policy
   return options

@@ -1,7 +1,16 @@
 /** Subresources: those of the kind itself, `scale`, binding and eviction, and what other parts of the server connect. */
-import { type KubeObject, pathNotFound, type Schema, schemaOf, type Subresource } from "@knarr/apimachinery"
+import {
+  applyConfig,
+  decodeObject,
+  type KubeObject,
+  type ManagedFieldsContext,
+  pathNotFound,
+  type Schema,
+  schemaOf,
+  type Subresource,
+} from "@knarr/apimachinery"
 import { createdStatus } from "../../registry/answers.ts"
-import { applyPatch, decodePatched } from "../../registry/patch.ts"
+import { applyPatch, decodePatched, tellDuplicates } from "../../registry/patch.ts"
 import { type Binding, bindPod } from "../../registry/subresources/binding.ts"
 import { type Eviction, evictPod } from "../../registry/subresources/eviction.ts"
 import { strategyOf } from "../../registry/subresources/index.ts"
@@ -87,13 +96,18 @@ async function handleScale(call: Call, declared: Subresource): Promise<void> {
     return answerValue(exchange, 200, form, await updateScale(storage, ref, request, () => scale))
   }
   const type = patchTypeOf(call)
-  const { request, fieldValidation } = writeRequest(exchange.query, ctx, "PatchOptions", type === "apply")
-  const { value, strictErrors } = await readPatch(exchange, type === "apply", ctx.signal)
-  const patch = {
-    type: type === "apply" ? ("merge" as const) : type,
-    body: value,
-    strictErrors,
-    fieldValidation,
+  const apply = type === "apply"
+  const { request, fieldValidation, force } = writeRequest(exchange.query, ctx, "PatchOptions", apply)
+  const { value, strictErrors } = await readPatch(exchange, apply, ctx.signal)
+  const patch = { type, body: value, strictErrors, fieldValidation }
+  if (apply) {
+    const applyTo = (present: Scale, context: ManagedFieldsContext): Scale => {
+      const { object } = applyConfig(context, present, value as object, request.fieldManager, force ?? false)
+      return decodeObject<Scale>(expected.schema, object).object
+    }
+    const answer = await updateScale(storage, ref, request, applyTo, true)
+    tellDuplicates(patch, request.warnings)
+    return answerValue(exchange, 200, form, answer)
   }
   const answer = await updateScale(storage, ref, request, (present) =>
     decodePatched<Scale>(

@@ -14,15 +14,22 @@ const maxHeapMB = 512
 const turns = new Semaphore(1)
 
 /** What the thread answers. */
-export type YamlAnswer = { readonly value: unknown } | { readonly error: string }
+export type YamlAnswer =
+  | { readonly value: unknown; readonly duplicates: readonly string[] }
+  | { readonly error: string }
 
-/** The value of the first document. Throws in go-yaml's words; the signal's reason when it is aborted meanwhile. */
-export async function parseYamlBody(text: string, signal: AbortSignal): Promise<unknown> {
-  if (text.length <= longChars) return (await loadYaml()).parse(text)
+/** The value of the first document; keys that occur twice are told in `duplicates`. Throws in go-yaml's words; the signal's reason when it is aborted meanwhile. */
+export async function parseYamlBody(
+  text: string,
+  signal: AbortSignal,
+  duplicates: string[] = [],
+): Promise<unknown> {
+  if (text.length <= longChars) return (await loadYaml()).parse(text, { duplicates })
   using _turn = await turns.acquire(signal)
   signal.throwIfAborted()
   const answer = await readAside(text, signal)
   if ("error" in answer) throw new Error(answer.error)
+  duplicates.push(...answer.duplicates)
   return answer.value
 }
 

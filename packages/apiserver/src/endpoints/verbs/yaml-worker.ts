@@ -7,7 +7,8 @@ import type { YamlAnswer } from "./yaml-body.ts"
 const { parse } = await loadYaml()
 let answer: YamlAnswer
 try {
-  answer = { value: parse(workerData as string) }
+  const duplicates: string[] = []
+  answer = { value: parse(workerData as string, { duplicates }), duplicates }
 } catch (thrown) {
   answer = { error: messageOf(thrown) }
 }

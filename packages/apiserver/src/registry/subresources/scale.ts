@@ -4,19 +4,23 @@ import {
   conflict,
   deepClone,
   field,
+  formatTime,
   invalid,
   type Kind,
   type KubeObject,
+  type ManagedFieldsContext,
   selectorFrom,
   optimisticLockMessage,
   type Schema,
   schemaOf,
   selectorFromLabels,
+  updateManagers,
 } from "@knarr/apimachinery"
 import type { CachedObject } from "../cached-object.ts"
 import type { ObjectRef, WriteRequest } from "../request.ts"
 import type { ResourceStorage } from "../storage.ts"
 import { preconditionFailed, updateObject } from "../update.ts"
+import { managersOfScaled, scaleManagers, setManagers } from "./scale-managers.ts"
 
 export interface Scale extends KubeObject {
   spec: { replicas?: number | undefined }
@@ -68,22 +72,39 @@ function selectorText(kind: Kind, obj: Scalable): string {
   return selectorFrom(selector).toString()
 }
 
-/** Sets the replicas; `next` makes the wanted scale from the present one, for each attempt. */
+/**
+ * Sets the replicas; `next` makes the wanted scale from the present one, for each attempt. `applied` says that who
+ * manages what is already told in it.
+ */
 export async function updateScale(
   storage: ResourceStorage,
   ref: ObjectRef,
   request: WriteRequest,
-  next: (present: Scale) => Scale,
+  next: (present: Scale, context: ManagedFieldsContext) => Scale,
+  applied = false,
 ): Promise<Scale> {
   const { kind } = storage
+  const schema = scaleSchema()
   const written = await updateObject(storage, ref, request, {
     subresource: "scale",
+    applied: true,
     next(current) {
       const object = storage.cache.get(storage.key(ref))
       if (!current || !object) throw storage.notFound(ref.name)
-      const scale = next(scaleOf(storage, object))
-      checkScale(storage, ref, scale, object)
+      const present = scaleOf(storage, object)
+      const managers = scaleManagers(kind, current)
+      if (managers.length > 0) present.metadata.managedFields = managers
+      const context: ManagedFieldsContext = {
+        schema,
+        apiVersion: present.apiVersion,
+        subresource: "scale",
+        nowText: formatTime(storage.deps.env.clock.now()),
+      }
+      const wanted = next(present, context)
+      checkScale(storage, ref, wanted, object)
+      const scale = applied ? wanted : updateManagers(context, present, wanted, request.fieldManager)
       const obj = deepClone(current) as Scalable
+      setManagers(obj, managersOfScaled(kind, current, scale))
       const replicas = scale.spec.replicas ?? 0
       if (kind.scale) kind.scale.setReplicas(obj, replicas)
       else obj.spec = { ...obj.spec, replicas }
