@@ -83,7 +83,7 @@ async function createNamed(
   try {
     const warn = (text: string): number => request.warnings.push(text)
     prepareForCreate(kind, obj, { nowMs: deps.env.clock.now(), user: request.user, warn })
-    const errors = validateCreate(kind, obj)
+    const errors = [...(deps.hooksOf(kind)?.validateCreate?.(obj) ?? []), ...validateCreate(kind, obj)]
     const name = obj.metadata.name ?? ""
     if (errors.length > 0) throw invalid(storage.view.stored, name, errors)
     if (kind.warnings) request.warnings.push(...kind.warnings(obj))

@@ -10,6 +10,7 @@ import { DecodedValues, type CachedObject } from "./cached-object.ts"
 import { type EventRingLimits, HistoryBudget } from "./event-ring.ts"
 import { Follower } from "./follower.ts"
 import type { ObjectRef, WriteRequest } from "./request.ts"
+import { createAdminAccessHooks } from "./admin-access.ts"
 import { createServiceHooks, type ServiceNetwork } from "./service/service-hooks.ts"
 import { createdStatus } from "./answers.ts"
 import { type Binding, bindPod } from "./subresources/binding.ts"
@@ -107,6 +108,15 @@ export class Registry {
       })
     }
     if (services) this.#hooks.set("/services", createServiceHooks(services, this.#serviceNetwork, this))
+    const namespaces = this.find("", "v1", "namespaces")
+    if (namespaces) {
+      const adminAccess = createAdminAccessHooks((name) => {
+        const found = namespaces.cache.get(namespaces.key({ namespace: "", name }))
+        return found && namespaces.view.value(found)
+      })
+      for (const plural of ["resourceclaims", "resourceclaimtemplates"])
+        this.#hooks.set(`resource.k8s.io/${plural}`, adminAccess)
+    }
   }
 
   /** The store has forgotten what happened up to `revision`; so do the caches. */

@@ -1,8 +1,8 @@
 /** Validation of autoscalers. Mirrors: pkg/apis/autoscaling/validation/validation.go */
-import { field, isPathSegmentName, parseQuantity } from "@knarr/apimachinery"
+import { field, isDNS1123Label, isPathSegmentName, parseQuantity } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { tableOf } from "@knarr/base"
-import { reasons } from "../../checks.ts"
+import { notNegativeMessage, reasons } from "../../checks.ts"
 import type {
   CrossVersionObjectReference,
   HPAScalingRules,
@@ -18,6 +18,12 @@ function validateReference(path: string, ref: CrossVersionObjectReference | unde
     if (!value) out.push(field.required(`${path}.${name}`, ""))
     else out.push(...reasons(`${path}.${name}`, value, isPathSegmentName(value)))
   }
+  return out
+}
+
+/** What is scaled says its group. */
+function validateTargetReference(path: string, ref: CrossVersionObjectReference | undefined): FieldError[] {
+  const out = validateReference(path, ref)
   const version = ref?.apiVersion ?? ""
   if (!version.includes("/") && version !== "v1")
     out.push(field.invalid(`${path}.apiVersion`, version, "apiVersion must specify API group"))
@@ -53,6 +59,8 @@ function validateRules(path: string, rules: HPAScalingRules | undefined): FieldE
         field.invalid(`${at}.periodSeconds`, policy.periodSeconds, "must be less than or equal to 1800"),
       )
   })
+  if (rules.tolerance !== undefined && parseQuantity(rules.tolerance).sign() === -1)
+    out.push(field.invalid(`${path}.tolerance`, rules.tolerance, notNegativeMessage))
   return out
 }
 
@@ -106,7 +114,14 @@ function validateSource(path: string, metric: MetricSpec, name: (typeof sourceOr
   const at = `${path}.${name}`
   const source = metric[name]!
   const { target } = source
+  if (name === "object")
+    out.push(...validateReference(`${at}.describedObject`, metric.object!.describedObject))
   if ("name" in source && !source.name) out.push(field.required(`${at}.name`, "must specify a resource name"))
+  if (name === "containerResource") {
+    const { container } = metric.containerResource!
+    if (!container) out.push(field.required(`${at}.container`, "must specify a container"))
+    else out.push(...reasons(`${at}.container`, container, isDNS1123Label(container)))
+  }
   if ("metric" in source && !source.metric?.name)
     out.push(field.required(`${at}.metric.name`, "must specify a metric name"))
   out.push(...validateTarget(`${at}.target`, target))
@@ -153,7 +168,7 @@ export function validateAutoscaler({ spec }: Readonly<HorizontalPodAutoscaler>):
     out.push(field.invalid("spec.minReplicas", minReplicas, "must be greater than or equal to 0"))
   if (minReplicas !== undefined && maxReplicas < minReplicas)
     out.push(field.invalid("spec.maxReplicas", maxReplicas, "must be greater than or equal to `minReplicas`"))
-  out.push(...validateReference("spec.scaleTargetRef", spec.scaleTargetRef))
+  out.push(...validateTargetReference("spec.scaleTargetRef", spec.scaleTargetRef))
   metrics.forEach((metric, i) => out.push(...validateMetric(`spec.metrics[${i}]`, metric)))
   if (minReplicas === 0 && !metrics.some(({ type }) => type === "Object" || type === "External"))
     out.push(

@@ -310,13 +310,14 @@ export function validateInitContainers(path: string, context: PodContext): Field
 /** Fields of a container that an ephemeral one cannot have. */
 const notEphemeral = [
   "ports",
+  "resources",
+  "resizePolicy",
+  "restartPolicy",
+  "restartPolicyRules",
   "livenessProbe",
   "readinessProbe",
   "startupProbe",
   "lifecycle",
-  "resizePolicy",
-  "restartPolicy",
-  "restartPolicyRules",
 ] as const
 
 export function validateEphemeralContainers(path: string, context: PodContext): FieldError[] {
@@ -333,11 +334,11 @@ export function validateEphemeralContainers(path: string, context: PodContext): 
       out.push(field.notFound(`${at}.targetContainerName`, container.targetContainerName))
     for (const name of notEphemeral) {
       const value = container[name]
-      if (value !== undefined && !(Array.isArray(value) && value.length === 0))
+      const empty =
+        Array.isArray(value) || name === "resources" ? Object.keys(value ?? {}).length === 0 : false
+      if (value !== undefined && !empty)
         out.push(field.forbidden(`${at}.${name}`, "cannot be set for an Ephemeral Container"))
     }
-    if (container.resources && Object.keys(container.resources).length > 0)
-      out.push(field.forbidden(`${at}.resources`, "cannot be set for an Ephemeral Container"))
     for (const [j, mount] of (container.volumeMounts ?? []).entries()) {
       for (const name of ["subPath", "subPathExpr"] as const) {
         if (mount[name])

@@ -13,6 +13,10 @@ export const limitRange: Kind<LimitRange> = defineKind<LimitRange>({
   namespaced: true,
   schema: "io.k8s.api.core.v1.LimitRange",
   setDefaults: setLimitRangeDefaults,
+  // One without a name has a made-up one, however that is.
+  prepareForCreate({ metadata }) {
+    metadata.name ||= metadata.uid
+  },
   allowCreateOnUpdate: true,
   validate: validateLimitRange,
 })

@@ -151,7 +151,15 @@ export function validateVolumeSpec(path: string, spec: PersistentVolumeSpec, whe
   const className = spec.storageClassName
   if (className)
     out.push(...reasons(`${path}.storageClassName`, className, nameIsDNSSubdomain(className, false)))
-  return [...out, ...oneOfIfSet(`${path}.volumeMode`, spec.volumeMode, volumeModes)]
+  out.push(...oneOfIfSet(`${path}.volumeMode`, spec.volumeMode, volumeModes))
+  const attributes = spec.volumeAttributesClassName
+  if (attributes === undefined) return out
+  const at = `${path}.volumeAttributesClassName`
+  if (attributes === "") out.push(field.required(at, "an empty string is disallowed"))
+  else out.push(...reasons(at, attributes, nameIsDNSSubdomain(attributes, false)))
+  if (!spec.csi)
+    out.push(field.required(`${path}.csi`, "has to be specified when using volumeAttributesClassName"))
+  return out
 }
 
 function validateCapacity(

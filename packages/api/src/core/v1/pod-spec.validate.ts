@@ -316,7 +316,7 @@ function validateHostnameOverride(path: string, spec: PodSpec): FieldError[] {
 function validateFileKeyVolumes(path: string, spec: PodSpec): FieldError[] {
   const out: FieldError[] = []
   const volumes = new Map((spec.volumes ?? []).map((volume) => [volume.name, volume]))
-  for (const kind of ["containers", "initContainers", "ephemeralContainers"] as const) {
+  for (const kind of ["initContainers", "containers", "ephemeralContainers"] as const) {
     for (const [i, container] of (spec[kind] ?? []).entries()) {
       for (const [j, { valueFrom }] of (container.env ?? []).entries()) {
         const name = valueFrom?.fileKeyRef?.volumeName

@@ -43,8 +43,25 @@ const demanded: Readonly<Record<string, readonly string[]>> = tableOf({
 const iqnPattern =
   /^iqn\.\d{4}-\d{2}\.([a-z0-9.-]+)(:[^,;*&$|\s]+)$|^eui\.[0-9A-Fa-f]{16}$|^naa\.[0-9A-Fa-f]{32}$/
 
-/** Checks the source called `name`. `path` is the source's own. */
-export function validateLegacySource(path: string, name: string, holder: object): FieldError[] {
+/** How the address of a disk begins, and its whole form. */
+const managedDisk = [
+  "/subscriptions/",
+  "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}",
+] as const
+const blobDisk = [
+  "https://",
+  "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd",
+] as const
+
+/** Names of sources inside of which the published release finds errors under another name. */
+const otherNames: Readonly<Record<string, string>> = tableOf({
+  gcePersistentDisk: "persistentDisk",
+  cephfs: "cephfs",
+})
+
+/** Checks the source called `name`. `at` is the source's own path. */
+export function validateLegacySource(at: string, name: string, holder: object): FieldError[] {
+  const path = otherNames[name] ? at.replace(/[^.]*$/, otherNames[name]) : at
   const sources = holder as Sources
   const source = sources[name as keyof Sources] as Readonly<Record<string, unknown>>
   const out: FieldError[] = []
@@ -52,8 +69,8 @@ export function validateLegacySource(path: string, name: string, holder: object)
     const value = source[wanted]
     if (Array.isArray(value) ? value.length === 0 : !value) out.push(field.required(`${path}.${wanted}`, ""))
   }
-  if (name === "nfs" && sources.nfs?.path && !sources.nfs.path.startsWith("/"))
-    out.push(field.invalid(`${path}.path`, sources.nfs.path, "must be an absolute path"))
+  if (name === "nfs" && !sources.nfs?.path?.startsWith("/"))
+    out.push(field.invalid(`${path}.path`, sources.nfs?.path ?? "", "must be an absolute path"))
   if (name === "local" && sources.local?.path) out.push(...noBacksteps(`${path}.path`, sources.local.path))
   if (name === "gcePersistentDisk" || name === "awsElasticBlockStore") {
     const partition = source["partition"] as number | undefined
@@ -112,6 +129,10 @@ export function validateLegacySource(path: string, name: string, holder: object)
       ...oneOfIfSet(`${path}.cachingMode`, sources.azureDisk.cachingMode, ["None", "ReadOnly", "ReadWrite"]),
       ...oneOfIfSet(`${path}.kind`, sources.azureDisk.kind, ["Dedicated", "Managed", "Shared"]),
     )
+    const { kind, diskURI = "" } = sources.azureDisk
+    const [start, whole] = kind === "Managed" ? managedDisk : blobDisk
+    if (kind !== undefined && !diskURI.startsWith(start))
+      out.push(field.notSupported(`${path}.diskURI`, diskURI, [whole]))
   }
   return out
 }

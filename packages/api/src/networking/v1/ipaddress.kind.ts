@@ -1,5 +1,6 @@
 /** IPAddress (networking.k8s.io/v1). Mirrors: pkg/registry/networking/ipaddress */
 import {
+  deepEqual,
   defineKind,
   field,
   formatIP,
@@ -10,7 +11,7 @@ import {
   type FieldError,
   type Kind,
 } from "@knarr/apimachinery"
-import { immutable, reasons } from "../../checks.ts"
+import { immutableMessage, reasons } from "../../checks.ts"
 import { text } from "../../columns.ts"
 import type { IPAddress, ParentReference } from "./types.gen.ts"
 
@@ -29,8 +30,11 @@ export const ipAddress: Kind<IPAddress> = defineKind<IPAddress>({
     return canonical === name ? [] : [`must be in canonical form (${goQuote(canonical)})`]
   },
   validate: ({ spec }) => validateParent(spec.parentRef),
+  // What the type itself declares names no value.
   validateUpdate: ({ spec }, old) =>
-    immutable("spec.parentRef", spec.parentRef, old.spec.parentRef, "*networking.ParentReference"),
+    deepEqual(spec.parentRef, old.spec.parentRef)
+      ? []
+      : [field.invalid("spec.parentRef", null, immutableMessage)],
   schema: "io.k8s.api.networking.v1.IPAddress",
   storagePrefix: "ipaddresses",
   columns: [

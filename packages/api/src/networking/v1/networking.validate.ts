@@ -223,13 +223,17 @@ export function validateIngressClass({ spec }: Readonly<IngressClass>): FieldErr
   const { parameters } = spec
   if (!parameters) return out
   const path = "spec.parameters"
+  const { apiGroup } = parameters
+  if (apiGroup !== undefined) out.push(...reasons(`${path}.apiGroup`, apiGroup, isDNS1123Subdomain(apiGroup)))
   for (const name of ["kind", "name"] as const) {
     if (!parameters[name]) out.push(field.required(`${path}.${name}`, ""))
     else out.push(...reasons(`${path}.${name}`, parameters[name], isPathSegmentName(parameters[name])))
   }
   const { scope, namespace } = parameters
-  if (scope === "Namespace" && !namespace)
+  if (scope === "Namespace" && namespace === undefined)
     out.push(field.required(`${path}.namespace`, "`parameters.scope` is set to 'Namespace'"))
+  if (scope === "Namespace" && namespace !== undefined)
+    out.push(...reasons(`${path}.namespace`, namespace, isDNS1123Label(namespace)))
   if (scope === "Cluster" && namespace !== undefined)
     out.push(field.forbidden(`${path}.namespace`, "`parameters.scope` is set to 'Cluster'"))
   if (scope !== undefined && scope !== "Cluster" && scope !== "Namespace")

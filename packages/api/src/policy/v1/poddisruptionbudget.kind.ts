@@ -1,6 +1,8 @@
 /** PodDisruptionBudget (policy/v1). Mirrors: pkg/registry/policy/poddisruptionbudget */
 import { defineKind, type Kind } from "@knarr/apimachinery"
+import { notNegative } from "../../checks.ts"
 import { age, integer, text } from "../../columns.ts"
+import { validateConditions } from "../../conditions.validate.ts"
 import { validateBudget } from "./budget.validate.ts"
 import type { PodDisruptionBudget } from "./types.gen.ts"
 
@@ -29,4 +31,10 @@ export const podDisruptionBudget: Kind<PodDisruptionBudget> = defineKind<PodDisr
     status.expectedPods ??= 0
   },
   validate: validateBudget,
+  validateStatusUpdate: ({ status }) => [
+    ...validateConditions("status.conditions", status.conditions),
+    ...(["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"] as const).flatMap((name) =>
+      notNegative(`status.${name}`, status[name]),
+    ),
+  ],
 })

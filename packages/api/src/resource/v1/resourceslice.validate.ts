@@ -3,6 +3,7 @@ import { byteLength, field, isDNS1123Label, nameIsDNSSubdomain, semanticEqual } 
 import type { FieldError } from "@knarr/apimachinery"
 import { immutable, reasons } from "../../checks.ts"
 import { validateNodeSelector } from "../../core/v1/affinity.validate.ts"
+import { goValue } from "../../go-value.ts"
 import { validateDriverName } from "../../core/v1/volume-source.validate.ts"
 import { allProblems, eachOf, noProblems, type Problems } from "./bounded-list.ts"
 import { validateCapacity } from "./capacity.validate.ts"
@@ -80,10 +81,14 @@ interface Where {
 function validateWhere(spec: ResourceSliceSpec): FieldError[] {
   const detail = "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required"
   const out = validatePlaces("spec", spec, "must be either unset or set to a non-empty string")
-  const terms = spec.nodeSelector?.nodeSelectorTerms ?? []
-  if (spec.nodeSelector && terms.length !== 1)
+  const terms = spec.nodeSelector?.nodeSelectorTerms
+  if (spec.nodeSelector && terms?.length !== 1)
     out.push(
-      field.invalid("spec.nodeSelector.nodeSelectorTerms", terms, "must have exactly one node selector term"),
+      field.invalid(
+        "spec.nodeSelector.nodeSelectorTerms",
+        goValue("[]core.NodeSelectorTerm", terms),
+        "must have exactly one node selector term",
+      ),
     )
   return [...out, ...onePlace("spec", spec, detail, `${detail}, but multiple fields are set`)]
 }
@@ -240,7 +245,8 @@ function validateAttribute(problems: Problems, path: string, attribute: DeviceAt
       )
     tooLong(`${path}.version`, version)
   }
-  const all = unionNames.map((name) => `\`${name}\``).join(", ")
+  // Upstream names lists of values as well, although it takes none yet.
+  const all = [...unionNames, ...unionNames.map((name) => `${name}s`)].map((name) => `\`${name}\``).join(", ")
   const set = unionNames.filter((name) => attribute[name] !== undefined)
   if (set.length === 0) declared.push(field.invalid(path, "", `must specify one of: ${all}`))
   else if (set.length > 1)

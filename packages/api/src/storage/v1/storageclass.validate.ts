@@ -6,12 +6,11 @@ import type { TopologySelectorTerm } from "../../core/v1/types.gen.ts"
 import { validateParameters, validateProvisioner } from "./parameters.validate.ts"
 import type { StorageClass } from "./types.gen.ts"
 
-/** Rules of a new class; an update is looked at for what changes alone. */
+/** Rules of a class, and of what changes in it. */
 export function validateStorageClass(
   storageClass: Readonly<StorageClass>,
   old?: Readonly<StorageClass>,
 ): FieldError[] {
-  if (old) return validateChange(storageClass, old)
   const { provisioner, parameters, reclaimPolicy, volumeBindingMode, allowedTopologies } = storageClass
   return [
     ...validateProvisioner("provisioner", provisioner),
@@ -20,6 +19,7 @@ export function validateStorageClass(
     ...oneOf("volumeBindingMode", volumeBindingMode, ["Immediate", "WaitForFirstConsumer"]),
     ...validateTopologies("allowedTopologies", allowedTopologies),
     ...required("provisioner", provisioner),
+    ...(old ? validateChange(storageClass, old) : []),
   ]
 }
 
