@@ -13,6 +13,7 @@ import type { OpenApiDocs } from "./endpoints/openapi-docs.ts"
 import { OpenApi } from "./endpoints/openapi.ts"
 import { createResourceHandler } from "./endpoints/resources.ts"
 import { versionInfo } from "./endpoints/version.ts"
+import { AccessMetrics } from "./server/access-metrics.ts"
 import { createFilters, type FilterOptions, type Handler } from "./server/filters.ts"
 import { Health, type HealthCheck } from "./server/health.ts"
 import { InFlight, type InFlightLimits } from "./server/in-flight.ts"
@@ -167,6 +168,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     authorizer: plane.authorizer,
     inFlight,
     metrics: requestMetrics,
+    access: new AccessMetrics(env.meter, env.clock),
     requestTimeoutSeconds: options.requestTimeoutSeconds,
     servesGroup: (name) => registry.kinds.some(({ group }) => group === name),
     kindOf: (info) => registry.find(info.apiGroup, info.apiVersion, info.resource)?.kind,

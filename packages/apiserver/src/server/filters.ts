@@ -9,6 +9,7 @@ import type { Authenticator } from "../authn/authenticator.ts"
 import { forbiddenError } from "../authz/forbidden.ts"
 import type { RequestAttributes } from "../authz/node.ts"
 import type { Authorizer, RequestContext, RequestInfo, UserInfo } from "../contract.ts"
+import type { AccessMetrics } from "./access-metrics.ts"
 import type { ServerExchange } from "./exchange.ts"
 import type { InFlight } from "./in-flight.ts"
 import type { RequestMetrics } from "./request-metrics.ts"
@@ -26,6 +27,7 @@ export interface FilterOptions {
   readonly authorizer: Authorizer
   readonly inFlight: InFlight
   readonly metrics: RequestMetrics
+  readonly access: AccessMetrics
   /** Default 60. */
   readonly requestTimeoutSeconds?: number | undefined
   /** The kind that is served at a resource's path; undefined when there is none. */
@@ -97,11 +99,12 @@ function authorizeRequest(
   info: RequestInfo,
 ): RequestContext {
   const refusal = refusalOf(exchange, options, info)
-  const caller = options.authenticator.authenticate(exchange)
+  const { access } = options
+  const caller = access.authenticate(() => options.authenticator.authenticate(exchange))
   const { authorizer } = options
   const user = impersonate(caller, exchange.headers, authorizer)
   const attributes = attributesOf(info, () => exchange.query.get("fieldSelector"))
-  const decision = authorizer.authorize(user, attributes)
+  const decision = access.authorize(() => authorizer.authorize(user, attributes))
   if (!decision.allowed) throw forbiddenError(user, attributes, decision.reason)
   if (refusal) throw refusal
   if (needsCreate(info) && info.verb !== "create") {

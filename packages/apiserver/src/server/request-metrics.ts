@@ -13,6 +13,7 @@ const sizeBuckets = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9]
 export class RequestMetrics {
   readonly #total: Counter
   readonly #duration: Histogram
+  readonly #ownDuration: Histogram
   readonly #sizes: Histogram
   readonly #isServed: (info: RequestInfo) => boolean
 
@@ -32,6 +33,12 @@ export class RequestMetrics {
       labels: ["verb", "dry_run", ...resource],
       buckets: durationBuckets,
       stability: "STABLE",
+    })
+    this.#ownDuration = meter.histogram({
+      name: "apiserver_request_sli_duration_seconds",
+      help: "Response latency distribution (not counting webhook duration and priority & fairness queue wait times) in seconds for each verb, group, version, resource, subresource, scope and component.",
+      labels: ["verb", ...resource],
+      buckets: durationBuckets.slice(2),
     })
     this.#sizes = meter.histogram({
       name: "apiserver_response_sizes",
@@ -77,6 +84,8 @@ export class RequestMetrics {
       scope,
       "apiserver",
     )
+    // There are no webhooks, and no queues, whose time would not count.
+    this.#ownDuration.observe(seconds, verb, apiGroup, apiVersion, resource, subresource, scope, "apiserver")
     if (info.isResourceRequest && (info.verb === "get" || info.verb === "list"))
       this.#sizes.observe(
         exchange.sentBytes,
