@@ -3,11 +3,26 @@ import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { dirname } from "node:path"
 import { UsageError, readIfThere } from "./cluster-home.ts"
 
+/** A process; the start time tells it from a later one that got the same number. */
+export interface ProcessIdentity {
+  readonly pid: number
+  readonly started: string
+}
+
 /** The process that a file names; undefined when it is not running (any more). */
+export function runningProcess(file: string): ProcessIdentity | undefined {
+  const [pid, started = ""] = (readIfThere(file) ?? "").trim().split(" ")
+  const named = { pid: Number(pid), started }
+  return isRunning(named) ? named : undefined
+}
+
+/** The same process' number. */
 export function runningPid(file: string): number | undefined {
-  const [pid, started] = (readIfThere(file) ?? "").trim().split(" ")
-  // The start time tells our process from a later one that got the same number.
-  return started && startTimeOf(Number(pid)) === started ? Number(pid) : undefined
+  return runningProcess(file)?.pid
+}
+
+export function isRunning({ pid, started }: ProcessIdentity): boolean {
+  return started !== "" && startTimeOf(pid) === started
 }
 
 /** Holds a file for this process until disposed of. Throws a UsageError when another process holds it. */

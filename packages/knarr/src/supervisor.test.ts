@@ -5,9 +5,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test, type TestContext } from "node:test"
-import { systemClock } from "@knarr/base"
+import { systemClock, type Clock } from "@knarr/base"
 import { ClusterHome, defaultRanges } from "./cluster-home.ts"
-import { runningPid } from "./pid-file.ts"
+import { isRunning, runningPid, runningProcess } from "./pid-file.ts"
 import { lastErrorLine, processState, tellRestarting } from "./process-state.ts"
 import { stopProcess, unitArguments } from "./supervisor.ts"
 
@@ -74,6 +74,28 @@ test("what ends at once is started later each time, and says why", { timeout: 30
   assert.match(tellRestarting(cluster), /^server is started again \(\d+ restarts\): exit code 3$/)
   assert.equal(lastErrorLine(cluster, "server"), "2026-01-01T00:00:00.000Z ERROR Cannot start")
 })
+
+test(
+  "what has let go of its file and does not end is killed after a while",
+  { timeout: 30_000 },
+  async (t) => {
+    const { cluster, supervise, starts } = begin(t)
+    const supervisor = supervise(`trap 'rm -f ${cluster.pidFile("server")}' TERM; ${forever}`)
+    await until(() => starts() === 1 && processState(cluster, "server").supervisorPid !== undefined)
+    const orphan = runningProcess(cluster.pidFile("server"))!
+    supervisor.kill("SIGKILL")
+    await once(supervisor, "exit")
+    // A second is a quarter of a minute.
+    const hasty: Clock = {
+      now: () => systemClock.now(),
+      monotonic: () => systemClock.monotonic() * 15,
+      timer: (ms, fn) => systemClock.timer(ms, fn),
+      sleep: (ms, stop) => systemClock.sleep(ms, stop),
+    }
+    assert.equal(await stopProcess(cluster, "server", hasty, signal), true)
+    assert.equal(isRunning(orphan), false)
+  },
+)
 
 test("a stop is passed on, awaited, and ends the supervisor", { timeout: 30_000 }, async (t) => {
   const { cluster, dir, supervise, starts } = begin(t)

@@ -10,7 +10,7 @@ import { promisify } from "node:util"
 import type { Clock } from "@knarr/base"
 import type { ClusterHome } from "./cluster-home.ts"
 import { allocatorSettings } from "./daemon-settings.ts"
-import { runningPid } from "./pid-file.ts"
+import { isRunning, runningProcess, type ProcessIdentity } from "./pid-file.ts"
 import { processState } from "./process-state.ts"
 import { errorOf, readProgress } from "./start-progress.ts"
 
@@ -59,6 +59,8 @@ export async function stopProcess(
   signal: AbortSignal,
 ): Promise<boolean> {
   const asked = new Set<number>()
+  /** All that were seen: a process lets go of its file before it has ended, and may not end by itself then. */
+  const seen = new Map<number, ProcessIdentity>()
   const kill = (pid: number, how: NodeJS.Signals): void => {
     try {
       process.kill(pid, how)
@@ -67,16 +69,19 @@ export async function stopProcess(
     }
   }
   for (const begun = clock.monotonic(); ;) {
-    const supervisor = runningPid(cluster.supervisorFile(name))
-    const pid = runningPid(cluster.pidFile(name))
+    const found = [cluster.supervisorFile(name), cluster.pidFile(name)].map(runningProcess)
+    for (const one of found) if (one) seen.set(one.pid, one)
+    for (const one of seen.values()) if (!isRunning(one)) seen.delete(one.pid)
+    if (seen.size === 0) break
+    const [supervisor, pid] = found.map((one) => one?.pid)
     // The supervisor passes the signal on; asked twice a process ends at once, not in order.
     const target = supervisor ?? pid
-    if (target === undefined) break
-    if (!asked.has(target)) kill(target, "SIGTERM")
-    asked.add(target)
+    if (target !== undefined && !asked.has(target)) {
+      kill(target, "SIGTERM")
+      asked.add(target)
+    }
     if (pid !== undefined && supervisor !== undefined) asked.add(pid)
-    if (clock.monotonic() - begun > stopGraceMs)
-      for (const one of [supervisor, pid]) if (one !== undefined) kill(one, "SIGKILL")
+    if (clock.monotonic() - begun > stopGraceMs) for (const one of seen.keys()) kill(one, "SIGKILL")
     await clock.sleep(stopPollMs, signal)
   }
   for (const file of [cluster.pidFile(name), cluster.supervisorFile(name), cluster.stateFile(name)])

@@ -118,11 +118,18 @@ export class KubeletClient {
 
   /** The answer to a request without a body. Rejects with a StatusError when the kubelet cannot be reached. */
   get(at: Location, path: string, signal: AbortSignal): Promise<IncomingMessage> {
-    return sendRequest(
-      () => this.request(at, "GET", path, {}),
-      (request) => void request.end(),
-      { safe: true, signal, failure: (error) => unreachable(path, at, error) },
-    )
+    const open = (): ClientRequest => {
+      const request = this.request(at, "GET", path, {})
+      // Behind a link that is down a kept connection would be written to for a quarter of an hour. An answer that has
+      // begun may be silent: there the connection itself is asked whether it lives.
+      request.setTimeout(silenceMs, () => void request.destroy(new Error("i/o timeout")))
+      return request.on("response", () => void request.setTimeout(0))
+    }
+    return sendRequest(open, (request) => void request.end(), {
+      safe: true,
+      signal,
+      failure: (error) => unreachable(path, at, error),
+    })
   }
 
   /** A connection that has changed its protocol. Rejects with a StatusError when the kubelet says no. */
