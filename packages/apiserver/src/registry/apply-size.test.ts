@@ -3,16 +3,16 @@ import { test } from "node:test"
 import { deployment, pod } from "@knarr/api"
 import { StatusError } from "@knarr/apimachinery"
 import { createLoopbackClient } from "../loopback-client.ts"
-import { startTestRegistry } from "./testing.ts"
+import { startTestRegistry, type TestRegistry } from "./testing.ts"
 
-async function adminOf() {
-  const { registry } = await startTestRegistry()
+function adminOf({ registry }: TestRegistry) {
   const user = { name: "admin", groups: ["system:masters", "system:authenticated"] }
   return createLoopbackClient({ registry, user, userAgent: "test/1.0" })
 }
 
 test("server-side apply costs what the list is long, not its square", async () => {
-  const client = await adminOf()
+  await using t = await startTestRegistry()
+  const client = adminOf(t)
   const env = (length: number) => Array.from({ length }, (_, i) => ({ name: `E${i}`, value: "v" }))
   const cost = async (length: number): Promise<number> => {
     const labels = { a: "b" }
@@ -36,7 +36,8 @@ test("server-side apply costs what the list is long, not its square", async () =
 })
 
 test("an amount beyond every number is refused like any other that is not whole", async () => {
-  const client = await adminOf()
+  await using t = await startTestRegistry()
+  const client = adminOf(t)
   const resources = { limits: { "m.io/x": "1e4095" }, requests: { "m.io/x": "1e4095" } }
   const body = {
     metadata: { name: "p", namespace: "default" },

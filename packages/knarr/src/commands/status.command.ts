@@ -33,7 +33,7 @@ async function show(cluster: ClusterHome, config: ClusterConfig, ctx: CommandCon
     (one) => one.pid === undefined && one.supervisorPid === undefined,
   )
   ctx.print(
-    `cluster ${cluster.name}: ${isStopped ? "stopped" : server.pid === undefined ? describe(server) : `running (process ${server.pid})`}\n`,
+    `cluster ${cluster.name}: ${isStopped ? "stopped" : server.pid === undefined ? `server ${describe(server)}` : `running (process ${server.pid})`}\n`,
   )
   ctx.print(`  kubeconfig  ${cluster.kubeconfig}\n`)
   if (isStopped) return false
@@ -53,9 +53,10 @@ async function show(cluster: ClusterHome, config: ClusterConfig, ctx: CommandCon
   return [...states.values()].every(({ pid }) => pid !== undefined)
 }
 
-function describe({ pid, supervisorPid, pauseMs, ready }: ProcessState): string {
+function describe({ pid, supervisorPid, pauseMs, ready, restarts }: ProcessState): string {
   if (pid !== undefined) return `${ready ? "running" : "starting"} (process ${pid})`
   if (supervisorPid === undefined) return "stopped"
+  if (restarts === 0) return "starting"
   return `restarting${pauseMs > 0 ? ` after a pause of ${pauseMs / 1000} s` : ""}`
 }
 
@@ -65,6 +66,8 @@ function troubles(cluster: ClusterHome, name: string, state: ProcessState, ctx: 
   const lines = []
   if (pid !== undefined && supervisorPid === undefined)
     lines.push(`${name} has no supervisor: nothing would start it again; "knarr up" mends that`)
+  if (pid === undefined && supervisorPid === undefined)
+    lines.push(`${name} does not run; "knarr up" starts it`)
   if (restarts > 0) {
     const seconds = Math.max(0, Math.round(ctx.clock.now() / 1000 - lastExitAt))
     const times = restarts === 1 ? "once" : `${restarts} times`
@@ -85,9 +88,17 @@ async function readiness(cluster: ClusterHome, ctx: CommandContext): Promise<str
     if (response.status === 200) return "ready"
     const failed = [...text.matchAll(/^\[-\](\S+) failed/gm)].map(([, name]) => name!)
     const reasons = await Promise.all(
-      failed.map(async (name) => (await (await ask(`/readyz/${name}`)).buffer()).toString("utf8")),
+      failed.map(async (name) => {
+        const one = await ask(`/readyz/${name}`)
+        const reason = (await one.buffer()).toString("utf8").replace("internal server error: ", "").trim()
+        // It may have passed since.
+        return one.status === 200 ? [] : [`${name}: ${reason}`]
+      }),
     )
-    return `not ready (${response.status}): ${reasons.map((one) => one.replace("internal server error: ", "").trim()).join("; ")}`
+    return `not ready (${response.status})${reasons
+      .flat()
+      .map((one) => `; ${one}`)
+      .join("")}`
   } catch (thrown) {
     ctx.log.debug("The API server does not answer", { err: thrown })
     return "does not answer"
