@@ -330,7 +330,8 @@ test(
           [
             line`link add ${link} type bridge`,
             line`address add ${addressIn(cluster.podCIDR, 1)}/${24} dev ${link}`,
-            line`address add ${addressIn(cluster.serviceCIDR, 10)}/32 dev lo`,
+            // An earlier run that was killed may have left it.
+            line`address replace ${addressIn(cluster.serviceCIDR, 10)}/32 dev lo`,
             line`link set ${link} up`,
           ],
           signal,
