@@ -136,7 +136,7 @@ test("supervisors, from up to delete", { timeout: 120_000 }, async (t) => {
     assert.match(out, /its last error: \S+ ERROR Cannot start err=.*no such file/)
     assert.match(
       out,
-      /API server .* not ready \(500\): node-0 is started again \(\d+ restarts\): exit code 1\n/,
+      /API server .* not ready \(500\): processes: node-0 is started again \(\d+ restarts\): exit code 1\n/,
     )
     renameSync(`${pki}.away`, pki)
     assert.match(await home.up(), /Starting node-0 of the running cluster[^]*node-0 ready/)

@@ -95,10 +95,7 @@ async function readiness(cluster: ClusterHome, ctx: CommandContext): Promise<str
         return one.status === 200 ? [] : [`${name}: ${reason}`]
       }),
     )
-    return `not ready (${response.status})${reasons
-      .flat()
-      .map((one) => `; ${one}`)
-      .join("")}`
+    return [`not ready (${response.status})`, reasons.flat().join("; ")].filter(Boolean).join(": ")
   } catch (thrown) {
     ctx.log.debug("The API server does not answer", { err: thrown })
     return "does not answer"
