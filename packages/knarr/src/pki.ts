@@ -36,25 +36,10 @@ export function ensurePki(
 ): ClusterPki {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const now = env.clock.now()
-  const span = (lifeMs: number): Pick<CertificateOptions, "serial" | "notBeforeMs" | "notAfterMs"> => ({
-    serial: env.random.bytes(16),
-    notBeforeMs: now - 60_000,
-    notAfterMs: now + lifeMs,
-  })
   const ca = ensurePair(dir, "ca", now, () =>
-    createCA({ subject: { commonName: "knarr-ca" }, ...span(caLifeMs) }),
+    createCA({ subject: { commonName: "knarr-ca" }, ...lifetime(env, caLifeMs) }),
   )
-  const leaf = (
-    name: string,
-    options: Omit<CertificateOptions, "serial" | "notBeforeMs" | "notAfterMs">,
-  ): KeyPair =>
-    ensurePair(
-      dir,
-      name,
-      now,
-      () => issueCertificate(ca, { ...options, ...span(leafLifeMs) }),
-      (cert) => isIssued(cert, ca) && covers(cert, options),
-    )
+  const leaf = leavesIn(dir, env, ca)
   const keyFile = join(dir, "sa.key")
   if (!existsSync(keyFile)) writeAtomically(keyFile, createPrivateKeyPem())
   const privateKey = readFileSync(keyFile, "utf8")
@@ -93,24 +78,7 @@ export interface NodePki {
 /** Makes or renews the certificates in a node's folder; whoever holds the CA does, before the node's agent starts. */
 export function ensureNodePki(dir: string, env: Env, ca: KeyPair, nodeName: string, address: string): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const now = env.clock.now()
-  const leaf = (
-    name: string,
-    options: Omit<CertificateOptions, "serial" | "notBeforeMs" | "notAfterMs">,
-  ): KeyPair =>
-    ensurePair(
-      dir,
-      name,
-      now,
-      () =>
-        issueCertificate(ca, {
-          ...options,
-          serial: env.random.bytes(16),
-          notBeforeMs: now - 60_000,
-          notAfterMs: now + leafLifeMs,
-        }),
-      (cert) => isIssued(cert, ca) && covers(cert, options),
-    )
+  const leaf = leavesIn(dir, env, ca)
   leaf("kubelet", {
     subject: { commonName: `system:node:${nodeName}`, organizations: ["system:nodes"] },
     dnsNames: [nodeName],
@@ -125,6 +93,25 @@ export function readNodePki(dir: string, caFile: string): NodePki {
   const read = (name: string): string => readFileSync(join(dir, name), "utf8")
   const pair = (name: string): KeyPair => ({ cert: read(`${name}.crt`), key: read(`${name}.key`) })
   return { ca: readFileSync(caFile, "utf8"), kubelet: pair("kubelet"), proxy: pair("kube-proxy") }
+}
+
+type Lifetime = Pick<CertificateOptions, "serial" | "notBeforeMs" | "notAfterMs">
+
+function lifetime(env: Env, lifeMs: number): Lifetime {
+  const now = env.clock.now()
+  return { serial: env.random.bytes(16), notBeforeMs: now - 60_000, notAfterMs: now + lifeMs }
+}
+
+/** Makes or renews certificates in a folder, each signed by the CA. */
+function leavesIn(dir: string, env: Env, ca: KeyPair) {
+  return (name: string, options: Omit<CertificateOptions, keyof Lifetime>): KeyPair =>
+    ensurePair(
+      dir,
+      name,
+      env.clock.now(),
+      () => issueCertificate(ca, { ...options, ...lifetime(env, leafLifeMs) }),
+      (cert) => isIssued(cert, ca) && covers(cert, options),
+    )
 }
 
 function ensurePair(
