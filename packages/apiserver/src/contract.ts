@@ -2,8 +2,9 @@
  * What the parts of the API server hand to one another. The path of a request:
  * `server/` (listener, filters) → `authn/` → `authz/` → `endpoints/` (verbs) → `admission/` → `registry/`.
  */
+import type { PolicyRule } from "@knarr/api"
+import type { FieldRequirement, Kind, KubeObject, LabelRequirement, UserInfo } from "@knarr/apimachinery"
 import type { Env } from "@knarr/base"
-import type { Kind, KubeObject, UserInfo } from "@knarr/apimachinery"
 
 export type { UserInfo }
 
@@ -90,6 +91,8 @@ export interface AdmissionAttributes {
   /** CreateOptions, UpdateOptions, DeleteOptions as sent. */
   readonly options: Readonly<Record<string, unknown>>
   readonly warnings: string[]
+  /** Ends what a hook waits for. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** One admission plugin: one file. Importing it does nothing. */
@@ -116,7 +119,12 @@ export interface AdmissionDeps {
     ref: { namespace?: string | undefined; name: string },
   ): Readonly<T> | undefined
   list<T extends KubeObject>(kind: Kind<T>, namespace?: string): readonly Readonly<T>[]
-  authorize(user: UserInfo, attributes: AuthorizationAttributes): Decision
+  /** A hook that meets a promise passes it on; it ends with the request. */
+  authorize(
+    user: UserInfo,
+    attributes: AuthorizationAttributes,
+    request: Cancellable,
+  ): Decision | Promise<Decision>
   /** Writes the status of an object as the server itself. Rejects with a conflict when the object is not the present one. */
   updateStatus<T extends KubeObject>(kind: Kind<T>, object: T): Promise<void>
 }
@@ -127,9 +135,18 @@ export interface Admission {
   validate(attributes: AdmissionAttributes): Promise<void>
 }
 
+/** Requirements of a selector; what could not be read of it is left out, which asks for more. */
+export interface AskedSelector<Requirement> {
+  readonly requirements: readonly Requirement[]
+  readonly error?: string | undefined
+}
+
+/** What somebody wants to do. Mirrors: apiserver pkg/authorization/authorizer/interfaces.go Attributes */
 export interface AuthorizationAttributes {
   readonly verb: string
   readonly apiGroup: string
+  /** "*" for any. */
+  readonly apiVersion: string
   readonly resource: string
   readonly subresource: string
   readonly namespace: string
@@ -137,14 +154,47 @@ export interface AuthorizationAttributes {
   /** For requests that are not about resources. */
   readonly path: string
   readonly isResourceRequest: boolean
+  /** What a list, watch or deletecollection is narrowed to; undefined when it is not. */
+  readonly fieldSelector?: AskedSelector<FieldRequirement> | undefined
+  readonly labelSelector?: AskedSelector<LabelRequirement> | undefined
 }
 
-/** Not allowed is no opinion, which others may overrule, unless it is `denied`. */
-export type Decision =
-  | { readonly allowed: true; readonly reason: string }
-  | { readonly allowed: false; readonly denied?: boolean; readonly reason: string }
+/**
+ * What an authorizer says. `allow` and `deny` are final; with `noOpinion` the next one is asked, and nobody's
+ * opinion is a refusal.
+ */
+export interface Decision {
+  readonly verdict: "allow" | "deny" | "noOpinion"
+  /** "" for none. */
+  readonly reason: string
+  /** What went wrong meanwhile. Without `allow` the request fails with it. */
+  readonly error?: Error | undefined
+}
 
+/** Who waits: a request. Its signal is made when it is asked for; undefined when nothing ends it. */
+export interface Cancellable {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Rules that a user has in a namespace, as far as an authorizer can list them. */
+export interface UserRules {
+  readonly rules: readonly PolicyRule[]
+  readonly errors: readonly string[]
+  /** Whether the user may do more than is listed. */
+  readonly incomplete: boolean
+}
+
+/** Mirrors: apiserver pkg/authorization/authorizer/interfaces.go Authorizer, RuleResolver */
 export interface Authorizer {
-  /** Synchronous: rules are read from the watch caches. */
-  authorize(user: UserInfo, attributes: AuthorizationAttributes): Decision
+  /**
+   * Answers at once where it can; a promise only where something is waited for, which ends with the request. What is
+   * thrown fails the request: nobody else is asked.
+   */
+  authorize(
+    user: UserInfo,
+    attributes: AuthorizationAttributes,
+    request: Cancellable,
+  ): Decision | Promise<Decision>
+  /** For SelfSubjectRulesReview; an authorizer without it lists nothing. */
+  rulesFor?(user: UserInfo, namespace: string, request: Cancellable): UserRules | Promise<UserRules>
 }

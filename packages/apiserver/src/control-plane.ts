@@ -24,7 +24,7 @@ import { type LegacyTokens, ServiceAccountTokens } from "./authn/service-account
 import { TokenSigner, type SigningKeyOptions } from "./authn/token-signer.ts"
 import { loopbackUser } from "./authn/users.ts"
 import { ClientCertificates } from "./authn/x509.ts"
-import { createAuthorizer } from "./authz/authorizer.ts"
+import { createAuthorizer, type NamedAuthorizer } from "./authz/authorizer.ts"
 import { createEscalationCheck } from "./authz/escalation.ts"
 import { NodeAuthorizer } from "./authz/node.ts"
 import { NodeGraph } from "./authz/node-graph.ts"
@@ -64,6 +64,8 @@ export interface ControlPlaneOptions {
     | undefined
   /** How long the store keeps history at the least, in milliseconds; default 300,000 (5 minutes). */
   readonly compactionIntervalMs?: number | undefined
+  /** The chain of authorizers, made of the server's own (`node`, `rbac`); default: these. */
+  readonly authorizers?: ((own: readonly NamedAuthorizer[]) => readonly NamedAuthorizer[]) | undefined
   /** Default true. */
   readonly anonymous?: boolean | undefined
   /** Bearer tokens with fixed users. */
@@ -114,10 +116,11 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   for (const kind of [role, roleBinding, clusterRole, clusterRoleBinding]) {
     if (kinds.includes(kind)) scope.use(registry.onChange(kind, () => rbac.invalidate()))
   }
-  const authorizer = createAuthorizer([
+  const own: readonly NamedAuthorizer[] = [
     { name: "node", authorizer: new NodeAuthorizer(scope.use(new NodeGraph(registry)), nodeRules()) },
     { name: "rbac", authorizer: rbac },
-  ])
+  ]
+  const authorizer = createAuthorizer(options.authorizers?.(own) ?? own)
   const signer = new TokenSigner(options.serviceAccounts)
   const audiences = options.serviceAccounts.audiences ?? options.serviceAccounts.issuers
   const certificates = new ClientCertificates(env.clock, options.clientCA)
@@ -139,7 +142,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       env,
       get: (kind, ref) => (kinds.includes(kind) ? registry.get(kind, ref) : undefined),
       list: (kind, namespace) => (kinds.includes(kind) ? registry.list(kind, namespace) : []),
-      authorize: (user, attributes) => authorizer.authorize(user, attributes),
+      authorize: (user, attributes, request) => authorizer.authorize(user, attributes, request),
       updateStatus: async (kind, object) => {
         await client().update(kind, object, { subresource: "status", signal: scope.signal })
       },
@@ -150,7 +153,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     always: [createEscalationCheck(rbac, authorizer), createPodCertificateSignCheck(authorizer)],
   })
   registry.useAdmission(admission)
-  connectReviews(registry, { clock: env.clock, authorizer, rbac, authenticator })
+  connectReviews(registry, { clock: env.clock, authorizer, authenticator })
   if (kinds.includes(serviceAccount))
     connectTokenRequest(registry, {
       env,

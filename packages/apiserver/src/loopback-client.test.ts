@@ -16,7 +16,7 @@ test("the loopback client asks the authorizer as the user it stands for", async 
   const authorizer: Authorizer = {
     authorize(user: UserInfo, { verb, resource, namespace }) {
       asked.push(`${user.name} ${user.groups.join("+")} ${verb} ${resource} ${namespace}`)
-      return verb === "get" ? { allowed: false, reason: "no" } : { allowed: true, reason: "" }
+      return verb === "get" ? { verdict: "noOpinion", reason: "no" } : { verdict: "allow", reason: "" }
     },
   }
   const admin = { name: "admin", groups: ["system:masters"] }

@@ -13,7 +13,7 @@ import {
   notFound,
   type Status,
 } from "@knarr/apimachinery"
-import { Channel } from "@knarr/base"
+import { Channel, whenReady } from "@knarr/base"
 import type { Creatable } from "@knarr/api"
 import type {
   Client,
@@ -37,7 +37,7 @@ import { createObject } from "./registry/create.ts"
 import { setObjectDefaults } from "./registry/defaults.ts"
 import { deleteCollection, deleteObject } from "./registry/delete.ts"
 import { listObjects } from "./registry/list.ts"
-import type { RequestAttributes } from "./authz/node.ts"
+import { askedFields, askedLabels, resourceAttributes } from "./authz/attributes.ts"
 import { managerOfAgent } from "./registry/manager.ts"
 import { applyPatch, decodePatched, patchObject } from "./registry/patch.ts"
 import type { Registry } from "./registry/registry.ts"
@@ -70,6 +70,13 @@ export function createLoopbackClient(options: LoopbackClientOptions): Client {
   return new LoopbackClient(options)
 }
 
+/** What of a call's options the authorizers are told. */
+interface AskedOptions {
+  readonly fieldSelector?: string | undefined
+  readonly labelSelector?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection"
 
 class LoopbackClient implements Client {
@@ -85,20 +92,16 @@ class LoopbackClient implements Client {
 
   async get<T extends KubeObject>(kind: Kind<T>, ref: Ref, options: GetOptions = {}): Promise<T> {
     options.signal?.throwIfAborted()
-    const { storage, at } = this.#open("get", kind, ref)
+    const { storage, at, allowed } = this.#open("get", kind, ref, options)
+    if (allowed) await allowed
     const object = await storage.get(at, options.resourceVersion, options.signal)
     return storage.view.value(object) as T
   }
 
   async list<T extends KubeObject>(kind: Kind<T>, options: ListOptions = {}): Promise<ObjectList<T>> {
     options.signal?.throwIfAborted()
-    const { storage } = this.#open(
-      "list",
-      kind,
-      { namespace: options.namespace, name: "" },
-      "",
-      options.fieldSelector,
-    )
+    const { storage, allowed } = this.#open("list", kind, { namespace: options.namespace, name: "" }, options)
+    if (allowed) await allowed
     const result = await listObjects(storage, options, options.signal)
     const items: T[] = []
     for (const object of result.items) {
@@ -117,13 +120,13 @@ class LoopbackClient implements Client {
   async *watch<T extends KubeObject>(kind: Kind<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>> {
     const { signal } = options
     signal.throwIfAborted()
-    const { storage } = this.#open(
+    const { storage, allowed } = this.#open(
       "watch",
       kind,
       { namespace: options.namespace, name: "" },
-      "",
-      options.fieldSelector,
+      options,
     )
+    if (allowed) await allowed
     const match = options.sendInitialEvents === undefined ? {} : { resourceVersionMatch: "NotOlderThan" }
     const watch = await prepareWatch(storage, { ...options, ...match }, signal)
     const channel = new Channel<readonly WatchItem[] | WatchEvent<T>>(watchBuffer)
@@ -178,8 +181,9 @@ class LoopbackClient implements Client {
   ): Promise<T> {
     const wanted = obj as unknown as KubeObject
     const { namespace, name } = wanted.metadata
-    const { storage, at } = this.#open("create", kind, { namespace, name: name ?? "" })
+    const { storage, at, allowed } = this.#open("create", kind, { namespace, name: name ?? "" }, options)
     const own = this.#decode<KubeObject>(kind, wanted)
+    if (allowed) await allowed
     const request = this.#request("CreateOptions", options)
     const connector = this.#registry.connector(kind.group, kind.plural, "")
     if (connector?.create) {
@@ -192,14 +196,16 @@ class LoopbackClient implements Client {
 
   async update<T extends KubeObject>(kind: Kind<T>, obj: T, options: UpdateOptions = {}): Promise<T> {
     const subresource = options.subresource ?? ""
-    const { storage, at } = this.#open("update", kind, obj.metadata, subresource)
+    const { storage, at, allowed } = this.#open("update", kind, obj.metadata, options, subresource)
     const request = this.#request("UpdateOptions", options)
     if (subresource === "scale") {
       const scale = this.#decodeAs<Scale>(scaleSchema(), obj)
+      if (allowed) await allowed
       return this.#answer((await updateScale(storage, at, request, () => scale)) as unknown as T, request)
     }
     const strategy = this.#strategy(storage, subresource, at)
     const own = this.#decode<KubeObject>(kind, obj)
+    if (allowed) await allowed
     setObjectDefaults(storage.kind, own, storage.deps.env.clock.now())
     const written = await updateObject(storage, at, request, {
       subresource,
@@ -218,7 +224,7 @@ class LoopbackClient implements Client {
     options: PatchOptions = {},
   ): Promise<T> {
     const subresource = options.subresource ?? ""
-    const { storage, at } = this.#open("patch", kind, ref, subresource)
+    const { storage, at, allowed } = this.#open("patch", kind, ref, options, subresource)
     const request = this.#request("PatchOptions", options)
     const patch = {
       type,
@@ -227,6 +233,7 @@ class LoopbackClient implements Client {
       force: options.force ?? false,
       subresource,
     }
+    if (allowed) await allowed
     if (subresource === "scale") {
       const schema = scaleSchema()
       const change = type === "apply" ? { ...patch, type: "merge" as const } : patch
@@ -245,7 +252,8 @@ class LoopbackClient implements Client {
     ref: Ref,
     options: DeleteOptions = {},
   ): Promise<T | Status> {
-    const { storage, at } = this.#open("delete", kind, ref)
+    const { storage, at, allowed } = this.#open("delete", kind, ref, options)
+    if (allowed) await allowed
     const request = this.#request("DeleteOptions", options)
     const deleted = await deleteObject(storage, at, deletionOf(options), request)
     if (deleted.asStatus) return deletedStatus(storage, at.name, deleted.object.uid)
@@ -257,13 +265,13 @@ class LoopbackClient implements Client {
     list: ListOptions,
     options: DeleteOptions = {},
   ): Promise<void> {
-    const { storage } = this.#open(
+    const { storage, allowed } = this.#open(
       "deletecollection",
       kind,
       { namespace: list.namespace, name: "" },
-      "",
-      list.fieldSelector,
+      { ...list, signal: options.signal },
     )
+    if (allowed) await allowed
     const request = this.#request("DeleteOptions", options)
     const result = await listObjects(storage, list, options.signal)
     const chosen = result.filtered
@@ -279,9 +287,10 @@ class LoopbackClient implements Client {
     body: unknown,
     options: WriteOptions = {},
   ): Promise<R> {
-    const { storage, at } = this.#open("create", kind, ref, subresource)
+    const { storage, at, allowed } = this.#open("create", kind, ref, options, subresource)
     const request = this.#request("CreateOptions", options)
     const own = deepClone(body) as KubeObject
+    if (allowed) await allowed
     own.metadata ??= {} as KubeObject["metadata"]
     const connector = this.#registry.connector(kind.group, kind.plural, subresource)
     if (connector?.create) {
@@ -300,7 +309,8 @@ class LoopbackClient implements Client {
   }
 
   async getSubresource<R>(kind: Kind, ref: Ref, subresource: string, options: GetOptions = {}): Promise<R> {
-    const { storage, at } = this.#open("get", kind, ref, subresource)
+    const { storage, at, allowed } = this.#open("get", kind, ref, options, subresource)
+    if (allowed) await allowed
     const connector = this.#registry.connector(kind.group, kind.plural, subresource)
     if (connector?.get) return (await connector.get(at, this.#request("GetOptions", options))) as R
     const object = await storage.get(at, options.resourceVersion, options.signal)
@@ -321,34 +331,44 @@ class LoopbackClient implements Client {
     return new LoopbackClient({ ...this.#options, user: { name: user.name, groups: [...groups] }, userAgent })
   }
 
-  /** The storage and the reference, if the user may. */
+  /** The storage and the reference, if the user may; `allowed` when that is still to be said. */
   #open(
     verb: Verb,
     kind: Kind,
     ref: Ref,
+    options: AskedOptions,
     subresource = "",
-    fieldSelector?: string,
-  ): { storage: ResourceStorage; at: ObjectRef } {
+  ): { storage: ResourceStorage; at: ObjectRef; allowed: void | Promise<void> } {
     const storage = this.#registry.storage(kind)
-    const namespace = kind.namespaced ? (ref.namespace ?? "") : ""
+    const at = { namespace: kind.namespaced ? (ref.namespace ?? "") : "", name: ref.name }
+    return { storage, at, allowed: this.#authorize(verb, kind, at, options, subresource) }
+  }
+
+  #authorize(
+    verb: Verb,
+    kind: Kind,
+    { namespace, name }: ObjectRef,
+    { fieldSelector, labelSelector, signal }: AskedOptions,
+    subresource: string,
+  ): void | Promise<void> {
     const { authorizer, user } = this.#options
-    if (authorizer) {
-      const attributes: RequestAttributes = {
-        verb,
-        apiGroup: kind.group,
-        resource: kind.plural,
-        subresource,
-        namespace,
-        name:
-          verb === "create" && subresource === "" ? "" : ref.name || (metadataNameOf(fieldSelector) ?? ""),
-        fieldSelector,
-        path: "",
-        isResourceRequest: true,
-      }
-      const decision = authorizer.authorize(user, attributes)
-      if (!decision.allowed) throw forbiddenError(user, attributes, decision.reason)
-    }
-    return { storage, at: { namespace, name: ref.name } }
+    if (!authorizer) return
+    const attributes = resourceAttributes({
+      verb,
+      apiGroup: kind.group,
+      apiVersion: kind.version,
+      resource: kind.plural,
+      subresource,
+      namespace,
+      name: verb === "create" && subresource === "" ? "" : name || (metadataNameOf(fieldSelector) ?? ""),
+      fieldSelector: askedFields(fieldSelector),
+      labelSelector: askedLabels(labelSelector),
+    })
+    return whenReady(authorizer.authorize(user, attributes, { signal }), ({ verdict, reason, error }) => {
+      if (verdict === "allow") return
+      if (error) throw error
+      throw forbiddenError(user, attributes, reason)
+    })
   }
 
   #strategy(storage: ResourceStorage, subresource: string, at: ObjectRef): ReturnType<typeof strategyOf> {

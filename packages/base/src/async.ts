@@ -21,6 +21,26 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<
 }
 
 /**
+ * Calls `next` with a value that is there, or will be: at once when it is, so that what need not wait makes no promise.
+ * What `next` throws, or the promise rejects with, comes out the same way.
+ */
+export function whenReady<T, U>(value: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
+  return value instanceof Promise ? value.then(next) : next(value)
+}
+
+/** Does `work` with one item after the other. A promise comes back from the first that waits on; none when nothing does. */
+export function inTurn<T>(
+  items: readonly T[],
+  work: (item: T) => void | Promise<void>,
+  from = 0,
+): void | Promise<void> {
+  for (let i = from; i < items.length; i++) {
+    const wait = work(items[i]!)
+    if (wait) return wait.then(() => inTurn(items, work, i + 1))
+  }
+}
+
+/**
  * A bounded queue between one producer and one consumer. `push` returns false when the bound is reached (the
  * item was not taken: the producer decides whether to close or to drop). Iteration ends after `close()` once
  * the queue is empty, and throws the error given to `fail()`.

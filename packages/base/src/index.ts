@@ -21,7 +21,7 @@ export { destroySoon } from "./destroy-soon.ts"
 export { tableOf } from "./table.ts"
 export { trimEndOf, trimOf } from "./trim.ts"
 export { WireError, WireReader, type WireType, WireWriter } from "./protobuf-wire.ts"
-export { Channel, Semaphore, abortable, deferred, type Deferred } from "./async.ts"
+export { Channel, Semaphore, abortable, deferred, inTurn, whenReady, type Deferred } from "./async.ts"
 export {
   type CertificateOptions,
   type KeyPair,

@@ -151,6 +151,7 @@ function withAuthorization(client: Client, plane: ControlPlane, denied: string[]
     const attributes = {
       verb: verbs[method]!,
       apiGroup: kind.group,
+      apiVersion: kind.version,
       resource: kind.plural,
       subresource,
       namespace,
@@ -158,7 +159,9 @@ function withAuthorization(client: Client, plane: ControlPlane, denied: string[]
       path: "",
       isResourceRequest: true,
     }
-    if (!plane.authorizer.authorize(user, attributes).allowed) {
+    const decision = plane.authorizer.authorize(user, attributes, {})
+    assert.ok(!(decision instanceof Promise), "Node and RBAC answer at once")
+    if (decision.verdict !== "allow") {
       const what = `${user.name}: ${attributes.verb} ${kind.plural}.${kind.group}/${subresource}`
       denied.push(what)
       throw forbidden({ group: kind.group, resource: kind.plural }, attributes.name, what)

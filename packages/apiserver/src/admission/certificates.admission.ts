@@ -2,7 +2,8 @@
 import { parseSigningRequest } from "@knarr/api"
 import type { CertificateSigningRequest, ClusterTrustBundle, PodCertificateRequest } from "@knarr/api"
 import { field, invalid, semanticEqual } from "@knarr/apimachinery"
-import { messageOf } from "@knarr/base"
+import { messageOf, whenReady } from "@knarr/base"
+import { resourceAttributes } from "../authz/attributes.ts"
 import { onlyMutatesGCFields } from "../authz/escalation.ts"
 import type { AdmissionAttributes, AdmissionDeps, AdmissionHooks, AdmissionPlugin } from "../contract.ts"
 import { isResource } from "./is-resource.ts"
@@ -13,23 +14,30 @@ const requests = "certificatesigningrequests"
 
 /** The signer itself, or all signers of its domain. Mirrors: pkg/certauthorization */
 function allowedOnSigner(
-  { authorize }: Pick<AdmissionDeps, "authorize">,
+  deps: Pick<AdmissionDeps, "authorize">,
   a: AdmissionAttributes,
   verb: string,
   signer: string,
-): boolean {
-  const ask = (name: string): boolean =>
-    authorize(a.user, {
-      verb,
-      apiGroup: group,
-      resource: "signers",
-      subresource: "",
-      namespace: "",
-      name,
-      path: "",
-      isResourceRequest: true,
-    }).allowed
-  return ask(signer) || ask(`${signer.split("/")[0]}/*`)
+): boolean | Promise<boolean> {
+  const ask = (name: string): boolean | Promise<boolean> =>
+    whenReady(
+      deps.authorize(a.user, resourceAttributes({ verb, apiGroup: group, resource: "signers", name }), a),
+      ({ verdict }) => verdict === "allow",
+    )
+  return whenReady(ask(signer), (allowed) => allowed || ask(`${signer.split("/")[0]}/*`))
+}
+
+/** Refuses who may not, in the plugin's words. */
+function demandSigner(
+  deps: Pick<AdmissionDeps, "authorize">,
+  a: AdmissionAttributes,
+  verb: string,
+  signer: string,
+  what: string,
+): void | Promise<void> {
+  return whenReady(allowedOnSigner(deps, a, verb, signer), (allowed) => {
+    if (!allowed) throw refusal(a, `user not permitted to ${what} ${JSON.stringify(signer)}`)
+  })
 }
 
 /** Mirrors: plugin/pkg/admission/certificates/approval */
@@ -40,8 +48,7 @@ export const certificateApproval: AdmissionPlugin = {
     handles: (a) => a.operation === "UPDATE" && isResource(a, group, requests, "approval"),
     validate(a) {
       const signer = (a.oldObject as CertificateSigningRequest).spec.signerName
-      if (!allowedOnSigner(deps, a, "approve", signer))
-        throw refusal(a, `user not permitted to approve requests with signerName ${JSON.stringify(signer)}`)
+      return demandSigner(deps, a, "approve", signer, "approve requests with signerName")
     },
   }),
 }
@@ -63,8 +70,7 @@ export const certificateSigning: AdmissionPlugin = {
       )
         return
       const signer = old.spec.signerName
-      if (!allowedOnSigner(deps, a, "sign", signer))
-        throw refusal(a, `user not permitted to sign requests with signerName ${JSON.stringify(signer)}`)
+      return demandSigner(deps, a, "sign", signer, "sign requests with signerName")
     },
   }),
 }
@@ -80,8 +86,7 @@ export const clusterTrustBundleAttest: AdmissionPlugin = {
       const signer = (a.object as ClusterTrustBundle).spec.signerName
       if (!signer) return
       if (a.oldObject && onlyMutatesGCFields(a.object!, a.oldObject)) return
-      if (!allowedOnSigner(deps, a, "attest", signer))
-        throw refusal(a, `user not permitted to attest for signerName ${JSON.stringify(signer)}`)
+      return demandSigner(deps, a, "attest", signer, "attest for signerName")
     },
   }),
 }
@@ -123,11 +128,13 @@ export function createPodCertificateSignCheck(deps: Pick<AdmissionDeps, "authori
       const old = a.oldObject as PodCertificateRequest
       if (semanticEqual((a.object as PodCertificateRequest).status, old.status)) return
       const { signerName } = old.spec
-      if (allowedOnSigner(deps, a, "sign", signerName)) return
-      const why = `User ${JSON.stringify(a.user.name)} is not permitted to "sign" for signer ${JSON.stringify(signerName)}`
-      throw invalid({ group, kind: "PodCertificateRequest" }, a.name, [
-        field.forbidden("spec.signerName", why),
-      ])
+      return whenReady(allowedOnSigner(deps, a, "sign", signerName), (allowed) => {
+        if (allowed) return
+        const why = `User ${JSON.stringify(a.user.name)} is not permitted to "sign" for signer ${JSON.stringify(signerName)}`
+        throw invalid({ group, kind: "PodCertificateRequest" }, a.name, [
+          field.forbidden("spec.signerName", why),
+        ])
+      })
     },
   }
 }

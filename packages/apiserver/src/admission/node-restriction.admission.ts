@@ -22,7 +22,8 @@ import type {
   Volume,
 } from "@knarr/api"
 import { internalError, notFound, semanticEqual } from "@knarr/apimachinery"
-import { messageOf } from "@knarr/base"
+import { messageOf, whenReady } from "@knarr/base"
+import { resourceAttributes } from "../authz/attributes.ts"
 import { nodeNameOf } from "../authn/users.ts"
 import { apiObjectReference, ephemeralClaimName, isMirrorPod } from "../authz/pod-references.ts"
 import type { AdmissionAttributes, AdmissionDeps, AdmissionPlugin } from "../contract.ts"
@@ -62,7 +63,7 @@ export const nodeRestriction: AdmissionPlugin = {
         case "persistentvolumeclaims":
           return admitClaim(name, a)
         case "serviceaccounts":
-          if (a.operation === "CREATE" && a.subresource === "token") admitToken(deps, name, a)
+          if (a.operation === "CREATE" && a.subresource === "token") return admitToken(deps, name, a)
           return undefined
         case "podcertificaterequests.certificates.k8s.io":
           return admitPodCertificate(deps, name, a)
@@ -240,7 +241,7 @@ function restrictedLabels(keys: readonly string[]): string[] {
     .sort()
 }
 
-function admitToken(deps: AdmissionDeps, name: string, a: AdmissionAttributes): void {
+function admitToken(deps: AdmissionDeps, name: string, a: AdmissionAttributes): void | Promise<void> {
   const { spec } = a.object as unknown as TokenRequest
   const ref = spec.boundObjectRef
   if (!ref || ref.apiVersion !== "v1" || ref.kind !== "Pod" || !ref.name)
@@ -260,33 +261,30 @@ function admitToken(deps: AdmissionDeps, name: string, a: AdmissionAttributes): 
   if (used) return
   if (problems.length > 0)
     throw refusal(a, `error validating audience ${q(audience)}: ${aggregate(problems)}`)
-  if (mayAskFor(deps, a, "request-serviceaccounts-token-audience", audience, a.name)) return
-  throw refusal(a, `${a.user.name} is not authorized to request tokens for audience ${q(audience)}`)
+  const refused = `${a.user.name} is not authorized to request tokens for audience ${q(audience)}`
+  return demand(deps, a, "request-serviceaccounts-token-audience", audience, a.name, refused)
+}
+
+/** Refuses who may not, with these words. */
+function demand(
+  deps: AdmissionDeps,
+  a: AdmissionAttributes,
+  verb: string,
+  resource: string,
+  name: string,
+  refused: string,
+): void | Promise<void> {
+  const { namespace, kind } = a
+  const asked = resourceAttributes({ verb, apiGroup: kind.group, resource, namespace, name })
+  return whenReady(deps.authorize(a.user, asked, a), ({ verdict }) => {
+    if (verdict !== "allow") throw refusal(a, refused)
+  })
 }
 
 /** Several texts as Go's aggregate of errors prints them. */
 function aggregate(problems: readonly string[]): string {
   const unique = [...new Set(problems)]
   return unique.length === 1 ? unique[0]! : `[${unique.join(", ")}]`
-}
-
-function mayAskFor(
-  deps: AdmissionDeps,
-  a: AdmissionAttributes,
-  verb: string,
-  resource: string,
-  name: string,
-): boolean {
-  return deps.authorize(a.user, {
-    verb,
-    apiGroup: a.kind.group,
-    resource,
-    subresource: "",
-    namespace: a.namespace,
-    name,
-    path: "",
-    isResourceRequest: true,
-  }).allowed
 }
 
 /** Whether the pod mounts a token for the audience, or a volume whose driver asks for one. */
@@ -347,7 +345,11 @@ function migratedDriver(volume: object): DriverOfVolume {
   return found && { name: found[1] }
 }
 
-function admitPodCertificate(deps: AdmissionDeps, name: string, a: AdmissionAttributes): void {
+function admitPodCertificate(
+  deps: AdmissionDeps,
+  name: string,
+  a: AdmissionAttributes,
+): void | Promise<void> {
   if (a.operation !== "CREATE") throw refusal(a, `unexpected operation ${a.operation}`)
   if (a.subresource !== "") throw refusal(a, `unexpected subresource ${a.subresource}`)
   const { spec } = a.object as PodCertificateRequest
@@ -399,11 +401,8 @@ function admitPodCertificate(deps: AdmissionDeps, name: string, a: AdmissionAttr
   )
   if (mounts) return
   const signer = spec.signerName.replaceAll("/", ":")
-  if (mayAskFor(deps, a, "request-serviceaccounts-podcertificate-signer", signer, accountName)) return
-  throw refusal(
-    a,
-    `pod ${at} does not mount a podCertificate projected volume for signer ${q(spec.signerName)}`,
-  )
+  const refused = `pod ${at} does not mount a podCertificate projected volume for signer ${q(spec.signerName)}`
+  return demand(deps, a, "request-serviceaccounts-podcertificate-signer", signer, accountName, refused)
 }
 
 /** On a create the name stands in the object. */

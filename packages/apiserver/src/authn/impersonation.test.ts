@@ -21,10 +21,12 @@ function impersonated(lines: readonly string[]): { user: UserInfo; asked: string
   const authorizer: Authorizer = {
     authorize(_user, { resource, subresource, namespace, name }: AuthorizationAttributes) {
       asked.push([resource, subresource, namespace, name].filter((part) => part !== "").join(" "))
-      return { allowed: true, reason: "" }
+      return { verdict: "allow", reason: "" }
     },
   }
-  return { user: impersonate(admin, distinctImpersonation(joined, lines), authorizer), asked }
+  const impersonated = impersonate(admin, distinctImpersonation(joined, lines), authorizer, {})
+  assert.ok(!(impersonated instanceof Promise))
+  return { user: impersonated, asked }
 }
 
 test("each header is one group or value, whatever it holds", () => {
@@ -64,7 +66,7 @@ test("names of extras never reach a prototype", () => {
 })
 
 test("repeated headers stay apart on HTTP/1.1 and HTTP/2", async () => {
-  const allow: Authorizer = { authorize: () => ({ allowed: true, reason: "" }) }
+  const allow: Authorizer = { authorize: () => ({ verdict: "allow", reason: "" }) }
   const { server, ca } = testCertificates()
   const listener = await listen({
     ...testEnv,
@@ -72,7 +74,11 @@ test("repeated headers stay apart on HTTP/1.1 and HTTP/2", async () => {
     port: 0,
     certificates: server,
     onRequest: (exchange) =>
-      respondText(exchange, 200, JSON.stringify(impersonate(admin, exchange.headers, allow).groups)),
+      respondText(
+        exchange,
+        200,
+        JSON.stringify((impersonate(admin, exchange.headers, allow, exchange) as UserInfo).groups),
+      ),
     takesUpgrade: () => false,
   })
   const url = `https://127.0.0.1:${listener.port}`

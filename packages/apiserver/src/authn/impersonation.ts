@@ -3,8 +3,10 @@
  * Mirrors: apiserver pkg/endpoints/filters/impersonation.go
  */
 import { badRequest, forbidden } from "@knarr/apimachinery"
+import { inTurn, whenReady } from "@knarr/base"
+import { resourceAttributes } from "../authz/attributes.ts"
 import { forbiddenReason } from "../authz/forbidden.ts"
-import type { AuthorizationAttributes, Authorizer, UserInfo } from "../contract.ts"
+import type { AuthorizationAttributes, Authorizer, Cancellable, UserInfo } from "../contract.ts"
 import {
   allAuthenticated,
   allUnauthenticated,
@@ -36,7 +38,12 @@ export function distinctImpersonation<H extends Headers>(headers: H, raw: readon
 }
 
 /** The user that the request acts as: `user` itself without such headers. Throws 400 and 403 StatusErrors. */
-export function impersonate(user: UserInfo, headers: Headers, authorizer: Authorizer): UserInfo {
+export function impersonate(
+  user: UserInfo,
+  headers: Headers,
+  authorizer: Authorizer,
+  request: Cancellable,
+): UserInfo | Promise<UserInfo> {
   const name = one(headers["impersonate-user"])
   const groups = all(headers["impersonate-group"])
   const uid = one(headers["impersonate-uid"])
@@ -51,39 +58,24 @@ export function impersonate(user: UserInfo, headers: Headers, authorizer: Author
     throw badRequest(`requested ${asked} without impersonating a user name`)
   }
 
-  const allowed = (
-    resource: string,
-    apiGroup: string,
-    named: string,
-    namespace = "",
-    subresource = "",
-  ): void => {
-    const attributes: AuthorizationAttributes = {
-      verb: "impersonate",
-      apiGroup,
-      resource,
-      subresource,
-      namespace,
-      name: named,
-      path: "",
-      isResourceRequest: true,
-    }
-    const decision = authorizer.authorize(user, attributes)
-    if (!decision.allowed)
-      throw forbidden(
-        { group: apiGroup, resource },
-        named,
-        forbiddenReason(user, attributes, decision.reason),
-      )
-  }
-
+  const asked: AuthorizationAttributes[] = []
+  const ask = (what: Partial<AuthorizationAttributes> & { readonly resource: string }): void =>
+    void asked.push(resourceAttributes({ verb: "impersonate", ...what }))
   const account = parseServiceAccountUserName(name)
-  if (account) allowed("serviceaccounts", "", account.name, account.namespace)
-  else allowed("users", "", name)
-  for (const group of groups) allowed("groups", "", group)
+  if (account) ask({ resource: "serviceaccounts", name: account.name, namespace: account.namespace })
+  else ask({ resource: "users", name })
+  for (const group of groups) ask({ resource: "groups", name: group })
   for (const [key, values] of extras)
-    for (const value of values) allowed("userextras", authenticationGroup, value, "", key)
-  if (uid !== "") allowed("uids", authenticationGroup, uid)
+    for (const value of values)
+      ask({ apiGroup: authenticationGroup, resource: "userextras", name: value, subresource: key })
+  if (uid !== "") ask({ apiGroup: authenticationGroup, resource: "uids", name: uid })
+  const allowed = inTurn(asked, (attributes) =>
+    whenReady(authorizer.authorize(user, attributes, request), ({ verdict, reason }) => {
+      if (verdict === "allow") return
+      const because = forbiddenReason(user, attributes, reason)
+      throw forbidden({ group: attributes.apiGroup, resource: attributes.resource }, attributes.name, because)
+    }),
+  )
 
   let effective = groups
   if (account && groups.length === 0) effective = serviceAccountGroups(account.namespace)
@@ -91,12 +83,13 @@ export function impersonate(user: UserInfo, headers: Headers, authorizer: Author
   if (name === anonymousUser.name) {
     if (!effective.includes(allUnauthenticated)) effective = [...effective, allUnauthenticated]
   } else if (!marked) effective = [...effective, allAuthenticated]
-  return {
+  const effectiveUser = {
     name,
     groups: effective,
     ...(uid === "" ? {} : { uid }),
     ...(extra ? { extra } : {}),
   }
+  return whenReady(allowed, () => effectiveUser)
 }
 
 function one(value: string | string[] | undefined): string {

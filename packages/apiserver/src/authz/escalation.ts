@@ -4,14 +4,10 @@
  */
 import type { ClusterRole, PolicyRule, Role, RoleBinding, RoleRef } from "@knarr/api"
 import { forbidden, notFound, semanticEqual, type KubeObject } from "@knarr/apimachinery"
+import { whenReady } from "@knarr/base"
 import { systemMasters } from "../authn/users.ts"
-import type {
-  AdmissionAttributes,
-  AdmissionHooks,
-  AuthorizationAttributes,
-  Authorizer,
-  UserInfo,
-} from "../contract.ts"
+import type { AdmissionAttributes, AdmissionDeps, AdmissionHooks, UserInfo } from "../contract.ts"
+import { resourceAttributes } from "./attributes.ts"
 import type { Rbac } from "./rbac.ts"
 import { compactRules, ruleText, uncoveredRules } from "./rules.ts"
 
@@ -23,19 +19,15 @@ const fullAuthority: readonly PolicyRule[] = [
 ]
 
 /** The check, as the last hook of admission. */
-export function createEscalationCheck(rbac: Rbac, authorizer: Authorizer): AdmissionHooks {
-  const may = (user: UserInfo, verb: string, resource: string, namespace: string, name: string): boolean => {
-    const asked: AuthorizationAttributes = {
-      verb,
-      apiGroup: group,
-      resource,
-      subresource: "",
-      namespace,
-      name,
-      path: "",
-      isResourceRequest: true,
-    }
-    return authorizer.authorize(user, asked).allowed
+export function createEscalationCheck(rbac: Rbac, deps: Pick<AdmissionDeps, "authorize">): AdmissionHooks {
+  const may = (
+    a: AdmissionAttributes,
+    verb: string,
+    resource: string,
+    name: string,
+  ): boolean | Promise<boolean> => {
+    const asked = resourceAttributes({ verb, apiGroup: group, resource, namespace: a.namespace, name })
+    return whenReady(deps.authorize(a.user, asked, a), ({ verdict }) => verdict === "allow")
   }
 
   const missing = (user: UserInfo, namespace: string, wanted: readonly PolicyRule[]): string | undefined => {
@@ -69,36 +61,31 @@ export function createEscalationCheck(rbac: Rbac, authorizer: Authorizer): Admis
         const next = a.object as Role | ClusterRole
         const old = a.oldObject as Role | ClusterRole | undefined
         if (old && same(contentOf(next), contentOf(old))) return
-        if (may(user, "escalate", a.kind.plural, a.namespace, a.name)) return
-        const why = missing(user, a.namespace, next.rules ?? [])
-        if (why !== undefined) refuse(why)
-        if (
-          "aggregationRule" in next &&
-          next.aggregationRule &&
-          missing(user, "", fullAuthority) !== undefined
-        )
-          refuse("must have cluster-admin privileges to use the aggregationRule")
-        return
+        return whenReady(may(a, "escalate", a.kind.plural, a.name), (allowed) => {
+          if (allowed) return
+          const why = missing(user, a.namespace, next.rules ?? [])
+          if (why !== undefined) refuse(why)
+          if (
+            "aggregationRule" in next &&
+            next.aggregationRule &&
+            missing(user, "", fullAuthority) !== undefined
+          )
+            refuse("must have cluster-admin privileges to use the aggregationRule")
+        })
       }
       const next = a.object as RoleBinding
       const old = a.oldObject as RoleBinding | undefined
       if (old && same(next.roleRef, old.roleRef) && same(next.subjects, old.subjects)) return
-      if (mayBind(user, next.roleRef, a.namespace, may)) return
-      const rules = rbac.rulesOf(next.roleRef, a.namespace)
-      if (!rules) throw notFound(resource, next.roleRef.name)
-      const why = missing(user, a.namespace, rules)
-      if (why !== undefined) refuse(why)
+      const { roleRef } = next
+      return whenReady(may(a, "bind", pluralOf(roleRef), roleRef.name), (allowed) => {
+        if (allowed) return
+        const rules = rbac.rulesOf(roleRef, a.namespace)
+        if (!rules) throw notFound(resource, roleRef.name)
+        const why = missing(user, a.namespace, rules)
+        if (why !== undefined) refuse(why)
+      })
     },
   }
-}
-
-function mayBind(
-  user: UserInfo,
-  ref: RoleRef,
-  namespace: string,
-  may: (user: UserInfo, verb: string, resource: string, namespace: string, name: string) => boolean,
-): boolean {
-  return may(user, "bind", pluralOf(ref), namespace, ref.name)
 }
 
 function pluralOf(ref: RoleRef): string {

@@ -8,7 +8,7 @@ import type { Client } from "@knarr/client"
 import type { ControlPlane } from "../control-plane.ts"
 import { withTestPlane } from "../testing.ts"
 import { objects, questions, requests, type Answers, type Request } from "./node.scenario.ts"
-import type { RequestAttributes } from "./node.ts"
+import { askedFields, resourceAttributes } from "./attributes.ts"
 
 const answers = JSON.parse(readFileSync(join(import.meta.dirname, "testdata/node.json"), "utf8")) as Answers
 const kubelet = (name: string): { name: string; groups: string[] } => ({
@@ -37,15 +37,10 @@ test("a node may what Kubernetes lets it: every verb on every resource", async (
     await prepare(plane)
     const wrong: string[] = []
     for (const [i, { group, selected, ...rest }] of questions.entries()) {
-      const asked: RequestAttributes = {
-        ...rest,
-        apiGroup: group,
-        path: "",
-        isResourceRequest: true,
-        fieldSelector: selected === undefined ? undefined : `spec.nodeName=${selected}`,
-      }
-      const { allowed, reason } = plane.authorizer.authorize(kubelet("n1"), asked)
-      const mine = allowed ? "allowed" : reason
+      const fieldSelector = askedFields(selected && `spec.nodeName=${selected}`)
+      const asked = resourceAttributes({ ...rest, apiGroup: group, fieldSelector })
+      const { verdict, reason } = await plane.authorizer.authorize(kubelet("n1"), asked, {})
+      const mine = verdict === "allow" ? "allowed" : reason
       const theirs = answers.reviews[i] === -1 ? "allowed" : answers.reasons[answers.reviews[i]!]!
       if (mine !== theirs) wrong.push(`${JSON.stringify(questions[i])}: ${mine} instead of ${theirs}`)
     }

@@ -3,22 +3,16 @@
  * is left to the authorizers behind it. Mirrors: plugin/pkg/auth/authorizer/node/node_authorizer.go
  */
 import type { PolicyRule } from "@knarr/api"
-import { parseFieldSelector } from "@knarr/apimachinery"
 import { nodeNameOf } from "../authn/users.ts"
-import type { AuthorizationAttributes, Authorizer, Decision, UserInfo } from "../contract.ts"
+import type { AuthorizationAttributes, Authorizer, Decision, UserInfo, UserRules } from "../contract.ts"
 import type { NodeGraph, RelatedResource } from "./node-graph.ts"
 import { ruleAllows } from "./rules.ts"
 
-/** Attributes of a request with its selectors, for authorizers that look at them. */
-export interface RequestAttributes extends AuthorizationAttributes {
-  readonly fieldSelector?: string | undefined
-}
-
-const yes: Decision = Object.freeze({ allowed: true, reason: "" })
-const noOpinion: Decision = Object.freeze({ allowed: false, reason: "" })
+const yes: Decision = Object.freeze({ verdict: "allow", reason: "" })
+const noOpinion: Decision = Object.freeze({ verdict: "noOpinion", reason: "" })
 
 function no(reason: string): Decision {
-  return { allowed: false, reason }
+  return { verdict: "noOpinion", reason }
 }
 
 export class NodeAuthorizer implements Authorizer {
@@ -31,7 +25,7 @@ export class NodeAuthorizer implements Authorizer {
     this.#rules = rules
   }
 
-  authorize(user: UserInfo, asked: RequestAttributes): Decision {
+  authorize(user: UserInfo, asked: AuthorizationAttributes): Decision {
     const node = nodeNameOf(user)
     if (node === undefined) return noOpinion
     if (node === "") return no(`unknown node for user ${JSON.stringify(user.name)}`)
@@ -70,6 +64,12 @@ export class NodeAuthorizer implements Authorizer {
     return this.#rules.some((rule) => ruleAllows(rule, asked)) ? yes : noOpinion
   }
 
+  rulesFor(user: UserInfo): UserRules {
+    if (nodeNameOf(user) === undefined) return { rules: [], errors: [], incomplete: false }
+    const error = "node authorizer does not support user rule resolution"
+    return { rules: [], errors: [error], incomplete: true }
+  }
+
   #related(node: string, asked: AuthorizationAttributes, resource: RelatedResource): Decision {
     if (asked.name === "") return no("No Object name found")
     return this.#graph.isRelated(node, resource, asked.namespace, asked.name)
@@ -105,7 +105,7 @@ export class NodeAuthorizer implements Authorizer {
     return this.#related(node, asked, "serviceaccounts")
   }
 
-  #slice(node: string, asked: RequestAttributes): Decision {
+  #slice(node: string, asked: AuthorizationAttributes): Decision {
     if (asked.subresource !== "") return no("cannot authorize ResourceSlice subresources")
     switch (asked.verb) {
       case "create":
@@ -129,7 +129,7 @@ export class NodeAuthorizer implements Authorizer {
     }
   }
 
-  #podCertificate(node: string, asked: RequestAttributes): Decision {
+  #podCertificate(node: string, asked: AuthorizationAttributes): Decision {
     if (asked.subresource !== "")
       return no("nodes may not access the status subresource of PodCertificateRequests")
     switch (asked.verb) {
@@ -147,7 +147,7 @@ export class NodeAuthorizer implements Authorizer {
     }
   }
 
-  #pod(node: string, asked: RequestAttributes): Decision {
+  #pod(node: string, asked: AuthorizationAttributes): Decision {
     const { verb, subresource } = asked
     switch (subresource) {
       case "":
@@ -216,13 +216,9 @@ function ownCsiNode(node: string, { verb, subresource, name }: AuthorizationAttr
 }
 
 /** Whether a list is narrowed to what has the node's name in `spec.nodeName`. */
-function selectsNode({ fieldSelector }: RequestAttributes, node: string): boolean {
+function selectsNode({ fieldSelector }: AuthorizationAttributes, node: string): boolean {
   if (!fieldSelector) return false
-  try {
-    return parseFieldSelector(fieldSelector).requirements.some(
-      ({ field, operator, value }) => field === "spec.nodeName" && operator === "=" && value === node,
-    )
-  } catch {
-    return false
-  }
+  return fieldSelector.requirements.some(
+    ({ field, operator, value }) => field === "spec.nodeName" && operator === "=" && value === node,
+  )
 }

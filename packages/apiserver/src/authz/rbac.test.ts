@@ -5,6 +5,7 @@ import type { PolicyRule } from "@knarr/api"
 import type { Kind, KubeObject } from "@knarr/apimachinery"
 import type { ObjectReader } from "../authn/service-account-tokens.ts"
 import type { AuthorizationAttributes, UserInfo } from "../contract.ts"
+import { resourceAttributes } from "./attributes.ts"
 import { createEscalationCheck } from "./escalation.ts"
 import { Rbac } from "./rbac.ts"
 import { compactRules, ruleAllows, ruleText, uncoveredRules } from "./rules.ts"
@@ -34,7 +35,7 @@ const ask = (
   apiGroup = "",
 ): AuthorizationAttributes => {
   const [main, subresource = ""] = resource.split("/")
-  return { verb, apiGroup, resource: main!, subresource, namespace, name, path: "", isResourceRequest: true }
+  return resourceAttributes({ verb, apiGroup, resource: main!, subresource, namespace, name })
 }
 const askPath = (verb: string, path: string): AuthorizationAttributes => ({
   ...ask(verb, ""),
@@ -132,7 +133,7 @@ describe("Rbac", () => {
 
   it("allows by group, and says why", () => {
     assert.deepEqual(rbac.authorize(eve, ask("get", "pods", "x")), {
-      allowed: true,
+      verdict: "allow",
       reason: 'RBAC: allowed by ClusterRoleBinding "all-view" of ClusterRole "view" to Group "devs"',
     })
   })
@@ -141,15 +142,15 @@ describe("Rbac", () => {
     const asked = (namespace: string): AuthorizationAttributes =>
       ask("create", "deployments", namespace, "", "apps")
     assert.deepEqual(rbac.authorize(robot, asked("ci")), {
-      allowed: true,
+      verdict: "allow",
       reason: 'RBAC: allowed by RoleBinding "robots/ci" of Role "local" to ServiceAccount "robot/ci"',
     })
-    assert.deepEqual(rbac.authorize(robot, asked("default")), { allowed: false, reason: "" })
+    assert.deepEqual(rbac.authorize(robot, asked("default")), { verdict: "noOpinion", reason: "" })
   })
 
   it("names roles that are missing", () => {
     assert.deepEqual(rbac.authorize(eve, ask("delete", "pods", "x")), {
-      allowed: false,
+      verdict: "noOpinion",
       reason: 'RBAC: clusterrole.rbac.authorization.k8s.io "gone" not found',
     })
   })

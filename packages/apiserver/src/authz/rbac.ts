@@ -6,7 +6,7 @@ import { clusterRole, clusterRoleBinding, role, roleBinding } from "@knarr/api"
 import type { PolicyRule, RoleRef, Subject } from "@knarr/api"
 import { serviceAccountUserName } from "../authn/users.ts"
 import type { ObjectReader } from "../authn/service-account-tokens.ts"
-import type { AuthorizationAttributes, Authorizer, Decision, UserInfo } from "../contract.ts"
+import type { AuthorizationAttributes, Authorizer, Decision, UserInfo, UserRules } from "../contract.ts"
 import { ruleAllows } from "./rules.ts"
 
 interface Grant {
@@ -17,12 +17,6 @@ interface Grant {
   readonly subject: Subject
   /** Undefined when the role does not exist. */
   readonly rules: readonly PolicyRule[] | undefined
-}
-
-/** Rules that a user has, and what stood in the way of finding all of them. */
-export interface UserRules {
-  readonly rules: readonly PolicyRule[]
-  readonly errors: readonly string[]
 }
 
 const none: readonly Grant[] = []
@@ -48,8 +42,8 @@ export class Rbac implements Authorizer {
     const found =
       this.#find(user, attributes, "", errors) ??
       (attributes.namespace === "" ? undefined : this.#find(user, attributes, attributes.namespace, errors))
-    if (found) return { allowed: true, reason: `RBAC: allowed by ${describe(found)}` }
-    return { allowed: false, reason: errors.length === 0 ? "" : `RBAC: ${aggregate(errors)}` }
+    if (found) return { verdict: "allow", reason: `RBAC: allowed by ${describe(found)}` }
+    return { verdict: "noOpinion", reason: errors.length === 0 ? "" : `RBAC: ${aggregate(errors)}` }
   }
 
   #find(
@@ -75,7 +69,7 @@ export class Rbac implements Authorizer {
         else errors.push(roleNotFound(grant.roleRef))
       }
     }
-    return { rules, errors }
+    return { rules, errors, incomplete: false }
   }
 
   /** The rules of a role that a binding in `namespace` names; undefined when there is none. */

@@ -16,16 +16,15 @@ import type {
 } from "@knarr/api"
 import { badRequest, formatTime, invalid, type FieldError } from "@knarr/apimachinery"
 import type { Clock } from "@knarr/base"
-import { aggregate, type Rbac } from "../authz/rbac.ts"
 import type { Authenticator } from "../authn/authenticator.ts"
-import type { RequestAttributes } from "../authz/node.ts"
-import type { Authorizer, UserInfo } from "../contract.ts"
+import { aggregate } from "../authz/rbac.ts"
+import { evaluationError, reviewAttributes } from "../authz/review-attributes.ts"
+import type { Authorizer, Cancellable, UserInfo, UserRules } from "../contract.ts"
 import type { Registry } from "../registry/registry.ts"
 
 export interface ReviewDeps {
   readonly clock: Clock
-  readonly authorizer: Authorizer
-  readonly rbac: Rbac
+  readonly authorizer: Required<Authorizer>
   readonly authenticator: Pick<Authenticator, "authenticateToken" | "audiences">
 }
 
@@ -37,14 +36,14 @@ export function connectReviews(registry: Registry, deps: ReviewDeps): void {
   const { authorizer } = deps
 
   registry.connect(authorization, "subjectaccessreviews", "", {
-    async create(_ref, body) {
+    async create(_ref, body, request) {
       const review = body as unknown as SubjectAccessReview
       validateSpec(review.spec ?? {}, true)
-      return { ...review, status: decide(authorizer, userOf(review.spec), review.spec) }
+      return { ...review, status: await decide(authorizer, userOf(review.spec), review.spec, request) }
     },
   })
   registry.connect(authorization, "localsubjectaccessreviews", "", {
-    async create(ref, body) {
+    async create(ref, body, request) {
       const review = body as unknown as SubjectAccessReview
       validateSpec(review.spec ?? {}, true)
       if (review.spec.nonResourceAttributes)
@@ -57,14 +56,14 @@ export function connectReviews(registry: Registry, deps: ReviewDeps): void {
         ])
       if ((review.spec.resourceAttributes?.namespace ?? "") !== ref.namespace)
         throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${ref.namespace}`)
-      return { ...review, status: decide(authorizer, userOf(review.spec), review.spec) }
+      return { ...review, status: await decide(authorizer, userOf(review.spec), review.spec, request) }
     },
   })
   registry.connect(authorization, "selfsubjectaccessreviews", "", {
     async create(_ref, body, request) {
       const review = body as unknown as SelfSubjectAccessReview
       validateSpec(review.spec ?? {}, false)
-      return { ...review, status: decide(authorizer, request.user, review.spec) }
+      return { ...review, status: await decide(authorizer, request.user, review.spec, request) }
     },
   })
   registry.connect(authorization, "selfsubjectrulesreviews", "", {
@@ -72,7 +71,8 @@ export function connectReviews(registry: Registry, deps: ReviewDeps): void {
       const review = body as unknown as SelfSubjectRulesReview
       const namespace = review.spec?.namespace ?? ""
       if (namespace === "") throw badRequest("no namespace on request")
-      return { ...review, metadata: {}, spec: {}, status: rulesStatus(deps.rbac, request.user, namespace) }
+      const found = await authorizer.rulesFor(request.user, namespace, request)
+      return { ...review, metadata: {}, spec: {}, status: rulesStatus(found) }
     },
   })
   registry.connect(authentication, "selfsubjectreviews", "", {
@@ -137,41 +137,24 @@ function userOf(spec: SubjectAccessReviewSpec): UserInfo {
   }
 }
 
-function decide(
+async function decide(
   authorizer: Authorizer,
   user: UserInfo,
   spec: SubjectAccessReviewSpec,
-): SubjectAccessReviewStatus {
-  const decision = authorizer.authorize(user, attributesOf(spec))
+  request: Cancellable,
+): Promise<SubjectAccessReviewStatus> {
+  const attributes = reviewAttributes(spec)
+  const { verdict, reason, error } = await authorizer.authorize(user, attributes, request)
+  const problem = evaluationError(error, attributes)
   return {
-    allowed: decision.allowed,
-    ...(!decision.allowed && decision.denied ? { denied: true } : {}),
-    ...(decision.reason === "" ? {} : { reason: decision.reason }),
+    allowed: verdict === "allow",
+    ...(verdict === "deny" ? { denied: true } : {}),
+    ...(reason === "" ? {} : { reason }),
+    ...(problem === "" ? {} : { evaluationError: problem }),
   }
 }
 
-function attributesOf(spec: SubjectAccessReviewSpec): RequestAttributes {
-  const r = spec.resourceAttributes
-  return {
-    verb: r?.verb ?? spec.nonResourceAttributes?.verb ?? "",
-    apiGroup: r?.group ?? "",
-    resource: r?.resource ?? "",
-    subresource: r?.subresource ?? "",
-    namespace: r?.namespace ?? "",
-    name: r?.name ?? "",
-    path: spec.nonResourceAttributes?.path ?? "",
-    isResourceRequest: r !== undefined,
-    fieldSelector:
-      r?.fieldSelector?.rawSelector ??
-      r?.fieldSelector?.requirements
-        ?.filter((term) => term.operator === "In" && term.values?.length === 1)
-        .map((term) => `${term.key}=${term.values![0]}`)
-        .join(","),
-  }
-}
-
-function rulesStatus(rbac: Rbac, user: UserInfo, namespace: string): SelfSubjectRulesReview["status"] {
-  const { rules, errors } = rbac.rulesFor(user, namespace)
+function rulesStatus({ rules, errors, incomplete }: UserRules): SelfSubjectRulesReview["status"] {
   const resourceRules: ResourceRule[] = []
   const nonResourceRules: NonResourceRule[] = []
   for (const rule of rules) {
@@ -187,11 +170,7 @@ function rulesStatus(rbac: Rbac, user: UserInfo, namespace: string): SelfSubject
     if ((rule.nonResourceURLs?.length ?? 0) > 0)
       nonResourceRules.push({ verbs: [...rule.verbs], nonResourceURLs: [...rule.nonResourceURLs!] })
   }
-  const status: SelfSubjectRulesReview["status"] = {
-    resourceRules,
-    nonResourceRules,
-    incomplete: errors.length > 0,
-  }
+  const status: SelfSubjectRulesReview["status"] = { resourceRules, nonResourceRules, incomplete }
   if (errors.length > 0) status.evaluationError = aggregate(errors)
   return status
 }

@@ -25,5 +25,6 @@ export function admissionAttributes(
     dryRun: request.dryRun,
     options: request.options,
     warnings: request.warnings,
+    signal: request.signal,
   }
 }

@@ -1,7 +1,7 @@
 /** What is counted about who asks and what they may. Mirrors: apiserver pkg/endpoints/filters/metrics.go */
 import type { Clock, Counter, Histogram, Meter } from "@knarr/base"
 import { asError } from "@knarr/base"
-import type { UserInfo } from "../contract.ts"
+import type { Decision, UserInfo } from "../contract.ts"
 
 const buckets = Array.from({ length: 15 }, (_, i) => 0.001 * 2 ** i)
 
@@ -55,32 +55,55 @@ export class AccessMetrics {
   }
 
   /** Counts one authentication. Throws what `authenticate` throws. */
-  authenticate(authenticate: () => UserInfo): UserInfo {
+  authenticate(authenticate: () => UserInfo | Promise<UserInfo>): UserInfo | Promise<UserInfo> {
     const startedAt = this.#clock.monotonic()
-    const done = (result: string): void => {
-      this.#authentications.add(1, result)
-      this.#authenticationSeconds.observe((this.#clock.monotonic() - startedAt) / 1000, result)
+    const done = (user: UserInfo): UserInfo => {
+      this.#authenticated("success", startedAt)
+      const { name } = user
+      this.#users.add(1, toldApart.has(name) ? name : name.includes("@") ? "email_id" : "other")
+      return user
     }
-    let user: UserInfo
+    const failed = (thrown: unknown): never => {
+      this.#authenticated("error", startedAt)
+      throw asError(thrown)
+    }
+    let user: UserInfo | Promise<UserInfo>
     try {
       user = authenticate()
     } catch (thrown) {
-      done("error")
-      throw asError(thrown)
+      return failed(thrown)
     }
-    done("success")
-    const { name } = user
-    this.#users.add(1, toldApart.has(name) ? name : name.includes("@") ? "email_id" : "other")
-    return user
+    return user instanceof Promise ? user.then(done, failed) : done(user)
   }
 
-  /** Counts one decision. */
-  authorize<T extends { readonly allowed: boolean }>(authorize: () => T): T {
+  /** Counts one decision. What `authorize` throws is an error, and no opinion. */
+  authorize(authorize: () => Decision | Promise<Decision>): Decision | Promise<Decision> {
     const startedAt = this.#clock.monotonic()
-    const decision = authorize()
-    const result = decision.allowed ? "allowed" : "no-opinion"
-    this.#authorizations.add(1, result)
-    this.#authorizationSeconds.observe((this.#clock.monotonic() - startedAt) / 1000, result)
-    return decision
+    const done = (decision: Decision): Decision => {
+      const result = resultOf(decision)
+      this.#authorizations.add(1, result)
+      this.#authorizationSeconds.observe((this.#clock.monotonic() - startedAt) / 1000, result)
+      return decision
+    }
+    const failed = (thrown: unknown): Decision =>
+      done({ verdict: "noOpinion", reason: "", error: asError(thrown) })
+    let decision: Decision | Promise<Decision>
+    try {
+      decision = authorize()
+    } catch (thrown) {
+      return failed(thrown)
+    }
+    return decision instanceof Promise ? decision.then(done, failed) : done(decision)
   }
+
+  #authenticated(result: string, startedAt: number): void {
+    this.#authentications.add(1, result)
+    this.#authenticationSeconds.observe((this.#clock.monotonic() - startedAt) / 1000, result)
+  }
+}
+
+function resultOf({ verdict, error }: Decision): string {
+  if (verdict === "allow") return "allowed"
+  if (error) return "error"
+  return verdict === "deny" ? "denied" : "no-opinion"
 }

@@ -2,20 +2,20 @@
  * What every request passes before it reaches its handler: identity, in-flight bounds, time-out, impersonation,
  * authorisation; and what is counted about it. Mirrors: apiserver pkg/server/config.go DefaultBuildHandlerChain
  */
-import { asError, messageOf, uuid, type Env } from "@knarr/base"
+import { asError, messageOf, uuid, whenReady, type Env } from "@knarr/base"
 import { badRequest, forbidden, parseGoDuration, timeout, type Kind } from "@knarr/apimachinery"
 import { impersonate } from "../authn/impersonation.ts"
 import type { Authenticator } from "../authn/authenticator.ts"
+import { RequestAttributes } from "../authz/attributes.ts"
 import { forbiddenError } from "../authz/forbidden.ts"
-import type { RequestAttributes } from "../authz/node.ts"
 import type { Authorizer, RequestContext, RequestInfo, UserInfo } from "../contract.ts"
 import type { AccessMetrics } from "./access-metrics.ts"
 import type { ServerExchange } from "./exchange.ts"
 import type { InFlight } from "./in-flight.ts"
 import type { RequestMetrics } from "./request-metrics.ts"
 import { isLongRunning, isMutating, parseRequestInfo } from "./request-info.ts"
-import { PageNotFound } from "./refusals.ts"
-import { respondError, respondNotFound, respondText, toStatusError } from "./respond.ts"
+import { FilterFailure, PageNotFound } from "./refusals.ts"
+import { respondError, respondFilterFailure, respondNotFound, respondText, toStatusError } from "./respond.ts"
 import { needsCreate, refusalOfRoute } from "./routes.ts"
 
 /** A handler may answer at once or later; what it throws becomes the answer. */
@@ -63,23 +63,6 @@ class Context implements RequestContext {
   }
 }
 
-/** The attributes that a request is authorised by. */
-export function attributesOf(info: RequestInfo, fieldSelector: () => string | null): RequestAttributes {
-  return {
-    verb: info.verb,
-    apiGroup: info.apiGroup,
-    resource: info.resource,
-    subresource: info.subresource,
-    namespace: info.namespace,
-    name: info.name,
-    path: info.path,
-    isResourceRequest: info.isResourceRequest,
-    get fieldSelector() {
-      return fieldSelector() ?? undefined
-    },
-  }
-}
-
 function refusalOf(exchange: ServerExchange, options: FilterOptions, info: RequestInfo): Error | undefined {
   // Paths are not made clean: no handler begins with two slashes.
   if (exchange.path.startsWith("//")) return new PageNotFound()
@@ -91,27 +74,37 @@ function refusalOf(exchange: ServerExchange, options: FilterOptions, info: Reque
 
 /**
  * Authenticates, impersonates and authorises, and refuses what has no route: the path alone has decided that, but
- * only who may ask is told. Throws StatusErrors.
+ * only who may ask is told. Throws StatusErrors and {@link FilterFailure}.
  */
 function authorizeRequest(
   exchange: ServerExchange,
   options: FilterOptions,
   info: RequestInfo,
-): RequestContext {
+): RequestContext | Promise<RequestContext> {
   const refusal = refusalOf(exchange, options, info)
-  const { access } = options
-  const caller = access.authenticate(() => options.authenticator.authenticate(exchange))
-  const { authorizer } = options
-  const user = impersonate(caller, exchange.headers, authorizer)
-  const attributes = attributesOf(info, () => exchange.query.get("fieldSelector"))
-  const decision = access.authorize(() => authorizer.authorize(user, attributes))
-  if (!decision.allowed) throw forbiddenError(user, attributes, decision.reason)
-  if (refusal) throw refusal
-  if (needsCreate(info) && info.verb !== "create") {
-    const { allowed, reason } = authorizer.authorize(user, { ...attributes, verb: "create" })
-    if (!allowed) throw forbidden({ group: info.apiGroup, resource: info.resource }, info.name, reason)
-  }
-  return new Context(user, info, exchange)
+  const { access, authenticator, authorizer } = options
+  const caller = access.authenticate(() => authenticator.authenticate(exchange))
+  return whenReady(caller, (known) =>
+    whenReady(impersonate(known, exchange.headers, authorizer, exchange), (user) => {
+      const attributes = new RequestAttributes(info, exchange)
+      const decision = access.authorize(() => authorizer.authorize(user, attributes, exchange))
+      return whenReady(decision, ({ verdict, reason, error }) => {
+        if (verdict !== "allow") {
+          if (error) throw new FilterFailure(error.message, { cause: error })
+          throw forbiddenError(user, attributes, reason)
+        }
+        if (refusal) throw refusal
+        if (!needsCreate(info) || info.verb === "create") return new Context(user, info, exchange)
+        return whenReady(
+          authorizer.authorize(user, new RequestAttributes({ ...info, verb: "create" }, exchange), exchange),
+          (create) => {
+            if (create.verdict === "allow") return new Context(user, info, exchange)
+            throw forbidden({ group: info.apiGroup, resource: info.resource }, info.name, create.reason)
+          },
+        )
+      })
+    }),
+  )
 }
 
 export interface Filters {
@@ -154,6 +147,10 @@ export function createFilters(options: FilterOptions): Filters {
         return
       }
       if (thrown instanceof PageNotFound) return respondNotFound(exchange)
+      if (thrown instanceof FilterFailure) {
+        log.error("A request could not be authorised", thrown.cause, { path: exchange.path })
+        return respondFilterFailure(exchange, exchange.path + exchange.search, thrown)
+      }
       const error = toStatusError(thrown)
       if (error !== thrown)
         log.error("A request failed", thrown, { method: exchange.method, path: exchange.path })
@@ -168,6 +165,26 @@ export function createFilters(options: FilterOptions): Filters {
       }
     }
     exchange.onFailure = fail
+    const enter = (ctx: RequestContext): void => {
+      const run = (): void => {
+        const answer = options.handler(exchange, ctx)
+        if (answer) answer.catch(fail)
+      }
+      if (isLongRunning(ctx.info)) return run()
+      const begin = exchange.guard(() => {
+        // Who is gone, or late, takes no place.
+        if (exchange.aborted) return
+        leave = inFlight.enter(ctx.info, ctx.user)
+        if (leave) return run()
+        exchange.setHeader("Retry-After", "1")
+        respondText(exchange, 429, "Too many requests, please try again later.\n")
+      })
+      if (!isMutating(ctx.info)) return begin()
+      // A body that is slow to come holds no place; what is wrong with it is said by whoever wants it.
+      body = inFlight.bodyOf(ctx.user)
+      exchange.takeBody = body.take
+      exchange.body().then(begin, begin)
+    }
     try {
       exchange.setHeader("Audit-Id", auditId(exchange.header("audit-id")) ?? uuid(random))
       exchange.setHeader("Cache-Control", "no-cache, private")
@@ -184,28 +201,10 @@ export function createFilters(options: FilterOptions): Filters {
         })
         timer = clock.timer(ms, onTime)
       }
+      if (longRunning) lasting.add(exchange)
       const ctx = authorizeRequest(exchange, options, info)
-      const run = (): void => {
-        const answer = options.handler(exchange, ctx)
-        if (answer) answer.catch(fail)
-      }
-      if (longRunning) {
-        lasting.add(exchange)
-        return run()
-      }
-      const enter = exchange.guard(() => {
-        // Who is gone, or late, takes no place.
-        if (exchange.aborted) return
-        leave = inFlight.enter(ctx.info, ctx.user)
-        if (leave) return run()
-        exchange.setHeader("Retry-After", "1")
-        respondText(exchange, 429, "Too many requests, please try again later.\n")
-      })
-      if (!isMutating(info)) return enter()
-      // A body that is slow to come holds no place; what is wrong with it is said by whoever wants it.
-      body = inFlight.bodyOf(ctx.user)
-      exchange.takeBody = body.take
-      exchange.body().then(enter, enter)
+      if (ctx instanceof Promise) ctx.then(exchange.guard(enter), fail)
+      else enter(ctx)
     } catch (thrown) {
       fail(thrown)
     }

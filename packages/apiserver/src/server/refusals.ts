@@ -21,3 +21,8 @@ export function methodNotAllowed(): StatusError {
 export class PageNotFound extends Error {
   override readonly name = "PageNotFound"
 }
+
+/** A filter that could not do its work: 500 in plain text. Mirrors: apiserver responsewriters.InternalError */
+export class FilterFailure extends Error {
+  override readonly name = "FilterFailure"
+}

@@ -29,6 +29,14 @@ export function respondNotFound(exchange: Exchange): void {
   respondText(exchange, 404, "404 page not found\n")
 }
 
+const markup: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" }
+
+/** What a client is told when a filter fails. */
+export function respondFilterFailure(exchange: Exchange, uri: string, failure: Error): void {
+  const text = `Internal Server Error: ${JSON.stringify(uri)}: ${failure.message}`
+  respondText(exchange, 500, `${text.replace(/[&<>]/g, (sign) => markup[sign]!)}\n`)
+}
+
 /** The StatusError that `thrown` stands for; what is none becomes a 500. */
 export function toStatusError(thrown: unknown): StatusError {
   // The stack is only as high as it is: a value that goes deeper, or holds more at once, is the client's.
