@@ -60,6 +60,17 @@ test("a contained child fails alone, and its close tells why", async () => {
   await scope.close()
 })
 
+test("Scope does not log what fails in a silent child: its owner does", async () => {
+  const { scope, log } = supervised()
+  const child = scope.child("child", { contained: true, silent: true })
+  child.child("inner").run("bad", fails)
+  await new Promise((resolve) => child.signal.addEventListener("abort", resolve))
+  assert.deepEqual(log, [])
+  assert.equal(scope.signal.aborted, false)
+  await assert.rejects(child.close(), { message: 'Task "root/child/inner/bad" failed: broken' })
+  await scope.close()
+})
+
 test("a contained task is logged and ends alone", async () => {
   const { scope, clock, log } = supervised()
   scope.run("bad", fails, { contained: true })

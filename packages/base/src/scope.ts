@@ -50,6 +50,8 @@ export interface ScopeOptions {
 export interface ChildOptions {
   /** What fails in the child ends with the child: its owner looks at `signal`, or at what `close` throws. */
   readonly contained?: boolean
+  /** With `contained`: the owner tells what failed in it, and nobody else logs it. */
+  readonly silent?: boolean
   /** It ends in its turn among the resources: after the parent's tasks, its other children and what it was given later. */
   readonly lasting?: boolean
 }
@@ -59,6 +61,7 @@ const defaultPolicy = { firstMs: 100, maxMs: 30_000, resetMs: 60_000 }
 interface Lineage {
   readonly parent: Scope
   readonly contained: boolean
+  readonly silent: boolean
 }
 
 export class Scope implements AsyncDisposable {
@@ -87,8 +90,9 @@ export class Scope implements AsyncDisposable {
   }
 
   /** A scope that closes with this one, and unlinks itself when it closes earlier. One of a closed scope is closed. */
-  child(name: string, { contained = false, lasting = false }: ChildOptions = {}): Scope {
-    const child = new Scope(`${this.name}/${name}`, { env: this.#env }, { parent: this, contained })
+  child(name: string, { contained = false, silent = false, lasting = false }: ChildOptions = {}): Scope {
+    const lineage = { parent: this, contained, silent }
+    const child = new Scope(`${this.name}/${name}`, { env: this.#env }, lineage)
     if (this.signal.aborted) void child.close(this.signal.reason).catch((thrown) => this.#report(thrown))
     else if (lasting) this.#resources.add(child)
     else this.#children.add(child)
@@ -136,8 +140,15 @@ export class Scope implements AsyncDisposable {
 
   /** Logged here, once; then the failure climbs to whoever can act. */
   #fail(task: string, thrown: unknown): void {
-    this.#env?.log.error("A task failed", thrown, { task })
+    if (this.#isLogged()) this.#env?.log.error("A task failed", thrown, { task })
     this.#climb(new Error(`Task "${task}" failed: ${asError(thrown).message}`, { cause: thrown }))
+  }
+
+  /** Unless the failure climbs to a scope whose owner tells it. */
+  #isLogged(): boolean {
+    const lineage = this.#lineage
+    if (!lineage) return true
+    return lineage.contained ? !lineage.silent : lineage.parent.#isLogged()
   }
 
   #climb(error: Error): void {

@@ -27,7 +27,12 @@ export async function listenUdp(
   const ready = deferred()
   socket.once("error", ready.reject)
   socket.bind(port, address, () => ready.resolve())
-  await ready.promise
+  try {
+    await ready.promise
+  } catch (thrown) {
+    socket.close()
+    throw thrown
+  }
   socket.on("error", (error) => env.log.debug("DNS socket", { err: error.message }))
   let open = true
   const send = (

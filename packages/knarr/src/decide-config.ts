@@ -112,7 +112,7 @@ async function findPlace(
   const { readNetworkFacts, usedNetworks } = await import("@knarr/pod-network")
   const facts = await readNetworkFacts(ctx.signal)
   const onMachine = usedNetworks(facts)
-  const { obstaclesOf } = await import("./host-watch.ts")
+  const { obstaclesOf } = await import("./node/host-watch.ts")
   const warn = (place: ClusterRanges & { readonly index: number }): typeof place => {
     for (const obstacle of obstaclesOf(place, facts)) ctx.print(`warning: ${obstacle}\n`)
     return place

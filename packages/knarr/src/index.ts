@@ -1,2 +1,10 @@
 export { type TestControlPlane, type TestControlPlaneOptions, startControlPlane } from "./testing.ts"
 export { allocatorSettings, serverNodeFlags } from "./daemon-settings.ts"
+export {
+  type NodeContext,
+  type NodePart,
+  type PartDeps,
+  type RunningPart,
+  defineNodePart,
+} from "./node/node-part.ts"
+export { type NodeParts, type NodePartsOptions, startNodeParts } from "./node/node-parts.ts"

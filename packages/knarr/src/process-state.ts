@@ -12,6 +12,8 @@ export interface ProcessState {
   readonly supervisorPid: number | undefined
   /** It runs and has said so. */
   readonly ready: boolean
+  /** What it failed of while it started, and tries again; undefined of one that is ready or has not failed. */
+  readonly problem: string | undefined
   /** Since the supervisor was started. */
   readonly restarts: number
   /** For example `signal SIGKILL` or `exit code 1`; undefined when it never ended unasked. */
@@ -35,6 +37,10 @@ export function processState(cluster: ClusterHome, process: string): ProcessStat
   const told = supervisorPid === undefined ? undefined : readState(cluster.stateFile(process))
   return {
     ...{ pid, supervisorPid, ready },
+    problem:
+      ready || pid === undefined || progress?.pid !== pid
+        ? undefined
+        : progress.told.findLast((one) => "error" in one)?.error,
     restarts: told?.restarts ?? 0,
     lastExit: told?.lastExit || undefined,
     lastExitAt: told?.lastExitAt ?? 0,
@@ -47,11 +53,12 @@ export function isWell(state: ProcessState): boolean {
   return state.ready && state.supervisorPid !== undefined
 }
 
-/** What to say of the processes that ended unasked and are not ready again yet; "" when there is none. */
+/** What to say of the processes that failed or ended unasked and are not ready yet; "" when there is none. */
 export function tellRestarting(cluster: ClusterHome): string {
   const config = cluster.read()
   const restarting = (config ? processesOf(config) : []).flatMap((name) => {
-    const { ready, restarts, lastExit } = processState(cluster, name)
+    const { ready, restarts, lastExit, problem } = processState(cluster, name)
+    if (problem !== undefined) return [`${name} cannot start: ${problem}`]
     return ready || restarts === 0 ? [] : [`${name} is started again (${restarts} restarts): ${lastExit}`]
   })
   return restarting.join("; ")

@@ -20,6 +20,7 @@ export {
   ensureContainerd,
   importImage,
 } from "./runtime/containerd.ts"
+export { type NodeRuntime, connectRuntime, socketOfEndpoint } from "./runtime/node-runtime.ts"
 export { type StopContainerdOptions, stopContainerd, unmountBelow } from "./runtime/containerd-stop.ts"
 export { findBinary } from "./runtime/containerd-host.ts"
 export { type CriRuntimeOptions, createCriRuntime } from "./runtime/cri-runtime.ts"
@@ -46,7 +47,7 @@ export {
   readContainerLog,
 } from "./server/container-logs.ts"
 export { HttpError } from "./server/http-error.ts"
-export type { HealthCheck } from "./server/healthz.ts"
+export { type Health, type HealthCheck, failedTimes, serveHealthz, taskCheck } from "./server/healthz.ts"
 export {
   type KubeletServer,
   type KubeletServerDeps,

@@ -30,7 +30,7 @@ import { statusNotKnownYet, type NodeSettings, type PodWorkerParts } from "./pod
 import { createProbeManager, type NodeProbeManager } from "./probes/probe-manager.ts"
 import type { ContainerRuntime } from "./runtime/container-runtime.ts"
 import { pauseImage } from "./runtime/pause-image.ts"
-import { serveHealthz, type HealthCheck } from "./server/healthz.ts"
+import { taskCheck, type HealthCheck } from "./server/healthz.ts"
 import { startKubeletServer, type KubeletServer, type KubeletTls } from "./server/kubelet-server.ts"
 import { startPodSources, type PodSources } from "./sources/pod-sources.ts"
 import { createStatusManager } from "./status/status-manager.ts"
@@ -85,8 +85,8 @@ export interface KubeletOptions {
   readonly address?: string
   /** Without it there is no server. */
   readonly tls?: KubeletTls
-  /** Where health is told without TLS, on the loopback address; default: nowhere. */
-  readonly healthzPort?: number
+  /** Told at the server's `/healthz`; default: that none of the tasks of this process waits for its next start. */
+  readonly healthChecks?: readonly HealthCheck[]
   /** The folder behind the server's `/logs/`; default: not served. */
   readonly nodeLogDir?: string
   /** Ends pods before memory, disk or processes run out; default: at upstream's thresholds. `false`: never. */
@@ -243,11 +243,6 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     const server =
       options.tls && (await listen(options, options.tls, runtime, settings, workers, status, probes, volumes))
     if (server) scope.use(server)
-    const { healthzPort } = options
-    if (healthzPort !== undefined)
-      scope.run("healthz", (signal) => serveHealthz(env, healthzPort, healthChecks(scope), signal), {
-        restart: true,
-      })
     const sources = startPodSources({
       ...{ env, client, scope, informers, nodeName, workers },
       ...pick(options, ["manifestDir"]),
@@ -279,20 +274,6 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   }
 }
 
-/** Told at `/healthz`: what of the process failed and waits for its next start. */
-function healthChecks(scope: Scope): HealthCheck[] {
-  const check = (): string | undefined =>
-    scope
-      .troubles()
-      .filter(({ waiting }) => waiting)
-      .map(
-        ({ task, restarts, error }) =>
-          `${task} failed ${restarts === 1 ? "once" : `${restarts} times`}: ${error}`,
-      )
-      .join("; ") || undefined
-  return [{ name: "tasks", check }]
-}
-
 /** The kubelet's server, with what its answers are made of. */
 function listen(
   options: KubeletOptions,
@@ -307,7 +288,15 @@ function listen(
   const { env, scope, client, nodeName, version, machine, nodeLogDir, port = defaultPort, address } = options
   addPodMetrics({ meter: env.meter, scope, nodeName, version }, workers, status)
   const api = createKubeletApi({
-    ...{ env, client, nodeName, runtime, workers, status, healthChecks: healthChecks(scope) },
+    ...{
+      env,
+      client,
+      nodeName,
+      runtime,
+      workers,
+      status,
+      healthChecks: options.healthChecks ?? [taskCheck(() => scope.troubles())],
+    },
     stats: createNodeStats({ env, runtime, host: machine.node, nodeName, volumes }),
     probeMetrics: () => probes.metrics(),
     config: {

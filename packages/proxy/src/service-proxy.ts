@@ -46,6 +46,11 @@ export interface ServiceProxyOptions {
   readonly ports?: { readonly healthz: number; readonly metrics: number }
 }
 
+export interface ServiceProxy {
+  /** Undefined while the kernel knows what it should, else why not. */
+  problem(): string | undefined
+}
+
 const sliceIndex = "proxyService"
 /** Changes within this time become one transaction. */
 const gatherMs = 5
@@ -59,7 +64,7 @@ const nothing: Pick<ProxyState, "servicePorts" | "hostPorts"> = {
 }
 
 /** Starts programming the kernel. Resolves after the first complete synchronisation. The rules stay when the scope ends. */
-export async function startServiceProxy(options: ServiceProxyOptions): Promise<void> {
+export async function startServiceProxy(options: ServiceProxyOptions): Promise<ServiceProxy> {
   const { informers, pods, events, env, scope, nodeName, nodeIP, table } = options
   const services = informers.informer(service)
   const slices = informers.informer(endpointSlice)
@@ -75,6 +80,8 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<v
   const flows = createFlowCleanup(env, health)
   const complain = createComplaints(env, events)
   let wake = deferred()
+  /** Why the kernel could not be programmed; "" while it can. */
+  let said = ""
   const first = deferred()
 
   const sync = async (signal: AbortSignal): Promise<void> => {
@@ -114,7 +121,6 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<v
     async (signal) => {
       await Promise.all([services, slices, nodes, pods].map((informer) => informer.waitForSync(signal)))
       let retryMs = minRetryMs
-      let said = ""
       for (;;) {
         const next = wake.promise
         try {
@@ -153,6 +159,9 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<v
       .serve(scope, nodeIP, options.ports)
       .catch((thrown: unknown) => env.log.error("Cannot serve the proxy's health", thrown))
   await first.promise
+  return {
+    problem: () => (health.healthy ? undefined : said || "a change waits for more than a minute"),
+  }
 }
 
 function hasHostPort({ spec }: Readonly<Pod>): boolean {

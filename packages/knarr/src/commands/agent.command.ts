@@ -7,18 +7,25 @@ import { defineCommand } from "./command.ts"
 
 export const agent = defineCommand({
   name: "agent",
-  usage: "--node-name NODE [--name NAME] [--home DIR] [--cluster-dir DIR]",
+  usage:
+    "--node-name NODE [--container-runtime-endpoint ENDPOINT] [--name NAME] [--home DIR] [--cluster-dir DIR]",
   summary: "Run the agent of a cluster's node in the foreground, in the network namespace it is started in",
-  flags: { ...clusterFlags, "cluster-dir": { type: "string" }, "node-name": { type: "string" } },
+  flags: {
+    ...clusterFlags,
+    "cluster-dir": { type: "string" },
+    "node-name": { type: "string" },
+    "container-runtime-endpoint": { type: "string" },
+  },
   async run({ flags }, ctx) {
     const { cluster, config } = daemonCluster(flags, ctx)
     const nodeName = flags["node-name"] as string | undefined
     if (!nodeName) throw new UsageError('required flag "--node-name" not set')
     if (!nodesOf(config).some(({ node }) => node === nodeName))
       throw new UsageError(`the cluster "${cluster.name}" has no node "${nodeName}"`)
+    const runtimeEndpoint = flags["container-runtime-endpoint"] as string | undefined
     return runDaemon(nodeName, { cluster, config }, ctx, async (daemon) => {
       const { startAgent } = await import("../agent.ts")
-      await startAgent({ ...daemon, nodeName })
+      await startAgent({ ...daemon, nodeName, runtimeEndpoint })
     })
   },
 })

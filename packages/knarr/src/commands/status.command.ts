@@ -42,12 +42,12 @@ async function show(cluster: ClusterHome, config: ClusterConfig, ctx: CommandCon
     const lines = troubles(cluster, name, state, ctx)
     if (name !== "server") {
       ctx.print(`  ${name.padEnd(10)}  agent ${describe(state)}, ${await nodeState(cluster, name, ctx)}\n`)
-      if (state.pid !== undefined) lines.push(...(await failingTasks(cluster, name, ctx)))
+      if (state.pid !== undefined) lines.push(...(await failingParts(cluster, name, ctx)))
     }
     for (const line of lines) ctx.print(`  ${" ".repeat(10)}  ${line}\n`)
   }
   if (config.hasNode && process.getuid?.() === 0) {
-    const { readObstacles } = await import("../host-watch.ts")
+    const { readObstacles } = await import("../node/host-watch.ts")
     for (const obstacle of await readObstacles(config, ctx.signal)) ctx.print(`  warning     ${obstacle}\n`)
   }
   return [...states.values()].every(({ pid }) => pid !== undefined)
@@ -62,7 +62,7 @@ function describe({ pid, supervisorPid, pauseMs, ready, restarts }: ProcessState
 
 /** What a process went through, a line each; nothing of one that is well and always was. */
 function troubles(cluster: ClusterHome, name: string, state: ProcessState, ctx: CommandContext): string[] {
-  const { pid, supervisorPid, restarts, lastExit, lastExitAt } = state
+  const { pid, supervisorPid, restarts, lastExit, lastExitAt, problem } = state
   const lines = []
   if (pid !== undefined && supervisorPid === undefined)
     lines.push(`${name} has no supervisor: nothing would start it again; "knarr up" mends that`)
@@ -73,48 +73,54 @@ function troubles(cluster: ClusterHome, name: string, state: ProcessState, ctx: 
     const times = restarts === 1 ? "once" : `${restarts} times`
     lines.push(`${name} was restarted ${times}, last ${seconds} s ago after ${lastExit}`)
   }
+  if (problem !== undefined) lines.push(`cannot start, and tries again: ${problem}`)
   const error = restarts > 0 || pid === undefined ? lastErrorLine(cluster, name) : undefined
   if (error !== undefined) lines.push(`its last error: ${error}`)
   return lines
 }
 
 async function readiness(cluster: ClusterHome, ctx: CommandContext): Promise<string> {
-  using transport = createTransport(resolveContext(await loadKubeconfig([cluster.kubeconfig])).transport)
-  const signal = AbortSignal.timeout(answerTimeoutMs)
-  const ask = (path: string) => transport.request({ method: "GET", path, signal })
-  try {
-    const response = await ask("/readyz")
-    const text = (await response.buffer()).toString("utf8")
-    if (response.status === 200) return "ready"
-    const failed = [...text.matchAll(/^\[-\](\S+) failed/gm)].map(([, name]) => name!)
-    const reasons = await Promise.all(
-      failed.map(async (name) => {
-        const one = await ask(`/readyz/${name}`)
-        const reason = (await one.buffer()).toString("utf8").replace("internal server error: ", "").trim()
-        // It may have passed since.
-        return one.status === 200 ? [] : [`${name}: ${reason}`]
-      }),
-    )
-    return [`not ready (${response.status})`, reasons.flat().join("; ")].filter(Boolean).join(": ")
-  } catch (thrown) {
-    ctx.log.debug("The API server does not answer", { err: thrown })
-    return "does not answer"
-  }
+  const { status, failed } = await failedChecks(cluster, "/readyz", ctx)
+  if (status === 0) return "does not answer"
+  const reasons = failed.map(({ name, reason }) => `${name}: ${reason}`).join("; ")
+  return status === 200 ? "ready" : [`not ready (${status})`, reasons].filter(Boolean).join(": ")
 }
 
-/** What of an agent fails and waits for its next start, as its kubelet says: a line, or none. */
-async function failingTasks(cluster: ClusterHome, name: string, ctx: CommandContext): Promise<string[]> {
+/** What of an agent fails or waits for its next start, as its kubelet says: a line each. */
+async function failingParts(cluster: ClusterHome, name: string, ctx: CommandContext): Promise<string[]> {
+  const { failed } = await failedChecks(cluster, `/api/v1/nodes/${name}/proxy/healthz`, ctx)
+  return failed.map((one) =>
+    one.name === "tasks" ? `waits to try again: ${one.reason}` : `${one.name}: ${one.reason}`,
+  )
+}
+
+/** What a path of checks answers, 0 when nobody does, and those that fail, with their reasons. */
+async function failedChecks(
+  cluster: ClusterHome,
+  path: string,
+  ctx: CommandContext,
+): Promise<{ status: number; failed: { readonly name: string; readonly reason: string }[] }> {
   using transport = createTransport(resolveContext(await loadKubeconfig([cluster.kubeconfig])).transport)
   const signal = AbortSignal.timeout(answerTimeoutMs)
+  const ask = async (asked: string) => {
+    const response = await transport.request({ method: "GET", path: asked, signal })
+    return { status: response.status, text: (await response.buffer()).toString("utf8") }
+  }
   try {
-    const path = `/api/v1/nodes/${name}/proxy/healthz/tasks`
-    const response = await transport.request({ method: "GET", path, signal })
-    const text = (await response.buffer()).toString("utf8")
-    const told = /^internal server error: (.*)$/s.exec(text.trim())
-    return response.status === 500 && told ? [`waits to try again: ${told[1]}`] : []
+    const all = await ask(path)
+    const names = [...all.text.matchAll(/^\[-\](\S+) failed/gm)].map(([, name]) => name!)
+    const reasons = await Promise.all(
+      names.map(async (name) => {
+        const one = await ask(`${path}/${name}`)
+        const reason = one.text.replace("internal server error: ", "").trim()
+        // It may have passed since.
+        return one.status === 200 ? [] : [{ name, reason }]
+      }),
+    )
+    return { status: all.status, failed: reasons.flat() }
   } catch (thrown) {
-    ctx.log.debug("The kubelet does not answer", { err: thrown })
-    return []
+    ctx.log.debug("Nobody answers", { path, err: thrown })
+    return { status: 0, failed: [] }
   }
 }
 

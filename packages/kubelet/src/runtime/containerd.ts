@@ -14,14 +14,13 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs"
-import { connect } from "node:http2"
-import { createConnection } from "node:net"
 import { join } from "node:path"
-import { TimeoutError, abortable, deferred, type Env } from "@knarr/base"
+import { TimeoutError, abortable, deferred, messageOf, type Env } from "@knarr/base"
 import { isRuntimeNotFound, type ContainerRuntime } from "./container-runtime.ts"
 import { containerdToml, mirrorToml } from "./containerd-config.ts"
 import { createCriRuntime } from "./cri-runtime.ts"
 import { probeHost, type HostFeatures } from "./containerd-host.ts"
+import { untilGone, type NodeRuntime } from "./node-runtime.ts"
 import { createPauseImageTar, pauseImage } from "./pause-image.ts"
 import { isAlive, runCommand, waitForEnd } from "./process.ts"
 
@@ -51,18 +50,12 @@ export interface ContainerdOptions {
   readonly startLimitMs?: number
 }
 
-export interface Containerd {
+/** It is started again when it ends. */
+export interface Containerd extends NodeRuntime {
   readonly socket: string
-  readonly runtime: ContainerRuntime
   /** The daemon's process. Changes when the daemon is restarted. */
   readonly pid: number
   readonly logFile: string
-  /** Whether a running daemon was found and taken over. */
-  readonly adopted: boolean
-  /** Keeps the daemon alive: returns when `signal` is aborted, and leaves the daemon running. */
-  run(signal: AbortSignal): Promise<void>
-  /** Closes the client; the daemon and its containers run on. */
-  close(): Promise<void>
 }
 
 /** The folder for sockets: short, since a unix socket's path may have 107 bytes. */
@@ -115,11 +108,13 @@ export async function ensureContainerd(options: ContainerdOptions, signal: Abort
 }
 
 class Daemon implements Containerd {
+  readonly name = "containerd"
   readonly #options: ContainerdOptions
   readonly #paths: ContainerdPaths
   readonly runtime: ContainerRuntime
   #pid = 0
   #adopted = false
+  #problem: string | undefined
 
   constructor(options: ContainerdOptions) {
     this.#options = options
@@ -176,22 +171,32 @@ class Daemon implements Containerd {
     const minBackoffMs = 100
     for (let backoffMs = minBackoffMs; ;) {
       const since = env.clock.monotonic()
-      await this.#untilGone(signal)
+      await untilGone(this.#paths.socket, signal)
       if (env.clock.monotonic() - since > 60_000) backoffMs = minBackoffMs
       signal.throwIfAborted()
       const running = findDaemon(this.#paths)
       try {
-        if (running !== undefined && (await this.#answers(signal))) continue
+        if (running !== undefined && (await this.#answers(signal))) {
+          this.#problem = undefined
+          continue
+        }
+        this.#problem = "containerd ended and is started again"
         env.log.warn("containerd ended; starting it again", { pid: this.#pid, log: this.#paths.log })
         if (running !== undefined) await stopDaemon(running, env, signal)
         await this.#start(signal)
+        this.#problem = undefined
       } catch (thrown) {
         signal.throwIfAborted()
+        this.#problem = messageOf(thrown)
         env.log.error("Cannot start containerd", thrown, { retrySeconds: backoffMs / 1000 })
       }
       await env.clock.sleep(backoffMs, signal)
       backoffMs = Math.min(backoffMs * 2, 10_000)
     }
+  }
+
+  problem(): string | undefined {
+    return this.#problem
   }
 
   async close(): Promise<void> {
@@ -298,21 +303,6 @@ class Daemon implements Containerd {
     } catch (thrown) {
       if (isRuntimeNotFound(thrown)) return false
       throw thrown
-    }
-  }
-
-  /** Returns when the daemon closes a connection that is open for nothing else. */
-  async #untilGone(signal: AbortSignal): Promise<void> {
-    const gone = deferred()
-    const session = connect("http://localhost", {
-      createConnection: () => createConnection(this.#paths.socket),
-    })
-    session.on("error", () => gone.resolve())
-    session.on("close", () => gone.resolve())
-    try {
-      await abortable(gone.promise, signal)
-    } finally {
-      session.destroy()
     }
   }
 }

@@ -5,6 +5,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { test } from "node:test"
+import { connectRuntime } from "./node-runtime.ts"
 import { defaultRunDir, ensureContainerd } from "./containerd.ts"
 import { env, pollUntil, shellImage, skip, spareImage, startContainerd } from "./containerd-fixture.ts"
 import { RuntimeError } from "./container-runtime.ts"
@@ -78,6 +79,13 @@ test(
       assert.equal(again.adopted, true)
       assert.equal(again.pid, containerd.pid)
 
+      // The same daemon, as a runtime that is somebody else's.
+      const theirs = await connectRuntime({ socket: containerd.socket, env }, signal)
+      assert.deepEqual([theirs.name, theirs.adopted, theirs.problem()], ["containerd", true, undefined])
+      const listed = await theirs.runtime.listContainers({ filter: { id: containerId } }, call)
+      assert.equal(listed.containers[0]!.state, "CONTAINER_RUNNING")
+      const watching = assert.rejects(theirs.run(stop.signal), { name: "AbortError" })
+
       const supervising = assert.rejects(again.run(stop.signal), { name: "AbortError" })
       const events = again.runtime.events(stop.signal)[Symbol.asyncIterator]()
       assert.equal((await events.next()).value.type, "resync")
@@ -89,6 +97,8 @@ test(
       assert.equal(after.status!.state, "CONTAINER_RUNNING")
       stop.abort()
       await supervising
+      await watching
+      await theirs.close()
       await again.close()
 
       const changed = await ensureContainerd({ ...options, cniBinDir: "/opt/cni/bin" }, signal)

@@ -36,7 +36,8 @@ test("health is served on loopback, and as soon as the port is free", async () =
   await using scope = new Scope("test", { env })
   const refused = deferred()
   const log = { ...silentLogger, warn: () => refused.resolve() }
-  scope.run("healthz", (signal) => serveHealthz({ ...env, log }, port, [], signal))
+  const health = { health: [], readiness: [{ name: "dns", check: () => "it is starting" }] }
+  scope.run("healthz", (signal) => serveHealthz({ ...env, log }, port, health, signal))
   await refused.promise
   other.close()
   await once(other, "close")
@@ -53,5 +54,10 @@ test("health is served on loopback, and as soon as the port is free", async () =
   }
   assert.deepEqual(await ask("/healthz"), [200, "ok"])
   assert.deepEqual(await ask("/healthz/ping?verbose"), [200, "ok"])
+  assert.deepEqual(await ask("/readyz/dns"), [500, "internal server error: it is starting\n"])
+  assert.deepEqual(await ask("/readyz"), [
+    500,
+    "[+]ping ok\n[-]dns failed: reason withheld\nreadyz check failed\n",
+  ])
   assert.deepEqual(await ask("/pods"), [404, "404 page not found\n"])
 })

@@ -11,13 +11,11 @@ import {
 } from "@knarr/apimachinery"
 import { nodeBridge, podBridge } from "@knarr/pod-network"
 import type { ServiceProxyOptions } from "@knarr/proxy"
-import { addressesOf, type ClusterConfig } from "./cluster-home.ts"
-import { ClusterNumbers } from "./cluster-numbers.ts"
-import type { LocalNode } from "./node-names.ts"
+import { addressesOf, type ClusterConfig } from "../cluster-home.ts"
+import { ClusterNumbers } from "../cluster-numbers.ts"
+import type { LocalNode } from "../node-names.ts"
 
 export const kubeletPort = 10_250
-/** On the loopback address of the node, as upstream; of several first nodes on one machine one has it. */
-export const kubeletHealthzPort = 10_248
 /** Of the proxy, on the node's address, as kube-proxy's. */
 const proxyPorts = { healthz: 10_256, metrics: 10_249 }
 

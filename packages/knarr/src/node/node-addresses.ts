@@ -1,8 +1,8 @@
 /** Addresses of the cluster's services that a node answers or routes itself. */
 import { line, linkName, type IPv4Address, type IPv4Network } from "@knarr/apimachinery"
 import { ipBatch, nodeBridge } from "@knarr/pod-network"
-import type { ClusterConfig } from "./cluster-home.ts"
-import type { LocalNode } from "./node-names.ts"
+import type { ClusterConfig } from "../cluster-home.ts"
+import type { LocalNode } from "../node-names.ts"
 
 /**
  * Puts an address on the loopback interface: what goes to it from the node or its pods is answered here. Its label

@@ -22,10 +22,10 @@ import {
   type NetworkFacts,
   type UsedNetwork,
 } from "@knarr/pod-network"
-import { addressesOf, type ClusterConfig, type ClusterRanges } from "./cluster-home.ts"
-import { clashesOf, isOfNumber } from "./cluster-ranges.ts"
-import { networkOf, type LocalNode } from "./node-names.ts"
-import { kubeletPort } from "./node-proxy.ts"
+import { addressesOf, type ClusterConfig, type ClusterRanges } from "../cluster-home.ts"
+import { clashesOf, isOfNumber } from "../cluster-ranges.ts"
+import { networkOf, type LocalNode } from "../node-names.ts"
+import { kubeletPort } from "./proxy-settings.ts"
 
 const lookAgainMs = 60_000
 

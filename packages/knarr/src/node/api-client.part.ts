@@ -1,0 +1,86 @@
+/** How a node speaks to its cluster: over HTTPS, with its own certificates. */
+import { messageOf, type Env, type KeyPair } from "@knarr/base"
+import {
+  createEventRecorder,
+  createInformerFactory,
+  createRestClient,
+  createTransport,
+  type Client,
+  type EventRecorder,
+  type InformerFactory,
+  type Transport,
+} from "@knarr/client"
+import { addressesOf } from "../cluster-home.ts"
+import { defineNodePart } from "./node-part.ts"
+
+export interface ApiClient {
+  /** Acts as the node. */
+  readonly client: Client
+  /** Of the node's network parts, which read services, slices and all nodes. */
+  readonly informers: InformerFactory
+  /** Of what the node may see: its own pods. */
+  readonly nodeInformers: InformerFactory
+  /** Events by the node, of what is not a kubelet's. */
+  readonly events: EventRecorder
+}
+
+/** How long a server that was started with us may take. */
+const serverStartMs = 10_000
+const serverPollMs = 10
+const lateServerPollMs = 500
+
+export const apiClient = defineNodePart<ApiClient>({
+  name: "api-client",
+  needs: [],
+  async start(env, { config, local, pki }, { scope }) {
+    const connect = (identity: KeyPair): Transport =>
+      scope.use(
+        createTransport({
+          server: `https://${addressesOf(config).hostAddress}:${config.port}`,
+          tls: { ca: pki.ca, ...identity },
+          headers: () => ({ "user-agent": "knarr-agent" }),
+        }),
+      )
+    const transport = connect(pki.kubelet)
+    await untilServes(transport, env, scope.signal)
+    const client = createRestClient({ transport, env })
+    const proxyClient = createRestClient({ transport: connect(pki.proxy), env })
+    return {
+      provides: {
+        client,
+        informers: createInformerFactory({ client: proxyClient, scope: scope.child("informers"), env }),
+        nodeInformers: createInformerFactory({ client, scope: scope.child("node informers"), env }),
+        events: createEventRecorder({ client, scope, env, component: "knarr-agent", host: local.node }),
+      },
+    }
+  },
+})
+
+/**
+ * Resolves when the API server serves, whatever troubles its controllers or other nodes. It is asked often at first,
+ * since it starts when we do, and gently later.
+ */
+async function untilServes(transport: Transport, env: Env, signal: AbortSignal): Promise<void> {
+  const begun = env.clock.monotonic()
+  for (let isSaid = false; ;) {
+    let problem
+    try {
+      const response = await transport.request({
+        method: "GET",
+        path: "/readyz?exclude=tasks&exclude=processes",
+        signal,
+      })
+      await response.buffer()
+      if (response.status === 200) return
+      problem = `status ${response.status}`
+    } catch (thrown) {
+      signal.throwIfAborted()
+      problem = messageOf(thrown)
+    }
+    const isLate = env.clock.monotonic() - begun > serverStartMs
+    if (isLate && !isSaid)
+      env.log.warn("The API server does not answer yet", { server: transport.server, err: problem })
+    isSaid ||= isLate
+    await env.clock.sleep(isLate ? lateServerPollMs : serverPollMs, signal)
+  }
+}
