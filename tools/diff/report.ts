@@ -131,6 +131,7 @@ export function describeFinding(finding: Finding): string {
   return [
     `── ${placeOf(finding)}`,
     `   ${finding.cause}`,
+    ...(finding.accepted === undefined ? [] : [`   accepted: ${finding.accepted}`]),
     `   ${step.method} ${step.path} ${step.headers ? JSON.stringify(step.headers) : ""}`,
     ...(sent === "" ? [] : [`   ${sent.slice(0, 3000)}`]),
     `   reference ${finding.reference.slice(0, 20000)}`,

@@ -141,8 +141,15 @@ export interface KindSpec<T extends KubeObject> {
   readonly allowCreateOnUpdate?: boolean
   /** Beside Name (always first) and Age (add it yourself, last, where upstream has it). Default: Name and Created At. */
   readonly columns?: readonly Column<T>[]
-  /** Beside `metadata.name` and `metadata.namespace`. */
+  /**
+   * Beside `metadata.name` and, where {@link selectsNamespace}, `metadata.namespace`. A kind that names any (or `{}`)
+   * has a conversion of its own upstream, which refuses other fields in other words than the default one.
+   */
   readonly selectableFields?: Readonly<Record<string, (obj: Readonly<T>) => string>>
+  /** Default: a namespaced kind does, and a kind without `selectableFields`. */
+  readonly selectsNamespace?: boolean
+  /** In what words a field that cannot be selected is refused; default `field label not supported: …`. */
+  refuseField?(field: string): string
   /** Where `scale` reads and writes; default `spec.replicas`, `status.replicas` and `spec.selector`. */
   readonly scale?: {
     getReplicas(obj: Readonly<T>): number
@@ -164,6 +171,8 @@ export interface Kind<T extends KubeObject = any> extends Omit<
   | "subresources"
   | "columns"
   | "selectableFields"
+  | "selectsNamespace"
+  | "refuseField"
 > {
   readonly singular: string
   readonly shortNames: readonly string[]
@@ -172,6 +181,8 @@ export interface Kind<T extends KubeObject = any> extends Omit<
   readonly subresources: ReadonlyMap<string, Subresource>
   readonly columns: readonly Column<T>[]
   readonly selectableFields: Readonly<Record<string, (obj: Readonly<T>) => string>>
+  readonly selectsNamespace: boolean
+  refuseField(field: string): string
   /** `v1`, `apps/v1`. */
   readonly apiVersion: string
   readonly schema: Schema
@@ -210,6 +221,13 @@ export function defineKind<T extends KubeObject>(spec: KindSpec<T>): Kind<T> {
     subresources,
     columns: spec.columns ?? [],
     selectableFields: spec.selectableFields ?? {},
+    selectsNamespace: spec.selectsNamespace ?? (spec.selectableFields === undefined || spec.namespaced),
+    refuseField:
+      spec.refuseField ??
+      (spec.selectableFields === undefined
+        ? (field: string) =>
+            `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
+        : (field: string) => `field label not supported: ${field}`),
     apiVersion: group ? `${group}/${version}` : version,
     // Resolved on first use: most processes touch few of the kinds.
     get schema() {

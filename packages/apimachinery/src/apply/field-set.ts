@@ -4,7 +4,7 @@
  * Mirrors: structured-merge-diff fieldpath/set.go and serialize.go
  */
 import { isEmptyObject, isObject } from "../patch/json-value.ts"
-import { canonicalElement, compareElements } from "./path-element.ts"
+import { canonicalElement, compareElements, sortElements } from "./path-element.ts"
 
 /**
  * A node of the trie. Below the root, `{}` says that the path to here is in the set, and so does a field `.` beside
@@ -82,6 +82,17 @@ export class FieldSet {
     if (this.isEmpty() || this === other) return other
     if (other.isEmpty()) return this
     return this.#made(unionOf(this.#root, other.#root))
+  }
+
+  /** The union of them all: two and two, so that no set is copied once for every other. */
+  static unionOf(sets: readonly FieldSet[]): FieldSet {
+    let left = sets
+    while (left.length > 1) {
+      const next: FieldSet[] = []
+      for (let i = 0; i < left.length; i += 2) next.push(left[i + 1]?.union(left[i]!) ?? left[i]!)
+      left = next
+    }
+    return left[0] ?? FieldSet.empty
   }
 
   intersection(other: FieldSet): FieldSet {
@@ -249,7 +260,7 @@ function* pathsOf(node: FieldsNode, prefix: readonly string[]): Generator<readon
 
 function sorted(node: FieldsNode): FieldsNode {
   const out: MutableNode = {}
-  for (const element of Object.keys(node).sort(compareElements)) out[element] = node[element]!
+  for (const element of sortElements(Object.keys(node))) out[element] = node[element]!
   return out
 }
 
@@ -308,8 +319,7 @@ function builtNode(node: BuilderNode): FieldsNode {
   if (!node.children) return leaf
   const out: MutableNode = {}
   if (node.member) out[self] = leaf
-  const elements = [...node.children.keys()]
-  if (elements.length > 1) elements.sort(compareElements)
-  for (const element of elements) out[element] = builtNode(node.children.get(element)!)
+  for (const element of sortElements([...node.children.keys()]))
+    out[element] = builtNode(node.children.get(element)!)
   return out
 }

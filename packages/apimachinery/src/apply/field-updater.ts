@@ -80,27 +80,37 @@ function takeOver(
   force: boolean,
 ): Comparison {
   const own = compareIn(ctx, before, after, ctx.apiVersion)!
-  const comparisons = new Map<string, Comparison | undefined>([[ctx.apiVersion, own]])
+  const comparisons = new Map([[ctx.apiVersion, takenBy(own)]])
   const conflicts: Conflict[] = []
   const left = new Map<string, Owner>()
   for (const [key, owner] of owners) {
     if (key === self) continue
     const { apiVersion } = owner
-    if (!comparisons.has(apiVersion)) comparisons.set(apiVersion, compareIn(ctx, before, after, apiVersion))
+    if (!comparisons.has(apiVersion))
+      comparisons.set(apiVersion, takenBy(compareIn(ctx, before, after, apiVersion)))
     const change = comparisons.get(apiVersion)
     if (!change) {
       owners.delete(key)
       continue
     }
-    const clash = owner.fields.intersection(change.modified.union(change.added))
+    const clash = owner.fields.intersection(change.taken)
     if (!clash.isEmpty()) conflicts.push({ owner, fields: clash })
-    const fields = owner.fields.difference(clash).difference(change.removed)
+    const fields = owner.fields.difference(clash).difference(owner.fields.intersection(change.removed))
     if (fields !== owner.fields) left.set(key, { ...owner, fields })
   }
   if (!force && conflicts.length > 0) throw new ConflictsError(conflicts)
   for (const [key, owner] of left) owners.set(key, owner)
   for (const [key, owner] of owners) if (owner.fields.isEmpty()) owners.delete(key)
   return own
+}
+
+interface Change {
+  readonly taken: FieldSet
+  readonly removed: FieldSet
+}
+
+function takenBy(change: Comparison | undefined): Change | undefined {
+  return change && { taken: change.modified.union(change.added), removed: change.removed }
 }
 
 /** Changes `owners` as a plain write does. Returns the fields that this write itself took. */
@@ -150,8 +160,8 @@ function prune(ctx: ManagedFieldsContext, merged: JsonObject, owners: Owners, la
   let pruned = removeItems(schema, whole, lastFields) as JsonObject | null
   // What any owner still claims comes back, first in the version of the last apply.
   const claims = new Map<string, FieldSet>()
-  for (const { apiVersion, fields } of owners.values())
-    claims.set(apiVersion, fields.union(claims.get(apiVersion) ?? FieldSet.empty))
+  for (const [apiVersion, all] of Map.groupBy(owners.values(), (one) => one.apiVersion))
+    claims.set(apiVersion, FieldSet.unionOf(all.map(({ fields }) => fields)))
   const first = claims.get(version)
   claims.delete(version)
   const ordered = [...(first ? ([[version, first]] as const) : []), ...claims]

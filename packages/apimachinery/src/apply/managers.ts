@@ -99,8 +99,9 @@ export function capUpdaters(owners: Owners): void {
   if (left <= maxUpdaters) return
   updaters.sort(([, a], [, b]) => seconds(a) - seconds(b) || compareBytes(a.manager, b.manager))
   const firstOfVersion = new Map<string, string>()
+  const merged = new Map<string, FieldSet[]>()
   for (const [key, owner] of updaters) {
-    if (left <= maxUpdaters) return
+    if (left <= maxUpdaters) break
     const { apiVersion } = owner
     const first = firstOfVersion.get(apiVersion)
     if (first === undefined) {
@@ -109,12 +110,18 @@ export function capUpdaters(owners: Owners): void {
     }
     const bucketOwner = { manager: oldUpdatesName, operation: "Update", apiVersion, subresource: "" } as const
     const bucket = ownerKey(bucketOwner)
-    const base = owners.get(bucket) ?? owners.get(first)!
-    if (!owners.has(bucket)) owners.delete(first)
+    let parts = merged.get(bucket)
+    if (!parts) {
+      merged.set(bucket, (parts = [(owners.get(bucket) ?? owners.get(first)!).fields]))
+      if (!owners.has(bucket)) owners.delete(first)
+    }
     if (key !== bucket) owners.delete(key)
-    owners.set(bucket, { ...bucketOwner, time: owner.time, fields: owner.fields.union(base.fields) })
+    parts.push(owner.fields)
+    owners.set(bucket, { ...bucketOwner, time: owner.time, fields: owner.fields })
     left--
   }
+  for (const [bucket, parts] of merged)
+    owners.set(bucket, { ...owners.get(bucket)!, fields: FieldSet.unionOf(parts) })
 }
 
 /** The object without `metadata.managedFields`; the same object when it has none. */

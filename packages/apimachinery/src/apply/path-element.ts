@@ -83,11 +83,40 @@ const ranks: Readonly<Record<string, number>> = { ".": 0, f: 1, k: 2, v: 3, i: 4
 /** The order of steps in managed fields. */
 export function compareElements(a: string, b: string): number {
   if (a === b) return 0
-  const kind = a[0]!
-  if (kind !== b[0]) return (ranks[kind] ?? 5) - (ranks[b[0]!] ?? 5)
-  if (kind === "f") return compareBytes(a, b)
-  const left = parseElement(a)
-  const right = parseElement(b)
+  return (
+    rankOf(a) - rankOf(b) ||
+    (a[0] === "f" ? compareBytes(a, b) : compareParsed(parseElement(a), parseElement(b)))
+  )
+}
+
+/** Sorts in place, and reads each text once. */
+export function sortElements(elements: string[]): string[] {
+  if (elements.length <= 1) return elements
+  if (elements.length <= parsedBound / 2 || elements.every((element) => element.startsWith("f:")))
+    return elements.sort(compareElements)
+  const read = elements.map((text) => ({
+    text,
+    rank: rankOf(text),
+    element: text === "." ? undefined : parseElement(text),
+  }))
+  read.sort(
+    (a, b) =>
+      a.rank - b.rank ||
+      (a.rank === ranks.f
+        ? compareBytes(a.text, b.text)
+        : a.element && b.element
+          ? compareParsed(a.element, b.element)
+          : 0),
+  )
+  for (let i = 0; i < read.length; i++) elements[i] = read[i]!.text
+  return elements
+}
+
+function rankOf(text: string): number {
+  return ranks[text[0]!] ?? 5
+}
+
+function compareParsed(left: PathElement, right: PathElement): number {
   if (left.type === "key" && right.type === "key") {
     for (let i = 0; i < left.keys.length && i < right.keys.length; i++) {
       const [name, value] = left.keys[i]!

@@ -6,7 +6,7 @@ import type { Schema } from "../schema.ts"
 import { isEmptyObject, isObject, jsonClone, jsonEqual, setField, type JsonObject } from "./json-value.ts"
 import { conflict } from "./merge-patch.ts"
 import { mergeStrategicPatches } from "./strategic.ts"
-import { compareScalars, itemKind, indexByKey, keyed, sortLike } from "./strategic-list.ts"
+import { compareScalars, itemKind, keyed, Positions, sortLike } from "./strategic-list.ts"
 import {
   deleteListPrefix,
   directiveKey,
@@ -245,8 +245,9 @@ function conflicting(left: unknown, right: unknown, meta: PatchMeta): boolean {
   if (Array.isArray(left) && Array.isArray(right)) {
     if (meta.strategy !== "merge") return !jsonEqual(left, right)
     if (left.length === 0 || right.length === 0 || itemKind(left, right) !== "map") return false
+    const positions = new Positions(right, meta.mergeKey)
     for (const item of left) {
-      const at = indexByKey(right, meta.mergeKey, keyed(item, meta.mergeKey)[meta.mergeKey])
+      const at = positions.of(keyed(item, meta.mergeKey))
       if (at >= 0 && conflicting(item, right[at], { ...meta, strategy: undefined })) return true
     }
     return false

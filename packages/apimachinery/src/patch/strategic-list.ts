@@ -53,16 +53,49 @@ export function keyed(item: unknown, mergeKey: string): JsonObject {
   return item
 }
 
-/** Where the list has an item with this value of the merge key; -1 when nowhere. */
-export function indexByKey(list: readonly unknown[], mergeKey: string, value: unknown): number {
-  return list.findIndex(
-    (item) => isObject(item) && Object.hasOwn(item, mergeKey) && jsonEqual(item[mergeKey], value),
-  )
+/**
+ * Where a list has its items, found in one step: objects by the value of their merge key, scalars by themselves. Of equal
+ * items the first counts, and objects without the key are nowhere.
+ */
+export class Positions {
+  readonly #at = new Map<unknown, number>()
+  readonly #keyOf: (item: unknown) => unknown
+
+  constructor(list: readonly unknown[], mergeKey: string, kind: ItemKind = "map") {
+    this.#keyOf =
+      kind !== "map"
+        ? (item) => item
+        : (item) => (isObject(item) && Object.hasOwn(item, mergeKey) ? identity(item[mergeKey]) : undefined)
+    for (let i = 0; i < list.length; i++) this.add(list[i], i)
+  }
+
+  /** The item's equal stands there; -1 when there is none. */
+  of(item: unknown): number {
+    return this.#at.get(this.#keyOf(item)) ?? -1
+  }
+
+  add(item: unknown, at: number): void {
+    const key = this.#keyOf(item)
+    if (key !== undefined && !this.#at.has(key)) this.#at.set(key, at)
+  }
+
+  delete(item: unknown): void {
+    this.#at.delete(this.#keyOf(item))
+  }
 }
 
-function indexOf(list: readonly unknown[], item: unknown, mergeKey: string, kind: ItemKind): number {
-  if (kind === "map") return indexByKey(list, mergeKey, (item as JsonObject)[mergeKey])
-  return list.indexOf(item)
+/** What is the same for values that {@link jsonEqual} calls equal, and for no others. */
+export function identity(value: unknown): unknown {
+  if (typeof value === "string") return `"${value}`
+  return typeof value === "object" && value !== null ? canonicalText(value) : value
+}
+
+function canonicalText(value: object): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    isObject(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => compareBytes(a, b)))
+      : inner,
+  )
 }
 
 /** The list's items that are not `$patch: delete`, and those that are. */
@@ -94,7 +127,8 @@ export function sortLike(
     items = split.kept
     deletions = split.deletions
   }
-  const ranks = new Map(items.map((item) => [item, indexOf(order, item, mergeKey, kind)]))
+  const positions = new Positions(order, mergeKey, kind)
+  const ranks = new Map(items.map((item) => [item, positions.of(item)]))
   const ranked = items.filter((item) => ranks.get(item)! >= 0)
   if (ranked.length === items.length) items.sort((a, b) => ranks.get(a)! - ranks.get(b)!)
   return [...items, ...deletions]
@@ -110,16 +144,14 @@ export function orderMerged(
 ): unknown[] {
   const patched: unknown[] = []
   const others: unknown[] = []
+  const inPatch = new Positions(patchOrder, mergeKey, mergeKey === "" ? "scalar" : "map")
   for (const item of merged) {
     if (mergeKey !== "") keyed(item, mergeKey)
-    const inPatch =
-      mergeKey === ""
-        ? patchOrder.includes(item)
-        : indexByKey(patchOrder, mergeKey, (item as JsonObject)[mergeKey]) >= 0
-    ;(inPatch ? patched : others).push(item)
+    ;(inPatch.of(item) >= 0 ? patched : others).push(item)
   }
   const left = sortLike(others, oldOrder, mergeKey, kind)
   const right = sortLike(patched, patchOrder, mergeKey, kind)
+  const before = new Positions(oldOrder, mergeKey, kind)
   const out: unknown[] = []
   let i = 0
   let j = 0
@@ -127,8 +159,8 @@ export function orderMerged(
     if (i >= left.length) out.push(right[j++])
     else if (j >= right.length) out.push(left[i++])
     else {
-      const l = indexOf(oldOrder, left[i], mergeKey, kind)
-      const r = indexOf(oldOrder, right[j], mergeKey, kind)
+      const l = before.of(left[i])
+      const r = before.of(right[j])
       out.push(l >= 0 && r >= 0 && l < r ? left[i++] : right[j++])
     }
   }

@@ -5,7 +5,15 @@
 import type { Schema } from "../schema.ts"
 import { isObject, jsonClone, jsonEqual, setField, type JsonObject } from "./json-value.ts"
 import { PatchError } from "./patch-error.ts"
-import { checkOrder, indexByKey, itemKind, keyed, noMergeKey, orderMerged } from "./strategic-list.ts"
+import {
+  checkOrder,
+  identity,
+  itemKind,
+  keyed,
+  noMergeKey,
+  orderMerged,
+  Positions,
+} from "./strategic-list.ts"
 import {
   badOrderList,
   badRetainKeys,
@@ -112,12 +120,13 @@ function retainKeys(out: JsonObject, patch: JsonObject, applying: boolean): void
     return
   }
   if (!Array.isArray(keep)) throw badRetainKeys()
+  const kept = new Set<unknown>(keep)
   for (const key of Object.keys(patch)) {
     if (patch[key] === null || key.startsWith(deleteListPrefix) || key.startsWith(elementOrderPrefix))
       continue
-    if (!keep.includes(key)) throw badRetainKeys()
+    if (!kept.has(key)) throw badRetainKeys()
   }
-  for (const key of Object.keys(out)) if (!keep.includes(key)) delete out[key]
+  for (const key of Object.keys(out)) if (!kept.has(key)) delete out[key]
 }
 
 /** Takes the lists with a `$setElementOrder` out of the patch, merges them and puts them in that order. */
@@ -171,24 +180,33 @@ function mergeOrderedLists(
  */
 function orderAfterDeletions(old: unknown[], list: readonly unknown[], mergeKey: string): unknown[] {
   if (mergeKey === "" || !list.some((item) => isObject(item) && item[directiveKey] === "delete")) return old
-  const order = old.slice()
-  let length = order.length
+  const places = new Map<unknown, number[]>()
+  old.forEach((item, i) => {
+    const key = identity((item as JsonObject)[mergeKey])
+    const known = places.get(key)
+    if (known) known.push(i)
+    else places.set(key, [i])
+  })
+  for (const found of places.values()) found.reverse()
+  const gone = new Set<number>()
+  const room: unknown[] = []
+  let last = old.length - 1
   for (const item of list as JsonObject[]) {
     if (item[directiveKey] !== "delete") continue
-    for (let i = 0; i < length; i++) {
-      if (!jsonEqual((order[i] as JsonObject)[mergeKey], item[mergeKey])) continue
-      order.copyWithin(i, i + 1, length)
-      length--
-      break
-    }
+    const at = places.get(identity(item[mergeKey]))?.pop()
+    if (at === undefined) continue
+    room.push(old[last])
+    gone.add(at)
+    while (gone.has(last)) last--
   }
+  const left = old.filter((_, i) => !gone.has(i))
+  let length = left.length
+  const present = new Positions(left, mergeKey)
+  const order = left.concat(room.reverse())
   for (const item of list as JsonObject[]) {
     if (length >= order.length) break
-    if (
-      Object.hasOwn(item, directiveKey) ||
-      indexByKey(order.slice(0, length), mergeKey, item[mergeKey]) >= 0
-    )
-      continue
+    if (Object.hasOwn(item, directiveKey) || present.of(item) >= 0) continue
+    present.add(item, length)
     order[length++] = item
   }
   return order
@@ -210,18 +228,25 @@ function mergeList(
   if (original.length === 0 && patch.length === 0) return original
   const kind = itemKind(original, patch)
   if (kind !== "map") {
-    if (deletes) return original.filter((item) => !patch.includes(item))
+    if (deletes) {
+      const named = new Set(patch)
+      return original.filter((item) => !named.has(item))
+    }
     const merged = [...new Set([...original, ...patch])]
     return orderMerged(merged, patch, original, mergeKey, kind)
   }
   if (mergeKey === "")
     throw new PatchError("internal", `cannot merge lists without merge key for ${schemaName(schema)}`)
   const { kept, items } = listDirectives(original, patch, mergeKey)
+  const positions = new Positions(kept, mergeKey)
   for (const item of items) {
-    const value = keyed(item, mergeKey)[mergeKey]
-    const at = indexByKey(kept, mergeKey, value)
-    if (at < 0) kept.push(item)
-    else kept[at] = mergeMap(kept[at] as JsonObject, item, schema, applying)
+    const at = positions.of(keyed(item, mergeKey))
+    if (at < 0) positions.add(item, kept.push(item) - 1)
+    else {
+      const merged = mergeMap(kept[at] as JsonObject, item, schema, applying)
+      kept[at] = merged
+      if (!Object.hasOwn(merged, mergeKey)) positions.delete(item)
+    }
   }
   return orderMerged(kept, items, original, mergeKey, kind)
 }
@@ -232,7 +257,7 @@ function listDirectives(
   patch: unknown[],
   mergeKey: string,
 ): { kept: unknown[]; items: JsonObject[] } {
-  let kept = original.slice()
+  const deleted = new Set<unknown>()
   const items: JsonObject[] = []
   let replaces = false
   for (const item of patch as JsonObject[]) {
@@ -243,8 +268,8 @@ function listDirectives(
     switch (item[directiveKey]) {
       case "delete": {
         if (!Object.hasOwn(item, mergeKey)) throw noMergeKey(item, mergeKey)
-        const value = item[mergeKey]
-        kept = kept.filter((old) => !jsonEqual(keyed(old, mergeKey)[mergeKey], value))
+        if (deleted.size === 0) for (const old of original) keyed(old, mergeKey)
+        deleted.add(identity(item[mergeKey]))
         break
       }
       case "replace":
@@ -256,7 +281,9 @@ function listDirectives(
         throw badDirective(item[directiveKey], item)
     }
   }
-  return replaces ? { kept: items, items: [] } : { kept, items }
+  if (replaces) return { kept: items, items: [] }
+  if (deleted.size === 0) return { kept: original.slice(), items }
+  return { kept: original.filter((old) => !deleted.has(identity((old as JsonObject)[mergeKey]))), items }
 }
 
 /** A copy without the null fields of objects, which have nothing to delete. */

@@ -71,13 +71,9 @@ function parseFields(kind: Kind, text: string): FieldSelector {
     throw badRequest(messageOf(thrown))
   }
   for (const { field } of selector.requirements) {
-    if (field === "metadata.name" || field === "metadata.namespace") continue
+    if (field === "metadata.name" || (field === "metadata.namespace" && kind.selectsNamespace)) continue
     if (Object.hasOwn(kind.selectableFields, field)) continue
-    throw badRequest(
-      Object.keys(kind.selectableFields).length > 0
-        ? `field label not supported: ${field}`
-        : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`,
-    )
+    throw badRequest(kind.refuseField(field))
   }
   return selector
 }

@@ -39,5 +39,4 @@ export const replicaSet: Kind<ReplicaSet> = defineKind<ReplicaSet>({
   validateUpdate: validateSelectorUpdate,
   validateStatusUpdate: validateReplicaSetStatus,
   warnings: workloadWarnings,
-  selectableFields: { "status.replicas": ({ status }) => String(status.replicas ?? 0) },
 })

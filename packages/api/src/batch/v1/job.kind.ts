@@ -36,4 +36,5 @@ export const job: Kind<Job> = defineKind<Job>({
   validateStatusUpdate: validateJobStatusUpdate,
   warnings: jobWarnings,
   selectableFields: { "status.successful": ({ status }) => String(status.succeeded ?? 0) },
+  refuseField: (field) => `field label ${JSON.stringify(field)} not supported for Job`,
 })

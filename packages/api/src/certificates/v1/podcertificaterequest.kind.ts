@@ -39,6 +39,7 @@ export const podCertificateRequest: Kind<PodCertificateRequest> = defineKind<Pod
   validateStatusUpdate: validatePodCertificateRequestStatus,
   hasGeneration: false,
   allowUnconditionalUpdate: false,
+  selectsNamespace: false,
   selectableFields: {
     "spec.signerName": ({ spec }) => spec.signerName,
     "spec.podName": ({ spec }) => spec.podName,

@@ -38,6 +38,5 @@ export const namespace: Kind<Namespace> = defineKind<Namespace>({
   validateStatusUpdate: validateNamespaceStatusUpdate,
   selectableFields: {
     "status.phase": ({ status }) => status.phase ?? "",
-    name: ({ metadata }) => metadata.name ?? "",
   },
 })

@@ -63,6 +63,9 @@ export const pod: Kind<Pod> = defineKind<Pod>({
     "spec.serviceAccountName": ({ spec }) => spec.serviceAccountName ?? "",
     "spec.hostNetwork": ({ spec }) => String(spec.hostNetwork ?? false),
     "status.phase": ({ status }) => status.phase ?? "",
+    // Beside the names that clients use: an old one of spec.nodeName, and one that is known but never has a value.
+    "spec.host": ({ spec }) => spec.nodeName ?? "",
+    "status.podIPs": () => "",
     "status.podIP": ({ status }) => status.podIPs?.[0]?.ip ?? "",
     "status.nominatedNodeName": ({ status }) => status.nominatedNodeName ?? "",
   },

@@ -24,5 +24,11 @@ export const resourceSlice: Kind<ResourceSlice> = defineKind<ResourceSlice>({
       for (const taint of taints ?? []) setTaintDefaults(taint, nowMs)
   },
   validate: validateResourceSlice,
+  selectableFields: {
+    "spec.nodeName": ({ spec }) => spec.nodeName ?? "",
+    "spec.driver": ({ spec }) => spec.driver,
+    "spec.pool.name": ({ spec }) => spec.pool.name,
+  },
+  refuseField: (field) => `field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: ${field}`,
   hasGeneration: true,
 })
