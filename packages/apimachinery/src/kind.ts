@@ -40,8 +40,13 @@ export interface Subresource {
   /** For example `status`, `scale`, `log`, `eviction`. */
   readonly name: string
   readonly verbs: readonly ("create" | "delete" | "get" | "patch" | "update")[]
-  /** What it takes and answers, when that is not the kind itself. */
-  readonly kind?: { readonly group: string; readonly version: string; readonly kind: string }
+  /** What it takes and answers, when that is not the kind itself. Default of `schema`: the published shape. */
+  readonly kind?: {
+    readonly group: string
+    readonly version: string
+    readonly kind: string
+    readonly schema?: Schema
+  }
 }
 
 /** Who sends a request, as authentication and impersonation found. */

@@ -2,15 +2,7 @@
  * The API server without a port: registry, authentication, authorisation, admission, discovery, and the objects
  * that every cluster begins with. Runs on any clock and does no I/O but the store's.
  */
-import {
-  clusterRole,
-  clusterRoleBinding,
-  ipAddress,
-  role,
-  roleBinding,
-  service,
-  serviceAccount,
-} from "@knarr/api"
+import { clusterRole, clusterRoleBinding, ipAddress, role, roleBinding, service } from "@knarr/api"
 import type { Kind } from "@knarr/apimachinery"
 import type { Env, Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
@@ -31,8 +23,8 @@ import { NodeGraph } from "./authz/node-graph.ts"
 import { Rbac } from "./authz/rbac.ts"
 import { bootstrap, nodeRules, type RequestHeaderOptions } from "./bootstrap/bootstrap.ts"
 import type { Authorizer, UserInfo } from "./contract.ts"
-import { connectReviews } from "./endpoints/reviews.ts"
-import { connectTokenRequest } from "./endpoints/token-request.ts"
+import { reviewHandlers } from "./endpoints/reviews.ts"
+import { tokenHandler } from "./endpoints/token-request.ts"
 import { createLoopbackClient } from "./loopback-client.ts"
 import { runCompaction } from "./registry/compaction.ts"
 import { Registry } from "./registry/registry.ts"
@@ -41,7 +33,7 @@ import { followIPAddresses } from "./registry/service/ip-addresses.ts"
 export interface ServiceAccountOptions extends SigningKeyOptions {
   /** What tokens are for; default: the issuers. */
   readonly audiences?: readonly string[] | undefined
-  /** Default true: see {@link connectTokenRequest}. */
+  /** Default true: see {@link tokenHandler}. */
   readonly extendExpiration?: boolean | undefined
 }
 
@@ -153,15 +145,12 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     always: [createEscalationCheck(rbac, authorizer), createPodCertificateSignCheck(authorizer)],
   })
   registry.useAdmission(admission)
-  connectReviews(registry, { clock: env.clock, authorizer, authenticator })
-  if (kinds.includes(serviceAccount))
-    connectTokenRequest(registry, {
-      env,
-      signer,
-      admission,
-      audiences,
-      extendExpiration: options.serviceAccounts.extendExpiration,
-    })
+  const { extendExpiration } = options.serviceAccounts
+  for (const handler of [
+    ...reviewHandlers({ clock: env.clock, authorizer, authenticator }),
+    tokenHandler(registry, { env, signer, audiences, extendExpiration }),
+  ])
+    registry.handlers.add(handler)
 
   let bootstrapped = false
   return {

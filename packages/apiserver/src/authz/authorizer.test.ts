@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { request } from "node:https"
 import { describe, it, test } from "node:test"
-import { configMap, kinds, type SelfSubjectRulesReview } from "@knarr/api"
+import { configMap, kinds, selfSubjectRulesReview, type SelfSubjectRulesReview } from "@knarr/api"
 import { CancelledError, Scope, createPrivateKeyPem, deferred } from "@knarr/base"
 import { createMemoryStore } from "@knarr/store"
 import { startApiServer } from "../api-server.ts"
@@ -146,14 +146,9 @@ test("over HTTP: who waits is heard, who never answers ends in time, who fails i
 test("the rules of a node are not all told, and its review says so", async () => {
   await withTestPlane(async (plane) => {
     const review = async (user: typeof eve): Promise<SelfSubjectRulesReview["status"]> => {
-      const request = { user, fieldManager: "t", dryRun: false, options: {}, warnings: [] }
-      const connector = plane.registry.connector("authorization.k8s.io", "selfsubjectrulesreviews", "")!
-      const answer = await connector.create!(
-        { namespace: "", name: "" },
-        { spec: { namespace: "x" } },
-        request,
-      )
-      return (answer as SelfSubjectRulesReview).status
+      const client = plane.client({ ...user, groups: [...user.groups, "system:authenticated"] })
+      const answer = await client.create(selfSubjectRulesReview, { metadata: {}, spec: { namespace: "x" } })
+      return answer.status
     }
     const node = await review({ name: "system:node:n1", groups: ["system:nodes"] })
     assert.equal(node.incomplete, true)

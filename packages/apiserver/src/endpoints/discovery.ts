@@ -296,7 +296,7 @@ function aggregatedResource(kind: Kind): unknown {
             subresource: sub.name,
             responseKind:
               sub.kind && sub.kind.group !== kind.group
-                ? sub.kind
+                ? { group: sub.kind.group, version: sub.kind.version, kind: sub.kind.kind }
                 : { group: "", version: "", kind: sub.kind?.kind ?? kind.kind },
             verbs: sortedVerbs(sub.verbs),
           })),

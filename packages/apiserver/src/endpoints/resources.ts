@@ -3,23 +3,21 @@
  * the client wants. Failures are thrown as StatusErrors; the server's filters send them.
  * Mirrors: apiserver pkg/endpoints/handlers
  */
-import { type KubeObject, pathNotFound } from "@knarr/apimachinery"
+import { pathNotFound } from "@knarr/apimachinery"
 import type { Exchange, RequestContext } from "../contract.ts"
 import type { Registry } from "../registry/registry.ts"
 import { listObjects } from "../registry/list.ts"
 import { prepareWatch } from "../registry/watch.ts"
 import { methodNotAllowed } from "../server/refusals.ts"
-import { answerBytes, answerValue } from "./verbs/answer.ts"
 import type { Call } from "./verbs/call.ts"
 import { handleDelete, handleDeleteCollection } from "./verbs/delete.ts"
 import { itemEncoder } from "./verbs/item-encoder.ts"
 import { sendList } from "./verbs/list-stream.ts"
-import { answerForm, checkMany, checkOne } from "./verbs/negotiation.ts"
+import { answerForm, checkMany } from "./verbs/negotiation.ts"
 import { listQuery } from "./verbs/options.ts"
-import { handleSubresource } from "./verbs/subresource.ts"
 import { TableColumns } from "./verbs/table-columns.ts"
 import { WatchStream } from "./verbs/watch-stream.ts"
-import { handleCreate, handlePatch, handleUpdate } from "./verbs/write.ts"
+import { formOf, handleCreate, handlePatch, handleUpdate, sendAnswer } from "./verbs/write.ts"
 
 /** How long the reader of a watch that has ended may take for its last bytes. */
 const lastBytesMs = 10_000
@@ -39,21 +37,25 @@ export function createResourceHandler(
     const storage = registry.find(info.apiGroup, info.apiVersion, info.resource)
     if (!storage) throw pathNotFound()
     if (storage.kind.deprecation) ctx.warnings.push(storage.kind.deprecation)
-    const call: Call = { exchange, ctx, registry, storage, columns, env: registry.env }
-    if (info.subresource !== "") return handleSubresource(call)
+    const { handlers, env } = registry
+    const target = { storage, ref: { namespace: info.namespace, name: info.name }, storages: registry }
+    const call: Call = { exchange, ctx, handlers, storage, target, columns, env }
     switch (info.verb) {
       case "get":
         return handleGet(call)
-      case "list":
-        return handleList(call)
-      case "watch":
-        return handleWatch(call)
       case "create":
         return handleCreate(call)
       case "update":
         return handleUpdate(call)
       case "patch":
         return handlePatch(call)
+    }
+    if (info.subresource !== "") throw methodNotAllowed()
+    switch (info.verb) {
+      case "list":
+        return handleList(call)
+      case "watch":
+        return handleWatch(call)
       case "delete":
         return handleDelete(call)
       case "deletecollection":
@@ -64,20 +66,12 @@ export function createResourceHandler(
   }
 }
 
-async function handleGet({ exchange, ctx, storage, env, columns }: Call): Promise<void> {
-  const form = answerForm(exchange, ctx.userAgent)
-  const { namespace, name } = ctx.info
-  const version = exchange.query.get("resourceVersion") ?? ""
-  const object = await storage.get({ namespace, name }, version, ctx.signal)
-  checkOne(form, storage.kind)
-  if (form.as === "") return answerBytes(exchange, 200, form, storage.view.bytes(object))
-  const encoder = itemEncoder(storage.view, form, exchange.query, () => env.clock.now(), columns)
-  if (form.as === "Table") {
-    const text =
-      encoder.header({ resourceVersion: String(object.revision) }) + `[${encoder.item(object).toString()}]}`
-    return answerValue(exchange, 200, form, JSON.parse(text) as KubeObject)
-  }
-  return answerBytes(exchange, 200, form, encoder.item(object))
+async function handleGet(call: Call): Promise<void> {
+  const { exchange, ctx, storage, target } = call
+  const handler = call.handlers.of(storage.kind, ctx.info.subresource, "get")
+  const form = formOf(call, handler.plain)
+  const resourceVersion = exchange.query.get("resourceVersion") ?? ""
+  return sendAnswer(call, form, await handler.get(target, { resourceVersion, signal: ctx.signal }))
 }
 
 async function handleList({ exchange, ctx, storage, env, columns }: Call): Promise<void> {

@@ -14,13 +14,14 @@ import type {
   SubjectAccessReviewStatus,
   TokenReview,
 } from "@knarr/api"
-import { badRequest, formatTime, invalid, type FieldError } from "@knarr/apimachinery"
+import { badRequest, formatTime, invalid, type FieldError, type KubeObject } from "@knarr/apimachinery"
 import type { Clock } from "@knarr/base"
 import type { Authenticator } from "../authn/authenticator.ts"
 import { aggregate } from "../authz/rbac.ts"
 import { evaluationError, reviewAttributes } from "../authz/review-attributes.ts"
 import type { Authorizer, Cancellable, UserInfo, UserRules } from "../contract.ts"
-import type { Registry } from "../registry/registry.ts"
+import { answeredAtOnce } from "../registry/verbs/answered.ts"
+import type { Handler } from "../registry/verbs/handler.ts"
 
 export interface ReviewDeps {
   readonly clock: Clock
@@ -31,64 +32,59 @@ export interface ReviewDeps {
 const authorization = "authorization.k8s.io"
 const authentication = "authentication.k8s.io"
 
-/** Makes the registry answer creates of the review resources. */
-export function connectReviews(registry: Registry, deps: ReviewDeps): void {
+/** The handlers of the review resources. */
+export function reviewHandlers(deps: ReviewDeps): Handler[] {
   const { authorizer } = deps
-
-  registry.connect(authorization, "subjectaccessreviews", "", {
-    async create(_ref, body, request) {
-      const review = body as unknown as SubjectAccessReview
-      validateSpec(review.spec ?? {}, true)
-      return { ...review, status: await decide(authorizer, userOf(review.spec), review.spec, request) }
-    },
-  })
-  registry.connect(authorization, "localsubjectaccessreviews", "", {
-    async create(ref, body, request) {
-      const review = body as unknown as SubjectAccessReview
-      validateSpec(review.spec ?? {}, true)
-      if (review.spec.nonResourceAttributes)
-        throw invalid({ group: authorization, kind: "" }, "", [
-          problem(
-            "spec.nonResourceAttributes",
-            review.spec.nonResourceAttributes,
-            "disallowed on this kind of request",
-          ),
-        ])
-      if ((review.spec.resourceAttributes?.namespace ?? "") !== ref.namespace)
-        throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${ref.namespace}`)
-      return { ...review, status: await decide(authorizer, userOf(review.spec), review.spec, request) }
-    },
-  })
-  registry.connect(authorization, "selfsubjectaccessreviews", "", {
-    async create(_ref, body, request) {
-      const review = body as unknown as SelfSubjectAccessReview
-      validateSpec(review.spec ?? {}, false)
-      return { ...review, status: await decide(authorizer, request.user, review.spec, request) }
-    },
-  })
-  registry.connect(authorization, "selfsubjectrulesreviews", "", {
-    async create(_ref, body, request) {
-      const review = body as unknown as SelfSubjectRulesReview
-      const namespace = review.spec?.namespace ?? ""
-      if (namespace === "") throw badRequest("no namespace on request")
-      const found = await authorizer.rulesFor(request.user, namespace, request)
-      return { ...review, metadata: {}, spec: {}, status: rulesStatus(found) }
-    },
-  })
-  registry.connect(authentication, "selfsubjectreviews", "", {
-    async create(_ref, body, request) {
-      const review = body as unknown as SelfSubjectReview
+  return [
+    answeredAtOnce<Sent<SubjectAccessReview>>(
+      `subjectaccessreviews.${authorization}`,
+      async (review, request) => {
+        validateSpec(review.spec ?? {}, true)
+        return { ...review, status: await decide(authorizer, userOf(review.spec), review.spec, request) }
+      },
+    ),
+    answeredAtOnce<Sent<SubjectAccessReview>>(
+      `localsubjectaccessreviews.${authorization}`,
+      async (review, request, { ref }) => {
+        validateSpec(review.spec ?? {}, true)
+        if (review.spec.nonResourceAttributes)
+          throw invalid({ group: authorization, kind: "" }, "", [
+            problem(
+              "spec.nonResourceAttributes",
+              review.spec.nonResourceAttributes,
+              "disallowed on this kind of request",
+            ),
+          ])
+        if ((review.spec.resourceAttributes?.namespace ?? "") !== ref.namespace)
+          throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${ref.namespace}`)
+        return { ...review, status: await decide(authorizer, userOf(review.spec), review.spec, request) }
+      },
+    ),
+    answeredAtOnce<Sent<SelfSubjectAccessReview>>(
+      `selfsubjectaccessreviews.${authorization}`,
+      async (review, request) => {
+        validateSpec(review.spec ?? {}, false)
+        return { ...review, status: await decide(authorizer, request.user, review.spec, request) }
+      },
+    ),
+    answeredAtOnce<Sent<SelfSubjectRulesReview>>(
+      `selfsubjectrulesreviews.${authorization}`,
+      async (review, request) => {
+        const namespace = review.spec?.namespace ?? ""
+        if (namespace === "") throw badRequest("no namespace on request")
+        const found = await authorizer.rulesFor(request.user, namespace, request)
+        return { ...review, metadata: {}, spec: {}, status: rulesStatus(found) }
+      },
+    ),
+    answeredAtOnce<Sent<SelfSubjectReview>>(`selfsubjectreviews.${authentication}`, (review, request) => {
       const creationTimestamp = formatTime(deps.clock.now())
       return {
         ...review,
         metadata: { creationTimestamp },
         status: { userInfo: userInfoOf(request.user) },
       }
-    },
-  })
-  registry.connect(authentication, "tokenreviews", "", {
-    async create(_ref, body) {
-      const review = body as unknown as TokenReview
+    }),
+    answeredAtOnce<Sent<TokenReview>>(`tokenreviews.${authentication}`, (review) => {
       if (!review.spec?.token) throw badRequest("token is required for TokenReview in authentication")
       const wanted = review.spec.audiences ?? []
       const result = deps.authenticator.authenticateToken(
@@ -100,9 +96,12 @@ export function connectReviews(registry: Registry, deps: ReviewDeps): void {
         ...review,
         status: { authenticated: true, user: userInfoOf(result.user), audiences: [...result.audiences] },
       }
-    },
-  })
+    }),
+  ]
 }
+
+/** What has been read has metadata. */
+type Sent<T> = T & KubeObject
 
 function problem(field: string, value: unknown, detail: string): FieldError {
   return { type: "FieldValueInvalid", field, value, detail }

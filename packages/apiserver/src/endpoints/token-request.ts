@@ -18,14 +18,14 @@ import { uuid, type Env } from "@knarr/base"
 import type { TokenSigner } from "../authn/token-signer.ts"
 import { serviceAccountUserName } from "../authn/users.ts"
 import { trackUpdate } from "../registry/managed-fields.ts"
-import type { Admission, AdmissionAttributes } from "../contract.ts"
+import { admissionAttributes } from "../registry/admit.ts"
 import type { ObjectRef } from "../registry/request.ts"
 import type { Registry } from "../registry/registry.ts"
+import { defineHandler, type Handler } from "../registry/verbs/handler.ts"
 
 export interface TokenRequestOptions {
   readonly env: Env
   readonly signer: TokenSigner
-  readonly admission: Admission
   /** What tokens are for when the request does not say. */
   readonly audiences: readonly string[]
   /** Tokens that the ServiceAccount admission asks for live a year, for clients that do not reload them. Default true. */
@@ -45,34 +45,30 @@ interface Bound {
   node?: { name: string; uid: string }
 }
 
-export function connectTokenRequest(registry: Registry, options: TokenRequestOptions): void {
+export function tokenHandler(registry: Registry, options: TokenRequestOptions): Handler {
   const { env, signer } = options
-  registry.connect("", "serviceaccounts", "token", {
-    async create(ref, body, call) {
-      const sent = body as unknown as TokenRequest
+  return defineHandler<TokenRequest & KubeObject>({
+    resource: "serviceaccounts",
+    name: "token",
+    plain: true,
+    async create({ storage, ref }, sent, call) {
       const spec: TokenRequest["spec"] = {
         ...sent.spec,
         expirationSeconds: sent.spec?.expirationSeconds ?? defaultSeconds,
       }
-      const request: TokenRequest = { ...sent, metadata: { ...sent.metadata }, spec }
+      const request: TokenRequest & KubeObject = { ...sent, metadata: { ...sent.metadata }, spec }
       delete (request as Partial<TokenRequest>).status
       trackUpdate(tokenRequest, undefined, request, call.fieldManager, "token", env.clock.now())
       // Go prints a reference that nobody gave.
       spec.boundObjectRef ??= null as never
-      const attributes: AdmissionAttributes = {
-        operation: "CREATE",
-        kind: serviceAccount,
-        subresource: "token",
-        namespace: ref.namespace,
-        name: ref.name,
-        object: request as unknown as KubeObject,
-        oldObject: undefined,
-        user: call.user,
-        dryRun: call.dryRun,
-        options: call.options,
-        warnings: call.warnings,
-      }
-      await options.admission.admit(attributes)
+      const { admission } = storage.deps
+      const attributes = admissionAttributes(
+        storage,
+        ref,
+        { operation: "CREATE", object: request, oldObject: undefined, subresource: "token" },
+        call,
+      )
+      await admission.admit(attributes)
       matchUrl(ref, request)
       const account = registry.get(serviceAccount, ref)
       if (!account) throw notFound({ group: "", resource: "serviceaccounts" }, ref.name)
@@ -93,7 +89,7 @@ export function connectTokenRequest(registry: Registry, options: TokenRequestOpt
         creationTimestamp: formatTime(now * 1000),
       }
       validate(spec)
-      await options.admission.validate(attributes)
+      await admission.validate(attributes)
       const bound = bindTo(registry, ref, spec.boundObjectRef)
 
       let seconds = spec.expirationSeconds!
@@ -120,12 +116,13 @@ export function connectTokenRequest(registry: Registry, options: TokenRequestOpt
         nbf: now,
         sub: serviceAccountUserName(ref.namespace, ref.name),
       })
-      return {
+      const value: TokenRequest = {
         ...request,
         kind: kind.kind,
         apiVersion: "authentication.k8s.io/v1",
         status: { token, expirationTimestamp: formatTime((now + spec.expirationSeconds!) * 1000) },
       }
+      return { code: 201, value }
     },
   })
 }

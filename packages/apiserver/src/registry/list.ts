@@ -34,6 +34,11 @@ export interface ListResult {
   readonly remaining: number | undefined
 }
 
+/** The objects of a list that its selectors match. */
+export function matching({ items, selection, filtered }: ListResult): CachedObject[] {
+  return filtered ? items : items.filter((object) => selection.matches(object))
+}
+
 /** Mirrors: apimachinery internalversion/validation */
 export function validateListQuery(query: ListQuery): void {
   const errors: FieldError[] = []

@@ -12,7 +12,6 @@ import {
   updateManagers,
 } from "@knarr/apimachinery"
 import { setObjectDefaults } from "./defaults.ts"
-import type { UpdateStrategy } from "./update-strategies.ts"
 
 export { equalButManagedTimes }
 
@@ -77,7 +76,7 @@ export function applyToObject(
   kind: Kind,
   live: Readonly<KubeObject> | undefined,
   config: KubeObject,
-  options: { manager: string; force: boolean; subresource: string; nowMs: number; strategy: UpdateStrategy },
+  options: { manager: string; force: boolean; subresource: string; nowMs: number },
 ): KubeObject {
   const { manager, force, subresource, nowMs } = options
   checkType(kind, config)

@@ -28,13 +28,14 @@ import { isKnown, unregistered, wrongKind } from "./known-types.ts"
 import { applyToObject } from "./managed-fields.ts"
 import type { ObjectRef, WriteRequest } from "./request.ts"
 import type { ResourceStorage, Written } from "./storage.ts"
-import { updateObject } from "./update.ts"
-import { mainStrategy, statusStrategy, type UpdateStrategy } from "./update-strategies.ts"
+import { updateObject, type UpdateOptions } from "./update.ts"
+import { checkName, nameUndetermined } from "./verbs/names.ts"
 
 export type PatchType = "json" | "merge" | "strategic" | "apply"
 export type FieldValidation = "Strict" | "Warn" | "Ignore"
 
-export interface ObjectPatch {
+/** A change of an object, as a client tells it. */
+export interface Patch {
   readonly type: PatchType
   /** Operations for "json", else a partial object; shared and not changed. */
   readonly body: unknown
@@ -43,25 +44,23 @@ export interface ObjectPatch {
   readonly fieldValidation: FieldValidation
   /** Only for apply. */
   readonly force?: boolean
-  readonly subresource?: string
-  readonly strategy?: UpdateStrategy
 }
 
-/** Patches an object; apply also creates it. */
+/** Patches an object through one of its endpoints; apply also creates it. */
 export async function patchObject(
   storage: ResourceStorage,
   ref: ObjectRef,
-  patch: ObjectPatch,
+  patch: Patch,
   request: WriteRequest,
+  endpoint: Pick<UpdateOptions, "subresource" | "strategy">,
 ): Promise<Written> {
   const { kind, deps } = storage
-  const { subresource = "" } = patch
-  const strategy = patch.strategy ?? (subresource === "status" ? statusStrategy : mainStrategy)
-  const base = { subresource, ...(patch.strategy ? { strategy: patch.strategy } : {}) }
+  const { subresource } = endpoint
+  checkPatchType(kind, patch.type)
   let first = true
   if (patch.type === "apply") {
     return updateObject(storage, ref, request, {
-      ...base,
+      ...endpoint,
       create: subresource === "",
       applied: true,
       next: (current) => {
@@ -70,9 +69,8 @@ export async function patchObject(
           force: patch.force ?? false,
           subresource,
           nowMs: deps.env.clock.now(),
-          strategy,
         })
-        checkPatchedName(obj, ref)
+        checkName(obj, ref)
         tellDuplicates(patch, first ? request.warnings : [])
         first = false
         return obj
@@ -80,23 +78,41 @@ export async function patchObject(
     })
   }
   return updateObject(storage, ref, request, {
-    ...base,
+    ...endpoint,
     next: (current) => {
       if (!current) throw storage.notFound(ref.name)
       const warnings = first ? request.warnings : []
       const value = withTypeOf(kind, applyPatch(kind.schema, current, patch), patch, ref, warnings)
       const obj = decodePatched<KubeObject>(kind.schema, value, patch, warnings)
       first = false
-      checkPatchedName(obj, ref)
+      checkName(obj, ref)
       setObjectDefaults(kind, obj, deps.env.clock.now())
       return obj
     },
   })
 }
 
+const patchTypes: ReadonlyMap<string, PatchType> = new Map([
+  ["application/json-patch+json", "json"],
+  ["application/merge-patch+json", "merge"],
+  ["application/strategic-merge-patch+json", "strategic"],
+  ["application/apply-patch+yaml", "apply"],
+])
+
+/** The patch that a media type stands for. */
+export function patchTypeOf(mediaType: string): PatchType | undefined {
+  return patchTypes.get(mediaType)
+}
+
+/** Throws 415 for a strategic patch of a kind that has no types by which lists could be merged. */
+export function checkPatchType(kind: Kind, type: PatchType): void {
+  if (type !== "strategic" || kind.schema.name) return
+  throw unsupportedMediaType([...patchTypes.keys()].filter((name) => patchTypes.get(name) !== "strategic"))
+}
+
 /** Warns of, or refuses, keys that an applied text has twice. Throws a StatusError. */
 export function tellDuplicates(
-  { strictErrors = [], fieldValidation }: Pick<ObjectPatch, "strictErrors" | "fieldValidation">,
+  { strictErrors = [], fieldValidation }: Pick<Patch, "strictErrors" | "fieldValidation">,
   warnings: string[],
 ): void {
   if (strictErrors.length === 0 || fieldValidation === "Ignore") return
@@ -109,7 +125,7 @@ export function tellDuplicates(
 }
 
 /** The document after the patch. Throws StatusErrors. */
-export function applyPatch(schema: Schema, current: object, patch: ObjectPatch): unknown {
+export function applyPatch(schema: Schema, current: object, patch: Patch): unknown {
   try {
     switch (patch.type) {
       case "json":
@@ -117,13 +133,6 @@ export function applyPatch(schema: Schema, current: object, patch: ObjectPatch):
       case "merge":
         return applyMergePatch(current, patch.body)
       default:
-        if (!schema.name) {
-          throw unsupportedMediaType([
-            "application/json-patch+json",
-            "application/merge-patch+json",
-            "application/apply-patch+yaml",
-          ])
-        }
         // No patch at all changes nothing.
         if (patch.body === null) return current
         if (typeof patch.body !== "object" || Array.isArray(patch.body)) {
@@ -183,7 +192,7 @@ function sorted(value: unknown): unknown {
 }
 
 /** The names on the ways to what a patch of JSON looks at. */
-function touchedBy(patch: Pick<ObjectPatch, "type" | "body">): unknown {
+function touchedBy(patch: Pick<Patch, "type" | "body">): unknown {
   if (patch.type !== "json" || !Array.isArray(patch.body)) return patch.body
   const root: Record<string, unknown> = {}
   for (const { path, from } of patch.body as { path?: unknown; from?: unknown }[])
@@ -199,7 +208,7 @@ function touchedBy(patch: Pick<ObjectPatch, "type" | "body">): unknown {
 }
 
 /** A patched document as it is shown: what the patch went into has its fields by name, the rest as Go orders them. */
-function shownDocument(schema: Schema, value: unknown, patch: Pick<ObjectPatch, "type" | "body">): unknown {
+function shownDocument(schema: Schema, value: unknown, patch: Pick<Patch, "type" | "body">): unknown {
   return inOrder(schema, value, touchedBy(patch) ?? {})
 }
 
@@ -228,13 +237,7 @@ function inOrder(schema: Schema | undefined, value: unknown, touched: unknown): 
  * A patch never changes what an object is: a strategic one leaves kind and version alone, as do others that take the
  * kind out, and any other that would change it is refused. Throws a StatusError.
  */
-function withTypeOf(
-  kind: Kind,
-  value: unknown,
-  patch: ObjectPatch,
-  ref: ObjectRef,
-  warnings: string[],
-): unknown {
+function withTypeOf(kind: Kind, value: unknown, patch: Patch, ref: ObjectRef, warnings: string[]): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value
   const { apiVersion, kind: name } = value as { apiVersion?: unknown; kind?: unknown }
   if (apiVersion === kind.apiVersion && name === kind.kind) return value
@@ -267,7 +270,7 @@ function withTypeOf(
 function failPatched(
   schema: Schema,
   value: unknown,
-  patch: Pick<ObjectPatch, "type" | "body">,
+  patch: Pick<Patch, "type" | "body">,
   why: string,
 ): never {
   const shown = patch.type === "strategic" ? goText(patch.body) : goJson(shownDocument(schema, value, patch))
@@ -282,24 +285,11 @@ function goTypeOf(value: unknown): string {
   return typeof value === "boolean" ? "bool" : "string"
 }
 
-function nameUndetermined({ name }: ObjectRef): StatusError {
-  return badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`)
-}
-
-/** The name stays that of the URL. */
-function checkPatchedName(obj: Readonly<KubeObject>, ref: ObjectRef): void {
-  const { name } = obj.metadata
-  if (!name) throw nameUndetermined(ref)
-  if (name !== ref.name) {
-    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${ref.name})`)
-  }
-}
-
 /** Reads a patched document as an object of its shape, with the checks that `fieldValidation` asks for. */
 export function decodePatched<T>(
   schema: Schema,
   value: unknown,
-  patch: Pick<ObjectPatch, "type" | "body" | "fieldValidation" | "strictErrors">,
+  patch: Pick<Patch, "type" | "body" | "fieldValidation" | "strictErrors">,
   warnings: string[],
 ): T {
   const fail = (why: string): never => failPatched(schema, value, patch, why)

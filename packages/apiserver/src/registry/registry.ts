@@ -9,14 +9,14 @@ import type { Admission } from "../contract.ts"
 import { DecodedValues, type CachedObject } from "./cached-object.ts"
 import { type EventRingLimits, HistoryBudget } from "./event-ring.ts"
 import { Follower } from "./follower.ts"
-import type { ObjectRef, WriteRequest } from "./request.ts"
 import { createAdminAccessHooks } from "./admin-access.ts"
 import { createServiceHooks, type ServiceNetwork } from "./service/service-hooks.ts"
-import { createdStatus } from "./answers.ts"
-import { type Binding, bindPod } from "./subresources/binding.ts"
 import { Slabs } from "./slabs.ts"
 import { ResourceStorage, type StorageDeps } from "./storage.ts"
+import { subresourceHandlers } from "./subresources/index.ts"
 import { TtlLeases } from "./ttl-leases.ts"
+import type { Handler, Storages } from "./verbs/handler.ts"
+import { Handlers } from "./verbs/handlers.ts"
 import { WatchCache } from "./watch-cache.ts"
 import type { WriteHooks } from "./write-hooks.ts"
 
@@ -36,17 +36,9 @@ export interface RegistryOptions {
   readonly historyBytes?: number
 }
 
-/** A subresource, or a resource that is not stored, that other parts of the server answer. */
-export interface Connector {
-  /** GET of the subresource. */
-  get?(ref: ObjectRef, request: WriteRequest): Promise<object>
-  /** POST. `body` is decoded and belongs to the connector. */
-  create?(ref: ObjectRef, body: Record<string, unknown>, request: WriteRequest): Promise<object>
-}
-
 const noAdmission: Admission = { async admit() {}, async validate() {} }
 
-export class Registry {
+export class Registry implements Storages {
   readonly env: Env
   readonly store: Store
   readonly follower: Follower
@@ -60,7 +52,7 @@ export class Registry {
   readonly #storages = new Map<string, ResourceStorage>()
   readonly #byKind = new Map<Kind, ResourceStorage>()
   readonly #hooks = new Map<string, WriteHooks>()
-  readonly #connectors = new Map<string, Connector>()
+  readonly handlers = new Handlers(subresourceHandlers)
   readonly #serviceNetwork: ServiceNetwork
   #admission: Admission
   #started = false
@@ -97,16 +89,6 @@ export class Registry {
     await this.follower.start([...this.#caches.values()], scope)
     this.#started = true
     const services = this.find("", "v1", "services")
-    const pods = this.find("", "v1", "pods")
-    if (pods && this.find("", "v1", "bindings")) {
-      // The way in which pods were bound before they had a subresource for it.
-      this.connect("", "bindings", "", {
-        async create(ref, body, request) {
-          await bindPod(pods, ref, body as unknown as Binding, request)
-          return createdStatus
-        },
-      })
-    }
     if (services) this.#hooks.set("/services", createServiceHooks(services, this.#serviceNetwork, this))
     const namespaces = this.find("", "v1", "namespaces")
     if (namespaces) {
@@ -139,8 +121,9 @@ export class Registry {
     this.#admission = admission
   }
 
-  /** Serves one more kind. Resolves when its objects are loaded. */
-  async addKind(kind: Kind): Promise<void> {
+  /** Serves one more kind, with the handlers of its own subresources. Resolves when its objects are loaded. */
+  async addKind(kind: Kind, handlers: readonly Handler[] = []): Promise<void> {
+    this.handlers.addOf(kind, handlers)
     const cache = this.#register(kind)
     if (cache && this.#started) await this.follower.add(cache)
   }
@@ -219,15 +202,6 @@ export class Registry {
     }
     cache.watchers.add(watcher)
     return { [Symbol.dispose]: () => cache.watchers.remove(watcher) }
-  }
-
-  /** Hands a subresource (`serviceaccounts`, `token`) or, with "", a resource that is not stored to another part. */
-  connect(group: string, plural: string, subresource: string, connector: Connector): void {
-    this.#connectors.set(`${group}/${plural}/${subresource}`, connector)
-  }
-
-  connector(group: string, plural: string, subresource: string): Connector | undefined {
-    return this.#connectors.get(`${group}/${plural}/${subresource}`)
   }
 
   /** Returns the cache when it is a new one. */

@@ -11,11 +11,12 @@ import {
 } from "@knarr/apimachinery"
 import { raiseGeneration } from "./metadata.ts"
 
-export interface UpdateStrategy {
+/** The rules of one endpoint; `T` is the kind. */
+export interface UpdateStrategy<T extends KubeObject = any> {
   /** Puts back what this endpoint does not change. Runs before managed fields are computed, and again after admission. */
-  keep(kind: Kind, obj: KubeObject, old: Readonly<KubeObject>): void
-  prepare(kind: Kind, obj: KubeObject, old: Readonly<KubeObject>, ctx: StrategyContext): void
-  validate(kind: Kind, obj: Readonly<KubeObject>, old: Readonly<KubeObject>, nowMs: number): FieldError[]
+  keep(kind: Kind, obj: T, old: Readonly<T>): void
+  prepare(kind: Kind, obj: T, old: Readonly<T>, ctx: StrategyContext): void
+  validate(kind: Kind, obj: Readonly<T>, old: Readonly<T>, nowMs: number): FieldError[]
 }
 
 type Loose = Record<string, unknown>
@@ -30,7 +31,7 @@ export function keepFields(obj: KubeObject, old: Readonly<KubeObject>, names: It
   }
 }
 
-export const mainStrategy: UpdateStrategy = {
+export const mainStrategy: UpdateStrategy<KubeObject> = {
   keep(kind, obj, old) {
     if (kind.subresources.has("status")) keepFields(obj, old, ["status"])
   },
@@ -44,7 +45,7 @@ export const mainStrategy: UpdateStrategy = {
   ],
 }
 
-export const statusStrategy: UpdateStrategy = {
+export const statusStrategy: UpdateStrategy<KubeObject> = {
   keep(kind, obj, old) {
     const names = new Set([...Object.keys(obj), ...Object.keys(old)])
     for (const name of ["kind", "apiVersion", "metadata", "status"]) names.delete(name)

@@ -29,14 +29,13 @@ import {
 import type { ObjectRef, WriteRequest } from "./request.ts"
 import { checkVersionOfObject } from "./revisions.ts"
 import type { Change, ResourceStorage, Written } from "./storage.ts"
-import { mainStrategy, statusStrategy, type UpdateStrategy } from "./update-strategies.ts"
+import type { UpdateStrategy } from "./update-strategies.ts"
 import { nothingAllocated, type Allocation } from "./write-hooks.ts"
 
 export interface UpdateOptions {
   /** "" for the resource itself. */
-  readonly subresource?: string
-  /** Default: the one of the resource, or of `status`. */
-  readonly strategy?: UpdateStrategy
+  readonly subresource: string
+  readonly strategy: UpdateStrategy
   /** The object that is to be stored, made anew for each attempt; it belongs to the registry. */
   next(current: Readonly<KubeObject> | undefined): KubeObject | Promise<KubeObject>
   /** A uid in the object must be that of the present one (PUT). */
@@ -106,8 +105,7 @@ async function changeOf(
 ): Promise<Change> {
   const { kind, deps } = storage
   const { env, admission } = deps
-  const subresource = options.subresource ?? ""
-  const strategy = options.strategy ?? (subresource === "status" ? statusStrategy : mainStrategy)
+  const { subresource, strategy } = options
   const old = storage.view.value(current)
   const obj = await options.next(old)
   if (options.checkUid) checkUid(storage, ref, obj, old.metadata.uid)

@@ -5,11 +5,9 @@ import {
   decodeJson,
   decodeObject,
   decodeProtobuf,
-  type Kind,
   type KubeObject,
   openProtobufEnvelope,
   parseJson,
-  type Schema,
   strictErrorMessage,
   unsupportedMediaType,
 } from "@knarr/apimachinery"
@@ -17,22 +15,11 @@ import { messageOf } from "@knarr/base"
 import type { Exchange, RequestContext } from "../../contract.ts"
 import { isKnown, unregistered, wrongKind } from "../../registry/known-types.ts"
 import type { FieldValidation } from "../../registry/patch.ts"
+import type { Shape } from "../../registry/verbs/shape.ts"
 import { mediaTypes } from "../../server/accept.ts"
 import { parseYamlBody } from "./yaml-body.ts"
 
 export const protobufType = "application/vnd.kubernetes.protobuf"
-
-/** What a body is to be. */
-export interface Expected {
-  readonly group: string
-  readonly version: string
-  readonly kind: string
-  readonly schema: Schema
-}
-
-export function expectedOf(kind: Kind): Expected {
-  return { group: kind.group, version: kind.version, kind: kind.kind, schema: kind.schema }
-}
 
 /** The media type of a body, without parameters; JSON when it does not say. */
 export function contentType(exchange: Exchange): string {
@@ -45,7 +32,7 @@ export function contentType(exchange: Exchange): string {
 /** Decodes the body as an object of a kind. Throws 400 and 415 in upstream's words. */
 export async function readObject<T extends KubeObject>(
   exchange: Exchange,
-  expected: Expected,
+  expected: Shape,
   fieldValidation: FieldValidation,
   { warnings, signal }: Pick<RequestContext, "warnings" | "signal">,
 ): Promise<T> {
@@ -86,7 +73,7 @@ export async function readObject<T extends KubeObject>(
 }
 
 /** Protobuf has no unknown fields to complain about. */
-function readProtobuf<T extends KubeObject>(body: Buffer, expected: Expected): T {
+function readProtobuf<T extends KubeObject>(body: Buffer, expected: Shape): T {
   try {
     const { apiVersion, kind, raw } = openProtobufEnvelope(body)
     const { object } = decodeObject<T>(expected.schema, decodeProtobuf(expected.schema, raw))
@@ -110,7 +97,7 @@ async function parseYaml(text: string, signal: AbortSignal): Promise<unknown> {
   }
 }
 
-function cannotBeHandled(kind: string, expected: Expected, why: string): string {
+function cannotBeHandled(kind: string, expected: Shape, why: string): string {
   return `${kind} in version "${expected.version}" cannot be handled as a ${expected.kind}: ${why}`
 }
 
@@ -123,7 +110,7 @@ export function jsonType(value: unknown): string {
   return value === null ? "null" : typeof value === "boolean" ? "bool" : typeof value
 }
 
-function undecodable(body: Buffer, text: string, yaml: boolean, expected: Expected, why: string): Error {
+function undecodable(body: Buffer, text: string, yaml: boolean, expected: Shape, why: string): Error {
   if (!yaml) {
     try {
       const value = JSON.parse(text) as { kind?: string }
@@ -160,7 +147,7 @@ function summary(body: Buffer): string {
 }
 
 /** Fills in a missing type; refuses another one, of which `sent` tells all that was sent. */
-function checkType(object: KubeObject, expected: Expected, sent: () => unknown): void {
+function checkType(object: KubeObject, expected: Shape, sent: () => unknown): void {
   const apiVersion = expected.group === "" ? expected.version : `${expected.group}/${expected.version}`
   object.kind ||= expected.kind
   object.apiVersion ||= apiVersion

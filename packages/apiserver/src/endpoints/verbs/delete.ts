@@ -11,20 +11,17 @@ import {
   unsupportedMediaType,
 } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
-import { deletedStatus } from "../../registry/answers.ts"
-import { deleteCollection, deleteObject, validateDeletion } from "../../registry/delete.ts"
 import { unregistered } from "../../registry/known-types.ts"
-import { listObjects } from "../../registry/list.ts"
 import type { DeletionOptions, WriteRequest } from "../../registry/request.ts"
+import { removeCollection, removeObject } from "../../registry/verbs/remove.ts"
 import type { Call } from "./call.ts"
-import { answerValue } from "./answer.ts"
 import { mediaTypes } from "../../server/accept.ts"
 import { contentType, protobufType } from "./body.ts"
 import { itemEncoder } from "./item-encoder.ts"
 import { sendList } from "./list-stream.ts"
 import { answerForm } from "./negotiation.ts"
 import { deletionOptions, listQuery, validateDryRun, writeRequest } from "./options.ts"
-import { answerObject } from "./write.ts"
+import { formOf, sendAnswer } from "./write.ts"
 import { parseYamlBody } from "./yaml-body.ts"
 
 interface Options extends DeletionOptions {
@@ -75,26 +72,17 @@ function withOptions(request: WriteRequest, sent: object): WriteRequest {
 }
 
 export async function handleDelete(call: Call): Promise<void> {
-  const { exchange, ctx, storage } = call
-  const form = answerForm(exchange, ctx.userAgent)
-  const { namespace, name } = ctx.info
+  const form = formOf(call)
   const { options, request } = await readOptions(call)
-  const deleted = await deleteObject(storage, { namespace, name }, options, request)
-  const status = !deleted.gone && options.orphanDependents === false ? 202 : 200
-  if (!deleted.asStatus) return answerObject(call, form, status, deleted.object)
-  return answerValue(exchange, status, form, deletedStatus(storage, name, deleted.object.uid))
+  return sendAnswer(call, form, await removeObject(call.target, options, request))
 }
 
 export async function handleDeleteCollection(call: Call): Promise<void> {
   const { exchange, ctx, storage, env, columns } = call
   const form = answerForm(exchange, ctx.userAgent)
   const { options, request } = await readOptions(call)
-  validateDeletion(options)
-  const result = await listObjects(storage, listQuery(exchange.query, ctx.info.namespace, ""), ctx.signal)
-  const chosen = result.filtered
-    ? result.items
-    : result.items.filter((object) => result.selection.matches(object))
-  await deleteCollection(storage, chosen, options, request)
+  const query = listQuery(exchange.query, ctx.info.namespace, "")
+  const result = await removeCollection(storage, query, options, request)
   const encoder = itemEncoder(storage.view, form, exchange.query, () => env.clock.now(), columns)
-  return sendList(exchange, form, encoder, { ...result, items: chosen, filtered: true })
+  return sendList(exchange, form, encoder, result)
 }

@@ -9,22 +9,43 @@ import {
   formatTime,
   type KubeObject,
   nameIsDNSSubdomain,
+  pathNotFound,
   type StatusError,
   statusErrorFrom,
 } from "@knarr/apimachinery"
 import type { Pod } from "@knarr/api"
 import { admissionAttributes } from "../admit.ts"
+import { createdStatus } from "../answers.ts"
 import type { ObjectRef, WriteRequest } from "../request.ts"
 import type { ResourceStorage } from "../storage.ts"
 import { preconditionFailed } from "../update.ts"
+import { answeredAtOnce } from "../verbs/answered.ts"
+import { defineHandler } from "../verbs/handler.ts"
 import { setPodCondition } from "./pod-condition.ts"
 
-export interface Binding extends KubeObject {
+interface Binding extends KubeObject {
   target?: { kind?: string; name?: string; apiVersion?: string }
 }
 
+export const binding = defineHandler<Binding>({
+  resource: "pods",
+  name: "binding",
+  async create({ storage, ref }, body, request) {
+    await bindPod(storage, ref, body, request)
+    return { code: 201, value: createdStatus }
+  },
+})
+
+/** The way in which pods were bound before they had a subresource for it. */
+export const bindings = answeredAtOnce<Binding>("bindings", async (body, request, { storages, ref }) => {
+  const pods = storages.find("", "v1", "pods")
+  if (!pods) throw pathNotFound()
+  await bindPod(pods, ref, body, request)
+  return createdStatus
+})
+
 /** Sets the node of a pod that has none. Throws NotFound, or a conflict that says why it cannot be. */
-export async function bindPod(
+async function bindPod(
   pods: ResourceStorage,
   ref: ObjectRef,
   binding: Binding,

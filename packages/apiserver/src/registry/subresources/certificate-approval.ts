@@ -1,24 +1,23 @@
 /** `approval` of a certificate signing request changes its conditions alone. Mirrors: pkg/registry/certificates */
-import { deepClone, type KubeObject } from "@knarr/apimachinery"
+import { deepClone } from "@knarr/apimachinery"
 import { setConditionTimes, validateRequestApproval, type CertificateSigningRequest } from "@knarr/api"
 import { keepFields, type UpdateStrategy } from "../update-strategies.ts"
+import { partOfObject } from "../verbs/stored.ts"
 
-type Request = CertificateSigningRequest
-type Conditions = NonNullable<NonNullable<Request["status"]>["conditions"]>
-
-export const approvalStrategy: UpdateStrategy = {
+const strategy: UpdateStrategy<CertificateSigningRequest> = {
   keep(_kind, obj, old) {
-    const request = obj as unknown as Request
-    const before = old as unknown as Readonly<Request>
     keepFields(obj, old, ["spec"])
-    const conditions = deepClone(request.status?.conditions ?? []) as Conditions
-    const status = deepClone(before.status ?? {}) as Record<string, unknown>
-    if (conditions.length > 0) status.conditions = conditions
-    else delete status.conditions
-    ;(obj as KubeObject & { status: unknown }).status = status
+    const conditions = deepClone(obj.status?.conditions ?? [])
+    obj.status = deepClone(old.status ?? {})
+    if (conditions.length > 0) obj.status.conditions = conditions
+    else delete obj.status.conditions
   },
-  prepare: (_kind, obj, old, ctx) =>
-    setConditionTimes(obj as unknown as Request, old as unknown as Request, ctx),
-  validate: (_kind, obj, old) =>
-    validateRequestApproval(obj as unknown as Request, old as unknown as Request),
+  prepare: (_kind, obj, old, ctx) => setConditionTimes(obj, old, ctx),
+  validate: (_kind, obj, old) => validateRequestApproval(obj, old),
 }
+
+export const approval = partOfObject({
+  resource: "certificatesigningrequests.certificates.k8s.io",
+  name: "approval",
+  strategy,
+})

@@ -1,12 +1,11 @@
 /** `ephemeralcontainers` adds debug containers to a running pod; there is no way back. Mirrors: pkg/registry/core/pod */
-import { deepClone, deepEqual, field, type FieldError, type KubeObject } from "@knarr/apimachinery"
+import { deepClone, deepEqual, field, type FieldError } from "@knarr/apimachinery"
 import type { Pod } from "@knarr/api"
 import { mainStrategy, type UpdateStrategy } from "../update-strategies.ts"
+import { partOfObject } from "../verbs/stored.ts"
 
-export const ephemeralContainersStrategy: UpdateStrategy = {
-  keep(_kind, obj, old) {
-    const pod = obj as unknown as Pod
-    const before = old as unknown as Readonly<Pod>
+const strategy: UpdateStrategy<Pod> = {
+  keep(_kind, pod, before) {
     const { ephemeralContainers } = pod.spec ?? {}
     const { resourceVersion, managedFields } = pod.metadata
     pod.metadata = { ...deepClone(before.metadata), resourceVersion } as Pod["metadata"]
@@ -25,9 +24,9 @@ export const ephemeralContainersStrategy: UpdateStrategy = {
   },
 }
 
-function validateChange(obj: Readonly<KubeObject>, old: Readonly<KubeObject>): FieldError[] {
-  const pod = obj as unknown as Readonly<Pod>
-  const before = old as unknown as Readonly<Pod>
+export const ephemeralContainers = partOfObject({ resource: "pods", name: "ephemeralcontainers", strategy })
+
+function validateChange(pod: Readonly<Pod>, before: Readonly<Pod>): FieldError[] {
   const path = "spec.ephemeralContainers"
   if (before.metadata.annotations?.["kubernetes.io/config.mirror"] !== undefined) {
     return [field.forbidden("", "static pods do not support ephemeral containers")]

@@ -14,13 +14,15 @@ import {
 } from "@knarr/apimachinery"
 import type { Pod, PodDisruptionBudget } from "@knarr/api"
 import { admissionAttributes } from "../admit.ts"
+import { createdStatus } from "../answers.ts"
 import type { CachedObject } from "../cached-object.ts"
 import { deleteObject, validateDeletion } from "../delete.ts"
 import type { DeletionOptions, ObjectRef, WriteRequest } from "../request.ts"
 import type { ResourceStorage } from "../storage.ts"
+import { defineHandler } from "../verbs/handler.ts"
 import { setPodCondition } from "./pod-condition.ts"
 
-export interface Eviction extends KubeObject {
+interface Eviction extends KubeObject {
   deleteOptions?: DeletionOptions & { dryRun?: string[] }
 }
 
@@ -29,8 +31,17 @@ const maxDisruptedPods = 2000
 /** How often a budget or pod that changes meanwhile is tried again. */
 const attempts = 20
 
+export const eviction = defineHandler<Eviction>({
+  resource: "pods",
+  name: "eviction",
+  async create({ storage, ref, storages }, body, request) {
+    await evictPod(storage, storages.find("policy", "v1", "poddisruptionbudgets"), ref, body, request)
+    return { code: 201, value: createdStatus }
+  },
+})
+
 /** Evicts a pod. Throws 429 when a budget does not allow it. */
-export async function evictPod(
+async function evictPod(
   pods: ResourceStorage,
   budgets: ResourceStorage | undefined,
   ref: ObjectRef,

@@ -1,22 +1,25 @@
-/** Which subresources update an object of the kind itself, and by which rules. */
-import type { Kind } from "@knarr/apimachinery"
-import { tableOf } from "@knarr/base"
-import { statusStrategy, type UpdateStrategy } from "../update-strategies.ts"
-import { approvalStrategy } from "./certificate-approval.ts"
-import { ephemeralContainersStrategy } from "./ephemeral-containers.ts"
-import { finalizeStrategy } from "./namespace.ts"
-import { resizeStrategy } from "./resize.ts"
+/**
+ * Which subresources, and resources that are not stored, the registry itself answers for. Others are given to it where
+ * they need more than it has (`token`, reviews), or come with a kind that is made while the server runs.
+ */
+import type { Handler } from "../verbs/handler.ts"
+import { binding, bindings } from "./binding.ts"
+import { approval } from "./certificate-approval.ts"
+import { ephemeralContainers } from "./ephemeral-containers.ts"
+import { eviction } from "./eviction.ts"
+import { finalize } from "./namespace.ts"
+import { resize } from "./resize.ts"
+import { scale } from "./scale.ts"
+import { status } from "./status.ts"
 
-const strategies: Readonly<Record<string, UpdateStrategy>> = tableOf({
-  "namespaces/finalize": finalizeStrategy,
-  "pods/ephemeralcontainers": ephemeralContainersStrategy,
-  "pods/resize": resizeStrategy,
-  "certificates.k8s.io/certificatesigningrequests/approval": approvalStrategy,
-})
-
-/** The rules of a subresource that takes and answers the kind itself; undefined when it has a kind of its own. */
-export function strategyOf(kind: Kind, subresource: string): UpdateStrategy | undefined {
-  if (!kind.subresources.has(subresource)) return undefined
-  if (subresource === "status") return statusStrategy
-  return strategies[`${kind.group ? `${kind.group}/` : ""}${kind.plural}/${subresource}`]
-}
+export const subresourceHandlers: readonly Handler[] = [
+  status,
+  scale,
+  finalize,
+  approval,
+  ephemeralContainers,
+  resize,
+  binding,
+  bindings,
+  eviction,
+]

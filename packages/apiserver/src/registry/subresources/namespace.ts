@@ -7,6 +7,7 @@ import type { DeletionOptions, ObjectRef, WriteRequest } from "../request.ts"
 import type { ResourceStorage } from "../storage.ts"
 import { preconditionFailed } from "../update.ts"
 import { keepFields, mainStrategy, type UpdateStrategy } from "../update-strategies.ts"
+import { partOfObject } from "../verbs/stored.ts"
 
 interface Namespace extends KubeObject {
   spec?: { finalizers?: string[] }
@@ -64,11 +65,13 @@ function orphanOnly(options: DeletionOptions): DeletionOptions {
   return { orphanDependents: orphan, propagationPolicy: undefined }
 }
 
-/** `finalize` changes `spec.finalizers` alone. */
-export const finalizeStrategy: UpdateStrategy = {
+const strategy: UpdateStrategy = {
   keep(_kind, obj, old) {
     keepFields(obj, old, ["status"])
   },
   prepare() {},
   validate: mainStrategy.validate,
 }
+
+/** `finalize` changes `spec.finalizers` alone. */
+export const finalize = partOfObject({ resource: "namespaces", name: "finalize", strategy })

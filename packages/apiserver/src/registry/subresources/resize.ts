@@ -2,11 +2,10 @@
 import { deepClone, deepEqual, field, type FieldError, semanticEqual } from "@knarr/apimachinery"
 import type { Container, Pod } from "@knarr/api"
 import { mainStrategy, type UpdateStrategy } from "../update-strategies.ts"
+import { partOfObject } from "../verbs/stored.ts"
 
-export const resizeStrategy: UpdateStrategy = {
-  keep(_kind, obj, old) {
-    const pod = obj as unknown as Pod
-    const before = old as unknown as Readonly<Pod>
+const strategy: UpdateStrategy<Pod> = {
+  keep(_kind, pod, before) {
     const { resourceVersion, managedFields } = pod.metadata
     const wanted = pod.spec
     pod.metadata = { ...deepClone(before.metadata), resourceVersion } as Pod["metadata"]
@@ -24,10 +23,11 @@ export const resizeStrategy: UpdateStrategy = {
     mainStrategy.prepare(kind, obj, old, ctx)
   },
   validate(kind, obj, old) {
-    const pod = obj as unknown as Readonly<Pod>
-    return [...(kind.validate?.(obj) ?? []), ...validateResize(pod, old as unknown as Readonly<Pod>)]
+    return [...(kind.validate?.(obj) ?? []), ...validateResize(obj, old)]
   },
 }
+
+export const resize = partOfObject({ resource: "pods", name: "resize", strategy })
 
 /** The old containers with the resources and resize policies of those of the same name. */
 function resized(old: readonly Container[], wanted: readonly Container[] | undefined): Container[] {

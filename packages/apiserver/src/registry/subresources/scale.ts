@@ -1,7 +1,9 @@
 /** The `scale` subresource of any kind that has one. Mirrors: pkg/registry/apps/deployment/storage ScaleREST */
 import {
+  applyConfig,
   badRequest,
   conflict,
+  decodeObject,
   deepClone,
   field,
   formatTime,
@@ -19,10 +21,14 @@ import {
 import type { CachedObject } from "../cached-object.ts"
 import type { ObjectRef, WriteRequest } from "../request.ts"
 import type { ResourceStorage } from "../storage.ts"
+import { applyPatch, checkPatchType, decodePatched, type Patch, tellDuplicates } from "../patch.ts"
 import { preconditionFailed, updateObject } from "../update.ts"
+import { mainStrategy } from "../update-strategies.ts"
+import { defineHandler } from "../verbs/handler.ts"
+import { nameUndetermined } from "../verbs/names.ts"
 import { managersOfScaled, scaleManagers, setManagers } from "./scale-managers.ts"
 
-export interface Scale extends KubeObject {
+interface Scale extends KubeObject {
   spec: { replicas?: number | undefined }
   status: { replicas: number; selector?: string | undefined }
 }
@@ -32,13 +38,57 @@ interface Scalable extends KubeObject {
   status?: { replicas?: number }
 }
 
-/** The shape of a Scale. */
-export function scaleSchema(): Schema {
+export const scale = defineHandler<Scale>({
+  name: "scale",
+  async get({ storage, ref }, { resourceVersion, signal }) {
+    return { code: 200, value: scaleOf(storage, await storage.get(ref, resourceVersion, signal)) }
+  },
+  async update({ storage, ref }, body, request) {
+    if (!body.metadata.name) throw nameUndetermined(ref)
+    body.spec ??= {}
+    return { code: 200, value: await updateScale(storage, ref, request, () => body) }
+  },
+  async patch({ storage, ref }, patch, request) {
+    checkPatchType(storage.kind, patch.type)
+    const change = patch.type === "apply" ? applying : patching
+    return { code: 200, value: await change(storage, ref, patch, request) }
+  },
+})
+
+async function patching(
+  storage: ResourceStorage,
+  ref: ObjectRef,
+  patch: Patch,
+  request: WriteRequest,
+): Promise<Scale> {
+  const schema = scaleSchema()
+  return updateScale(storage, ref, request, (present) =>
+    decodePatched<Scale>(schema, applyPatch(schema, present, patch), patch, request.warnings),
+  )
+}
+
+async function applying(
+  storage: ResourceStorage,
+  ref: ObjectRef,
+  patch: Patch,
+  request: WriteRequest,
+): Promise<Scale> {
+  const { body, force = false } = patch
+  const next = (present: Scale, context: ManagedFieldsContext): Scale => {
+    const { object } = applyConfig(context, present, body as object, request.fieldManager, force)
+    return decodeObject<Scale>(scaleSchema(), object).object
+  }
+  const answer = await updateScale(storage, ref, request, next, true)
+  tellDuplicates(patch, request.warnings)
+  return answer
+}
+
+function scaleSchema(): Schema {
   return schemaOf("io.k8s.api.autoscaling.v1.Scale")
 }
 
 /** The scale of an object. */
-export function scaleOf(storage: ResourceStorage, object: CachedObject): Scale {
+function scaleOf(storage: ResourceStorage, object: CachedObject): Scale {
   const obj = storage.view.value(object) as Scalable
   const { kind } = storage
   const { name, namespace, uid, creationTimestamp } = obj.metadata
@@ -76,7 +126,7 @@ function selectorText(kind: Kind, obj: Scalable): string {
  * Sets the replicas; `next` makes the wanted scale from the present one, for each attempt. `applied` says that who
  * manages what is already told in it.
  */
-export async function updateScale(
+async function updateScale(
   storage: ResourceStorage,
   ref: ObjectRef,
   request: WriteRequest,
@@ -87,6 +137,7 @@ export async function updateScale(
   const schema = scaleSchema()
   const written = await updateObject(storage, ref, request, {
     subresource: "scale",
+    strategy: mainStrategy,
     applied: true,
     next(current) {
       const object = storage.cache.get(storage.key(ref))
