@@ -13,6 +13,7 @@ export {
   allVerbs,
   defineKind,
 } from "./kind.ts"
+export { sameKind, sameResource } from "./kind-identity.ts"
 export {
   type Field,
   type Schema,

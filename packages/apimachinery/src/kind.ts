@@ -190,6 +190,8 @@ export interface Kind<T extends KubeObject = any> extends Omit<
   refuseField(field: string): string
   /** `v1`, `apps/v1`. */
   readonly apiVersion: string
+  /** `v1/Pod`, `apps/v1/Deployment`: equal for kinds that are the same (see `sameKind`), for use as a key. */
+  readonly id: string
   readonly schema: Schema
   readonly storagePrefix: string
   readonly hasGeneration: boolean
@@ -216,6 +218,7 @@ export function defineKind<T extends KubeObject>(spec: KindSpec<T>): Kind<T> {
     subresources.set(value.name, value)
   }
   const { schema } = spec
+  const apiVersion = group ? `${group}/${version}` : version
   const hasGeneration = spec.hasGeneration ?? subresources.has("status")
   return Object.freeze({
     ...spec,
@@ -233,7 +236,8 @@ export function defineKind<T extends KubeObject>(spec: KindSpec<T>): Kind<T> {
         ? (field: string) =>
             `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
         : (field: string) => `field label not supported: ${field}`),
-    apiVersion: group ? `${group}/${version}` : version,
+    apiVersion,
+    id: `${apiVersion}/${spec.kind}`,
     // Resolved on first use: most processes touch few of the kinds.
     get schema() {
       return typeof schema === "string" ? schemaOf(schema) : schema

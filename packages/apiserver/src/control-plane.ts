@@ -106,7 +106,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
 
   const rbac = new Rbac(registry)
   for (const kind of [role, roleBinding, clusterRole, clusterRoleBinding]) {
-    if (kinds.includes(kind)) scope.use(registry.onChange(kind, () => rbac.invalidate()))
+    if (registry.serves(kind)) scope.use(registry.onChange(kind, () => rbac.invalidate()))
   }
   const own: readonly NamedAuthorizer[] = [
     { name: "node", authorizer: new NodeAuthorizer(scope.use(new NodeGraph(registry)), nodeRules()) },
@@ -132,8 +132,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const admission = createAdmission({
     deps: {
       env,
-      get: (kind, ref) => (kinds.includes(kind) ? registry.get(kind, ref) : undefined),
-      list: (kind, namespace) => (kinds.includes(kind) ? registry.list(kind, namespace) : []),
+      get: (kind, ref) => (registry.serves(kind) ? registry.get(kind, ref) : undefined),
+      list: (kind, namespace) => (registry.serves(kind) ? registry.list(kind, namespace) : []),
       authorize: (user, attributes, request) => authorizer.authorize(user, attributes, request),
       updateStatus: async (kind, object) => {
         await client().update(kind, object, { subresource: "status", signal: scope.signal })

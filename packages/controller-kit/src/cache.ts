@@ -7,7 +7,8 @@ import type { Cache, Controller } from "./controller.ts"
 export class ControllerCache implements Cache {
   readonly #name: string
   readonly #factory: InformerFactory
-  readonly #informers = new Map<Kind, Informer<any>>()
+  /** By the kind's id. */
+  readonly #informers = new Map<string, Informer<any>>()
 
   constructor(controller: Controller, factory: InformerFactory) {
     this.#name = controller.name
@@ -19,13 +20,13 @@ export class ControllerCache implements Cache {
       ...(controller.reads ?? []),
     ]
     for (const kind of kinds) {
-      if (!this.#informers.has(kind)) this.#informers.set(kind, factory.informer(kind))
+      if (!this.#informers.has(kind.id)) this.#informers.set(kind.id, factory.informer(kind))
     }
     for (const index of controller.indexes ?? []) this.informer(index.kind).addIndex(index.name, index.fn)
   }
 
   informer<T extends KubeObject>(kind: Kind<T>): Informer<T> {
-    const informer = this.#informers.get(kind)
+    const informer = this.#informers.get(kind.id)
     if (!informer)
       throw new Error(`Cannot read ${kind.plural}: the controller "${this.#name}" does not declare the kind`)
     return informer
@@ -33,7 +34,7 @@ export class ControllerCache implements Cache {
 
   /** The informer of any kind, started when nobody uses it yet; for controllers that learn their kinds as they run. */
   anyInformer<T extends KubeObject>(kind: Kind<T>): Informer<T> {
-    return this.#informers.get(kind) ?? this.#factory.informer(kind)
+    return this.#informers.get(kind.id) ?? this.#factory.informer(kind)
   }
 
   async waitForSync(signal: AbortSignal): Promise<void> {

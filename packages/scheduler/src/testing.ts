@@ -64,11 +64,11 @@ export class OfflineScheduler {
 
   constructor(plugins: PluginList = defaultPlugins) {
     const env = { clock: new VirtualClock(), random: this.#random, log: silentLogger, meter: new Meter() }
-    const informers = new Map<Kind<any>, SharedInformer<any>>()
+    const informers = new Map<string, SharedInformer<any>>()
     const factory: InformerFactory = {
       informer<T extends KubeObject>(kind: Kind<T>) {
-        const informer = informers.get(kind) ?? new SharedInformer<T>(kind, env)
-        informers.set(kind, informer)
+        const informer = informers.get(kind.id) ?? new SharedInformer<T>(kind, env)
+        informers.set(kind.id, informer)
         return informer as SharedInformer<T>
       },
       waitForSync: () => Promise.resolve(),

@@ -1,4 +1,5 @@
 /** Gives an Ingress without a class the default one. Mirrors: plugin/pkg/admission/network/defaultingressclass */
+import { sameResource } from "@knarr/apimachinery"
 import { ingress, ingressClass } from "@knarr/api"
 import type { Ingress, IngressClass } from "@knarr/api"
 import type { AdmissionPlugin } from "../contract.ts"
@@ -8,7 +9,7 @@ export const defaultIngressClass: AdmissionPlugin = {
   name: "DefaultIngressClass",
   enabledByDefault: true,
   create: ({ list }) => ({
-    handles: (a) => a.operation === "CREATE" && a.kind === ingress && a.subresource === "",
+    handles: (a) => a.operation === "CREATE" && sameResource(a.kind, ingress) && a.subresource === "",
     admit(a) {
       const obj = a.object as Ingress
       if (obj.spec?.ingressClassName !== undefined) return

@@ -1,4 +1,5 @@
 /** Pods stay five minutes on a node that is not ready or not reachable. Mirrors: plugin/pkg/admission/defaulttolerationseconds */
+import { sameResource } from "@knarr/apimachinery"
 import { pod } from "@knarr/api"
 import type { Pod, Toleration } from "@knarr/api"
 import type { AdmissionPlugin } from "../contract.ts"
@@ -11,7 +12,9 @@ export const defaultTolerationSeconds: AdmissionPlugin = {
   enabledByDefault: true,
   create: () => ({
     handles: (a) =>
-      (a.operation === "CREATE" || a.operation === "UPDATE") && a.kind === pod && a.subresource === "",
+      (a.operation === "CREATE" || a.operation === "UPDATE") &&
+      sameResource(a.kind, pod) &&
+      a.subresource === "",
     admit(a) {
       const { spec } = a.object as Pod
       const added: Toleration[] = []

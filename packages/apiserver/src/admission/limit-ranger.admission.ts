@@ -4,7 +4,7 @@
  */
 import { limitRange, persistentVolumeClaim, pod } from "@knarr/api"
 import type { Container, LimitRange, LimitRangeItem, PersistentVolumeClaim, Pod } from "@knarr/api"
-import { type Quantity, compareQuantities, parseQuantity } from "@knarr/apimachinery"
+import { type Quantity, compareQuantities, parseQuantity, sameResource } from "@knarr/apimachinery"
 import { aggregate } from "../authz/rbac.ts"
 import type { AdmissionPlugin } from "../contract.ts"
 import { refusal } from "./refuse.ts"
@@ -17,19 +17,20 @@ export const limitRanger: AdmissionPlugin = {
   create: ({ list }) => ({
     handles: (a) =>
       (a.subresource === "" &&
-        ((a.operation === "CREATE" && (a.kind === pod || a.kind === persistentVolumeClaim)) ||
-          (a.operation === "UPDATE" && a.kind === persistentVolumeClaim))) ||
-      (a.subresource === "resize" && a.operation === "UPDATE" && a.kind === pod),
+        ((a.operation === "CREATE" &&
+          (sameResource(a.kind, pod) || sameResource(a.kind, persistentVolumeClaim))) ||
+          (a.operation === "UPDATE" && sameResource(a.kind, persistentVolumeClaim)))) ||
+      (a.subresource === "resize" && a.operation === "UPDATE" && sameResource(a.kind, pod)),
     admit(a) {
       // A resize is checked, and changes only what it says.
-      if (a.kind !== pod || a.operation !== "CREATE") return
+      if (!sameResource(a.kind, pod) || a.operation !== "CREATE") return
       for (const range of list<LimitRange>(limitRange, a.namespace)) applyDefaults(a.object as Pod, range)
     },
     validate(a) {
       const errors: string[] = []
       for (const range of list<LimitRange>(limitRange, a.namespace)) {
         for (const item of range.spec?.limits ?? []) {
-          if (a.kind === pod) checkPod(a.object as Pod, item, errors)
+          if (sameResource(a.kind, pod)) checkPod(a.object as Pod, item, errors)
           else checkClaim(a.object as PersistentVolumeClaim, item, errors)
         }
       }

@@ -3,7 +3,7 @@
  * stands on are not deleted. Mirrors: apiserver pkg/admission/plugin/namespace/lifecycle
  */
 import { namespace } from "@knarr/api"
-import { notFound } from "@knarr/apimachinery"
+import { notFound, sameResource } from "@knarr/apimachinery"
 import type { AdmissionPlugin } from "../contract.ts"
 import { refusal } from "./refuse.ts"
 
@@ -15,9 +15,9 @@ export const namespaceLifecycle: AdmissionPlugin = {
   create: ({ get }) => ({
     handles: (a) => a.operation !== "CONNECT",
     admit(a) {
-      if (a.operation === "DELETE" && a.kind === namespace && immortal.has(a.name))
+      if (a.operation === "DELETE" && sameResource(a.kind, namespace) && immortal.has(a.name))
         throw refusal(a, "this namespace may not be deleted")
-      if (a.namespace === "" || a.kind === namespace) return
+      if (a.namespace === "" || sameResource(a.kind, namespace)) return
       if (a.operation === "DELETE" || a.kind.group === "authorization.k8s.io") return
       const found = get(namespace, { name: a.namespace })
       if (!found) throw notFound({ group: "", resource: "namespaces" }, a.namespace)

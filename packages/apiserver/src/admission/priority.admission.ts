@@ -1,4 +1,5 @@
 /** Gives pods the priority of their class. Mirrors: plugin/pkg/admission/priority */
+import { sameResource } from "@knarr/apimachinery"
 import { pod, priorityClass } from "@knarr/api"
 import type { Pod, PriorityClass } from "@knarr/api"
 import { tableOf } from "@knarr/base"
@@ -17,9 +18,9 @@ export const priority: AdmissionPlugin = {
     handles: (a) =>
       (a.operation === "CREATE" || a.operation === "UPDATE") &&
       a.subresource === "" &&
-      (a.kind === pod || a.kind === priorityClass),
+      (sameResource(a.kind, pod) || sameResource(a.kind, priorityClass)),
     admit(a) {
-      if (a.kind !== pod) return
+      if (!sameResource(a.kind, pod)) return
       const { spec } = a.object as Pod
       if (a.operation === "UPDATE") {
         const old = a.oldObject as Pod
@@ -61,7 +62,7 @@ export const priority: AdmissionPlugin = {
       spec.preemptionPolicy = policy
     },
     validate(a) {
-      if (a.kind !== priorityClass) return
+      if (!sameResource(a.kind, priorityClass)) return
       const obj = a.object as PriorityClass
       if (!obj.globalDefault) return
       const present = defaultClass(list(priorityClass))

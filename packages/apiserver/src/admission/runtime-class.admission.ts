@@ -1,7 +1,7 @@
 /** Applies a pod's runtime class: its overhead and where it may run. Mirrors: plugin/pkg/admission/runtimeclass */
 import { pod, runtimeClass } from "@knarr/api"
 import type { Pod, Toleration } from "@knarr/api"
-import { semanticEqual } from "@knarr/apimachinery"
+import { semanticEqual, sameResource } from "@knarr/apimachinery"
 import type { AdmissionPlugin } from "../contract.ts"
 import { refusal } from "./refuse.ts"
 
@@ -9,7 +9,7 @@ export const runtimeClassAdmission: AdmissionPlugin = {
   name: "RuntimeClass",
   enabledByDefault: true,
   create: ({ get }) => ({
-    handles: (a) => a.operation === "CREATE" && a.kind === pod && a.subresource === "",
+    handles: (a) => a.operation === "CREATE" && sameResource(a.kind, pod) && a.subresource === "",
     admit(a) {
       const { spec } = a.object as Pod
       if (!spec.runtimeClassName) return

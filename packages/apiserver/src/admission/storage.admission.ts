@@ -1,7 +1,13 @@
 /** Plugins on claims and volumes: the default class, protection while in use, growing. */
 import { persistentVolume, persistentVolumeClaim, storageClass, volumeAttributesClass } from "@knarr/api"
 import type { PersistentVolumeClaim, StorageClass } from "@knarr/api"
-import { compareQuantities, parseQuantity, type Kind, type KubeObject } from "@knarr/apimachinery"
+import {
+  compareQuantities,
+  parseQuantity,
+  type Kind,
+  type KubeObject,
+  sameResource,
+} from "@knarr/apimachinery"
 import type { AdmissionPlugin } from "../contract.ts"
 import { refusal } from "./refuse.ts"
 
@@ -26,7 +32,8 @@ export const defaultStorageClass: AdmissionPlugin = {
   name: "DefaultStorageClass",
   enabledByDefault: true,
   create: ({ list }) => ({
-    handles: (a) => a.operation === "CREATE" && a.kind === persistentVolumeClaim && a.subresource === "",
+    handles: (a) =>
+      a.operation === "CREATE" && sameResource(a.kind, persistentVolumeClaim) && a.subresource === "",
     admit(a) {
       const obj = a.object as PersistentVolumeClaim
       if (obj.spec.storageClassName !== undefined) return
@@ -40,21 +47,25 @@ export const defaultStorageClass: AdmissionPlugin = {
   }),
 }
 
-const protection = new Map<Kind, string>([
+const protection: readonly (readonly [Kind, finalizer: string])[] = [
   [persistentVolumeClaim, "kubernetes.io/pvc-protection"],
   [persistentVolume, "kubernetes.io/pv-protection"],
   [volumeAttributesClass, "kubernetes.io/vac-protection"],
-])
+]
+
+function finalizerOf(kind: Kind): string | undefined {
+  return protection.find(([protectedKind]) => sameResource(kind, protectedKind))?.[1]
+}
 
 /** Mirrors: plugin/pkg/admission/storage/storageobjectinuseprotection */
 export const storageObjectInUseProtection: AdmissionPlugin = {
   name: "StorageObjectInUseProtection",
   enabledByDefault: true,
   create: () => ({
-    handles: (a) => a.operation === "CREATE" && a.subresource === "" && protection.has(a.kind),
+    handles: (a) => a.operation === "CREATE" && a.subresource === "" && finalizerOf(a.kind) !== undefined,
     admit(a) {
       const { metadata } = a.object!
-      const finalizer = protection.get(a.kind)!
+      const finalizer = finalizerOf(a.kind)!
       if (!metadata.finalizers?.includes(finalizer))
         metadata.finalizers = [...(metadata.finalizers ?? []), finalizer]
     },
@@ -66,7 +77,8 @@ export const persistentVolumeClaimResize: AdmissionPlugin = {
   name: "PersistentVolumeClaimResize",
   enabledByDefault: true,
   create: ({ get }) => ({
-    handles: (a) => a.operation === "UPDATE" && a.kind === persistentVolumeClaim && a.subresource === "",
+    handles: (a) =>
+      a.operation === "UPDATE" && sameResource(a.kind, persistentVolumeClaim) && a.subresource === "",
     validate(a) {
       const next = (a.object as PersistentVolumeClaim).spec
       const old = (a.oldObject as PersistentVolumeClaim).spec

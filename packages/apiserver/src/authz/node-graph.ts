@@ -80,7 +80,7 @@ export class NodeGraph implements Disposable {
   }
 
   #get<T extends KubeObject>(kind: Kind<T>, name: string, namespace = ""): Readonly<T> | undefined {
-    return this.#registry.kinds.includes(kind) ? this.#registry.get(kind, { namespace, name }) : undefined
+    return this.#registry.serves(kind) ? this.#registry.get(kind, { namespace, name }) : undefined
   }
 
   #place(volume: string): void {

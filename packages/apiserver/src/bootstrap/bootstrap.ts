@@ -28,6 +28,8 @@ import {
   formatTime,
   type Kind,
   type KubeObject,
+  sameKind,
+  sameResource,
 } from "@knarr/apimachinery"
 import type { Client } from "@knarr/client"
 import type { Env } from "@knarr/base"
@@ -62,7 +64,7 @@ const autoupdate = "rbac.authorization.kubernetes.io/autoupdate"
 /** Resolves when everything is there. Runs on every start; costs nothing when nothing is missing. */
 export async function bootstrap(options: BootstrapOptions): Promise<void> {
   const { kinds } = options
-  const served = (kind: Kind): boolean => kinds.includes(kind)
+  const served = (kind: Kind): boolean => kinds.some((one) => sameKind(one, kind))
   const ensureAll = (kind: Kind): Promise<unknown> =>
     served(kind)
       ? Promise.all(objectsOf(kind.plural, kind).map((object) => ensure(options, kind, object)))
@@ -131,15 +133,16 @@ async function ensure(options: BootstrapOptions, kind: Kind, wanted: KubeObject)
 
 /** Fairness tells its objects' parts apart from what others of the server write. */
 function managerOf(kind: Kind): { readonly fieldManager?: string } {
-  return kind === flowSchema || kind === priorityLevelConfiguration
+  return sameResource(kind, flowSchema) || sameResource(kind, priorityLevelConfiguration)
     ? { fieldManager: "api-priority-and-fairness-config-producer-v1" }
     : {}
 }
 
+const roleKinds: readonly Kind[] = [clusterRole, role, clusterRoleBinding, roleBinding]
+
 /** The object with what it lacks; undefined when it lacks nothing or is not ours to change. */
 function repair(kind: Kind, present: Readonly<KubeObject>, wanted: KubeObject): KubeObject | undefined {
-  if (kind !== clusterRole && kind !== role && kind !== clusterRoleBinding && kind !== roleBinding)
-    return undefined
+  if (!roleKinds.some((one) => sameResource(kind, one))) return undefined
   if (present.metadata.annotations?.[autoupdate] === "false") return undefined
   const next = deepClone(present) as KubeObject & {
     rules?: PolicyRule[]
@@ -155,7 +158,7 @@ function repair(kind: Kind, present: Readonly<KubeObject>, wanted: KubeObject): 
       changed = true
     }
   }
-  if (kind === clusterRole || kind === role) {
+  if (sameResource(kind, clusterRole) || sameResource(kind, role)) {
     if (goal.aggregationRule) {
       if (!next.aggregationRule) {
         next.aggregationRule = goal.aggregationRule

@@ -130,9 +130,9 @@ export class Registry implements Storages {
 
   /** Stops serving a kind; its watches end. Objects stay in the store. */
   removeKind(kind: Kind): void {
-    const storage = this.#byKind.get(kind)
+    const storage = this.find(kind.group, kind.version, kind.plural)
     if (!storage) return
-    this.#byKind.delete(kind)
+    this.#byKind.delete(storage.kind)
     this.#storages.delete(`${kind.group}/${kind.version}/${kind.plural}`)
     const { cache } = storage
     if ([...this.#byKind.values()].some((other) => other.cache === cache)) return
@@ -144,6 +144,10 @@ export class Registry implements Storages {
   /** Every kind that is served, in the order in which they were added. */
   get kinds(): readonly Kind[] {
     return [...this.#byKind.keys()]
+  }
+
+  serves(kind: Kind): boolean {
+    return this.#byKind.has(kind) || this.find(kind.group, kind.version, kind.plural) !== undefined
   }
 
   /** The storage of a served kind. Throws when it is not served. */

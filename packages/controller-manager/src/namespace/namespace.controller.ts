@@ -4,6 +4,7 @@ import {
   isConflict,
   isMethodNotSupported,
   isNotFound,
+  sameResource,
   semanticEqual,
   type Kind,
   type KubeObject,
@@ -105,9 +106,9 @@ async function deleteContent(ns: Namespace, kinds: readonly Kind[], ctx: Reconci
   const finalizers = new Map<string, number>()
   let estimateSeconds = 0
   // Pods go first: what they use (secrets, claims, policies) stays until the last of them has ended.
-  const order = [...kinds].sort((a, b) => Number(b === pod) - Number(a === pod))
+  const order = [...kinds].sort((a, b) => Number(sameResource(b, pod)) - Number(sameResource(a, pod)))
   for (const kind of order) {
-    if (kind !== pod && remaining.has(resourceId(pod))) break
+    if (!sameResource(kind, pod) && remaining.has(resourceId(pod))) break
     try {
       const left = await deleteAll(kind, ns.metadata.name, ctx)
       if (left.length === 0) continue
@@ -115,7 +116,7 @@ async function deleteContent(ns: Namespace, kinds: readonly Kind[], ctx: Reconci
       for (const obj of left) {
         for (const one of obj.metadata.finalizers ?? []) finalizers.set(one, (finalizers.get(one) ?? 0) + 1)
       }
-      estimateSeconds = Math.max(estimateSeconds, kind === pod ? podEstimate(left as Pod[]) : 15)
+      estimateSeconds = Math.max(estimateSeconds, sameResource(kind, pod) ? podEstimate(left as Pod[]) : 15)
     } catch (thrown) {
       if (ctx.signal.aborted) throw thrown
       failures.push(messageOf(thrown))
