@@ -223,7 +223,7 @@ test("bad requests get the answer that a Kubernetes user knows, and lose nothing
     ],
   ]
   // The administrator's certificate would outvote a bad token.
-  using anonymous = createTransport({ server: transport.server, tls: { rejectUnauthorized: false } })
+  using anonymous = createTransport({ server: transport.server, tls: () => ({ rejectUnauthorized: false }) })
   for (const [what, method, path, body, headers, code, reason, message] of cases) {
     const answer = await send(headers["authorization"] ? anonymous : transport, method, path, body, headers)
     assert.equal(answer.code, code, `${what}: ${answer.message}`)
@@ -244,7 +244,7 @@ test("a token is refused when it has expired or was signed by somebody else", as
   await using cluster = await startControlPlane({ port: 0 })
   using transport = createTransport({
     server: resolveContext(cluster.kubeconfig!).transport.server,
-    tls: { rejectUnauthorized: false },
+    tls: () => ({ rejectUnauthorized: false }),
   })
   const { status } = await cluster.client.createSubresource<{ status: { token: string } }>(
     serviceAccount,

@@ -33,6 +33,7 @@ export {
   createTransport,
 } from "./transport.ts"
 export { type TlsOptions } from "./tls-options.ts"
+export { renewed } from "./renewed.ts"
 export { type RestClientOptions, createRestClient, lines, statusErrorOf } from "./rest-client.ts"
 export { type WorkQueue, createWorkQueue } from "./work-queue.ts"
 export { type ReflectorTarget, runReflector } from "./reflector.ts"

@@ -23,7 +23,7 @@ test("files merge as kubectl merges them, and paths are relative to their file",
     assert.equal(one.context, "one")
     assert.equal(one.namespace, "default")
     assert.equal(one.transport.server, "https://a")
-    assert.equal(one.transport.tls.ca, "CA")
+    assert.equal(one.transport.tls().ca, "CA")
     assert.deepEqual(one.transport.headers!(), { authorization: "Bearer secret" })
     assert.equal(resolveContext(config, { context: "two" }).namespace, "ns")
     assert.throws(() => resolveContext(config, { context: "three" }), {

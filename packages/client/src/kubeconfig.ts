@@ -4,6 +4,8 @@ import { existsSync, readFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { dirname, isAbsolute, join } from "node:path"
 import { isObject, loadYaml } from "@knarr/apimachinery"
+import { systemClock } from "@knarr/base"
+import { renewed } from "./renewed.ts"
 import type { TransportOptions } from "./transport.ts"
 
 export interface KubeconfigCluster {
@@ -162,15 +164,17 @@ export function resolveContext(
   const server = overrides.server ?? cluster.server ?? "http://localhost:8080"
   const pem = (data: string | undefined, file: string | undefined): string | undefined =>
     data ? Buffer.from(data, "base64").toString("utf8") : file ? readFileSync(file, "utf8") : undefined
-  const bearer =
-    overrides.token ??
-    user.token ??
-    (user.tokenFile ? readFileSync(user.tokenFile, "utf8").trim() : undefined) ??
-    execToken(user)
+  const { tokenFile } = user
+  const given = overrides.token ?? user.token
+  const fromFile =
+    given === undefined && tokenFile
+      ? renewed(systemClock, () => readFileSync(tokenFile, "utf8").trim())
+      : undefined
+  const bearer = given ?? (fromFile ? undefined : execToken(user))
   const headers: Record<string, string> = {}
   if (overrides.userAgent) headers["user-agent"] = overrides.userAgent
   if (bearer) headers["authorization"] = `Bearer ${bearer}`
-  else if (user.username)
+  else if (user.username && !fromFile)
     headers["authorization"] =
       `Basic ${Buffer.from(`${user.username}:${user.password ?? ""}`).toString("base64")}`
   if (user.as) headers["impersonate-user"] = user.as
@@ -181,14 +185,14 @@ export function resolveContext(
     user,
     transport: {
       server: /^https?:\/\//.test(server) ? server : `https://${server}`,
-      headers: () => headers,
-      tls: {
+      headers: () => (fromFile ? { ...headers, authorization: `Bearer ${fromFile()}` } : headers),
+      tls: renewed(systemClock, () => ({
         ca: pem(cluster["certificate-authority-data"], cluster["certificate-authority"]),
         cert: pem(user["client-certificate-data"], user["client-certificate"]),
         key: pem(user["client-key-data"], user["client-key"]),
         servername: cluster["tls-server-name"],
         rejectUnauthorized: !(overrides.insecure ?? cluster["insecure-skip-tls-verify"] ?? false),
-      },
+      })),
     },
   }
 }

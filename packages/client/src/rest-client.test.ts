@@ -31,7 +31,7 @@ describe("the REST client", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
     transport = createTransport({
       server: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
-      tls: {},
+      tls: () => ({}),
     })
   })
   after(() => {

@@ -1,12 +1,9 @@
-/** HTTP to an API server: one keep-alive pool of TLS connections. */
-import { Agent, request as httpsRequest, type RequestOptions } from "node:https"
-import {
-  Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-} from "node:http"
+/** HTTP to an API server. Mirrors: client-go transport/{cache,tls_cache}.go, apimachinery pkg/util/net/http.go */
+import type { IncomingHttpHeaders } from "node:http"
 import type { Duplex } from "node:stream"
+import { asError, systemClock, systemRandom, type Env } from "@knarr/base"
+import { Http1Requests } from "./http1-requests.ts"
+import { Http2Pool } from "./http2-pool.ts"
 import type { TlsOptions } from "./tls-options.ts"
 
 export interface HttpRequest {
@@ -15,13 +12,14 @@ export interface HttpRequest {
   readonly path: string
   readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined
   readonly body?: string | Buffer | undefined
+  /** Breaks the request off, and the reading of its answer, and nothing else on the connection. */
   readonly signal?: AbortSignal | undefined
 }
 
 export interface HttpResponse {
   readonly status: number
   readonly headers: IncomingHttpHeaders
-  /** The body in pieces, as it comes. Leaving the loop early breaks the connection off. */
+  /** The body in pieces, as it comes. Leaving the loop early breaks the request off. Throws when it was cut short. */
   readonly body: AsyncIterable<Buffer>
   /** The whole body. */
   buffer(): Promise<Buffer>
@@ -44,94 +42,67 @@ export interface Transport extends Disposable {
 
 export interface TransportOptions {
   readonly server: string
-  readonly tls: TlsOptions
+  /** What identifies the two sides. Asked each time, so that certificates can be renewed: see {@link createTransport}. */
+  tls(): TlsOptions
   /** Sent with each request: `authorization`, `user-agent`. Asked each time, so that tokens can be renewed. */
   headers?(): Readonly<Record<string, string>>
+  /** Measures and waits. Default: the machine's own. */
+  readonly env?: Pick<Env, "clock" | "random">
 }
 
-/** Connects on demand. Disposing it closes idle and used connections. */
+/**
+ * Connects on demand. A server that speaks HTTP/2 gets one connection for all requests and watches (more when it
+ * allows few streams on one); any other a connection for each request under way. When what `tls` answers changes,
+ * new requests go over new connections, and the old ones end with their last request. A connection from which
+ * nothing came for 30 s is asked whether it lives, and given up when it does not answer within 15 s.
+ * Disposing the transport closes idle and used connections.
+ */
 export function createTransport(options: TransportOptions): Transport {
   const url = new URL(options.server)
-  const secure = url.protocol === "https:"
   const base = url.pathname === "/" ? "" : url.pathname.replace(/\/$/, "")
-  const agent = secure ? new Agent({ keepAlive: true, ...options.tls }) : new HttpAgent({ keepAlive: true })
-  const send = secure ? httpsRequest : httpRequest
-
-  const requestOptions = (request: HttpRequest): RequestOptions => ({
-    hostname: url.hostname.replace(/^\[|\]$/g, ""),
-    port: url.port || (secure ? 443 : 80),
-    method: request.method,
-    path: base + request.path,
-    headers: {
-      ...options.headers?.(),
-      ...(request.headers as Record<string, string>),
-      ...(request.body === undefined ? {} : { "content-length": String(Buffer.byteLength(request.body)) }),
-    },
-    agent,
-    ...(request.signal ? { signal: request.signal } : {}),
-    ...(options.tls.servername ? { servername: options.tls.servername } : {}),
+  const env = options.env ?? { clock: systemClock, random: systemRandom }
+  const pool = url.protocol === "https:" ? new Http2Pool({ url, env, tls: () => options.tls() }) : undefined
+  const http1 = new Http1Requests(url, () => options.tls())
+  const headersOf = (request: HttpRequest): Record<string, string | string[]> => ({
+    ...options.headers?.(),
+    ...(request.headers as Record<string, string>),
+    ...(request.body === undefined ? {} : { "content-length": String(Buffer.byteLength(request.body)) }),
   })
-
-  const start = <R>(
-    request: HttpRequest,
-    on: (resolve: (value: R) => void, message: ReturnType<typeof send>) => void,
-  ) =>
-    new Promise<R>((resolve, reject) => {
-      request.signal?.throwIfAborted()
-      const message = send(requestOptions(request))
-      message.setNoDelay(true)
-      message.on("error", (error) =>
-        reject(request.signal?.aborted ? request.signal.reason : connectionError(options.server, error)),
-      )
-      on(resolve, message)
-      message.end(request.body)
-    })
-
+  const send = async <R>(request: HttpRequest, fn: () => Promise<R>): Promise<R> => {
+    request.signal?.throwIfAborted()
+    try {
+      return await fn()
+    } catch (thrown) {
+      if (request.signal?.aborted) throw request.signal.reason
+      pool?.forget()
+      throw new ConnectionError(options.server, asError(thrown))
+    }
+  }
   return {
     server: options.server,
     request: (request) =>
-      start<HttpResponse>(request, (resolve, message) =>
-        message.on("response", (res) => resolve(toResponse(res, request.signal))),
-      ),
-    upgrade: (request) =>
-      start<UpgradedConnection | HttpResponse>(request, (resolve, message) => {
-        message.on("response", (res) => resolve(toResponse(res, request.signal)))
-        message.on("upgrade", (res, socket, head) => resolve({ headers: res.headers, socket, head }))
+      send(request, async () => {
+        const headers = headersOf(request)
+        const answer = pool?.speaksHttp2
+          ? await pool.request(request, base + request.path, headers)
+          : undefined
+        return answer ?? http1.request(request, base + request.path, headers)
       }),
-    [Symbol.dispose]: () => agent.destroy(),
+    upgrade: (request) =>
+      send(request, () => http1.upgrade(request, base + request.path, headersOf(request))),
+    [Symbol.dispose]() {
+      pool?.[Symbol.dispose]()
+      http1[Symbol.dispose]()
+    },
   }
 }
 
 /** Cannot reach the server; `cause` is what the system said. */
 export class ConnectionError extends Error {
   readonly code: string | undefined
-  constructor(server: string, cause: NodeJS.ErrnoException) {
+  constructor(server: string, cause: Error & { readonly code?: string | undefined }) {
     super(`Cannot reach ${server}: ${cause.message || cause.code}`, { cause })
     this.name = "ConnectionError"
     this.code = cause.code
-  }
-}
-
-function connectionError(server: string, cause: NodeJS.ErrnoException): Error {
-  return new ConnectionError(server, cause)
-}
-
-function toResponse(message: IncomingMessage, signal: AbortSignal | undefined): HttpResponse {
-  const body = async function* (): AsyncGenerator<Buffer> {
-    try {
-      for await (const chunk of message) yield chunk as Buffer
-    } catch (thrown) {
-      throw signal?.aborted ? signal.reason : thrown
-    }
-  }
-  return {
-    status: message.statusCode ?? 0,
-    headers: message.headers,
-    body: { [Symbol.asyncIterator]: body },
-    async buffer() {
-      const chunks: Buffer[] = []
-      for await (const chunk of body()) chunks.push(chunk)
-      return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
-    },
   }
 }

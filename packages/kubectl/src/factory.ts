@@ -117,7 +117,7 @@ export class Factory implements Disposable {
     const transport: TransportOptions = {
       server,
       headers: () => ({ authorization: `Bearer ${read("token").trim()}` }),
-      tls: { ca: read("ca.crt") },
+      tls: () => ({ ca: read("ca.crt") }),
     }
     return {
       context: "",
@@ -151,13 +151,13 @@ export class Factory implements Disposable {
     return {
       ...transport,
       headers: () => ({ ...base?.(), ...(more as Record<string, string>) }),
-      tls: {
-        ...transport.tls,
+      tls: () => ({
+        ...transport.tls(),
         ...(ca ? { ca } : {}),
         ...(cert ? { cert } : {}),
         ...(key ? { key } : {}),
         ...(flags.changed("tls-server-name") ? { servername: flags.text("tls-server-name") } : {}),
-      },
+      }),
     }
   }
 

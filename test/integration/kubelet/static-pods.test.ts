@@ -64,7 +64,9 @@ test("static pods run while there is no API server", async () => {
   writeFileSync(join(manifestDir, "static.yaml"), manifest("a:1"))
   const host = new SimulatedHost({ env, podCIDR: "10.1.0.0/24" })
   // Nobody listens there.
-  const client = createRestClient({ transport: createTransport({ server: "http://127.0.0.1:9", tls: {} }) })
+  const client = createRestClient({
+    transport: createTransport({ server: "http://127.0.0.1:9", tls: () => ({}) }),
+  })
   await startKubelet({
     ...{ env, scope, client, nodeName, version: "v1.37.2", manifestDir },
     runtime: createSimulatedRuntime(host),

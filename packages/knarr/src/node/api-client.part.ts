@@ -5,12 +5,14 @@ import {
   createInformerFactory,
   createRestClient,
   createTransport,
+  renewed,
   type Client,
   type EventRecorder,
   type InformerFactory,
   type Transport,
 } from "@knarr/client"
 import { addressesOf } from "../cluster-home.ts"
+import { readNodePki, type NodePki } from "../pki.ts"
 import { defineNodePart } from "./node-part.ts"
 
 export interface ApiClient {
@@ -32,19 +34,26 @@ const lateServerPollMs = 500
 export const apiClient = defineNodePart<ApiClient>({
   name: "api-client",
   needs: [],
-  async start(env, { config, local, pki }, { scope }) {
-    const connect = (identity: KeyPair): Transport =>
+  async start(env, { cluster, config, local }, { scope }) {
+    const currentPki = renewed(env.clock, () =>
+      readNodePki(cluster.nodePki(local.node), cluster.caCertificate),
+    )
+    const connect = (identity: (pki: NodePki) => KeyPair): Transport =>
       scope.use(
         createTransport({
           server: `https://${addressesOf(config).hostAddress}:${config.port}`,
-          tls: { ca: pki.ca, ...identity },
+          env,
+          tls() {
+            const pki = currentPki()
+            return { ca: pki.ca, ...identity(pki) }
+          },
           headers: () => ({ "user-agent": "knarr-agent" }),
         }),
       )
-    const transport = connect(pki.kubelet)
+    const transport = connect(({ kubelet }) => kubelet)
     await untilServes(transport, env, scope.signal)
     const client = createRestClient({ transport, env })
-    const proxyClient = createRestClient({ transport: connect(pki.proxy), env })
+    const proxyClient = createRestClient({ transport: connect(({ proxy }) => proxy), env })
     return {
       provides: {
         client,

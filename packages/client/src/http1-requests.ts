@@ -1,0 +1,105 @@
+/** Requests over HTTP/1.1: to servers that speak nothing else, and for what asks for another protocol on its connection. */
+import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from "node:https"
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+} from "node:http"
+import type { TlsOptions } from "./tls-options.ts"
+import type { HttpRequest, HttpResponse, UpgradedConnection } from "./transport.ts"
+
+type Headers = Record<string, string | string[]>
+
+/** Methods that do no harm when they arrive twice. */
+const repeatable = new Set(["GET", "HEAD", "OPTIONS"])
+
+export class Http1Requests implements Disposable {
+  readonly #url: URL
+  readonly #tls: () => TlsOptions
+  readonly #agent: HttpAgent
+
+  constructor(url: URL, tls: () => TlsOptions) {
+    this.#url = url
+    this.#tls = tls
+    this.#agent = this.#isSecure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true })
+  }
+
+  get #isSecure(): boolean {
+    return this.#url.protocol === "https:"
+  }
+
+  async request(request: HttpRequest, path: string, headers: Headers): Promise<HttpResponse> {
+    for (;;) {
+      let message: ClientRequest | undefined
+      try {
+        return await this.#start<HttpResponse>(request, path, headers, (started, resolve) => {
+          message = started
+          started.on("response", (res) => resolve(responseOf(res, request.signal)))
+        })
+      } catch (thrown) {
+        // The server closed an idle connection at the moment at which it was used again.
+        const isStale = message?.reusedSocket && (thrown as NodeJS.ErrnoException).code === "ECONNRESET"
+        if (!isStale || !repeatable.has(request.method) || request.signal?.aborted) throw thrown
+      }
+    }
+  }
+
+  upgrade(request: HttpRequest, path: string, headers: Headers): Promise<UpgradedConnection | HttpResponse> {
+    return this.#start(request, path, headers, (message, resolve) => {
+      message.on("response", (res) => resolve(responseOf(res, request.signal)))
+      message.on("upgrade", (res, socket, head) => resolve({ headers: res.headers, socket, head }))
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#agent.destroy()
+  }
+
+  #start<R>(
+    request: HttpRequest,
+    path: string,
+    headers: Headers,
+    on: (message: ClientRequest, resolve: (value: R) => void) => void,
+  ): Promise<R> {
+    const url = this.#url
+    const options: RequestOptions = {
+      hostname: url.hostname.replace(/^\[|\]$/g, ""),
+      port: url.port || (this.#isSecure ? 443 : 80),
+      method: request.method,
+      path,
+      headers,
+      agent: this.#agent,
+      ...(request.signal ? { signal: request.signal } : {}),
+      // The agent keeps connections of other certificates apart.
+      ...(this.#isSecure ? this.#tls() : {}),
+    }
+    return new Promise<R>((resolve, reject) => {
+      const message = (this.#isSecure ? httpsRequest : httpRequest)(options)
+      message.setNoDelay(true)
+      message.on("error", reject)
+      on(message, resolve)
+      message.end(request.body)
+    })
+  }
+}
+
+function responseOf(message: IncomingMessage, signal: AbortSignal | undefined): HttpResponse {
+  const body = async function* (): AsyncGenerator<Buffer> {
+    try {
+      for await (const chunk of message) yield chunk as Buffer
+    } catch (thrown) {
+      throw signal?.aborted ? signal.reason : thrown
+    }
+  }
+  return {
+    status: message.statusCode ?? 0,
+    headers: message.headers,
+    body: { [Symbol.asyncIterator]: body },
+    async buffer() {
+      const chunks: Buffer[] = []
+      for await (const chunk of body()) chunks.push(chunk)
+      return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+    },
+  }
+}
