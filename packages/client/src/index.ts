@@ -18,6 +18,8 @@ export {
   type Informer,
   type InformerFactory,
   type InformerHandler,
+  type InformerLease,
+  type InformerSelection,
   type Lister,
   ownerIndex,
 } from "./informer.ts"
@@ -36,6 +38,7 @@ export { type TlsOptions } from "./tls-options.ts"
 export { renewed } from "./renewed.ts"
 export { type RestClientOptions, createRestClient, lines, statusErrorOf } from "./rest-client.ts"
 export { type WorkQueue, createWorkQueue } from "./work-queue.ts"
+export { listPages } from "./list-pages.ts"
 export { type ReflectorTarget, runReflector } from "./reflector.ts"
 export { type InformerFactoryOptions, SharedInformer, createInformerFactory } from "./shared-informer.ts"
 export { type EventRecorderOptions, createEventRecorder, partOf } from "./event-broadcaster.ts"

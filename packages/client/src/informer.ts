@@ -35,12 +35,29 @@ export interface Informer<T> extends Lister<T> {
 /** The built-in indexes every informer has from the start. */
 export const ownerIndex = "controllerUid"
 
+/** Which objects of a kind an informer is of. Default: all. */
+export interface InformerSelection {
+  readonly namespace?: string
+  readonly fieldSelector?: string
+  readonly labelSelector?: string
+}
+
+/** A share in an informer; disposing it gives it back. */
+export interface InformerLease<T> extends Disposable {
+  readonly informer: Informer<T>
+}
+
 export interface InformerFactory {
-  /** The one informer for the kind (and selector), started on first use. It lists, watches, and resumes by itself. */
-  informer<T extends KubeObject>(
-    kind: Kind<T>,
-    options?: { namespace?: string; fieldSelector?: string; labelSelector?: string },
-  ): Informer<T>
+  /**
+   * The one informer for the kind (and selection), started on first use. It lists, watches, and resumes by itself, as
+   * long as the factory's scope lasts.
+   */
+  informer<T extends KubeObject>(kind: Kind<T>, selection?: InformerSelection): Informer<T>
+  /**
+   * The same informer for as long as it is needed: with its last lease, unless `informer` was asked for it, too, it
+   * stops and lets go of what it holds.
+   */
+  lease<T extends KubeObject>(kind: Kind<T>, selection?: InformerSelection): InformerLease<T>
   /** Waits until all informers asked for so far are synced. */
   waitForSync(signal: AbortSignal): Promise<void>
 }

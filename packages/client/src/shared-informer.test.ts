@@ -1,9 +1,11 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { pod, type Pod } from "@knarr/api"
-import { VirtualClock, seededRandom, silentLogger, Meter } from "@knarr/base"
+import { configMap, pod, type Pod } from "@knarr/api"
+import { VirtualClock, seededRandom, silentLogger, Meter, Scope } from "@knarr/base"
 import { ownerIndex } from "./informer.ts"
-import { SharedInformer } from "./shared-informer.ts"
+import { createRestClient } from "./rest-client.ts"
+import { ScriptedNetwork } from "./scripted-network.ts"
+import { SharedInformer, createInformerFactory } from "./shared-informer.ts"
 
 const env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger, meter: new Meter() }
 
@@ -64,4 +66,43 @@ test("a handler that fails does not keep the others from hearing", () => {
   informer.subscribe({ added: (p) => heard.push(p.metadata.name) })
   informer.changed(make("a", 1))
   assert.deepEqual(heard, ["a"])
+})
+
+test("an informer ends with its last lease, and not before; one that is kept does not end", async () => {
+  const network = new ScriptedNetwork([
+    { list: ["a@1"], version: "5" },
+    { watch: [], end: "never" },
+    { list: ["b@1"], version: "6" },
+    { watch: [], end: "never" },
+    { list: [], version: "7" },
+  ])
+  await using scope = new Scope("test", { env })
+  const factory = createInformerFactory({ client: createRestClient({ transport: network, env }), scope, env })
+  const first = factory.lease(configMap)
+  const second = factory.lease(configMap)
+  assert.equal(first.informer, second.informer)
+  await first.informer.waitForSync(scope.signal)
+  const heard: string[] = []
+  first.informer.subscribe({ deleted: ({ metadata }) => heard.push(metadata.name) })
+  first[Symbol.dispose]()
+  first[Symbol.dispose]()
+  await env.clock.advance(0)
+  assert.equal(second.informer.list().length, 1)
+  assert.equal(network.open, 1)
+  second[Symbol.dispose]()
+  assert.equal(second.informer.list().length, 0)
+  await env.clock.advance(0)
+  assert.deepEqual([network.open, heard], [0, []])
+
+  const again = factory.lease(configMap)
+  await again.informer.waitForSync(scope.signal)
+  assert.deepEqual(
+    again.informer.list().map(({ metadata }) => metadata.name),
+    ["b"],
+  )
+  assert.equal(factory.informer(configMap), again.informer)
+  again[Symbol.dispose]()
+  await env.clock.advance(0)
+  assert.equal(again.informer.list().length, 1)
+  assert.equal(network.open, 1)
 })

@@ -8,6 +8,7 @@ import {
   type Informer,
   type InformerFactory,
   type InformerHandler,
+  type InformerSelection,
 } from "./informer.ts"
 import { runReflector, type ReflectorTarget } from "./reflector.ts"
 
@@ -18,38 +19,61 @@ export interface InformerFactoryOptions {
   /** Informers run as its tasks. */
   readonly scope: Scope
   readonly env: Env
+  /** See `ReflectorOptions`; for clients that speak to a server on the network. */
+  readonly streamsInitial?: boolean
+}
+
+/** One informer of a factory. It has a scope of its own, so that it can end before the others. */
+interface Shared {
+  readonly informer: SharedInformer<any>
+  readonly scope: Scope
+  leases: number
+  isKept: boolean
 }
 
 export function createInformerFactory(options: InformerFactoryOptions): InformerFactory {
-  const informers = new Map<string, SharedInformer<any>>()
+  const { client, env, scope, streamsInitial } = options
+  const all = new Map<string, Shared>()
+
+  const share = (kind: Kind, selection: InformerSelection = {}): readonly [string, Shared] => {
+    const { namespace, fieldSelector, labelSelector } = selection
+    const id = `${kind.id}|${namespace ?? ""}|${fieldSelector ?? ""}|${labelSelector ?? ""}`
+    let shared = all.get(id)
+    if (!shared) {
+      const target = new SharedInformer<any>(kind, env)
+      const child = scope.child(`informer ${kind.plural}`)
+      const reflector = { client, kind, env, namespace, fieldSelector, labelSelector, streamsInitial, target }
+      child.run("reflector", (signal) => runReflector(reflector, signal), { restart: true })
+      shared = { informer: target, scope: child, leases: 0, isKept: false }
+      all.set(id, shared)
+    }
+    return [id, shared]
+  }
+
   return {
-    informer<T extends KubeObject>(
-      kind: Kind<T>,
-      selection: { namespace?: string; fieldSelector?: string; labelSelector?: string } = {},
-    ): Informer<T> {
-      const { namespace, fieldSelector, labelSelector } = selection
-      const id = `${kind.apiVersion}/${kind.plural}|${namespace ?? ""}|${fieldSelector ?? ""}|${labelSelector ?? ""}`
-      let informer = informers.get(id) as SharedInformer<T> | undefined
-      if (!informer) {
-        informer = new SharedInformer<T>(kind, options.env)
-        informers.set(id, informer)
-        const reflector = {
-          client: options.client,
-          kind,
-          env: options.env,
-          namespace,
-          fieldSelector,
-          labelSelector,
-          target: informer,
-        }
-        options.scope.run(`informer ${kind.plural}`, (signal) => runReflector(reflector, signal), {
-          restart: true,
-        })
+    informer<T extends KubeObject>(kind: Kind<T>, selection?: InformerSelection) {
+      const [, shared] = share(kind, selection)
+      shared.isKept = true
+      return shared.informer as SharedInformer<T>
+    },
+    lease<T extends KubeObject>(kind: Kind<T>, selection?: InformerSelection) {
+      const [id, shared] = share(kind, selection)
+      shared.leases++
+      let isHeld = true
+      return {
+        informer: shared.informer as SharedInformer<T>,
+        [Symbol.dispose]() {
+          if (!isHeld) return
+          isHeld = false
+          if (--shared.leases > 0 || shared.isKept) return
+          all.delete(id)
+          scope.run(`end of ${shared.scope.name}`, () => shared.scope.close(), { contained: true })
+          shared.informer.end()
+        },
       }
-      return informer
     },
     async waitForSync(signal) {
-      for (const informer of informers.values()) await informer.waitForSync(signal)
+      for (const { informer } of all.values()) await informer.waitForSync(signal)
     },
   }
 }
@@ -157,6 +181,13 @@ export class SharedInformer<T extends KubeObject> implements Informer<T>, Reflec
     this.#objects.delete(key)
     for (const index of this.#indexes.values()) this.#call(() => remove(index, key, old))
     for (const handler of this.#handlers) this.#call(() => handler.deleted?.(obj))
+  }
+
+  /** Lets go of everything; nobody is told. */
+  end(): void {
+    this.#handlers.clear()
+    this.#objects.clear()
+    this.#indexes.clear()
   }
 
   /** The failure of a handler or an index over one object must not stop the others, nor the watch. */

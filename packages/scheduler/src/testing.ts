@@ -71,6 +71,7 @@ export class OfflineScheduler {
         informers.set(kind.id, informer)
         return informer as SharedInformer<T>
       },
+      lease: (kind) => ({ informer: factory.informer(kind), [Symbol.dispose]() {} }),
       waitForSync: () => Promise.resolve(),
     }
     const client = {} as Client

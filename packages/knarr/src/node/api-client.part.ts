@@ -57,8 +57,18 @@ export const apiClient = defineNodePart<ApiClient>({
     return {
       provides: {
         client,
-        informers: createInformerFactory({ client: proxyClient, scope: scope.child("informers"), env }),
-        nodeInformers: createInformerFactory({ client, scope: scope.child("node informers"), env }),
+        informers: createInformerFactory({
+          client: proxyClient,
+          scope: scope.child("informers"),
+          env,
+          streamsInitial: true,
+        }),
+        nodeInformers: createInformerFactory({
+          client,
+          scope: scope.child("node informers"),
+          env,
+          streamsInitial: true,
+        }),
         events: createEventRecorder({ client, scope, env, component: "knarr-agent", host: local.node }),
       },
     }

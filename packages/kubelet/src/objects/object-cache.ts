@@ -3,15 +3,8 @@
  * Mirrors: pkg/kubelet/util/manager/watch_based_manager.go
  */
 import { Scope, abortable, deferred, type Deferred, type Env } from "@knarr/base"
-import {
-  isExpired,
-  isGone,
-  isNotFound,
-  statusErrorFrom,
-  type Kind,
-  type KubeObject,
-} from "@knarr/apimachinery"
-import type { Client } from "@knarr/client"
+import { isNotFound, type Kind, type KubeObject } from "@knarr/apimachinery"
+import { runReflector, type Client, type ReflectorTarget } from "@knarr/client"
 
 export interface ObjectCacheOptions<T extends KubeObject> {
   readonly env: Env
@@ -31,9 +24,6 @@ interface Entry<T> {
   known: boolean
   first: Deferred<void>
 }
-
-const firstBackoffMs = 200
-const maxBackoffMs = 30_000
 
 export class ObjectCache<T extends KubeObject & { readonly immutable?: boolean | undefined }> {
   readonly #options: ObjectCacheOptions<T>
@@ -85,60 +75,40 @@ export class ObjectCache<T extends KubeObject & { readonly immutable?: boolean |
     }
   }
 
-  async #follow(entry: Entry<T>, signal: AbortSignal): Promise<void> {
+  /** Ends by itself when the object can change no more. */
+  #follow(entry: Entry<T>, signal: AbortSignal): Promise<void> {
     const { client, kind, env, onChange } = this.#options
     const { namespace, name } = entry
-    const selection = { namespace, fieldSelector: `metadata.name=${name}` }
-    let resourceVersion: string | undefined
-    let backoffMs = firstBackoffMs
+    const known = (): void => {
+      entry.known = true
+      entry.first.resolve()
+    }
     const take = (object: T | undefined): void => {
       const changed = entry.object?.metadata.resourceVersion !== object?.metadata.resourceVersion
       const first = !entry.known
       entry.object = object
-      entry.known = true
-      entry.first.resolve()
+      known()
       if (changed && !first) onChange(namespace, name)
     }
-    while (!signal.aborted) {
-      try {
-        if (resourceVersion === undefined) {
-          const list = await client.list(kind, { ...selection, signal })
-          take(list.items[0])
-          resourceVersion = list.metadata.resourceVersion!
-        }
-        if (entry.object?.immutable) return
-        const events = client.watch(kind, {
-          ...selection,
-          resourceVersion,
-          allowWatchBookmarks: true,
-          signal,
-        })
-        for await (const event of events) {
-          if (event.type === "ERROR") throw statusErrorFrom(event.object)
-          backoffMs = firstBackoffMs
-          resourceVersion = event.object.metadata.resourceVersion
-          if (event.type !== "BOOKMARK") take(event.type === "DELETED" ? undefined : event.object)
-          if (entry.object?.immutable) return
-        }
-        await env.clock.sleep(10, signal)
-      } catch (thrown) {
-        if (signal.aborted) return
-        if (isGone(thrown) || isExpired(thrown)) {
-          resourceVersion = undefined
-          continue
-        }
+    const target: ReflectorTarget<T> = {
+      replace: ([object]: readonly T[]) => take(object),
+      changed: take,
+      deleted: () => take(undefined),
+      failed(thrown: unknown) {
         // Whoever waits for the first reading asks by itself and gets the error.
-        entry.known = true
-        entry.first.resolve()
+        known()
         env.log.debug("Watch of one object failed, retrying", {
           kind: kind.kind,
           namespace,
           name,
           err: thrown,
         })
-        await env.clock.sleep(backoffMs * (1 + env.random.next()), signal).catch(() => {})
-        backoffMs = Math.min(backoffMs * 2, maxBackoffMs)
-      }
+      },
+      isDone: () => entry.object?.immutable ?? false,
     }
+    return runReflector(
+      { client, kind, env, namespace, fieldSelector: `metadata.name=${name}`, target },
+      signal,
+    )
   }
 }
