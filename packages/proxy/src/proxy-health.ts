@@ -8,6 +8,7 @@ import { listen } from "./service-health.ts"
 
 /** Healthy while no change waits longer than this. */
 const lateMs = 60_000
+const portRetryMs = 5_000
 const deletionTaint = "ToBeDeletedByClusterAutoscaler"
 
 export class ProxyHealth {
@@ -62,22 +63,44 @@ export class ProxyHealth {
     return !(node.spec.taints ?? []).some(({ key }) => key === deletionTaint)
   }
 
-  /** Listens on the port for health and on that for metrics. Rejects when one is taken. */
-  async serve(scope: Scope, address: string, ports: { healthz: number; metrics: number }): Promise<void> {
-    const routes: [number, (path: string, response: ServerResponse) => void][] = [
-      [ports.healthz, (path, response) => this.#answerHealth(path, response)],
-      [ports.metrics, (path, response) => this.#answerMetrics(path, response)],
-    ]
-    for (const [port, answer] of routes) {
-      const server = createServer((request: IncomingMessage, response) =>
-        answer((request.url ?? "/").split("?")[0]!, response),
-      )
-      scope.defer(() => {
-        server.close()
-        server.closeAllConnections()
-      })
-      await listen(server, port, address)
+  /** Tells whoever asks at the address. Rejects when the port is taken. */
+  async serve(scope: Scope, address: string, port: number): Promise<void> {
+    await this.#listen(scope, address, port, (path, response) => this.#answerHealth(path, response))
+  }
+
+  /**
+   * Tells the metrics on the loopback address alone: pods must not read them. Waits while another node on this machine
+   * has the port.
+   */
+  serveMetrics(scope: Scope, port: number): void {
+    const answer = (path: string, response: ServerResponse): void => this.#answerMetrics(path, response)
+    const listening = async (signal: AbortSignal): Promise<void> => {
+      for (;;) {
+        try {
+          return await this.#listen(scope, "127.0.0.1", port, answer)
+        } catch (thrown) {
+          if ((thrown as NodeJS.ErrnoException).code !== "EADDRINUSE") throw thrown
+          await this.#clock.sleep(portRetryMs, signal)
+        }
+      }
     }
+    scope.run("metrics", listening, { restart: true })
+  }
+
+  async #listen(
+    scope: Scope,
+    address: string,
+    port: number,
+    answer: (path: string, response: ServerResponse) => void,
+  ): Promise<void> {
+    const server = createServer((request: IncomingMessage, response) =>
+      answer((request.url ?? "/").split("?")[0]!, response),
+    )
+    await listen(server, port, address)
+    scope.defer(() => {
+      server.close()
+      server.closeAllConnections()
+    })
   }
 
   #answerHealth(path: string, response: ServerResponse): void {

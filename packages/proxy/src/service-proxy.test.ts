@@ -300,7 +300,7 @@ function testOnRealKernel(): void {
     await eventually("the node goes", async () => (await ask("10.89.0.1", 10_256, "/healthz"))[0] === 503)
     assert.equal((await ask("10.89.0.1", 10_256, "/livez"))[0], 200)
     assert.match(
-      (await ask("10.89.0.1", 10_257, "/metrics"))[1],
+      (await ask("127.0.0.1", 10_257, "/metrics"))[1],
       /kubeproxy_sync_proxy_rules_last_timestamp_seconds/,
     )
     await client.delete(service, ref)

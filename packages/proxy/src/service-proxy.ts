@@ -42,7 +42,7 @@ export interface ServiceProxyOptions {
   readonly doors: RulesetOptions["doors"]
   /** Addresses whose Services another part of the node answers itself (cluster DNS). */
   readonly localAddresses?: readonly string[]
-  /** Where health and metrics are served, on `nodeIP`; default: nowhere. */
+  /** Where health is served on `nodeIP`, and metrics on 127.0.0.1; default: nowhere. */
   readonly ports?: { readonly healthz: number; readonly metrics: number }
 }
 
@@ -154,10 +154,13 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<S
   const onPod = (pod: Readonly<Pod>): void => void (hasHostPort(pod) && onChange())
   scope.use(pods.subscribe({ added: onPod, updated: onPod, deleted: onPod }))
   // Without its ports the proxy works all the same.
-  if (options.ports)
+  if (options.ports) {
+    const { healthz, metrics } = options.ports
+    health.serveMetrics(scope, metrics)
     await health
-      .serve(scope, nodeIP, options.ports)
+      .serve(scope, nodeIP, healthz)
       .catch((thrown: unknown) => env.log.error("Cannot serve the proxy's health", thrown))
+  }
   await first.promise
   return {
     problem: () => (health.healthy ? undefined : said || "a change waits for more than a minute"),

@@ -16,7 +16,10 @@ import { ClusterNumbers } from "../cluster-numbers.ts"
 import type { LocalNode } from "../node-names.ts"
 
 export const kubeletPort = 10_250
-/** Of the proxy, on the node's address, as kube-proxy's. */
+/**
+ * Of the proxy, as kube-proxy's: health on the node's address, metrics on the loopback one; of several first nodes on
+ * one machine one has these.
+ */
 const proxyPorts = { healthz: 10_256, metrics: 10_249 }
 
 /** The nftables table of the cluster's services; by number, since clusters of two homes may share a name. */
@@ -49,7 +52,7 @@ export function proxySettings(
     served.map((port) => ({ address, port })),
   )
   const numbers = new ClusterNumbers()
-  const own = [kubeletPort, proxyPorts.healthz, proxyPorts.metrics].flatMap((port) => readPort(port) ?? [])
+  const own = [kubeletPort, proxyPorts.healthz].flatMap((port) => readPort(port) ?? [])
   return {
     nodeName: node.node,
     nodeIP: node.address,
