@@ -14,7 +14,7 @@ import {
 import { ClusterHome, UsageError, type ClusterConfig } from "./cluster-home.ts"
 import { clusterOf } from "./commands/cluster-flags.ts"
 import type { CommandContext } from "./commands/command.ts"
-import { holdFile } from "./pid-file.ts"
+import { holdFile, runningPid } from "./pid-file.ts"
 import { openProcessLog } from "./process-log.ts"
 import { createSteps, type Steps } from "./start-progress.ts"
 
@@ -58,6 +58,7 @@ export async function runDaemon(
   const held = holdFile(cluster.pidFile(name), `${name} of the cluster "${cluster.name}" is running`)
   const exit = (code: number): never => {
     held[Symbol.dispose]()
+    tellSupervisor(cluster.supervisorFile(name))
     // Whatever still waits must not keep a process whose work is over.
     process.exit(code)
   }
@@ -92,6 +93,12 @@ export async function runDaemon(
     if (thrown instanceof TimeoutError) log.error("Cannot end in order", thrown)
   }
   return exit(failed || !(scope.signal.reason instanceof CancelledError) ? 1 : 0)
+}
+
+/** From now on it waits 2 s for our end, and then sees to it: this process may hang in its last moments. */
+function tellSupervisor(file: string): void {
+  // One that knows nothing of it ignores the signal.
+  if (runningPid(file) === process.ppid) process.kill(process.ppid, "SIGURG")
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

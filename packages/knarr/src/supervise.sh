@@ -9,7 +9,8 @@
 # PREFIX.state       how it goes, one JSON object (supervisor.ts reads it)
 # LOG                what the process writes; begun anew here before a start, by the process itself while it runs
 #
-# SIGTERM is passed on, and ends us when the process has ended. The first restart is at once, the second after 0.1 s,
+# SIGTERM is passed on, and ends us when the process has ended. SIGURG is the process's own word that all its work is
+# over: it is killed when it has not ended 2 s later. The first restart is at once, the second after 0.1 s,
 # each further one after twice the last pause, at most 30 s, or 1 s for a process that had said it was ready; at once
 # again after it ran for a minute.
 
@@ -20,14 +21,16 @@ main() {
   name=${prefix##*/}
   first_pause=100 longest_pause=30000 ready_pause=1000 steady_seconds=60 log_kib=10240
   restarts=0 pause=0 since=0 last_exit='' last_exit_at=0
-  child='' stopping=''
+  child='' stopping='' ending=''
   trap 'stopping=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT
+  trap 'ending=1' URG
   trap '' HUP
 
   echo "$$ $(start_time $$)" >"$prefix.supervisor.new" && mv -f "$prefix.supervisor.new" "$prefix.supervisor"
   end_process_left_over
   while [ -z "$stopping" ]; do
     rotate_log
+    ending=''
     since=$(date +%s)
     "$@" >>"$log" 2>&1 </dev/null &
     child=$!
@@ -91,8 +94,20 @@ wait_for_child() {
     wait "$child"
     code=$?
     kill -0 "$child" 2>/dev/null || break
+    [ -z "$ending" ] || end_child
   done
   if [ $code -gt 128 ]; then last_exit="signal SIG$(kill -l $((code - 128)))"; else last_exit="exit code $code"; fi
+}
+
+# A process may hang in its very end, where nothing of its own can help it any more.
+end_child() {
+  tries=0
+  while [ $tries -lt 40 ] && [ -n "$(start_time "$child")" ]; do
+    tries=$((tries + 1))
+    sleep 0.05
+  done
+  [ $tries -lt 40 ] || kill -KILL "$child" 2>/dev/null
+  ending=''
 }
 
 # Whether the process with this pid had told in PREFIX.progress that everything runs.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test, type TestContext } from "node:test"
@@ -96,6 +96,32 @@ test(
     assert.equal(isRunning(orphan), false)
   },
 )
+
+test("a process that hangs in its very end is killed and runs again", { timeout: 30_000 }, async (t) => {
+  const { cluster, dir, supervise, starts } = begin(t)
+  const program = `
+    import { runDaemon } from ${JSON.stringify(join(import.meta.dirname, "daemon.ts"))}
+    import { ClusterHome } from ${JSON.stringify(join(import.meta.dirname, "cluster-home.ts"))}
+    import { systemClock, systemRandom } from "@knarr/base"
+    process.on("exit", () => { for (;;); })
+    const cluster = new ClusterHome(${JSON.stringify(dir)}, "c")
+    const ctx = { clock: systemClock, random: systemRandom, environment: {}, signal: new AbortController().signal }
+    await runDaemon("server", { cluster, config: cluster.read() }, ctx, async ({ scope }) => {
+      scope.run("part", async () => { throw new Error("broken") })
+    })`
+  writeFileSync(join(dir, "hang.ts"), program)
+  symlinkSync(join(import.meta.dirname, "../../../node_modules"), join(dir, "node_modules"))
+  const node = `${process.execPath} --disable-warning=ExperimentalWarning ${dir}/hang.ts`
+  supervise(
+    `[ $(grep -c . ${dir}/starts) -gt 1 ] || { rm ${cluster.pidFile("server")}; exec ${node}; }; ${forever}`,
+  )
+  await until(() => starts() === 2)
+  assert.equal(processState(cluster, "server").lastExit, "signal SIGKILL")
+  assert.match(
+    readFileSync(cluster.log("server"), "utf8"),
+    /ERROR A task failed task=server\/part err=broken/,
+  )
+})
 
 test("a stop is passed on, awaited, and ends the supervisor", { timeout: 30_000 }, async (t) => {
   const { cluster, dir, supervise, starts } = begin(t)
