@@ -24,6 +24,7 @@ export {
   schemaOf,
 } from "./schema.ts"
 export { nullEmpties } from "./null-empties.ts"
+export { schemaFingerprint } from "./schema-fingerprint.ts"
 export {
   type FieldError,
   type FieldErrorType,

@@ -93,15 +93,23 @@ export interface KindSpec<T extends KubeObject> {
    * storage, one watch cache and one set of revisions.
    */
   readonly storedAs?: () => Kind
-  /** Conversion to and from `storedAs`, beside `apiVersion`, which is handled. Default: the same fields. */
+  /**
+   * Conversion to and from `storedAs`, beside `apiVersion`, which is handled: at once, one object at a time. Default: the
+   * same fields. What has to wait for it (a webhook) is converted by a converter of the resource, in batches.
+   */
   toStored?(obj: T): KubeObject
   fromStored?(obj: KubeObject): T
 
   /**
-   * Fills in what the user left out. Runs after decoding, on every write and on what is read from the store.
-   * `nowMs` is the time.
+   * Fills in what the user left out. Runs after decoding: on every write, and on what is read from the store in another
+   * form than the present one. `nowMs` is the time; for what is read, that of the object's creation.
    */
   setDefaults?(obj: T, nowMs: number): void
+  /**
+   * Counts how often `setDefaults`, `toStored` or `fromStored` came to do something else: objects that are stored with
+   * another number are read through them again. A change of the shape tells itself. Default 0.
+   */
+  readonly form?: number
   /** Before validation of a create. Generic code has set metadata, cleared `status` (when it is a subresource) and set generation 1. */
   prepareForCreate?(obj: T, ctx: StrategyContext): void
   /** Before validation of an update. Generic code has kept the old `status` and raised the generation when anything but metadata and status changed. */

@@ -33,7 +33,7 @@ import { askedFields, askedLabels, resourceAttributes } from "./authz/attributes
 import { forbiddenError } from "./authz/forbidden.ts"
 import type { Authorizer, UserInfo } from "./contract.ts"
 import { watchObjects } from "./loopback-watch.ts"
-import { listObjects, matching } from "./registry/list.ts"
+import { allReady, listObjects, matching } from "./registry/list.ts"
 import { managerOfAgent } from "./registry/manager.ts"
 import type { Registry } from "./registry/registry.ts"
 import type { DeletionOptions, ObjectRef, WriteRequest } from "./registry/request.ts"
@@ -88,6 +88,7 @@ class LoopbackClient implements Client {
     if (allowed) await allowed
     const { storage } = target
     const result = await listObjects(storage, options, options.signal)
+    if (storage.view.waits) await allReady(storage.view, result.items, options.signal)
     return {
       metadata: {
         resourceVersion: String(result.revision),

@@ -6,6 +6,7 @@
 import { deepFreeze, type Kind, type KubeObject } from "@knarr/apimachinery"
 import { insertRevision, prefixLength, replaceRevision } from "./object-codec.ts"
 import type { Resident, Slab } from "./slabs.ts"
+import type { StoredForm } from "./stored-form.ts"
 
 export type Labels = Readonly<Record<string, string>>
 
@@ -40,9 +41,12 @@ export class DecodedValues {
   }
 }
 
-/** What the objects of one stored resource have in common. */
+/** What the cached objects of one resource have in common that are in one version, and in the present form or not. */
 export interface ObjectShape {
+  /** The version they are in: the stored one, or where conversion waits perhaps another one in which they were written. */
   readonly kind: Kind
+  /** They are stored in another form than the present one, and will be written anew. */
+  readonly stale: boolean
   /** Names of the fields whose values {@link CachedObject.fields} holds, beside metadata.name and metadata.namespace. */
   readonly fieldNames: readonly string[]
   readonly decoded: DecodedValues
@@ -55,7 +59,7 @@ export class CachedObject implements Resident {
   readonly namespace: string
   readonly name: string
   readonly revision: number
-  /** What a GET answers, in the stored version. The buffer may move to a slab, the bytes never change. */
+  /** What a GET answers, in the version of its shape. The buffer may move to a slab, the bytes never change. */
   bytes: Buffer
   slab: Slab | undefined
   readonly labels: Labels
@@ -124,6 +128,11 @@ export class CachedObject implements Resident {
     if (this.#value && !(this.#value instanceof WeakRef)) this.#value = new WeakRef(this.#value)
   }
 
+  /** It is stored in another form than the present one. */
+  get stale(): boolean {
+    return this.shape.stale
+  }
+
   get uid(): string {
     return this.value.metadata.uid
   }
@@ -139,16 +148,20 @@ export class CachedObject implements Resident {
   }
 }
 
-/** The cached form of a stored value. `value`, when given, is `stored` decoded: it becomes frozen and shared. */
+/**
+ * The cached form of a stored value. `value`, when given, is `stored` decoded, and both are in the present form: it becomes
+ * frozen and shared. Throws when `stored` cannot be read.
+ */
 export function cachedObject(
-  shape: ObjectShape,
+  form: StoredForm,
   key: string,
   stored: Buffer,
   revision: number,
   value?: KubeObject,
 ): CachedObject {
-  const bytes = insertRevision(stored, revision, value?.metadata.resourceVersion)
-  const decoded = value ?? (JSON.parse(stored.toString()) as KubeObject)
+  const read = value ? { shape: form.shape, json: form.json(stored), value } : form.read(stored)
+  const { shape, json, value: decoded } = read
+  const bytes = insertRevision(json, revision, value?.metadata.resourceVersion)
   if (value) {
     if (revision !== 0) value.metadata.resourceVersion = String(revision)
     deepFreeze(value)
@@ -170,7 +183,7 @@ export function cachedObject(
 function readFields(shape: ObjectShape, value: Readonly<KubeObject>): readonly string[] {
   const { fieldNames, kind } = shape
   if (fieldNames.length === 0) return noFields
-  return fieldNames.map((name) => kind.selectableFields[name]!(value) ?? "")
+  return fieldNames.map((name) => kind.selectableFields[name]?.(value) ?? "")
 }
 
 /** Objects of one owner mostly have the same labels: they share one map. Emptied when it has grown large. */

@@ -3,9 +3,10 @@
  * Mirrors: apiserver pkg/storage/etcd3/store.go GetList, pkg/storage/cacher
  */
 import { badRequest, resourceExpired, type FieldError, field, invalid } from "@knarr/apimachinery"
-import { messageOf } from "@knarr/base"
+import { abortable, messageOf } from "@knarr/base"
 import { CompactedError, FutureRevisionError, type KeyValue } from "@knarr/store"
-import { cachedObject, type CachedObject } from "./cached-object.ts"
+import type { CachedObject } from "./cached-object.ts"
+import { conversionBatch } from "./converter.ts"
 import { decodeContinue, encodeContinue } from "./continue-token.ts"
 import { parseResourceVersion, tooLargeResourceVersion, waitForRevision } from "./revisions.ts"
 import type { Selection } from "./selection.ts"
@@ -85,14 +86,15 @@ export async function listObjects(
     const token = decodeContinue(query.continue)
     await waitForRevision(storage, "", signal)
     const start = keyPrefix(selection) + token.start
-    if (token.revision < 0) return fromCache(storage, selection, limit, start)
-    return atRevision(storage, selection, limit, start, token.revision)
+    if (token.revision < 0) return fromCache(storage, selection, limit, start, signal)
+    return atRevision(storage, selection, limit, start, token.revision, signal)
   }
   if (query.resourceVersionMatch === "Exact") {
-    return atRevision(storage, selection, limit, keyPrefix(selection), parseResourceVersion(version))
+    const revision = parseResourceVersion(version)
+    return atRevision(storage, selection, limit, keyPrefix(selection), revision, signal)
   }
   await waitForRevision(storage, version, signal)
-  return fromCache(storage, selection, limit, "")
+  return fromCache(storage, selection, limit, "", signal)
 }
 
 function checkResourceVersion(text: string): void {
@@ -107,14 +109,23 @@ function keyPrefix(selection: Selection): string {
   return selection.namespace === "" ? "" : `${selection.namespace}/`
 }
 
-function fromCache(storage: ResourceStorage, selection: Selection, limit: number, start: string): ListResult {
+async function fromCache(
+  storage: ResourceStorage,
+  selection: Selection,
+  limit: number,
+  start: string,
+  signal: AbortSignal | undefined,
+): Promise<ListResult> {
   const { cache, deps } = storage
   const { revision } = deps.follower
   if (limit === 0 && start === "") {
     const items = cache.candidates(selection)
+    if (selection.waits) await allReady(selection, items, signal)
     return { items, selection, filtered: selection.all, revision, continue: "", remaining: undefined }
   }
-  return page(cache.collect(selection.namespace, start), selection, limit, revision, selection.all)
+  const items = cache.collect(selection.namespace, start)
+  if (selection.waits) await allReady(selection, items, signal)
+  return page(items, selection, limit, revision, selection.all)
 }
 
 /** The first `limit` of `objects` that match. */
@@ -152,12 +163,15 @@ async function atRevision(
   limit: number,
   start: string,
   revision: number,
+  signal: AbortSignal | undefined,
 ): Promise<ListResult> {
   const { cache, deps } = storage
   // Nothing has changed since: the cache holds that very state. A compacted revision expires nevertheless.
   const kept = revision >= deps.store.compactRevision && revision <= deps.follower.revision
   if (kept && revision >= cache.changedAt) {
-    return page(cache.collect(selection.namespace, start), selection, limit, revision, selection.all)
+    const items = cache.collect(selection.namespace, start)
+    if (selection.waits) await allReady(selection, items, signal)
+    return page(items, selection, limit, revision, selection.all)
   }
   const prefix = cache.prefix + keyPrefix(selection)
   let from = cache.prefix + start
@@ -166,8 +180,15 @@ async function atRevision(
   try {
     for (;;) {
       const range = await deps.store.range({ prefix, from, limit: chunk, revision })
+      const states = range.kvs.map((kv) => stateOf(storage, kv))
+      await allReady(
+        selection,
+        states.filter((state) => state !== undefined),
+        signal,
+      )
       for (const [i, kv] of range.kvs.entries()) {
-        const object = stateOf(storage, kv)
+        const object = states[i]
+        if (!object) continue
         if (!selection.all && !selection.matches(object)) continue
         items.push(object)
         if (items.length !== limit) continue
@@ -203,11 +224,23 @@ async function countAfter(
   }
 }
 
-function stateOf(storage: ResourceStorage, kv: KeyValue): CachedObject {
-  const key = kv.key.slice(storage.cache.prefix.length)
-  const present = storage.cache.get(key)
-  if (present?.revision === kv.modRevision) return present
-  return cachedObject(storage.cache.shape, key, kv.value, kv.modRevision)
+/** Undefined for what cannot be read. */
+function stateOf({ cache }: ResourceStorage, kv: KeyValue): CachedObject | undefined {
+  const present = cache.get(kv.key.slice(cache.prefix.length))
+  return present?.revision === kv.modRevision ? present : cache.read(kv)
+}
+
+/** Converts `objects`, slice by slice, where a view waits for that, or a selection for fields that only then are there. */
+export async function allReady(
+  view: Pick<Selection, "waits" | "ready">,
+  objects: readonly CachedObject[],
+  signal?: AbortSignal,
+): Promise<void> {
+  if (!view.waits) return
+  for (let at = 0; at < objects.length; at += conversionBatch) {
+    const wait = view.ready(objects.slice(at, at + conversionBatch))
+    if (wait) await (signal ? abortable(wait, signal) : wait)
+  }
 }
 
 const inconsistentContinue =

@@ -7,9 +7,9 @@ import { lease, pod } from "@knarr/api"
 import type { KubeObject, Kind } from "@knarr/apimachinery"
 import { DecodedValues } from "./cached-object.ts"
 import { HistoryBudget } from "./event-ring.ts"
-import { encodeStored } from "./object-codec.ts"
+import { Resource } from "./resource.ts"
 import { Slabs } from "./slabs.ts"
-import { WatchCache } from "./watch-cache.ts"
+import type { WatchCache } from "./watch-cache.ts"
 
 test("what is gone holds no more memory than the stated history, however kinds take turns", async () => {
   setFlagsFromString("--expose-gc")
@@ -22,16 +22,28 @@ test("what is gone holds no more memory than the stated history, however kinds t
     }
   }
   const limits = { events: 1000, bytes: 2 ** 20 }
-  const decoded = new DecodedValues(4096)
-  const shared = { slabs: new Slabs(), history: new HistoryBudget(2 * limits.bytes) }
-  const pods = new WatchCache(pod as Kind, decoded, limits, shared)
-  const leases = new WatchCache(lease as Kind, decoded, limits, shared)
+  const deps = {
+    decoded: new DecodedValues(4096),
+    history: limits,
+    shared: { slabs: new Slabs(), history: new HistoryBudget(2 * limits.bytes) },
+    onUnreadable: () => {},
+    signal: new AbortController().signal,
+  }
+  const cacheOf = (kind: Kind): WatchCache => new Resource({ versions: [kind], stored: kind }, deps).cache
+  const pods = cacheOf(pod as Kind)
+  const leases = cacheOf(lease as Kind)
   let revision = 1
   const put = (cache: WatchCache, name: string, filler: number): void => {
     const { kind, apiVersion } = cache.kind
     const annotations = { filler: "x".repeat(filler) }
     const metadata = { name, namespace: "a", uid: `${revision}`, annotations }
-    const value = encodeStored({ kind, apiVersion, metadata, spec: {}, status: {} } as unknown as KubeObject)
+    const value = cache.form.encode({
+      kind,
+      apiVersion,
+      metadata,
+      spec: {},
+      status: {},
+    } as unknown as KubeObject)
     const key = `${cache.prefix}a/${name}`
     const modRevision = ++revision
     const kv = { key, value, createRevision: 1, modRevision, version: 1, lease: 0 }

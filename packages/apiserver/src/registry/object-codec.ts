@@ -1,7 +1,7 @@
 /**
  * The bytes of an object. Stored: JSON without a resourceVersion that always begins with
- * `{"kind":"Pod","apiVersion":"v1","metadata":{`. Served: the same with `"resourceVersion":"N",` put in right
- * after that beginning, once, when the write commits. Neither needs the object to be encoded again. What is made here is
+ * `{"kind":"Pod","apiVersion":"v1","metadata":{`, and behind it a stamp (stored-form.ts), a line of its own. Served: the
+ * JSON with `"resourceVersion":"N",` put in right after that beginning, once, when the write commits. Neither needs the object to be encoded again. What is made here is
  * meant for a moment: who keeps it copies it, as the slabs and the history of the watch cache do.
  */
 import type { KubeObject } from "@knarr/apimachinery"
@@ -17,8 +17,18 @@ export function objectPrefix(kind: string, apiVersion: string): string {
   return `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":{`
 }
 
-/** The stored bytes of `obj` (its resourceVersion is left out), which must have a name. */
-export function encodeStored(obj: Readonly<KubeObject>): Buffer {
+/** A new line and eight letters. */
+const stampPattern = /^\n[\w-]{8}$/
+const stampLength = 9
+
+/** `stored` without a stamp, whichever it has. */
+export function unstamped(stored: Buffer): Buffer {
+  const end = stored.length - stampLength
+  return end > 0 && stampPattern.test(stored.toString("latin1", end)) ? stored.subarray(0, end) : stored
+}
+
+/** The stored bytes of `obj` (its resourceVersion is left out), which must have a name, and `stamp` behind them. */
+export function encodeStored(obj: Readonly<KubeObject>, stamp?: Buffer): Buffer {
   const { kind, apiVersion, metadata, ...rest } = obj
   const { resourceVersion: _, ...meta } = metadata
   const body = JSON.stringify(rest)
@@ -26,8 +36,10 @@ export function encodeStored(obj: Readonly<KubeObject>): Buffer {
     objectPrefix(kind, apiVersion) +
     JSON.stringify(meta).slice(1) +
     (body.length === 2 ? "}" : "," + body.slice(1))
-  const out = arena.take(Buffer.byteLength(text))
+  const length = Buffer.byteLength(text)
+  const out = arena.take(length + (stamp?.length ?? 0))
   out.write(text)
+  if (stamp) stamp.copy(out, length)
   return out
 }
 

@@ -1,29 +1,31 @@
 /**
- * The registry: one storage for each kind that is served, one watch cache for each resource that is stored,
- * and one watch of the store that feeds them all. Nothing above it reads the store.
+ * The registry: one storage for each kind that is served, one {@link Resource} with its watch cache for all kinds that are
+ * versions of the same, and one watch of the store that feeds them all. Nothing above it reads the store.
  */
 import type { Kind, KubeObject } from "@knarr/apimachinery"
 import type { Env, Scope } from "@knarr/base"
 import type { Store } from "@knarr/store"
 import type { Admission } from "../contract.ts"
-import { DecodedValues, type CachedObject } from "./cached-object.ts"
+import { type CachedObject, DecodedValues } from "./cached-object.ts"
 import { type EventRingLimits, HistoryBudget } from "./event-ring.ts"
 import { Follower } from "./follower.ts"
 import { createAdminAccessHooks } from "./admin-access.ts"
 import { createServiceHooks, type ServiceNetwork } from "./service/service-hooks.ts"
+import { Resource, type ResourceDeps, type ResourceSpec } from "./resource.ts"
 import { Slabs } from "./slabs.ts"
 import { ResourceStorage, type StorageDeps } from "./storage.ts"
 import { subresourceHandlers } from "./subresources/index.ts"
 import { TtlLeases } from "./ttl-leases.ts"
 import type { Handler, Storages } from "./verbs/handler.ts"
 import { Handlers } from "./verbs/handlers.ts"
-import { WatchCache } from "./watch-cache.ts"
 import type { WriteHooks } from "./write-hooks.ts"
 
 export interface RegistryOptions {
   readonly env: Env
   readonly store: Store
   readonly kinds: readonly Kind[]
+  /** Resources that their kinds alone do not declare. */
+  readonly resources?: readonly ResourceSpec[]
   /** The chain; may also be set later, before the first write, with {@link Registry.useAdmission}. */
   readonly admission?: Admission
   /** Default: `10.96.0.0/12`, node ports 30000-32767. */
@@ -43,11 +45,10 @@ export class Registry implements Storages {
   readonly store: Store
   readonly follower: Follower
   readonly #deps: StorageDeps
-  readonly #decoded: DecodedValues
-  readonly #history: EventRingLimits
-  /** What all caches have together. */
-  readonly #shared: { readonly slabs: Slabs; readonly history: HistoryBudget }
-  readonly #caches = new Map<string, WatchCache>()
+  readonly #resourceDeps: ResourceDeps
+  readonly #lifetime = new AbortController()
+  /** By storage prefix. */
+  readonly #resources = new Map<string, Resource>()
   /** By `<group>/<version>/<plural>`. */
   readonly #storages = new Map<string, ResourceStorage>()
   readonly #byKind = new Map<Kind, ResourceStorage>()
@@ -62,11 +63,16 @@ export class Registry implements Storages {
     this.env = env
     this.store = store
     this.follower = new Follower({ store, log: env.log, clock: env.clock })
-    this.#decoded = new DecodedValues(options.decodedObjects ?? 4096)
-    this.#history = options.history ?? { events: 4096, bytes: 16 * 1024 * 1024 }
-    this.#shared = {
-      slabs: new Slabs(),
-      history: new HistoryBudget(options.historyBytes ?? 48 * 1024 * 1024),
+    this.#resourceDeps = {
+      decoded: new DecodedValues(options.decodedObjects ?? 4096),
+      history: options.history ?? { events: 4096, bytes: 16 * 1024 * 1024 },
+      shared: {
+        slabs: new Slabs(),
+        history: new HistoryBudget(options.historyBytes ?? 48 * 1024 * 1024),
+      },
+      onUnreadable: (key, revision, thrown) =>
+        env.log.error("Cannot read an object of the store", thrown, { key, revision }),
+      signal: this.#lifetime.signal,
     }
     this.#admission = options.admission ?? noAdmission
     this.#serviceNetwork = options.serviceNetwork ?? {}
@@ -81,12 +87,15 @@ export class Registry implements Storages {
       },
       hooksOf: (kind) => this.#hooks.get(`${kind.group}/${kind.plural}`),
     }
-    for (const kind of options.kinds) this.#register(kind)
+    for (const spec of options.resources ?? []) this.#registerResource(spec)
+    for (const kind of options.kinds) this.#registerKind(kind)
   }
 
   /** Loads every cache and follows the store until `scope` closes. Reads and writes may begin when it resolves. */
   async start(scope: Scope): Promise<void> {
-    await this.follower.start([...this.#caches.values()], scope)
+    scope.signal.addEventListener("abort", () => this.#lifetime.abort(scope.signal.reason), { once: true })
+    const caches = [...this.#resources.values()].map(({ cache }) => cache)
+    await this.follower.start(caches, scope)
     this.#started = true
     const services = this.find("", "v1", "services")
     if (services) this.#hooks.set("/services", createServiceHooks(services, this.#serviceNetwork, this))
@@ -103,13 +112,14 @@ export class Registry implements Storages {
 
   /** The store has forgotten what happened up to `revision`; so do the caches. */
   forgetHistory(revision: number): void {
-    for (const cache of this.#caches.values()) cache.compact(revision)
+    for (const { cache } of this.#resources.values()) cache.compact(revision)
   }
 
   /** What the caches hold: present objects and past events, in bytes of the objects. */
   memory(): { objects: number; bytes: number; historyBytes: number } {
     const sum = { objects: 0, bytes: 0, historyBytes: 0 }
-    for (const { size, bytes, historyBytes } of this.#caches.values()) {
+    for (const { cache } of this.#resources.values()) {
+      const { size, bytes, historyBytes } = cache
       sum.objects += size
       sum.bytes += bytes
       sum.historyBytes += historyBytes
@@ -124,8 +134,15 @@ export class Registry implements Storages {
   /** Serves one more kind, with the handlers of its own subresources. Resolves when its objects are loaded. */
   async addKind(kind: Kind, handlers: readonly Handler[] = []): Promise<void> {
     this.handlers.addOf(kind, handlers)
-    const cache = this.#register(kind)
-    if (cache && this.#started) await this.follower.add(cache)
+    const resource = this.#registerKind(kind)
+    if (resource && this.#started) await this.follower.add(resource.cache)
+  }
+
+  /** Serves one more resource, in all its versions, with the handlers of its subresources. Resolves when its objects are loaded. */
+  async addResource(spec: ResourceSpec, handlers: readonly Handler[] = []): Promise<void> {
+    for (const kind of spec.versions) this.handlers.addOf(kind, handlers)
+    const { cache } = this.#registerResource(spec)
+    if (this.#started) await this.follower.add(cache)
   }
 
   /** Stops serving a kind; its watches end. Objects stay in the store. */
@@ -134,9 +151,11 @@ export class Registry implements Storages {
     if (!storage) return
     this.#byKind.delete(storage.kind)
     this.#storages.delete(`${kind.group}/${kind.version}/${kind.plural}`)
-    const { cache } = storage
-    if ([...this.#byKind.values()].some((other) => other.cache === cache)) return
-    this.#caches.delete(cache.kind.storagePrefix)
+    const { resource } = storage.view
+    const { cache } = resource
+    resource.served.delete(storage.kind)
+    if (resource.served.size > 0) return
+    this.#resources.delete(cache.kind.storagePrefix)
     this.follower.remove(cache)
     cache.forgetHistory(this.follower.revision)
   }
@@ -208,18 +227,26 @@ export class Registry implements Storages {
     return { [Symbol.dispose]: () => cache.watchers.remove(watcher) }
   }
 
-  /** Returns the cache when it is a new one. */
-  #register(kind: Kind): WatchCache | undefined {
+  /** Returns the resource when it is a new one. */
+  #registerKind(kind: Kind): Resource | undefined {
     const stored = kind.storedAs?.() ?? kind
-    let cache = this.#caches.get(stored.storagePrefix)
-    const isNew = !cache
-    if (!cache) {
-      cache = new WatchCache(stored, this.#decoded, this.#history, this.#shared)
-      this.#caches.set(stored.storagePrefix, cache)
-    }
-    const storage = new ResourceStorage(kind, cache, this.#deps)
+    const known = this.#resources.get(stored.storagePrefix)
+    if (!known) return this.#registerResource({ versions: [kind], stored })
+    this.#serve(kind, known)
+    return undefined
+  }
+
+  #registerResource(spec: ResourceSpec): Resource {
+    const resource = new Resource(spec, this.#resourceDeps)
+    this.#resources.set(spec.stored.storagePrefix, resource)
+    for (const kind of spec.versions) this.#serve(kind, resource)
+    return resource
+  }
+
+  #serve(kind: Kind, resource: Resource): void {
+    resource.serve(kind)
+    const storage = new ResourceStorage(kind, resource, this.#deps)
     this.#storages.set(`${kind.group}/${kind.version}/${kind.plural}`, storage)
     this.#byKind.set(kind, storage)
-    return isNew ? cache : undefined
   }
 }

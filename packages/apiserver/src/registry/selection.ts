@@ -23,15 +23,38 @@ export interface Selection {
   readonly all: boolean
   /** Whether the selectors (not the namespace) match. */
   matches(object: CachedObject): boolean
+  /** Fields are asked for that only converted objects have, and conversion waits: see {@link ready}. */
+  readonly waits: boolean
+  /** Where the selection waits: resolves when {@link matches} can be asked for `objects`; undefined when it can be at once. */
+  ready(objects: readonly CachedObject[]): Promise<void> | undefined
 }
 
-/** Reads a field of a cached object for a kind; for a kind that is stored as another one from its converted value. */
-export type FieldReader = (object: CachedObject, field: string) => string
+/** What a selection asks of the version it is for (KindView). */
+export interface FieldReader {
+  readonly waits: boolean
+  ready(objects: readonly CachedObject[]): Promise<void> | undefined
+  readField(object: CachedObject, field: string): string
+}
+
+/** What a selection can ask before objects are converted: at least everything that it selects. */
+export function withoutFields(selection: Selection): Selection {
+  const { namespace, labels } = selection
+  return {
+    namespace,
+    labels,
+    fields: everyField,
+    one: false,
+    all: labels.empty,
+    matches: labels.empty ? () => true : (object) => labels.matches(object.labels),
+    waits: false,
+    ready: () => undefined,
+  }
+}
 
 /** Resolves the texts. Throws a 400 StatusError in upstream's words. */
 export function selectionOf(
   kind: Kind,
-  readField: FieldReader,
+  view: FieldReader,
   options: {
     readonly namespace?: string | undefined
     readonly labelSelector?: string | undefined
@@ -41,6 +64,7 @@ export function selectionOf(
   const labels = options.labelSelector ? parseLabels(options.labelSelector) : everything
   const fields = options.fieldSelector ? parseFields(kind, options.fieldSelector) : everyField
   const all = labels.empty && fields.empty
+  const waits = view.waits && fields.requirements.some(({ field }) => !ofEveryKind.has(field))
   return {
     namespace: kind.namespaced ? (options.namespace ?? "") : "",
     labels,
@@ -51,9 +75,14 @@ export function selectionOf(
       ? () => true
       : (object) =>
           (labels.empty || labels.matches(object.labels)) &&
-          (fields.empty || fields.matches((field) => readField(object, field))),
+          (fields.empty || fields.matches((field) => view.readField(object, field))),
+    waits,
+    ready: (objects) => (waits ? view.ready(objects) : undefined),
   }
 }
+
+/** Fields that objects have in every version. */
+const ofEveryKind: ReadonlySet<string> = new Set(["metadata.name", "metadata.namespace"])
 
 function parseLabels(text: string): Selector {
   try {

@@ -5,13 +5,14 @@
  */
 import {
   conflict,
+  internalError,
   type Kind,
   type KubeObject,
   notFound,
   optimisticLockMessage,
   type StatusError,
 } from "@knarr/apimachinery"
-import type { Env } from "@knarr/base"
+import { abortable, type Env } from "@knarr/base"
 import type { Store } from "@knarr/store"
 import type { Admission } from "../contract.ts"
 import { storeFailure } from "./answers.ts"
@@ -20,6 +21,7 @@ import type { Follower } from "./follower.ts"
 import { KindView } from "./kind-view.ts"
 import { encodeStored, prefixLength, sameContent } from "./object-codec.ts"
 import type { ObjectRef } from "./request.ts"
+import type { Resource } from "./resource.ts"
 import { selectionOf, type Selection } from "./selection.ts"
 import type { TtlLeases } from "./ttl-leases.ts"
 import { waitForRevision } from "./revisions.ts"
@@ -67,9 +69,9 @@ export class ResourceStorage {
   readonly cache: WatchCache
   readonly deps: StorageDeps
 
-  constructor(kind: Kind, cache: WatchCache, deps: StorageDeps) {
-    this.view = new KindView(kind)
-    this.cache = cache
+  constructor(kind: Kind, resource: Resource, deps: StorageDeps) {
+    this.view = new KindView(kind, resource)
+    this.cache = resource.cache
     this.deps = deps
   }
 
@@ -95,7 +97,7 @@ export class ResourceStorage {
     labelSelector?: string | undefined
     fieldSelector?: string | undefined
   }): Selection {
-    return selectionOf(this.kind, (object, field) => this.view.readField(object, field), options)
+    return selectionOf(this.kind, this.view, options)
   }
 
   /** Waits until the cache holds everything that the store has committed. */
@@ -107,9 +109,18 @@ export class ResourceStorage {
   /** The present state; `resourceVersion` as in GetOptions. Throws NotFound. */
   async get(ref: ObjectRef, resourceVersion = "", signal?: AbortSignal): Promise<CachedObject> {
     await waitForRevision(this, resourceVersion, signal)
-    const found = this.cache.get(this.key(ref))
-    if (!found) throw this.notFound(ref.name)
-    return found
+    const key = this.key(ref)
+    const found = this.cache.get(key)
+    if (!found)
+      throw this.cache.isUnreadable(key) ? unreadable(this.cache.prefix + key) : this.notFound(ref.name)
+    return this.#shown(found, signal)
+  }
+
+  /** The same object, when {@link view} can show it. */
+  #shown(object: CachedObject, signal: AbortSignal | undefined): CachedObject | Promise<CachedObject> {
+    const wait = this.view.waits ? this.view.ready([object]) : undefined
+    if (!wait) return object
+    return (signal ? abortable(wait, signal) : wait).then(() => object)
   }
 
   /**
@@ -118,7 +129,9 @@ export class ResourceStorage {
    */
   async write(key: string, options: WriteRun, change: ChangeOf): Promise<Written> {
     try {
-      return await this.#write(key, options, change)
+      const written = await this.#write(key, options, change)
+      if (this.view.waits) await this.view.ready([written.object])
+      return written
     } catch (thrown) {
       throw storeFailure(thrown)
     }
@@ -126,16 +139,21 @@ export class ResourceStorage {
 
   async #write(key: string, options: WriteRun, change: ChangeOf): Promise<Written> {
     const { store, follower } = this.deps
+    const { form } = this.cache
     const path = this.cache.prefix + key
     for (;;) {
       const wait = this.fresh(options.signal)
       if (wait) await wait
       const current = this.cache.get(key)
+      if (!current && this.cache.isUnreadable(key)) throw unreadable(path)
+      const seen = current && this.#shown(current, options.signal)
+      if (seen instanceof Promise) await seen
       const wanted = await change(current)
       if ("keep" in wanted) return { object: wanted.keep, outcome: "unchanged" }
       if ("remove" in wanted) {
         if (!current) throw this.notFound(key.slice(key.indexOf("/") + 1))
-        const answer = wanted.answer && this.transient(this.view.toStored(wanted.answer), current.revision)
+        const answer =
+          wanted.answer && this.transient(await this.view.toStored(wanted.answer), current.revision)
         if (options.dryRun) return { object: answer ?? current, outcome: "removed" }
         const result = await store.delete(path, { expected: current.revision })
         await follower.reach(result.revision, options.signal)
@@ -143,10 +161,15 @@ export class ResourceStorage {
         this.deps.hooksOf(this.view.stored)?.afterDelete?.(current.value)
         return { object: answer ?? current.at(result.revision), outcome: "removed" }
       }
-      const value = this.view.toStored(wanted.put)
+      const converted = this.view.toStored(wanted.put)
+      const value = converted instanceof Promise ? await converted : converted
       if (!options.dryRun) delete value.metadata.selfLink
-      const stored = encodeStored(value)
-      if (current && sameContent(current.bytes, prefixLength(current.bytes), stored)) {
+      const stored = form.encode(value)
+      if (
+        current &&
+        !current.stale &&
+        sameContent(current.bytes, prefixLength(current.bytes), form.json(stored))
+      ) {
         return { object: current, outcome: "unchanged" }
       }
       const outcome = current ? "updated" : "created"
@@ -159,7 +182,7 @@ export class ResourceStorage {
         const result = await store.put(path, stored, { expected: current?.revision ?? 0, lease })
         await follower.reach(result.revision, options.signal)
         if (!result.ok) continue
-        const object = pending.arrived ?? cachedObject(this.cache.shape, key, stored, result.revision)
+        const object = pending.arrived ?? cachedObject(form, key, stored, result.revision)
         return { object, outcome }
       } finally {
         pending.cancel()
@@ -170,11 +193,16 @@ export class ResourceStorage {
   /** An object in its stored version as an answer that was not, or not so, stored. Takes `value` over. */
   transient(value: KubeObject, revision: number): CachedObject {
     const key = this.key({ namespace: value.metadata.namespace ?? "", name: value.metadata.name })
-    return cachedObject(this.cache.shape, key, encodeStored(value), revision, value)
+    return cachedObject(this.cache.form, key, encodeStored(value), revision, value)
   }
 
   /** The failure of a write whose resourceVersion is not the present one. */
   modified(name: string): StatusError {
     return conflict(this.resource, name, optimisticLockMessage)
   }
+}
+
+/** What stands under `path` in the store is no object of the resource: who wants it back restores the store. */
+function unreadable(path: string): StatusError {
+  return internalError(`the object at ${path} of the store cannot be read`)
 }

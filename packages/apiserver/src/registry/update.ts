@@ -159,7 +159,7 @@ async function changeOf(
     ),
   )
   if (endsWith(obj, old)) return { remove: true, answer: obj }
-  if (equalButManagedTimes(obj, old)) return { keep: current }
+  if (!current.stale && equalButManagedTimes(obj, old)) return { keep: current }
   return { put: obj }
 }
 

@@ -7,11 +7,13 @@ import type { Kind, KubeObject } from "@knarr/apimachinery"
 import { ByteArena } from "@knarr/base"
 import type { KeyValue, StoreEvent } from "@knarr/store"
 import { CacheEvent } from "./cache-event.ts"
-import { cachedObject, type CachedObject, type DecodedValues, type ObjectShape } from "./cached-object.ts"
+import { cachedObject, type CachedObject } from "./cached-object.ts"
 import { EventRing, type EventRingLimits, HistoryBudget } from "./event-ring.ts"
+import { indexedNames } from "./indexed-fields.ts"
 import { OrderedMap } from "./ordered-map.ts"
 import type { Selection } from "./selection.ts"
 import { Slabs } from "./slabs.ts"
+import type { StoredForm } from "./stored-form.ts"
 import { Watchers } from "./watchers.ts"
 
 /** A write of this server on its way to the store: when it comes back, its object needs no decoding. */
@@ -26,8 +28,17 @@ interface Expectation extends PendingWrite {
   readonly value: KubeObject
 }
 
+/** What all caches of a registry have together. */
+export interface SharedMemory {
+  readonly slabs: Slabs
+  readonly history: HistoryBudget
+}
+
+/** Told of each object of the store that cannot be read: it is as if it were not there, but that nothing takes its place. */
+export type OnUnreadable = (key: string, revision: number, thrown: unknown) => void
+
 export class WatchCache {
-  readonly shape: ObjectShape
+  readonly form: StoredForm
   /** `/registry/<storagePrefix>/`. */
   readonly prefix: string
   readonly watchers: Watchers
@@ -42,29 +53,28 @@ export class WatchCache {
   #loadedAt = 0
   #bytes = 0
   #batch: CacheEvent[] = []
+  readonly #unreadable = new Set<string>()
+  readonly #onUnreadable: OnUnreadable
 
-  /** `shared`: what all caches of a registry have together. */
   constructor(
-    kind: Kind,
-    decoded: DecodedValues,
+    form: StoredForm,
     limits: EventRingLimits,
-    shared: { readonly slabs: Slabs; readonly history: HistoryBudget } = {
-      slabs: new Slabs(),
-      history: new HistoryBudget(Infinity),
-    },
+    shared: SharedMemory = { slabs: new Slabs(), history: new HistoryBudget(Infinity) },
+    onUnreadable: OnUnreadable = () => {},
   ) {
+    this.form = form
     this.#slabs = shared.slabs
-    const fieldNames = orderedFieldNames(kind)
-    const indexedNames = fieldNames.filter((name) => indexed.has(name))
-    this.shape = { kind, fieldNames, decoded }
-    this.prefix = `/registry/${kind.storagePrefix}/`
-    this.watchers = new Watchers(indexedNames)
-    this.#byField = indexedNames.map(() => new Map())
+    this.#onUnreadable = onUnreadable
+    this.prefix = `/registry/${form.kind.storagePrefix}/`
+    const names = indexedNames(form.shape.fieldNames)
+    this.watchers = new Watchers(names)
+    this.#byField = names.map(() => new Map())
     this.#ring = new EventRing(limits, shared.history, 0)
   }
 
+  /** The version that is stored. */
   get kind(): Kind {
-    return this.shape.kind
+    return this.form.kind
   }
 
   get size(): number {
@@ -94,8 +104,9 @@ export class WatchCache {
   /** Fills an empty cache with the state at `revision`. */
   load(kvs: Iterable<KeyValue>, revision: number): void {
     for (const kv of kvs) {
-      const key = kv.key.slice(this.prefix.length)
-      this.#put(cachedObject(this.shape, key, kv.value, kv.modRevision))
+      const object = this.read(kv)
+      if (object) this.#put(object)
+      else this.#unreadable.add(kv.key)
     }
     this.#loadedAt = revision
     this.#ring.clear(revision)
@@ -141,6 +152,21 @@ export class WatchCache {
     return failures
   }
 
+  /** The state that the store has in `kv`; undefined when it cannot be read. */
+  read(kv: KeyValue): CachedObject | undefined {
+    try {
+      return cachedObject(this.form, kv.key.slice(this.prefix.length), kv.value, kv.modRevision)
+    } catch (thrown) {
+      this.#onUnreadable(kv.key, kv.modRevision, thrown)
+      return undefined
+    }
+  }
+
+  /** Whether the store has something under `key` (as in {@link get}) that cannot be read. */
+  isUnreadable(key: string): boolean {
+    return this.#unreadable.size > 0 && this.#unreadable.has(this.prefix + key)
+  }
+
   /** The changes that lead from what is here to `kvs`, the state at `revision`, in order. */
   changesTo(kvs: Iterable<KeyValue>, revision: number): StoreEvent[] {
     const gone = new Set([...this.#objects.values()].map(({ key }) => key))
@@ -171,12 +197,9 @@ export class WatchCache {
 
   /** The event that a change from the store's history stands for; it does not touch the cache. */
   historicEvent(change: StoreEvent): CacheEvent | undefined {
-    const key = change.key.slice(this.prefix.length)
-    const previous =
-      change.previous && cachedObject(this.shape, key, change.previous.value, change.previous.modRevision)
-    if (change.type === "delete")
-      return previous && new CacheEvent("DELETED", previous.at(change.revision), previous)
-    const object = cachedObject(this.shape, key, change.kv!.value, change.revision)
+    const previous = change.previous && this.read(change.previous)
+    const object = change.kv && this.read(change.kv)
+    if (!object) return previous && new CacheEvent("DELETED", previous.at(change.revision), previous)
     return new CacheEvent(previous ? "MODIFIED" : "ADDED", object, previous)
   }
 
@@ -207,7 +230,7 @@ export class WatchCache {
       return found ? [found] : []
     }
     for (let i = 0; i < this.#byField.length; i++) {
-      const value = fields.exactValue(this.shape.fieldNames[i]!)
+      const value = fields.exactValue(this.form.shape.fieldNames[i]!)
       // Most objects may share the empty value: walking in order is then as good.
       if (value === undefined || value === "") continue
       const out: CachedObject[] = []
@@ -226,20 +249,26 @@ export class WatchCache {
   #eventOf(change: StoreEvent): CacheEvent | undefined {
     const key = change.key.slice(this.prefix.length)
     const previous = this.#objects.get(key)
-    if (change.type === "delete") {
+    const object = change.kv && this.#stateOf(key, change.kv)
+    if (change.kv && !object) this.#unreadable.add(change.key)
+    else if (this.#unreadable.size > 0) this.#unreadable.delete(change.key)
+    if (!object) {
       if (!previous) return undefined
       const last = previous.at(change.revision)
       last.bytes = this.#past.copy(last.bytes)
       return new CacheEvent("DELETED", last, previous)
     }
-    const stored = change.kv!.value
-    const expected = this.#expected.get(key)?.find((e) => e.stored.equals(stored))
-    const object = cachedObject(this.shape, key, stored, change.revision, expected?.value)
-    if (expected) {
-      expected.arrived = object
-      expected.cancel()
-    }
     return new CacheEvent(previous ? "MODIFIED" : "ADDED", object, previous)
+  }
+
+  /** As {@link read}; a write of this server needs no decoding. */
+  #stateOf(key: string, kv: KeyValue): CachedObject | undefined {
+    const expected = this.#expected.get(key)?.find((e) => e.stored.equals(kv.value))
+    if (!expected) return this.read(kv)
+    const object = cachedObject(this.form, key, kv.value, kv.modRevision, expected.value)
+    expected.arrived = object
+    expected.cancel()
+    return object
   }
 
   #put(object: CachedObject): void {
@@ -278,15 +307,4 @@ export class WatchCache {
     if (!set?.delete(object)) return
     if (set.size === 0) index.delete(value)
   }
-}
-
-/** Fields whose values tell objects well apart: these are indexed, for lists and for watchers. */
-const indexed = new Set(["spec.nodeName", "involvedObject.uid"])
-
-/** The indexed ones come first, because the index looks values up by position. */
-function orderedFieldNames(kind: Kind): readonly string[] {
-  const names = Object.keys(kind.selectableFields).filter(
-    (name) => name !== "metadata.name" && name !== "metadata.namespace",
-  )
-  return [...names.filter((name) => indexed.has(name)), ...names.filter((name) => !indexed.has(name))]
 }

@@ -15,8 +15,9 @@ import { abortable, asError, deferred } from "@knarr/base"
 import { CompactedError } from "@knarr/store"
 import type { CacheEvent } from "./cache-event.ts"
 import { parseResourceVersion, waitForRevision } from "./revisions.ts"
-import type { Selection } from "./selection.ts"
+import { type Selection, withoutFields } from "./selection.ts"
 import type { ResourceStorage } from "./storage.ts"
+import { ConvertingSink } from "./watch-conversion.ts"
 import { seenAs, type Watcher, type WatchItem } from "./watchers.ts"
 
 export interface WatchQuery {
@@ -111,9 +112,11 @@ export async function prepareWatch(
 
 class Watch implements Watcher {
   readonly selection: Selection
+  /** The same as {@link selection}, but where fields wait for the conversion of objects. */
+  readonly #wanted: Selection
   readonly #storage: ResourceStorage
   readonly #query: WatchQuery
-  readonly #sink: WatchSink
+  #sink: WatchSink
   readonly #initial: boolean
   readonly #since: number
   readonly #ended = deferred()
@@ -131,7 +134,8 @@ class Watch implements Watcher {
     since: number,
   ) {
     this.#storage = storage
-    this.selection = selection
+    this.#wanted = selection
+    this.selection = selection.waits ? withoutFields(selection) : selection
     this.#query = query
     this.#sink = sink
     this.#initial = initial
@@ -186,6 +190,11 @@ class Watch implements Watcher {
       () => controller.abort(),
       () => {},
     )
+    const { view } = this.#storage
+    if (view.waits) {
+      const { signal: open } = controller
+      this.#sink = new ConvertingSink(this.#sink, view, this.#wanted, open, () => this.close())
+    }
     try {
       if (signal.aborted) return
       await this.#begin(controller.signal)

@@ -13,6 +13,8 @@ export interface ListMetadata {
 }
 
 export interface ItemEncoder {
+  /** What it shows. Objects have to be made ready before. */
+  readonly view: KindView
   /** Tells this form from others: objects encoded under one key are equal. */
   readonly key: string
   /** What stands before the items of a list. */
@@ -54,6 +56,7 @@ function objectEncoder(view: KindView): ItemEncoder {
     ? `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},`.length
     : 0
   return {
+    view,
     key: `${apiVersion}/${kind}`,
     header: (metadata) => listHeader(`${kind}List`, apiVersion, metadata),
     noItems: "[]",
@@ -79,6 +82,7 @@ function metadataEncoder(view: KindView, apiVersion: string): ItemEncoder {
   const encode = (object: CachedObject): Buffer =>
     Buffer.from(JSON.stringify(partial(view, apiVersion, object)))
   return {
+    view,
     key: `${view.kind.apiVersion}/${view.kind.kind}/metadata/${apiVersion}`,
     header: (metadata) => listHeader("PartialObjectMetadataList", apiVersion, metadata),
     noItems: "null",
@@ -127,6 +131,7 @@ function tableEncoder(
     `{"kind":"Table","apiVersion":"${apiVersion}","metadata":${JSON.stringify(metadata)},` +
     `"columnDefinitions":${shown},"rows":[${rows}]}`
   return {
+    view,
     key: `${view.kind.apiVersion}/${view.kind.kind}/table/${apiVersion}/${include}`,
     header: (metadata) =>
       `{"kind":"Table","apiVersion":"${apiVersion}","metadata":${JSON.stringify(metadata)},` +

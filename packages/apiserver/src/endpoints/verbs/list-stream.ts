@@ -7,7 +7,8 @@ import { setImmediate } from "node:timers/promises"
 import { createGzip, type Gzip } from "node:zlib"
 import type { Exchange, ResponseStream } from "../../contract.ts"
 import type { CachedObject } from "../../registry/cached-object.ts"
-import type { ListResult } from "../../registry/list.ts"
+import { conversionBatch } from "../../registry/converter.ts"
+import { allReady, type ListResult } from "../../registry/list.ts"
 import { answerValue, gzipThreshold, takesGzip } from "./answer.ts"
 import type { ItemEncoder, ListMetadata } from "./item-encoder.ts"
 import type { AnswerForm } from "./negotiation.ts"
@@ -80,7 +81,7 @@ export async function sendList(
 ): Promise<void> {
   const { items, selection, filtered } = result
   const wanted = (object: CachedObject): boolean => filtered || selection.matches(object)
-  const { itemOpen, itemFrom } = encoder
+  const { view, itemOpen, itemFrom } = encoder
   const comma = "," + itemOpen
   const slice = new Slice()
   slice.addText(encoder.header(listMetadata(result)))
@@ -88,7 +89,10 @@ export async function sendList(
   let sink: Sink | undefined
   let first = true
   let examined = 0
-  for (const object of items) {
+  for (let at = 0; at < items.length; at++) {
+    const object = items[at]!
+    if (view.waits && at % conversionBatch === 0)
+      await allReady(view, items.slice(at, at + conversionBatch), exchange.signal)
     if (++examined >= sliceObjects) {
       examined = 0
       await setImmediate()

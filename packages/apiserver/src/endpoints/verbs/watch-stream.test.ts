@@ -44,7 +44,7 @@ test("a reader that stalls gets everything later, in order, or is too slow", asy
   const storage = t.registry.storage(configMap)
   const object = (revision: number): CachedObject => {
     const value = { kind: "ConfigMap", apiVersion: "v1", metadata: { name: `m${revision}`, namespace: "d" } }
-    return cachedObject(storage.cache.shape, value.metadata.name, encodeStored(value as never), revision)
+    return cachedObject(storage.cache.form, value.metadata.name, encodeStored(value as never), revision)
   }
   const item = (revision: number): WatchItem => {
     const event = new CacheEvent("ADDED", object(revision), undefined)
@@ -84,7 +84,7 @@ test("a reader that stalls holds so many bytes, and all of them together so many
   const storage = t.registry.storage(configMap)
   const metadata = { name: "m", namespace: "d" }
   const value = { kind: "ConfigMap", apiVersion: "v1", metadata, data: { a: "x".repeat(300_000) } }
-  const object = cachedObject(storage.cache.shape, "d/m", encodeStored(value as never), 7)
+  const object = cachedObject(storage.cache.form, "d/m", encodeStored(value as never), 7)
   const event = new CacheEvent("MODIFIED", object, undefined)
   const items: WatchItem[] = [{ type: "MODIFIED", object, event }]
   const form = { yaml: false, as: "", version: "", pretty: false } as const
@@ -122,7 +122,7 @@ test("one batch of large events does not go out at once", async () => {
     metadata: { name: "m", namespace: "d" },
     data: { a: "x".repeat(300_000) },
   }
-  const object = cachedObject(storage.cache.shape, "d/m", encodeStored(value as never), 7)
+  const object = cachedObject(storage.cache.form, "d/m", encodeStored(value as never), 7)
   const form = { yaml: false, as: "", version: "", pretty: false } as const
   const encoder = itemEncoder(storage.view, form, new URLSearchParams(), () => 0, new TableColumns())
   const stream = new SlowStream()
