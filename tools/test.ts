@@ -2,59 +2,58 @@
  * Runs the tests: `node tools/test.ts [unit|integration|e2e …] [--match RE]`, all suites by default. Ends with
  * a line `N passed, N failed`; exits 1 when a test failed or none ran.
  */
-import { globSync } from "node:fs"
 import { cpus } from "node:os"
 import { join } from "node:path"
 import { run } from "node:test"
 import { spec } from "node:test/reporters"
 import { parseArgs } from "node:util"
+import { findTests, processesFor } from "./test-processes.ts"
 
 const root = join(import.meta.dirname, "..")
-const suites: Readonly<Record<string, { readonly files: readonly string[]; readonly concurrency: number }>> =
-  {
-    unit: {
-      files: ["packages/*/src/**/*.test.ts", "tools/**/*.test.ts", "examples/**/*.test.ts"],
-      concurrency: cpus().length,
-    },
-    integration: { files: ["test/integration/**/*.test.ts"], concurrency: cpus().length },
-    // Clusters on the real machine: one at a time.
-    e2e: { files: ["test/e2e/**/*.test.ts"], concurrency: 1 },
-  }
+/** The suites, and whether each runs in as many processes at a time as there are processors. */
+const suites = {
+  unit: {
+    patterns: ["packages/*/src/**/*.test.ts", "tools/**/*.test.ts", "examples/**/*.test.ts"],
+    parallel: true,
+  },
+  integration: { patterns: ["test/integration/**/*.test.ts"], parallel: true },
+  // Clusters on the real machine: one at a time.
+  e2e: { patterns: ["test/e2e/**/*.test.ts"], parallel: false },
+}
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { match: { type: "string" } } })
 const unknown = positionals.filter((name) => !(name in suites))
 if (unknown.length > 0)
   throw new Error(`Cannot run "${unknown[0]}": the suites are ${Object.keys(suites).join(", ")}`)
-const wanted = positionals.length > 0 ? positionals : Object.keys(suites)
+const wanted = Object.entries(suites).filter(
+  ([name]) => positionals.length === 0 || positionals.includes(name),
+)
 const match = new RegExp(values.match ?? "")
 
-/**
- * Each file runs in a process of its own, and most of what such a process does first is to compile the same modules:
- * they share what they compiled, also with the next run. A file that changed is compiled anew.
- */
+/** What a test's process does first is to compile the same modules: they share what they compiled, also with the next run. */
 process.env["NODE_COMPILE_CACHE"] ??= join(root, "node_modules/.cache/compiled")
 
-/** A file that takes longer has left something open that keeps its process from ending. */
-const fileLimitMs = 10 * 60_000
+/** A process that takes longer has something open that keeps it from ending. */
+const processLimitMs = 10 * 60_000
 
 let passed = 0
 let failed = 0
 let skipped = 0
 const failures: string[] = []
-for (const name of wanted) {
-  const { files, concurrency } = suites[name]!
-  const found = files
-    .flatMap((pattern) => globSync(pattern, { cwd: root }))
-    .map((file) => join(root, file))
+// What runs in parallel is one queue, the longest first.
+const queues = [wanted.filter(([, { parallel }]) => parallel), wanted.filter(([, { parallel }]) => !parallel)]
+for (const queue of queues) {
+  const files = queue
+    .flatMap(([, { patterns }]) => findTests(root, patterns))
     .filter((file) => match.test(file))
-    .sort()
-  if (found.length === 0) continue
-  process.stdout.write(`\n${name}: ${found.length} files\n`)
+  if (files.length === 0) continue
+  const parallel = queue.some(([, suite]) => suite.parallel)
+  process.stdout.write(`\n${queue.map(([name]) => name).join(" and ")}: ${files.length} files\n`)
   const stream = run({
-    files: found,
-    concurrency,
+    files: parallel ? processesFor(root, files) : files.map((file) => join(root, file)),
+    concurrency: parallel ? cpus().length : 1,
     cwd: root,
-    timeout: fileLimitMs,
+    timeout: processLimitMs,
     execArgv: ["--disable-warning=ExperimentalWarning", "--import", join(root, "tools/leaks.ts")],
   })
   stream.on("test:pass", (event) => {
@@ -78,7 +77,7 @@ process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
 process.exit(failed > 0 || passed === 0 ? 1 : 0)
 
 function isFile(name: string): boolean {
-  return name.endsWith(".test.ts")
+  return /\.test\.(ts|mjs)$/.test(name)
 }
 
 /** A suite fails with its tests, which were counted. */

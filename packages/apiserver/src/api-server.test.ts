@@ -3,7 +3,7 @@ import { connect, type ClientHttp2Session } from "node:http2"
 import { request } from "node:https"
 import { after, before, describe, it } from "node:test"
 import { kinds, pod, serviceAccount } from "@knarr/api"
-import { Scope, createPrivateKeyPem, deferred } from "@knarr/base"
+import { Scope, VirtualClock, createPrivateKeyPem, deferred } from "@knarr/base"
 import { createMemoryStore } from "@knarr/store"
 import { startApiServer, type ApiServer } from "./api-server.ts"
 import { testCertificates, testEnv } from "./testing.ts"
@@ -20,7 +20,9 @@ interface Answer {
 }
 
 describe("API server", () => {
-  const scope = new Scope("test", { env: testEnv })
+  /** What failed begins again by this clock. */
+  const restarts = new VirtualClock()
+  const scope = new Scope("test", { env: { ...testEnv, clock: restarts } })
   let server: ApiServer
   let session: ClientHttp2Session | undefined
   let problem = ""
@@ -136,6 +138,7 @@ describe("API server", () => {
         [500, "[+]ping ok"],
       ],
     )
+    await restarts.advance(300)
     await mended.promise
     assert.equal((await get("/readyz")).text, "ok")
   })
