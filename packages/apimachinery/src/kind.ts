@@ -58,6 +58,12 @@ export interface UserInfo {
   readonly extra?: Readonly<Record<string, readonly string[]>>
 }
 
+/** What a delete says of the objects that the deleted one owns. */
+export interface DeletionWish {
+  readonly propagationPolicy?: string | undefined
+  readonly orphanDependents?: boolean | undefined
+}
+
 /** What a strategy hook may know beside the object. */
 export interface StrategyContext {
   readonly nowMs: number
@@ -137,6 +143,34 @@ export interface KindSpec<T extends KubeObject> {
    * `DeleteOptions.gracePeriodSeconds`. Only pods have one among the built-in kinds.
    */
   gracePeriodSeconds?(obj: Readonly<T>, requested: number | undefined): number | undefined
+  /** A delete answers the object even when it is gone; default false: it answers a Status. */
+  readonly returnDeletedObject?: boolean
+  /**
+   * What becomes of the objects that a deleted one owns, when neither the request nor its finalizers say: they are deleted
+   * (default) or left. `Unsupported`: it never owns any, whatever a request says.
+   */
+  readonly garbageCollectionPolicy?: "DeleteDependents" | "OrphanDependents" | "Unsupported"
+  /** Warnings for the user who deletes an object (the `Warning` header). */
+  deleteWarnings?(wish: DeletionWish): string[]
+  /**
+   * An object ends in two steps: a delete marks it as ending, by `begin`, and it goes when nothing of `isHeld` and its
+   * finalizers holds it any more. Default: its finalizers alone hold it.
+   */
+  readonly termination?: {
+    /** May mutate `obj`, which is not stored yet. */
+    begin(obj: T): void
+    /** Whether something beside `metadata.finalizers` holds it, such as namespaces' `spec.finalizers`. */
+    isHeld(obj: Readonly<T>): boolean
+  }
+  /** Objects end by themselves that many seconds, or up to a minute more, after they were last written; default: never. */
+  readonly ttlSeconds?: number
+  /**
+   * The finalizers that an object may have: known ones without a domain and qualified names (default), or any qualified
+   * name, as custom resources may. Mirrors: ValidateObjectMeta of pkg/apis/core and of apimachinery.
+   */
+  readonly finalizers?: "known" | "qualified"
+  /** A problem is told as often as it is found; default: once. */
+  readonly repeatsProblems?: boolean
   /** `metadata.generation` is kept by generic code; default true when `status` is a subresource. */
   readonly hasGeneration?: boolean
   /** Whether a change of anything but metadata and status raises `metadata.generation`; default as `hasGeneration`. */
@@ -163,8 +197,12 @@ export interface KindSpec<T extends KubeObject> {
   readonly selectsNamespace?: boolean
   /** In what words a field that cannot be selected is refused; default `field label not supported: …`. */
   refuseField?(field: string): string
+  /** Selectable fields whose values tell objects well apart: lists and watches of one value look it up. Default: none. */
+  readonly indexedFields?: readonly string[]
   /** Where `scale` reads and writes; default `spec.replicas`, `status.replicas` and `spec.selector`. */
   readonly scale?: {
+    /** The field that `setReplicas` sets, for who manages it; default `["spec", "replicas"]`. */
+    readonly replicasPath?: readonly string[]
     getReplicas(obj: Readonly<T>): number
     setReplicas(obj: T, replicas: number): void
     statusReplicas(obj: Readonly<T>): number

@@ -3,7 +3,6 @@
  * Mirrors: apiserver pkg/endpoints/installer.go registerResourceHandlers
  */
 import type { Kind, Subresource } from "@knarr/apimachinery"
-import { answersObject } from "../registry/delete.ts"
 import { article, OperationNames, title } from "./openapi-names.ts"
 import {
   collectionDeletion,
@@ -168,7 +167,7 @@ export class PathWriter {
         answers: { 200: schema, 201: schema },
       }
     if (has("delete")) {
-      const deleted = answersObject.has(`${kind.group}/${kind.plural}`) ? schema : ofMeta("Status")
+      const deleted = kind.returnDeletedObject ? schema : ofMeta("Status")
       one["delete"] = {
         ...of,
         id: names.id("delete"),

@@ -16,9 +16,9 @@ import {
 import { admissionAttributes } from "./admit.ts"
 import type { CachedObject } from "./cached-object.ts"
 import { finalizersFor, markAsDeleting, setFinalizers } from "./finalizers.ts"
-import { deleteNamespace } from "./subresources/namespace.ts"
 import type { DeletionOptions, ObjectRef, WriteRequest } from "./request.ts"
 import type { ResourceStorage } from "./storage.ts"
+import { beginTermination } from "./termination.ts"
 import { preconditionFailed } from "./update.ts"
 
 export interface Deleted {
@@ -30,30 +30,6 @@ export interface Deleted {
   readonly asStatus: boolean
 }
 
-/** Kinds, as `group/plural`, whose deletion answers the object even when it is gone. */
-export const answersObject: ReadonlySet<string> = new Set([
-  "/pods",
-  "/podtemplates",
-  "/persistentvolumes",
-  "/persistentvolumeclaims",
-  "/resourcequotas",
-  "/serviceaccounts",
-  "/services",
-  "storage.k8s.io/csidrivers",
-  "storage.k8s.io/csinodes",
-  "storage.k8s.io/storageclasses",
-  "storage.k8s.io/volumeattachments",
-  "storage.k8s.io/volumeattributesclasses",
-  "resource.k8s.io/deviceclasses",
-  "resource.k8s.io/resourceclaims",
-  "resource.k8s.io/resourceclaimtemplates",
-  "resource.k8s.io/resourceslices",
-])
-
-const jobWarning =
-  "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or " +
-  "set propagationPolicy=Orphan to suppress this warning"
-
 /** Deletes one object, or begins to. Throws NotFound, conflicts of preconditions, or what admission says. */
 export async function deleteObject(
   storage: ResourceStorage,
@@ -63,18 +39,11 @@ export async function deleteObject(
 ): Promise<Deleted> {
   validateDeletion(options)
   const { kind } = storage
-  if (
-    kind.group === "batch" &&
-    kind.kind === "Job" &&
-    options.orphanDependents === undefined &&
-    !options.propagationPolicy
-  ) {
-    request.warnings.push(jobWarning)
-  }
+  if (kind.deleteWarnings) request.warnings.push(...kind.deleteWarnings(options))
   const wait = storage.fresh(request.signal)
   if (wait) await wait
-  if (kind.kind === "Namespace" && kind.group === "") {
-    const early = await deleteNamespace(storage, ref, options, request)
+  if (kind.termination) {
+    const early = await beginTermination(storage, kind.termination, ref, options, request)
     if (early) return { object: early, gone: false, asStatus: false }
   }
   const first = storage.cache.get(storage.key(ref))
@@ -86,7 +55,7 @@ export async function deleteObject(
       `StorageError: invalid object, Code: 4, Key: ${storage.cache.prefix + storage.key(ref)}, ResourceVersion: ` +
         `${first.revision}, AdditionalErrorMsg: unsafe deletion is not allowed because the object is decodable from storage`,
     )
-  const asStatus = !answersObject.has(`${kind.group}/${kind.plural}`)
+  const asStatus = !kind.returnDeletedObject
   let admitted = false
   const admit = async (old: Readonly<KubeObject>): Promise<void> => {
     if (admitted) return

@@ -25,9 +25,10 @@ export function finalizersFor(
   obj: Readonly<KubeObject>,
   options: DeletionOptions,
 ): string[] | undefined {
-  if (storage.view.stored.plural === "events") return undefined
+  const policy = storage.view.stored.garbageCollectionPolicy
+  if (policy === "Unsupported") return undefined
   const old = obj.metadata.finalizers ?? []
-  const orphan = wantsOrphans(storage, old, options)
+  const orphan = wantsOrphans(policy === "OrphanDependents", old, options)
   const foreground = wantsForeground(old, options)
   const kept = old.filter((name) => name !== "orphan" && name !== "foregroundDeletion")
   if (orphan) kept.push("orphan")
@@ -36,19 +37,14 @@ export function finalizersFor(
   return same ? undefined : kept
 }
 
-function wantsOrphans(
-  storage: ResourceStorage,
-  finalizers: readonly string[],
-  options: DeletionOptions,
-): boolean {
+function wantsOrphans(byDefault: boolean, finalizers: readonly string[], options: DeletionOptions): boolean {
   if (options.orphanDependents !== undefined) return options.orphanDependents
   if (options.propagationPolicy) return options.propagationPolicy === "Orphan"
   for (const name of finalizers) {
     if (name === "orphan") return true
     if (name === "foregroundDeletion") return false
   }
-  const { group, kind } = storage.kind
-  return (group === "batch" && kind === "Job") || (group === "" && kind === "ReplicationController")
+  return byDefault
 }
 
 function wantsForeground(finalizers: readonly string[], options: DeletionOptions): boolean {

@@ -73,26 +73,13 @@ export function keepSystemFields(obj: KubeObject, old: Readonly<KubeObject>): vo
   else delete metadata.generation
 }
 
-/** Groups whose finalizers may have any qualified name, as those of custom resources. */
-const anyFinalizer = new Set([
-  "admissionregistration.k8s.io",
-  "apiextensions.k8s.io",
-  "apiregistration.k8s.io",
-  "coordination.k8s.io",
-  "node.k8s.io",
-  "policy",
-])
-
-/** Groups that tell a problem as often as they find it; the others tell each once. */
-const repeating = new Set(["apiextensions.k8s.io", "apiregistration.k8s.io"])
-
 /** The problems of an object as they are told. */
 export function toldErrors(kind: Kind, errors: readonly FieldError[]): readonly FieldError[] {
-  return repeating.has(kind.group) ? errors : distinctErrors(errors)
+  return kind.repeatsProblems ? errors : distinctErrors(errors)
 }
 
 export function validateOwnFinalizers(kind: Kind, { metadata }: Readonly<KubeObject>): FieldError[] {
-  if (!kind.schema.name || anyFinalizer.has(kind.group)) return []
+  if (!kind.schema.name || kind.finalizers === "qualified") return []
   return validateKnownFinalizers(metadata.finalizers ?? [], "metadata.finalizers")
 }
 

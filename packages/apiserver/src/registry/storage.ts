@@ -61,9 +61,6 @@ export interface Written {
   readonly outcome: "created" | "updated" | "unchanged" | "removed"
 }
 
-/** Objects that end by themselves, in seconds. */
-const eventTtlSeconds = 3600
-
 export class ResourceStorage {
   readonly view: KindView
   readonly cache: WatchCache
@@ -176,7 +173,8 @@ export class ResourceStorage {
       if (options.dryRun) {
         return { object: this.transient(value, current?.revision ?? 0), outcome }
       }
-      const lease = this.view.stored.plural === "events" ? await this.deps.leases.lease(eventTtlSeconds) : 0
+      const { ttlSeconds } = this.view.stored
+      const lease = ttlSeconds === undefined ? 0 : await this.deps.leases.lease(ttlSeconds)
       const pending = this.cache.expect(key, stored, value)
       try {
         const result = await store.put(path, stored, { expected: current?.revision ?? 0, lease })

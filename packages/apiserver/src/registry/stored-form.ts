@@ -16,7 +16,6 @@ import {
 import type { DecodedValues, ObjectShape } from "./cached-object.ts"
 import { checkConverted, type Converter } from "./converter.ts"
 import { setObjectDefaults } from "./defaults.ts"
-import { orderedFieldNames } from "./indexed-fields.ts"
 import { encodeStored, unstamped } from "./object-codec.ts"
 
 export interface ReadObject {
@@ -117,4 +116,12 @@ export class StoredForm {
 function createdAt({ metadata }: KubeObject): number {
   const { creationTimestamp } = metadata ?? {}
   return creationTimestamp ? parseTime(creationTimestamp) : 0
+}
+
+/** Beside name and namespace. The indexed ones come first, because the index looks values up by position. */
+function orderedFieldNames({ selectableFields, indexedFields = [] }: Kind): readonly string[] {
+  const names = Object.keys(selectableFields).filter(
+    (name) => name !== "metadata.name" && name !== "metadata.namespace" && !indexedFields.includes(name),
+  )
+  return [...indexedFields, ...names]
 }

@@ -8,6 +8,7 @@ import {
   deepClone,
   field,
   invalid,
+  type Kind,
   type KubeObject,
   nameIsPathSegment,
   validateObjectMeta,
@@ -158,7 +159,7 @@ async function changeOf(
       request,
     ),
   )
-  if (endsWith(obj, old)) return { remove: true, answer: obj }
+  if (endsWith(kind, obj, old)) return { remove: true, answer: obj }
   if (!current.stale && equalButManagedTimes(obj, old)) return { keep: current }
   return { put: obj }
 }
@@ -178,12 +179,9 @@ export function putting(obj: KubeObject): () => KubeObject {
 }
 
 /** Whether the update takes the last finalizer of an object that waits to be deleted. */
-function endsWith(obj: Readonly<KubeObject>, old: Readonly<KubeObject>): boolean {
+function endsWith(kind: Kind, obj: Readonly<KubeObject>, old: Readonly<KubeObject>): boolean {
   if ((obj.metadata.finalizers?.length ?? 0) > 0 || !old.metadata.deletionTimestamp) return false
-  if (obj.kind === "Namespace" && obj.apiVersion === "v1") {
-    const { spec } = obj as KubeObject & { spec?: { finalizers?: string[] } }
-    if ((spec?.finalizers?.length ?? 0) > 0) return false
-  }
+  if (kind.termination?.isHeld(obj)) return false
   return (old.metadata.deletionGracePeriodSeconds ?? 0) === 0
 }
 

@@ -9,7 +9,6 @@ import type { KeyValue, StoreEvent } from "@knarr/store"
 import { CacheEvent } from "./cache-event.ts"
 import { cachedObject, type CachedObject } from "./cached-object.ts"
 import { EventRing, type EventRingLimits, HistoryBudget } from "./event-ring.ts"
-import { indexedNames } from "./indexed-fields.ts"
 import { OrderedMap } from "./ordered-map.ts"
 import type { Selection } from "./selection.ts"
 import { Slabs } from "./slabs.ts"
@@ -66,7 +65,7 @@ export class WatchCache {
     this.#slabs = shared.slabs
     this.#onUnreadable = onUnreadable
     this.prefix = `/registry/${form.kind.storagePrefix}/`
-    const names = indexedNames(form.shape.fieldNames)
+    const { indexedFields: names = [] } = form.kind
     this.watchers = new Watchers(names)
     this.#byField = names.map(() => new Map())
     this.#ring = new EventRing(limits, shared.history, 0)

@@ -13,6 +13,7 @@ export const mutatingAdmissionPolicy: Kind<MutatingAdmissionPolicy> = defineKind
   plural: "mutatingadmissionpolicies",
   categories: ["api-extensions"],
   namespaced: false,
+  finalizers: "qualified",
   schema: "io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicy",
   storagePrefix: "mutatingadmissionpolicies",
   columns: [

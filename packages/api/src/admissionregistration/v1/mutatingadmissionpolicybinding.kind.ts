@@ -15,6 +15,7 @@ export const mutatingAdmissionPolicyBinding: Kind<MutatingAdmissionPolicyBinding
     plural: "mutatingadmissionpolicybindings",
     categories: ["api-extensions"],
     namespaced: false,
+    finalizers: "qualified",
     schema: "io.k8s.api.admissionregistration.v1.MutatingAdmissionPolicyBinding",
     storagePrefix: "mutatingadmissionpolicybindings",
     columns: [

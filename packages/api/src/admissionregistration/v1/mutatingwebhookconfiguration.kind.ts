@@ -13,6 +13,7 @@ export const mutatingWebhookConfiguration: Kind<MutatingWebhookConfiguration> =
     plural: "mutatingwebhookconfigurations",
     categories: ["api-extensions"],
     namespaced: false,
+    finalizers: "qualified",
     schema: "io.k8s.api.admissionregistration.v1.MutatingWebhookConfiguration",
     storagePrefix: "mutatingwebhookconfigurations",
     columns: [integer("Webhooks", ({ webhooks }) => webhooks?.length ?? 0), age],

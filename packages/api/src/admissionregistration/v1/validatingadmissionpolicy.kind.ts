@@ -16,6 +16,7 @@ export const validatingAdmissionPolicy: Kind<ValidatingAdmissionPolicy> =
     namespaced: false,
     subresources: ["status"],
     statusKeeps: "metadata",
+    finalizers: "qualified",
     schema: "io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy",
     storagePrefix: "validatingadmissionpolicies",
     columns: [

@@ -15,6 +15,7 @@ export const validatingAdmissionPolicyBinding: Kind<ValidatingAdmissionPolicyBin
     plural: "validatingadmissionpolicybindings",
     categories: ["api-extensions"],
     namespaced: false,
+    finalizers: "qualified",
     schema: "io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding",
     storagePrefix: "validatingadmissionpolicybindings",
     columns: [

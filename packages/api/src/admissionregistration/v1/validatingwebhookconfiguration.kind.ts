@@ -13,6 +13,7 @@ export const validatingWebhookConfiguration: Kind<ValidatingWebhookConfiguration
     plural: "validatingwebhookconfigurations",
     categories: ["api-extensions"],
     namespaced: false,
+    finalizers: "qualified",
     schema: "io.k8s.api.admissionregistration.v1.ValidatingWebhookConfiguration",
     storagePrefix: "validatingwebhookconfigurations",
     columns: [integer("Webhooks", ({ webhooks }) => webhooks?.length ?? 0), age],

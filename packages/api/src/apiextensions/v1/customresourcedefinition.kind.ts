@@ -15,6 +15,8 @@ export const customResourceDefinition: Kind<CustomResourceDefinition> = defineKi
   categories: ["api-extensions"],
   namespaced: false,
   subresources: ["status"],
+  finalizers: "qualified",
+  repeatsProblems: true,
   schema: "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition",
   columns: [
     text("Scope", ({ spec }) => spec.scope),

@@ -13,6 +13,8 @@ export const apiService: Kind<APIService> = defineKind<APIService>({
   namespaced: false,
   subresources: ["status"],
   statusKeeps: "metadata",
+  finalizers: "qualified",
+  repeatsProblems: true,
   schema: "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService",
   columns: [
     text("Service", ({ spec }) =>

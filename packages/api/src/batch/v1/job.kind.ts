@@ -9,6 +9,10 @@ import { validateJobStatusUpdate } from "./job-status.validate.ts"
 import { validateJob, validateJobUpdate } from "./job.validate.ts"
 import type { Job } from "./types.gen.ts"
 
+const orphaned =
+  "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or " +
+  "set propagationPolicy=Orphan to suppress this warning"
+
 export const job: Kind<Job> = defineKind<Job>({
   group: "batch",
   version: "v1",
@@ -17,6 +21,9 @@ export const job: Kind<Job> = defineKind<Job>({
   categories: ["all"],
   namespaced: true,
   subresources: ["status"],
+  garbageCollectionPolicy: "OrphanDependents",
+  deleteWarnings: ({ orphanDependents, propagationPolicy }) =>
+    orphanDependents === undefined && !propagationPolicy ? [orphaned] : [],
   schema: "io.k8s.api.batch.v1.Job",
   storagePrefix: "jobs",
   columns: [

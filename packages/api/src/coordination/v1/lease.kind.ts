@@ -10,6 +10,7 @@ export const lease: Kind<Lease> = defineKind<Lease>({
   kind: "Lease",
   plural: "leases",
   namespaced: true,
+  finalizers: "qualified",
   schema: "io.k8s.api.coordination.v1.Lease",
   storagePrefix: "leases",
   columns: [text("Holder", ({ spec }) => spec.holderIdentity ?? ""), age],

@@ -20,6 +20,9 @@ export const event: Kind<Event> = defineKind<Event>({
   allowCreateOnUpdate: true,
   metadataProblems: "alone",
   validate: validateEvent,
+  garbageCollectionPolicy: "Unsupported",
+  ttlSeconds: 3600,
+  indexedFields: ["involvedObject.uid"],
   selectableFields: {
     "involvedObject.kind": ({ involvedObject }) => involvedObject.kind ?? "",
     "involvedObject.namespace": ({ involvedObject }) => involvedObject.namespace ?? "",

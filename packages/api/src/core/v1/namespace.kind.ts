@@ -34,6 +34,13 @@ export const namespace: Kind<Namespace> = defineKind<Namespace>({
     if (old.spec.finalizers) obj.spec.finalizers = [...old.spec.finalizers]
     else delete obj.spec.finalizers
   },
+  // What is in it goes first: its controller takes the finalizer when nothing is left.
+  termination: {
+    begin(obj) {
+      obj.status = { ...obj.status, phase: "Terminating" }
+    },
+    isHeld: ({ spec }) => (spec?.finalizers?.length ?? 0) > 0,
+  },
   validate: validateNamespace,
   validateStatusUpdate: validateNamespaceStatusUpdate,
   selectableFields: {

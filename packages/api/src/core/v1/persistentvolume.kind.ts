@@ -15,6 +15,7 @@ export const persistentVolume: Kind<PersistentVolume> = defineKind<PersistentVol
   shortNames: ["pv"],
   namespaced: false,
   subresources: ["status"],
+  returnDeletedObject: true,
   schema: "io.k8s.api.core.v1.PersistentVolume",
   columns: [
     text("Capacity", ({ spec }) => canonicalQuantity(spec.capacity?.["storage"] ?? "0")),

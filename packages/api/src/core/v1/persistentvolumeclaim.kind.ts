@@ -14,6 +14,7 @@ export const persistentVolumeClaim: Kind<PersistentVolumeClaim> = defineKind<Per
   shortNames: ["pvc"],
   namespaced: true,
   subresources: ["status"],
+  returnDeletedObject: true,
   schema: "io.k8s.api.core.v1.PersistentVolumeClaim",
   columns: [
     text("Status", ({ metadata, status }) =>

@@ -40,6 +40,7 @@ export const pod: Kind<Pod> = defineKind<Pod>({
     "status",
   ],
   statusKeeps: ["ownerReferences"],
+  returnDeletedObject: true,
   schema: "io.k8s.api.core.v1.Pod",
   columns: podColumns,
   setDefaults: setPodDefaults,
@@ -56,6 +57,7 @@ export const pod: Kind<Pod> = defineKind<Pod>({
     const seconds = requested ?? spec.terminationGracePeriodSeconds ?? 0
     return seconds < 0 ? 1 : seconds
   },
+  indexedFields: ["spec.nodeName"],
   selectableFields: {
     "spec.nodeName": ({ spec }) => spec.nodeName ?? "",
     "spec.restartPolicy": ({ spec }) => spec.restartPolicy ?? "",

@@ -13,6 +13,7 @@ export const podTemplate: Kind<PodTemplate> = defineKind<PodTemplate>({
   kind: "PodTemplate",
   plural: "podtemplates",
   namespaced: true,
+  returnDeletedObject: true,
   schema: "io.k8s.api.core.v1.PodTemplate",
   columns: [
     text("Containers", ({ template }) => containerNames(template.spec)),

@@ -17,6 +17,7 @@ export const replicationController: Kind<ReplicationController> = defineKind<Rep
   categories: ["all"],
   namespaced: true,
   subresources: ["scale", "status"],
+  garbageCollectionPolicy: "OrphanDependents",
   schema: "io.k8s.api.core.v1.ReplicationController",
   storagePrefix: "controllers",
   columns: [

@@ -14,6 +14,7 @@ export const resourceQuota: Kind<ResourceQuota> = defineKind<ResourceQuota>({
   shortNames: ["quota"],
   namespaced: true,
   subresources: ["status"],
+  returnDeletedObject: true,
   schema: "io.k8s.api.core.v1.ResourceQuota",
   columns: [
     text("Request", (quota) => usageText(quota, false)),

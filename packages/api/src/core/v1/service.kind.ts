@@ -23,6 +23,7 @@ export const service: Kind<Service> = defineKind<Service>({
     },
     "status",
   ],
+  returnDeletedObject: true,
   schema: "io.k8s.api.core.v1.Service",
   storagePrefix: "services/specs",
   columns: [

@@ -19,6 +19,7 @@ export const serviceAccount: Kind<ServiceAccount> = defineKind<ServiceAccount>({
   ],
   prepareForCreate: keepNamesOfSecrets,
   prepareForUpdate: keepNamesOfSecrets,
+  returnDeletedObject: true,
   schema: "io.k8s.api.core.v1.ServiceAccount",
   columns: [age],
   warnings: ({ metadata }, old) =>

@@ -13,6 +13,7 @@ export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
   kind: "RuntimeClass",
   plural: "runtimeclasses",
   namespaced: false,
+  finalizers: "qualified",
   schema: "io.k8s.api.node.v1.RuntimeClass",
   storagePrefix: "runtimeclasses",
   columns: [text("Handler", ({ handler }) => handler), age],

@@ -14,6 +14,7 @@ export const podDisruptionBudget: Kind<PodDisruptionBudget> = defineKind<PodDisr
   shortNames: ["pdb"],
   namespaced: true,
   subresources: ["status"],
+  finalizers: "qualified",
   schema: "io.k8s.api.policy.v1.PodDisruptionBudget",
   storagePrefix: "poddisruptionbudgets",
   columns: [

@@ -10,6 +10,7 @@ export const deviceClass: Kind<DeviceClass> = defineKind<DeviceClass>({
   kind: "DeviceClass",
   plural: "deviceclasses",
   namespaced: false,
+  returnDeletedObject: true,
   schema: "io.k8s.api.resource.v1.DeviceClass",
   storagePrefix: "deviceclasses",
   columns: [age],

@@ -14,6 +14,7 @@ export const resourceClaim: Kind<ResourceClaim> = defineKind<ResourceClaim>({
   namespaced: true,
   subresources: ["status"],
   statusKeeps: "metadata",
+  returnDeletedObject: true,
   schema: "io.k8s.api.resource.v1.ResourceClaim",
   storagePrefix: "resourceclaims",
   columns: [

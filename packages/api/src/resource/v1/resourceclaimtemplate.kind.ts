@@ -11,6 +11,7 @@ export const resourceClaimTemplate: Kind<ResourceClaimTemplate> = defineKind<Res
   kind: "ResourceClaimTemplate",
   plural: "resourceclaimtemplates",
   namespaced: true,
+  returnDeletedObject: true,
   schema: "io.k8s.api.resource.v1.ResourceClaimTemplate",
   storagePrefix: "resourceclaimtemplates",
   columns: [age],

@@ -11,6 +11,7 @@ export const resourceSlice: Kind<ResourceSlice> = defineKind<ResourceSlice>({
   kind: "ResourceSlice",
   plural: "resourceslices",
   namespaced: false,
+  returnDeletedObject: true,
   schema: "io.k8s.api.resource.v1.ResourceSlice",
   storagePrefix: "resourceslices",
   columns: [

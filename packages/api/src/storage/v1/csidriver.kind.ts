@@ -11,6 +11,7 @@ export const csiDriver: Kind<CSIDriver> = defineKind<CSIDriver>({
   plural: "csidrivers",
   namespaced: false,
   raisesGeneration: true,
+  returnDeletedObject: true,
   schema: "io.k8s.api.storage.v1.CSIDriver",
   storagePrefix: "csidrivers",
   columns: [

@@ -12,6 +12,7 @@ export const csiNode: Kind<CSINode> = defineKind<CSINode>({
   namespaced: false,
   subresources: ["status"],
   statusKeeps: "metadata",
+  returnDeletedObject: true,
   schema: "io.k8s.api.storage.v1.CSINode",
   storagePrefix: "csinodes",
   columns: [integer("Drivers", ({ spec }) => spec.drivers?.length ?? 0), age],

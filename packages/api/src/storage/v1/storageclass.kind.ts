@@ -12,6 +12,7 @@ export const storageClass: Kind<StorageClass> = defineKind<StorageClass>({
   plural: "storageclasses",
   shortNames: ["sc"],
   namespaced: false,
+  returnDeletedObject: true,
   schema: "io.k8s.api.storage.v1.StorageClass",
   storagePrefix: "storageclasses",
   columns: [

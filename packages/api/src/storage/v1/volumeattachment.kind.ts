@@ -12,6 +12,7 @@ export const volumeAttachment: Kind<VolumeAttachment> = defineKind<VolumeAttachm
   namespaced: false,
   subresources: ["status"],
   statusKeeps: "metadata",
+  returnDeletedObject: true,
   schema: "io.k8s.api.storage.v1.VolumeAttachment",
   storagePrefix: "volumeattachments",
   columns: [

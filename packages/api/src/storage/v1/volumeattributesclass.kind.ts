@@ -11,6 +11,7 @@ export const volumeAttributesClass: Kind<VolumeAttributesClass> = defineKind<Vol
   plural: "volumeattributesclasses",
   shortNames: ["vac"],
   namespaced: false,
+  returnDeletedObject: true,
   schema: "io.k8s.api.storage.v1.VolumeAttributesClass",
   storagePrefix: "volumeattributesclasses",
   columns: [text("DriverName", ({ driverName }) => driverName), age],

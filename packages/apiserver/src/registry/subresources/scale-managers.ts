@@ -13,8 +13,13 @@ import {
 
 type Entries = NonNullable<KubeObject["metadata"]["managedFields"]>
 
-const replicas: readonly string[] = ["f:spec", "f:replicas"]
-const onlyReplicas = FieldSet.of(replicas)
+const replicasOfScale = ["f:spec", "f:replicas"]
+const onlyReplicas = FieldSet.of(replicasOfScale)
+
+/** Where the replicas are in an object of the kind, as managed fields name it. */
+function replicasOf(kind: Kind): readonly string[] {
+  return kind.scale?.replicasPath?.map((name) => `f:${name}`) ?? replicasOfScale
+}
 
 function ownersOf(obj: Readonly<KubeObject>): Owners {
   try {
@@ -27,6 +32,7 @@ function ownersOf(obj: Readonly<KubeObject>): Owners {
 /** The entries of the scale of an object: who set its replicas in the version that is served. */
 export function scaleManagers(kind: Kind, obj: Readonly<KubeObject>): Entries {
   const owners: Owners = new Map()
+  const replicas = replicasOf(kind)
   for (const [key, owner] of ownersOf(obj))
     if (owner.apiVersion === kind.apiVersion && owner.fields.has(replicas))
       owners.set(key, { ...owner, apiVersion: "autoscaling/v1", fields: onlyReplicas })
@@ -41,6 +47,8 @@ export function managersOfScaled(
 ): Entries {
   const ofScale = ownersOf(scale)
   const before = ownersOf(obj)
+  const replicas = replicasOf(kind)
+  const ofKind = FieldSet.of(replicas)
   const owners: Owners = new Map()
   for (const [key, owner] of before) {
     if (owner.apiVersion !== kind.apiVersion) continue
@@ -48,13 +56,13 @@ export function managersOfScaled(
       owners.set(key, owner)
       continue
     }
-    const fields = owner.fields.difference(onlyReplicas)
+    const fields = owner.fields.difference(ofKind)
     if (!fields.isEmpty()) owners.set(key, { ...owner, fields })
   }
   for (const [key, owner] of ofScale) {
     if (owner.fields.isEmpty()) continue
     const { apiVersion } = kind
-    owners.set(key, { ...owner, apiVersion, time: before.get(key)?.time, fields: onlyReplicas })
+    owners.set(key, { ...owner, apiVersion, time: before.get(key)?.time, fields: ofKind })
   }
   return writeOwners(owners) as Entries
 }

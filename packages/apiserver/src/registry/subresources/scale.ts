@@ -8,14 +8,12 @@ import {
   field,
   formatTime,
   invalid,
-  type Kind,
   type KubeObject,
   type ManagedFieldsContext,
   selectorFrom,
   optimisticLockMessage,
   type Schema,
   schemaOf,
-  selectorFromLabels,
   updateManagers,
 } from "@knarr/apimachinery"
 import type { CachedObject } from "../cached-object.ts"
@@ -93,7 +91,7 @@ function scaleOf(storage: ResourceStorage, object: CachedObject): Scale {
   const { kind } = storage
   const { name, namespace, uid, creationTimestamp } = obj.metadata
   const replicas = kind.scale?.getReplicas(obj) ?? obj.spec?.replicas ?? 0
-  const selector = kind.scale ? kind.scale.selector(obj) : selectorText(kind, obj)
+  const selector = kind.scale ? kind.scale.selector(obj) : selectorText(obj)
   const metadata: KubeObject["metadata"] = {
     name,
     uid,
@@ -113,12 +111,9 @@ function scaleOf(storage: ResourceStorage, object: CachedObject): Scale {
   }
 }
 
-function selectorText(kind: Kind, obj: Scalable): string {
+function selectorText(obj: Scalable): string {
   const selector = obj.spec?.selector
   if (typeof selector !== "object" || selector === null) return ""
-  if (kind.group === "" && kind.kind === "ReplicationController") {
-    return selectorFromLabels(selector as Record<string, string>).toString()
-  }
   return selectorFrom(selector).toString()
 }
 

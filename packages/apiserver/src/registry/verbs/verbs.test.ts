@@ -74,6 +74,7 @@ const boat: Kind<Boat> = defineKind<Boat>({
     status: part({ crew: integer }),
   }),
   scale: {
+    replicasPath: ["spec", "crew"],
     getReplicas: ({ spec }) => spec.crew ?? 0,
     setReplicas(obj, crew) {
       obj.spec.crew = crew
@@ -241,8 +242,8 @@ test("a kind that is made at run time answers the same over HTTP and through the
   assert.equal(anchor.message, "the server could not find the requested resource")
   assert.deepEqual(last.spec, { crew: 8, sails: 4 })
   assert.deepEqual(
-    last.metadata.managedFields.map((one: { subresource?: string }) => one.subresource ?? ""),
-    ["", "status", "trim"],
+    last.metadata.managedFields.map((one: { subresource?: string }) => one.subresource ?? "").sort(),
+    ["", "scale", "status", "trim"],
   )
 })
 
