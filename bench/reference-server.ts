@@ -10,7 +10,7 @@ import { freePorts, root, type Workspace } from "./workspace.ts"
 let built: string | undefined
 
 /** The folder of the reference's programs; builds what is missing, which takes minutes once per machine. */
-export function referencePrograms(): string {
+function referencePrograms(): string {
   built ??= execFileSync("bash", [join(root, "tools/reference/build.sh"), "control-plane"], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],

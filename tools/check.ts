@@ -1,4 +1,4 @@
-/** The static part of the gate: format, lint, layers, generated files, types. Runs them side by side. */
+/** The static part of the gate: format, lint, layers, what modules take from each other, generated files, types. Runs them side by side. */
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 
@@ -11,6 +11,10 @@ const checks: readonly { readonly name: string; readonly command: readonly strin
     command: [bin("oxlint"), "--type-aware", "packages", "tools", "test", "bench", "examples"],
   },
   { name: "layers", command: [process.execPath, "tools/check-layers.ts"] },
+  {
+    name: "circles, exports and dependencies",
+    command: [process.execPath, "tools/check-modules.ts"],
+  },
   { name: "generated files", command: [process.execPath, "tools/gen/main.ts", "--verify"] },
   { name: "types", command: [bin("tsc"), "-p", "."] },
 ]

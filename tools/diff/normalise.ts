@@ -27,7 +27,7 @@ const accessVolume = /\bkube-api-access-[a-z0-9]{5}\b/g
 const modified =
   /precondition failed: ResourceVersion in precondition: \S+ResourceVersion in object meta: \d+/g
 
-export function normaliseText(text: string): string {
+function normaliseText(text: string): string {
   return (text.includes("columnDefinitions:\n") ? text.replace(ageLine, "$1AGE") : text)
     .replace(uuid, "UID")
     .replace(time, "TIME")
@@ -48,7 +48,7 @@ export function normaliseText(text: string): string {
 const unordered = new Set(["resourceRules", "nonResourceRules"])
 
 /** A copy with its keys in order. `path` is the names on the way, without indices. */
-export function normalise(value: unknown, key = "", inTable = false): unknown {
+function normalise(value: unknown, key = "", inTable = false): unknown {
   if (Array.isArray(value)) return value.map((item) => normalise(item, key, inTable))
   if (typeof value === "object" && value !== null) {
     const from = value as Record<string, unknown>

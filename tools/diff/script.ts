@@ -50,7 +50,7 @@ export interface RawAnswer {
 export type GroupName = "readonly" | "golden" | "minimal" | "onewrong" | "update" | "verbs" | "subresources"
 
 export const json = { "content-type": "application/json" }
-export const patchHeaders = {
+const patchHeaders = {
   json: { "content-type": "application/json-patch+json" },
   merge: { "content-type": "application/merge-patch+json" },
   strategic: { "content-type": "application/strategic-merge-patch+json" },

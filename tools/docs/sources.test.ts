@@ -57,7 +57,7 @@ export interface ICup extends TypeMeta {
 /**
  * Cup holds a drink.
  */
-export declare class Cup extends Model<ICup> implements ICup {
+declare class Cup extends Model<ICup> implements ICup {
     "rules": Array<string>;
 }
 export type { ICup as IIoK8sApiKitchenV1Cup, Cup as IoK8sApiKitchenV1Cup };

@@ -206,6 +206,6 @@ export class Draw {
 }
 
 /** An object with these fields, one of which may be called `__proto__`. */
-export function ownObject(entries: readonly (readonly [string, unknown])[]): Record<string, unknown> {
+function ownObject(entries: readonly (readonly [string, unknown])[]): Record<string, unknown> {
   return Object.fromEntries(entries)
 }

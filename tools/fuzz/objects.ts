@@ -28,7 +28,7 @@ export function randomObject(kind: Kind, draw: Draw): Record<string, unknown> {
 }
 
 /** A value of the shape; of an enumeration when there is one. */
-export function randomValue(schema: Schema, draw: Draw, depth: number, choices?: readonly string[]): unknown {
+function randomValue(schema: Schema, draw: Draw, depth: number, choices?: readonly string[]): unknown {
   switch (schema.type) {
     case "string":
       return choices ? draw.pick(choices) : draw.chance(0.2) ? draw.text(3) : draw.name()

@@ -1,7 +1,7 @@
 /** Makes an input that breaks a contract smaller while it still does. */
 
 /** Ways to make a JSON value smaller, the boldest first. */
-export function* smaller(value: unknown): Generator<unknown> {
+function* smaller(value: unknown): Generator<unknown> {
   if (typeof value === "string") {
     for (const size of sizes(value.length))
       for (let at = 0; at < value.length; at += size) yield value.slice(0, at) + value.slice(at + size)

@@ -14,7 +14,7 @@ export function reasons(path: string, value: unknown, why: readonly string[]): F
 }
 
 /** Whether nothing was given: absent, null or an empty text. */
-export function isUnset(value: unknown): value is undefined | null | "" {
+function isUnset(value: unknown): value is undefined | null | "" {
   return value === undefined || value === null || value === ""
 }
 

@@ -22,7 +22,7 @@ export function validateConditions(path: string, conditions: readonly Condition[
 }
 
 /** Checks one condition. */
-export function validateCondition(path: string, condition: Condition): FieldError[] {
+function validateCondition(path: string, condition: Condition): FieldError[] {
   const { type, status, observedGeneration, lastTransitionTime, reason, message = "" } = condition
   const out = type ? qualifiedName(`${path}.type`, type) : [field.required(`${path}.type`, "is required")]
   if (!status) out.push(field.required(`${path}.status`, ""))

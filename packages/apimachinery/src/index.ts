@@ -215,8 +215,6 @@ export {
   validateOwnerReferences,
 } from "./object-meta.validate.ts"
 export {
-  type LabelOperator,
-  type LabelRequirement,
   type Labels,
   type Selector,
   everything,
@@ -229,6 +227,7 @@ export {
   selectorFromLabels,
   selectorOf,
 } from "./label-selector.ts"
+export type { LabelOperator, LabelRequirement } from "./label-requirement.ts"
 export {
   type FieldRequirement,
   type FieldSelector,
@@ -287,7 +286,8 @@ export {
   normalizeImageName,
   parseImageName,
 } from "./image-name.ts"
-export { type YamlOptions, type YamlParser, loadYaml, splitYamlDocuments } from "./yaml.ts"
+export { type YamlParser, loadYaml, splitYamlDocuments } from "./yaml.ts"
+export type { YamlOptions } from "./yaml-parse.ts"
 export { stringifyYaml } from "./yaml-print.ts"
 export {
   type JSONPatchOperation,

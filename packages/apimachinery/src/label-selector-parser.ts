@@ -1,7 +1,7 @@
 /** The grammar of label selectors, with upstream's errors. Mirrors: apimachinery pkg/labels/selector.go (Lexer, Parser) */
 import { fieldErrorMessage, invalid } from "./field-error.ts"
 import { compareBytes } from "./go-format.ts"
-import type { LabelOperator, LabelRequirement } from "./label-selector.ts"
+import type { LabelOperator, LabelRequirement } from "./label-requirement.ts"
 import { isQualifiedName } from "./names.ts"
 
 type TokenType =

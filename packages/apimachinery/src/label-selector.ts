@@ -1,4 +1,5 @@
 /** Selectors of labels: text, object form, matching. Mirrors: apimachinery pkg/labels/selector.go */
+import type { LabelOperator, LabelRequirement } from "./label-requirement.ts"
 import { tableOf } from "@knarr/base"
 import {
   aggregateMessage,
@@ -14,20 +15,10 @@ import { parseRequirements } from "./label-selector-parser.ts"
 import type { LabelSelector, LabelSelectorRequirement } from "./meta/types.gen.ts"
 import { isQualifiedName, isValidLabelValue } from "./names.ts"
 
-export type LabelOperator = "in" | "notin" | "=" | "==" | "!=" | "gt" | "lt" | "exists" | "!"
-
 export type Labels = Readonly<Record<string, string>> | undefined
 
 /** In the order in which upstream lists them. */
-export const binaryLabelOperators: readonly LabelOperator[] = ["in", "notin", "=", "==", "!=", "gt", "lt"]
-
-/** What a selector asks of one label. Build it with {@link labelRequirement}. */
-export interface LabelRequirement {
-  readonly key: string
-  readonly operator: LabelOperator
-  /** Sorted when parsed from text. */
-  readonly values: readonly string[]
-}
+const binaryLabelOperators: readonly LabelOperator[] = ["in", "notin", "=", "==", "!=", "gt", "lt"]
 
 /** A compiled selector. Immutable. */
 export interface Selector {

@@ -7,7 +7,13 @@ import type { Document, Node, Pair, YAMLError, YAMLMap } from "yaml"
 import { setOwn } from "./deep.ts"
 import { goQuote } from "./go-format.ts"
 import { resolvePlain, type YamlScalar } from "./yaml-resolve.ts"
-import type { YamlOptions } from "./yaml.ts"
+
+export interface YamlOptions {
+  /** A key that occurs twice in a map is an error (`yaml: unmarshal errors: …`). Default false: the last one counts. */
+  readonly strict?: boolean
+  /** Takes what is said of keys that occur twice in a map (`line 2: key "a" already set in map`): no error then. */
+  readonly duplicates?: string[]
+}
 
 /** Errors of the library as go-yaml words them, and whether go-yaml's scanner (not its parser) finds them. */
 const wording: Readonly<Record<string, { text: string; scanner: boolean }>> = {

@@ -1,11 +1,6 @@
 /** YAML in and out. The parser's library is big and most processes never need it: it is loaded on first use. */
 
-export interface YamlOptions {
-  /** A key that occurs twice in a map is an error (`yaml: unmarshal errors: …`). Default false: the last one counts. */
-  readonly strict?: boolean
-  /** Takes what is said of keys that occur twice in a map (`line 2: key "a" already set in map`): no error then. */
-  readonly duplicates?: string[]
-}
+import type { YamlOptions } from "./yaml-parse.ts"
 
 /** Parses YAML by the rules of sigs.k8s.io/yaml: `yes` and `on` are booleans, keys become text. */
 export interface YamlParser {

@@ -3,24 +3,8 @@
  * process (a simulated node has one of its own); every component of the process adds to it through its `Env`, under
  * the names that Kubernetes gives them.
  */
+import type { HistogramOptions, MetricOptions, ReadValues } from "./metric-options.ts"
 import { CollectedMetric, Counter, Histogram, type Metric } from "./metric-families.ts"
-
-export interface MetricOptions {
-  readonly name: string
-  readonly help: string
-  /** Names of the labels; values are given in the same order. Default: none. */
-  readonly labels?: readonly string[]
-  /** As Kubernetes promises it. Default: ALPHA. */
-  readonly stability?: "ALPHA" | "BETA" | "STABLE"
-}
-
-export interface HistogramOptions extends MetricOptions {
-  /** Upper bounds, ascending, without +Inf. */
-  readonly buckets: readonly number[]
-}
-
-/** Values that are read when somebody asks; each with its labels' values. */
-export type ReadValues = () => Iterable<readonly [labelValues: readonly string[], value: number]>
 
 /**
  * Holds the metrics of a process and prints them. Whoever asks for a metric that exists gets that one: two queues

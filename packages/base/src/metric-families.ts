@@ -1,5 +1,5 @@
 /** The families of a meter, and how Prometheus' text format writes them. */
-import type { HistogramOptions, MetricOptions, ReadValues } from "./meter.ts"
+import type { HistogramOptions, MetricOptions, ReadValues } from "./metric-options.ts"
 
 /** A named family of values. */
 export interface Metric {

@@ -7,7 +7,7 @@ import {
   type IncomingMessage,
 } from "node:http"
 import type { TlsOptions } from "./tls-options.ts"
-import type { HttpRequest, HttpResponse, UpgradedConnection } from "./transport.ts"
+import type { HttpRequest, HttpResponse, UpgradedConnection } from "./http-exchange.ts"
 
 type Headers = Record<string, string | string[]>
 

@@ -13,7 +13,7 @@ import {
 } from "node:http2"
 import type { TLSSocket } from "node:tls"
 import { deferred, type Clock } from "@knarr/base"
-import type { HttpRequest, HttpResponse } from "./transport.ts"
+import type { HttpRequest, HttpResponse } from "./http-exchange.ts"
 
 /** A connection from which nothing came for so long is asked whether it lives. */
 const readIdleMs = 30_000

@@ -7,7 +7,7 @@ import { connect, type TLSSocket } from "node:tls"
 import { abortable, TimeoutError, type Env } from "@knarr/base"
 import { Http2Connection, NotProcessedError } from "./http2-connection.ts"
 import type { TlsOptions } from "./tls-options.ts"
-import type { HttpRequest, HttpResponse } from "./transport.ts"
+import type { HttpRequest, HttpResponse } from "./http-exchange.ts"
 
 const dialLimitMs = 30_000
 /** How often a request that the server did not begin with is sent again. */

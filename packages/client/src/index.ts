@@ -25,15 +25,8 @@ export {
 } from "./informer.ts"
 export type { EventRecorder, EventSubject } from "./event-recorder.ts"
 export { collectionPath, groupVersionPath, objectPath, queryText } from "./paths.ts"
-export {
-  ConnectionError,
-  type HttpRequest,
-  type HttpResponse,
-  type Transport,
-  type TransportOptions,
-  type UpgradedConnection,
-  createTransport,
-} from "./transport.ts"
+export { ConnectionError, type Transport, type TransportOptions, createTransport } from "./transport.ts"
+export type { HttpRequest, HttpResponse, UpgradedConnection } from "./http-exchange.ts"
 export { type TlsOptions } from "./tls-options.ts"
 export { renewed } from "./renewed.ts"
 export { type RestClientOptions, createRestClient, lines, statusErrorOf } from "./rest-client.ts"

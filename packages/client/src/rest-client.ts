@@ -22,7 +22,8 @@ import type {
 } from "./client.ts"
 import { collectionPath, objectPath, queryText } from "./paths.ts"
 import { RequestMetrics } from "./request-metrics.ts"
-import type { HttpRequest, HttpResponse, Transport } from "./transport.ts"
+import type { Transport } from "./transport.ts"
+import type { HttpRequest, HttpResponse } from "./http-exchange.ts"
 
 export interface RestClientOptions {
   readonly transport: Transport

@@ -1,6 +1,7 @@
 /** A network for tests of clients: what the server will answer is written down before. */
 import { deferred } from "@knarr/base"
-import type { HttpRequest, HttpResponse, Transport } from "./transport.ts"
+import type { Transport } from "./transport.ts"
+import type { HttpRequest, HttpResponse } from "./http-exchange.ts"
 
 /** What the server answers to one request: a list, a failure, or a watch with its lines. */
 interface WatchAnswer {

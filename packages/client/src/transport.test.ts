@@ -7,7 +7,8 @@ import { describe, test } from "node:test"
 import type { TLSSocket } from "node:tls"
 import { seededRandom, VirtualClock } from "@knarr/base"
 import { clientIdentity, listen, serverIdentity, startHttp2, startLink } from "./testing.ts"
-import { ConnectionError, createTransport, type HttpResponse, type Transport } from "./transport.ts"
+import { ConnectionError, createTransport, type Transport } from "./transport.ts"
+import type { HttpResponse } from "./http-exchange.ts"
 
 const alice = clientIdentity("alice")
 const envOf = (clock: VirtualClock) => ({ clock, random: seededRandom(1) })

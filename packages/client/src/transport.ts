@@ -1,36 +1,9 @@
 /** HTTP to an API server. Mirrors: client-go transport/{cache,tls_cache}.go, apimachinery pkg/util/net/http.go */
-import type { IncomingHttpHeaders } from "node:http"
-import type { Duplex } from "node:stream"
+import type { HttpRequest, HttpResponse, UpgradedConnection } from "./http-exchange.ts"
 import { asError, systemClock, systemRandom, type Env } from "@knarr/base"
 import { Http1Requests } from "./http1-requests.ts"
 import { Http2Pool } from "./http2-pool.ts"
 import type { TlsOptions } from "./tls-options.ts"
-
-export interface HttpRequest {
-  readonly method: string
-  /** Path and query, beginning with "/". */
-  readonly path: string
-  readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined
-  readonly body?: string | Buffer | undefined
-  /** Breaks the request off, and the reading of its answer, and nothing else on the connection. */
-  readonly signal?: AbortSignal | undefined
-}
-
-export interface HttpResponse {
-  readonly status: number
-  readonly headers: IncomingHttpHeaders
-  /** The body in pieces, as it comes. Leaving the loop early breaks the request off. Throws when it was cut short. */
-  readonly body: AsyncIterable<Buffer>
-  /** The whole body. */
-  buffer(): Promise<Buffer>
-}
-
-export interface UpgradedConnection {
-  readonly headers: IncomingHttpHeaders
-  readonly socket: Duplex
-  /** What the server sent right behind its headers. */
-  readonly head: Buffer
-}
 
 export interface Transport extends Disposable {
   /** For example `https://127.0.0.1:6443`. */

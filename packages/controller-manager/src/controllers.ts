@@ -112,6 +112,3 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
     createResourceQuotaController(kinds),
   ])
 }
-
-/** Every controller that needs no configuration, with the defaults for the others. */
-export const controllers: readonly Controller[] = createControllers()

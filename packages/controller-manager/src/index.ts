@@ -1,1 +1,1 @@
-export { type ControllersOptions, controllers, createControllers } from "./controllers.ts"
+export { type ControllersOptions, createControllers } from "./controllers.ts"

@@ -1,4 +1,5 @@
 /** Cluster DNS, one per node: UDP and TCP, the cluster's zone from informers, everything else forwarded. */
+import type { Listening } from "./listening.ts"
 import type { Env, Scope } from "@knarr/base"
 import { endpointSlice, service } from "@knarr/api"
 import type { InformerFactory } from "@knarr/client"
@@ -61,12 +62,4 @@ export async function startDns(options: DnsOptions): Promise<Dns> {
   const count = options.shares ? shareCount : 0
   const shares = Array.from({ length: count }, () => listenUdp(listening, addresses[0]!, 0))
   return { port, shares: await Promise.all(shares) }
-}
-
-/** What all sockets answer with. */
-export interface Listening {
-  readonly resolver: Resolver
-  readonly shares: RateShares
-  readonly env: Env
-  readonly scope: Scope
 }

@@ -2,7 +2,7 @@
 import { createServer, type Socket } from "node:net"
 import { setImmediate } from "node:timers/promises"
 import { deferred } from "@knarr/base"
-import type { Listening } from "./dns-server.ts"
+import type { Listening } from "./listening.ts"
 
 const maxConnections = 200
 const maxConnectionsPerSource = 20

@@ -4,7 +4,7 @@
  */
 import { createSocket } from "node:dgram"
 import { deferred, messageOf } from "@knarr/base"
-import type { Listening } from "./dns-server.ts"
+import type { Listening } from "./listening.ts"
 
 /**
  * Bytes of questions that wait for the process, as the kernel counts: it gives twice as many, which are 500 small

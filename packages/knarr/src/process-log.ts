@@ -15,7 +15,7 @@ import {
 } from "node:fs"
 
 /** Three files of it are kept. */
-export const maxLogBytes = 10 * 1024 ** 2
+const maxLogBytes = 10 * 1024 ** 2
 
 /** Writes lines to the descriptor, a whole one each. Never throws: a full disk must not end what is logged about. */
 export function openProcessLog(fd: number, maxBytes: number = maxLogBytes): (line: string) => void {

@@ -8,7 +8,7 @@ import {
   type Transport,
   type UpgradedConnection,
 } from "@knarr/client"
-import type { ApiResource } from "./discovery.ts"
+import type { ApiResource } from "./api-resource.ts"
 import type { Obj } from "./object.ts"
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>

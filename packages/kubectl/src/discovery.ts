@@ -2,24 +2,12 @@
  * What resources the server has: aggregated discovery, kept on disk for six hours and asked again when
  * something is missing from it. Mirrors: client-go discovery/cached/disk, restmapper
  */
+import type { ApiResource } from "./api-resource.ts"
 import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises"
 import { dirname } from "node:path"
 import type { Clock } from "@knarr/base"
 import type { ApiClient } from "./api-client.ts"
 import { at, type Obj } from "./object.ts"
-
-export interface ApiResource {
-  readonly group: string
-  readonly version: string
-  readonly kind: string
-  readonly plural: string
-  readonly singular: string
-  readonly namespaced: boolean
-  readonly verbs: readonly string[]
-  readonly shortNames: readonly string[]
-  readonly categories: readonly string[]
-  readonly subresources: readonly string[]
-}
 
 export interface ApiGroup {
   readonly name: string

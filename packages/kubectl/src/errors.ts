@@ -23,7 +23,7 @@ export class UsageError extends Error {
 }
 
 /** Several failures, printed one a line. */
-export class AggregateFailure extends Error {
+class AggregateFailure extends Error {
   readonly errors: readonly Error[]
   constructor(errors: readonly Error[]) {
     super(errors.length === 1 ? errors[0]!.message : `[${errors.map((e) => e.message).join(", ")}]`)
@@ -80,7 +80,7 @@ function invalidMessage(error: StatusError): string {
 }
 
 /** The text of one failure among several. */
-export function messageForError(error: Error): string {
+function messageForError(error: Error): string {
   return standardMessage(error) ?? error.message
 }
 

@@ -14,7 +14,7 @@ import {
   type TransportOptions,
 } from "@knarr/client"
 import { ApiClient } from "./api-client.ts"
-import type { KubectlIo } from "./command.ts"
+import type { KubectlIo } from "./io.ts"
 import { Discovery } from "./discovery.ts"
 import type { Flags } from "./flags.ts"
 import { ResourceMapper } from "./resource-mapper.ts"

@@ -1,19 +1,24 @@
 /** Help texts. Mirrors: kubectl pkg/util/templates */
 import type { KubectlCommand } from "./command.ts"
-import { commandList } from "./command-list.ts"
 import type { FlagSpec } from "./flags.ts"
 import { globalFlags } from "./global-flags.ts"
 
 const globalHint =
   'Use "kubectl options" for a list of global command-line options (applies to all commands).\n'
 
+interface ListedCommand {
+  readonly name: string
+  readonly summary: string
+  readonly group: string
+}
+
 /** What `kubectl` alone prints. */
-export function rootHelp(): string {
+export function rootHelp(commands: readonly ListedCommand[]): string {
   let out =
     "kubectl controls the Kubernetes cluster manager.\n\n" +
     " Find more information at: https://kubernetes.io/docs/reference/kubectl/\n\n"
-  for (const group of new Set(commandList.map((entry) => entry.group))) {
-    const entries = commandList.filter((entry) => entry.group === group)
+  for (const group of new Set(commands.map((entry) => entry.group))) {
+    const entries = commands.filter((entry) => entry.group === group)
     out += section(`${group}:`, entries)
   }
   return (

@@ -5,7 +5,7 @@
 export type Obj = Record<string, any>
 
 /** The group of an `apiVersion`: "" for the core group. */
-export function groupOf(apiVersion: string | undefined): string {
+function groupOf(apiVersion: string | undefined): string {
   const slash = (apiVersion ?? "").indexOf("/")
   return slash < 0 ? "" : apiVersion!.slice(0, slash)
 }

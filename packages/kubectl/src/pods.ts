@@ -4,13 +4,13 @@ import { tableOf } from "@knarr/base"
 import { resourcePath, type ApiClient } from "./api-client.ts"
 import type { CommandContext } from "./command.ts"
 import { at, type Obj } from "./object.ts"
-import { fetchObject, type Info } from "./resources.ts"
+import type { Info } from "./info.ts"
 import { isPodReady } from "./pod-readiness.ts"
 
-export const defaultContainerAnnotation = "kubectl.kubernetes.io/default-container"
+const defaultContainerAnnotation = "kubectl.kubernetes.io/default-container"
 
 /** The label selector of a workload's or service's pods. Throws with upstream's message when it has none. */
-export function podSelectorOf(obj: Obj): string {
+function podSelectorOf(obj: Obj): string {
   const spec = (obj["spec"] ?? {}) as Obj
   switch (obj["kind"]) {
     case "ReplicaSet":
@@ -62,7 +62,7 @@ function restarts(pod: Obj): number {
 }
 
 /** Worst first, as a controller would choose pods to give up. Mirrors: controller.ActivePods */
-export function compareActivity(a: Obj, b: Obj): number {
+function compareActivity(a: Obj, b: Obj): number {
   const assigned = (pod: Obj): number => (at(pod, "spec", "nodeName") ? 1 : 0)
   const rank = (pod: Obj): number => phaseRank[at(pod, "status", "phase") as string] ?? 3
   const ready = (pod: Obj): number => (isPodReady(pod) ? 1 : 0)
@@ -132,11 +132,4 @@ export async function podPath(ctx: CommandContext, pod: Obj, subresource: string
   const resource = await (await ctx.factory.mapper()).resource("pods")
   const { name, namespace } = pod["metadata"] as { name: string; namespace: string }
   return resourcePath(resource, namespace, name, subresource)
-}
-
-/** A pod as it is now. */
-export async function refetchPod(ctx: CommandContext, pod: Obj): Promise<Obj> {
-  const resource = await (await ctx.factory.mapper()).resource("pods")
-  const { name, namespace } = pod["metadata"] as { name: string; namespace: string }
-  return fetchObject(await ctx.factory.api(), { resource, namespace, name })
 }

@@ -1,6 +1,6 @@
 /** The world of a real process, for whoever runs kubectl from a shell. */
 import type { Clock, Random } from "@knarr/base"
-import type { KubectlIo } from "./command.ts"
+import type { KubectlIo } from "./io.ts"
 
 /** This process's streams, environment and terminal. */
 export function processIo(options: { clock: Clock; random: Random; signal: AbortSignal }): KubectlIo {

@@ -1,6 +1,7 @@
 /** From what users type (`po`, `deploy`, `deployments.v1.apps`) and from kinds to resources. Mirrors: client-go restmapper */
 import { goQuote, parseGroupVersion } from "@knarr/apimachinery"
-import type { ApiResource, Discovery } from "./discovery.ts"
+import type { Discovery } from "./discovery.ts"
+import type { ApiResource } from "./api-resource.ts"
 import type { Obj } from "./object.ts"
 
 /** The server serves no such kind. */

@@ -1,22 +1,13 @@
 /** The objects that a command line means: arguments, selectors and manifests. Mirrors: cli-runtime pkg/resource/builder.go */
+import type { Info } from "./info.ts"
 import { StatusError, goQuote, isBadRequest } from "@knarr/apimachinery"
 import { resourcePath, type ApiClient } from "./api-client.ts"
 import type { CommandContext } from "./command.ts"
-import type { ApiResource } from "./discovery.ts"
+import type { ApiResource } from "./api-resource.ts"
 import { infosOf, readManifests } from "./files/manifests.ts"
 import { throwAll } from "./errors.ts"
 import type { Obj } from "./object.ts"
 import type { ResourceMapper } from "./resource-mapper.ts"
-
-/** One object, or one page of a collection (then `name` is ""). */
-export interface Info {
-  readonly resource: ApiResource
-  readonly namespace: string
-  readonly name: string
-  object: Obj
-  /** The manifest it is from. */
-  readonly source?: string
-}
 
 /** What arguments name: a collection, or one object of it. */
 export interface Target {

@@ -10,11 +10,11 @@ import {
 } from "@knarr/apimachinery"
 import type { ApiClient } from "./api-client.ts"
 import { at, type Obj } from "./object.ts"
-import type { Info } from "./resources.ts"
+import type { Info } from "./info.ts"
 import { patchObject, type WriteOptions } from "./writes.ts"
 
 const revisionAnnotation = "deployment.kubernetes.io/revision"
-export const changeCauseAnnotation = "kubernetes.io/change-cause"
+const changeCauseAnnotation = "kubernetes.io/change-cause"
 
 export interface Revision {
   readonly number: number

@@ -1,5 +1,6 @@
 /** From a command line to a command: finding it, parsing its flags, running it and saying what went wrong. */
-import type { CommandContext, KubectlCommand, KubectlIo } from "./command.ts"
+import type { CommandContext, KubectlCommand } from "./command.ts"
+import type { KubectlIo } from "./io.ts"
 import { commandList } from "./command-list.ts"
 import { ExitError, UsageError, failureOf } from "./errors.ts"
 import { Factory } from "./factory.ts"
@@ -41,11 +42,11 @@ async function dispatch(
     if (first.rest[0] === "--")
       throw new Error(`unknown command ${goQuote(first.rest[1] ?? "")} for "kubectl"`)
     parseRoot(argv)
-    return out(help.rootHelp())
+    return out(help.rootHelp(commandList))
   }
   if (first.word === "options") return out(help.optionsHelp())
   if (first.word === "help") {
-    if (first.rest.length === 0) return out(help.rootHelp())
+    if (first.rest.length === 0) return out(help.rootHelp(commandList))
     return dispatch([...first.rest, "--help"], io, extra)
   }
   const isAsked = (one: { readonly name: string; readonly aliases?: readonly string[] }): boolean =>

@@ -2,7 +2,7 @@
 import { goQuote } from "@knarr/apimachinery"
 import { resourcePath, type ApiClient, type Query } from "./api-client.ts"
 import type { CommandContext } from "./command.ts"
-import type { ApiResource } from "./discovery.ts"
+import type { ApiResource } from "./api-resource.ts"
 import type { Obj } from "./object.ts"
 import type { DryRun } from "./printers/printer.ts"
 

@@ -9,7 +9,6 @@ export {
   type RuntimeResponse,
   RuntimeError,
   isRuntimeNotFound,
-  isRuntimeUnavailable,
 } from "./runtime/container-runtime.ts"
 export {
   type Containerd,

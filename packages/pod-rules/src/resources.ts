@@ -36,7 +36,7 @@ export function addAmounts(to: Amounts, from: Readonly<Amounts>): void {
 }
 
 /** Takes the larger of both into `to`. */
-export function maxAmounts(to: Amounts, other: Readonly<Amounts>): void {
+function maxAmounts(to: Amounts, other: Readonly<Amounts>): void {
   for (const name in other) to[name] = Math.max(to[name] ?? 0, other[name]!)
 }
 
@@ -91,8 +91,8 @@ function resourcesOf(container: Readonly<Container>): Readonly<ResourceRequireme
 }
 
 /** What a container without requests is taken to use when nodes are compared. */
-export const defaultMilliCpuRequest = 100
-export const defaultMemoryRequest = 200 * 1024 * 1024
+const defaultMilliCpuRequest = 100
+const defaultMemoryRequest = 200 * 1024 * 1024
 
 /** Requests of cpu and memory in which containers that state none count with the defaults. */
 export function nonZeroRequests(pod: { readonly spec: Readonly<PodSpec> }): { cpu: number; memory: number } {
@@ -120,11 +120,6 @@ export function nonZeroRequests(pod: { readonly spec: Readonly<PodSpec> }): { cp
     return Math.max(total, init) + (overhead === undefined ? 0 : amountOf(name, overhead))
   }
   return { cpu: sum("cpu", defaultMilliCpuRequest), memory: sum("memory", defaultMemoryRequest) }
-}
-
-/** `example.com/gpu` and the like: everything that is not native or a node's own. */
-export function isExtendedResource(name: string): boolean {
-  return name.includes("/") && !name.includes("kubernetes.io/") && !name.startsWith("requests.")
 }
 
 /** How much of a resource the node gives to pods. */

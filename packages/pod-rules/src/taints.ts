@@ -42,8 +42,3 @@ export function findUntoleratedTaint(
       !tolerations?.some((toleration) => tolerates(toleration, taint)),
   )
 }
-
-/** `key=value:effect`, as messages show it. */
-export function taintText(taint: Readonly<Taint>): string {
-  return `${taint.key}${taint.value ? `=${taint.value}` : ""}:${taint.effect}`
-}

@@ -12,7 +12,7 @@ import {
 } from "@knarr/apimachinery"
 import type { Pod } from "@knarr/api"
 import { barredBy, type Target } from "./endpoints.ts"
-import type { Owner } from "./service-map.ts"
+import type { Owner } from "./owner.ts"
 
 export interface HostPort {
   readonly owner: Owner

@@ -4,11 +4,11 @@ export type { Target } from "./endpoints.ts"
 export type { HostPort } from "./host-ports.ts"
 export {
   type HealthCheck,
-  type Owner,
   type ProxyInput,
   type ProxyState,
   type Refused,
   type ServicePort,
   computeProxyState,
 } from "./service-map.ts"
+export type { Owner } from "./owner.ts"
 export { type Ruleset, type RulesetOptions, computeRuleset, fullText, updateText } from "./ruleset.ts"

@@ -2,7 +2,8 @@
 import type { HostText } from "@knarr/apimachinery"
 import { NftRefusal, findRefused, hasTable, runNft } from "./nft.ts"
 import { computeRuleset, fullText, updateText, type Ruleset, type RulesetOptions } from "./ruleset.ts"
-import { keyOf, type Owner, type ProxyState, type Refused } from "./service-map.ts"
+import { keyOf, type ProxyState, type Refused } from "./service-map.ts"
+import type { Owner } from "./owner.ts"
 
 /** The states' parts that are in the table. */
 export type Programmed = Pick<ProxyState, "servicePorts" | "hostPorts" | "foreign">

@@ -19,7 +19,8 @@ import {
 import { messageOf } from "@knarr/base"
 import type { Target } from "./endpoints.ts"
 import type { HostPort } from "./host-ports.ts"
-import type { Owner, ProxyState, ServicePort } from "./service-map.ts"
+import type { ProxyState, ServicePort } from "./service-map.ts"
+import type { Owner } from "./owner.ts"
 
 export interface RulesetOptions {
   /** The table's name: one per cluster on this machine. */

@@ -3,6 +3,7 @@
  * out by itself, and named with its reason: one bad object never costs another its place.
  * Mirrors: pkg/proxy/servicechangetracker.go, serviceport.go, endpointslicecache.go, topology.go
  */
+import type { Owner } from "./owner.ts"
 import {
   holds,
   parseCIDR,
@@ -21,14 +22,6 @@ import type { EndpointSlice, Pod, Service } from "@knarr/api"
 import { messageOf } from "@knarr/base"
 import { categorize, endpointsOf, type Target } from "./endpoints.ts"
 import { hostPortsOf, type HostPort } from "./host-ports.ts"
-
-/** The object that something belongs to; it is programmed or left out as a whole. */
-export interface Owner {
-  readonly kind: "Service" | "Pod"
-  readonly namespace: string
-  readonly name: string
-  readonly uid: string
-}
 
 /** One port of one Service: from where it can be reached, and what answers. */
 export interface ServicePort {

@@ -1,7 +1,7 @@
 /** Keys are text that is ordered by its UTF-8 bytes, which is not quite JavaScript's order of strings. */
 
 /** The longest key in bytes. */
-export const maxKeyBytes = 2048
+const maxKeyBytes = 2048
 
 /** Throws unless `key` may be written: not empty, well-formed Unicode, at most {@link maxKeyBytes} long. */
 export function checkKey(key: string): void {

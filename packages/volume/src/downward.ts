@@ -7,7 +7,7 @@ import { goQuote, parseQuantity } from "@knarr/apimachinery"
 import type { Payload } from "./payload.ts"
 
 /** The text of a field of the pod's metadata, as `fieldRef` names it. Throws for any other path. */
-export function podMetadataField(pod: Readonly<Pod>, fieldPath: string): string {
+function podMetadataField(pod: Readonly<Pod>, fieldPath: string): string {
   const { metadata } = pod
   const subscript = /^(metadata\.(?:annotations|labels))\['(.*)'\]$/s.exec(fieldPath)
   if (subscript) {
@@ -39,7 +39,7 @@ function mapText(map: Readonly<Record<string, string>> | undefined): string {
  * The text of a container's limit or request in units of the divisor, rounded up. A limit that is not set is what
  * the node can allocate, of those resources that have such a default.
  */
-export function containerResourceField(
+function containerResourceField(
   pod: Readonly<Pod>,
   selector: Readonly<ResourceFieldSelector>,
   containerName: string,
@@ -53,7 +53,7 @@ export function containerResourceField(
 }
 
 /** As {@link containerResourceField}, of a container at hand. */
-export function containerResourceText(
+function containerResourceText(
   container: Readonly<Pick<Container, "resources">>,
   selector: Readonly<ResourceFieldSelector>,
   allocatable: Readonly<Record<string, string>>,

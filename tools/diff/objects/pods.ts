@@ -1,7 +1,7 @@
 /** What samples of several kinds are made of: pods, their templates, selectors and claims. */
 
 export const podSpec: Record<string, unknown> = { containers: [{ name: "c", image: "nginx" }] }
-export const richContainer: Record<string, unknown> = {
+const richContainer: Record<string, unknown> = {
   name: "c",
   image: "nginx:1",
   command: ["a"],

@@ -140,7 +140,7 @@ export function isMember(node: FieldsNode): boolean {
 }
 
 /** A node from its parts; undefined when nothing is left. `children` may already hold the mark of membership. */
-export function join(member: boolean, children: FieldsNode | undefined): FieldsNode | undefined {
+function join(member: boolean, children: FieldsNode | undefined): FieldsNode | undefined {
   if (children === undefined || isEmptyObject(children)) return member ? leaf : undefined
   if (!member || children[self] !== undefined) return children
   return { [self]: leaf, ...children }

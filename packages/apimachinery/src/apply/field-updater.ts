@@ -30,7 +30,7 @@ export interface ManagedFieldsContext {
 }
 
 /** The set without what this endpoint resets. */
-export function withoutResetFields(ctx: ManagedFieldsContext, set: FieldSet): FieldSet {
+function withoutResetFields(ctx: ManagedFieldsContext, set: FieldSet): FieldSet {
   const { resetFields } = ctx
   if (!resetFields) return set
   return typeof resetFields === "function" ? resetFields(set) : set.recursiveDifference(resetFields)
@@ -63,7 +63,7 @@ function compareIn(
 }
 
 /** Fits the sets to what the schemas say today. */
-export function reconcileOwners(ctx: ManagedFieldsContext, owners: Owners): void {
+function reconcileOwners(ctx: ManagedFieldsContext, owners: Owners): void {
   for (const [key, owner] of owners) {
     const fields = reconcileSet(schemaIn(ctx, owner.apiVersion), owner.fields)
     if (fields !== owner.fields) owners.set(key, { ...owner, fields })

@@ -99,7 +99,7 @@ function canonicalText(value: object): string {
 }
 
 /** The list's items that are not `$patch: delete`, and those that are. */
-export function splitDeletions(list: readonly unknown[]): { kept: JsonObject[]; deletions: JsonObject[] } {
+function splitDeletions(list: readonly unknown[]): { kept: JsonObject[]; deletions: JsonObject[] } {
   const kept: JsonObject[] = []
   const deletions: JsonObject[] = []
   for (const item of list) {

@@ -72,5 +72,3 @@ export const badOrderList = (): PatchError =>
   new PatchError("bad-request", "invalid patch format of setElementOrder list")
 export const badRetainKeys = (): PatchError =>
   new PatchError("bad-request", "invalid patch format of retainKeys")
-export const badPrimitiveList = (): PatchError =>
-  new PatchError("bad-request", "invalid patch format of primitive list")

@@ -44,7 +44,7 @@ interface LevelVersion {
 type Labels = Readonly<Record<string, string>>
 
 /** What a namespace's labels ask for, and what is wrong with them. Mirrors: api/helpers.go PolicyToEvaluate */
-export function policyOf(labels: Labels = {}): {
+function policyOf(labels: Labels = {}): {
   enforce: LevelVersion
   warn: LevelVersion
   errors: FieldError[]

@@ -46,7 +46,7 @@ const maxKnownBytes = 8 << 20
 const deletionLeewaySeconds = 60
 
 /** The issuer of tokens that Secrets hold. */
-export const legacyIssuer = "kubernetes/serviceaccount"
+const legacyIssuer = "kubernetes/serviceaccount"
 const invalidSinceLabel = "kubernetes.io/legacy-token-invalid-since"
 const lastUsedLabel = "kubernetes.io/legacy-token-last-used"
 

@@ -5,9 +5,9 @@ export const allAuthenticated = "system:authenticated"
 export const allUnauthenticated = "system:unauthenticated"
 export const systemMasters = "system:masters"
 export const nodesGroup = "system:nodes"
-export const nodeUserPrefix = "system:node:"
-export const serviceAccountPrefix = "system:serviceaccount:"
-export const allServiceAccounts = "system:serviceaccounts"
+const nodeUserPrefix = "system:node:"
+const serviceAccountPrefix = "system:serviceaccount:"
+const allServiceAccounts = "system:serviceaccounts"
 
 /** Who sends no credentials. */
 export const anonymousUser: UserInfo = Object.freeze({

@@ -160,7 +160,7 @@ function describe(grant: Grant): string {
 }
 
 /** As the error of a lister says it. */
-export function roleNotFound(ref: RoleRef): string {
+function roleNotFound(ref: RoleRef): string {
   return `${ref.kind.toLowerCase()}.rbac.authorization.k8s.io ${JSON.stringify(ref.name)} not found`
 }
 

@@ -343,7 +343,7 @@ async function ensureKubernetesService(options: BootstrapOptions): Promise<void>
 }
 
 /** The first usable address of a range: `10.96.0.1` of `10.96.0.0/16`. */
-export function firstAddress(cidr: string): string {
+function firstAddress(cidr: string): string {
   const base = cidr.slice(0, cidr.indexOf("/"))
   if (base.includes(":"))
     return base.endsWith("::")

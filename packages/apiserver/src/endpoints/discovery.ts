@@ -43,13 +43,6 @@ interface Group {
   readonly versions: Map<string, Kind[]>
 }
 
-/** A group that another server answers for. */
-export interface ForeignGroupVersion {
-  readonly group: string
-  readonly version: string
-  readonly resources: readonly APIResource[]
-}
-
 interface Documents {
   readonly groups: readonly Group[]
   readonly text: Map<string, string>
@@ -252,7 +245,7 @@ function groupKinds(kinds: readonly Kind[]): Group[] {
 }
 
 /** Versions by maturity, then by number: v2 above v1 above v1beta2. Mirrors: apimachinery pkg/version/helpers.go */
-export function compareVersions(a: string, b: string): number {
+function compareVersions(a: string, b: string): number {
   const x = parseVersion(a)
   const y = parseVersion(b)
   for (let i = 0; i < 3; i++) if (x[i]! !== y[i]!) return x[i]! - y[i]!
@@ -341,7 +334,7 @@ const storageVersions: Readonly<Partial<Record<string, string>>> = {
 }
 
 /** Names the version that objects are stored in. Mirrors: apiserver pkg/endpoints/discovery/storageversionhash.go */
-export function storageVersionHash(kind: Kind): string {
+function storageVersionHash(kind: Kind): string {
   const { group, version: own, kind: name } = kind.storedAs?.() ?? kind
   const version = storageVersions[`${group}/${kind.plural}`] ?? own
   return createHash("sha256").update(`${group}/${version}/${name}`).digest().subarray(0, 8).toString("base64")

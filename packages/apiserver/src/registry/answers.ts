@@ -1,11 +1,13 @@
 /** Answers that are not objects of a kind. */
-import { unexpectedError, type Status } from "@knarr/apimachinery"
+import { unexpectedError, type Kind, type Status } from "@knarr/apimachinery"
 import { NoSpaceError } from "@knarr/store"
-import type { ResourceStorage } from "./storage.ts"
 
 /** What a deletion answers when it does not answer the object. */
-export function deletedStatus(storage: ResourceStorage, name: string, uid: string): Status {
-  const { group, plural } = storage.kind
+export function deletedStatus(
+  { kind: { group, plural } }: { readonly kind: Kind },
+  name: string,
+  uid: string,
+): Status {
   return {
     kind: "Status",
     apiVersion: "v1",

@@ -2,7 +2,7 @@
 import { DecodeError, decodeObject, type Schema, schemaNames, schemaOf } from "@knarr/apimachinery"
 
 /** Where upstream's registry of types says that it was made. */
-export const scheme = "pkg/runtime/scheme.go:111"
+const scheme = "pkg/runtime/scheme.go:111"
 
 interface Type {
   readonly apiVersion: string

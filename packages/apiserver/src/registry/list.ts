@@ -41,7 +41,7 @@ export function matching({ items, selection, filtered }: ListResult): CachedObje
 }
 
 /** Mirrors: apimachinery internalversion/validation */
-export function validateListQuery(query: ListQuery): void {
+function validateListQuery(query: ListQuery): void {
   const errors: FieldError[] = []
   const match = query.resourceVersionMatch ?? ""
   const path = "resourceVersionMatch"

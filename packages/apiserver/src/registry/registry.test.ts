@@ -24,11 +24,7 @@ function cm(name: string, data: Record<string, string> = {}): ConfigMap {
   } as unknown as ConfigMap
 }
 
-export function podNamed(
-  name: string,
-  more: Record<string, unknown> = {},
-  labels?: Record<string, string>,
-): Pod {
+function podNamed(name: string, more: Record<string, unknown> = {}, labels?: Record<string, string>): Pod {
   return {
     metadata: { name, namespace: ns, ...(labels ? { labels } : {}) },
     spec: { containers: [{ name: "c", image: "nginx" }], ...more },

@@ -98,7 +98,8 @@ export class Registry implements Storages {
     await this.follower.start(caches, scope)
     this.#started = true
     const services = this.find("", "v1", "services")
-    if (services) this.#hooks.set("/services", createServiceHooks(services, this.#serviceNetwork, this))
+    if (services)
+      this.#hooks.set("/services", createServiceHooks(services, this.#serviceNetwork, this.env.random))
     const namespaces = this.find("", "v1", "namespaces")
     if (namespaces) {
       const adminAccess = createAdminAccessHooks((name) => {

@@ -1,7 +1,7 @@
 /** Resource versions in requests: reading them, and waiting for the cache to have seen them. */
 import { goQuote, timeout, unexpectedError } from "@knarr/apimachinery"
-import { TimeoutError, withTimeout } from "@knarr/base"
-import type { ResourceStorage } from "./storage.ts"
+import { TimeoutError, withTimeout, type Env } from "@knarr/base"
+import type { Follower } from "./follower.ts"
 
 /** How long a request waits for a revision that the cache has not seen. */
 const freshnessMs = 3000
@@ -30,12 +30,19 @@ export function checkVersionOfObject(resourceVersion: string): void {
   if (problem !== undefined) throw unexpectedError(problem)
 }
 
+/** What of a resource's storage a reader waits for. */
+interface Followed {
+  readonly deps: { readonly follower: Follower; readonly env: Env }
+  /** Resolves when the cache has seen what the store has committed; undefined when it has. */
+  fresh(signal?: AbortSignal): Promise<void> | undefined
+}
+
 /**
  * Waits until a read at `resourceVersion` may be answered from the cache: "" for the newest state, "0" for any,
  * else at least that one. Throws 504 when it does not come.
  */
 export async function waitForRevision(
-  storage: ResourceStorage,
+  storage: Followed,
   resourceVersion: string,
   signal?: AbortSignal,
 ): Promise<void> {

@@ -13,7 +13,7 @@ import { distinctImpersonation } from "../authn/impersonation.ts"
 import type { Exchange, ResponseStream } from "../contract.ts"
 
 /** The longest request body that is read. */
-export const maxBodyBytes: number = 3 * 1024 * 1024
+const maxBodyBytes: number = 3 * 1024 * 1024
 /** The most of an unwanted body that is read to keep its connection. */
 const maxDiscardedBytes = 256 * 1024
 
@@ -218,7 +218,7 @@ function sentWarnings(texts: readonly string[]): readonly string[] {
 }
 
 /** A `Warning` header's value. Mirrors: apimachinery pkg/util/net/http.go NewWarningHeader */
-export function warningHeader(text: string): string {
+function warningHeader(text: string): string {
   // eslint-disable-next-line no-control-regex
   const clean = text.replace(/[\u0000-\u001f\u007f]+/g, " ")
   return `299 - "${Buffer.from(clean.replace(quoteUnsafe, "\\$&"), "utf8").toString("latin1")}"`

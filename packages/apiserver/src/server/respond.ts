@@ -53,7 +53,7 @@ export function respondError(exchange: Exchange, thrown: unknown): void {
   respondStatus(exchange, status)
 }
 
-export function respondStatus(exchange: Exchange, status: Status): void {
+function respondStatus(exchange: Exchange, status: Status): void {
   if (wantsYaml(exchange))
     return exchange.respond(status.code ?? 500, "application/yaml", stringifyYaml(status))
   respondJson(exchange, status.code ?? 500, status)

@@ -5,7 +5,7 @@ import { allow, defineController, type Controller } from "@knarr/controller-kit"
 import { matcher } from "../workload/selector.ts"
 
 /** The rules of all roles that the aggregation rule selects, each once, roles by name. */
-export function aggregatedRules(role: ClusterRole, all: readonly ClusterRole[]): PolicyRule[] {
+function aggregatedRules(role: ClusterRole, all: readonly ClusterRole[]): PolicyRule[] {
   const rules: PolicyRule[] = []
   const sorted = [...all].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
   for (const selector of role.aggregationRule?.clusterRoleSelectors ?? []) {

@@ -53,7 +53,7 @@ export function templateForNode(template: PodTemplateSpec, nodeName: string): Po
 }
 
 /** The node that a daemon pod is on or meant for; "" when that cannot be told. */
-export function targetNode(pod: Pod): string {
+function targetNode(pod: Pod): string {
   if (pod.spec.nodeName) return pod.spec.nodeName
   const terms =
     pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms
@@ -72,7 +72,7 @@ export interface Fit {
   readonly stay: boolean
 }
 
-export function fit(ds: DaemonSet, template: PodTemplateSpec, node: Node): Fit {
+function fit(ds: DaemonSet, template: PodTemplateSpec, node: Node): Fit {
   const { spec } = template
   if ((spec.nodeName && spec.nodeName !== node.metadata.name) || !matchesRequiredNodeAffinity(spec, node))
     return { run: false, stay: false }
@@ -109,7 +109,7 @@ const oldestFirst = (a: Pod, b: Pod): number =>
         ? -1
         : 1
 
-export function podsByNode(pods: readonly Pod[]): Map<string, Pod[]> {
+function podsByNode(pods: readonly Pod[]): Map<string, Pod[]> {
   const out = new Map<string, Pod[]>()
   for (const pod of pods) {
     const name = targetNode(pod)

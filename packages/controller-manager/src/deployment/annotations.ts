@@ -1,5 +1,5 @@
 /** Annotations that a deployment and its revisions carry. Pure. Mirrors: pkg/controller/deployment/util/deployment_util.go */
-import type { Deployment, ReplicaSet } from "@knarr/api"
+import type { Deployment } from "@knarr/api"
 import {
   desiredReplicasAnnotation,
   maxReplicasAnnotation,
@@ -57,10 +57,4 @@ export function withReplicas(annotations: Annotations, d: Deployment): Annotatio
     [desiredReplicasAnnotation]: String(replicasOf(d)),
     [maxReplicasAnnotation]: String(replicasOf(d) + maxSurge(d)),
   }
-}
-
-export function replicasAnnotationsDiffer(set: ReplicaSet, d: Deployment): boolean {
-  const present = set.metadata.annotations ?? {}
-  const wanted = withReplicas({}, d)
-  return Object.keys(wanted).some((name) => present[name] !== wanted[name])
 }

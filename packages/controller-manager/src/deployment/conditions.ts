@@ -41,7 +41,7 @@ export function withCondition(conditions: readonly Condition[], condition: Condi
   return [...withoutCondition(conditions, condition.type!), next]
 }
 
-export function withoutCondition(conditions: readonly Condition[], type: string): Condition[] {
+function withoutCondition(conditions: readonly Condition[], type: string): Condition[] {
   return conditions.filter((condition) => condition.type !== type)
 }
 
@@ -103,7 +103,7 @@ export function isComplete(d: Deployment, status: DeploymentStatus): boolean {
   )
 }
 
-export function isProgressing(d: Deployment, status: DeploymentStatus): boolean {
+function isProgressing(d: Deployment, status: DeploymentStatus): boolean {
   const before = d.status ?? {}
   const oldBefore = (before.replicas ?? 0) - (before.updatedReplicas ?? 0)
   const oldNow = (status.replicas ?? 0) - (status.updatedReplicas ?? 0)
@@ -115,7 +115,7 @@ export function isProgressing(d: Deployment, status: DeploymentStatus): boolean 
   )
 }
 
-export function hasTimedOut(d: Deployment, status: DeploymentStatus, nowMs: number): boolean {
+function hasTimedOut(d: Deployment, status: DeploymentStatus, nowMs: number): boolean {
   if (!hasProgressDeadline(d)) return false
   const condition = conditionOf(status, "Progressing")
   if (!condition || condition.reason === "NewReplicaSetAvailable") return false

@@ -22,7 +22,7 @@ import {
   type Condition,
 } from "./conditions.ts"
 
-export const hashLabel = "pod-template-hash"
+const hashLabel = "pod-template-hash"
 
 /** What one sync of a deployment works on. `d` is replaced when the controller itself changes the deployment. */
 export interface Sync {
@@ -38,7 +38,7 @@ export interface Revisions {
 }
 
 /** True when two templates differ at most in the hash label. */
-export function sameTemplate(a: PodTemplateSpec, b: PodTemplateSpec): boolean {
+function sameTemplate(a: PodTemplateSpec, b: PodTemplateSpec): boolean {
   return semanticEqual(withoutHash(a), withoutHash(b))
 }
 

@@ -4,7 +4,7 @@ import { formatTime, scaledValueFromIntOrPercent, setCondition } from "@knarr/ap
 import { isPodReady } from "../workload/pod-state.ts"
 
 /** An eviction that was granted counts as under way for so long. */
-export const disruptionTimeoutMs = 120_000
+const disruptionTimeoutMs = 120_000
 
 export interface Counts {
   readonly expected: number

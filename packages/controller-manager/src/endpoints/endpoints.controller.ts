@@ -25,8 +25,8 @@ import { TriggerTimes } from "../endpointslice/trigger-time.ts"
 import { subsetsOf } from "./subsets.ts"
 
 const overCapacityAnnotation = "endpoints.kubernetes.io/over-capacity"
-export const endpointsManagedByLabel = "endpoints.kubernetes.io/managed-by"
-export const endpointsManager = "endpoint-controller"
+const endpointsManagedByLabel = "endpoints.kubernetes.io/managed-by"
+const endpointsManager = "endpoint-controller"
 
 const triggerTimesOf = perRun(() => new TriggerTimes())
 

@@ -17,7 +17,7 @@ import {
 } from "./endpoint-rules.ts"
 
 export const managedBy = "endpointslice-controller.k8s.io"
-export const defaultMaxEndpoints = 100
+const defaultMaxEndpoints = 100
 const zoneLabel = "topology.kubernetes.io/zone"
 
 export interface SlicePlan {
@@ -33,14 +33,14 @@ export interface SliceDraft {
 }
 
 /** The address types that a service needs. */
-export function addressTypes(service: Service): string[] {
+function addressTypes(service: Service): string[] {
   const { ipFamilies, clusterIP } = service.spec
   if (ipFamilies && ipFamilies.length > 0) return [...ipFamilies]
   return [clusterIP && isIPv6(clusterIP) ? "IPv6" : "IPv4"]
 }
 
 /** A pod as an endpoint of a service. */
-export function endpointOf(pod: Pod, service: Service, node: Node | undefined, ipv6: boolean): Endpoint {
+function endpointOf(pod: Pod, service: Service, node: Node | undefined, ipv6: boolean): Endpoint {
   const serving = isPodReady(pod)
   const terminating = Boolean(pod.metadata.deletionTimestamp)
   const ready = service.spec.publishNotReadyAddresses === true || (serving && !terminating)
@@ -79,7 +79,7 @@ function hintsFor(service: Service, endpoint: Endpoint): Endpoint["hints"] {
   }
 }
 
-export function endpointPorts(pod: Pod, service: Service): EndpointSlicePort[] {
+function endpointPorts(pod: Pod, service: Service): EndpointSlicePort[] {
   const out: EndpointSlicePort[] = []
   for (const port of service.spec.ports ?? []) {
     const number = targetPort(pod, port)

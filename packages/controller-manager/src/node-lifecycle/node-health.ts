@@ -3,8 +3,8 @@ import type { Lease, Node, NodeCondition, Taint } from "@knarr/api"
 import { formatTime } from "@knarr/apimachinery"
 import { tableOf } from "@knarr/base"
 
-export const notReadyTaint = "node.kubernetes.io/not-ready"
-export const unreachableTaint = "node.kubernetes.io/unreachable"
+const notReadyTaint = "node.kubernetes.io/not-ready"
+const unreachableTaint = "node.kubernetes.io/unreachable"
 
 /** What was last seen of a node, and when by our own clock: the node's is not trusted. */
 export interface NodeHealth {

@@ -30,7 +30,7 @@ import type { Matches } from "../workload/selector.ts"
 import { replicaStatus, type ManageOutcome } from "./replica-status.ts"
 
 /** Pods created or deleted in one go. */
-export const burstReplicas = 500
+const burstReplicas = 500
 
 /** The part of ReplicaSet and ReplicationController that matters here. */
 export type Replicated = KubeObject &

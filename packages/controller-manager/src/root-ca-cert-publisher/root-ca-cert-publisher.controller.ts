@@ -3,7 +3,7 @@ import { configMap, namespace, type ConfigMap, type Namespace } from "@knarr/api
 import { hasStatusCause, isAlreadyExists } from "@knarr/apimachinery"
 import { allow, defineController, recordEvents, type Controller } from "@knarr/controller-kit"
 
-export const rootCAConfigMapName = "kube-root-ca.crt"
+const rootCAConfigMapName = "kube-root-ca.crt"
 
 const annotation = "kubernetes.io/description"
 const description =

@@ -12,7 +12,7 @@ import { podFromTemplate, type PodDraft } from "../workload/pod-control.ts"
 import { isPodAvailable, isPodReady } from "../workload/pod-state.ts"
 
 export const podNameLabel = "statefulset.kubernetes.io/pod-name"
-export const podIndexLabel = "apps.kubernetes.io/pod-index"
+const podIndexLabel = "apps.kubernetes.io/pod-index"
 
 /** The ordinal in a pod's name; -1 when the name is not one of the set's. */
 export function ordinalOf(set: StatefulSet, pod: Pod): number {
@@ -23,7 +23,7 @@ export function ordinalOf(set: StatefulSet, pod: Pod): number {
 
 export const startOrdinal = (set: StatefulSet): number => set.spec.ordinals?.start ?? 0
 export const replicasOf = (set: StatefulSet): number => set.spec.replicas ?? 1
-export const podName = (set: StatefulSet, ordinal: number): string => `${set.metadata.name}-${ordinal}`
+const podName = (set: StatefulSet, ordinal: number): string => `${set.metadata.name}-${ordinal}`
 export const podRevision = (pod: Pod): string => pod.metadata.labels?.[revisionHashLabel] ?? ""
 export const isTerminating = (pod: Pod): boolean => Boolean(pod.metadata.deletionTimestamp)
 export const isCreated = (pod: Pod): boolean => Boolean(pod.status?.phase)

@@ -4,7 +4,7 @@ import { isNotFound } from "@knarr/apimachinery"
 import { allow, defineController, recordEvents, type Controller } from "@knarr/controller-kit"
 
 /** When the job ended, in ms; undefined while it has not. */
-export function finishedAtMs(obj: Job): number | undefined {
+function finishedAtMs(obj: Job): number | undefined {
   const ended = obj.status?.conditions?.find(
     (condition) =>
       (condition.type === "Complete" || condition.type === "Failed") && condition.status === "True",

@@ -26,7 +26,7 @@ export function isPodTerminating(pod: Pod): boolean {
 }
 
 /** When the pod became ready, in ms; undefined when it is not ready. */
-export function readySinceMs(pod: Pod): number | undefined {
+function readySinceMs(pod: Pod): number | undefined {
   const ready = podCondition(pod, "Ready")
   if (ready?.status !== "True") return undefined
   return ready.lastTransitionTime ? Date.parse(ready.lastTransitionTime) : 0

@@ -11,7 +11,7 @@ export function resourceId(kind: Kind): string {
 const anyField = (name: string, schema: Schema, required = false): Field => ({ name, schema, required })
 
 /** A kind for reading and deleting custom resources, or undefined while the definition is not established. */
-export function kindOfDefinition(crd: CustomResourceDefinition): Kind | undefined {
+function kindOfDefinition(crd: CustomResourceDefinition): Kind | undefined {
   const established = crd.status?.conditions?.some(
     (one) => one.type === "Established" && one.status === "True",
   )

@@ -1,6 +1,6 @@
 /** `kubectl api-resources`. Mirrors: kubectl pkg/cmd/apiresources/apiresources.go */
 import { defineKubectlCommand } from "../command.ts"
-import type { ApiResource } from "../discovery.ts"
+import type { ApiResource } from "../api-resource.ts"
 import { UsageError } from "../errors.ts"
 import { flag } from "../flags.ts"
 import { TabWriter, tableTabs } from "../printers/tab-writer.ts"

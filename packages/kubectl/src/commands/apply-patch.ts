@@ -17,7 +17,8 @@ import type { CommandContext } from "../command.ts"
 import { withSource } from "../errors.ts"
 import { lastApplied } from "../last-applied.ts"
 import type { Obj } from "../object.ts"
-import { fetchObject, type Info } from "../resources.ts"
+import { fetchObject } from "../resources.ts"
+import type { Info } from "../info.ts"
 import { createObject, patchObject, type WriteOptions } from "../writes.ts"
 
 const maxRetries = 5

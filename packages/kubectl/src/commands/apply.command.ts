@@ -7,7 +7,8 @@ import { infoOf, readManifests } from "../files/manifests.ts"
 import { lastApplied, withLastApplied } from "../last-applied.ts"
 import { objectName, type Obj } from "../object.ts"
 import { changePrinter, dryRunOf, outputForm, type DryRun } from "../printers/printer.ts"
-import { fetchObject, selectInfos, type Info } from "../resources.ts"
+import { fetchObject, selectInfos } from "../resources.ts"
+import type { Info } from "../info.ts"
 import {
   dryRunFlag,
   fieldManagerFlag,

@@ -2,7 +2,8 @@
 import { defineKubectlCommand, type CommandContext, type KubectlCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import { dryRunOf, dryRunSuffix, type DryRun } from "../printers/printer.ts"
-import { forEachInfo, selectInfos, type Info, type Selected } from "../resources.ts"
+import { forEachInfo, selectInfos, type Selected } from "../resources.ts"
+import type { Info } from "../info.ts"
 import { dryRunFlag, selectorFlag } from "../shared-flags.ts"
 import { patchObject } from "../writes.ts"
 

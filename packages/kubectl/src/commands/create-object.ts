@@ -57,7 +57,7 @@ export function nameArgument(ctx: CommandContext, more = false): string {
 }
 
 /** Creates the object (or not, for a dry run) and prints what became of it. */
-export async function sendObject(ctx: CommandContext, made: Obj, failure?: string): Promise<void> {
+async function sendObject(ctx: CommandContext, made: Obj, failure?: string): Promise<void> {
   const dryRun = dryRunOf(ctx)
   const validation = validationOf(ctx)
   const printer = await changePrinter(ctx, "created", dryRun)

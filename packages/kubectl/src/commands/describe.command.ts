@@ -8,7 +8,8 @@ import { throwAll } from "../errors.ts"
 import { flag } from "../flags.ts"
 import { infosOf, readManifests } from "../files/manifests.ts"
 import type { Obj } from "../object.ts"
-import { fetchObject, listPages, targetsOf, type Info, type Target } from "../resources.ts"
+import { fetchObject, listPages, targetsOf, type Target } from "../resources.ts"
+import type { Info } from "../info.ts"
 import { allNamespacesFlag, chunkSizeFlag, fileFlags, selectorFlag } from "../shared-flags.ts"
 
 export const describe = defineKubectlCommand({

@@ -8,7 +8,7 @@ import { flag } from "../flags.ts"
 import { at, type Obj } from "../object.ts"
 import { podsBySelector } from "../pods.ts"
 import { dryRunOf, dryRunSuffix } from "../printers/printer.ts"
-import type { Info } from "../resources.ts"
+import type { Info } from "../info.ts"
 import { chunkSizeFlag, dryRunFlag, selectorFlag } from "../shared-flags.ts"
 import { markNode, selectNodes } from "./cordon.command.ts"
 

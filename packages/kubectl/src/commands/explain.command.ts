@@ -3,7 +3,7 @@ import { goQuote } from "@knarr/apimachinery"
 import { defineKubectlCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import { flag } from "../flags.ts"
-import type { ApiResource } from "../discovery.ts"
+import type { ApiResource } from "../api-resource.ts"
 import type { Obj } from "../object.ts"
 
 export const explain = defineKubectlCommand({

@@ -4,11 +4,11 @@ import { lines } from "@knarr/client"
 import { resourcePath } from "../api-client.ts"
 import type { CommandContext } from "../command.ts"
 import { at, isList, type Obj } from "../object.ts"
+import type { GetPrinter } from "../printers/custom-columns.ts"
 import { outputForm } from "../printers/printer.ts"
 import { TabWriter, tableTabs } from "../printers/tab-writer.ts"
 import { isTable, TablePrinter, type Table } from "../printers/table.ts"
 import { fetchObject, targetsOf } from "../resources.ts"
-import type { GetPrinter } from "./get.command.ts"
 
 /** Prints what is there (unless `--watch-only`) and then every change until interrupted. */
 export async function watchTargets(

@@ -10,13 +10,14 @@ import { at, isList, type Obj } from "../object.ts"
 import {
   customColumnsFromSpec,
   customColumnsFromTemplate,
-  type CustomColumnsPrinter,
+  type GetPrinter,
 } from "../printers/custom-columns.ts"
-import { objectForms, objectPrinter, outputForm, type ObjectPrinter } from "../printers/printer.ts"
+import { objectForms, objectPrinter, outputForm } from "../printers/printer.ts"
 import { sortObjects } from "../printers/sort.ts"
 import { TabWriter, tableTabs } from "../printers/tab-writer.ts"
 import { isTable, TablePrinter, type Table } from "../printers/table.ts"
-import { fetchObject, listPages, targetsOf, type Info, type Target } from "../resources.ts"
+import { fetchObject, listPages, targetsOf, type Target } from "../resources.ts"
+import type { Info } from "../info.ts"
 import {
   allNamespacesFlag,
   chunkSizeFlag,
@@ -121,8 +122,6 @@ async function runGet(ctx: CommandContext): Promise<void> {
   else printObjects(ctx, printer!, found)
   throwAll(found.errors)
 }
-
-export type GetPrinter = ObjectPrinter | CustomColumnsPrinter
 
 async function formPrinter(ctx: CommandContext, form: string, template: string): Promise<GetPrinter> {
   const noHeaders = ctx.flags.bool("no-headers")

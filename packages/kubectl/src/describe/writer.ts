@@ -4,7 +4,7 @@ import type { ApiClient } from "../api-client.ts"
 import type { Obj } from "../object.ts"
 import { TabWriter, describeTabs } from "../printers/tab-writer.ts"
 
-export const maxAnnotationLength = 140
+const maxAnnotationLength = 140
 const skippedAnnotations = new Set(["kubectl.kubernetes.io/last-applied-configuration"])
 
 export class DescribeWriter {

@@ -4,7 +4,7 @@ import { goQuote, isObject, loadYaml, splitYamlDocuments } from "@knarr/apimachi
 import type { CommandContext } from "../command.ts"
 import { isList, type Obj } from "../object.ts"
 import { compactJson } from "../printers/json.ts"
-import type { Info } from "../resources.ts"
+import type { Info } from "../info.ts"
 import { readSources, type Source } from "./sources.ts"
 
 export interface Manifest {

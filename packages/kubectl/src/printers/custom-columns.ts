@@ -2,6 +2,7 @@
 import { relaxedJSONPath, parseJSONPath, type JSONPath } from "@knarr/apimachinery"
 import { isList, type Obj } from "../object.ts"
 import { compactJson } from "./json.ts"
+import type { ObjectPrinter } from "./printer.ts"
 import { escapeTerminal } from "./table.ts"
 import type { TabWriter } from "./tab-writer.ts"
 
@@ -10,7 +11,10 @@ interface CustomColumn {
   readonly path: JSONPath
 }
 
-export class CustomColumnsPrinter {
+/** What `get` prints objects with when not in a table of the server's. */
+export type GetPrinter = ObjectPrinter | CustomColumnsPrinter
+
+class CustomColumnsPrinter {
   readonly #columns: readonly CustomColumn[]
   readonly #noHeaders: boolean
   #printedHeaders = false

@@ -106,7 +106,7 @@ export function escapeTerminal(text: string): string {
 }
 
 /** `a=b,c=d`, sorted, or `<none>`. */
-export function formatLabels(labels: Readonly<Record<string, string>> | undefined): string {
+function formatLabels(labels: Readonly<Record<string, string>> | undefined): string {
   const keys = Object.keys(labels ?? {}).sort()
   return keys.length === 0 ? "<none>" : keys.map((key) => `${key}=${labels![key]}`).join(",")
 }

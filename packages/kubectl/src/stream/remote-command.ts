@@ -4,7 +4,7 @@ import { StatusError, type Status } from "@knarr/apimachinery"
 import { Scope } from "@knarr/base"
 import type { ApiClient } from "../api-client.ts"
 import { ExitError } from "../errors.ts"
-import type { KubectlIo } from "../command.ts"
+import type { KubectlIo } from "../io.ts"
 import { openWebSocket, type WebSocketConnection } from "./websocket.ts"
 
 const stdinChannel = 0

@@ -36,7 +36,7 @@ function numberText(value: number): string {
 const maxWidth = 1_000_000
 
 /** Go's Sprintf for the verbs that templates use. */
-export function goSprintf(format: string, ...args: unknown[]): string {
+function goSprintf(format: string, ...args: unknown[]): string {
   let next = 0
   const text = format.replace(
     /%([-+# 0]*)(\d+)?(?:\.(\d+))?([a-zA-Z%])/g,

@@ -52,6 +52,6 @@ export function evictionMessage(
   return text
 }
 
-export function bytesText(bytes: number): string {
+function bytesText(bytes: number): string {
   return Quantity.of(bytes, "BinarySI").toString()
 }

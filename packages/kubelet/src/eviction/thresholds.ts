@@ -5,7 +5,7 @@
  */
 import { Quantity, parseQuantity } from "@knarr/apimachinery"
 
-export const evictionSignals = [
+const evictionSignals = [
   "memory.available",
   "nodefs.available",
   "nodefs.inodesFree",
@@ -46,7 +46,7 @@ export interface ThresholdSettings {
   readonly minimumReclaim?: Readonly<Record<string, string>>
 }
 
-export const defaultHardThresholds: Readonly<Record<string, string>> = Object.freeze({
+const defaultHardThresholds: Readonly<Record<string, string>> = Object.freeze({
   "memory.available": "100Mi",
   "nodefs.available": "10%",
   "nodefs.inodesFree": "5%",
@@ -106,7 +106,7 @@ function checkAmount(signal: string, value: string): void {
 }
 
 /** In bytes, inodes or processes. */
-export function amountOf(value: string, capacity: number): number {
+function amountOf(value: string, capacity: number): number {
   if (value.endsWith("%")) return Math.floor((capacity * Number(value.slice(0, -1))) / 100)
   return Number(parseQuantity(value).value())
 }

@@ -38,7 +38,7 @@ export function createLinuxNodeHost(options: LinuxNodeHostOptions): NodeHost {
 }
 
 /** Use of the file system that `path` is on. */
-export function filesystemOf(path: string): FilesystemUse {
+function filesystemOf(path: string): FilesystemUse {
   const { bsize, blocks, bavail, files, ffree } = statfsSync(path)
   return {
     capacityBytes: bsize * blocks,

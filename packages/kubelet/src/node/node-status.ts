@@ -142,7 +142,7 @@ function addresses({ nodeIPs, host, nodeName }: NodeStatusInput): NodeAddress[] 
 }
 
 /** Whether the runtime and its network are ready, or why not. */
-export function runtimeProblems({ status, error }: RuntimeFacts): string[] {
+function runtimeProblems({ status, error }: RuntimeFacts): string[] {
   if (error !== undefined) return [`container runtime status check failed: ${error}`]
   if (!status) return ["container runtime status check may not have completed yet"]
   const out: string[] = []

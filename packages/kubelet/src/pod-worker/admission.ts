@@ -2,6 +2,7 @@
  * Whether the node can take a pod that was bound to it.
  * Mirrors: pkg/kubelet/lifecycle/predicate.go
  */
+import type { Refusal } from "./refusal.ts"
 import { isExtendedResource, type Pod } from "@knarr/api"
 import {
   addAmounts,
@@ -18,11 +19,6 @@ import type { NodeFeatures } from "./node-features.ts"
 import type { NodeView } from "./settings.ts"
 import { forbiddenSysctl } from "./sysctls.ts"
 import { unsupportedAppArmor, unsupportedGroupsPolicy, unsupportedSELinux } from "./unsupported.ts"
-
-export interface Refusal {
-  readonly reason: string
-  readonly message: string
-}
 
 /** Undefined: the pod may run beside `others`. */
 export function admitPod(

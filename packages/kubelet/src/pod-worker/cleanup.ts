@@ -15,7 +15,7 @@ import { podDir, podLogDir, type PodWorkerParts } from "./settings.ts"
 const keptPerName = 2
 
 /** The containers and sandboxes that nobody needs any more while the pod lives. */
-export function superfluous(runtime: RuntimePod): { containers: RuntimeContainer[]; sandboxIds: string[] } {
+function superfluous(runtime: RuntimePod): { containers: RuntimeContainer[]; sandboxIds: string[] } {
   const counts = new Map<string, number>()
   const containers: RuntimeContainer[] = []
   const used = new Set<string>()

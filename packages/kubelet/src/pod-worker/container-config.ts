@@ -12,7 +12,7 @@ import { expand } from "./expansion.ts"
 import { containerAnnotations, containerLabels, isStaticPod, podText } from "./labels.ts"
 import { containerResources } from "./linux-resources.ts"
 import { containerSecurity, effectiveSecurityContext, verifyRunAsNonRoot } from "./security-context.ts"
-import { podDir, type PodWorkerParts } from "./settings.ts"
+import type { PodWorkerParts } from "./settings.ts"
 
 export type ContainerConfig = NonNullable<RuntimeRequest<"createContainer">["config"]>
 
@@ -98,9 +98,4 @@ export async function containerConfig(
 function userOf(image: Image): { uid: number | undefined; username: string } {
   if (image.uid) return { uid: image.uid.value, username: "" }
   return image.username === "" ? { uid: 0, username: "" } : { uid: undefined, username: image.username }
-}
-
-/** The folder of the container's own files. */
-export function containerDir(parts: PodWorkerParts, podUid: string, container: string): string {
-  return `${podDir(parts.settings, podUid)}/containers/${container}`
 }

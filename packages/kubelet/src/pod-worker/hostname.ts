@@ -15,7 +15,7 @@ import type { Pod } from "@knarr/api"
 const maxHostnameLength = 64
 
 /** The name inside the pod, and the domain that goes with it ("" when there is none). */
-export function podHostname(pod: Readonly<Pod>, clusterDomain: string): { hostname: string; domain: string } {
+function podHostname(pod: Readonly<Pod>, clusterDomain: string): { hostname: string; domain: string } {
   const { spec, metadata } = pod
   if (spec.hostnameOverride) return { hostname: spec.hostnameOverride, domain: "" }
   let hostname = spec.hostname || metadata.name

@@ -10,7 +10,7 @@ import { qosClassOf } from "./qos.ts"
 type CriResources = NonNullable<RuntimeRequest<"updateContainerResources">["linux"]>
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-export const minShares = 2
+const minShares = 2
 const maxShares = 262_144
 const sharesPerCpu = 1024
 export const quotaPeriod = 100_000
@@ -25,13 +25,13 @@ export interface ResourceOptions {
   readonly swapControl?: "v1" | "v2" | undefined
 }
 
-export function milliCpuToShares(milliCpu: number): number {
+function milliCpuToShares(milliCpu: number): number {
   if (milliCpu <= 0) return minShares
   return Math.min(Math.max(Math.floor((milliCpu * sharesPerCpu) / 1000), minShares), maxShares)
 }
 
 /** Microseconds per {@link quotaPeriod}; 0: no limit. */
-export function milliCpuToQuota(milliCpu: number): number {
+function milliCpuToQuota(milliCpu: number): number {
   return milliCpu <= 0 ? 0 : Math.max(Math.floor((milliCpu * quotaPeriod) / 1000), minQuota)
 }
 

@@ -5,7 +5,7 @@
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from "@knarr/api"
 import { formatTime } from "@knarr/apimachinery"
 import { isSidecar } from "@knarr/pod-rules"
-import type { PodFailure } from "./pod-status.ts"
+import type { PodFailure } from "./pod-failure.ts"
 
 type Outcome = Pick<PodCondition, "status" | "reason" | "message">
 

@@ -2,6 +2,7 @@
  * The status of a pod, from what the runtime holds. Pure.
  * Mirrors: pkg/kubelet/kubelet_pods.go (generateAPIPodStatus, getPhase)
  */
+import type { PodFailure } from "./pod-failure.ts"
 import type {
   Container,
   ContainerStatus,
@@ -18,14 +19,6 @@ import { kubeletConditions } from "./pod-conditions.ts"
 import { qosClassOf } from "./qos.ts"
 import { hasInitialized, actionAfterExit } from "./restart-policy.ts"
 import type { RuntimePod } from "./runtime-pod.ts"
-
-/** Why the node itself ended the pod. */
-export interface PodFailure {
-  readonly reason: string
-  readonly message: string
-  /** Adds the condition `DisruptionTarget`. */
-  readonly disruption?: boolean
-}
 
 export interface PodStatusInput {
   readonly pod: Readonly<Pod>

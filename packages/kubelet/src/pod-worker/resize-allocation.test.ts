@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import type { Pod } from "@knarr/api"
 import type { EventRecorder } from "@knarr/client"
-import type { Refusal } from "./admission.ts"
+import type { Refusal } from "./refusal.ts"
 import { ResizeAllocation } from "./resize-allocation.ts"
 
 function podWith(cpu: string, generation: number, conditions: object[] = []): Pod {

@@ -5,7 +5,7 @@
 import type { Container, Pod, PodCondition, ResourceRequirements } from "@knarr/api"
 import { formatTime, semanticEqual } from "@knarr/apimachinery"
 import type { EventRecorder } from "@knarr/client"
-import type { Refusal } from "./admission.ts"
+import type { Refusal } from "./refusal.ts"
 
 export interface ResizeOptions {
   readonly events: EventRecorder

@@ -66,7 +66,7 @@ export interface RuntimePod {
 }
 
 /** A pod that the runtime has nothing of. */
-export function emptyRuntimePod(uid: string, name: string, namespace: string): RuntimePod {
+function emptyRuntimePod(uid: string, name: string, namespace: string): RuntimePod {
   return { uid, name, namespace, sandboxes: [], containers: [] }
 }
 

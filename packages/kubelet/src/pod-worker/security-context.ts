@@ -61,7 +61,7 @@ export function effectiveSecurityContext(
   }
 }
 
-export function namespaceOptions(pod: Readonly<Pod>, targetId?: string): NamespaceOptions {
+function namespaceOptions(pod: Readonly<Pod>, targetId?: string): NamespaceOptions {
   const { hostNetwork, hostPID, hostIPC, shareProcessNamespace } = pod.spec
   const pid: NamespaceMode = targetId
     ? "TARGET"
@@ -79,7 +79,7 @@ export function namespaceOptions(pod: Readonly<Pod>, targetId?: string): Namespa
 }
 
 /** The sandbox of a pod with a privileged container must allow it. */
-export function isPrivilegedPod(pod: Readonly<Pod>): boolean {
+function isPrivilegedPod(pod: Readonly<Pod>): boolean {
   return [...(pod.spec.initContainers ?? []), ...pod.spec.containers].some(
     (container) => container.securityContext?.privileged === true,
   )

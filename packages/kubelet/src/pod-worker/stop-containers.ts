@@ -137,7 +137,7 @@ async function within(
 }
 
 /** Seconds from the first hook to the end. */
-export function graceOf(pod: Readonly<Pod>, { container, reason }: ContainerToStop): number {
+function graceOf(pod: Readonly<Pod>, { container, reason }: ContainerToStop): number {
   const { deletionGracePeriodSeconds } = pod.metadata
   if (deletionGracePeriodSeconds !== undefined) return deletionGracePeriodSeconds
   const { terminationGracePeriodSeconds } = pod.spec

@@ -3,7 +3,7 @@
  * Mirrors: pkg/kubelet/sysctl/allowlist.go, safe_sysctls.go
  */
 import type { Pod } from "@knarr/api"
-import type { Refusal } from "./admission.ts"
+import type { Refusal } from "./refusal.ts"
 
 const safe: ReadonlySet<string> = new Set([
   "kernel.shm_rmid_forced",

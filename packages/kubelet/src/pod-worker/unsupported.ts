@@ -5,7 +5,7 @@
  */
 import type { AppArmorProfile, Container, Pod, VolumeMount } from "@knarr/api"
 import { goQuote } from "@knarr/apimachinery"
-import type { Refusal } from "./admission.ts"
+import type { Refusal } from "./refusal.ts"
 import type { NodeFeatures } from "./node-features.ts"
 import { appArmorAnnotation, appArmorProfileOf } from "./security-context.ts"
 

@@ -4,7 +4,8 @@ import { createServer, type AddressInfo, type Socket } from "node:net"
 import { describe, it } from "node:test"
 import { deferred, systemClock } from "@knarr/base"
 import { createDiskHost } from "../pod-worker/disk-host.ts"
-import { createHostProbeNetwork, type ProbeAnswer } from "./probe-network.ts"
+import { createHostProbeNetwork } from "./probe-network.ts"
+import type { ProbeAnswer } from "./probe-answer.ts"
 
 const endless = (part: string) => (socket: Socket) => {
   const write = (): void => {

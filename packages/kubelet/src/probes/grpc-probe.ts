@@ -16,7 +16,7 @@ import {
 import type { ClientHttp2Session, IncomingHttpHeaders } from "node:http2"
 import { withDeadline } from "./deadline.ts"
 import { isRefused, joinHostPort } from "./network-error.ts"
-import type { ProbeAnswer } from "./probe-network.ts"
+import type { ProbeAnswer } from "./probe-answer.ts"
 
 export interface GrpcProbeTarget {
   readonly host: string

@@ -9,7 +9,7 @@ import type { Socket } from "node:net"
 import type { HTTPHeader } from "@knarr/api"
 import { withDeadline } from "./deadline.ts"
 import { dialError, isRefused, joinHostPort, readError } from "./network-error.ts"
-import type { ProbeAnswer } from "./probe-network.ts"
+import type { ProbeAnswer } from "./probe-answer.ts"
 
 export interface HttpProbeTarget {
   readonly scheme: "http" | "https"
@@ -25,7 +25,7 @@ const maxRedirects = 10
 const userAgent = "kube-probe/1.37"
 
 /** The URL of a probe, as events show it. */
-export function probeUrl({ scheme, host, port, path }: HttpProbeTarget): URL {
+function probeUrl({ scheme, host, port, path }: HttpProbeTarget): URL {
   const base = `${scheme}://${joinHostPort(host, port)}`
   return new URL(
     path.startsWith("/") || path === "" || path.startsWith("?") ? base + path : `${base}/${path}`,

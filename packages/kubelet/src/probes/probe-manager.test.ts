@@ -6,7 +6,8 @@ import type { EventRecorder } from "@knarr/client"
 import { SimulatedHost, type SimulatedExec } from "../runtime/simulated-host.ts"
 import { createSimulatedRuntime } from "../runtime/simulated-runtime.ts"
 import { createProbeManager, type NodeProbeManager, type ReportedOutcome } from "./probe-manager.ts"
-import { simulatedProbeNetwork, type ProbeAnswer, type ProbeNetwork } from "./probe-network.ts"
+import { simulatedProbeNetwork, type ProbeNetwork } from "./probe-network.ts"
+import type { ProbeAnswer } from "./probe-answer.ts"
 
 interface Bed {
   readonly clock: VirtualClock

@@ -1,16 +1,9 @@
 /** How probes reach containers over the network: a real one (this file's makers) or a simulated one. */
+import type { ProbeAnswer } from "./probe-answer.ts"
 import type { Clock } from "@knarr/base"
 import { tcpProbe } from "./tcp-probe.ts"
 import { httpProbe, type HttpProbeTarget } from "./http-probe.ts"
 import { grpcProbe, type GrpcProbeTarget } from "./grpc-probe.ts"
-
-export interface ProbeAnswer {
-  /** A warning is a success that deserves an event. */
-  readonly result: "success" | "warning" | "failure"
-  readonly output: string
-  /** Nobody was listening: the container has not noticed the probe. */
-  readonly refused?: boolean
-}
 
 /** Every call resolves within `timeoutMs`, give or take; it rejects only when the signal is aborted. */
 export interface ProbeNetwork {

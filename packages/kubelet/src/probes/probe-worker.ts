@@ -8,7 +8,8 @@ import type { EventRecorder } from "@knarr/client"
 import { partOf } from "@knarr/client"
 import type { ProbeType } from "../contract.ts"
 import type { ContainerRuntime } from "../runtime/container-runtime.ts"
-import type { ProbeAnswer, ProbeNetwork } from "./probe-network.ts"
+import type { ProbeNetwork } from "./probe-network.ts"
+import type { ProbeAnswer } from "./probe-answer.ts"
 import { runProbe, type ProbeTarget } from "./run-probe.ts"
 
 export interface ProbeWorkerOptions extends ProbeTarget {

@@ -7,7 +7,8 @@ import { messageOf } from "@knarr/base"
 import { goQuote } from "@knarr/apimachinery"
 import { grpcCodes } from "@knarr/grpc"
 import { RuntimeError, type ContainerRuntime } from "../runtime/container-runtime.ts"
-import type { ProbeAnswer, ProbeNetwork } from "./probe-network.ts"
+import type { ProbeNetwork } from "./probe-network.ts"
+import type { ProbeAnswer } from "./probe-answer.ts"
 
 export interface ProbeTarget {
   readonly pod: Readonly<Pod>

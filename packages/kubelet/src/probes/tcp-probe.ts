@@ -5,7 +5,7 @@
 import type { Clock } from "@knarr/base"
 import { connect } from "node:net"
 import { dialError, isRefused, joinHostPort } from "./network-error.ts"
-import type { ProbeAnswer } from "./probe-network.ts"
+import type { ProbeAnswer } from "./probe-answer.ts"
 import { withDeadline } from "./deadline.ts"
 
 export function tcpProbe(

@@ -106,8 +106,3 @@ export class RuntimeError extends Error {
 export function isRuntimeNotFound(thrown: unknown): boolean {
   return thrown instanceof RuntimeError && thrown.code === grpcCodes.notFound
 }
-
-/** Whether the runtime could not be reached. */
-export function isRuntimeUnavailable(thrown: unknown): boolean {
-  return thrown instanceof RuntimeError && thrown.code === grpcCodes.unavailable
-}

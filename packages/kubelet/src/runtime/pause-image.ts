@@ -29,7 +29,7 @@ const sigint = 2
 const saRestorer = 0x04000000
 
 /** The program as an ELF executable. */
-export function assemblePause(architecture: "amd64" | "arm64"): Buffer {
+function assemblePause(architecture: "amd64" | "arm64"): Buffer {
   const assemble = architecture === "arm64" ? assembleArm64 : assembleAmd64
   const codeAt = base + headersLength
   // Sizes do not depend on addresses, so a first pass with any address tells where the data begins.

@@ -24,7 +24,7 @@ export interface StreamOptions {
 }
 
 /** Mirrors: remotecommand.NewOptions */
-export function parseStreamQuery(query: URLSearchParams): StreamOptions {
+function parseStreamQuery(query: URLSearchParams): StreamOptions {
   const flag = (name: string): boolean => query.get(name) === "1" || query.get(name) === "true"
   const tty = flag("tty")
   const stdin = flag("input")

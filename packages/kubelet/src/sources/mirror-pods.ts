@@ -114,7 +114,7 @@ export class MirrorPods {
 }
 
 /** The object that shows a static pod. The node owns it, and so it goes with the node. */
-export function mirrorFor(pod: Readonly<Pod>, node: Readonly<Node>): Pod {
+function mirrorFor(pod: Readonly<Pod>, node: Readonly<Node>): Pod {
   const mirror = deepClone(pod) as Pod
   const { name, namespace, labels, annotations } = mirror.metadata
   mirror.metadata = {

@@ -3,7 +3,6 @@
  * between plugins; a clone is what a what-if works on. Mirrors: pkg/scheduler/framework/cycle_state.go
  */
 import type { Snapshot } from "../cache/snapshot.ts"
-import type { LoadedPlugin } from "./plugin.ts"
 
 /** Names a value; two keys are never the same value. */
 export interface StateKey<T> {
@@ -23,10 +22,6 @@ export class CycleState {
    */
   readonly snapshot: Snapshot
   readonly #values = new Map<StateKey<any>, unknown>()
-  /** The plugins whose `filter` has a say in this attempt; the framework sets it after `preFilter`. */
-  filters: readonly LoadedPlugin[] = []
-  /** The plugins whose `addPod` and `removePod` have one; set together with `filters`. */
-  podSteps: readonly LoadedPlugin[] = []
 
   constructor(snapshot: Snapshot) {
     this.snapshot = snapshot
@@ -55,8 +50,6 @@ export class CycleState {
     const copy = new CycleState(this.snapshot)
     for (const [key, value] of this.#values)
       copy.#values.set(key, key.clone && value !== undefined ? key.clone(value) : value)
-    copy.filters = this.filters
-    copy.podSteps = this.podSteps
     return copy
   }
 }

@@ -7,7 +7,7 @@ import { messageOf } from "@knarr/base"
 import type { NodeInfo, PodInfo } from "../cache/node-info.ts"
 import type { Nominator } from "../cache/nominator.ts"
 import { everyEvent, type ClusterEventWithHint } from "./cluster-event.ts"
-import type { CycleState } from "./cycle-state.ts"
+import { stateKey, type CycleState } from "./cycle-state.ts"
 import {
   callPlugin,
   callPluginAsync,
@@ -26,6 +26,18 @@ import {
 import { Status, unresolvable, unschedulable, type Code, type NodeStatuses } from "./status.ts"
 import { SchedulerMetrics } from "../metrics.ts"
 import { WaitingPodMap } from "./waiting-pods.ts"
+
+/** The plugins that have a say in one pod's attempt. */
+interface Steps {
+  /** In `filter`. */
+  readonly filters: readonly LoadedPlugin[]
+  /** In `addPod` and `removePod`. */
+  readonly podSteps: readonly LoadedPlugin[]
+}
+
+/** Written after `preFilter`, from which plugins can excuse themselves. */
+const stepsKey = stateKey<Steps>("steps")
+const noSteps: Steps = { filters: [], podSteps: [] }
 
 export type PluginList = readonly (PluginDescriptor<any> | PluginConfig<any>)[]
 
@@ -185,16 +197,18 @@ export class Profile {
       // Who asks what removing pods would do needs the others' state.
       refusal = status
     }
-    state.filters = this.#filter.filter((one) => !skipped.has(one))
-    state.podSteps = this.#preFilter.filter(
-      (one) => !skipped.has(one) && (one.plugin.addPod !== undefined || one.plugin.removePod !== undefined),
-    )
+    state.write(stepsKey, {
+      filters: this.#filter.filter((one) => !skipped.has(one)),
+      podSteps: this.#preFilter.filter(
+        (one) => !skipped.has(one) && (one.plugin.addPod !== undefined || one.plugin.removePod !== undefined),
+      ),
+    })
     return { by, ...(refusal ? { refusal } : {}), ...(nodeNames ? { nodeNames } : {}) }
   }
 
   addPod(state: CycleState, pod: Readonly<Pod>, added: PodInfo, node: NodeInfo): void {
     node.add(added)
-    for (const one of state.podSteps)
+    for (const one of (state.find(stepsKey) ?? noSteps).podSteps)
       expectSuccess(
         one,
         "addPod",
@@ -204,7 +218,7 @@ export class Profile {
 
   removePod(state: CycleState, pod: Readonly<Pod>, removed: PodInfo, node: NodeInfo): void {
     node.remove(removed.pod.metadata.uid)
-    for (const one of state.podSteps)
+    for (const one of (state.find(stepsKey) ?? noSteps).podSteps)
       expectSuccess(
         one,
         "removePod",
@@ -214,7 +228,7 @@ export class Profile {
 
   /** The first refusal. Called for every node: no closures. */
   filter(state: CycleState, pod: Readonly<Pod>, node: NodeInfo): Status | undefined {
-    for (const one of state.filters) {
+    for (const one of (state.find(stepsKey) ?? noSteps).filters) {
       let status: Status | undefined
       try {
         status = one.plugin.filter!(state, pod, node)

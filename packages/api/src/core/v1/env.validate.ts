@@ -17,7 +17,7 @@ import type {
   ResourceFieldSelector,
 } from "./types.gen.ts"
 
-export const envFieldPaths: readonly string[] = [
+const envFieldPaths: readonly string[] = [
   "metadata.name",
   "metadata.namespace",
   "metadata.uid",

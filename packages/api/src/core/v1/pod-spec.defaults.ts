@@ -16,7 +16,7 @@ import type {
 import { pullPolicyOf } from "./pull-policy.ts"
 
 /** Defaults of a pod's spec, be it in a pod or in a template. */
-export function setPodSpecDefaults(spec: PodSpec): void {
+function setPodSpecDefaults(spec: PodSpec): void {
   spec.containers ??= []
   if (!spec.serviceAccountName) {
     if (spec.serviceAccount) spec.serviceAccountName = spec.serviceAccount

@@ -12,11 +12,6 @@ interface Summary {
   readonly lastRestartMs: number | undefined
 }
 
-/** The reason in the STATUS column, for example `Running`, `Init:0/2`, `CrashLoopBackOff`, `Terminating`. */
-export function podStatusText(pod: Pod): string {
-  return summarize(pod).reason
-}
-
 function isSidecar(container: Container | undefined): boolean {
   return container?.restartPolicy === "Always"
 }

@@ -196,29 +196,6 @@ function nodeAffinityOfGated(now: NodeAffinity | undefined, was: NodeAffinity | 
   return out
 }
 
-/** Ephemeral containers are added, never removed or changed. */
-export function validateEphemeralContainersUpdate(pod: Readonly<Pod>, old: Readonly<Pod>): FieldError[] {
-  const { spec } = pod
-  const out = validatePodSpec("spec", spec, pod.metadata.name)
-  const path = "spec.ephemeralContainers"
-  if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined)
-    return [field.forbidden("", "static pods do not support ephemeral containers")]
-  const now = new Map((spec.ephemeralContainers ?? []).map((container) => [container.name, container]))
-  for (const container of old.spec.ephemeralContainers ?? []) {
-    const { name } = container
-    const same = now.get(name)
-    if (!same)
-      out.push(
-        field.forbidden(path, `existing ephemeral containers ${JSON.stringify(name)} may not be removed\n`),
-      )
-    else if (!semanticEqual(same, container))
-      out.push(
-        field.forbidden(path, `existing ephemeral containers ${JSON.stringify(name)} may not be changed\n`),
-      )
-  }
-  return out
-}
-
 /** The status as the kubelet and others report it. */
 export function validatePodStatusUpdate(pod: Readonly<Pod>, old: Readonly<Pod>): FieldError[] {
   const { status } = pod

@@ -44,7 +44,7 @@ export function isHugePages(name: string): boolean {
 }
 
 /** `cpu`, `memory` and others without a domain, or with Kubernetes' own. */
-export function isNativeResource(name: string): boolean {
+function isNativeResource(name: string): boolean {
   return !name.includes("/") || name.includes("kubernetes.io/")
 }
 

@@ -131,7 +131,7 @@ function serviceTarget(
 }
 
 /** The client's headers, without its credentials and what concerns only its own connection. */
-export function forwardedHeaders(exchange: ServerExchange, target: ProxyTarget): OutgoingHttpHeaders {
+function forwardedHeaders(exchange: ServerExchange, target: ProxyTarget): OutgoingHttpHeaders {
   const out: OutgoingHttpHeaders = withoutCredentials(endToEnd(exchange.headers))
   const host = target.host.includes(":") ? `[${target.host}]` : target.host
   out["host"] = `${host}:${target.port}`
@@ -145,7 +145,7 @@ export function forwardedHeaders(exchange: ServerExchange, target: ProxyTarget):
 }
 
 /** The path at the target: what follows `/proxy`, with the query. */
-export function targetPath(info: RequestInfo, search: string): string {
+function targetPath(info: RequestInfo, search: string): string {
   return `/${info.rest}${search}`
 }
 

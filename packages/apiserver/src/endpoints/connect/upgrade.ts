@@ -15,7 +15,7 @@ export function splice(client: Upgrade, upstream: UpgradedConnection, signal: Ab
 }
 
 /** Copies bytes both ways with back-pressure; a half that ends ends the other's writing. */
-export function join(a: Duplex, b: Duplex, signal: AbortSignal): void {
+function join(a: Duplex, b: Duplex, signal: AbortSignal): void {
   const destroy = (): void => {
     a.destroy()
     b.destroy()

@@ -105,7 +105,7 @@ const typeMeta =
   'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 
 /** How Go's JSON decoder calls a value. */
-export function jsonType(value: unknown): string {
+function jsonType(value: unknown): string {
   if (Array.isArray(value)) return "array"
   return value === null ? "null" : typeof value === "boolean" ? "bool" : typeof value
 }

@@ -65,7 +65,7 @@ class Slice {
   }
 }
 
-export function listMetadata(result: ListResult): ListMetadata {
+function listMetadata(result: ListResult): ListMetadata {
   return {
     resourceVersion: String(result.revision),
     ...(result.continue === "" ? {} : { continue: result.continue }),

@@ -5,7 +5,7 @@
  */
 import { field, internalError, invalid, type FieldError, type KubeObject } from "@knarr/apimachinery"
 import type { Service, ServiceSpec } from "@knarr/api"
-import type { Registry } from "../registry.ts"
+import type { Random } from "@knarr/base"
 import type { ResourceStorage } from "../storage.ts"
 import type { Allocation, WriteHooks } from "../write-hooks.ts"
 import { IpAllocator } from "./ip-allocator.ts"
@@ -24,14 +24,14 @@ export interface ServiceNetwork {
   readonly nodePorts?: { readonly first: number; readonly last: number }
 }
 
-export const defaultServiceCidr = "10.96.0.0/12"
+const defaultServiceCidr = "10.96.0.0/12"
 
 export function createServiceHooks(
   storage: ResourceStorage,
   network: ServiceNetwork,
-  registry: Registry,
+  random: Random,
 ): WriteHooks {
-  return new ServiceHooks(storage, network, registry)
+  return new ServiceHooks(storage, network, random)
 }
 
 /** What one write took and will give back; undone or done as a whole. */
@@ -64,12 +64,12 @@ class Transaction implements Allocation {
 }
 
 class ServiceHooks implements WriteHooks {
-  readonly #registry: Registry
+  readonly #random: Random
   readonly #ips: readonly IpAllocator[]
   readonly #ports: PortAllocator
 
-  constructor(storage: ResourceStorage, network: ServiceNetwork, registry: Registry) {
-    this.#registry = registry
+  constructor(storage: ResourceStorage, network: ServiceNetwork, random: Random) {
+    this.#random = random
     this.#ips = (network.cidrs ?? [defaultServiceCidr]).map((cidr) => new IpAllocator(cidr))
     this.#ports = new PortAllocator(network.nodePorts?.first ?? 30000, network.nodePorts?.last ?? 32767)
     for (const object of storage.cache.values()) {
@@ -168,7 +168,7 @@ class ServiceHooks implements WriteHooks {
       transaction.took(() => allocator.release(wanted))
       return wanted
     }
-    const ip = allocator.takeNext(this.#registry.env.random, dryRun)
+    const ip = allocator.takeNext(this.#random, dryRun)
     if (ip === undefined) throw internalError("failed to allocate a serviceIP: range is full")
     transaction.took(() => allocator.release(ip))
     return ip
@@ -236,7 +236,7 @@ class ServiceHooks implements WriteHooks {
   }
 
   #nextPort(transaction: Transaction): number {
-    const port = this.#ports.takeNext(this.#registry.env.random)
+    const port = this.#ports.takeNext(this.#random)
     if (port === undefined) throw internalError("failed to allocate a nodePort: range is full")
     transaction.took(() => this.#ports.release(port))
     return port
@@ -268,7 +268,7 @@ function fail(service: Service, error: FieldError): Error {
   return invalid({ group: "", kind: "Service" }, service.metadata.name, [error])
 }
 
-export function needsClusterIP(spec: Readonly<ServiceSpec>): boolean {
+function needsClusterIP(spec: Readonly<ServiceSpec>): boolean {
   return spec.type !== "ExternalName" && spec.clusterIP !== "None" && spec.clusterIPs?.[0] !== "None"
 }
 

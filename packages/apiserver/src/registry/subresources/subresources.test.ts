@@ -94,16 +94,15 @@ test("ephemeral containers are added and stay", async () => {
   const one = await t.client.patch(pod, ref, "strategic", patch, { subresource: "ephemeralcontainers" })
   assert.equal(one.spec.ephemeralContainers![0]!.name, "d")
   assert.equal(one.spec.nodeName, "n")
-  const error = await failure(
-    t.client.patch(
-      pod,
-      ref,
-      "merge",
-      { spec: { ephemeralContainers: [] } },
-      { subresource: "ephemeralcontainers" },
-    ),
-  )
-  assert.match(error.message, /existing ephemeral containers "d" may not be removed/)
+  for (const [ephemeralContainers, what] of [
+    [[], "removed"],
+    [[{ ...debug, image: "other" }], "changed"],
+  ] as const) {
+    const body = { spec: { ephemeralContainers } }
+    const change = t.client.patch(pod, ref, "merge", body, { subresource: "ephemeralcontainers" })
+    const error = await failure(change)
+    assert.ok(error.message.includes(`existing ephemeral containers "d" may not be ${what}`), error.message)
+  }
 })
 
 test("a resize changes resources alone", async () => {
