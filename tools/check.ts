@@ -1,4 +1,4 @@
-/** The static part of the gate: format, lint, layers, what modules take from each other, generated files, types. Runs them side by side. */
+/** The static part of the gate: format, lint, layers, what modules take from each other, what documents name, generated files, types. Runs them side by side. */
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 
@@ -15,6 +15,7 @@ const checks: readonly { readonly name: string; readonly command: readonly strin
     name: "circles, exports and dependencies",
     command: [process.execPath, "tools/check-modules.ts"],
   },
+  { name: "documents", command: [process.execPath, "tools/check-docs.ts"] },
   { name: "generated files", command: [process.execPath, "tools/gen/main.ts", "--verify"] },
   { name: "types", command: [bin("tsc"), "-p", "."] },
 ]
