@@ -3,7 +3,8 @@
  * frozen value is made when somebody asks; a bounded number of values is held, the others only as long as
  * somebody else (an informer) holds them, so all readers share one value.
  */
-import { deepFreeze, type Kind, type KubeObject } from "@knarr/apimachinery"
+import type { ObjectShape } from "./decoded-values.ts"
+import { deepFreeze, type KubeObject } from "@knarr/apimachinery"
 import { insertRevision, prefixLength, replaceRevision } from "./object-codec.ts"
 import type { Resident, Slab } from "./slabs.ts"
 import type { StoredForm } from "./stored-form.ts"
@@ -12,45 +13,6 @@ export type Labels = Readonly<Record<string, string>>
 
 const noLabels: Labels = Object.freeze({})
 const noFields: readonly string[] = Object.freeze([])
-
-/** Holds decoded values up to a bound, with a clock hand; shared by all caches of a registry. */
-export class DecodedValues {
-  readonly #slots: (CachedObject | undefined)[]
-  #hand = 0
-
-  constructor(capacity: number) {
-    this.#slots = Array.from({ length: Math.max(1, capacity) }, () => undefined)
-  }
-
-  /** Keeps `object`'s value until its turn comes; returns its place, for {@link drop}. */
-  hold(object: CachedObject): number {
-    for (;;) {
-      const held = this.#slots[this.#hand]
-      if (!held || held.loosen()) break
-      this.#hand = (this.#hand + 1) % this.#slots.length
-    }
-    const place = this.#hand
-    this.#slots[place] = object
-    this.#hand = (place + 1) % this.#slots.length
-    return place
-  }
-
-  /** Forgets an object, if it still has that place. */
-  drop(object: CachedObject, place: number): void {
-    if (this.#slots[place] === object) this.#slots[place] = undefined
-  }
-}
-
-/** What the cached objects of one resource have in common that are in one version, and in the present form or not. */
-export interface ObjectShape {
-  /** The version they are in: the stored one, or where conversion waits perhaps another one in which they were written. */
-  readonly kind: Kind
-  /** They are stored in another form than the present one, and will be written anew. */
-  readonly stale: boolean
-  /** Names of the fields whose values {@link CachedObject.fields} holds, beside metadata.name and metadata.namespace. */
-  readonly fieldNames: readonly string[]
-  readonly decoded: DecodedValues
-}
 
 export class CachedObject implements Resident {
   readonly shape: ObjectShape

@@ -3,7 +3,7 @@
  * they are stored in, what converts between the versions, and the one watch cache that all versions share.
  */
 import type { Kind } from "@knarr/apimachinery"
-import type { DecodedValues } from "./cached-object.ts"
+import type { DecodedValues } from "./decoded-values.ts"
 import { type Converter, kindConverter } from "./converter.ts"
 import type { EventRingLimits } from "./event-ring.ts"
 import { StoredForm } from "./stored-form.ts"

@@ -13,7 +13,7 @@ import {
   parseTime,
   schemaFingerprint,
 } from "@knarr/apimachinery"
-import type { DecodedValues, ObjectShape } from "./cached-object.ts"
+import type { DecodedValues, ObjectShape } from "./decoded-values.ts"
 import { checkConverted, type Converter } from "./converter.ts"
 import { setObjectDefaults } from "./defaults.ts"
 import { encodeStored, unstamped } from "./object-codec.ts"

@@ -8,7 +8,7 @@ import type { CachedObject } from "./cached-object.ts"
 import { conversionBatch } from "./converter.ts"
 import type { KindView } from "./kind-view.ts"
 import type { Selection } from "./selection.ts"
-import type { WatchSink } from "./watch.ts"
+import type { WatchSink } from "./watch-sink.ts"
 import { seenAs, type WatchItem } from "./watchers.ts"
 
 /** Items, and bytes of them, that may wait for their conversion; then the watch ends. */

@@ -4,7 +4,8 @@ import { configMap, pod, type ConfigMap } from "@knarr/api"
 import { isExpired, statusOf, StatusError } from "@knarr/apimachinery"
 import type { Client, WatchEvent, WatchOptions } from "@knarr/client"
 import { startTestRegistry } from "./testing.ts"
-import { prepareWatch, type WatchSink } from "./watch.ts"
+import { prepareWatch } from "./watch.ts"
+import type { WatchSink } from "./watch-sink.ts"
 
 const ns = "default"
 

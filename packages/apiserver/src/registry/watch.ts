@@ -3,6 +3,7 @@
  * Every queue is bounded; a watch that cannot keep up is closed, and the client resumes from where it was.
  * Mirrors: apiserver pkg/storage/cacher, pkg/endpoints/handlers/watch.go
  */
+import type { WatchSink } from "./watch-sink.ts"
 import {
   field,
   type FieldError,
@@ -30,18 +31,6 @@ export interface WatchQuery {
   readonly allowWatchBookmarks?: boolean | undefined
   readonly timeoutSeconds?: number | undefined
   readonly continue?: string | undefined
-}
-
-/** Where a watch's events go. None of these may throw. */
-export interface WatchSink {
-  /** Items in order, of one batch or a part of an initial list. False: the reader is too slow, the watch ends. */
-  deliver(items: readonly WatchItem[]): boolean
-  /** Everything up to `revision` has been delivered. `initialEventsEnd`: and that was the initial list. */
-  bookmark(revision: number, initialEventsEnd: boolean): void
-  /** The last thing a watch says when it ends because of a failure. */
-  fail(error: StatusError): void
-  /** Resolves when more of an initial list may be delivered; undefined: at once. */
-  ready?(signal: AbortSignal): Promise<void> | undefined
 }
 
 /** Items, and bytes of them, that may wait while a watch catches up. */

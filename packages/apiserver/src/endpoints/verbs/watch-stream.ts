@@ -6,7 +6,7 @@ import { setImmediate } from "node:timers/promises"
 import type { StatusError } from "@knarr/apimachinery"
 import type { ResponseStream } from "../../contract.ts"
 import type { CachedObject } from "../../registry/cached-object.ts"
-import type { WatchSink } from "../../registry/watch.ts"
+import type { WatchSink } from "../../registry/watch-sink.ts"
 import type { WatchItem } from "../../registry/watchers.ts"
 import type { ItemEncoder } from "./item-encoder.ts"
 
