@@ -1,5 +1,5 @@
 /** Validation problems, worded as Kubernetes words them. Mirrors: apimachinery pkg/util/validation/field/errors.go */
-import { goJson, goQuote } from "./go-format.ts"
+import { aggregate, goJson, goQuote } from "./go-format.ts"
 
 export type FieldErrorType =
   | "FieldValueNotFound"
@@ -162,8 +162,7 @@ export function distinctErrors(errors: readonly FieldError[]): FieldError[] {
 
 /** Several problems as one text: each message once, `[a, b]` when there is more than one; "" for none. */
 export function aggregateMessage(errors: readonly FieldError[]): string {
-  const messages = [...new Set(errors.map(fieldErrorMessage))]
-  return messages.length === 1 ? messages[0]! : messages.length === 0 ? "" : `[${messages.join(", ")}]`
+  return aggregate(errors.map(fieldErrorMessage))
 }
 
 function valueText(value: unknown): string {

@@ -76,3 +76,9 @@ export function compareBytes(a: string, b: string): number {
   }
   return a.length - b.length
 }
+
+/** Several texts as Go's aggregate of errors prints them: each once, `[a, b]` when there is more than one; "" for none. */
+export function aggregate(texts: readonly string[]): string {
+  const distinct = [...new Set(texts)]
+  return distinct.length === 1 ? distinct[0]! : distinct.length === 0 ? "" : `[${distinct.join(", ")}]`
+}

@@ -102,7 +102,7 @@ export {
   parseQuantity,
   zeroQuantity,
 } from "./quantity.ts"
-export { byteLength, compareBytes, goJson, goList, goQuote } from "./go-format.ts"
+export { aggregate, byteLength, compareBytes, goJson, goList, goQuote } from "./go-format.ts"
 export {
   type ValidateName,
   isCIdentifier,

@@ -2,6 +2,7 @@
  * What the parts of the API server hand to one another. The path of a request:
  * `server/` (listener, filters) → `authn/` → `authz/` → `endpoints/` (verbs) → `admission/` → `registry/`.
  */
+import type { TLSSocket } from "node:tls"
 import type { PolicyRule } from "@knarr/api"
 import type { FieldRequirement, Kind, KubeObject, LabelRequirement, UserInfo } from "@knarr/apimachinery"
 import type { Env } from "@knarr/base"
@@ -64,6 +65,43 @@ export interface ResponseStream {
   end(): void
   /** Breaks the connection off (HTTP/1.1) or resets the stream (HTTP/2): the answer is not complete. */
   abort(): void
+}
+
+/** What of a request says who sends it. */
+export interface Credentials extends Cancellable {
+  /** "" when there is none. */
+  header(name: string): string
+  readonly headers: Exchange["headers"]
+  readonly socket: TLSSocket | undefined
+}
+
+/** Credentials that are wrong, in words for logs and TokenReviews: others are asked, but nobody is anonymous with them. */
+export interface Refused {
+  readonly error: string
+}
+
+/**
+ * One way to know who sends a request. Undefined: it brings nothing of this kind. A promise only where something is
+ * waited for; it ends with the request, and what it rejects with counts as {@link Refused}.
+ * Mirrors: apiserver pkg/authentication/authenticator/interfaces.go Request
+ */
+export interface RequestAuthenticator {
+  authenticate(request: Credentials): UserInfo | Refused | undefined | Promise<UserInfo | Refused | undefined>
+}
+
+/** Who a token stands for, and for which of the audiences asked for; undefined: it says nothing about audiences. */
+export interface TokenOwner {
+  readonly user: UserInfo
+  readonly audiences?: readonly string[] | undefined
+}
+
+/** As {@link RequestAuthenticator}, for bearer tokens. Mirrors: interfaces.go Token */
+export interface TokenAuthenticator {
+  authenticate(
+    token: string,
+    audiences: readonly string[],
+    request: Cancellable,
+  ): TokenOwner | Refused | undefined | Promise<TokenOwner | Refused | undefined>
 }
 
 /** A request that passed authentication. */

@@ -10,7 +10,7 @@ import type { Store } from "@knarr/store"
 import { createPodCertificateSignCheck } from "./admission/certificates.admission.ts"
 import { createAdmission } from "./admission/chain.ts"
 import { admissionOrder } from "./admission/order.ts"
-import { createAuthenticator, type Authenticator } from "./authn/authenticator.ts"
+import { createAuthenticator, type Authenticator, type FurtherAuthenticators } from "./authn/authenticator.ts"
 import { markTokenUsed } from "./authn/mark-token-used.ts"
 import { type LegacyTokens, ServiceAccountTokens } from "./authn/service-account-tokens.ts"
 import { TokenSigner, type SigningKeyOptions } from "./authn/token-signer.ts"
@@ -62,6 +62,7 @@ export interface ControlPlaneOptions {
   readonly anonymous?: boolean | undefined
   /** Bearer tokens with fixed users. */
   readonly staticTokens?: ReadonlyMap<string, UserInfo> | undefined
+  readonly authenticators?: FurtherAuthenticators | undefined
 }
 
 export interface ControlPlane {
@@ -121,11 +122,13 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     markUsed: (holder, label, today) => markTokenUsed({ client: client(), scope }, holder, label, today),
   }
   const authenticator = createAuthenticator({
+    log: env.log,
     certificates,
     serviceAccountTokens: new ServiceAccountTokens(signer, registry, env.clock, legacyTokens),
     audiences,
     anonymous: options.anonymous,
     staticTokens: options.staticTokens,
+    further: options.authenticators,
   })
   const client = (user: UserInfo = loopbackUser): Client =>
     createLoopbackClient({ registry, user, authorizer, userAgent: "kube-apiserver" })

@@ -48,8 +48,8 @@ test("a token's Secret is filled, authenticates its account, says when, and goes
 
   const { authenticator } = plane
   const ask = (bearer: string): ReturnType<typeof authenticator.authenticateToken> =>
-    authenticator.authenticateToken(bearer, authenticator.audiences)
-  assert.deepEqual(ask(token), {
+    authenticator.authenticateToken(bearer, authenticator.audiences, {})
+  assert.deepEqual(await ask(token), {
     user: {
       name: "system:serviceaccount:default:robot",
       uid: account.metadata.uid,
@@ -59,7 +59,7 @@ test("a token's Secret is filled, authenticates its account, says when, and goes
   })
   const today = new Date(clock.now()).toISOString().slice(0, 10)
   await clock.runUntil(() => get("key")?.metadata.labels?.[label] === today, limit)
-  assert.ok("error" in authenticator.authenticateToken(token, ["other"]))
+  assert.ok("error" in (await authenticator.authenticateToken(token, ["other"], {})))
   // Signed by the cluster, and still not the token that a Secret holds.
   const claims = JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString()) as Record<
     string,
@@ -67,10 +67,10 @@ test("a token's Secret is filled, authenticates its account, says when, and goes
   >
   for (const name of Object.keys(claims).filter((key) => key !== "iss")) {
     const forged = plane.signer.sign({ ...claims, [name]: "" })
-    assert.deepEqual(ask(forged), { error: "invalid bearer token" }, name)
+    assert.deepEqual(await ask(forged), { error: "invalid bearer token" }, name)
   }
   const copy = plane.signer.sign({ ...claims, more: "" })
-  assert.deepEqual(ask(copy), { error: "Token does not match server's copy" })
+  assert.deepEqual(await ask(copy), { error: "Token does not match server's copy" })
 
   const set = async (change: object): Promise<void> => {
     const { metadata } = await client.patch(secret, { namespace, name: "key" }, "merge", change)
@@ -79,10 +79,10 @@ test("a token's Secret is filled, authenticates its account, says when, and goes
   await set({ metadata: { labels: { "kubernetes.io/legacy-token-invalid-since": today } } })
   assert.match(JSON.stringify(ask(token)), /has been marked invalid/)
   await set({ metadata: { labels: { "kubernetes.io/legacy-token-invalid-since": null } } })
-  assert.ok("user" in ask(token))
+  assert.ok("user" in (await ask(token)))
 
   await client.delete(serviceAccount, { namespace, name: "robot" })
-  assert.ok("error" in ask(token))
+  assert.ok("error" in (await ask(token)))
   await clock.runUntil(() => get("key") === undefined, limit)
-  assert.deepEqual(ask(token), { error: "Token has been invalidated" })
+  assert.deepEqual(await ask(token), { error: "Token has been invalidated" })
 })

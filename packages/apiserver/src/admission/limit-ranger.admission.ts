@@ -4,8 +4,7 @@
  */
 import { limitRange, persistentVolumeClaim, pod } from "@knarr/api"
 import type { Container, LimitRange, LimitRangeItem, PersistentVolumeClaim, Pod } from "@knarr/api"
-import { type Quantity, compareQuantities, parseQuantity, sameResource } from "@knarr/apimachinery"
-import { aggregate } from "../authz/rbac.ts"
+import { aggregate, type Quantity, compareQuantities, parseQuantity, sameResource } from "@knarr/apimachinery"
 import type { AdmissionPlugin } from "../contract.ts"
 import { refusal } from "./refuse.ts"
 

@@ -21,7 +21,7 @@ import type {
   TokenRequest,
   Volume,
 } from "@knarr/api"
-import { internalError, notFound, semanticEqual } from "@knarr/apimachinery"
+import { aggregate, internalError, notFound, semanticEqual } from "@knarr/apimachinery"
 import { messageOf, whenReady } from "@knarr/base"
 import { resourceAttributes } from "../authz/attributes.ts"
 import { nodeNameOf } from "../authn/users.ts"
@@ -279,12 +279,6 @@ function demand(
   return whenReady(deps.authorize(a.user, asked, a), ({ verdict }) => {
     if (verdict !== "allow") throw refusal(a, refused)
   })
-}
-
-/** Several texts as Go's aggregate of errors prints them. */
-function aggregate(problems: readonly string[]): string {
-  const unique = [...new Set(problems)]
-  return unique.length === 1 ? unique[0]! : `[${unique.join(", ")}]`
 }
 
 /** Whether the pod mounts a token for the audience, or a volume whose driver asks for one. */

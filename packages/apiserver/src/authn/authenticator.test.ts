@@ -1,15 +1,18 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { createPrivateKeyPem, VirtualClock } from "@knarr/base"
 import type { StatusError } from "@knarr/apimachinery"
-import { createAuthenticator } from "./authenticator.ts"
+import { createPrivateKeyPem, silentLogger, VirtualClock } from "@knarr/base"
+import type { Credentials, Refused, TokenOwner } from "../contract.ts"
+import { createAuthenticator, type FurtherAuthenticators } from "./authenticator.ts"
 import { ServiceAccountTokens } from "./service-account-tokens.ts"
 import { TokenSigner } from "./token-signer.ts"
 import { ClientCertificates } from "./x509.ts"
 
 const clock = new VirtualClock()
 const signer = new TokenSigner({ signingKey: createPrivateKeyPem(), issuers: ["https://here"] })
-const authenticator = createAuthenticator({
+const optionsWith = (further?: FurtherAuthenticators): Parameters<typeof createAuthenticator>[0] => ({
+  log: silentLogger,
+  further,
   certificates: new ClientCertificates(clock, undefined),
   serviceAccountTokens: new ServiceAccountTokens(signer, { get: () => undefined, list: () => [] }, clock),
   audiences: ["https://here"],
@@ -18,11 +21,20 @@ const authenticator = createAuthenticator({
     ["x".repeat(20_000), { name: "long", groups: [] }],
   ]),
 })
+const authenticator = createAuthenticator(optionsWith())
+
+const request = (headers: Readonly<Record<string, string>>): Credentials => ({
+  socket: undefined,
+  headers,
+  header: (name) => headers[name] ?? "",
+})
 
 /** The user's name, or the status of the refusal. */
 function nameOf(headers: Readonly<Record<string, string>>): string | number {
   try {
-    return authenticator.authenticate({ socket: undefined, header: (name) => headers[name] ?? "" }).name
+    const user = authenticator.authenticate(request(headers))
+    assert.ok(!(user instanceof Promise), "nothing is waited for")
+    return user.name
   } catch (thrown) {
     return (thrown as StatusError).status.code!
   }
@@ -72,4 +84,68 @@ test("tokens as subprotocols, for real WebSocket handshakes with another protoco
     [{ upgrade: "websocket", connection: "close, upgraded" }, `${good}, ${v5}`, anonymous],
   ] as const)
     assert.equal(nameOf({ ...headers, "sec-websocket-protocol": protocols }), expected, protocols)
+})
+
+test("authenticators that wait: a front proxy before all, webhooks for tokens that nobody else knows", async () => {
+  const asked: string[] = []
+  const known: Readonly<Record<string, TokenOwner | Refused>> = {
+    carol: { user: { name: "carol", groups: [] } },
+    dave: { user: { name: "dave", groups: ["devs"] }, audiences: ["https://here", "other"] },
+    erin: { user: { name: "erin", groups: [] }, audiences: ["other"] },
+    frank: { error: "expired" },
+  }
+  const patient = createAuthenticator(
+    optionsWith({
+      requests: [
+        {
+          async authenticate({ header }) {
+            await Promise.resolve()
+            const name = header("x-remote-user")
+            return name === "" ? undefined : { name, groups: [] }
+          },
+        },
+      ],
+      tokens: [
+        {
+          async authenticate(token) {
+            asked.push(token)
+            await Promise.resolve()
+            if (token === "broken") throw new Error("connection refused")
+            return known[token]
+          },
+        },
+      ],
+    }),
+  )
+  const who = async (headers: Readonly<Record<string, string>>): Promise<string> => {
+    try {
+      const { name, groups } = await patient.authenticate(request(headers))
+      return `${name} ${groups.join(",")}`
+    } catch (thrown) {
+      return String((thrown as StatusError).status.code)
+    }
+  }
+  for (const [headers, expected] of [
+    [{}, "system:anonymous system:unauthenticated"],
+    [{ "x-remote-user": "bob", authorization: "Bearer broken" }, "bob system:authenticated"],
+    [{ authorization: "Bearer good" }, "eve system:authenticated"],
+    [{ authorization: "Bearer carol" }, "carol system:authenticated"],
+    [{ authorization: "Bearer dave" }, "dave devs,system:authenticated"],
+    [{ authorization: "Bearer erin" }, "401"],
+    [{ authorization: "Bearer frank" }, "401"],
+    [{ authorization: "Bearer broken" }, "401"],
+    [
+      {
+        ...webSocket,
+        authorization: "Bearer frank",
+        "sec-websocket-protocol": `${protocolOf("carol")}, ${v5}`,
+      },
+      "carol system:authenticated",
+    ],
+  ] as const)
+    assert.equal(await who(headers), expected, JSON.stringify(headers))
+  assert.ok(!asked.includes("good"))
+  assert.deepEqual(await patient.authenticateToken("frank", [], {}), { error: "expired" })
+  assert.deepEqual(await patient.authenticateToken("broken", [], {}), { error: "connection refused" })
+  assert.deepEqual(await patient.authenticateToken("nobody", [], {}), { error: "invalid bearer token" })
 })

@@ -5,7 +5,7 @@
 import { createHash, timingSafeEqual } from "node:crypto"
 import { node, pod, secret, serviceAccount, type Secret } from "@knarr/api"
 import type { Clock } from "@knarr/base"
-import type { AdmissionDeps, UserInfo } from "../contract.ts"
+import type { AdmissionDeps, Refused, TokenAuthenticator, TokenOwner, UserInfo } from "../contract.ts"
 import { Lru } from "./lru.ts"
 import { allAuthenticated, serviceAccountGroups, serviceAccountUserName } from "./users.ts"
 import { issuerOf, type Claims, type TokenSigner } from "./token-signer.ts"
@@ -32,12 +32,6 @@ interface Token {
   readonly user: UserInfo
 }
 
-export type TokenResult =
-  | { readonly user: UserInfo; readonly audiences: readonly string[] }
-  | { readonly error: string }
-  /** Not one of our tokens. */
-  | undefined
-
 /** Clock differences that are forgiven. Mirrors: jwt.DefaultLeeway */
 const leewaySeconds = 60
 /** The bytes of tokens whose users are remembered. */
@@ -58,7 +52,7 @@ export interface LegacyTokens {
   readonly markUsed: (secret: Secret, label: string, today: string) => void
 }
 
-export class ServiceAccountTokens {
+export class ServiceAccountTokens implements TokenAuthenticator {
   readonly #signer: TokenSigner
   readonly #reader: ObjectReader
   readonly #clock: Clock
@@ -75,7 +69,7 @@ export class ServiceAccountTokens {
   }
 
   /** `audiences`: the token must be meant for one of these. */
-  authenticate(text: string, audiences: readonly string[]): TokenResult {
+  authenticate(text: string, audiences: readonly string[]): TokenOwner | Refused | undefined {
     const hash = createHash("sha256").update(text).digest("base64")
     let token = this.#known.get(hash)
     if (!token) {

@@ -37,7 +37,7 @@ async function serve(
     port: 0,
     certificates: { ...server, clientCA },
     onRequest: (exchange) =>
-      respondText(exchange, 200, JSON.stringify(users.authenticate(exchange.socket) ?? "anonymous")),
+      respondText(exchange, 200, JSON.stringify(users.authenticate(exchange) ?? "anonymous")),
     takesUpgrade: () => false,
   })
   try {

@@ -7,7 +7,7 @@
 import { X509Certificate } from "node:crypto"
 import type { TLSSocket } from "node:tls"
 import type { Clock } from "@knarr/base"
-import type { UserInfo } from "../contract.ts"
+import type { Credentials, Refused, RequestAuthenticator, UserInfo } from "../contract.ts"
 import { allAuthenticated } from "./users.ts"
 
 interface Verified {
@@ -16,16 +16,11 @@ interface Verified {
   readonly notAfterMs: number
 }
 
-type Refused = { readonly error: string }
-
-/** The answer for one connection: a user, nobody (no certificate), or a certificate that is not to be trusted. */
-export type CertificateResult = UserInfo | undefined | Refused
-
 /** More links than a chain of ours ever has. */
 const maxDepth = 16
 
 /** Knows the users of connections by an authority that can be replaced while it runs. */
-export class ClientCertificates {
+export class ClientCertificates implements RequestAuthenticator {
   readonly #clock: Clock
   #authorities: readonly X509Certificate[] = []
   /** One answer per connection, until the authority changes. */
@@ -54,7 +49,8 @@ export class ClientCertificates {
     this.#known = new WeakMap()
   }
 
-  authenticate(socket: TLSSocket | undefined): CertificateResult {
+  /** A user, nobody (no certificate), or a certificate that is not to be trusted. */
+  authenticate({ socket }: Pick<Credentials, "socket">): UserInfo | Refused | undefined {
     if (!socket || this.#authorities.length === 0) return undefined
     let result = this.#known.get(socket)
     if (!result) {

@@ -2,6 +2,7 @@
  * The authorizers, in upstream's order: privileged groups, paths that are open to all, Node, RBAC.
  * Mirrors: apiserver pkg/authorization/union
  */
+import { aggregate } from "@knarr/apimachinery"
 import { abortable } from "@knarr/base"
 import type {
   AuthorizationAttributes,
@@ -12,7 +13,6 @@ import type {
   UserRules,
 } from "../contract.ts"
 import { systemMasters } from "../authn/users.ts"
-import { aggregate } from "./rbac.ts"
 
 /** What is asked under one name of the mode list: `node`, `rbac`. */
 export interface NamedAuthorizer {

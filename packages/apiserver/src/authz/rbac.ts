@@ -4,6 +4,7 @@
  */
 import { clusterRole, clusterRoleBinding, role, roleBinding } from "@knarr/api"
 import type { PolicyRule, RoleRef, Subject } from "@knarr/api"
+import { aggregate } from "@knarr/apimachinery"
 import { serviceAccountUserName } from "../authn/users.ts"
 import type { ObjectReader } from "../authn/service-account-tokens.ts"
 import type { AuthorizationAttributes, Authorizer, Decision, UserInfo, UserRules } from "../contract.ts"
@@ -162,10 +163,4 @@ function describe(grant: Grant): string {
 /** As the error of a lister says it. */
 function roleNotFound(ref: RoleRef): string {
   return `${ref.kind.toLowerCase()}.rbac.authorization.k8s.io ${JSON.stringify(ref.name)} not found`
-}
-
-/** Several errors as one text, as Go's aggregate prints them. */
-export function aggregate(errors: readonly string[]): string {
-  const unique = [...new Set(errors)]
-  return unique.length === 1 ? unique[0]! : `[${unique.join(", ")}]`
 }

@@ -4,6 +4,7 @@
  */
 import type { ResourceAttributes, SubjectAccessReviewSpec } from "@knarr/api"
 import {
+  aggregate,
   type FieldRequirement,
   type LabelOperator,
   type LabelRequirement,
@@ -12,7 +13,6 @@ import {
 import { messageOf } from "@knarr/base"
 import type { AskedSelector, AuthorizationAttributes } from "../contract.ts"
 import { askedFields, askedLabels, resourceAttributes } from "./attributes.ts"
-import { aggregate } from "./rbac.ts"
 
 /** The attributes of a spec that has either resource or other attributes. */
 export function reviewAttributes(spec: SubjectAccessReviewSpec): AuthorizationAttributes {

@@ -14,10 +14,9 @@ import type {
   SubjectAccessReviewStatus,
   TokenReview,
 } from "@knarr/api"
-import { badRequest, formatTime, invalid, type FieldError, type KubeObject } from "@knarr/apimachinery"
+import { aggregate, badRequest, formatTime, invalid, type FieldError, type KubeObject } from "@knarr/apimachinery"
 import type { Clock } from "@knarr/base"
 import type { Authenticator } from "../authn/authenticator.ts"
-import { aggregate } from "../authz/rbac.ts"
 import { evaluationError, reviewAttributes } from "../authz/review-attributes.ts"
 import type { Authorizer, Cancellable, UserInfo, UserRules } from "../contract.ts"
 import { answeredAtOnce } from "../registry/verbs/answered.ts"
@@ -84,17 +83,19 @@ export function reviewHandlers(deps: ReviewDeps): Handler[] {
         status: { userInfo: userInfoOf(request.user) },
       }
     }),
-    answeredAtOnce<Sent<TokenReview>>(`tokenreviews.${authentication}`, (review) => {
+    answeredAtOnce<Sent<TokenReview>>(`tokenreviews.${authentication}`, async (review, request) => {
       if (!review.spec?.token) throw badRequest("token is required for TokenReview in authentication")
       const wanted = review.spec.audiences ?? []
-      const result = deps.authenticator.authenticateToken(
-        review.spec.token,
-        wanted.length > 0 ? wanted : deps.authenticator.audiences,
-      )
+      const audiences = wanted.length > 0 ? wanted : deps.authenticator.audiences
+      const result = await deps.authenticator.authenticateToken(review.spec.token, audiences, request)
       if ("error" in result) return { ...review, status: { user: {}, error: result.error } }
       return {
         ...review,
-        status: { authenticated: true, user: userInfoOf(result.user), audiences: [...result.audiences] },
+        status: {
+          authenticated: true,
+          user: userInfoOf(result.user),
+          audiences: [...(result.audiences ?? [])],
+        },
       }
     }),
   ]

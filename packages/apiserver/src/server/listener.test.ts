@@ -79,7 +79,7 @@ describe("listener", () => {
     exchange.setHeader("X-Path", exchange.path)
     exchange.body().then(
       (body) => {
-        const user = users.authenticate(exchange.socket)
+        const user = users.authenticate(exchange)
         const text = JSON.stringify({
           method: exchange.method,
           query: exchange.query.get("q"),
