@@ -114,14 +114,33 @@ export interface RequestContext {
   readonly warnings: string[]
 }
 
+export interface GroupVersionKind {
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+}
+
+export interface GroupVersionResource {
+  readonly group: string
+  readonly version: string
+  readonly resource: string
+}
+
 /** What admission looks at. Mirrors: apiserver pkg/admission/interfaces.go */
 export interface AdmissionAttributes {
   readonly operation: "CREATE" | "UPDATE" | "DELETE" | "CONNECT"
+  /** The kind at whose path the request came. */
   readonly kind: Kind
   readonly subresource: string
   readonly namespace: string
   readonly name: string
-  /** Mutable during `admit`; undefined on DELETE. For a subresource with a kind of its own (binding, eviction): that object. */
+  /** What the client spoke, for those who match equivalent versions: the object's kind, and the path's resource. */
+  readonly requestKind: GroupVersionKind
+  readonly requestResource: GroupVersionResource
+  /**
+   * During `admit` a plugin may change it, or return another in its place; undefined on DELETE. For a subresource with
+   * a kind of its own (binding, eviction): that object.
+   */
   readonly object: KubeObject | undefined
   readonly oldObject: Readonly<KubeObject> | undefined
   readonly user: UserInfo
@@ -131,6 +150,28 @@ export interface AdmissionAttributes {
   readonly warnings: string[]
   /** Ends what a hook waits for. */
   readonly signal?: AbortSignal | undefined
+  readonly reinvocation: Reinvocation
+  /** Tells the audit log something; `key` is `<plugin>/<name>`. */
+  annotate(key: string, value: string): void
+}
+
+/** Mirrors: apiserver pkg/admission/reinvocation.go */
+export interface Reinvocation {
+  /** Whether this is the second round of `admit`. */
+  readonly again: boolean
+  /** Asks for a second round, in which every plugin looks once more: the object was changed in a way that they must see. */
+  request(): void
+  /** What a plugin remembers from the first round. */
+  readonly memory: Map<AdmissionHooks, unknown>
+}
+
+/** The attributes in the hands of the chain. */
+export interface AdmissionRequest extends AdmissionAttributes {
+  object: KubeObject | undefined
+  readonly reinvocation: Reinvocation & {
+    /** Begins the second round; false when nobody asked for it, or it has been. */
+    begin(): boolean
+  }
 }
 
 /** One admission plugin: one file. Importing it does nothing. */
@@ -144,8 +185,8 @@ export interface AdmissionPlugin {
 
 export interface AdmissionHooks {
   handles(attributes: AdmissionAttributes): boolean
-  /** May change `attributes.object`. */
-  admit?(attributes: AdmissionAttributes): void | Promise<void>
+  /** May change `attributes.object`, or return the object that takes its place, decoded and defaulted. */
+  admit?(attributes: AdmissionAttributes): void | KubeObject | Promise<void | KubeObject>
   validate?(attributes: AdmissionAttributes): void | Promise<void>
 }
 
@@ -165,13 +206,59 @@ export interface AdmissionDeps {
   ): Decision | Promise<Decision>
   /** Writes the status of an object as the server itself. Rejects with a conflict when the object is not the present one. */
   updateStatus<T extends KubeObject>(kind: Kind<T>, object: T): Promise<void>
+  /** The object of a served kind in another version of it, a copy. A promise where the conversion waits for somebody. */
+  convert(object: Readonly<KubeObject>, to: GroupVersionKind): KubeObject | Promise<KubeObject>
+  /** A webhook's answer as an object of the kind: decoded, defaulted. Throws for what is none. */
+  decode(kind: Kind, document: unknown): KubeObject
+  /** Posts to a program outside. */
+  readonly call: OutboundCall
 }
 
 /** The chain in `admission/order.ts`, as the registry calls it. */
 export interface Admission {
-  admit(attributes: AdmissionAttributes): Promise<void>
-  validate(attributes: AdmissionAttributes): Promise<void>
+  /** `attributes.object` is afterwards what was admitted. No promise when no plugin waits. */
+  admit(attributes: AdmissionRequest): void | Promise<void>
+  validate(attributes: AdmissionAttributes): void | Promise<void>
 }
+
+/** A service of the cluster, or any HTTPS URL. Mirrors: apiserver pkg/util/webhook/client.go ClientConfig */
+export type OutboundTarget =
+  | {
+      readonly service: {
+        readonly namespace: string
+        readonly name: string
+        /** Default 443. */
+        readonly port?: number | undefined
+        readonly path?: string | undefined
+      }
+    }
+  | { readonly url: string }
+
+export interface OutboundOptions {
+  /** PEM; the only authorities that the server's certificate may be of. Default: the machine's. */
+  readonly caBundle?: string | undefined
+  readonly timeoutMs: number
+  /** Default 3 MiB. */
+  readonly maxAnswerBytes?: number | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
+export interface OutboundAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: Buffer
+}
+
+/**
+ * POSTs a JSON document and gives the whole answer, whatever its status; redirects are not followed. Rejects when there is
+ * none in time, none from whom it should be, or one that is too long.
+ */
+export type OutboundCall = (
+  target: OutboundTarget,
+  body: string | Buffer,
+  options: OutboundOptions,
+  signal: AbortSignal,
+) => Promise<OutboundAnswer>
 
 /** Requirements of a selector; what could not be read of it is left out, which asks for more. */
 export interface AskedSelector<Requirement> {

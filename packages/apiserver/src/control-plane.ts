@@ -3,7 +3,7 @@
  * that every cluster begins with. Runs on any clock and does no I/O but the store's.
  */
 import { clusterRole, clusterRoleBinding, ipAddress, role, roleBinding, service } from "@knarr/api"
-import type { Kind } from "@knarr/apimachinery"
+import { decodeObject, type Kind, type KubeObject } from "@knarr/apimachinery"
 import type { Env, Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { Store } from "@knarr/store"
@@ -22,10 +22,14 @@ import { NodeAuthorizer } from "./authz/node.ts"
 import { NodeGraph } from "./authz/node-graph.ts"
 import { Rbac } from "./authz/rbac.ts"
 import { bootstrap, nodeRules, type RequestHeaderOptions } from "./bootstrap/bootstrap.ts"
-import type { Authorizer, UserInfo } from "./contract.ts"
+import type { AdmissionDeps, AdmissionPlugin, Authorizer, UserInfo } from "./contract.ts"
 import { reviewHandlers } from "./endpoints/reviews.ts"
 import { tokenHandler } from "./endpoints/token-request.ts"
 import { createLoopbackClient } from "./loopback-client.ts"
+import { createOutbound } from "./outbound/call.ts"
+import { createServiceResolver, type ServiceRouting } from "./outbound/service-resolver.ts"
+import { convertObject } from "./registry/convert.ts"
+import { setObjectDefaults } from "./registry/defaults.ts"
 import { runCompaction } from "./registry/compaction.ts"
 import { Registry } from "./registry/registry.ts"
 import { followIPAddresses } from "./registry/service/ip-addresses.ts"
@@ -52,8 +56,15 @@ export interface ControlPlaneOptions {
   readonly clientCA?: string | undefined
   readonly requestHeader?: RequestHeaderOptions | undefined
   readonly admission?:
-    | { readonly enable?: readonly string[]; readonly disable?: readonly string[] }
+    | {
+        readonly enable?: readonly string[]
+        readonly disable?: readonly string[]
+        /** The plugins in their order, made of the server's own; default: these. */
+        readonly plugins?: (own: readonly AdmissionPlugin[]) => readonly AdmissionPlugin[]
+      }
     | undefined
+  /** How programs in the cluster are called. Default `clusterIP`, as upstream. */
+  readonly serviceRouting?: ServiceRouting | undefined
   /** How long the store keeps history at the least, in milliseconds; default 300,000 (5 minutes). */
   readonly compactionIntervalMs?: number | undefined
   /** The chain of authorizers, made of the server's own (`node`, `rbac`); default: these. */
@@ -132,17 +143,29 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   })
   const client = (user: UserInfo = loopbackUser): Client =>
     createLoopbackClient({ registry, user, authorizer, userAgent: "kube-apiserver" })
+  const reader: Pick<AdmissionDeps, "get" | "list"> = {
+    get: (kind, ref) => (registry.serves(kind) ? registry.get(kind, ref) : undefined),
+    list: (kind, namespace) => (registry.serves(kind) ? registry.list(kind, namespace) : []),
+  }
+  const resolve = createServiceResolver(reader, env.random, options.serviceRouting ?? "clusterIP")
+  const outbound = scope.use(createOutbound({ clock: env.clock, resolve }))
   const admission = createAdmission({
     deps: {
       env,
-      get: (kind, ref) => (registry.serves(kind) ? registry.get(kind, ref) : undefined),
-      list: (kind, namespace) => (registry.serves(kind) ? registry.list(kind, namespace) : []),
+      ...reader,
       authorize: (user, attributes, request) => authorizer.authorize(user, attributes, request),
       updateStatus: async (kind, object) => {
         await client().update(kind, object, { subresource: "status", signal: scope.signal })
       },
+      convert: (object, to) => convertObject(registry, object, to),
+      decode(kind, document) {
+        const { object } = decodeObject<KubeObject>(kind.schema, document)
+        setObjectDefaults(kind, object, env.clock.now())
+        return object
+      },
+      call: outbound.call,
     },
-    plugins: admissionOrder,
+    plugins: options.admission?.plugins?.(admissionOrder) ?? admissionOrder,
     enable: options.admission?.enable,
     disable: options.admission?.disable,
     always: [createEscalationCheck(rbac, authorizer), createPodCertificateSignCheck(authorizer)],

@@ -1,10 +1,14 @@
-/** Runs the plugins one after the other: first all that may change the object, later all that only judge it. */
+/**
+ * Runs the plugins one after the other: first all that may change the object, once more when one of them asks for
+ * that, later all that only judge it. Mirrors: apiserver pkg/admission/chain.go, reinvocation.go
+ */
+import { inTurn, whenReady } from "@knarr/base"
 import type {
   Admission,
-  AdmissionAttributes,
   AdmissionDeps,
   AdmissionHooks,
   AdmissionPlugin,
+  AdmissionRequest,
 } from "../contract.ts"
 
 export interface AdmissionOptions {
@@ -33,20 +37,19 @@ export function createAdmission(options: AdmissionOptions): Admission {
   hooks.push(...(options.always ?? []))
   const mutating = hooks.filter((hook) => hook.admit)
   const validating = hooks.filter((hook) => hook.validate)
+  const admitAll = (attributes: AdmissionRequest): void | Promise<void> =>
+    inTurn(mutating, (hook) => {
+      if (!hook.handles(attributes)) return
+      return whenReady(hook.admit!(attributes), (replaced) => {
+        if (replaced) attributes.object = replaced
+      })
+    })
   return {
-    async admit(attributes: AdmissionAttributes) {
-      for (const hook of mutating) {
-        if (!hook.handles(attributes)) continue
-        const wait = hook.admit!(attributes)
-        if (wait) await wait
-      }
-    },
-    async validate(attributes: AdmissionAttributes) {
-      for (const hook of validating) {
-        if (!hook.handles(attributes)) continue
-        const wait = hook.validate!(attributes)
-        if (wait) await wait
-      }
-    },
+    admit: (attributes) =>
+      whenReady(admitAll(attributes), () => {
+        if (attributes.reinvocation.begin()) return admitAll(attributes)
+      }),
+    validate: (attributes) =>
+      inTurn(validating, (hook) => (hook.handles(attributes) ? hook.validate!(attributes) : undefined)),
   }
 }

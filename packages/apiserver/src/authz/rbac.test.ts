@@ -5,6 +5,7 @@ import type { PolicyRule } from "@knarr/api"
 import type { Kind, KubeObject } from "@knarr/apimachinery"
 import type { ObjectReader } from "../authn/service-account-tokens.ts"
 import type { AuthorizationAttributes, UserInfo } from "../contract.ts"
+import { createAdmissionRequest } from "../admission/attributes.ts"
 import { resourceAttributes } from "./attributes.ts"
 import { createEscalationCheck } from "./escalation.ts"
 import { Rbac } from "./rbac.ts"
@@ -158,19 +159,21 @@ describe("Rbac", () => {
   it("refuses to grant what one does not have", () => {
     const check = createEscalationCheck(rbac, rbac)
     const attempt = (rules: PolicyRule[]): void =>
-      void check.validate!({
-        operation: "CREATE",
-        kind: role,
-        subresource: "",
-        namespace: "x",
-        name: "r",
-        object: { apiVersion: "", kind: "Role", metadata: { name: "r" }, rules } as unknown as KubeObject,
-        oldObject: undefined,
-        user: { name: "eve", groups: ["devs"] },
-        dryRun: false,
-        options: {},
-        warnings: [],
-      })
+      void check.validate!(
+        createAdmissionRequest({
+          operation: "CREATE",
+          kind: role,
+          subresource: "",
+          namespace: "x",
+          name: "r",
+          object: { apiVersion: "", kind: "Role", metadata: { name: "r" }, rules } as unknown as KubeObject,
+          oldObject: undefined,
+          user: { name: "eve", groups: ["devs"] },
+          dryRun: false,
+          options: {},
+          warnings: [],
+        }),
+      )
     attempt([{ verbs: ["get"], apiGroups: [""], resources: ["pods"] }])
     assert.throws(() => attempt([{ verbs: ["get", "list"], apiGroups: [""], resources: ["nodes"] }]), {
       message:

@@ -14,7 +14,14 @@ import type {
   SubjectAccessReviewStatus,
   TokenReview,
 } from "@knarr/api"
-import { aggregate, badRequest, formatTime, invalid, type FieldError, type KubeObject } from "@knarr/apimachinery"
+import {
+  aggregate,
+  badRequest,
+  formatTime,
+  invalid,
+  type FieldError,
+  type KubeObject,
+} from "@knarr/apimachinery"
 import type { Clock } from "@knarr/base"
 import type { Authenticator } from "../authn/authenticator.ts"
 import { evaluationError, reviewAttributes } from "../authz/review-attributes.ts"

@@ -52,11 +52,11 @@ export function tokenHandler(registry: Registry, options: TokenRequestOptions): 
     name: "token",
     plain: true,
     async create({ storage, ref }, sent, call) {
-      const spec: TokenRequest["spec"] = {
+      let spec: TokenRequest["spec"] = {
         ...sent.spec,
         expirationSeconds: sent.spec?.expirationSeconds ?? defaultSeconds,
       }
-      const request: TokenRequest & KubeObject = { ...sent, metadata: { ...sent.metadata }, spec }
+      let request: TokenRequest & KubeObject = { ...sent, metadata: { ...sent.metadata }, spec }
       delete (request as Partial<TokenRequest>).status
       trackUpdate(tokenRequest, undefined, request, call.fieldManager, "token", env.clock.now())
       // Go prints a reference that nobody gave.
@@ -69,6 +69,8 @@ export function tokenHandler(registry: Registry, options: TokenRequestOptions): 
         call,
       )
       await admission.admit(attributes)
+      request = attributes.object as unknown as typeof request
+      spec = request.spec
       matchUrl(ref, request)
       const account = registry.get(serviceAccount, ref)
       if (!account) throw notFound({ group: "", resource: "serviceaccounts" }, ref.name)

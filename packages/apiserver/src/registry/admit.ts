@@ -1,5 +1,6 @@
 /** Calls the admission chain for one request. */
-import type { AdmissionAttributes } from "../contract.ts"
+import { createAdmissionRequest } from "../admission/attributes.ts"
+import type { AdmissionAttributes, AdmissionRequest } from "../contract.ts"
 import type { ObjectRef, WriteRequest } from "./request.ts"
 import type { ResourceStorage } from "./storage.ts"
 
@@ -12,8 +13,8 @@ export function admissionAttributes(
   ref: ObjectRef,
   what: What,
   request: WriteRequest,
-): AdmissionAttributes {
-  return {
+): AdmissionRequest {
+  return createAdmissionRequest({
     operation: what.operation,
     kind: storage.kind,
     subresource: what.subresource ?? "",
@@ -26,5 +27,6 @@ export function admissionAttributes(
     options: request.options,
     warnings: request.warnings,
     signal: request.signal,
-  }
+    annotate: request.annotate,
+  })
 }

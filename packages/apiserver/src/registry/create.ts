@@ -53,9 +53,11 @@ export async function createObject(
   dedupOwnerReferences(obj, request.warnings, false)
   if (!options.applied) trackUpdate(kind, undefined, obj, request.fieldManager, "", env.clock.now())
   const ref = { namespace: kind.namespaced ? namespace : "", name: obj.metadata.name ?? "" }
-  await admission.admit(
-    admissionAttributes(storage, ref, { operation: "CREATE", object: obj, oldObject: undefined }, request),
-  )
+  const what = { operation: "CREATE", object: obj, oldObject: undefined } as const
+  const attributes = admissionAttributes(storage, ref, what, request)
+  const wait = admission.admit(attributes)
+  if (wait) await wait
+  obj = attributes.object!
   setObjectDefaults(kind, obj, env.clock.now())
   dedupOwnerReferences(obj, request.warnings, true)
   const generated = !obj.metadata.name && !!obj.metadata.generateName
@@ -88,9 +90,9 @@ async function createNamed(
     if (errors.length > 0) throw invalid(storage.view.stored, name, errors)
     if (kind.warnings) request.warnings.push(...kind.warnings(obj))
     const ref = { namespace: obj.metadata.namespace ?? "", name }
-    await deps.admission.validate(
-      admissionAttributes(storage, ref, { operation: "CREATE", object: obj, oldObject: undefined }, request),
-    )
+    const what = { operation: "CREATE", object: obj, oldObject: undefined } as const
+    const wait = deps.admission.validate(admissionAttributes(storage, ref, what, request))
+    if (wait) await wait
     refuseVersion(obj, request)
     const written = await storage.write(storage.key(ref), request, async (current) => {
       if (!current) return { put: obj }

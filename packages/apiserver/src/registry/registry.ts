@@ -39,7 +39,7 @@ export interface RegistryOptions {
   readonly historyBytes?: number
 }
 
-const noAdmission: Admission = { async admit() {}, async validate() {} }
+const noAdmission: Admission = { admit() {}, validate() {} }
 
 export class Registry implements Storages {
   readonly env: Env

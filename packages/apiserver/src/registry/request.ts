@@ -12,6 +12,8 @@ export interface WriteRequest {
   readonly warnings: string[]
   /** Ends waits; what has been sent to the store is not undone. */
   readonly signal?: AbortSignal | undefined
+  /** Takes audit annotations; default: there is no audit. */
+  readonly annotate?: ((key: string, value: string) => void) | undefined
 }
 
 /** Names one object of a kind. `namespace` is "" for cluster-scoped kinds. */

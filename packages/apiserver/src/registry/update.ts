@@ -108,7 +108,7 @@ async function changeOf(
   const { env, admission } = deps
   const { subresource, strategy } = options
   const old = storage.view.value(current)
-  const obj = await options.next(old)
+  let obj = await options.next(old)
   if (options.checkUid) checkUid(storage, ref, obj, old.metadata.uid)
   const version = obj.metadata.resourceVersion ?? ""
   checkVersionOfObject(version)
@@ -126,14 +126,15 @@ async function changeOf(
   dedupOwnerReferences(obj, request.warnings, false)
   const nowMs = env.clock.now()
   if (!options.applied) trackUpdate(kind, old, obj, request.fieldManager, subresource, nowMs)
-  await admission.admit(
-    admissionAttributes(
-      storage,
-      ref,
-      { operation: "UPDATE", object: obj, oldObject: old, subresource },
-      request,
-    ),
+  const attributes = admissionAttributes(
+    storage,
+    ref,
+    { operation: "UPDATE", object: obj, oldObject: old, subresource },
+    request,
   )
+  const admitting = admission.admit(attributes)
+  if (admitting) await admitting
+  obj = attributes.object!
   setObjectDefaults(kind, obj, nowMs)
   dedupOwnerReferences(obj, request.warnings, true)
   keepSystemFields(obj, old)
@@ -151,7 +152,7 @@ async function changeOf(
   ]
   if (errors.length > 0) throw invalid(storage.view.stored, ref.name, toldErrors(kind, errors))
   if (kind.warnings && subresource === "") request.warnings.push(...kind.warnings(obj, old))
-  await admission.validate(
+  const judging = admission.validate(
     admissionAttributes(
       storage,
       ref,
@@ -159,6 +160,7 @@ async function changeOf(
       request,
     ),
   )
+  if (judging) await judging
   if (endsWith(kind, obj, old)) return { remove: true, answer: obj }
   if (!current.stale && equalButManagedTimes(obj, old)) return { keep: current }
   return { put: obj }

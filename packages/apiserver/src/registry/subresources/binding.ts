@@ -51,18 +51,19 @@ async function bindPod(
   binding: Binding,
   request: WriteRequest,
 ): Promise<void> {
-  const { metadata, target } = binding
   const errors: FieldError[] = []
-  if (target?.kind && target.kind !== "Node") {
-    errors.push(field.notSupported("target.kind", target.kind, ["Node", "<empty>"]))
+  const asked = binding.target
+  if (asked?.kind && asked.kind !== "Node") {
+    errors.push(field.notSupported("target.kind", asked.kind, ["Node", "<empty>"]))
   }
-  if (!target?.name) errors.push(field.required("target.name", ""))
+  if (!asked?.name) errors.push(field.required("target.name", ""))
   else
-    for (const why of nameIsDNSSubdomain(target.name, false))
-      errors.push(field.invalid("target.name", target.name, why))
+    for (const why of nameIsDNSSubdomain(asked.name, false))
+      errors.push(field.invalid("target.name", asked.name, why))
   if (errors.length > 0) throw unreadable(errors)
   if (ref.name === "") throw badRequest("Name parameter required.")
-  if (metadata.name !== ref.name) throw badRequest("name in URL does not match name in Binding object")
+  if (binding.metadata.name !== ref.name)
+    throw badRequest("name in URL does not match name in Binding object")
   const attributes = admissionAttributes(
     pods,
     ref,
@@ -71,6 +72,7 @@ async function bindPod(
   )
   await pods.deps.admission.admit(attributes)
   await pods.deps.admission.validate(attributes)
+  const { metadata, target } = attributes.object as Binding
   const now = formatTime(pods.deps.env.clock.now())
   await pods.write(pods.key(ref), request, async (current) => {
     if (!current) throw pods.notFound(ref.name)

@@ -66,7 +66,8 @@ async function evictPod(
     request,
   )
   await pods.deps.admission.admit(attributes)
-  if (eviction.metadata.name !== ref.name) {
+  const admitted = attributes.object as Eviction
+  if (admitted.metadata.name !== ref.name) {
     throw badRequest("name in URL does not match name in Eviction object")
   }
   find()
