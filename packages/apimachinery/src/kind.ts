@@ -92,6 +92,13 @@ export interface KindSpec<T extends KubeObject> {
   readonly subresources?: readonly (Subresource | "status" | "scale")[]
   /** The published definition name, or a shape made by hand. */
   readonly schema: string | Schema
+  /**
+   * Which rules hold beside those that are told here: those of Kubernetes' own kinds (`native`, default) or those of custom
+   * resources (`structural`). Whoever makes a kind at run time says so: the shape does not tell, it may be a published one.
+   * Structural kinds take no strategic patches, any qualified finalizer and no metadata with a status; they show no status
+   * that is empty, and their type in each item of a list.
+   */
+  readonly rules?: "native" | "structural"
   /** Where its objects are in the store, under `/registry/`; default `<group>/<plural>`, or `<plural>` in the core group. */
   readonly storagePrefix?: string
   /**
@@ -224,6 +231,7 @@ export interface Kind<T extends KubeObject = any> extends Omit<
   | "selectableFields"
   | "selectsNamespace"
   | "refuseField"
+  | "rules"
 > {
   readonly singular: string
   readonly shortNames: readonly string[]
@@ -239,6 +247,7 @@ export interface Kind<T extends KubeObject = any> extends Omit<
   /** `v1/Pod`, `apps/v1/Deployment`: equal for kinds that are the same (see `sameKind`), for use as a key. */
   readonly id: string
   readonly schema: Schema
+  readonly rules: "native" | "structural"
   readonly storagePrefix: string
   readonly hasGeneration: boolean
   readonly raisesGeneration: boolean
@@ -288,6 +297,7 @@ export function defineKind<T extends KubeObject>(spec: KindSpec<T>): Kind<T> {
     get schema() {
       return typeof schema === "string" ? schemaOf(schema) : schema
     },
+    rules: spec.rules ?? "native",
     storagePrefix: spec.storagePrefix ?? (group ? `${group}/${plural}` : plural),
     hasGeneration,
     raisesGeneration: spec.raisesGeneration ?? hasGeneration,

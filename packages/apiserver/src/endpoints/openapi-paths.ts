@@ -310,9 +310,7 @@ export class PathWriter {
       action: "patch",
       parameters: patching,
       consumes:
-        kind.schema.name === undefined
-          ? patchTypes.filter((type) => !type.includes("strategic"))
-          : patchTypes,
+        kind.rules === "structural" ? patchTypes.filter((type) => !type.includes("strategic")) : patchTypes,
       body: { schema: this.#schemas.ref(`${meta}.Patch`), required: true },
     }
   }

@@ -166,10 +166,10 @@ export class SchemaCollector {
     return { $ref: this.#prefix + name }
   }
 
-  /** The schema of a kind: a reference, or the whole when its shape has no published name. */
+  /** The schema of a kind: a reference, or the whole of a kind that is not of a release. */
   kind(kind: Kind): Json {
     const name = nameOf(kind)
-    if (kind.schema.name !== undefined) return this.ref(name)
+    if (name === kind.schema.name) return this.ref(name)
     if (!this.#out.has(name)) {
       const out: Json = {}
       this.#out.set(name, out)
@@ -251,7 +251,7 @@ export class SchemaCollector {
 
 /** The definition's name of a kind. */
 export function nameOf(kind: Kind): string {
-  if (kind.schema.name) return kind.schema.name
+  if (kind.rules === "native" && kind.schema.name) return kind.schema.name
   const reversed = kind.group.split(".").reverse().join(".")
   return `${reversed}.${kind.version}.${kind.kind}`
 }

@@ -23,6 +23,7 @@ const widget = defineKind({
   kind: "Widget",
   plural: "widgets",
   namespaced: true,
+  rules: "structural",
   schema: {
     type: "object",
     fields: new Map([

@@ -96,7 +96,7 @@ export class OpenApi {
   /** Published shapes are known by their release; only shapes made by hand need their document for a hash. */
   async #hashOf(path: string, document: OpenApiDocument): Promise<string> {
     const { kinds } = document
-    if (kinds.some((kind) => kind.schema.name === undefined))
+    if (kinds.some((kind) => kind.rules === "structural"))
       return this.#documents.hash(path, () => json(this.#v3(document)))
     this.#docsVersion ??= this.#docs()?.version ?? ""
     const text = `${kubernetesVersion} ${this.#docsVersion} ${path} ${kinds.map((kind) => kind.plural).join(" ")}`

@@ -124,7 +124,7 @@ function prepareForCreate(kind: Kind, obj: KubeObject, ctx: StrategyContext): vo
 /** A status that is written through an endpoint of its own begins empty; built-in kinds always show it. */
 function clearStatus(kind: Kind, obj: KubeObject): void {
   const loose = obj as unknown as Record<string, unknown>
-  const shape = kind.schema.name === undefined ? undefined : kind.schema.fields?.get("status")?.schema
+  const shape = kind.rules === "structural" ? undefined : kind.schema.fields?.get("status")?.schema
   if (kind.subresources.has("status") && !kind.keepsStatusOnCreate) delete loose.status
   if (shape && loose.status === undefined) loose.status = decodeObject(shape, {}).object
 }

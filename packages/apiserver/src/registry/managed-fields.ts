@@ -28,7 +28,7 @@ function resetFields(kind: Kind, subresource: string): FieldSet {
       for (const name of kind.schema.fields?.keys() ?? []) {
         if (!["apiVersion", "kind", "metadata", "status"].includes(name)) fields[`f:${name}`] = {}
       }
-      if (!kind.schema.name) fields["f:metadata"] = {}
+      if (kind.rules === "structural") fields["f:metadata"] = {}
     } else if (kind.subresources.has("status")) fields["f:status"] = {}
     set = FieldSet.fromJSON(fields as never)
     known.set(subresource, set)

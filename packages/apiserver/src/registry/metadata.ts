@@ -79,7 +79,7 @@ export function toldErrors(kind: Kind, errors: readonly FieldError[]): readonly 
 }
 
 export function validateOwnFinalizers(kind: Kind, { metadata }: Readonly<KubeObject>): FieldError[] {
-  if (!kind.schema.name || kind.finalizers === "qualified") return []
+  if (kind.rules === "structural" || kind.finalizers === "qualified") return []
   return validateKnownFinalizers(metadata.finalizers ?? [], "metadata.finalizers")
 }
 

@@ -106,7 +106,7 @@ export function patchTypeOf(mediaType: string): PatchType | undefined {
 
 /** Throws 415 for a strategic patch of a kind that has no types by which lists could be merged. */
 export function checkPatchType(kind: Kind, type: PatchType): void {
-  if (type !== "strategic" || kind.schema.name) return
+  if (type !== "strategic" || kind.rules === "native") return
   throw unsupportedMediaType([...patchTypes.keys()].filter((name) => patchTypes.get(name) !== "strategic"))
 }
 

@@ -61,7 +61,7 @@ const ofTheWrite = new Set(["managedFields", "resourceVersion", "name", "namespa
 
 /** Puts back the metadata that an update of the kind's `status` does not change; a custom resource's is all of it. */
 function keepMetadata(kind: Kind, obj: KubeObject, old: Readonly<KubeObject>): void {
-  const kept = kind.schema.name ? (kind.statusKeeps ?? []) : "metadata"
+  const kept = kind.rules === "structural" ? "metadata" : (kind.statusKeeps ?? [])
   const to = obj.metadata as unknown as Loose
   const from = old.metadata as unknown as Loose
   const names = kept === "metadata" ? new Set([...Object.keys(to), ...Object.keys(from)]) : new Set(kept)

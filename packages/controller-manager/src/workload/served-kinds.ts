@@ -27,6 +27,7 @@ function kindOfDefinition(crd: CustomResourceDefinition): Kind | undefined {
     kind: names.kind,
     plural: names.plural,
     namespaced: scope === "Namespaced",
+    rules: "structural",
     schema: {
       type: "object",
       preserveUnknown: true,

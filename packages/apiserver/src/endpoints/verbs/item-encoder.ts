@@ -50,11 +50,12 @@ export function itemEncoder(
 }
 
 function objectEncoder(view: KindView): ItemEncoder {
-  const { kind, apiVersion, schema } = view.kind
+  const { kind, apiVersion, rules } = view.kind
   // Items of built-in lists do not repeat their type.
-  const typeLength = schema.name
-    ? `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},`.length
-    : 0
+  const typeLength =
+    rules === "native"
+      ? `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},`.length
+      : 0
   return {
     view,
     key: `${apiVersion}/${kind}`,
@@ -114,7 +115,7 @@ function tableEncoder(
   nowMs: () => number,
   { definitions, cells }: Cells,
 ): ItemEncoder {
-  const { group, schema, columns } = view.kind
+  const { group, rules, columns } = view.kind
   const row = (object: CachedObject): string => {
     const obj = view.value(object)
     const line = JSON.stringify(cells(obj, nowMs()))
@@ -137,7 +138,8 @@ function tableEncoder(
       `{"kind":"Table","apiVersion":"${apiVersion}","metadata":${JSON.stringify(metadata)},` +
       `"columnDefinitions":${definitions},"rows":`,
     // The tables of kinds without columns, and of what definitions are about, are made by other code there.
-    noItems: columns.length === 0 || group === "apiextensions.k8s.io" || !schema.name ? "null" : "[]",
+    noItems:
+      columns.length === 0 || group === "apiextensions.k8s.io" || rules === "structural" ? "null" : "[]",
     footer: "}\n",
     item: (object) => Buffer.from(row(object)),
     itemOpen: "",

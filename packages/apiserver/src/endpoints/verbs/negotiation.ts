@@ -62,8 +62,8 @@ function notAcceptableAs(form: AnswerForm, what: string): StatusError {
 }
 
 /** How Go calls the internal type of a kind. */
-function goType({ group, kind, schema }: Kind): string {
-  return schema.name ? `*${group.split(".", 1)[0] || "core"}.${kind}` : "*unstructured.Unstructured"
+function goType({ group, kind, rules }: Kind): string {
+  return rules === "native" ? `*${group.split(".", 1)[0] || "core"}.${kind}` : "*unstructured.Unstructured"
 }
 
 function isTransform({ params }: Clause): boolean {

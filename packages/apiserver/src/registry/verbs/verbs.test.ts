@@ -54,6 +54,7 @@ const boat: Kind<Boat> = defineKind<Boat>({
   kind: "Boat",
   plural: "boats",
   namespaced: true,
+  rules: "structural",
   subresources: [
     "status",
     "scale",
