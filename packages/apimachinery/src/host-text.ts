@@ -13,8 +13,13 @@ type Checked<Base, What extends string> = Base & { readonly [checked]: What }
 export type IPv4Address = Checked<string, "IPv4 address">
 /** `10.0.0.0/8`, without bits beyond the prefix. */
 export type IPv4Network = Checked<string, "IPv4 network">
+/** As RFC 5952 has it, without a zone. */
+export type IPv6Address = Checked<string, "IPv6 address">
+/** `fd00::/8`, without bits beyond the prefix. */
+export type IPv6Network = Checked<string, "IPv6 network">
 /** Of either family, in canonical form. */
-export type AddressText = IPv4Address | Checked<string, "IPv6 address">
+export type AddressText = IPv4Address | IPv6Address
+export type NetworkText = IPv4Network | IPv6Network
 /** 1 to 65535. */
 export type PortNumber = Checked<number, "port">
 export type TransportProtocol = "tcp" | "udp" | "sctp"
@@ -29,7 +34,7 @@ export type HostText = Checked<string, "text">
 
 export type HostWord =
   | AddressText
-  | IPv4Network
+  | NetworkText
   | PortNumber
   | TransportProtocol
   | LinkName
@@ -141,14 +146,29 @@ export function spanOf(network: IPv4Network): { first: number; size: number; pre
   return { first: numberOf(base), size: 2 ** (32 - Number(bits)), prefixLength: Number(bits) }
 }
 
-/** Whether all of `inner` is in `network`. */
-export function holds(network: IPv4Network, inner: IPv4Network | IPv4Address): boolean {
+/** Whether all of `inner` is in `network`; false of two families. */
+export function holds(network: NetworkText, inner: NetworkText | AddressText): boolean {
+  if (!isIPv4Text(network) || !isIPv4Text(inner)) return holdsBytes(network, inner)
   const outside = spanOf(network)
   const inside = spanOf(inner.includes("/") ? (inner as IPv4Network) : (`${inner}/32` as IPv4Network))
   return inside.first >= outside.first && inside.first + inside.size <= outside.first + outside.size
 }
 
+function isIPv4Text(text: NetworkText | AddressText): text is IPv4Network | IPv4Address {
+  return !text.includes(":")
+}
+
+function holdsBytes(network: string, inner: string): boolean {
+  const outside = parseCIDR(network)!
+  const inside = parseCIDR(inner.includes("/") ? inner : `${inner}/${inner.includes(":") ? 128 : 32}`)!
+  const { prefixLength } = outside
+  if (outside.address.bytes.length !== inside.address.bytes.length || inside.prefixLength < prefixLength)
+    return false
+  const start = networkAddress({ ...inside, prefixLength })
+  return outside.address.bytes.every((byte, i) => byte === start.bytes[i])
+}
+
 /** Whether the two have an address in common. */
-export function overlap(a: IPv4Network, b: IPv4Network): boolean {
+export function overlap(a: NetworkText, b: NetworkText): boolean {
   return holds(a, b) || holds(b, a)
 }

@@ -172,6 +172,9 @@ export {
   type HostWord,
   type IPv4Address,
   type IPv4Network,
+  type IPv6Address,
+  type IPv6Network,
+  type NetworkText,
   type LinkName,
   type NameText,
   type PortNumber,
@@ -195,6 +198,15 @@ export {
   readProtocol,
   spanOf,
 } from "./host-text.ts"
+export {
+  type IPFamily,
+  addressAndPort,
+  addressInName,
+  familyOf,
+  ipFamilies,
+  ipv4,
+  ipv6,
+} from "./ip-family.ts"
 export {
   fieldImmutableMessage,
   totalAnnotationSizeLimit,

@@ -1,6 +1,7 @@
 /** Ends a cluster's processes and takes its network apart. */
 import { globSync } from "node:fs"
 import { basename } from "node:path"
+import { ipv4 } from "@knarr/apimachinery"
 import type { Env } from "@knarr/base"
 import { createLinuxMachine, stopContainerd, unmountBelow } from "@knarr/kubelet"
 import { removeNodeNetwork } from "@knarr/pod-network"
@@ -38,7 +39,7 @@ export async function removeClusterNetwork(
   config: Pick<ClusterConfig, "index"> & ClusterRanges,
   { signal }: Pick<Context, "signal">,
 ): Promise<void> {
-  await removeServiceProxy(proxyTable(config), signal)
+  await removeServiceProxy(ipv4, proxyTable(config), signal)
   await removeServiceAddresses(config, signal)
   await removeNodeNetwork(networkOf(config), signal)
 }

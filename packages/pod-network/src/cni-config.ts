@@ -1,15 +1,15 @@
 /** The node's CNI configuration: pods on a bridge, addresses by host-local. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { IPv4Network, LinkName } from "@knarr/apimachinery"
+import type { LinkName, NetworkText } from "@knarr/apimachinery"
 
 export interface CniConfig {
   /** The folder that the runtime watches. */
   readonly dir: string
   /** The bridge of this node's pods; made by the first pod. */
   readonly bridge: LinkName
-  /** The node's range of pod addresses; the first is the bridge's. */
-  readonly podCIDR: IPv4Network
+  /** The node's ranges of pod addresses, one of each family that pods have; the first address of each is the bridge's. */
+  readonly podCIDRs: readonly NetworkText[]
   /** Default: the kernel's (1500). */
   readonly mtu?: number
   /** Where host-local remembers what it gave out; default /var/lib/cni/networks. */
@@ -22,7 +22,7 @@ const file = "10-knarr.conflist"
 
 /** The configuration's text. */
 export function cniConflist(config: CniConfig): string {
-  const { bridge, podCIDR, mtu, ipamDir, portmap } = config
+  const { bridge, podCIDRs, mtu, ipamDir, portmap } = config
   const plugins: unknown[] = [
     {
       type: "bridge",
@@ -36,7 +36,7 @@ export function cniConflist(config: CniConfig): string {
       ...(mtu === undefined ? {} : { mtu }),
       ipam: {
         type: "host-local",
-        ranges: [[{ subnet: podCIDR }]],
+        ranges: podCIDRs.map((subnet) => [{ subnet }]),
         ...(ipamDir === undefined ? {} : { dataDir: ipamDir }),
       },
     },

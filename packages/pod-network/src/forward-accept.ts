@@ -2,7 +2,17 @@
  * Lets the cluster's packets through a host whose iptables drops what is forwarded or what comes in (a machine with
  * Docker or ufw does). An accept in a table of our own could not: a drop in any table is final.
  */
-import type { IPv4Address, IPv4Network, NameText, PortNumber } from "@knarr/apimachinery"
+import {
+  familyOf,
+  ipFamilies,
+  ipv4,
+  type IPFamily,
+  type IPv4Address,
+  type IPv4Network,
+  type NameText,
+  type NetworkText,
+  type PortNumber,
+} from "@knarr/apimachinery"
 import { isInstalled, runHostCommand } from "./host-command.ts"
 
 type ChainName = "FORWARD" | "INPUT" | "OUTPUT"
@@ -37,7 +47,7 @@ function planAccept(
 }
 
 /** The calls that let what comes from or goes to `cidrs` be forwarded. */
-export function planForwardRules(listing: string, cidrs: readonly IPv4Network[], tag: NameText): string[][] {
+export function planForwardRules(listing: string, cidrs: readonly NetworkText[], tag: NameText): string[][] {
   const matches = cidrs.flatMap((cidr) => [
     ["-s", cidr],
     ["-d", cidr],
@@ -102,13 +112,17 @@ export function planForwardRemoval(listing: string, tag: NameText): string[][] {
 
 /** Idempotent; does nothing where iptables is missing or lets everything through. */
 export async function acceptForwarded(
-  cidrs: readonly IPv4Network[],
+  cidrs: readonly NetworkText[],
   tag: NameText,
   signal: AbortSignal,
 ): Promise<void> {
-  const listing = await listChain("FORWARD", signal)
-  for (const args of planForwardRules(listing, cidrs, tag))
-    await runHostCommand("iptables", ["-w", ...args], { signal })
+  for (const family of ipFamilies) {
+    const ours = cidrs.filter((cidr) => familyOf(cidr) === family)
+    if (ours.length === 0) continue
+    const listing = await listChain("FORWARD", signal, family)
+    for (const args of planForwardRules(listing, ours, tag))
+      await runHostCommand(programOf(family), ["-w", ...args], { signal })
+  }
 }
 
 /** As {@link acceptForwarded}, for what comes in, and for what answers it without a tracked connection. */
@@ -122,7 +136,7 @@ export async function acceptAtDoors(
   for (const args of [...incoming, ...outgoing]) await runHostCommand("iptables", ["-w", ...args], { signal })
 }
 
-/** Takes back what {@link acceptForwarded} and {@link acceptAtDoors} did. Idempotent. */
+/** Takes back what {@link acceptForwarded} and {@link acceptAtDoors} did of IPv4. Idempotent. */
 export async function removeAccepted(tag: NameText, signal: AbortSignal): Promise<void> {
   for (const chain of ["FORWARD", "INPUT", "OUTPUT"] as const)
     for (const args of planForwardRemoval(await listChain(chain, signal), tag))
@@ -130,14 +144,19 @@ export async function removeAccepted(tag: NameText, signal: AbortSignal): Promis
 }
 
 /** Empty where there is no such chain to look at. */
-async function listChain(chain: ChainName, signal: AbortSignal): Promise<string> {
-  if (!isInstalled("iptables")) return ""
+async function listChain(chain: ChainName, signal: AbortSignal, family: IPFamily = ipv4): Promise<string> {
+  const program = programOf(family)
+  if (!isInstalled(program)) return ""
   try {
-    return await runHostCommand("iptables", ["-w", "-S", chain], { signal })
+    return await runHostCommand(program, ["-w", "-S", chain], { signal })
   } catch {
     signal.throwIfAborted()
     return ""
   }
+}
+
+function programOf(family: IPFamily): "iptables" | "ip6tables" {
+  return family === ipv4 ? "iptables" : "ip6tables"
 }
 
 function commentOf(line: string): string | undefined {

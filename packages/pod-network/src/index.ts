@@ -26,7 +26,7 @@ export {
   removeNodeNetwork,
 } from "./node-network.ts"
 export {
-  type ClusterRanges,
+  type FamilyRanges,
   type NetworkPlan,
   type PodNetworkOptions,
   type RefusedNode,

@@ -1,13 +1,22 @@
 /** What leaves the cluster carries its node's address: an nftables table of our own, which nothing else touches. */
-import { joined, line, nameText, type HostText, type IPv4Network, type NameText } from "@knarr/apimachinery"
+import {
+  familyOf,
+  joined,
+  line,
+  nameText,
+  type HostText,
+  type IPFamily,
+  type NameText,
+  type NetworkText,
+} from "@knarr/apimachinery"
 import { runHostCommand } from "./host-command.ts"
 
 export interface Masquerade {
   readonly table: NameText
-  /** Whose packets. */
-  readonly from: IPv4Network
+  /** Whose packets. Its family is the table's, and all other networks'. */
+  readonly from: NetworkText
   /** Destinations inside the cluster, which see the pod's own address. */
-  readonly except: readonly IPv4Network[]
+  readonly except: readonly NetworkText[]
   /** More chains of the table, whole. */
   readonly chains?: HostText
 }
@@ -19,13 +28,14 @@ export function masqueradeTable(clusterName: string): NameText {
 
 /** The rules as `nft -f` takes them; they replace the table's former ones in one step. */
 export function masqueradeRules({ table, from, except, chains }: Masquerade): HostText {
-  const spared = joined([...except, line`224.0.0.0/4`], ", ")
-  return line`add table ip ${table}
-delete table ip ${table}
-table ip ${table} {
+  const { word: ip, multicast } = familyOf(from)
+  const spared = joined([...except, multicast], ", ")
+  return line`add table ${ip} ${table}
+delete table ${ip} ${table}
+table ${ip} ${table} {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-    ip saddr ${from} ip daddr != { ${spared} } masquerade fully-random
+    ${ip} saddr ${from} ${ip} daddr != { ${spared} } masquerade fully-random
   }
 ${chains ?? line``}}
 `
@@ -36,17 +46,25 @@ export async function applyMasquerade(masquerade: Masquerade, signal: AbortSigna
   await runHostCommand("nft", ["-f", "-"], { signal, input: masqueradeRules(masquerade) })
 }
 
-/** Idempotent. */
-export async function removeTables(tables: readonly NameText[], signal: AbortSignal): Promise<void> {
+/** Those of a family. Idempotent. */
+export async function removeTables(
+  { word: ip }: IPFamily,
+  tables: readonly NameText[],
+  signal: AbortSignal,
+): Promise<void> {
   const input = joined(
-    tables.map((table) => line`add table ip ${table}\ndelete table ip ${table}\n`),
+    tables.map((table) => line`add table ${ip} ${table}\ndelete table ${ip} ${table}\n`),
     "\n",
   )
   await runHostCommand("nft", ["-f", "-"], { signal, input })
 }
 
 /** Those of the tables that somebody has removed. */
-export async function missingTables(tables: readonly NameText[], signal: AbortSignal): Promise<NameText[]> {
-  const lines = (await runHostCommand("nft", ["list", "tables", "ip"], { signal })).split("\n")
-  return tables.filter((table) => !lines.includes(`table ip ${table}`))
+export async function missingTables(
+  { word: ip }: IPFamily,
+  tables: readonly NameText[],
+  signal: AbortSignal,
+): Promise<NameText[]> {
+  const lines = (await runHostCommand("nft", ["list", "tables", ip], { signal })).split("\n")
+  return tables.filter((table) => !lines.includes(`table ${ip} ${table}`))
 }

@@ -6,10 +6,13 @@ import { existsSync, readdirSync } from "node:fs"
 import {
   addressIn,
   holds,
+  ipv4,
+  ipv6,
   line,
   linkName,
   nameText,
   spanOf,
+  type IPFamily,
   type IPv4Address,
   type IPv4Network,
   type LinkName,
@@ -67,12 +70,16 @@ const forwarding: Readonly<Record<string, string>> = {
   "net/bridge/bridge-nf-call-ip6tables": "1",
 }
 
-/** Prepares the network namespace that this process is in to forward pods' packets. */
-export async function ensureForwarding(signal: AbortSignal): Promise<void> {
+/** Prepares the network namespace that this process is in to forward pods' packets of these families; IPv4 anyhow. */
+export async function ensureForwarding(
+  signal: AbortSignal,
+  families: readonly IPFamily[] = [ipv4],
+): Promise<void> {
   if (!existsSync("/proc/sys/net/bridge")) {
     await runHostCommand("modprobe", ["br_netfilter"], { signal }).catch(() => signal.throwIfAborted())
   }
   setKernelParameters(forwarding)
+  if (families.includes(ipv6)) setKernelParameters({ "net/ipv6/conf/all/forwarding": "1" })
 }
 
 /** The cluster's bridge, with the host on it as its first node. */
@@ -157,14 +164,14 @@ export async function removeNodeNetwork(cluster: LocalCluster, signal: AbortSign
     await deleteLink(bridge, signal)
   }
   // Routes over our links went with them; others can be of a node that had told lies about its address.
-  const ours = (await readRoutes(signal)).filter(
+  const ours = (await readRoutes(ipv4, signal)).filter(
     ({ podCIDR, via }) => holds(cluster.podCIDR, podCIDR) || holds(cluster.nodeCIDR, via),
   )
   if (ours.length > 0)
-    await syncRoutes([], (route) => ours.some(({ podCIDR }) => podCIDR === route.podCIDR), signal)
+    await syncRoutes(ipv4, [], (route) => ours.some(({ podCIDR }) => podCIDR === route.podCIDR), signal)
   const table = masqueradeTable(cluster.name)
   await removeAccepted(table, signal)
-  await removeTables([table, nodesTable(cluster)], signal)
+  await removeTables(ipv4, [table, nodesTable(cluster)], signal)
 }
 
 /** The host's ends of links to further nodes whose namespaces are gone. */

@@ -5,6 +5,7 @@ import { test } from "node:test"
 import {
   addressIn,
   holds,
+  ipv4,
   ipv4Address,
   ipv4Network,
   joined,
@@ -31,6 +32,8 @@ import { planNetwork } from "./pod-network.ts"
 import { planRoutes, readRoutes, syncRoutes, type NodeRoute } from "./routes.ts"
 
 const ranges = { clusterCIDR: ipv4Network("10.244.0.0/16"), nodeCIDR: ipv4Network("10.89.0.0/24") }
+
+const families = [{ family: ipv4, ...ranges }]
 
 function route(podCIDR: string, via: string): NodeRoute {
   return { podCIDR: ipv4Network(podCIDR), via: ipv4Address(via) }
@@ -66,17 +69,17 @@ test("The plan is the node's own range and a route to each other node that has b
       node("d", undefined, "10.89.0.4"),
       node("e", "10.244.4.0/24", undefined),
     ],
-    ranges,
+    families,
   )
   assert.deepEqual(plan, {
-    podCIDR: "10.244.0.0/24",
+    podCIDRs: ["10.244.0.0/24"],
     routes: [
       { podCIDR: "10.244.1.0/24", via: "10.89.0.2" },
       { podCIDR: "10.244.2.0/24", via: "10.89.0.3" },
     ],
     refused: [],
   })
-  assert.deepEqual(planNetwork("x", [], ranges), { podCIDR: undefined, routes: [], refused: [] })
+  assert.deepEqual(planNetwork("x", [], families), { podCIDRs: [], routes: [], refused: [] })
 })
 
 test("What a node says of itself counts only inside the cluster's ranges, and stops no other node", () => {
@@ -125,17 +128,17 @@ test("What a node says of itself counts only inside the cluster's ranges, and st
   ]
   for (const one of bad) {
     const what = JSON.stringify([one.spec.podCIDR, one.status.addresses])
-    const plan = planNetwork("a", [one, ...good], ranges)
+    const plan = planNetwork("a", [one, ...good], families)
     assert.deepEqual(plan.routes, [route("10.244.1.0/24", "10.89.0.2")], what)
-    assert.equal(plan.podCIDR, "10.244.0.0/24", what)
+    assert.equal(plan.podCIDRs.join(), "10.244.0.0/24", what)
     assert.equal(plan.refused.length, 1, what)
     assert.equal(plan.refused[0]!.node, one, what)
   }
   // The younger one of two that overlap is refused whatever their order and names, the own one never.
   const young = node("0", "10.244.0.0/23", "10.89.0.9")
   young.metadata.creationTimestamp = "2026-01-02T00:00:00Z"
-  assert.deepEqual(planNetwork("b", [young, ...good], ranges).routes, [route("10.244.0.0/24", "10.89.0.1")])
-  assert.equal(planNetwork("0", [young, ...good], ranges).podCIDR, "10.244.0.0/23")
+  assert.deepEqual(planNetwork("b", [young, ...good], families).routes, [route("10.244.0.0/24", "10.89.0.1")])
+  assert.equal(planNetwork("0", [young, ...good], families).podCIDRs.join(), "10.244.0.0/23")
 })
 
 test("Routes change only where they differ", () => {
@@ -165,8 +168,8 @@ test("Of a batch that was carried on, the commands that failed are known with th
 test("The CNI configuration is written once, whole", () => {
   const dir = mkdtempSync("/tmp/knarr-cni-")
   try {
-    const podCIDR = ipv4Network("10.244.0.0/24")
-    const config = { dir, bridge: linkName("knp-0-0"), podCIDR, mtu: 1450, ipamDir: "/x" }
+    const podCIDRs = [ipv4Network("10.244.0.0/24")]
+    const config = { dir, bridge: linkName("knp-0-0"), podCIDRs, mtu: 1450, ipamDir: "/x" }
     assert.equal(writeCniConfig(config), true)
     assert.equal(writeCniConfig(config), false)
     assert.deepEqual(readdirSync(dir), ["10-knarr.conflist"])
@@ -255,11 +258,12 @@ test(
       await inside(2, "ip", "address", "add", "198.18.2.1/32", "dev", "lo")
       const ours = ({ podCIDR }: NodeRoute): boolean => holds(cluster.podCIDR, podCIDR)
       const wanted = [route("198.18.2.0/24", `${net}.3`)]
-      assert.deepEqual(await syncRoutes(wanted, ours, signal), { count: 1, failed: [] })
-      assert.deepEqual(await syncRoutes(wanted, ours, signal), { count: 0, failed: [] })
+      assert.deepEqual(await syncRoutes(ipv4, wanted, ours, signal), { count: 1, failed: [] })
+      assert.deepEqual(await syncRoutes(ipv4, wanted, ours, signal), { count: 0, failed: [] })
       // One that the kernel refuses stops no other.
       const third = route("198.18.3.0/24", `${net}.2`)
       const refused = await syncRoutes(
+        ipv4,
         [route("198.18.1.0/24", "203.0.113.9"), third, ...wanted],
         ours,
         signal,
@@ -268,9 +272,9 @@ test(
         refused.failed.map(({ command }) => command),
         ["route replace 198.18.1.0/24 via 203.0.113.9 proto 89"],
       )
-      assert.deepEqual((await readRoutes(signal)).filter(ours), [...wanted, third])
-      await syncRoutes(wanted, ours, signal)
-      assert.deepEqual((await readRoutes(signal)).filter(ours), wanted)
+      assert.deepEqual((await readRoutes(ipv4, signal)).filter(ours), [...wanted, third])
+      await syncRoutes(ipv4, wanted, ours, signal)
+      assert.deepEqual((await readRoutes(ipv4, signal)).filter(ours), wanted)
       const neighbour = await runHostCommand("ip", ["route", "get", "198.18.2.1"], { signal })
       assert.match(neighbour, new RegExp(`via ${net}\\.3 dev ${nodeBridge(cluster)}`))
       const table = masqueradeTable(cluster.name)
@@ -278,8 +282,8 @@ test(
       await applyMasquerade(masquerade, signal)
       await applyMasquerade(masquerade, signal)
       assert.match(await runHostCommand("nft", ["list", "table", "ip", table], { signal }), /masquerade/)
-      await removeTables([table], signal)
-      await removeTables([table], signal)
+      await removeTables(ipv4, [table], signal)
+      await removeTables(ipv4, [table], signal)
       await deleteNodeNetns({ cluster, index: 1 }, signal)
       await deleteNodeNetns({ cluster, index: 1 }, signal)
       assert.ok(!existsSync(`/run/netns/${nodeNetns(cluster, 1)}`))
@@ -297,7 +301,7 @@ test(
     )
     assert.deepEqual(links, [])
     assert.deepEqual(
-      (await readRoutes(signal)).filter(({ podCIDR }) => holds(cluster.podCIDR, podCIDR)),
+      (await readRoutes(ipv4, signal)).filter(({ podCIDR }) => holds(cluster.podCIDR, podCIDR)),
       [],
     )
   },
@@ -375,7 +379,7 @@ test(
           carryOn: true,
         })
       }
-      await removeTables([servicesTable], cleanup)
+      await removeTables(ipv4, [servicesTable], cleanup)
     }
   },
 )

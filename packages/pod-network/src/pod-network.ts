@@ -5,13 +5,15 @@
  */
 import { Channel, type Env } from "@knarr/base"
 import {
+  familyOf,
   holds,
+  ipv4,
   overlap,
   quoted,
-  readIPv4,
-  readIPv4Network,
-  type IPv4Network,
+  type IPFamily,
   type LinkName,
+  type NameText,
+  type NetworkText,
 } from "@knarr/apimachinery"
 import { node as nodeKind, type Node } from "@knarr/api"
 import type { EventRecorder, InformerFactory } from "@knarr/client"
@@ -23,15 +25,18 @@ import { applyMasquerade, masqueradeTable, missingTables } from "./masquerade.ts
 import { ensureForwarding } from "./node-network.ts"
 import { planRoutes, syncRoutes, type NodeRoute } from "./routes.ts"
 
-/** Where the cluster's addresses are. */
-export interface ClusterRanges {
+/** Where the cluster's addresses of one family are. */
+export interface FamilyRanges {
+  readonly family: IPFamily
   /** The cluster's pods (`10.244.0.0/16`): their traffic to each other is never masqueraded. */
-  readonly clusterCIDR: IPv4Network
+  readonly clusterCIDR: NetworkText
   /** The nodes' own addresses (`10.89.0.0/24`): pods reach nodes with their own address. */
-  readonly nodeCIDR: IPv4Network
+  readonly nodeCIDR: NetworkText
 }
 
-export interface PodNetworkOptions extends ClusterRanges {
+export interface PodNetworkOptions {
+  /** Those of the pods' families, the preferred one first. */
+  readonly families: readonly FamilyRanges[]
   readonly env: Env
   readonly informers: InformerFactory
   /** Says what of a node cannot be used. */
@@ -57,34 +62,47 @@ export interface RefusedNode {
 
 /** What the network of one node must be. */
 export interface NetworkPlan {
-  /** Undefined until the node has one. */
-  readonly podCIDR: IPv4Network | undefined
+  /** One of each family, in their order; fewer until the node has them. */
+  readonly podCIDRs: readonly NetworkText[]
   readonly routes: readonly NodeRoute[]
   readonly refused: readonly RefusedNode[]
 }
 
 /**
- * Decides the network of `nodeName` from the nodes there are. Nodes without range or address get no route; those
- * with one that is not theirs to have get none either, and are named. Of two that overlap the older one counts.
+ * Decides the network of `nodeName` from the nodes there are, family by family. Nodes without range or address get no
+ * route; those with one that is not theirs to have get none either, and are named. Of two that overlap the older one counts.
  */
 export function planNetwork(
   nodeName: string,
   nodes: readonly Readonly<Node>[],
-  { clusterCIDR, nodeCIDR }: ClusterRanges,
+  families: readonly FamilyRanges[],
 ): NetworkPlan {
+  const plans = families.map((ranges) => planFamily(nodeName, nodes, ranges))
+  return {
+    podCIDRs: plans.flatMap(({ podCIDR }) => podCIDR ?? []),
+    routes: plans.flatMap(({ routes }) => routes),
+    refused: plans.flatMap(({ refused }) => refused),
+  }
+}
+
+function planFamily(
+  nodeName: string,
+  nodes: readonly Readonly<Node>[],
+  { family, clusterCIDR, nodeCIDR }: FamilyRanges,
+): { podCIDR: NetworkText | undefined; routes: readonly NodeRoute[]; refused: readonly RefusedNode[] } {
   const routes: NodeRoute[] = []
   const refused: RefusedNode[] = []
-  const taken: IPv4Network[] = []
-  let podCIDR: IPv4Network | undefined
+  const taken: NetworkText[] = []
+  let podCIDR: NetworkText | undefined
   const own = nodes.find(({ metadata }) => metadata.name === nodeName)
-  const ownAddress = own && internalIP(own)
+  const ownAddress = own && internalIP(own, family)
   const others = nodes.filter((node) => node !== own).sort(byAge)
   for (const node of own ? [own, ...others] : others) {
     const refuse = (reason: string): void => void refused.push({ node, reason })
     const { spec } = node
-    const text = (spec.podCIDRs ?? (spec.podCIDR ? [spec.podCIDR] : [])).find((cidr) => !cidr.includes(":"))
+    const text = (spec.podCIDRs ?? (spec.podCIDR ? [spec.podCIDR] : [])).find((cidr) => family.owns(cidr))
     if (text === undefined) continue
-    const range = readIPv4Network(text)
+    const range = family.readNetwork(text)
     if (range === undefined || !holds(clusterCIDR, range)) {
       refuse(`its podCIDR ${quoted(text)} is not inside the cluster's ${clusterCIDR}`)
       continue
@@ -96,9 +114,9 @@ export function planNetwork(
     }
     if (node === own) podCIDR = range
     else {
-      const address = internalIP(node)
+      const address = internalIP(node, family)
       if (address === undefined) continue
-      const via = readIPv4(address)
+      const via = family.readAddress(address)
       if (via === undefined || !holds(nodeCIDR, via)) {
         refuse(`its address ${quoted(address)} is not inside the nodes' ${nodeCIDR}`)
         continue
@@ -114,9 +132,8 @@ export function planNetwork(
   return { podCIDR, routes: routes.sort((a, b) => (a.podCIDR < b.podCIDR ? -1 : 1)), refused }
 }
 
-function internalIP({ status }: Readonly<Node>): string | undefined {
-  return status.addresses?.find(({ type, address }) => type === "InternalIP" && !address.includes(":"))
-    ?.address
+function internalIP({ status }: Readonly<Node>, family: IPFamily): string | undefined {
+  return status.addresses?.find(({ type, address }) => type === "InternalIP" && family.owns(address))?.address
 }
 
 function byAge(a: Readonly<Node>, b: Readonly<Node>): number {
@@ -131,8 +148,15 @@ const lookAgainMs = 60_000
 
 /** Runs until `signal` is aborted. Routes and rules stay, as the pods do. */
 export async function runPodNetwork(options: PodNetworkOptions, signal: AbortSignal): Promise<void> {
-  const { env, informers, nodeName, clusterName, clusterCIDR, nodeCIDR, cni, dns } = options
-  await ensureForwarding(signal)
+  const { env, informers, nodeName, families, clusterName, cni } = options
+  const table = masqueradeTable(clusterName)
+  const clusterCIDRs = families.map(({ clusterCIDR }) => clusterCIDR)
+  const ensure = (): Promise<void> =>
+    ensureForwarding(
+      signal,
+      families.map(({ family }) => family),
+    )
+  await ensure()
   const informer = informers.informer(nodeKind)
   await informer.waitForSync(signal)
   // One place is enough: it says that something changed, and what is read afterwards is the present.
@@ -162,37 +186,27 @@ export async function runPodNetwork(options: PodNetworkOptions, signal: AbortSig
       if (lookAgain) {
         lookAgain = false
         applied = ""
-        const table = masqueradeTable(clusterName)
-        const missing = await missingTables([table], signal).catch(() => [table])
-        signal.throwIfAborted()
-        if (missing.length > 0) masqueraded = ""
+        if (await isMissing(table, families, signal)) masqueraded = ""
         else if (masqueraded)
-          await acceptForwarded([clusterCIDR], table, signal).catch(() => signal.throwIfAborted())
+          await acceptForwarded(clusterCIDRs, table, signal).catch(() => signal.throwIfAborted())
       }
       const nodes = informer.list()
-      const plan = planNetwork(nodeName, nodes, { clusterCIDR, nodeCIDR })
-      const text = JSON.stringify([plan.podCIDR, plan.routes])
+      const plan = planNetwork(nodeName, nodes, families)
+      const text = JSON.stringify([plan.podCIDRs, plan.routes])
       if (text === applied) {
         complain(plan.refused)
         continue
       }
       try {
-        if (plan.podCIDR !== undefined && plan.podCIDR !== masqueraded) {
-          const except = [clusterCIDR, nodeCIDR]
-          const chains = dns && { chains: dnsShareChains(dns) }
-          await applyMasquerade(
-            { table: masqueradeTable(clusterName), from: plan.podCIDR, except, ...chains },
-            signal,
-          )
-          await acceptForwarded([clusterCIDR], masqueradeTable(clusterName), signal)
-          masqueraded = plan.podCIDR
-          if (writeCniConfig({ ...cni, podCIDR: plan.podCIDR }))
-            env.log.info("Configured the pod network", { podCIDR: plan.podCIDR, bridge: cni.bridge })
+        const wanted = plan.podCIDRs.join(" ")
+        if (wanted !== "" && wanted !== masqueraded) {
+          await masquerade(plan.podCIDRs, options, signal)
+          await acceptForwarded(clusterCIDRs, table, signal)
+          masqueraded = wanted
+          if (writeCniConfig({ ...cni, podCIDRs: plan.podCIDRs }))
+            env.log.info("Configured the pod network", { podCIDR: wanted, bridge: cni.bridge })
         }
-        const ours = ({ podCIDR, via }: NodeRoute): boolean =>
-          holds(clusterCIDR, podCIDR) || holds(nodeCIDR, via)
-        const { count, failed } = await syncRoutes(plan.routes, ours, signal)
-        if (count > 0) env.log.debug("Changed routes to other nodes", { count })
+        const failed = await routeAll(plan.routes, options, signal)
         complain([...plan.refused, ...failedNodes(nodes, plan, failed)])
         if (failed.length > 0) {
           retryLater()
@@ -211,6 +225,51 @@ export async function runPodNetwork(options: PodNetworkOptions, signal: AbortSig
   }
 }
 
+/** Whether somebody removed the table of one of the families, or nobody knows. */
+async function isMissing(
+  table: NameText,
+  families: readonly FamilyRanges[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const missing = await Promise.all(
+    families.map(({ family }) => missingTables(family, [table], signal).catch(() => [table])),
+  )
+  signal.throwIfAborted()
+  return missing.flat().length > 0
+}
+
+/** What leaves the cluster carries the node's address; a table for each family of the node's pods. */
+async function masquerade(
+  podCIDRs: readonly NetworkText[],
+  { families, clusterName, dns }: PodNetworkOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const from of podCIDRs) {
+    const { clusterCIDR, nodeCIDR } = families.find(({ family }) => family === familyOf(from))!
+    const except = [clusterCIDR, nodeCIDR]
+    // The node's DNS listens on IPv4.
+    const chains = dns && familyOf(from) === ipv4 ? { chains: dnsShareChains(dns) } : {}
+    await applyMasquerade({ table: masqueradeTable(clusterName), from, except, ...chains }, signal)
+  }
+}
+
+/** Makes the routes of each family; answers what the kernel refused. */
+async function routeAll(
+  routes: readonly NodeRoute[],
+  { env, families }: PodNetworkOptions,
+  signal: AbortSignal,
+): Promise<FailedCommand[]> {
+  const refused: FailedCommand[] = []
+  for (const { family, clusterCIDR, nodeCIDR } of families) {
+    const ours = ({ podCIDR, via }: NodeRoute): boolean => holds(clusterCIDR, podCIDR) || holds(nodeCIDR, via)
+    const wanted = routes.filter(({ via }) => familyOf(via) === family)
+    const { count, failed } = await syncRoutes(family, wanted, ours, signal)
+    if (count > 0) env.log.debug("Changed routes to other nodes", { count })
+    refused.push(...failed)
+  }
+  return refused
+}
+
 /** The nodes whose routes the kernel did not take. */
 function failedNodes(
   nodes: readonly Readonly<Node>[],
@@ -219,14 +278,14 @@ function failedNodes(
 ): RefusedNode[] {
   return failed.flatMap(({ command, message }) => {
     const route = plan.routes.find((route) => planRoutes([], [route])[0] === command)
-    const node = nodes.find(({ metadata, spec }) => {
-      const range = readIPv4Network(spec.podCIDRs?.[0] ?? spec.podCIDR ?? "")
-      return (
+    const node = nodes.find(
+      ({ metadata, spec }) =>
         route !== undefined &&
-        range === route.podCIDR &&
-        !plan.refused.some((r) => r.node.metadata.name === metadata.name)
-      )
-    })
+        (spec.podCIDRs ?? [spec.podCIDR ?? ""]).some(
+          (text) => familyOf(route.via).readNetwork(text) === route.podCIDR,
+        ) &&
+        !plan.refused.some((r) => r.node.metadata.name === metadata.name),
+    )
     return node ? [{ node, reason: `the route to its pods was refused: ${message}` }] : []
   })
 }

@@ -2,6 +2,7 @@
  * Ends UDP flows that still go to endpoints which are gone: the kernel keeps a flow's translation as long as its
  * client keeps sending. Mirrors: pkg/proxy/conntrack/cleanup.go; for host ports, the CNI plugin portmap
  */
+import type { IPFamily } from "@knarr/apimachinery"
 import { runProgram } from "@knarr/base"
 import type { ProxyState } from "./service-map.ts"
 
@@ -77,17 +78,22 @@ export function createStaleFlows(now: UdpState, before: UdpState): (flow: Flow) 
   }
 }
 
-/** Removes the flows of this network namespace that `isStale` names; answers how many kinds of flows these were. */
-export async function removeFlows(isStale: (flow: Flow) => boolean, signal: AbortSignal): Promise<number> {
+/** Removes the flows of this network namespace and family that `isStale` names; answers how many kinds of flows these were. */
+export async function removeFlows(
+  family: IPFamily,
+  isStale: (flow: Flow) => boolean,
+  signal: AbortSignal,
+): Promise<number> {
+  const ofFamily = ["-f", family.name.toLowerCase()]
   const stale = new Map<string, Flow>()
-  await eachLine(["-L", "-p", "udp", "-f", "ipv4"], signal, (text) => {
+  await eachLine(["-L", "-p", "udp", ...ofFamily], signal, (text) => {
     const flow = parseFlow(text)
     if (flow && isStale(flow)) stale.set(JSON.stringify(flow), flow)
   })
   for (const { address, port, answers, answersPort } of stale.values()) {
     const match = ["--orig-dst", address, "--orig-port-dst", String(port)]
     const reply = ["--reply-src", answers, "--reply-port-src", String(answersPort)]
-    await eachLine(["-D", "-p", "udp", "-f", "ipv4", ...match, ...reply], signal, () => {})
+    await eachLine(["-D", "-p", "udp", ...ofFamily, ...match, ...reply], signal, () => {})
   }
   return stale.size
 }

@@ -3,21 +3,22 @@
  * Mirrors: pkg/proxy/endpointslicecache.go, topology.go
  */
 import {
+  familyOf,
   holds,
+  ipv4Network,
   quoted,
-  readIPv4,
-  readIPv4Network,
   readPort,
   readProtocol,
-  type IPv4Address,
-  type IPv4Network,
+  type AddressText,
+  type IPFamily,
+  type NetworkText,
   type PortNumber,
   type TransportProtocol,
 } from "@knarr/apimachinery"
 import type { EndpointSlice } from "@knarr/api"
 
 export interface Target {
-  readonly address: IPv4Address
+  readonly address: AddressText
   readonly port: PortNumber
 }
 
@@ -30,26 +31,28 @@ export interface Endpoint extends Target {
   readonly forZones: readonly string[]
 }
 
-/** Nobody is led there: this host, loopback, link-local, multicast, broadcast. */
-const nobodys = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32"].map(
-  (text) => readIPv4Network(text)!,
-)
+const broadcast = ipv4Network("255.255.255.255/32")
 
 /** The range because of which nobody may be led to an address; `foreign` are other clusters'. */
-export function barredBy(address: IPv4Address, foreign: readonly IPv4Network[]): IPv4Network | undefined {
-  return [...nobodys, ...foreign].find((network) => holds(network, address))
+export function barredBy(address: AddressText, foreign: readonly NetworkText[]): NetworkText | undefined {
+  const { special, multicast } = familyOf(address)
+  return [...special, multicast, broadcast, ...foreign].find((network) => holds(network, address))
 }
 
 /** Those of one port. What is no address, or one that nobody may be led to, is told to `refuse`. */
 export function endpointsOf(
   slices: readonly EndpointSlice[],
   { portName, protocol }: { readonly portName: string; readonly protocol: TransportProtocol },
-  { nodeName, foreign }: { readonly nodeName: string; readonly foreign: readonly IPv4Network[] },
+  {
+    family,
+    nodeName,
+    foreign,
+  }: { readonly family: IPFamily; readonly nodeName: string; readonly foreign: readonly NetworkText[] },
   refuse: (reason: string) => void,
 ): Endpoint[] {
   const found = new Map<string, Endpoint>()
   for (const slice of slices) {
-    if (slice.addressType !== "IPv4") continue
+    if (slice.addressType !== family.name) continue
     if (slice.metadata.labels?.["service.kubernetes.io/headless"] !== undefined) continue
     for (const { name, port: number, protocol: text } of slice.ports ?? []) {
       if ((name ?? "") !== portName || readProtocol(text) !== protocol || !number) continue
@@ -57,7 +60,7 @@ export function endpointsOf(
       for (const { addresses, conditions, nodeName: node, hints } of slice.endpoints ?? []) {
         const [first] = addresses ?? []
         if (!first) continue
-        const address = readIPv4(first)
+        const address = family.readAddress(first)
         if (address === undefined || port === undefined) {
           refuse(`its endpoint ${quoted(`${first}:${number}`)} is no address`)
           continue

@@ -2,11 +2,11 @@
 import {
   quoted,
   readAddress,
-  readIPv4,
   readPort,
   readProtocol,
-  type IPv4Address,
-  type IPv4Network,
+  type AddressText,
+  type IPFamily,
+  type NetworkText,
   type PortNumber,
   type TransportProtocol,
 } from "@knarr/apimachinery"
@@ -18,16 +18,16 @@ export interface HostPort {
   readonly owner: Owner
   readonly protocol: TransportProtocol
   /** Undefined for every address of the node. */
-  readonly hostIP: IPv4Address | undefined
+  readonly hostIP: AddressText | undefined
   readonly hostPort: PortNumber
   readonly target: Target
 }
 
-/** Those of the IPv4 family; what is no address or port is told to `refuse`. */
+/** Those of one family; what is no address or port is told to `refuse`. */
 export function hostPortsOf(
   pod: Pod,
   owner: Owner,
-  foreign: readonly IPv4Network[],
+  { family, foreign }: { readonly family: IPFamily; readonly foreign: readonly NetworkText[] },
   refuse: (reason: string) => void,
 ): HostPort[] {
   const { spec, status } = pod
@@ -38,8 +38,8 @@ export function hostPortsOf(
     .flatMap((container) => container.ports ?? [])
     .filter((port) => port.hostPort)
   if (wanted.length === 0) return []
-  const podIP = (status.podIPs ?? []).map(({ ip }) => ip).find((ip) => !ip.includes(":")) ?? status.podIP
-  const address = readIPv4(podIP)
+  const podIP = (status.podIPs ?? []).map(({ ip }) => ip).find((ip) => family.owns(ip)) ?? status.podIP
+  const address = family.readAddress(podIP)
   if (address === undefined) {
     if (readAddress(podIP) === undefined) refuse(`its address ${quoted(podIP)} is none`)
     return []
@@ -67,11 +67,11 @@ export function hostPortsOf(
       continue
     }
     // The other family is somebody else's.
-    if (hostIP !== undefined && hostIP.includes(":")) continue
+    if (hostIP !== undefined && !family.owns(hostIP)) continue
     found.push({
       owner,
       protocol,
-      hostIP: hostIP === "0.0.0.0" ? undefined : (hostIP as IPv4Address | undefined),
+      hostIP: hostIP === "0.0.0.0" || hostIP === "::" ? undefined : hostIP,
       hostPort,
       target: { address, port: containerPort },
     })

@@ -49,7 +49,7 @@ export class KernelTable {
 
   /** Whether somebody has removed the table: what is programmed next makes it again, whole. */
   async isGone(signal: AbortSignal): Promise<boolean> {
-    if (this.#applied === undefined || (await hasTable(this.#options.table, signal))) return false
+    if (this.#applied === undefined || (await hasTable(this.#options, signal))) return false
     this.#applied = undefined
     return true
   }

@@ -1,5 +1,5 @@
 /** Runs `nft`. */
-import type { HostText, NameText } from "@knarr/apimachinery"
+import type { HostText, IPFamily, NameText } from "@knarr/apimachinery"
 import { runProgram } from "@knarr/base"
 
 /** nft or the kernel did not take the text; anything else that goes wrong is another error. */
@@ -27,10 +27,13 @@ export async function runNft(
   if (code !== 0) throw new NftRefusal(`nft ended with ${code}: ${err.slice(0, maxProblemChars).trim()}`)
 }
 
-/** Whether there is a table of this name, of the `ip` family. */
-export async function hasTable(table: NameText, signal: AbortSignal): Promise<boolean> {
-  const { out } = await runProgram("nft", ["list", "tables", "ip"], { signal })
-  return out.split("\n").includes(`table ip ${table}`)
+/** Whether there is a table of this name and family. */
+export async function hasTable(
+  { family, table }: { readonly family: IPFamily; readonly table: NameText },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { out } = await runProgram("nft", ["list", "tables", family.word], { signal })
+  return out.split("\n").includes(`table ${family.word} ${table}`)
 }
 
 /**

@@ -3,6 +3,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { Node } from "@knarr/api"
+import type { IPFamily } from "@knarr/apimachinery"
 import type { Clock, Scope } from "@knarr/base"
 import { listen } from "./service-health.ts"
 
@@ -12,6 +13,7 @@ const portRetryMs = 5_000
 const deletionTaint = "ToBeDeletedByClusterAutoscaler"
 
 export class ProxyHealth {
+  readonly #family: IPFamily
   readonly #clock: Clock
   readonly #node: () => Readonly<Node> | undefined
   #updatedMs = 0
@@ -24,7 +26,8 @@ export class ProxyHealth {
   #flows = 0
   readonly #answers = new Map<string, number>()
 
-  constructor(clock: Clock, node: () => Readonly<Node> | undefined) {
+  constructor(family: IPFamily, clock: Clock, node: () => Readonly<Node> | undefined) {
+    this.#family = family
     this.#clock = clock
     this.#node = node
   }
@@ -117,7 +120,7 @@ export class ProxyHealth {
       currentTime: new Date(this.#clock.now()).toISOString(),
       ...(path === "/healthz" ? { nodeEligible: eligible } : {}),
       healthy,
-      status: { IPv4: { lastUpdated: updated, healthy } },
+      status: { [this.#family.name]: { lastUpdated: updated, healthy } },
     }
     response
       .writeHead(good ? 200 : 503, {
@@ -130,7 +133,7 @@ export class ProxyHealth {
   #answerMetrics(path: string, response: ServerResponse): void {
     if (path === "/proxyMode") return void response.writeHead(200).end("nftables")
     if (path !== "/metrics") return void response.writeHead(404).end("404 page not found\n")
-    const ip = `ip_family="IPv4"`
+    const ip = `ip_family="${this.#family.name}"`
     const lines = [
       "# TYPE kubeproxy_sync_proxy_rules_duration_seconds summary",
       `kubeproxy_sync_proxy_rules_duration_seconds_sum{${ip}} ${this.#syncSeconds}`,

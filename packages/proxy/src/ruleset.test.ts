@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
 import { test } from "node:test"
-import { ipv4Address, ipv4Network, linkName, nameText, readPort } from "@knarr/apimachinery"
+import { ipv4, ipv4Address, ipv4Network, linkName, nameText, readPort } from "@knarr/apimachinery"
 import type { EndpointSlice, Pod, Service } from "@knarr/api"
 import {
   computeProxyState,
@@ -13,6 +13,7 @@ import {
 } from "./index.ts"
 
 const options = {
+  family: ipv4,
   table: nameText("knarr-test"),
   podCIDR: ipv4Network("10.244.0.0/16"),
   serviceCIDR: ipv4Network("10.96.0.0/16"),
@@ -59,7 +60,16 @@ function stateOf(services: Service[], slices: EndpointSlice[], pods: Pod[] = [])
     slices.filter(
       (s) => `${s.metadata.namespace}/${s.metadata.labels!["kubernetes.io/service-name"]}` === key,
     )
-  return computeProxyState({ services, slicesOf, pods, nodeName: "a", reserved, foreign, ownAddresses })
+  return computeProxyState({
+    family: ipv4,
+    services,
+    slicesOf,
+    pods,
+    nodeName: "a",
+    reserved,
+    foreign,
+    ownAddresses,
+  })
 }
 
 function rulesOf(state: ProxyState): Ruleset {

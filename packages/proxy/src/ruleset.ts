@@ -5,13 +5,16 @@
  */
 import { createHash } from "node:crypto"
 import {
+  addressAndPort,
+  addressInName,
   holds,
   joined,
   line,
   nameText,
   type HostText,
-  type IPv4Address,
-  type IPv4Network,
+  type AddressText,
+  type IPFamily,
+  type NetworkText,
   type LinkName,
   type NameText,
   type PortNumber,
@@ -22,18 +25,21 @@ import type { HostPort } from "./host-ports.ts"
 import type { ProxyState, ServicePort } from "./service-map.ts"
 import type { Owner } from "./owner.ts"
 
+/** Of one table: each family has its own, of the same name. */
 export interface RulesetOptions {
+  /** Of all addresses and networks here, and of the state. */
+  readonly family: IPFamily
   /** The table's name: one per cluster on this machine. */
   readonly table: NameText
   /** Pods of the whole cluster: traffic to services from elsewhere is masqueraded. */
-  readonly podCIDR: IPv4Network
+  readonly podCIDR: NetworkText
   /** Addresses of services: no node port and no host port answers there, though they be this machine's. */
-  readonly serviceCIDR: IPv4Network
-  readonly nodeIP: IPv4Address
+  readonly serviceCIDR: NetworkText
+  readonly nodeIP: AddressText
   /** The cluster's own links on this node; what comes over another cluster's links is none of ours. */
   readonly links: readonly LinkName[]
   /** What this node itself listens on for the cluster: no node port and no host port takes these away. */
-  readonly doors: readonly { readonly address: IPv4Address; readonly port: PortNumber }[]
+  readonly doors: readonly { readonly address: AddressText; readonly port: PortNumber }[]
 }
 
 /** The parts of the table that change, by name; equal text means nothing to do. */
@@ -47,26 +53,32 @@ export interface Ruleset {
 }
 
 const mark = line`0x4000`
-const maps = {
-  services: line`map services { type ipv4_addr . inet_proto . inet_service : verdict; }`,
+/** The maps and sets, by the type of an address. */
+const declarations = (address: HostText) => ({
+  services: line`map services { type ${address} . inet_proto . inet_service : verdict; }`,
   "node-ports": line`map node-ports { type inet_proto . inet_service : verdict; }`,
   "host-ports": line`map host-ports { type inet_proto . inet_service : verdict; }`,
-  refused: line`map refused { type ipv4_addr . inet_proto . inet_service : verdict; }`,
+  refused: line`map refused { type ${address} . inet_proto . inet_service : verdict; }`,
   "refused-ports": line`map refused-ports { type inet_proto . inet_service : verdict; }`,
-  firewall: line`map firewall { type ipv4_addr . inet_proto . inet_service : verdict; }`,
-  hairpin: line`set hairpin { type ipv4_addr . ipv4_addr; }`,
-  "cluster-ips": line`set cluster-ips { type ipv4_addr; }`,
-  foreign: line`set foreign { type ipv4_addr; flags interval; }`,
-} as const
-type MapName = keyof typeof maps
-const mapNames = Object.keys(maps) as MapName[]
+  firewall: line`map firewall { type ${address} . inet_proto . inet_service : verdict; }`,
+  hairpin: line`set hairpin { type ${address} . ${address}; }`,
+  "cluster-ips": line`set cluster-ips { type ${address}; }`,
+  foreign: line`set foreign { type ${address}; flags interval; }`,
+})
+type MapName = keyof ReturnType<typeof declarations>
+const mapNames = Object.keys(declarations(line``)) as MapName[]
 const empty = line``
 
 /** Collects rules; a chain, a set or an element that is put twice has one text. */
 class Draft implements Ruleset {
+  readonly family: IPFamily
   readonly chains = new Map<HostText, HostText[]>()
   readonly sets = new Map<HostText, HostText>()
   readonly elements = new Map<MapName, Map<HostText, HostText>>(mapNames.map((name) => [name, new Map()]))
+
+  constructor(family: IPFamily) {
+    this.family = family
+  }
 
   put(map: MapName, key: HostText, value: HostText = empty): void {
     this.elements.get(map)!.set(key, value)
@@ -79,7 +91,7 @@ export function computeRuleset(
   options: RulesetOptions,
   refuse: (owner: Owner, reason: string) => void,
 ): Ruleset {
-  const draft = new Draft()
+  const draft = new Draft(options.family)
   const guarded = (owner: Owner, add: () => void): void => {
     try {
       add()
@@ -96,7 +108,8 @@ export function computeRuleset(
   return draft
 }
 
-function addServicePort(draft: Draft, port: ServicePort, { podCIDR, nodeIP }: RulesetOptions): void {
+function addServicePort(draft: Draft, port: ServicePort, { family, podCIDR, nodeIP }: RulesetOptions): void {
+  const { word: ip } = family
   const id = hash(`${port.name}/${port.protocol}`)
   const { protocol, hasAny, internalLocal, externalLocal } = port
   const internal = internalLocal ? port.local : port.cluster
@@ -110,14 +123,14 @@ function addServicePort(draft: Draft, port: ServicePort, { podCIDR, nodeIP }: Ru
   const clusterKey = line`${port.clusterIP} . ${protocol} . ${port.port}`
   if (internal.length > 0) {
     draft.chains.set(line`svc-${id}`, [
-      line`ip saddr != ${podCIDR} mark set mark or ${mark}`,
+      line`${ip} saddr != ${podCIDR} mark set mark or ${mark}`,
       ...balance(draft, id, port, internal),
     ])
     draft.put("services", clusterKey, line`goto svc-${id}`)
   } else draft.put("refused", clusterKey, nobody)
 
   // To all other addresses and to node ports.
-  const key = (ip: IPv4Address): HostText => line`${ip} . ${protocol} . ${port.port}`
+  const key = (address: AddressText): HostText => line`${address} . ${protocol} . ${port.port}`
   const keys = [...new Set([...port.externalIPs, ...port.balancerIPs].map(key))]
   if (keys.length === 0 && port.nodePort === undefined) return
   const portKey = port.nodePort === undefined ? undefined : line`${protocol} . ${port.nodePort}`
@@ -134,7 +147,7 @@ function addServicePort(draft: Draft, port: ServicePort, { podCIDR, nodeIP }: Ru
       // Pods and the node itself may use every endpoint: as if they had gone out to the load balancer and back.
       if (port.cluster.length > 0)
         rules.push(
-          line`ip saddr ${podCIDR} goto ${everywhere}`,
+          line`${ip} saddr ${podCIDR} goto ${everywhere}`,
           line`fib saddr type local mark set mark or ${mark}`,
           line`fib saddr type local goto ${everywhere}`,
         )
@@ -151,29 +164,35 @@ function addServicePort(draft: Draft, port: ServicePort, { podCIDR, nodeIP }: Ru
 
   // Node ports are not subject to the source ranges.
   if (port.sourceRanges !== undefined && port.balancerIPs.length > 0) {
-    const allowed: (IPv4Network | IPv4Address)[] = [...port.sourceRanges]
+    const allowed: (NetworkText | AddressText)[] = [...port.sourceRanges]
     // The node reaches the address as itself, or as that address when it is on an interface of its own.
-    if (allowed.some((range) => holds(range as IPv4Network, nodeIP)))
-      allowed.push(...port.balancerIPs.filter((ip) => !port.sourceRanges!.some((range) => holds(range, ip))))
+    if (allowed.some((range) => holds(range as NetworkText, nodeIP)))
+      allowed.push(
+        ...port.balancerIPs.filter((one) => !port.sourceRanges!.some((range) => holds(range, one))),
+      )
     draft.chains.set(line`fw-${id}`, [
-      allowed.length > 0 ? line`ip saddr != { ${joined(allowed, ", ")} } drop` : line`drop`,
+      allowed.length > 0 ? line`${ip} saddr != { ${joined(allowed, ", ")} } drop` : line`drop`,
     ])
-    for (const ip of port.balancerIPs) draft.put("firewall", key(ip), line`goto fw-${id}`)
+    for (const address of port.balancerIPs) draft.put("firewall", key(address), line`goto fw-${id}`)
   }
 }
 
 /** Rules that choose an endpoint. With affinity there is a chain and a set of clients per endpoint. */
 function balance(draft: Draft, id: NameText, port: ServicePort, targets: readonly Target[]): HostText[] {
+  const { word: ip, addressType } = draft.family
   const protocol = line`meta l4proto ${port.protocol}`
-  if (port.affinitySeconds === 0) return [line`${protocol} ${dnat(targets)}`]
+  if (port.affinitySeconds === 0) return [line`${protocol} ${dnat(draft.family, targets)}`]
   const seconds = port.affinitySeconds
-  const chains = targets.map(({ address, port }) => line`ep-${id}-${address}-${port}`)
+  const chains = targets.map(({ address, port }) => line`ep-${id}-${addressInName(address)}-${port}`)
   const rules = targets.map((target, i) => {
     // A set's declaration cannot be changed: its name says what it is.
-    const set = line`aff-${id}-${seconds}-${target.address}-${target.port}`
-    draft.sets.set(set, line`type ipv4_addr; flags dynamic,timeout; timeout ${seconds}s;`)
-    draft.chains.set(chains[i]!, [line`update @${set} { ip saddr }`, line`${protocol} ${dnat([target])}`])
-    return line`ip saddr @${set} goto ${chains[i]!}`
+    const set = line`aff-${id}-${seconds}-${addressInName(target.address)}-${target.port}`
+    draft.sets.set(set, line`type ${addressType}; flags dynamic,timeout; timeout ${seconds}s;`)
+    draft.chains.set(chains[i]!, [
+      line`update @${set} { ${ip} saddr }`,
+      line`${protocol} ${dnat(draft.family, [target])}`,
+    ])
+    return line`${ip} saddr @${set} goto ${chains[i]!}`
   })
   const choices = joined(
     chains.map((chain, i) => line`${i} : goto ${chain}`),
@@ -182,23 +201,23 @@ function balance(draft: Draft, id: NameText, port: ServicePort, targets: readonl
   return [...rules, line`numgen random mod ${targets.length} vmap { ${choices} }`]
 }
 
-function dnat(targets: readonly Target[]): HostText {
+function dnat({ word: ip }: IPFamily, targets: readonly Target[]): HostText {
   const [first] = targets
-  if (targets.length === 1) return line`dnat ip to ${first!.address}:${first!.port}`
+  if (targets.length === 1) return line`dnat ${ip} to ${addressAndPort(first!.address, first!.port)}`
   const choices = joined(
     targets.map(({ address, port }, i) => line`${i} : ${address} . ${port}`),
     ", ",
   )
-  return line`dnat ip addr . port to numgen random mod ${targets.length} map { ${choices} }`
+  return line`dnat ${ip} addr . port to numgen random mod ${targets.length} map { ${choices} }`
 }
 
 function addHostPort(draft: Draft, { protocol, hostIP, hostPort, target }: HostPort): void {
   const id = hash(`host/${hostIP ?? ""}/${protocol}/${hostPort}`)
   const rules = [
     line`fib saddr type local mark set mark or ${mark}`,
-    line`meta l4proto ${protocol} ${dnat([target])}`,
+    line`meta l4proto ${protocol} ${dnat(draft.family, [target])}`,
   ]
-  if (hostIP !== undefined) rules.unshift(line`ip daddr != ${hostIP} return`)
+  if (hostIP !== undefined) rules.unshift(line`${draft.family.word} daddr != ${hostIP} return`)
   draft.put("hairpin", line`${target.address} . ${target.address}`)
   // Two pods may share a port on two addresses: their rules follow one another in one chain.
   const name = line`host-${hash(`${protocol}/${hostPort}`)}`
@@ -213,7 +232,8 @@ function addHostPort(draft: Draft, { protocol, hostIP, hostPort, target }: HostP
 
 /** The whole table, from nothing. */
 export function fullText(ruleset: Ruleset, options: RulesetOptions): HostText {
-  const { table, serviceCIDR, doors, links } = options
+  const { family, table, serviceCIDR, doors, links } = options
+  const { word: ip, addressType, loopback } = family
   const own = joined(
     links.map((link) => line`"${link}"`),
     ", ",
@@ -227,36 +247,36 @@ export function fullText(ruleset: Ruleset, options: RulesetOptions): HostText {
   }
   const doorKeys = doors.map(({ address, port }) => line`${address} . ${port}`)
   const head = [
-    line`add table ip ${table}`,
-    line`delete table ip ${table}`,
-    line`table ip ${table} {`,
-    ...Object.values(maps),
+    line`add table ${ip} ${table}`,
+    line`delete table ${ip} ${table}`,
+    line`table ${ip} ${table} {`,
+    ...Object.values(declarations(addressType)),
     doorKeys.length > 0
-      ? line`  set doors { type ipv4_addr . inet_service; elements = { ${joined(doorKeys, ", ")} } }`
-      : line`  set doors { type ipv4_addr . inet_service; }`,
+      ? line`  set doors { type ${addressType} . inet_service; elements = { ${joined(doorKeys, ", ")} } }`
+      : line`  set doors { type ${addressType} . inet_service; }`,
     line`  chain refuse { reject; }`,
     line`  chain dispatch {
-    ip daddr . meta l4proto . th dport vmap @services
-    ip daddr ${serviceCIDR} return
-    ip daddr @foreign return
-    meta l4proto tcp ip daddr . tcp dport @doors return
-    ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport vmap @node-ports
+    ${ip} daddr . meta l4proto . th dport vmap @services
+    ${ip} daddr ${serviceCIDR} return
+    ${ip} daddr @foreign return
+    meta l4proto tcp ${ip} daddr . tcp dport @doors return
+    ${ip} daddr != ${loopback} fib daddr type local meta l4proto . th dport vmap @node-ports
     fib daddr type local meta l4proto . th dport vmap @host-ports
   }`,
     line`  chain refusals {
-    ip daddr . meta l4proto . th dport vmap @refused
-    ip daddr @cluster-ips reject
-    ip daddr @foreign return
-    meta l4proto tcp ip daddr . tcp dport @doors return
-    ip daddr != 127.0.0.0/8 fib daddr type local meta l4proto . th dport vmap @refused-ports
+    ${ip} daddr . meta l4proto . th dport vmap @refused
+    ${ip} daddr @cluster-ips reject
+    ${ip} daddr @foreign return
+    meta l4proto tcp ${ip} daddr . tcp dport @doors return
+    ${ip} daddr != ${loopback} fib daddr type local meta l4proto . th dport vmap @refused-ports
   }`,
     // Host ports on the loopback need route_localnet; nobody from outside may use it (CVE-2020-8558).
-    line`  chain guard { type filter hook prerouting priority -300; iifname != "lo" ip daddr 127.0.0.0/8 drop; }`,
+    line`  chain guard { type filter hook prerouting priority -300; iifname != "lo" ${ip} daddr ${loopback} drop; }`,
     line`  chain firewall-prerouting {
     type filter hook prerouting priority -110;
-    ${fromOurs(line`ct state new ip daddr . meta l4proto . th dport vmap @firewall`)}
+    ${fromOurs(line`ct state new ${ip} daddr . meta l4proto . th dport vmap @firewall`)}
   }`,
-    line`  chain firewall-output { type filter hook output priority -110; ct state new ip daddr . meta l4proto . th dport vmap @firewall; }`,
+    line`  chain firewall-output { type filter hook output priority -110; ct state new ${ip} daddr . meta l4proto . th dport vmap @firewall; }`,
     line`  chain nat-prerouting {
     type nat hook prerouting priority -100;
     ${fromOurs(line`jump dispatch`)}
@@ -265,7 +285,7 @@ export function fullText(ruleset: Ruleset, options: RulesetOptions): HostText {
     line`  chain nat-postrouting {
     type nat hook postrouting priority 100;
     mark and ${mark} != 0 mark set mark xor ${mark} masquerade fully-random
-    ip saddr . ip daddr @hairpin ct status dnat masquerade fully-random
+    ${ip} saddr . ${ip} daddr @hairpin ct status dnat masquerade fully-random
   }`,
     line`  chain filter-input {
     type filter hook input priority -110;
@@ -279,49 +299,47 @@ export function fullText(ruleset: Ruleset, options: RulesetOptions): HostText {
     line`  chain filter-output { type filter hook output priority -90; ct state new jump refusals; }`,
     line`}`,
   ]
-  return line`${joined([...head, ...changeText(emptyRuleset, ruleset, table)], "\n")}\n`
+  return line`${joined([...head, ...changeText(emptyRuleset, ruleset, options)], "\n")}\n`
 }
 
 /** What leads from one state to the next, or undefined when nothing does. */
 export function updateText(from: Ruleset, to: Ruleset, options: RulesetOptions): HostText | undefined {
-  const lines = changeText(from, to, options.table)
+  const lines = changeText(from, to, options)
   return lines.length > 0 ? line`${joined(lines, "\n")}\n` : undefined
 }
 
 const emptyRuleset: Ruleset = { chains: new Map(), sets: new Map(), elements: new Map() }
 
-function changeText(from: Ruleset, to: Ruleset, table: NameText): HostText[] {
+function changeText(from: Ruleset, to: Ruleset, { family, table }: RulesetOptions): HostText[] {
+  const where = line`${family.word} ${table}`
   const lines: HostText[] = []
   const remove: HostText[] = []
   // Chains must be there before rules and elements name them, and may go only when nothing names them any more.
   for (const [name, declaration] of to.sets)
-    if (!from.sets.has(name)) lines.push(line`add set ip ${table} ${name} { ${declaration} }`)
+    if (!from.sets.has(name)) lines.push(line`add set ${where} ${name} { ${declaration} }`)
   const changed = [...to.chains].filter(([name, rules]) => !sameRules(from.chains.get(name), rules))
   for (const [name] of changed)
-    lines.push(
-      from.chains.has(name) ? line`flush chain ip ${table} ${name}` : line`add chain ip ${table} ${name}`,
-    )
+    lines.push(from.chains.has(name) ? line`flush chain ${where} ${name}` : line`add chain ${where} ${name}`)
   for (const [name, rules] of changed)
-    for (const rule of rules) lines.push(line`add rule ip ${table} ${name} ${rule}`)
+    for (const rule of rules) lines.push(line`add rule ${where} ${name} ${rule}`)
   for (const map of mapNames) {
     const before = from.elements.get(map)
     const after = to.elements.get(map)
-    const where = line`element ip ${table} ${nameText(map)}`
+    const element = line`element ${where} ${nameText(map)}`
     const gone = [...(before ?? [])].filter(([key, value]) => after?.get(key) !== value).map(([key]) => key)
     const come = [...(after ?? [])].filter(([key, value]) => before?.get(key) !== value)
-    if (gone.length > 0) lines.push(line`delete ${where} { ${joined(gone, ", ")} }`)
+    if (gone.length > 0) lines.push(line`delete ${element} { ${joined(gone, ", ")} }`)
     if (come.length > 0) {
       const pairs = come.map(([key, value]) => (value === empty ? key : line`${key} : ${value}`))
-      lines.push(line`add ${where} { ${joined(pairs, ", ")} }`)
+      lines.push(line`add ${element} { ${joined(pairs, ", ")} }`)
     }
   }
   for (const name of from.chains.keys()) {
     if (to.chains.has(name)) continue
-    lines.push(line`flush chain ip ${table} ${name}`)
-    remove.push(line`delete chain ip ${table} ${name}`)
+    lines.push(line`flush chain ${where} ${name}`)
+    remove.push(line`delete chain ${where} ${name}`)
   }
-  for (const name of from.sets.keys())
-    if (!to.sets.has(name)) remove.push(line`delete set ip ${table} ${name}`)
+  for (const name of from.sets.keys()) if (!to.sets.has(name)) remove.push(line`delete set ${where} ${name}`)
   return [...lines, ...remove]
 }
 

@@ -8,13 +8,13 @@ import {
   holds,
   parseCIDR,
   quoted,
+  ipv4,
   readAddress,
-  readIPv4,
-  readIPv4Network,
   readPort,
   readProtocol,
-  type IPv4Address,
-  type IPv4Network,
+  type AddressText,
+  type IPFamily,
+  type NetworkText,
   type PortNumber,
   type TransportProtocol,
 } from "@knarr/apimachinery"
@@ -29,14 +29,14 @@ export interface ServicePort {
   /** `namespace/name:port`. */
   readonly name: string
   readonly protocol: TransportProtocol
-  readonly clusterIP: IPv4Address
+  readonly clusterIP: AddressText
   readonly port: PortNumber
   readonly nodePort: PortNumber | undefined
-  readonly externalIPs: readonly IPv4Address[]
+  readonly externalIPs: readonly AddressText[]
   /** Addresses of load balancers that keep the destination address. */
-  readonly balancerIPs: readonly IPv4Address[]
+  readonly balancerIPs: readonly AddressText[]
   /** Clients allowed on load balancer addresses; undefined: all. */
-  readonly sourceRanges: readonly IPv4Network[] | undefined
+  readonly sourceRanges: readonly NetworkText[] | undefined
   /** Seconds a client stays with its endpoint; 0: none. */
   readonly affinitySeconds: number
   /** Usable endpoints of the whole cluster, and of this node. */
@@ -64,7 +64,10 @@ export interface Refused {
   readonly reason: string
 }
 
+/** What the state of one family is made from. A node with two has two states, and a table for each. */
 export interface ProxyInput {
+  /** Only addresses, ranges, slices and pods of this one are looked at. */
+  readonly family: IPFamily
   readonly services: readonly Service[]
   /** Slices by `namespace/service`. */
   readonly slicesOf: (key: string) => readonly EndpointSlice[]
@@ -74,11 +77,11 @@ export interface ProxyInput {
   /** The node's zone, for endpoints that prefer theirs. */
   readonly zone?: string | undefined
   /** This cluster's ranges: no Service may take addresses of them. */
-  readonly reserved: readonly IPv4Network[]
+  readonly reserved: readonly NetworkText[]
   /** Ranges of other clusters on the machine: no Service takes addresses of them, and none leads there. */
-  readonly foreign: readonly IPv4Network[]
+  readonly foreign: readonly NetworkText[]
   /** This machine's own addresses: they are nobody's external IPs. */
-  readonly ownAddresses: readonly IPv4Address[]
+  readonly ownAddresses: readonly AddressText[]
 }
 
 export interface ProxyState {
@@ -86,13 +89,11 @@ export interface ProxyState {
   readonly hostPorts: readonly HostPort[]
   readonly healthChecks: readonly HealthCheck[]
   readonly refused: readonly Refused[]
-  readonly foreign: readonly IPv4Network[]
+  readonly foreign: readonly NetworkText[]
 }
 
-/** Addresses that are nobody's to give: this host, loopback, link-local, multicast, reserved and broadcast. */
-const special = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"].map((text) =>
-  readIPv4Network(text)!,
-)
+/** Multicast, reserved and broadcast. */
+const aboveUnicast = ipv4.readNetwork("224.0.0.0/3")!
 
 export function computeProxyState(input: ProxyInput): ProxyState {
   const servicePorts: ServicePort[] = []
@@ -108,7 +109,7 @@ export function computeProxyState(input: ProxyInput): ProxyState {
   const hostPorts: HostPort[] = []
   for (const pod of input.pods)
     guarded("Pod", pod, refused, (owner, refuse) => {
-      hostPorts.push(...hostPortsOf(pod, owner, input.foreign, refuse))
+      hostPorts.push(...hostPortsOf(pod, owner, input, refuse))
     })
   hostPorts.sort((a, b) => a.hostPort - b.hostPort || (keyOf(a.owner) < keyOf(b.owner) ? -1 : 1))
   const { foreign } = input
@@ -146,22 +147,24 @@ function portsOf(
     spec.type === "ExternalName"
   )
     return none
-  const ownIP = spec.clusterIPs?.find((ip) => !ip.includes(":")) ?? spec.clusterIP ?? ""
-  if (ownIP === "" || ownIP === "None" || ownIP.includes(":")) return none
-  const clusterIP = readIPv4(ownIP)
+  const { family } = input
+  const ownIP = spec.clusterIPs?.find((ip) => family.owns(ip)) ?? spec.clusterIP ?? ""
+  if (ownIP === "" || ownIP === "None" || !family.owns(ownIP)) return none
+  const clusterIP = family.readAddress(ownIP)
   if (clusterIP === undefined) {
     refuse(`its cluster IP ${quoted(ownIP)} is no address`)
     return none
   }
-  const outer = (what: string, texts: readonly string[]): IPv4Address[] =>
+  const outer = (what: string, texts: readonly string[]): AddressText[] =>
     [...new Set(texts)].flatMap((text) => {
-      const address = readIPv4(text)
+      const address = family.readAddress(text)
       if (address === undefined) {
         // Those of the other family are somebody else's.
         if (readAddress(text) === undefined) refuse(`its ${what} ${quoted(text)} is no address`)
         return []
       }
-      const range = [...special, ...input.reserved, ...input.foreign].find((network) =>
+      const nobodys = [...family.special, aboveUnicast, family.multicast]
+      const range = [...nobodys, ...input.reserved, ...input.foreign].find((network) =>
         holds(network, address),
       )
       if (range === undefined && what === "external IP" && input.ownAddresses.includes(address)) {
@@ -205,7 +208,7 @@ function portsOf(
       nodePort: hasNodePorts ? readPort(port.nodePort) : undefined,
       externalIPs,
       balancerIPs,
-      sourceRanges: sourceRangesOf(spec.loadBalancerSourceRanges ?? [], refuse),
+      sourceRanges: sourceRangesOf(spec.loadBalancerSourceRanges ?? [], family, refuse),
       affinitySeconds:
         spec.sessionAffinity === "ClientIP"
           ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800)
@@ -225,12 +228,13 @@ function portsOf(
 /** Ranges of the other family do not count; one that is none lets nobody in. */
 function sourceRangesOf(
   texts: readonly string[],
+  family: IPFamily,
   refuse: (reason: string) => void,
-): readonly IPv4Network[] | undefined {
-  const ours = texts.filter((text) => parseCIDR(text.trim())?.address.bytes.length !== 16)
+): readonly NetworkText[] | undefined {
+  const ours = texts.filter((text) => family.owns(text) || parseCIDR(text.trim()) === undefined)
   if (ours.length === 0) return undefined
   const ranges = ours.flatMap((text) => {
-    const range = readIPv4Network(text)
+    const range = family.readNetwork(text)
     if (range === undefined) refuse(`its load balancer source range ${quoted(text)} is no network`)
     return range ?? []
   })
@@ -257,7 +261,7 @@ function withoutClashes(ports: readonly ServicePort[], refused: Refused[]): Serv
   return ports
     .filter((port) => free(port, `${port.clusterIP}:${port.port}/${port.protocol}`))
     .map((port) => {
-      const mine = (ip: IPv4Address): boolean => free(port, `${ip}:${port.port}/${port.protocol}`)
+      const mine = (ip: AddressText): boolean => free(port, `${ip}:${port.port}/${port.protocol}`)
       return {
         ...port,
         externalIPs: port.externalIPs.filter(mine),

@@ -6,7 +6,15 @@ import { get } from "node:http"
 import { createConnection, createServer } from "node:net"
 import { test } from "node:test"
 import { Scope, createPrivateKeyPem, silentLogger, systemClock, systemRandom, Meter } from "@knarr/base"
-import { ipv4Address, ipv4Network, linkName, nameText, readPort, type PortNumber } from "@knarr/apimachinery"
+import {
+  ipv4,
+  ipv4Address,
+  ipv4Network,
+  linkName,
+  nameText,
+  readPort,
+  type PortNumber,
+} from "@knarr/apimachinery"
 import {
   endpointSlice,
   kinds,
@@ -309,6 +317,7 @@ function testOnRealKernel(): void {
 }
 
 const tableOptions = {
+  family: ipv4,
   table: nameText("knarr-test"),
   nodeIP: ipv4Address("10.89.0.1"),
   podCIDR: ipv4Network("10.244.0.0/16"),

@@ -4,7 +4,15 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { abortable, deferred, messageOf, type Env, type Scope } from "@knarr/base"
-import { line, type IPv4Address, type IPv4Network, type LinkName, type NameText } from "@knarr/apimachinery"
+import {
+  ipv4,
+  line,
+  type AddressText,
+  type IPFamily,
+  type LinkName,
+  type NameText,
+  type NetworkText,
+} from "@knarr/apimachinery"
 import { endpointSlice, node as nodeKind, pod as podKind, service, type Pod } from "@knarr/api"
 import type { EventRecorder, Informer, InformerFactory } from "@knarr/client"
 import { createStaleFlows, removeFlows, udpText } from "./conntrack.ts"
@@ -15,7 +23,9 @@ import type { RulesetOptions } from "./ruleset.ts"
 import { createServiceHealth } from "./service-health.ts"
 import { computeProxyState, keyOf, type ProxyState, type Refused } from "./service-map.ts"
 
+/** Of one family. A node with two has two proxies, which share their informers. */
 export interface ServiceProxyOptions {
+  readonly family: IPFamily
   /** Of services, slices and nodes. */
   readonly informers: InformerFactory
   /** This node's pods: their host ports are served here. */
@@ -25,16 +35,16 @@ export interface ServiceProxyOptions {
   readonly env: Env
   readonly scope: Scope
   readonly nodeName: string
-  readonly nodeIP: IPv4Address
+  readonly nodeIP: AddressText
   readonly table: NameText
   /** Of the whole cluster. */
-  readonly podCIDR: IPv4Network
-  readonly serviceCIDR: IPv4Network
-  readonly nodeCIDR: IPv4Network
+  readonly podCIDR: NetworkText
+  readonly serviceCIDR: NetworkText
+  readonly nodeCIDR: NetworkText
   /** Ranges of this machine's other clusters, at this moment. */
-  readonly foreign: () => readonly IPv4Network[]
+  readonly foreign: () => readonly NetworkText[]
   /** The machine's own addresses, at this moment. */
-  readonly ownAddresses: () => readonly IPv4Address[]
+  readonly ownAddresses: () => readonly AddressText[]
   readonly links: RulesetOptions["links"]
   /** The bridge of this node's pods. */
   readonly podLink: LinkName
@@ -65,7 +75,7 @@ const nothing: Pick<ProxyState, "servicePorts" | "hostPorts"> = {
 
 /** Starts programming the kernel. Resolves after the first complete synchronisation. The rules stay when the scope ends. */
 export async function startServiceProxy(options: ServiceProxyOptions): Promise<ServiceProxy> {
-  const { informers, pods, events, env, scope, nodeName, nodeIP, table } = options
+  const { family, informers, pods, events, env, scope, nodeName, nodeIP, table } = options
   const services = informers.informer(service)
   const slices = informers.informer(endpointSlice)
   const nodes = informers.informer(nodeKind)
@@ -74,10 +84,10 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<S
     return name ? [`${slice.metadata.namespace}/${name}`] : []
   })
   const local = new Set(options.localAddresses ?? [])
-  const health = new ProxyHealth(env.clock, () => nodes.get({ name: nodeName }))
+  const health = new ProxyHealth(family, env.clock, () => nodes.get({ name: nodeName }))
   const serviceHealth = createServiceHealth(scope, () => health.healthy)
   const kernel = new KernelTable(options)
-  const flows = createFlowCleanup(env, health)
+  const flows = createFlowCleanup(family, env, health)
   const complain = createComplaints(env, events)
   let wake = deferred()
   /** Why the kernel could not be programmed; "" while it can. */
@@ -87,6 +97,7 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<S
   const sync = async (signal: AbortSignal): Promise<void> => {
     const start = env.clock.monotonic()
     const state = computeProxyState({
+      family,
       services: services.list().filter((s) => !local.has(s.spec?.clusterIP ?? "")),
       slicesOf: (key) => slices.byIndex(sliceIndex, key),
       pods: pods.list(),
@@ -98,7 +109,8 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<S
     })
     const refused = await kernel.program(state, signal)
     health.updated((env.clock.monotonic() - start) / 1000)
-    if (state.hostPorts.length > 0) openLoopback(options.podLink, env)
+    // The loopback of IPv6 leads nowhere else.
+    if (state.hostPorts.length > 0 && family === ipv4) openLoopback(options.podLink, env)
     const unheard = await serviceHealth.sync(state.healthChecks)
     complain([...state.refused, ...refused, ...unheard])
     await flows(state, signal)
@@ -175,6 +187,7 @@ function hasHostPort({ spec }: Readonly<Pod>): boolean {
 
 /** Ends stale UDP flows whenever what they depend on has changed. That it cannot is said once. */
 function createFlowCleanup(
+  family: IPFamily,
   env: Env,
   health: ProxyHealth,
 ): (state: ProxyState, signal: AbortSignal) => Promise<void> {
@@ -187,7 +200,7 @@ function createFlowCleanup(
     try {
       // A cluster that never had such a port has no such flow.
       if (text !== "" || now !== udpText(nothing))
-        health.removedFlows(await removeFlows(createStaleFlows(state, before), signal))
+        health.removedFlows(await removeFlows(family, createStaleFlows(state, before), signal))
       said = ""
     } catch (thrown) {
       signal.throwIfAborted()
@@ -233,6 +246,10 @@ function openLoopback(link: LinkName, env: Env): void {
 }
 
 /** Removes the table; it is no error when there is none. */
-export async function removeServiceProxy(table: NameText, signal: AbortSignal): Promise<void> {
-  await runNft(line`add table ip ${table}\ndelete table ip ${table}\n`, signal)
+export async function removeServiceProxy(
+  { word: ip }: IPFamily,
+  table: NameText,
+  signal: AbortSignal,
+): Promise<void> {
+  await runNft(line`add table ${ip} ${table}\ndelete table ${ip} ${table}\n`, signal)
 }

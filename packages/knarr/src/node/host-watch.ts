@@ -3,7 +3,7 @@
  * doors, kernel parameters. What stands in the way is said: by `up`, by `status`, and as events of the node.
  */
 import { node as nodeKind } from "@knarr/api"
-import { readPort } from "@knarr/apimachinery"
+import { ipv4, readPort } from "@knarr/apimachinery"
 import type { Env } from "@knarr/base"
 import type { EventRecorder } from "@knarr/client"
 import {
@@ -109,7 +109,7 @@ async function look({ env, config, node }: HostWatchOptions, signal: AbortSignal
     if (node.number === 0) {
       const network = networkOf(config)
       const table = nodesTable(network)
-      if ((await missingTables([table], signal)).length > 0) {
+      if ((await missingTables(ipv4, [table], signal)).length > 0) {
         env.log.warn("Somebody removed the table of the cluster's doors: it is made again", { table })
         await ensureNodeNetwork(network, signal)
       }

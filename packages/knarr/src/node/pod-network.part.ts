@@ -1,6 +1,6 @@
 /** The network of the node's pods: CNI configuration, masquerading, shares of DNS, routes to other nodes' pods. */
 import { join } from "node:path"
-import { readPort } from "@knarr/apimachinery"
+import { ipv4, readPort } from "@knarr/apimachinery"
 import { podBridge, runPodNetwork } from "@knarr/pod-network"
 import { addressesOf } from "../cluster-home.ts"
 import { networkOf } from "../node-names.ts"
@@ -23,9 +23,9 @@ export const podNetwork = defineNodePart({
       ports: served.shares.flatMap((port) => readPort(port) ?? []),
     }
     const options = {
-      ...{ env, informers, events, nodeName: local.node, nodeCIDR },
+      ...{ env, informers, events, nodeName: local.node },
       clusterName: networkOf(config).name,
-      clusterCIDR: podCIDR,
+      families: [{ family: ipv4, clusterCIDR: podCIDR, nodeCIDR }],
       ...(shares ? { dns: shares } : {}),
       cni: { dir: join(dir, "cni"), bridge: podBridge(config, local.number), ipamDir: join(dir, "ipam") },
     }

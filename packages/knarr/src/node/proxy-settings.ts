@@ -1,6 +1,7 @@
 /** What the service proxy of a node of a cluster on this machine is told about the cluster. */
 import { networkInterfaces } from "node:os"
 import {
+  ipv4,
   ipv4Address,
   linkName,
   nameText,
@@ -32,6 +33,7 @@ export function proxySettings(
   node: LocalNode,
 ): Pick<
   ServiceProxyOptions,
+  | "family"
   | "nodeName"
   | "nodeIP"
   | "table"
@@ -54,6 +56,7 @@ export function proxySettings(
   const numbers = new ClusterNumbers()
   const own = [kubeletPort, proxyPorts.healthz].flatMap((port) => readPort(port) ?? [])
   return {
+    family: ipv4,
     nodeName: node.node,
     nodeIP: node.address,
     table: proxyTable(config),
