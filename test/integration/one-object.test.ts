@@ -141,7 +141,7 @@ test("every controller goes on with the others when it throws over one object, i
             }
           : {}),
         reconcile: async (ref, ctx) => {
-          if (!isBad(ref)) return controller.reconcile(ref, ctx)
+          if (!isBad(ref)) return controller.reconcile!(ref, ctx)
           failed.add(controller.name)
           return broken()
         },

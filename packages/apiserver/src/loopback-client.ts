@@ -23,6 +23,7 @@ import type {
   PatchOptions,
   PatchType,
   Ref,
+  ServedVersion,
   UpdateOptions,
   WatchEvent,
   WatchOptions,
@@ -32,6 +33,7 @@ import { allAuthenticated, parseServiceAccountUserName, serviceAccountGroups } f
 import { askedFields, askedLabels, resourceAttributes } from "./authz/attributes.ts"
 import { forbiddenError } from "./authz/forbidden.ts"
 import type { Authorizer, UserInfo } from "./contract.ts"
+import { servedVersions } from "./endpoints/served-versions.ts"
 import { watchObjects } from "./loopback-watch.ts"
 import { allReady, listObjects, matching } from "./registry/list.ts"
 import { managerOfAgent } from "./registry/manager.ts"
@@ -184,6 +186,10 @@ class LoopbackClient implements Client {
     if (allowed) await allowed
     const handler = this.#registry.handlers.of(kind, subresource, "get")
     return valueOf<R>(target, await handler.get(target, options))
+  }
+
+  async discover(): Promise<readonly ServedVersion[]> {
+    return servedVersions(this.#registry.kinds)
   }
 
   as(user: {

@@ -5,6 +5,7 @@
  */
 import type { Creatable } from "@knarr/api"
 import type { Kind, KubeObject, ListMeta, Status } from "@knarr/apimachinery"
+import type { ServedVersion } from "./discovery.ts"
 
 /** Names one object. `namespace` is undefined for cluster-scoped kinds. */
 export interface Ref {
@@ -118,6 +119,8 @@ export interface Client {
   ): Promise<R>
   /** GET of a subresource that answers an object of its own: `scale`. */
   getSubresource<R>(kind: Kind, ref: Ref, subresource: string, options?: GetOptions): Promise<R>
+  /** What the server serves. */
+  discover(options?: CallOptions): Promise<readonly ServedVersion[]>
   /** A client that acts as another user: a controller's service account. */
   as(user: {
     readonly name: string

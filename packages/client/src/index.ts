@@ -31,6 +31,19 @@ export { type TlsOptions } from "./tls-options.ts"
 export { renewed } from "./renewed.ts"
 export { type RestClientOptions, createRestClient, lines, statusErrorOf } from "./rest-client.ts"
 export { type WorkQueue, createWorkQueue } from "./work-queue.ts"
+export {
+  type ServedResource,
+  type ServedVersion,
+  aggregatedDiscovery,
+  groupVersion,
+  readDiscovery,
+} from "./discovery.ts"
+export {
+  type ServedKinds,
+  type ServedKindsHandler,
+  type ServedKindsOptions,
+  createServedKinds,
+} from "./served-kinds.ts"
 export { listPages } from "./list-pages.ts"
 export { type ReflectorTarget, runReflector } from "./reflector.ts"
 export { type InformerFactoryOptions, SharedInformer, createInformerFactory } from "./shared-informer.ts"

@@ -9,6 +9,7 @@ import {
   type Status,
 } from "@knarr/apimachinery"
 import type {
+  CallOptions,
   Client,
   DeleteOptions,
   ListOptions,
@@ -20,6 +21,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from "./client.ts"
+import { readDiscovery, type ServedVersion } from "./discovery.ts"
 import { collectionPath, objectPath, queryText } from "./paths.ts"
 import { RequestMetrics } from "./request-metrics.ts"
 import type { Transport } from "./transport.ts"
@@ -170,6 +172,10 @@ class RestClient implements Client {
     options: { signal?: AbortSignal | undefined } = {},
   ): Promise<R> {
     return this.#json({ method: "GET", path: objectPath(kind, ref, subresource), signal: options.signal })
+  }
+
+  discover({ signal }: CallOptions = {}): Promise<readonly ServedVersion[]> {
+    return readDiscovery((path, accept) => this.#json({ method: "GET", path, headers: { accept }, signal }))
   }
 
   as(user: { name: string; groups?: readonly string[]; userAgent?: string }): Client {

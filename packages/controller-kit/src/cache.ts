@@ -6,15 +6,13 @@ import type { Cache, Controller } from "./controller.ts"
 /** Informers of the kinds that a controller declared; asking for another kind throws. */
 export class ControllerCache implements Cache {
   readonly #name: string
-  readonly #factory: InformerFactory
   /** By the kind's id. */
   readonly #informers = new Map<string, Informer<any>>()
 
   constructor(controller: Controller, factory: InformerFactory) {
     this.#name = controller.name
-    this.#factory = factory
     const kinds = [
-      controller.for,
+      ...(controller.for ? [controller.for] : []),
       ...(controller.owns ?? []),
       ...(controller.watches ?? []).map((watch) => watch.kind),
       ...(controller.reads ?? []),
@@ -30,11 +28,6 @@ export class ControllerCache implements Cache {
     if (!informer)
       throw new Error(`Cannot read ${kind.plural}: the controller "${this.#name}" does not declare the kind`)
     return informer
-  }
-
-  /** The informer of any kind, started when nobody uses it yet; for controllers that learn their kinds as they run. */
-  anyInformer<T extends KubeObject>(kind: Kind<T>): Informer<T> {
-    return this.#informers.get(kind.id) ?? this.#factory.informer(kind)
   }
 
   async waitForSync(signal: AbortSignal): Promise<void> {

@@ -7,7 +7,7 @@ import { controllerOf, isInvalid, isNotFound, newControllerRef, objectKey, refOf
 import type { Client } from "@knarr/client"
 
 /** The group of an `apiVersion`: `apps` of `apps/v1`, "" of `v1`. */
-export function groupOf(apiVersion: string): string {
+function groupOf(apiVersion: string): string {
   const slash = apiVersion.indexOf("/")
   return slash < 0 ? "" : apiVersion.slice(0, slash)
 }

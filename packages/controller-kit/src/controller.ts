@@ -1,7 +1,7 @@
 /** The contract of a controller: one file that exports a frozen descriptor; importing it does nothing. */
 import type { Env } from "@knarr/base"
 import type { Kind, KubeObject, PolicyRuleLike } from "./rbac.ts"
-import type { Client, EventRecorder, Informer, Lister, Ref } from "@knarr/client"
+import type { Client, EventRecorder, Informer, InformerLease, Lister, Ref, ServedKinds } from "@knarr/client"
 
 export type { Ref }
 
@@ -11,6 +11,8 @@ export interface ReconcileContext extends Env {
   readonly client: Client
   readonly cache: Cache
   readonly recorder: EventRecorder
+  /** What the API serves, for controllers that work on all kinds. */
+  readonly served: ServedKinds
   readonly signal: AbortSignal
 }
 
@@ -49,8 +51,8 @@ export interface ControllerSpec<T extends KubeObject = any> {
   readonly serviceAccount: string
   /** What the service account may do: becomes the role `system:controller:<serviceAccount>`; merged with the published bootstrap role of that name when there is one. */
   readonly rbac: readonly PolicyRuleLike[]
-  /** The main kind: each of its objects is a key. */
-  readonly for: Kind<T>
+  /** The main kind: each of its objects is a key. Absent: there are no keys, and `run` does all the work. */
+  readonly for?: Kind<T>
   /** Kinds whose objects name an object of the main kind as their controller. */
   readonly owns?: readonly Kind[]
   readonly watches?: readonly WatchSpec[]
@@ -63,11 +65,14 @@ export interface ControllerSpec<T extends KubeObject = any> {
   }[]
   /** Keys reconciled at the same time; one key never by two. Default 5. */
   readonly workers?: number
-  reconcile(ref: Ref, ctx: ReconcileContext): Promise<ReconcileResult>
+  /** Required with `for`. */
+  reconcile?(ref: Ref, ctx: ReconcileContext): Promise<ReconcileResult>
   /** Background work beside reconcile (a monitor loop, a sweep). Must end when the signal is aborted. */
   run?(
     ctx: ReconcileContext & {
       readonly informer: <K extends KubeObject>(kind: Kind<K>) => Informer<K>
+      /** The informer of any kind, for as long as the controller needs it. */
+      readonly lease: <K extends KubeObject>(kind: Kind<K>) => InformerLease<K>
       readonly enqueue: (ref: Ref, afterMs?: number) => void
     },
   ): Promise<void>

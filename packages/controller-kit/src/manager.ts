@@ -7,10 +7,12 @@ import { asError, TerminalError, type Env, type Scope } from "@knarr/base"
 import {
   createEventRecorder,
   createInformerFactory,
+  createServedKinds,
   createWorkQueue,
   type Client,
   type InformerFactory,
   type Ref,
+  type ServedKinds,
   type WorkQueue,
 } from "@knarr/client"
 import { ControllerCache } from "./cache.ts"
@@ -47,15 +49,20 @@ export async function runControllers(options: RunControllersOptions): Promise<vo
   const informers =
     options.informers ?? createInformerFactory({ client, scope: scope.child("informers"), env })
   const useServiceAccounts = options.useServiceAccounts ?? true
-  if (useServiceAccounts) await ensureRbac(client, controllers, scope.signal)
+  const served = createServedKinds({ client, informers, env, scope: scope.child("served kinds") })
+  await Promise.all([
+    served.waitForSync(scope.signal),
+    useServiceAccounts ? ensureRbac(client, controllers, scope.signal) : undefined,
+  ])
   const started = controllers.map((controller) =>
-    startController(controller, { ...options, informers, useServiceAccounts }),
+    startController(controller, { ...options, informers, served, useServiceAccounts }),
   )
   await Promise.all(started)
 }
 
 type Started = RunControllersOptions & {
   readonly informers: InformerFactory
+  readonly served: ServedKinds
   readonly useServiceAccounts: boolean
 }
 
@@ -91,8 +98,10 @@ async function startController(controller: Controller, options: Started): Promis
     client,
     cache,
     recorder,
+    served: options.served,
     signal: scope.signal,
-    informer: <K extends KubeObject>(kind: Kind<K>) => cache.anyInformer(kind),
+    informer: <K extends KubeObject>(kind: Kind<K>) => cache.informer(kind),
+    lease: <K extends KubeObject>(kind: Kind<K>) => options.informers.lease(kind),
     enqueue,
   }
   if (controller.run) {
@@ -102,8 +111,10 @@ async function startController(controller: Controller, options: Started): Promis
   }
   subscribe(controller, cache, enqueue, scope)
   await cache.waitForSync(scope.signal)
+  if (!controller.reconcile) return
+  const reconcile = controller.reconcile.bind(controller)
   for (let i = 0; i < (controller.workers ?? 5); i++) {
-    scope.run(`worker-${i}`, (signal) => work(controller, ctx, queue, signal), { restart: true })
+    scope.run(`worker-${i}`, (signal) => work(reconcile, ctx, queue, signal), { restart: true })
   }
 }
 
@@ -113,7 +124,7 @@ function subscribe(
   enqueue: (ref: Ref) => void,
   scope: Scope,
 ): void {
-  const on = (kind: Controller["for"], keys: (obj: KubeObject) => readonly Ref[]): void => {
+  const on = (kind: Kind, keys: (obj: KubeObject) => readonly Ref[]): void => {
     const each = (obj: KubeObject): void => {
       for (const ref of keys(obj)) enqueue(ref)
     }
@@ -129,19 +140,21 @@ function subscribe(
       }),
     )
   }
-  on(controller.for, (obj) => [refOf(obj)])
+  const main = controller.for
+  if (!main) return
+  on(main, (obj) => [refOf(obj)])
   for (const kind of controller.owns ?? []) {
     on(kind, (obj) => {
       const owner = controllerOf(obj)
-      if (!owner || !refersToKind(owner, controller.for)) return []
-      return [{ namespace: controller.for.namespaced ? obj.metadata.namespace : undefined, name: owner.name }]
+      if (!owner || !refersToKind(owner, main)) return []
+      return [{ namespace: main.namespaced ? obj.metadata.namespace : undefined, name: owner.name }]
     })
   }
   for (const { kind, map } of controller.watches ?? []) on(kind, (obj) => map(obj, cache))
 }
 
 async function work(
-  controller: Controller,
+  reconcile: NonNullable<Controller["reconcile"]>,
   ctx: ReconcileContext,
   queue: WorkQueue,
   signal: AbortSignal,
@@ -149,7 +162,7 @@ async function work(
   for (;;) {
     const key = await queue.get(signal)
     try {
-      const result = await controller.reconcile(parseKey(key), ctx)
+      const result = await reconcile(parseKey(key), ctx)
       queue.forget(key)
       if (result) queue.addAfter(key, result.afterMs)
     } catch (thrown) {

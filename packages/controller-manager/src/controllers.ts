@@ -1,6 +1,4 @@
 /** The list of controllers, in the order in which they start. */
-import { kinds as builtInKinds } from "@knarr/api"
-import type { Kind } from "@knarr/apimachinery"
 import type { Controller } from "@knarr/controller-kit"
 import { clusterRoleAggregationController } from "./clusterrole-aggregation/clusterrole-aggregation.controller.ts"
 import { cronJobController } from "./cronjob/cronjob.controller.ts"
@@ -10,9 +8,9 @@ import { disruptionController } from "./disruption/disruption.controller.ts"
 import { endpointsController } from "./endpoints/endpoints.controller.ts"
 import { endpointSliceMirroringController } from "./endpointslice-mirroring/endpointslice-mirroring.controller.ts"
 import { endpointSliceController } from "./endpointslice/endpointslice.controller.ts"
-import { createGarbageCollector } from "./garbage-collector/garbage-collector.controller.ts"
+import { garbageCollector } from "./garbage-collector/garbage-collector.controller.ts"
 import { jobController } from "./job/job.controller.ts"
-import { createNamespaceController } from "./namespace/namespace.controller.ts"
+import { namespaceController } from "./namespace/namespace.controller.ts"
 import { createNodeIpamController } from "./node-ipam/node-ipam.controller.ts"
 import {
   createNodeLifecycleController,
@@ -21,7 +19,7 @@ import {
 import { createPodGCController } from "./pod-gc/pod-gc.controller.ts"
 import { replicaSetController } from "./replicaset/replicaset.controller.ts"
 import { replicationControllerController } from "./replicationcontroller/replicationcontroller.controller.ts"
-import { createResourceQuotaController } from "./resourcequota/resourcequota.controller.ts"
+import { resourceQuotaController } from "./resourcequota/resourcequota.controller.ts"
 import { createRootCACertPublisher } from "./root-ca-cert-publisher/root-ca-cert-publisher.controller.ts"
 import { serviceAccountController } from "./serviceaccount/serviceaccount.controller.ts"
 import { createTokensController, type TokensOptions } from "./serviceaccount/tokens.controller.ts"
@@ -50,8 +48,6 @@ export interface ControllersOptions extends NodeLifecycleOptions {
   readonly nodeMonitorGracePeriodMs?: number | undefined
   /** Pods that have ended beyond this number are deleted. Default 12,500; 0 keeps all. */
   readonly terminatedPodGCThreshold?: number | undefined
-  /** The built-in kinds that the namespace controller and the garbage collector look after. Default: all. */
-  readonly kinds?: readonly Kind[] | undefined
 }
 
 function list(text: string | undefined): string[] {
@@ -63,7 +59,6 @@ function list(text: string | undefined): string[] {
 
 /** Every controller of a cluster. */
 export function createControllers(options: ControllersOptions = {}): readonly Controller[] {
-  const kinds = options.kinds ?? builtInKinds
   const { nodeMonitorGracePeriodMs, nodeCIDRMaskSizeIPv4, nodeCIDRMaskSizeIPv6, terminatedPodGCThreshold } =
     options
   const nodeLifecycle: NodeLifecycleOptions =
@@ -77,8 +72,8 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
       ? [createTokensController({ sign: options.signToken, rootCA: options.rootCA })]
       : []),
     clusterRoleAggregationController,
-    createNamespaceController(kinds),
-    createGarbageCollector(kinds),
+    namespaceController,
+    garbageCollector,
     ...(options.clusterCIDR
       ? [
           createNodeIpamController({
@@ -109,6 +104,6 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
     pvProtectionController,
     vacProtectionController,
     disruptionController,
-    createResourceQuotaController(kinds),
+    resourceQuotaController,
   ])
 }

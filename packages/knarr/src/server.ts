@@ -84,7 +84,6 @@ export async function startServer(options: {
     rootCA: pki.ca.cert,
     signToken: (claims) => apiServer.signer.sign(claims),
     clusterCIDR: addresses.podCIDR,
-    kinds,
   })
   const manager = {
     name: "system:kube-controller-manager",

@@ -118,7 +118,6 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
         rootCA,
         signToken: (claims) => plane.signer.sign(claims),
         clusterCIDR: "10.244.0.0/16",
-        kinds,
       }),
       ...(options.controllers ?? []),
     ]

@@ -1,7 +1,7 @@
 /** A whole control plane without nodes, on a virtual clock: API server core, memory store and all controllers. */
 import assert from "node:assert/strict"
 import { generateKeyPairSync } from "node:crypto"
-import { kinds, node, pod, type Pod } from "@knarr/api"
+import { kinds, node, pod, serviceAccount, type Pod } from "@knarr/api"
 import { createControlPlane, type ControlPlane, type UserInfo } from "@knarr/apiserver"
 import { forbidden, formatTime, type Kind, type KubeObject } from "@knarr/apimachinery"
 import {
@@ -82,6 +82,11 @@ export async function startCluster(
     scope: scope.child("controllers"),
     informers,
     useServiceAccounts: options.useServiceAccounts ?? true,
+  })
+  const account = { namespace: "default", name: "default" }
+  await clock.runUntil(() => plane.registry.get(serviceAccount, account) !== undefined, {
+    what: "the default service account",
+    limitMs: 30_000,
   })
   let addresses = 1
   return {

@@ -216,7 +216,8 @@ function takesAggregated({ type, params }: Clause): boolean {
   )
 }
 
-function groupKinds(kinds: readonly Kind[]): Group[] {
+/** Groups and versions in the order in which they are listed. */
+export function groupKinds(kinds: readonly Kind[]): Group[] {
   const groups = new Map<string, Group>()
   for (const kind of kinds) {
     if (kind.verbs.length === 0) continue

@@ -1,6 +1,5 @@
 /** Keeps the status of disruption budgets, which evictions go by. Mirrors: pkg/controller/disruption */
 import {
-  customResourceDefinition,
   deployment,
   pod,
   podDisruptionBudget,
@@ -24,13 +23,11 @@ import { messageOf } from "@knarr/base"
 import {
   allow,
   defineController,
-  groupOf,
   recordEvents,
   refersToKind,
   type Controller,
   type ReconcileContext,
 } from "@knarr/controller-kit"
-import { customKinds } from "../workload/served-kinds.ts"
 import { matcher } from "../workload/selector.ts"
 import { budgetStatus, countsFor, healthyPods, pendingDisruptions } from "./budget.ts"
 
@@ -60,7 +57,7 @@ export const disruptionController: Controller = defineController<PodDisruptionBu
           .map(refOf),
     },
   ],
-  reads: [deployment, replicaSet, replicationController, statefulSet, customResourceDefinition],
+  reads: [deployment, replicaSet, replicationController, statefulSet],
   async reconcile(ref, ctx) {
     const { cache, client, clock, recorder, signal } = ctx
     const pdb = cache.get(podDisruptionBudget, ref)
@@ -150,7 +147,7 @@ async function ownerScale(
   namespace: string | undefined,
   ctx: ReconcileContext,
 ): Promise<Scale | undefined> {
-  const { cache, client, signal } = ctx
+  const { cache, client, served, signal } = ctx
   const ref = { namespace, name: owner.name }
   const known = (
     obj: (KubeObject & { spec: { replicas?: number | undefined } }) | undefined,
@@ -167,10 +164,9 @@ async function ownerScale(
   }
   if (refersToKind(owner, replicationController)) return known(cache.get(replicationController, ref))
   if (refersToKind(owner, statefulSet)) return known(cache.get(statefulSet, ref))
-  const kind = customKinds(cache).find(
-    (one) => one.kind === owner.kind && one.group === groupOf(owner.apiVersion),
-  )
-  if (!kind) throw new Error(`${owner.kind} does not implement the scale subresource`)
+  const kind = served.find(owner.apiVersion, owner.kind)
+  if (!kind?.subresources.has("scale"))
+    throw new Error(`${owner.kind} does not implement the scale subresource`)
   try {
     const scale = await client.getSubresource<{ spec?: { replicas?: number }; metadata: { uid?: string } }>(
       kind,

@@ -44,10 +44,10 @@ export class Collector {
     const node = this.#graph.get(uid)
     if (!node) return
     if (node.beingDeleted && !node.deletingDependents) return
-    const latest = await this.#live(node.identity.kind, node.identity)
+    const kind = this.#kindOf(node)
+    const latest = await this.#live(kind, node.identity)
     if (!latest || latest.metadata.uid !== uid) {
-      if (node.identity.kind === undefined)
-        throw new UnknownKindError(node.identity.apiVersion, node.identity.kindName)
+      if (kind === undefined) throw new UnknownKindError(node.identity.apiVersion, node.identity.kindName)
       // Only a guess from a reference: it turns out not to exist. What was seen is removed by its own event.
       if (node.virtual) {
         this.markAbsent(node.identity)
@@ -86,11 +86,16 @@ export class Collector {
     const node = this.#graph.get(uid)
     if (!node) return
     for (const dependent of [...node.dependents.values()]) {
-      const latest = await this.#live(dependent.identity.kind, dependent.identity)
+      const latest = await this.#live(this.#kindOf(dependent), dependent.identity)
       if (latest && latest.metadata.uid === dependent.identity.uid)
         await this.#dropOwners(dependent, latest, new Set([uid]))
     }
     await this.#removeFinalizer(node, orphanFinalizer)
+  }
+
+  /** As it is served now: of one that is not, it cannot be told whether its objects exist. */
+  #kindOf({ identity }: GraphNode): Kind | undefined {
+    return this.#resolve(identity.apiVersion, identity.kindName)
   }
 
   async #live(
@@ -213,7 +218,7 @@ export class Collector {
 
   async #removeFinalizer(node: GraphNode, finalizer: string): Promise<void> {
     for (let attempt = 0; ; attempt++) {
-      const latest = await this.#live(node.identity.kind, this.#ref(node))
+      const latest = await this.#live(this.#kindOf(node), this.#ref(node))
       if (!latest || latest.metadata.uid !== node.identity.uid) return
       const finalizers = latest.metadata.finalizers?.filter((one) => one !== finalizer) ?? []
       if (finalizers.length === (latest.metadata.finalizers?.length ?? 0)) return

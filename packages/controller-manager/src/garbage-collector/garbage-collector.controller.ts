@@ -1,94 +1,101 @@
 /** The garbage collector: watches every kind, deletes what has lost its owners. Mirrors: pkg/controller/garbagecollector */
-import { customResourceDefinition, type CustomResourceDefinition } from "@knarr/api"
 import { isConflict, isNotFound, type Kind, type KubeObject } from "@knarr/apimachinery"
-import { createWorkQueue, type Informer, type WorkQueue } from "@knarr/client"
+import { TimeoutError, withTimeout } from "@knarr/base"
+import {
+  createWorkQueue,
+  type Informer,
+  type InformerLease,
+  type ServedKinds,
+  type WorkQueue,
+} from "@knarr/client"
 import {
   allow,
   defineController,
-  groupOf,
-  perRun,
   recordEvents,
   type Controller,
   type ReconcileContext,
 } from "@knarr/controller-kit"
-import { customKinds, storedKinds } from "../workload/served-kinds.ts"
 import { Collector, UnknownKindError } from "./collector.ts"
 import { OwnerGraph, type Work } from "./graph.ts"
 
 const workers = 20
-const isIgnored = (kind: Kind): boolean => kind.kind === "Event"
+/** How long kinds may take to be read before collecting begins without them, as upstream. */
+const readLimitMs = 30_000
 
-/** `kinds`: the built-in kinds; custom ones are found through their definitions. */
-export function createGarbageCollector(kinds: readonly Kind[]): Controller {
-  const builtIn = storedKinds(kinds).filter((kind) => kind.verbs.includes("watch") && !isIgnored(kind))
-  const stateOf = perRun((ctx) => new Monitors(ctx, kinds))
-  return defineController<CustomResourceDefinition>({
-    name: "garbage-collector-controller",
-    aliases: ["garbagecollector"],
-    serviceAccount: "generic-garbage-collector",
-    rbac: [allow("*", "*", "get list watch patch update delete"), recordEvents],
-    for: customResourceDefinition,
-    workers: 1,
-    // A definition was established or removed: its objects are watched from now on.
-    async reconcile(_ref, ctx) {
-      stateOf(ctx).watchCustom()
-    },
-    async run(ctx) {
-      await stateOf(ctx).run(builtIn, ctx.informer, ctx.signal)
-    },
-  })
+/** Events are many, and owned by nobody. */
+function isMonitored({ kind, verbs }: Kind): boolean {
+  return kind !== "Event" && (["list", "watch", "delete"] as const).every((verb) => verbs.includes(verb))
 }
 
-type InformerOf = <K extends KubeObject>(kind: Kind<K>) => Informer<K>
+export const garbageCollector: Controller = defineController({
+  name: "garbage-collector-controller",
+  aliases: ["garbagecollector"],
+  serviceAccount: "generic-garbage-collector",
+  rbac: [allow("*", "*", "get list watch patch update delete"), recordEvents],
+  async run(ctx) {
+    await new Monitors(ctx, ctx.lease).run()
+  },
+})
+
+type Lease = <K extends KubeObject>(kind: Kind<K>) => InformerLease<K>
 
 class Monitors {
   readonly #ctx: ReconcileContext
-  readonly #byApi = new Map<string, Kind>()
-  readonly #watched = new Set<string>()
+  readonly #lease: Lease
+  readonly #served: ServedKinds
   readonly #graph: OwnerGraph
   readonly #collector: Collector
   readonly #queue: WorkQueue & Disposable
-  readonly #subscriptions: Disposable[] = []
-  #informer: InformerOf | undefined
+  /** By kind id. */
+  readonly #informers = new Map<string, Informer<KubeObject>>()
+  readonly #ends = new Map<string, DisposableStack>()
 
-  constructor(ctx: ReconcileContext, kinds: readonly Kind[]) {
+  constructor(ctx: ReconcileContext, lease: Lease) {
     this.#ctx = ctx
-    for (const kind of kinds) this.#byApi.set(`${kind.apiVersion}/${kind.kind}`, kind)
-    const resolve = (apiVersion: string, kind: string): Kind | undefined =>
-      this.#byApi.get(`${apiVersion}/${kind}`) ?? this.#byApi.get(`${groupOf(apiVersion)}|${kind}`)
+    this.#lease = lease
+    this.#served = ctx.served
+    const resolve = (apiVersion: string, kind: string): Kind | undefined => ctx.served.find(apiVersion, kind)
     this.#graph = new OwnerGraph(resolve)
     this.#queue = createWorkQueue(ctx, "garbage_collector_attempt_to_delete")
     this.#collector = new Collector(ctx, this.#graph, resolve, (work) => this.#enqueue(work))
   }
 
-  async run(builtIn: readonly Kind[], informer: InformerOf, signal: AbortSignal): Promise<void> {
-    this.#informer = informer
+  async run(): Promise<void> {
+    const { signal } = this.#ctx
     try {
-      const informers = builtIn.map((kind) => this.#watch(kind))
-      // Before all is known, every owner of a kind that is still being read would look absent.
-      for (const one of informers) await one.waitForSync(signal)
-      this.watchCustom()
+      using _kinds = this.#served.subscribe({
+        added: (kind) => this.#watch(kind),
+        removed: (kind) => this.#unwatch(kind),
+      })
+      await this.#untilRead()
       await Promise.all(Array.from({ length: workers }, () => this.#work(signal)))
     } finally {
-      for (const subscription of this.#subscriptions.splice(0)) subscription[Symbol.dispose]()
-      this.#watched.clear()
+      for (const end of this.#ends.values()) end[Symbol.dispose]()
       this.#queue[Symbol.dispose]()
     }
   }
 
-  watchCustom(): void {
-    if (!this.#informer) return
-    for (const kind of customKinds(this.#ctx.cache)) {
-      // Any version of a custom kind stands for the same objects.
-      this.#byApi.set(`${kind.group}|${kind.kind}`, kind)
-      if (!this.#watched.has(kindId(kind))) this.#watch(kind)
+  /** Before all is known, every owner of a kind that is still being read would look absent. */
+  async #untilRead(): Promise<void> {
+    const { clock, log, signal } = this.#ctx
+    try {
+      await withTimeout(clock, readLimitMs, "all kinds to be read", signal, async (limited) => {
+        for (const informer of this.#informers.values()) await informer.waitForSync(limited)
+      })
+    } catch (thrown) {
+      if (!(thrown instanceof TimeoutError)) throw thrown
+      const kinds = [...this.#informers.values()].flatMap(({ synced, kind }) => (synced ? [] : kind.id))
+      log.warn("Collecting begins before all kinds are read", { kinds: kinds.join(" ") })
     }
   }
 
-  #watch(kind: Kind): Informer<KubeObject> {
-    this.#watched.add(kindId(kind))
-    const informer = this.#informer!<KubeObject>(kind)
-    this.#subscriptions.push(
+  #watch(kind: Kind): void {
+    if (!isMonitored(kind)) return
+    const end = new DisposableStack()
+    const { informer } = end.use(this.#lease<KubeObject>(kind))
+    this.#informers.set(kind.id, informer)
+    this.#ends.set(kind.id, end)
+    end.use(
       informer.subscribe({
         added: (obj) => this.#enqueue(this.#graph.upsert(kind, obj, undefined)),
         updated: (obj, old) => {
@@ -101,7 +108,13 @@ class Monitors {
         deleted: (obj) => this.#gone(obj),
       }),
     )
-    return informer
+  }
+
+  #unwatch(kind: Kind): void {
+    this.#informers.delete(kind.id)
+    this.#ends.get(kind.id)?.[Symbol.dispose]()
+    this.#ends.delete(kind.id)
+    this.#graph.forget(kind)
   }
 
   #gone(obj: KubeObject): void {
@@ -141,8 +154,4 @@ class Monitors {
       }
     }
   }
-}
-
-function kindId(kind: Kind): string {
-  return `${kind.apiVersion}/${kind.plural}`
 }

@@ -137,6 +137,25 @@ export class OwnerGraph {
     return work
   }
 
+  /**
+   * A kind is served no more: its objects are known no more. One that owns others stays as what their references say
+   * of it, an owner of an unknown kind, so that nothing is deleted for it.
+   */
+  forget(kind: Kind): void {
+    for (const [uid, node] of this.#nodes) {
+      if (node.virtual || node.identity.kind?.id !== kind.id) continue
+      const { owners } = node
+      node.owners = []
+      for (const owner of owners) this.#nodes.get(owner.uid)?.dependents.delete(uid)
+      for (const owner of owners) this.#dropVirtual(owner.uid)
+      node.identity = { ...node.identity, kind: undefined }
+      node.virtual = true
+      node.beingDeleted = false
+      node.deletingDependents = false
+      this.#dropVirtual(uid)
+    }
+  }
+
   /** The dependents that must go before the node may. */
   blocking(node: GraphNode): GraphNode[] {
     return [...node.dependents.values()].filter((dependent) =>

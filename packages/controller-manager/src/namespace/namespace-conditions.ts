@@ -3,6 +3,8 @@ import type { NamespaceCondition } from "@knarr/api"
 import { formatTime } from "@knarr/apimachinery"
 
 export interface DeletionFindings {
+  /** Why it is not known what there is to delete. */
+  readonly discoveryFailure?: string | undefined
   /** Resources whose objects could not be deleted: why. */
   readonly failures: readonly string[]
   /** Objects that are still there, by `plural.group`. */
@@ -28,11 +30,14 @@ const fine: readonly (readonly [type: string, reason: string, message: string])[
 ]
 
 function problems({
+  discoveryFailure,
   failures,
   remaining,
   finalizers,
 }: DeletionFindings): Map<string, [reason: string, message: string]> {
   const out = new Map<string, [string, string]>()
+  if (discoveryFailure !== undefined)
+    out.set("NamespaceDeletionDiscoveryFailure", ["DiscoveryFailed", discoveryFailure])
   if (failures.length > 0) {
     const text = failures.length === 1 ? failures[0] : `[${failures.join(", ")}]`
     out.set("NamespaceDeletionContentFailure", [

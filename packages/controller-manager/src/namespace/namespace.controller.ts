@@ -1,5 +1,5 @@
 /** Empties namespaces that are being deleted and lets them go. Mirrors: pkg/controller/namespace */
-import { customResourceDefinition, namespace, pod, type Namespace, type Pod } from "@knarr/api"
+import { namespace, pod, type Namespace, type Pod } from "@knarr/api"
 import {
   isConflict,
   isMethodNotSupported,
@@ -17,40 +17,28 @@ import {
   type ReconcileContext,
   type ReconcileResult,
 } from "@knarr/controller-kit"
-import { customKinds, resourceId, storedKinds } from "../workload/served-kinds.ts"
 import { deletionConditions, type DeletionFindings } from "./namespace-conditions.ts"
 
 const finalizer = "kubernetes"
 
-/** `kinds`: the built-in kinds to empty a namespace of; custom ones are found through their definitions. */
-export function createNamespaceController(kinds: readonly Kind[]): Controller {
-  const builtIn = storedKinds(kinds).filter((kind) => kind.namespaced)
-  return defineController<Namespace>({
-    name: "namespace-controller",
-    aliases: ["namespace"],
-    serviceAccount: "namespace-controller",
-    rbac: [
-      allow("", "namespaces", "get list watch delete"),
-      allow("", "namespaces/finalize namespaces/status", "update"),
-      allow("*", "*", "get list watch delete deletecollection"),
-    ],
-    for: namespace,
-    reads: [customResourceDefinition],
-    workers: 10,
-    async reconcile({ name }, ctx) {
-      const ns = ctx.cache.get(namespace, { name })
-      if (!ns?.metadata.deletionTimestamp) return undefined
-      const all = [...builtIn, ...customKinds(ctx.cache).filter((kind) => kind.namespaced)]
-      return emptyNamespace(ns, all, ctx)
-    },
-  })
-}
+export const namespaceController: Controller = defineController<Namespace>({
+  name: "namespace-controller",
+  aliases: ["namespace"],
+  serviceAccount: "namespace-controller",
+  rbac: [
+    allow("", "namespaces", "get list watch delete"),
+    allow("", "namespaces/finalize namespaces/status", "update"),
+    allow("*", "*", "get list watch delete deletecollection"),
+  ],
+  for: namespace,
+  workers: 10,
+  async reconcile({ name }, ctx) {
+    const ns = ctx.cache.get(namespace, { name })
+    return ns?.metadata.deletionTimestamp ? emptyNamespace(ns, ctx) : undefined
+  },
+})
 
-async function emptyNamespace(
-  cached: Namespace,
-  kinds: readonly Kind[],
-  ctx: ReconcileContext,
-): Promise<ReconcileResult> {
+async function emptyNamespace(cached: Namespace, ctx: ReconcileContext): Promise<ReconcileResult> {
   const { client, signal } = ctx
   let ns: Namespace
   try {
@@ -65,7 +53,7 @@ async function emptyNamespace(
     ns = await client.update(namespace, { ...ns, status }, { subresource: "status", signal })
   }
   if (!ns.spec?.finalizers?.includes(finalizer)) return undefined
-  const content = await deleteContent(ns, kinds, ctx)
+  const content = await deleteContent(ns, ctx)
   const conditions = deletionConditions(ns.status?.conditions ?? [], content, ctx.clock.now())
   if (!semanticEqual(conditions, ns.status?.conditions)) {
     try {
@@ -80,7 +68,8 @@ async function emptyNamespace(
       ns = await client.get(namespace, { name: ns.metadata.name }, { signal })
     }
   }
-  if (content.failures.length > 0) throw new Error(content.failures.join("; "))
+  const problems = [content.discoveryFailure ?? [], content.failures].flat()
+  if (problems.length > 0) throw new Error(problems.join("; "))
   // Pods get time to end; the rest waits for finalizers. Look again half-way (at least after a second).
   if (content.remaining.size > 0) return { afterMs: (Math.floor(content.estimateSeconds / 2) + 1) * 1000 }
   const finalizers = ns.spec?.finalizers?.filter((one) => one !== finalizer) ?? []
@@ -100,12 +89,32 @@ interface Content extends DeletionFindings {
   readonly estimateSeconds: number
 }
 
-async function deleteContent(ns: Namespace, kinds: readonly Kind[], ctx: ReconcileContext): Promise<Content> {
+/** Asks the server what there is first: what it began to serve a moment ago must not be left behind. */
+async function discover({ served, signal }: ReconcileContext): Promise<string | undefined> {
+  try {
+    await served.refresh(signal)
+  } catch (thrown) {
+    signal.throwIfAborted()
+    return messageOf(thrown)
+  }
+  const failures = [...served.failures()].map(([groupVersion, why]) => `${groupVersion}: ${why}`).sort()
+  if (failures.length === 0) return undefined
+  return (
+    `Discovery failed for some groups, ${failures.length} failing: ` +
+    `unable to retrieve the complete list of server APIs: ${failures.join(", ")}`
+  )
+}
+
+async function deleteContent(ns: Namespace, ctx: ReconcileContext): Promise<Content> {
+  const discoveryFailure = await discover(ctx)
   const failures: string[] = []
   const remaining = new Map<string, number>()
   const finalizers = new Map<string, number>()
   let estimateSeconds = 0
   // Pods go first: what they use (secrets, claims, policies) stays until the last of them has ended.
+  const kinds = ctx.served.list().filter((kind) => {
+    return kind.namespaced && kind.verbs.includes("list") && kind.verbs.includes("delete")
+  })
   const order = [...kinds].sort((a, b) => Number(sameResource(b, pod)) - Number(sameResource(a, pod)))
   for (const kind of order) {
     if (!sameResource(kind, pod) && remaining.has(resourceId(pod))) break
@@ -122,7 +131,12 @@ async function deleteContent(ns: Namespace, kinds: readonly Kind[], ctx: Reconci
       failures.push(messageOf(thrown))
     }
   }
-  return { failures, remaining, finalizers, estimateSeconds }
+  return { discoveryFailure, failures, remaining, finalizers, estimateSeconds }
+}
+
+/** As messages name a resource, also one of the core group. */
+function resourceId(kind: Kind): string {
+  return `${kind.plural}.${kind.group}`
 }
 
 /** Deletes all objects of a kind; returns those that are still there. */

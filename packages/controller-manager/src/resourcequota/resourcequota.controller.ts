@@ -1,97 +1,127 @@
 /** Keeps the usage of resource quotas. Mirrors: pkg/controller/resourcequota */
-import { customResourceDefinition, resourceQuota, type ResourceQuota } from "@knarr/api"
+import { resourceQuota, type ResourceQuota } from "@knarr/api"
 import { parseQuantity, refOf, semanticEqual, type Kind, type KubeObject } from "@knarr/apimachinery"
+import type { Informer, InformerLease } from "@knarr/client"
 import {
   allow,
   defineController,
+  perRun,
   recordEvents,
-  type Cache,
+  untilAborted,
   type Controller,
-  type ReconcileContext,
 } from "@knarr/controller-kit"
 import { countsAgainst, usedBy } from "@knarr/pod-rules"
-import { customKinds, storedKinds } from "../workload/served-kinds.ts"
 
 /**
  * The API server charges a quota just before it stores the object. Less than what is charged is believed only
  * when no charge came for this long, in milliseconds.
  */
 const settleMs = 250
-/** How often custom resources, which no informer follows, are counted. */
-const customCountMs = 5000
-/** Objects in one page of a list of custom resources. */
-const pageSize = 500
+/** How soon it is looked again while objects that count are still being read. */
+const readingMs = 100
 
-/** `kinds`: the built-in kinds whose objects can be limited. */
-export function createResourceQuotaController(kinds: readonly Kind[]): Controller {
-  const counted = storedKinds(kinds).filter(
-    (kind) => kind.namespaced && kind.kind !== "Event" && kind.verbs.includes("watch"),
-  )
+/** The objects that can be limited, of every kind that is served. */
+class Counted {
+  readonly #leases = new Map<string, DisposableStack>()
+  readonly #informers = new Map<string, Informer<KubeObject>>()
+
+  add(kind: Kind, lease: InformerLease<KubeObject>, changed: (namespace: string | undefined) => void): void {
+    const stack = new DisposableStack()
+    stack.use(lease)
+    const each = ({ metadata }: KubeObject): void => changed(metadata.namespace)
+    stack.use(lease.informer.subscribe({ added: each, updated: each, deleted: each }))
+    this.#leases.set(kind.id, stack)
+    this.#informers.set(kind.id, lease.informer)
+  }
+
+  remove(kind: Kind): void {
+    this.#informers.delete(kind.id)
+    this.#leases.get(kind.id)?.[Symbol.dispose]()
+    this.#leases.delete(kind.id)
+  }
+
+  clear(): void {
+    for (const stack of this.#leases.values()) stack[Symbol.dispose]()
+    this.#leases.clear()
+    this.#informers.clear()
+  }
+
+  /** What counts against one of the names in a namespace; undefined while that is not known yet. */
+  objects(names: readonly string[], namespace: string): (readonly [Kind, KubeObject])[] | undefined {
+    const out: (readonly [Kind, KubeObject])[] = []
+    for (const informer of this.#informers.values()) {
+      const { kind, synced } = informer
+      if (!names.some((name) => countsAgainst(kind, name))) continue
+      if (!synced) return undefined
+      for (const obj of informer.list(namespace)) out.push([kind, obj])
+    }
+    return out
+  }
+}
+
+function isCounted({ namespaced, kind, verbs }: Kind): boolean {
+  return namespaced && kind !== "Event" && verbs.includes("list") && verbs.includes("watch")
+}
+
+interface State {
+  readonly counted: Counted
   /** By uid: the state of a quota that seemed to be charged for too much, and since when. */
-  const doubtful = new Map<string, { readonly version: string; readonly sinceMs: number }>()
-  return defineController<ResourceQuota>({
-    name: "resourcequota-controller",
-    queueName: "resourcequota_primary",
-    aliases: ["resourcequota"],
-    serviceAccount: "resourcequota-controller",
-    rbac: [allow("*", "*", "list watch"), allow("", "resourcequotas/status", "update"), recordEvents],
-    for: resourceQuota,
-    reads: [customResourceDefinition],
-    watches: counted.map((kind) => ({
-      kind,
-      map: ({ metadata }: KubeObject, cache: Cache) =>
-        cache.list(resourceQuota, { namespace: metadata.namespace }).map(refOf),
-    })),
-    async reconcile(ref, context) {
-      const { cache, client, clock, signal } = context
-      const quota = cache.get(resourceQuota, ref)
-      if (!quota) return undefined
-      const names = Object.keys(quota.spec.hard ?? {})
-      const relevant = counted.filter((kind) => names.some((name) => countsAgainst(kind, name)))
-      const objects = relevant.flatMap((kind) =>
-        cache.list<KubeObject>(kind, { namespace: ref.namespace }).map((obj) => [kind, obj] as const),
-      )
-      const custom = customKinds(cache).filter(
-        (kind) => kind.namespaced && names.some((name) => countsAgainst(kind, name)),
-      )
-      for (const kind of custom) objects.push(...(await listCustom(kind, ref.namespace!, context)))
-      const later = custom.length > 0 ? { afterMs: customCountMs } : undefined
-      const status = { hard: { ...quota.spec.hard }, used: usedBy(quota, objects, clock.now()) }
-      const { uid, resourceVersion: version } = quota.metadata
-      if (semanticEqual(status, quota.status)) {
-        doubtful.delete(uid)
-        return later
-      }
-      if (isLess(status.used, quota.status?.used)) {
-        const known = doubtful.get(uid)
-        const sinceMs = known?.version === version ? known.sinceMs : clock.now()
-        const leftMs = sinceMs + settleMs - clock.now()
-        if (leftMs > 0) {
-          doubtful.set(uid, { version, sinceMs })
-          return { afterMs: leftMs }
-        }
-      }
-      doubtful.delete(uid)
-      await client.update(resourceQuota, { ...quota, status }, { subresource: "status", signal })
-      return later
-    },
-  })
+  readonly doubtful: Map<string, { readonly version: string; readonly sinceMs: number }>
 }
 
-async function listCustom(
-  kind: Kind,
-  namespace: string,
-  { client, signal }: ReconcileContext,
-): Promise<(readonly [Kind, KubeObject])[]> {
-  const out: (readonly [Kind, KubeObject])[] = []
-  let next: string | undefined
-  do {
-    const page = await client.list(kind, { namespace, limit: pageSize, continue: next, signal })
-    for (const item of page.items) out.push([kind, item])
-    next = page.metadata.continue
-  } while (next)
-  return out
-}
+const stateOf = perRun((): State => ({ counted: new Counted(), doubtful: new Map() }))
+
+export const resourceQuotaController: Controller = defineController<ResourceQuota>({
+  name: "resourcequota-controller",
+  queueName: "resourcequota_primary",
+  aliases: ["resourcequota"],
+  serviceAccount: "resourcequota-controller",
+  rbac: [allow("*", "*", "list watch"), allow("", "resourcequotas/status", "update"), recordEvents],
+  for: resourceQuota,
+  async run(ctx) {
+    const { counted } = stateOf(ctx)
+    const changed = (namespace: string | undefined): void => {
+      for (const quota of ctx.cache.list(resourceQuota, { namespace })) ctx.enqueue(refOf(quota))
+    }
+    try {
+      using _kinds = ctx.served.subscribe({
+        added(kind) {
+          if (isCounted(kind)) counted.add(kind, ctx.lease<KubeObject>(kind), changed)
+        },
+        removed: (kind) => counted.remove(kind),
+      })
+      await untilAborted(ctx.signal)
+    } finally {
+      counted.clear()
+    }
+  },
+  async reconcile(ref, ctx) {
+    const { cache, client, clock, signal } = ctx
+    const { counted, doubtful } = stateOf(ctx)
+    const quota = cache.get(resourceQuota, ref)
+    if (!quota) return undefined
+    const objects = counted.objects(Object.keys(quota.spec.hard ?? {}), ref.namespace!)
+    if (!objects) return { afterMs: readingMs }
+    const status = { hard: { ...quota.spec.hard }, used: usedBy(quota, objects, clock.now()) }
+    const { uid, resourceVersion: version } = quota.metadata
+    if (semanticEqual(status, quota.status)) {
+      doubtful.delete(uid)
+      return undefined
+    }
+    if (isLess(status.used, quota.status?.used)) {
+      const known = doubtful.get(uid)
+      const sinceMs = known?.version === version ? known.sinceMs : clock.now()
+      const leftMs = sinceMs + settleMs - clock.now()
+      if (leftMs > 0) {
+        doubtful.set(uid, { version, sinceMs })
+        return { afterMs: leftMs }
+      }
+    }
+    doubtful.delete(uid)
+    await client.update(resourceQuota, { ...quota, status }, { subresource: "status", signal })
+    return undefined
+  },
+})
 
 function isLess(
   used: Readonly<Record<string, string>>,
