@@ -1,5 +1,5 @@
 /** The client over HTTPS. */
-import { asError, type Env } from "@knarr/base"
+import { asError, systemClock, withTimeout, type Clock, type Env } from "@knarr/base"
 import {
   deepFreeze,
   genericServerResponse,
@@ -24,13 +24,16 @@ import type {
 import { readDiscovery, type ServedVersion } from "./discovery.ts"
 import { collectionPath, objectPath, queryText } from "./paths.ts"
 import { RequestMetrics } from "./request-metrics.ts"
+import { Refusal, retried } from "./rest-retry.ts"
 import type { Transport } from "./transport.ts"
 import type { HttpRequest, HttpResponse } from "./http-exchange.ts"
 
 export interface RestClientOptions {
   readonly transport: Transport
-  /** Where requests are counted. Default: nowhere. */
+  /** Where requests are counted. Default: nowhere, on the machine's own clock. */
   readonly env?: Pick<Env, "clock" | "meter">
+  /** How long a request that is no watch may take, its answer included. Default 70,000: the server's own limit is 60 s. */
+  readonly timeoutMs?: number
   /** Default for `fieldManager`: what the server takes from the user agent. */
   readonly fieldManager?: string
   readonly impersonate?: {
@@ -47,6 +50,8 @@ const patchContentType: Record<PatchType, string> = {
   apply: "application/apply-patch+yaml",
 }
 
+const defaultTimeoutMs = 70_000
+
 export function createRestClient(options: RestClientOptions): Client {
   return new RestClient(options)
 }
@@ -54,11 +59,13 @@ export function createRestClient(options: RestClientOptions): Client {
 class RestClient implements Client {
   readonly #options: RestClientOptions
   readonly #metrics: RequestMetrics | undefined
+  readonly #clock: Clock
   readonly #headers: Readonly<Record<string, string | readonly string[]>>
 
   constructor(options: RestClientOptions) {
     this.#options = options
     const { impersonate, env, transport } = options
+    this.#clock = env?.clock ?? systemClock
     this.#metrics = env && new RequestMetrics(env, transport.server)
     this.#headers = {
       accept: "application/json",
@@ -94,7 +101,8 @@ class RestClient implements Client {
     const { namespace, signal, ...query } = options
     const resourceVersionMatch = query.sendInitialEvents ? "NotOlderThan" : undefined
     const path = collectionPath(kind, namespace) + queryText({ watch: true, ...query, resourceVersionMatch })
-    const response = await this.#send({ method: "GET", path, signal })
+    const watched: HttpRequest = { method: "GET", path, signal }
+    const response = await retried(this.#clock, watched, () => this.#send(watched))
     for await (const line of lines(response.body)) {
       const event = JSON.parse(line) as WatchEvent<T>
       if (event.type !== "ERROR") received(event.object, kind)
@@ -196,8 +204,13 @@ class RestClient implements Client {
   }
 
   async #json<R>(request: HttpRequest): Promise<R> {
-    const response = await this.#send(request)
-    return JSON.parse((await response.buffer()).toString("utf8")) as R
+    const limitMs = this.#options.timeoutMs ?? defaultTimeoutMs
+    const body = await retried(this.#clock, request, (signal) =>
+      withTimeout(this.#clock, limitMs, `${request.method} ${request.path}`, signal, async (limited) =>
+        (await this.#send({ ...request, signal: limited })).buffer(),
+      ),
+    )
+    return JSON.parse(body.toString("utf8")) as R
   }
 
   async #send(request: HttpRequest): Promise<HttpResponse> {
@@ -210,7 +223,9 @@ class RestClient implements Client {
       })
     done?.(String(response.status))
     if (response.status >= 200 && response.status < 300) return response
-    throw statusErrorOf(request, response.status, await response.buffer(), response.headers["retry-after"])
+    const { status, headers } = response
+    const error = statusErrorOf(request, status, await response.buffer(), headers["retry-after"])
+    throw new Refusal(error, status, headers["retry-after"])
   }
 }
 
