@@ -106,6 +106,8 @@ export interface KindSpec<T extends KubeObject> {
    * storage, one watch cache and one set of revisions.
    */
   readonly storedAs?: () => Kind
+  /** The older version in which the release still stores the kind: what discovery tells of its storage is of that one. */
+  readonly releaseStoresVersion?: string
   /**
    * Conversion to and from `storedAs`, beside `apiVersion`, which is handled: at once, one object at a time. Default: the
    * same fields. What has to wait for it (a webhook) is converted by a converter of the resource, in batches.

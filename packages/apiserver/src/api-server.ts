@@ -155,13 +155,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     ],
   ])
 
-  const streams = streamingHandlers({
-    env,
-    registry,
-    kubelet: options.kubelet,
-    destinations: new Destinations(options.forbiddenNetworks),
-    scope,
-  })
+  const { handlers } = registry
+  const destinations = new Destinations(options.forbiddenNetworks)
+  for (const handler of streamingHandlers({ env, registry, kubelet: options.kubelet, destinations, scope }))
+    handlers.add(handler)
   const filters: FilterOptions = {
     env,
     authenticator: plane.authenticator,
@@ -174,7 +171,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     kindOf: (info) => registry.find(info.apiGroup, info.apiVersion, info.resource)?.kind,
     handler: createRouter({
       resources: createResourceHandler(registry, new TableColumns(options.openApiDocs)),
-      streaming: streams,
+      streaming({ apiGroup, apiVersion, resource, subresource }) {
+        const storage = registry.find(apiGroup, apiVersion, resource)
+        return storage && handlers.connectOf(storage.kind, subresource)
+      },
       paths,
       routes,
       discovery: (exchange) => discovery.respond(exchange),

@@ -325,18 +325,9 @@ function legacyResources(kind: Kind): APIResource[] {
   ]
 }
 
-/** Where the release still stores in an older version, which the hash is of; ours stores in the one that is served. */
-const storageVersions: Readonly<Partial<Record<string, string>>> = {
-  "apiextensions.k8s.io/customresourcedefinitions": "v1beta1",
-  "certificates.k8s.io/clustertrustbundles": "v1beta1",
-  "certificates.k8s.io/podcertificaterequests": "v1beta1",
-  "resource.k8s.io/devicetaintrules": "v1beta2",
-  "storagemigration.k8s.io/storageversionmigrations": "v1beta1",
-}
-
 /** Names the version that objects are stored in. Mirrors: apiserver pkg/endpoints/discovery/storageversionhash.go */
 function storageVersionHash(kind: Kind): string {
   const { group, version: own, kind: name } = kind.storedAs?.() ?? kind
-  const version = storageVersions[`${group}/${kind.plural}`] ?? own
+  const { releaseStoresVersion: version = own } = kind
   return createHash("sha256").update(`${group}/${version}/${name}`).digest().subarray(0, 8).toString("base64")
 }

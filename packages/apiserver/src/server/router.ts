@@ -1,16 +1,16 @@
 /** From a request that may pass to the part that answers it. */
-import { badRequest, pathNotFound } from "@knarr/apimachinery"
+import { pathNotFound } from "@knarr/apimachinery"
 import { checkRouted } from "./accept.ts"
 import { methodNotAllowed } from "./refusals.ts"
-import type { RequestContext } from "../contract.ts"
+import type { RequestContext, RequestInfo } from "../contract.ts"
 import type { Handler } from "./filters.ts"
 import { respondNotFound } from "./respond.ts"
 import type { ServerExchange } from "./exchange.ts"
 
 export interface RouterOptions {
   readonly resources: Handler
-  /** `<resource>/<subresource>` of the core group that streams or proxies. */
-  readonly streaming: ReadonlyMap<string, Handler>
+  /** What takes over the requests to a subresource that streams or proxies. */
+  streaming(info: RequestInfo): Handler | undefined
   /** Paths beside resources, for any method; a key that ends in "/" stands for all below it. */
   readonly paths: ReadonlyMap<string, Handler>
   /** Paths that Go's router serves: with or without a slash behind them, GET alone, and what they produce. */
@@ -19,22 +19,15 @@ export interface RouterOptions {
 }
 
 export function createRouter(options: RouterOptions): Handler {
-  const { paths, routes, streaming } = options
+  const { paths, routes } = options
   const prefixes = [...paths.keys()]
     .filter((path) => path.endsWith("/") && path !== "/")
     .sort((a, b) => b.length - a.length)
   return (exchange: ServerExchange, ctx: RequestContext) => {
     const { info } = ctx
     if (info.isResourceRequest) {
-      if (info.subresource !== "" && info.apiGroup === "") {
-        const stream = streaming.get(`${info.resource}/${info.subresource}`)
-        if (stream) {
-          if (info.subresource !== "log" && exchange.query.has("dryRun"))
-            throw badRequest("dryRun is not supported")
-          return stream(exchange, ctx)
-        }
-      }
-      return options.resources(exchange, ctx)
+      const stream = info.subresource === "" ? undefined : options.streaming(info)
+      return stream ? stream(exchange, ctx) : options.resources(exchange, ctx)
     }
     const { path } = exchange
     const handler = path.endsWith("/") && path !== "/" ? undefined : paths.get(path)

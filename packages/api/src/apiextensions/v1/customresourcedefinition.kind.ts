@@ -17,6 +17,7 @@ export const customResourceDefinition: Kind<CustomResourceDefinition> = defineKi
   subresources: ["status"],
   finalizers: "qualified",
   repeatsProblems: true,
+  releaseStoresVersion: "v1beta1",
   schema: "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition",
   columns: [
     text("Scope", ({ spec }) => spec.scope),

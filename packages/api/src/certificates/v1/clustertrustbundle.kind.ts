@@ -18,6 +18,7 @@ export const clusterTrustBundle: Kind<ClusterTrustBundle> = defineKind<ClusterTr
   validateName: nameOfTrustBundle,
   validate: validateTrustBundle,
   validateUpdate: validateTrustBundleUpdate,
+  releaseStoresVersion: "v1beta1",
   schema: "io.k8s.api.certificates.v1.ClusterTrustBundle",
   storagePrefix: "clustertrustbundles",
   columns: [text("SignerName", ({ spec }) => spec.signerName || "<none>")],

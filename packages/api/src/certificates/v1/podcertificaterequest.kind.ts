@@ -16,6 +16,7 @@ export const podCertificateRequest: Kind<PodCertificateRequest> = defineKind<Pod
   namespaced: true,
   subresources: ["status"],
   statusKeeps: "metadata",
+  releaseStoresVersion: "v1beta1",
   schema: "io.k8s.api.certificates.v1.PodCertificateRequest",
   storagePrefix: "podcertificaterequests",
   columns: [

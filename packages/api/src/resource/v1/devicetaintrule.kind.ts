@@ -13,6 +13,7 @@ export const deviceTaintRule: Kind<DeviceTaintRule> = defineKind<DeviceTaintRule
   namespaced: false,
   subresources: ["status"],
   statusKeeps: "metadata",
+  releaseStoresVersion: "v1beta2",
   schema: "io.k8s.api.resource.v1.DeviceTaintRule",
   storagePrefix: "devicetaintrules",
   columns: [

@@ -16,6 +16,7 @@ export const storageVersionMigration: Kind<StorageVersionMigration> = defineKind
   namespaced: false,
   subresources: ["status"],
   statusKeeps: "metadata",
+  releaseStoresVersion: "v1beta1",
   schema: "io.k8s.api.storagemigration.v1.StorageVersionMigration",
   storagePrefix: "storageversionmigrations",
   columns: [

@@ -3,6 +3,7 @@ import { badRequest } from "@knarr/apimachinery"
 import type { Env, Scope } from "@knarr/base"
 import type { RequestContext } from "../../contract.ts"
 import type { Registry } from "../../registry/registry.ts"
+import { defineHandler, type Handler as SubresourceHandler } from "../../registry/verbs/handler.ts"
 import type { ServerExchange, Upgrade } from "../../server/exchange.ts"
 import type { Handler } from "../../server/filters.ts"
 import { withoutBearer } from "./headers.ts"
@@ -23,7 +24,7 @@ export interface StreamingOptions {
 }
 
 /** The handlers of `pods/log`, `pods/exec`, … */
-export function streamingHandlers(options: StreamingOptions): ReadonlyMap<string, Handler> {
+export function streamingHandlers(options: StreamingOptions): SubresourceHandler[] {
   const { env, registry, scope } = options
   const kubelet = new KubeletClient(registry, options.kubelet, options.destinations)
   scope.defer(() => kubelet.close())
@@ -35,15 +36,27 @@ export function streamingHandlers(options: StreamingOptions): ReadonlyMap<string
     kubeletPath(registry, kubelet, exchange.query, ctx)
     throw badRequest("Upgrade request required")
   }
-  return new Map<string, Handler>([
-    ["pods/log", logHandler(registry, kubelet)],
-    ["pods/exec", streams],
-    ["pods/attach", streams],
-    ["pods/portforward", streams],
-    ["pods/proxy", proxy],
-    ["services/proxy", proxy],
-    ["nodes/proxy", proxy],
-  ])
+  return [
+    defineHandler({ resource: "pods", name: "log", connect: logHandler(registry, kubelet) }),
+    connecting("pods", "exec", streams),
+    connecting("pods", "attach", streams),
+    connecting("pods", "portforward", streams),
+    connecting("pods", "proxy", proxy),
+    connecting("services", "proxy", proxy),
+    connecting("nodes", "proxy", proxy),
+  ]
+}
+
+/** What is led to another server cannot be tried out. */
+function connecting(resource: string, name: string, handler: Handler): SubresourceHandler {
+  return defineHandler({
+    resource,
+    name,
+    connect(exchange, ctx) {
+      if (exchange.query.has("dryRun")) throw badRequest("dryRun is not supported")
+      return handler(exchange, ctx)
+    },
+  })
 }
 
 /** Nothing is asked of the kubelet before the client's own request is known to be right. */

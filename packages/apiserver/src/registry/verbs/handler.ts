@@ -4,6 +4,8 @@
  * authorised and encoded differs. Mirrors: apiserver pkg/registry/rest/rest.go
  */
 import type { KubeObject } from "@knarr/apimachinery"
+import type { RequestContext } from "../../contract.ts"
+import type { ServerExchange } from "../../server/exchange.ts"
 import type { CachedObject } from "../cached-object.ts"
 import type { Patch } from "../patch.ts"
 import type { ObjectRef, WriteRequest } from "../request.ts"
@@ -49,6 +51,8 @@ export interface Handler<T extends KubeObject = any> {
   create?(target: Target, body: T, request: WriteRequest): Promise<Answer>
   update?(target: Target, body: T, request: WriteRequest): Promise<Answer>
   patch?(target: Target, patch: Patch, request: WriteRequest): Promise<Answer>
+  /** Takes over whole requests, of any verb that the kind declares: streams, proxies and upgrades of HTTP alone. */
+  connect?(exchange: ServerExchange, ctx: RequestContext): void | Promise<void>
 }
 
 /** Declares a handler. Does nothing else: a registry asks those that it is given. */

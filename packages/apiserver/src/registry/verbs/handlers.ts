@@ -38,6 +38,11 @@ export class Handlers {
     return handler as Handler & Required<Pick<Handler, V>>
   }
 
+  /** What takes over the requests to a subresource; undefined when they are about objects. */
+  connectOf(kind: Kind, subresource: string): Handler["connect"] {
+    return this.#find(kind, subresource)?.connect
+  }
+
   #find(kind: Kind, name: string): Handler | undefined {
     const own = this.#ofKind.get(kind)?.find((handler) => handler.name === name)
     if (own) return own
