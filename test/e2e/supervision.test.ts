@@ -1,10 +1,12 @@
 import assert from "node:assert/strict"
-import { existsSync, readFileSync, renameSync } from "node:fs"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, readFileSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
 import { configMap, deployment, pod, type Pod } from "@knarr/api"
 import { buildHelloImage } from "../../examples/hello/image.ts"
-import { KnarrHome, eventually, pause } from "./knarr-command.ts"
+import { KnarrHome, eventually, knarr, pause } from "./knarr-command.ts"
 import { containerId, containerProcess, isRunning, remainsOf } from "./machine-state.ts"
 
 const namespace = "default"
@@ -178,6 +180,62 @@ test("supervisors, from up to delete", { timeout: 120_000 }, async (t) => {
     assert.match(readFileSync(file, "utf8"), /current-context: mine/)
     assert.doesNotMatch(readFileSync(file, "utf8"), /knarr/)
   })
+})
+
+test("a start that is interrupted takes back what it began", { timeout: 120_000 }, async () => {
+  await using home = new KnarrHome("interrupted")
+  /** Starts the cluster, interrupts the start in its midst, and answers how it ended. */
+  const interrupt = async (how: () => Promise<void> | void): Promise<[number, string]> => {
+    const args = ["up", "--name", home.name, "--no-agent"]
+    const child = spawn(knarr, args, { env: home.environment, stdio: ["ignore", "ignore", "pipe"] })
+    let said = ""
+    child.stderr.on("data", (data) => (said += String(data)))
+    const ended = once(child, "close").then(([code]): [number, string] => [code as number, said])
+    const server = await eventually("the server", () => home.pid("server"))
+    // It is in the midst of it until we say so.
+    process.kill(server, "SIGSTOP")
+    const interrupted = how()
+    await eventually("the interrupt", () => said.includes("Interrupted") || undefined)
+    process.kill(server, "SIGCONT")
+    await interrupted
+    return ended
+  }
+  const expected = [
+    130,
+    `Interrupted: stopping server again
+nothing of the cluster "interrupted" runs; "knarr up" goes on, "knarr delete" removes everything
+`,
+  ]
+  const upFile = join(home.dir, `.${home.name}.up`)
+  const controlC = (): void => void process.kill(Number(readFileSync(upFile, "utf8").split(" ")[0]), "SIGINT")
+  assert.deepEqual(await interrupt(controlC), expected)
+  assert.match((await home.try("status", "--name", home.name)).stdout, /interrupted: stopped/)
+  const remove = async (): Promise<void> =>
+    assert.match(await home.knarr("delete", "--name", home.name), /Deleted cluster/)
+  assert.deepEqual(await interrupt(remove), expected)
+  assert.equal(existsSync(join(home.dir, home.name)), false)
+})
+
+test("files of a running cluster that are removed are made again, and nothing starts twice", async () => {
+  await using home = new KnarrHome("forgotten")
+  await home.up("--no-agent")
+  const pids = [home.pid("server"), home.pid("server", "supervisor")]
+  const dir = join(home.dir, home.name)
+  const forget = (): void => {
+    for (const what of ["pid", "supervisor", "state"]) rmSync(join(dir, `server.${what}`), { force: true })
+  }
+  forget()
+  assert.match(await home.knarr("status", "--name", home.name), /running \(process \d+\)/)
+  assert.deepEqual([home.pid("server"), home.pid("server", "supervisor")], pids)
+  forget()
+  assert.match((await home.try("up", "--name", home.name, "--no-agent")).stderr, /is already running/)
+  forget()
+  assert.match(await home.knarr("down", "--name", home.name), /Stopped cluster/)
+  await eventually(
+    "the processes to be gone",
+    () => !pids.some((pid) => existsSync(`/proc/${pid}`)) || undefined,
+  )
+  assert.match(await home.knarr("down", "--name", home.name), /is not running/)
 })
 
 test("two clusters that are started at one moment get ports of their own", { timeout: 60_000 }, async () => {

@@ -30,8 +30,8 @@ export function holdFile(file: string, what: string): Disposable {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   // Whole or not at all: nobody must find it empty and take it for a dead one's.
   const own = `${file}.${process.pid}`
-  writeFileSync(own, `${process.pid} ${startTimeOf(process.pid) ?? ""}\n`, { mode: 0o600 })
   try {
+    writeIdentity(own, process.pid)
     while (!link(own, file)) {
       const holder = runningPid(file)
       if (holder !== undefined) throw new UsageError(`${what} (process ${holder})`)
@@ -41,6 +41,11 @@ export function holdFile(file: string, what: string): Disposable {
     rmSync(own, { force: true })
   }
   return { [Symbol.dispose]: () => rmSync(file, { force: true }) }
+}
+
+/** Writes what {@link runningProcess} reads. */
+export function writeIdentity(file: string, pid: number): void {
+  writeFileSync(file, `${pid} ${startTimeOf(pid) ?? ""}\n`, { mode: 0o600 })
 }
 
 function link(from: string, to: string): boolean {

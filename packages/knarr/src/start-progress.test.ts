@@ -28,4 +28,7 @@ test("a start tells its steps, and of what the one before it failed", (t) => {
   second.ready()
   appendFileSync(file, '{"step":"half a li')
   assert.deepEqual(readProgress(file), { pid, lastError: "no room", told: [{ ready: true }] })
+  // The disk was full, and has room again.
+  second.done("more")
+  assert.deepEqual(readProgress(file)!.told, [{ ready: true }, { step: "more", ms: 0 }])
 })

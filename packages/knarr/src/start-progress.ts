@@ -31,7 +31,14 @@ export function createSteps(clock: Clock, log: Logger, file: string): Steps {
   const startMs = clock.monotonic()
   const lastError = errorOf(readProgress(file))
   writeAtomically(file, `${JSON.stringify({ pid: process.pid, lastError })}\n`)
-  const tell = (progress: Progress): void => appendFileSync(file, `${JSON.stringify(progress)}\n`)
+  const tell = (progress: Progress): void => {
+    try {
+      // A full disk may have cut the last line short.
+      appendFileSync(file, `\n${JSON.stringify(progress)}\n`)
+    } catch (thrown) {
+      log.error("Cannot tell how far the start is", thrown, { file })
+    }
+  }
   return {
     done(step) {
       const ms = clock.monotonic() - startMs
@@ -52,9 +59,15 @@ export function errorOf(start: Start | undefined): string | undefined {
 export function readProgress(file: string): Start | undefined {
   const text = readIfThere(file) ?? ""
   // What follows the last newline is still being written.
-  const [first, ...told] = text
-    .split("\n")
-    .slice(0, -1)
-    .map((line) => JSON.parse(line) as unknown)
+  const [first, ...told] = text.split("\n").slice(0, -1).flatMap(parseLine)
   return first === undefined ? undefined : { ...(first as Omit<Start, "told">), told: told as Progress[] }
+}
+
+/** None of what a full disk cut short. */
+function parseLine(line: string): unknown[] {
+  try {
+    return line === "" ? [] : [JSON.parse(line)]
+  } catch {
+    return []
+  }
 }

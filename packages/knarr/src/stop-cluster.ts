@@ -11,10 +11,29 @@ import type { ClusterConfig, ClusterHome, ClusterRanges } from "./cluster-home.t
 import { removeServiceAddresses } from "./node/node-addresses.ts"
 import { cgroupRoot, networkOf, nodeContainerd, nodesOf } from "./node-names.ts"
 import { proxyTable } from "./node/proxy-settings.ts"
+import { isRunning, runningProcess } from "./pid-file.ts"
 import { processesOf } from "./process-state.ts"
 import { stopProcess } from "./supervisor.ts"
 
+/** In this time an `up` has stopped processes and containers again. */
+const interruptLimitMs = 60_000
+const interruptPollMs = 20
+
 type Context = Env & { readonly signal: AbortSignal }
+
+/**
+ * Ends an `up` that starts the cluster at this moment: it takes back what it started, and says so. Nothing when there
+ * is none.
+ */
+export async function interruptStart(cluster: ClusterHome, { clock, signal }: Context): Promise<void> {
+  const starting = runningProcess(cluster.upFile)
+  if (!starting) return
+  process.kill(starting.pid, "SIGTERM")
+  for (const begun = clock.monotonic(); isRunning(starting);) {
+    if (clock.monotonic() - begun > interruptLimitMs) process.kill(starting.pid, "SIGKILL")
+    await clock.sleep(interruptPollMs, signal)
+  }
+}
 
 /** Stops servers, agents, containers and runtimes. True when something was running. */
 export async function stopCluster(

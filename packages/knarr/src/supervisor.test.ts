@@ -8,6 +8,7 @@ import { test, type TestContext } from "node:test"
 import { systemClock, type Clock } from "@knarr/base"
 import { ClusterHome, defaultRanges } from "./cluster-home.ts"
 import { isRunning, runningPid, runningProcess } from "./pid-file.ts"
+import { restoreFiles } from "./process-files.ts"
 import { lastErrorLine, processState, tellRestarting } from "./process-state.ts"
 import { stopProcess, unitArguments } from "./supervisor.ts"
 
@@ -121,6 +122,17 @@ test("a process that hangs in its very end is killed and runs again", { timeout:
     readFileSync(cluster.log("server"), "utf8"),
     /ERROR A task failed task=server\/part err=broken/,
   )
+})
+
+test("a supervisor whose file was removed is found again", { timeout: 30_000 }, async (t) => {
+  const { cluster, supervise, starts } = begin(t)
+  const { pid } = supervise(forever)
+  await until(() => starts() === 1 && processState(cluster, "server").supervisorPid === pid)
+  rmSync(cluster.supervisorFile("server"))
+  rmSync(cluster.stateFile("server"))
+  assert.equal(processState(cluster, "server").supervisorPid, undefined)
+  restoreFiles(cluster, cluster.read()!)
+  assert.equal(processState(cluster, "server").supervisorPid, pid)
 })
 
 test("a stop is passed on, awaited, and ends the supervisor", { timeout: 30_000 }, async (t) => {

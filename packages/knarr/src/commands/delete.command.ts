@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from "node:fs"
 import { ClusterNumbers } from "../cluster-numbers.ts"
 import { removeFromKubeconfig } from "../kubeconfig-file.ts"
-import { clearMachine, removeNodes, stopCluster } from "../stop-cluster.ts"
+import { restoreFiles } from "../process-files.ts"
+import { clearMachine, interruptStart, removeNodes, stopCluster } from "../stop-cluster.ts"
 import { clusterFlags, contextName, existingCluster, userKubeconfig } from "./cluster-flags.ts"
 import { defineCommand } from "./command.ts"
 
@@ -13,6 +14,8 @@ export const deleteCluster = defineCommand({
   flags: clusterFlags,
   async run({ flags }, ctx) {
     const { cluster, config } = existingCluster(flags, ctx)
+    await interruptStart(cluster, ctx)
+    restoreFiles(cluster, config)
     await stopCluster(cluster, config, ctx, { keepState: false })
     if (config.hasNode) {
       await clearMachine(cluster, config, ctx)

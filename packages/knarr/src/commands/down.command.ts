@@ -1,6 +1,6 @@
 /** `knarr down`: stops a cluster; its state stays. */
-import { UsageError } from "../cluster-home.ts"
-import { clearMachine, stopCluster } from "../stop-cluster.ts"
+import { clearMachine, interruptStart, stopCluster } from "../stop-cluster.ts"
+import { restoreFiles } from "../process-files.ts"
 import { clusterFlags, existingCluster } from "./cluster-flags.ts"
 import { defineCommand } from "./command.ts"
 
@@ -11,11 +11,12 @@ export const down = defineCommand({
   flags: clusterFlags,
   async run({ flags }, ctx) {
     const { cluster, config } = existingCluster(flags, ctx)
+    await interruptStart(cluster, ctx)
+    restoreFiles(cluster, config)
     const stopped = await stopCluster(cluster, config, ctx, { keepState: true })
     // As after a power cut: what is in the kernel is gone, and the next up makes it again.
     if (config.hasNode) await clearMachine(cluster, config, ctx)
-    if (!stopped) throw new UsageError(`the cluster "${cluster.name}" is not running`)
-    ctx.print(`Stopped cluster "${cluster.name}"\n`)
+    ctx.print(stopped ? `Stopped cluster "${cluster.name}"\n` : `Cluster "${cluster.name}" is not running\n`)
     return 0
   },
 })

@@ -2,6 +2,7 @@
 import { node } from "@knarr/api"
 import { createRestClient, createTransport, loadKubeconfig, resolveContext } from "@knarr/client"
 import { knarrHome, listClusters, type ClusterConfig, type ClusterHome } from "../cluster-home.ts"
+import { restoreFiles } from "../process-files.ts"
 import { lastErrorLine, processState, processesOf, type ProcessState } from "../process-state.ts"
 import { clusterFlags, existingCluster } from "./cluster-flags.ts"
 import { defineCommand, type CommandContext } from "./command.ts"
@@ -27,6 +28,7 @@ export const status = defineCommand({
 })
 
 async function show(cluster: ClusterHome, config: ClusterConfig, ctx: CommandContext): Promise<boolean> {
+  restoreFiles(cluster, config)
   const states = new Map(processesOf(config).map((name) => [name, processState(cluster, name)]))
   const server = states.get("server")!
   const isStopped = [...states.values()].every(

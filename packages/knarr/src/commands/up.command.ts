@@ -11,14 +11,17 @@ import { adminKubeconfig, mergeIntoKubeconfig, writeKubeconfig } from "../kubeco
 import { agentNames, firstNode, networkOf, nodesOf, type LocalNode } from "../node-names.ts"
 import { holdFile } from "../pid-file.ts"
 import { ensureNodePki, ensurePki } from "../pki.ts"
+import { restoreFiles } from "../process-files.ts"
 import { isWell, processState, processesOf } from "../process-state.ts"
 import { serverAddresses } from "../server-certificate.ts"
-import { startProcess } from "../supervisor.ts"
+import { startProcess, stopProcess } from "../supervisor.ts"
 import { clusterFlags, clusterOf, contextName, numberFlag, userKubeconfig } from "./cluster-flags.ts"
 import { defineCommand, type CommandContext } from "./command.ts"
 
 const maxAgents = 32
 const networkPollMs = 10
+/** As of a program that SIGINT ended. */
+const interruptedCode = 130
 
 type Flags = Readonly<Record<string, string | boolean | undefined>>
 
@@ -41,10 +44,20 @@ export const up = defineCommand({
     using _lock = holdFile(cluster.upFile, starting)
     const startedMs = ctx.clock.monotonic()
     const before = cluster.read()
-    const config =
-      before && processesOf(before).some((name) => runs(cluster, name))
-        ? await mend(cluster, before, flags, ctx)
-        : await startAll(cluster, before, flags, ctx)
+    if (before) restoreFiles(cluster, before)
+    const isPart = before !== undefined && processesOf(before).some((name) => runs(cluster, name))
+    const begun: string[] = []
+    let config
+    try {
+      config =
+        before && isPart
+          ? await mend(cluster, before, flags, ctx, begun)
+          : await startAll(cluster, before, flags, ctx, begun)
+    } catch (thrown) {
+      if (!ctx.signal.aborted) throw thrown
+      await takeBack(cluster, begun, isPart, ctx)
+      return interruptedCode
+    }
     const userFile = userKubeconfig(ctx)
     await mergeIntoKubeconfig(userFile, await readKubeconfig(cluster.kubeconfig), ctx)
     cluster.write({ ...config, kubeconfigs: [...new Set([...(config.kubeconfigs ?? []), userFile])] })
@@ -59,12 +72,39 @@ function runs(cluster: ClusterHome, name: string): boolean {
   return pid !== undefined || supervisorPid !== undefined
 }
 
+/**
+ * After an interrupt: what this `up` began is stopped again, with containers and network when nothing of the cluster
+ * ran before. What is on disk stays, as after `down`.
+ */
+async function takeBack(
+  cluster: ClusterHome,
+  begun: readonly string[],
+  isPart: boolean,
+  ctx: CommandContext,
+): Promise<void> {
+  if (begun.length === 0) return ctx.warn("Interrupted: nothing was started\n")
+  ctx.warn(`Interrupted: stopping ${begun.join(", ")} again\n`)
+  const anew = { ...ctx, signal: new AbortController().signal }
+  for (const name of begun) await stopProcess(cluster, name, anew.clock, anew.signal)
+  const config = cluster.read()
+  if (config && !isPart) {
+    const { clearMachine, stopCluster } = await import("../stop-cluster.ts")
+    await stopCluster(cluster, config, anew, { keepState: true })
+    if (config.hasNode) await clearMachine(cluster, config, anew)
+  }
+  const rest = isPart
+    ? `the rest of the cluster "${cluster.name}" runs on`
+    : `nothing of the cluster "${cluster.name}" runs`
+  ctx.warn(`${rest}; "knarr up" goes on, "knarr delete" removes everything\n`)
+}
+
 /** Starts a cluster of which nothing runs. */
 async function startAll(
   cluster: ClusterHome,
   before: ClusterConfig | undefined,
   flags: Flags,
   ctx: CommandContext,
+  begun: string[],
 ): Promise<ClusterConfig> {
   const { config: decided, lock } = await decideConfig(cluster, wishOf(before, flags), ctx)
   // A cluster with nodes is known to others once its settings are written; one without, by the ports it listens on.
@@ -73,6 +113,7 @@ async function startAll(
   cluster.write(config)
   if (config.hasNode) lock[Symbol.dispose]()
   ctx.print(`Starting cluster "${cluster.name}"\n`)
+  begun.push(...processesOf(config))
   await start(cluster, config, processesOf(config), ctx)
   return config
 }
@@ -83,6 +124,7 @@ async function mend(
   before: ClusterConfig,
   flags: Flags,
   ctx: CommandContext,
+  begun: string[],
 ): Promise<ClusterConfig> {
   const agents = Math.max(numberFlag(flags, "agents", 0, maxAgents) ?? 0, before.agents)
   if (agents > 0 && !before.hasNode)
@@ -100,6 +142,7 @@ async function mend(
     )
   cluster.write(config)
   ctx.print(`Starting ${names.join(", ")} of the running cluster "${cluster.name}"\n`)
+  begun.push(...names)
   await start(cluster, config, names, ctx)
   return config
 }
