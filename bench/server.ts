@@ -22,7 +22,7 @@ export interface Server {
   profile?(): Promise<(file: string) => Promise<void>>
 }
 
-/** Waits for /readyz on 127.0.0.1. Throws when a process ends or after 30 s. Resolves to the time since `startedMs`. */
+/** Waits for /readyz on 127.0.0.1. Throws when a process ends or after 90 s. Resolves to the time since `startedMs`. */
 export async function waitUntilReady(
   port: number,
   credentials: Credentials,
@@ -36,14 +36,14 @@ export async function waitUntilReady(
     key: readFileSync(credentials.clientKey),
   })
   try {
-    while (performance.now() - startedMs < 30_000) {
+    while (performance.now() - startedMs < 90_000) {
       if (await isReady(port, agent)) return performance.now() - startedMs
       const dead = running.find((one) => one.ended)
       if (dead) throw new Error(`${dead.name} ended:\n${tail(dead.log)}`)
       await sleep(5)
     }
     throw new Error(
-      `${running.map((one) => one.name).join(", ")} not ready after 30 s:\n${tail(running.at(-1)!.log)}`,
+      `${running.map((one) => one.name).join(", ")} not ready after 90 s:\n${tail(running.at(-1)!.log)}`,
     )
   } finally {
     agent.destroy()

@@ -28,6 +28,8 @@ export interface Step {
    * name, or, in a list, under the `name` of its metadata.
    */
   readonly pieces?: readonly string[]
+  /** Asked again, for up to 10 s, as long as the answer has this status: for what the server does by itself. */
+  readonly whileStatus?: number
   /** Lines of JSON: `# HELP` and `# TYPE` of metrics, each a piece. */
   readonly metrics?: boolean
 }
@@ -47,7 +49,15 @@ export interface RawAnswer {
   readonly body: string
 }
 
-export type GroupName = "readonly" | "golden" | "minimal" | "onewrong" | "update" | "verbs" | "subresources"
+export type GroupName =
+  | "readonly"
+  | "golden"
+  | "minimal"
+  | "onewrong"
+  | "update"
+  | "verbs"
+  | "subresources"
+  | "custom"
 
 export const json = { "content-type": "application/json" }
 const patchHeaders = {

@@ -1,6 +1,7 @@
 /** Sends the requests of a script to a server, one after the other, and gathers the answers. */
 import { readFileSync } from "node:fs"
 import { Agent, request } from "node:https"
+import { setTimeout as sleep } from "node:timers/promises"
 import { normaliseAnswer, type Answer } from "./normalise.ts"
 import { edited, type RawAnswer, type Script, type Step } from "./script.ts"
 
@@ -75,13 +76,13 @@ async function send(target: Target, step: Step, saved: Map<string, unknown>): Pr
     ...step.headers,
   }
   if (body !== undefined) headers["content-length"] = body.length
-  const raw = await exchange(
-    target,
-    step.method,
-    filled(step.path, saved).replaceAll(" ", "%20"),
-    headers,
-    body,
-  )
+  const ask = (): Promise<RawAnswer> =>
+    exchange(target, step.method, filled(step.path, saved).replaceAll(" ", "%20"), headers, body)
+  let raw = await ask()
+  for (let tries = 0; raw.status === step.whileStatus && tries < 100; tries++) {
+    await sleep(100)
+    raw = await ask()
+  }
   if (step.save && raw.status < 300) {
     let value: unknown
     try {

@@ -47,6 +47,10 @@ export type * as flowcontrolV1 from "./flowcontrol/v1/types.gen.ts"
 export type * as resourceV1 from "./resource/v1/types.gen.ts"
 export type * as storagemigrationV1 from "./storagemigration/v1/types.gen.ts"
 
+export {
+  definitionCleanupFinalizer,
+  withDefinitionCondition,
+} from "./apiextensions/v1/definition-conditions.ts"
 export { setConditionTimes } from "./certificates/v1/request.strategy.ts"
 export { parseSigningRequest, validateRequestApproval } from "./certificates/v1/request.validate.ts"
 export { type QosClass, qosClassOf } from "./core/v1/pod.qos.ts"

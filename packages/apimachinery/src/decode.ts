@@ -178,6 +178,7 @@ function walkOf(schema: Schema): Walk {
 }
 
 function compile(schema: Schema): Walk {
+  if (schema.reader) return readerWalk(schema.reader)
   switch (schema.type) {
     case "object":
       return objectWalk(new ObjectPlan(schema))
@@ -197,6 +198,17 @@ function compile(schema: Schema): Walk {
 const anyWalk: Walk = (value, run) => {
   if (run.strict) run.keys += countKeys(value)
   return value
+}
+
+function readerWalk(reader: NonNullable<Schema["reader"]>): Walk {
+  return (value, run) => {
+    const { object, unknown } = reader(value)
+    if (run.strict) {
+      run.keys += countKeys(value)
+      for (const path of unknown) run.unknown.push(path)
+    }
+    return object
+  }
 }
 
 function objectWalk(plan: ObjectPlan): Walk {
@@ -350,6 +362,7 @@ function read<T>(schema: Schema, value: unknown, run: Run): T {
   try {
     return walkOf(schema)(value, run) as T
   } catch (cause) {
+    if (cause instanceof DecodeError) throw cause
     if (cause instanceof TypeProblem) throw new DecodeError(cause.text(), { cause })
     throw cause instanceof RangeError ? cause : new DecodeError((cause as Error).message, { cause })
   }

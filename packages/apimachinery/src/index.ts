@@ -260,7 +260,7 @@ export { scanStrict } from "./json-strict.ts"
 export { goSyntaxError, parseJson } from "./json-syntax.ts"
 export { type Pruned, pruneUnknown } from "./prune.ts"
 export { type SchemaDefaultsOptions, applySchemaDefaults } from "./schema-defaults.ts"
-export { deepClone, deepEqual, deepFreeze, semanticEqual } from "./deep.ts"
+export { deepClone, setOwn, deepEqual, deepFreeze, semanticEqual } from "./deep.ts"
 export {
   type GroupVersion,
   type Ref,

@@ -41,6 +41,11 @@ export interface Schema {
   readonly requiredOrder?: readonly string[]
   /** What OpenAPI publishes of fields that exclude one another. */
   readonly unions?: readonly unknown[]
+  /**
+   * Reads values in its own way: custom resources keep what Go's structs lose, nulls and empties. Gives the object, and the
+   * paths of the fields that it does not have and leaves out. The value is not changed. Throws a DecodeError.
+   */
+  readonly reader?: (value: unknown) => { readonly object: unknown; readonly unknown: readonly string[] }
 }
 
 export interface Field {

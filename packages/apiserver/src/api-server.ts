@@ -54,8 +54,6 @@ export interface ApiServer extends ControlPlane {
   readonly port: number
   /** Serves new connections with other certificates, and verifies clients by another authority. */
   setCertificates(certificates: ServingCertificates): void
-  /** To be called after kinds were added to the registry or taken from it: discovery and OpenAPI follow. */
-  kindsChanged(): void
 }
 
 /** Opens the port, brings in what every cluster begins with, and resolves when the server is ready. Ends with `scope`. */
@@ -111,6 +109,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     return `${address.includes(":") ? `[${address}]` : address}:${port}`
   })
   const openApi = new OpenApi(registry.kinds, options.openApiDocs)
+  scope.use(
+    registry.onKinds(() => {
+      discovery.replace(registry.kinds)
+      openApi.replace(registry.kinds)
+    }),
+  )
   const paths = new Map<string, Handler>()
   const healthHandler: Handler = (exchange) => health.respond(exchange)
   for (const path of ["/healthz", "/livez", "/readyz"])
@@ -226,10 +230,6 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   return {
     ...plane,
     port: listener.port,
-    kindsChanged() {
-      discovery.replace(registry.kinds)
-      openApi.replace(registry.kinds)
-    },
     setCertificates(certificates: ServingCertificates) {
       const authority = certificates.clientCA ?? clientCA
       listener.setCertificates({ ...certificates, clientCA: authority })

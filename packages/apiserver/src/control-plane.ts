@@ -2,7 +2,15 @@
  * The API server without a port: registry, authentication, authorisation, admission, discovery, and the objects
  * that every cluster begins with. Runs on any clock and does no I/O but the store's.
  */
-import { clusterRole, clusterRoleBinding, ipAddress, role, roleBinding, service } from "@knarr/api"
+import {
+  clusterRole,
+  clusterRoleBinding,
+  customResourceDefinition,
+  ipAddress,
+  role,
+  roleBinding,
+  service,
+} from "@knarr/api"
 import { decodeObject, type Kind, type KubeObject } from "@knarr/apimachinery"
 import type { Env, Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
@@ -23,6 +31,7 @@ import { NodeGraph } from "./authz/node-graph.ts"
 import { Rbac } from "./authz/rbac.ts"
 import { bootstrap, nodeRules, type RequestHeaderOptions } from "./bootstrap/bootstrap.ts"
 import type { AdmissionDeps, AdmissionPlugin, Authorizer, UserInfo } from "./contract.ts"
+import { CustomResources } from "./crd/custom-resources.ts"
 import { reviewHandlers } from "./endpoints/reviews.ts"
 import { tokenHandler } from "./endpoints/token-request.ts"
 import { createLoopbackClient } from "./loopback-client.ts"
@@ -177,6 +186,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     tokenHandler(registry, { env, signer, audiences, extendExpiration }),
   ])
     registry.handlers.add(handler)
+  if (kinds.includes(customResourceDefinition))
+    await new CustomResources({ env, registry, client: client() }).start(scope.child("custom resources"))
 
   let bootstrapped = false
   return {

@@ -3,7 +3,7 @@
  * Mirrors: apiserver pkg/endpoints/discovery, kube-aggregator pkg/apiserver/handler_discovery.go
  */
 import { createHash } from "node:crypto"
-import type { APIGroup, APIResource, Kind, Subresource } from "@knarr/apimachinery"
+import type { APIGroup, APIResource, Kind, Subresource, Verb } from "@knarr/apimachinery"
 import { notAcceptable, pathNotFound, stringifyYaml } from "@knarr/apimachinery"
 import type { Exchange } from "../contract.ts"
 import { acceptOf, checkRouted, mediaTypes, negotiate, type Clause } from "../server/accept.ts"
@@ -246,7 +246,7 @@ export function groupKinds(kinds: readonly Kind[]): Group[] {
 }
 
 /** Versions by maturity, then by number: v2 above v1 above v1beta2. Mirrors: apimachinery pkg/version/helpers.go */
-function compareVersions(a: string, b: string): number {
+export function compareVersions(a: string, b: string): number {
   const x = parseVersion(a)
   const y = parseVersion(b)
   for (let i = 0; i < 3; i++) if (x[i]! !== y[i]!) return x[i]! - y[i]!
@@ -270,6 +270,14 @@ function apiGroup(group: Group): APIGroup {
 
 const sortedVerbs = (verbs: readonly string[]): string[] => [...verbs].sort()
 
+/** Custom resources tell theirs in another order. */
+const customVerbs = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"]
+
+const verbsOf = (kind: Kind): string[] =>
+  kind.rules === "structural"
+    ? customVerbs.filter((verb) => kind.verbs.includes(verb as Verb))
+    : sortedVerbs(kind.verbs)
+
 function bySubresource(kind: Kind): Subresource[] {
   return [...kind.subresources.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
@@ -281,7 +289,7 @@ function aggregatedResource(kind: Kind): unknown {
     responseKind: { group: "", version: "", kind: kind.kind },
     scope: kind.namespaced ? "Namespaced" : "Cluster",
     singularResource: kind.singular,
-    verbs: sortedVerbs(kind.verbs),
+    verbs: verbsOf(kind),
     ...(kind.shortNames.length > 0 ? { shortNames: kind.shortNames } : {}),
     ...(kind.categories.length > 0 ? { categories: kind.categories } : {}),
     ...(subresources.length > 0
@@ -305,7 +313,7 @@ function legacyResources(kind: Kind): APIResource[] {
     singularName: kind.singular,
     namespaced: kind.namespaced,
     kind: kind.kind,
-    verbs: sortedVerbs(kind.verbs),
+    verbs: verbsOf(kind),
     ...(kind.shortNames.length > 0 ? { shortNames: [...kind.shortNames] } : {}),
     ...(kind.categories.length > 0 ? { categories: [...kind.categories] } : {}),
     ...(kind.verbs.includes("watch") ? { storageVersionHash: storageVersionHash(kind) } : {}),

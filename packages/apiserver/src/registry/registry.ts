@@ -56,6 +56,7 @@ export class Registry implements Storages {
   readonly #hooks = new Map<string, WriteHooks>()
   readonly handlers = new Handlers(subresourceHandlers)
   readonly #serviceNetwork: ServiceNetwork
+  readonly #kindWatchers = new Set<() => void>()
   #admission: Admission
   #started = false
 
@@ -138,6 +139,7 @@ export class Registry implements Storages {
     this.handlers.addOf(kind, handlers)
     const resource = this.#registerKind(kind)
     if (resource && this.#started) await this.follower.add(resource.cache)
+    this.#kindsChanged()
   }
 
   /** Serves one more resource, in all its versions, with the handlers of its subresources. Resolves when its objects are loaded. */
@@ -145,6 +147,7 @@ export class Registry implements Storages {
     for (const kind of spec.versions) this.handlers.addOf(kind, handlers)
     const { cache } = this.#registerResource(spec)
     if (this.#started) await this.follower.add(cache)
+    this.#kindsChanged()
   }
 
   /** Stops serving a kind; its watches end. Objects stay in the store. */
@@ -156,10 +159,21 @@ export class Registry implements Storages {
     const { resource } = storage.view
     const { cache } = resource
     resource.served.delete(storage.kind)
+    this.#kindsChanged()
     if (resource.served.size > 0) return
     this.#resources.delete(cache.kind.storagePrefix)
     this.follower.remove(cache)
     cache.forgetHistory(this.follower.revision)
+  }
+
+  /** Calls `changed` whenever kinds were added or removed, until disposed. */
+  onKinds(changed: () => void): Disposable {
+    this.#kindWatchers.add(changed)
+    return { [Symbol.dispose]: () => void this.#kindWatchers.delete(changed) }
+  }
+
+  #kindsChanged(): void {
+    for (const changed of this.#kindWatchers) changed()
   }
 
   /** Every kind that is served, in the order in which they were added. */

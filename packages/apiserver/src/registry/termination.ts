@@ -47,7 +47,7 @@ export async function beginTermination(
     const next = deepClone(old) as KubeObject
     next.metadata.deletionTimestamp ??= formatTime(storage.deps.env.clock.now())
     termination.begin(next)
-    const finalizers = finalizersFor(storage, old, { ...options, ...orphanOnly(options) })
+    const finalizers = finalizersFor(storage, next, { ...options, ...orphanOnly(options) })
     if (finalizers) setFinalizers(next, finalizers)
     return { put: next }
   })

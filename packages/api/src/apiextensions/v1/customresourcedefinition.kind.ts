@@ -2,6 +2,7 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { text, wide } from "../../columns.ts"
 import { validateDefinition, validateDefinitionStatus } from "./customresourcedefinition.validate.ts"
+import { beginDefinitionEnd } from "./definition-conditions.ts"
 import { definitionWarnings } from "./definition.warnings.ts"
 import { setDefinitionDefaults } from "./definition.defaults.ts"
 import type { CustomResourceDefinition } from "./types.gen.ts"
@@ -49,6 +50,7 @@ export const customResourceDefinition: Kind<CustomResourceDefinition> = defineKi
   validate: validateDefinition,
   validateStatusUpdate: validateDefinitionStatus,
   warnings: definitionWarnings,
+  termination: { begin: beginDefinitionEnd, isHeld: () => false },
   allowUnconditionalUpdate: false,
 })
 

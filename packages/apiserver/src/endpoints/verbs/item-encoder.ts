@@ -59,7 +59,9 @@ function objectEncoder(view: KindView): ItemEncoder {
   return {
     view,
     key: `${apiVersion}/${kind}`,
-    header: (metadata) => listHeader(`${kind}List`, apiVersion, metadata),
+    // Go's lists of what has no type of its own always say where they continue.
+    header: (metadata) =>
+      listHeader(`${kind}List`, apiVersion, rules === "native" ? metadata : { continue: "", ...metadata }),
     noItems: "[]",
     footer: "}\n",
     item: (object) => view.bytes(object),

@@ -1,0 +1,132 @@
+/**
+ * The kinds that a CustomResourceDefinition makes: one value for each of its versions, as a built-in kind is.
+ * Mirrors: apiextensions pkg/apiserver/customresource_handler.go
+ */
+import type {
+  CustomResourceDefinition,
+  CustomResourceDefinitionVersion,
+  CustomResourceSubresourceScale,
+} from "@knarr/api"
+import {
+  decodeObject,
+  deepClone,
+  defineKind,
+  parseJSONPath,
+  schemaOf,
+  type Kind,
+  type KindSpec,
+  type KubeObject,
+  type Schema,
+} from "@knarr/apimachinery"
+import { compareVersions } from "../endpoints/discovery.ts"
+import { columnsOf } from "./custom-columns.ts"
+import { CustomRules, finalizerWarnings } from "./custom-rules.ts"
+import { unknownPaths } from "./embedded.ts"
+import { shapeOfCustom } from "./custom-shape.ts"
+import { readTyped, setNested } from "./nested.ts"
+
+const text: Schema = { type: "string" }
+
+/** How an object is read before its version's rules see it: its metadata as that of any object, and all else as it is. */
+const anyObject = (): Schema => ({
+  type: "object",
+  preserveUnknown: true,
+  fields: new Map(
+    (
+      [
+        ["apiVersion", text],
+        ["kind", text],
+        ["metadata", schemaOf("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")],
+      ] as const
+    ).map(([name, schema]) => [name, { name, schema, required: false }]),
+  ),
+})
+
+/** The kind of one version. Throws when the definition has no such version. */
+export function customKind(crd: Readonly<CustomResourceDefinition>, versionName: string): Kind {
+  const { spec } = crd
+  const version = spec.versions.find(({ name }) => name === versionName)
+  if (!version) throw new Error(`Definition ${crd.metadata.name} has no version ${versionName}`)
+  const names = crd.status?.acceptedNames ?? spec.names
+  const schema = version.schema?.openAPIV3Schema
+  const { status, scale } = version.subresources ?? {}
+  const rules = new CustomRules({ schema, scale, preservesUnknown: spec.preserveUnknownFields === true })
+  const any = anyObject()
+  const kind: KindSpec<KubeObject> = {
+    group: spec.group,
+    version: version.name,
+    kind: names.kind,
+    plural: names.plural,
+    ...(names.singular ? { singular: names.singular } : {}),
+    shortNames: names.shortNames ?? [],
+    categories: names.categories ?? [],
+    namespaced: spec.scope === "Namespaced",
+    rules: "structural",
+    schema: shapeOfCustom(schema, (value) => {
+      const { object, strictErrors } = decodeObject<KubeObject>(any, deepClone(value), { strict: true })
+      return { object, unknown: [...unknownPaths(strictErrors), ...rules.coerce(object)] }
+    }),
+    setDefaults: (obj) => rules.setDefaults(obj),
+    subresources: [...(status ? ["status" as const] : []), ...(scale ? ["scale" as const] : [])],
+    hasGeneration: true,
+    raisesGeneration: true,
+    statusKeeps: "metadata",
+    allowUnconditionalUpdate: false,
+    validate: (obj, old) => rules.validate(obj, old),
+    validateStatusUpdate: (obj, old) => rules.validateStatus(obj, old),
+    warnings: finalizerWarnings,
+    columns: columnsOf(version.additionalPrinterColumns),
+    selectableFields: fieldsOf(version),
+    ...deprecationOf(crd, version, names.kind),
+    ...(scale ? { scale: scaleBy(scale) } : {}),
+  }
+  return defineKind(kind)
+}
+
+/** What users of a version that is going away are told, and which one to take instead. */
+function deprecationOf(
+  { spec }: Readonly<CustomResourceDefinition>,
+  version: CustomResourceDefinitionVersion,
+  kind: string,
+): { deprecation?: string } {
+  if (!version.deprecated) return {}
+  if (version.deprecationWarning !== undefined) return { deprecation: version.deprecationWarning }
+  const text = `${spec.group}/${version.name} ${kind} is deprecated`
+  const [better] = spec.versions
+    .filter(
+      ({ name, served, deprecated }) => served && !deprecated && compareVersions(name, version.name) > 0,
+    )
+    .sort((a, b) => compareVersions(b.name, a.name))
+  return { deprecation: better ? `${text}; use ${spec.group}/${better.name} ${kind}` : text }
+}
+
+/** Mirrors: apiextensions pkg/registry/customresource/strategy.go selectableFields */
+function fieldsOf(
+  version: CustomResourceDefinitionVersion,
+): NonNullable<KindSpec<KubeObject>["selectableFields"]> {
+  const out: Record<string, (obj: Readonly<KubeObject>) => string> = {}
+  for (const { jsonPath } of version.selectableFields ?? []) {
+    const path = parseJSONPath(`{${jsonPath}}`, { allowMissingKeys: true })
+    out[jsonPath.replace(/^\./, "")] = (obj) => {
+      try {
+        const value = path.findResults(obj)[0]?.[0]
+        return value === undefined || value === null || typeof value === "object"
+          ? ""
+          : String(value as string)
+      } catch {
+        return ""
+      }
+    }
+  }
+  return out
+}
+
+function scaleBy(scale: CustomResourceSubresourceScale): NonNullable<KindSpec<KubeObject>["scale"]> {
+  return {
+    getReplicas: (obj) => readTyped(obj, scale.specReplicasPath, "int64") ?? 0,
+    setReplicas: (obj, replicas) => setNested(obj, scale.specReplicasPath, replicas),
+    statusReplicas: (obj) => readTyped(obj, scale.statusReplicasPath, "int64") ?? 0,
+    selector: (obj) =>
+      scale.labelSelectorPath ? (readTyped(obj, scale.labelSelectorPath, "string") ?? "") : "",
+  }
+}

@@ -1,0 +1,175 @@
+import assert from "node:assert/strict"
+import { setImmediate } from "node:timers/promises"
+import { describe, it } from "node:test"
+import { customResourceDefinition, kinds, type CustomResourceDefinition } from "@knarr/api"
+import { isNotFound, type Kind, type KubeObject } from "@knarr/apimachinery"
+import {
+  Scope,
+  VirtualClock,
+  createPrivateKeyPem,
+  seededRandom,
+  silentLogger,
+  type Env,
+  Meter,
+} from "@knarr/base"
+import { createMemoryStore } from "@knarr/store"
+import { createControlPlane, type ControlPlane } from "../control-plane.ts"
+import { refusalOf, withTestPlane } from "../testing.ts"
+
+interface Thing extends KubeObject {
+  spec?: Record<string, unknown>
+}
+
+const group = "things.example"
+
+const definition = (
+  plural = "things",
+  properties: object = {},
+  names: object = {},
+): CustomResourceDefinition =>
+  ({
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: "Namespaced",
+      names: { plural, kind: plural[0]!.toUpperCase() + plural.slice(1, -1), ...names },
+      versions: [
+        {
+          name: "v1",
+          served: true,
+          storage: true,
+          schema: {
+            openAPIV3Schema: { type: "object", properties: { spec: { type: "object", properties } } },
+          },
+        },
+      ],
+    },
+  }) as never
+
+async function until(what: () => boolean): Promise<void> {
+  for (let turns = 0; turns < 500; turns++) {
+    if (what()) return
+    await setImmediate()
+  }
+  assert.fail("it does not happen")
+}
+
+const served = (plane: ControlPlane, plural = "things"): Kind<Thing> | undefined =>
+  plane.registry.find(group, "v1", plural)?.kind
+
+const conditions = (plane: ControlPlane, plural = "things"): string[] =>
+  (
+    plane.registry.get(customResourceDefinition, { name: `${plural}.${group}` })?.status?.conditions ?? []
+  ).map(({ type, status, reason }) => `${type}=${status} ${reason}`)
+
+const thing = (name: string, spec: object): Thing =>
+  ({ metadata: { name, namespace: "default" }, spec }) as never
+
+describe("custom resources", () => {
+  it("are served when their names are accepted, by the rules of their schema", async () => {
+    await withTestPlane(async (plane) => {
+      const client = plane.client()
+      await client.create(
+        customResourceDefinition,
+        definition("things", {
+          color: { type: "string", default: "red" },
+          size: { type: "integer", maximum: 3 },
+        }),
+      )
+      await until(() => conditions(plane).includes("Established=True InitialNamesAccepted"))
+      assert.deepEqual(conditions(plane), [
+        "NamesAccepted=True NoConflicts",
+        "Established=True InitialNamesAccepted",
+      ])
+      const kind = served(plane)!
+      const made = await client.create(kind, thing("one", { size: 2, unknown: 1 }))
+      assert.deepEqual(made.spec, { size: 2, color: "red" })
+      const refused = await refusalOf(client.create(kind, thing("two", { size: 4 })))
+      assert.equal(
+        refused?.message,
+        'Thing.things.example "two" is invalid: spec.size: Invalid value: 4: spec.size in body should be less than or equal to 3',
+      )
+    })
+  })
+
+  it("have the defaults of their present schema, whenever they were written, and are there after a restart", async () => {
+    const env: Env = {
+      clock: new VirtualClock(),
+      random: seededRandom(1),
+      log: silentLogger,
+      meter: new Meter(),
+    }
+    await using scope = new Scope("test")
+    const store = scope.use(createMemoryStore({ env }))
+    const serviceAccounts = { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] }
+    const start = async (within: Scope): Promise<ControlPlane> => {
+      const plane = await createControlPlane({ env, store, kinds, scope: within, serviceAccounts })
+      await plane.bootstrap()
+      return plane
+    }
+    const first = scope.child("first")
+    const plane = await start(first)
+    const client = plane.client()
+    await client.create(customResourceDefinition, definition("things", { a: { type: "string" } }))
+    await until(() => conditions(plane).length === 2 && served(plane) !== undefined)
+    await client.create(served(plane)!, thing("old", { a: "x" }))
+    const before = served(plane)
+    await client.patch(customResourceDefinition, { name: `things.${group}` }, "json", [
+      {
+        op: "add",
+        path: "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/b",
+        value: { type: "string", default: "new" },
+      },
+    ])
+    await until(() => served(plane) !== undefined && served(plane) !== before)
+    const ref = { namespace: "default", name: "old" }
+    assert.deepEqual((await client.get(served(plane)!, ref)).spec, { a: "x", b: "new" })
+    await first.close()
+    const again = await start(scope.child("second"))
+    assert.deepEqual((await again.client().get(served(again)!, ref)).spec, { a: "x", b: "new" })
+  })
+
+  it("go with their definition, which stays until they have gone", async () => {
+    await withTestPlane(async (plane) => {
+      const client = plane.client()
+      await client.create(customResourceDefinition, definition())
+      await until(() => served(plane) !== undefined && conditions(plane).length === 2)
+      const kind = served(plane)!
+      await client.create(kind, thing("held", {}))
+      await client.patch(kind, { namespace: "default", name: "held" }, "merge", {
+        metadata: { finalizers: ["example.com/held"] },
+      })
+      await client.delete(customResourceDefinition, { name: `things.${group}` })
+      await until(() => conditions(plane).includes("Terminating=True InstanceDeletionInProgress"))
+      const ref = { namespace: "default", name: "held" }
+      await until(() => plane.registry.get(kind, ref)?.metadata.deletionTimestamp !== undefined)
+      assert.ok(served(plane))
+      await client.patch(kind, ref, "merge", {
+        metadata: { finalizers: null },
+      })
+      for (let seconds = 0; seconds < 5; seconds++) {
+        await (plane.registry.env.clock as VirtualClock).advance(1000)
+        await setImmediate()
+      }
+      await until(() => served(plane) === undefined)
+      await assert.rejects(client.get(customResourceDefinition, { name: `things.${group}` }), isNotFound)
+    })
+  })
+
+  it("wait for names that another has, and get them when it goes", async () => {
+    await withTestPlane(async (plane) => {
+      const client = plane.client()
+      await client.create(customResourceDefinition, definition("things", {}, { shortNames: ["t"] }))
+      await until(() => served(plane) !== undefined && conditions(plane).length === 2)
+      await client.create(customResourceDefinition, definition("others", {}, { shortNames: ["t"] }))
+      await until(() => conditions(plane, "others").length === 2)
+      assert.deepEqual(conditions(plane, "others"), [
+        "NamesAccepted=False ShortNamesConflict",
+        "Established=False NotAccepted",
+      ])
+      assert.equal(served(plane, "others"), undefined)
+      await client.delete(customResourceDefinition, { name: `things.${group}` })
+      await until(() => served(plane, "others") !== undefined)
+    })
+  })
+})

@@ -1,0 +1,200 @@
+/**
+ * Serves what CustomResourceDefinitions define: follows the definitions, tells their status, and adds their resources to the
+ * registry, changes them and takes them away. One definition after the other, because their names depend on one another.
+ * Mirrors: apiextensions pkg/apiserver/customresource_handler.go, pkg/controller/{status,establish,finalizer}
+ */
+import {
+  customResourceDefinition,
+  definitionCleanupFinalizer,
+  withDefinitionCondition,
+  type CustomResourceDefinition,
+} from "@knarr/api"
+import { deepClone, isConflict, isNotFound, type Kind } from "@knarr/apimachinery"
+import { deferred, messageOf, type Deferred, type Env, type Scope } from "@knarr/base"
+import type { Client } from "@knarr/client"
+import type { Registry } from "../registry/registry.ts"
+import { customKind } from "./custom-kind.ts"
+import { conditionOf, establishedStatus, isTrue, nextStatus } from "./definition-status.ts"
+
+export interface CustomResourcesOptions {
+  readonly env: Env
+  readonly registry: Registry
+  /** Acts as the server itself. */
+  readonly client: Client
+}
+
+type Definition = Readonly<CustomResourceDefinition>
+
+interface Served {
+  /** What of the definition makes its kinds, as text. */
+  readonly made: string
+  readonly kinds: readonly Kind[]
+}
+
+/** Back-off of a definition that fails, in milliseconds. */
+const retryMs = { first: 100, most: 30_000 }
+/** How often the objects of a definition that goes are counted. */
+const countMs = 1000
+
+export class CustomResources {
+  readonly #options: CustomResourcesOptions
+  readonly #served = new Map<string, Served>()
+  readonly #waiting = new Set<string>()
+  readonly #failures = new Map<string, number>()
+  #turn: Deferred<void> = deferred()
+
+  constructor(options: CustomResourcesOptions) {
+    this.#options = options
+  }
+
+  /** Serves the definitions that are there, and follows them from then on, until the scope closes. */
+  async start(scope: Scope): Promise<void> {
+    const { registry } = this.#options
+    for (const crd of registry.list(customResourceDefinition)) await this.#serve(crd)
+    scope.use(
+      registry.onChange(customResourceDefinition, (objects) => {
+        for (const { name } of objects) this.#add(name)
+      }),
+    )
+    for (const crd of registry.list(customResourceDefinition)) this.#add(crd.metadata.name)
+    scope.run("custom resources", (signal) => this.#work(signal), { restart: true })
+  }
+
+  #add(name: string): void {
+    this.#waiting.add(name)
+    this.#turn.resolve()
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options.env
+    for (;;) {
+      signal.throwIfAborted()
+      const [name] = this.#waiting
+      if (name === undefined) {
+        this.#turn = deferred()
+        const stop = (): void => this.#turn.resolve()
+        signal.addEventListener("abort", stop, { once: true })
+        await this.#turn.promise
+        signal.removeEventListener("abort", stop)
+        continue
+      }
+      this.#waiting.delete(name)
+      try {
+        await this.#sync(name, signal)
+        this.#failures.delete(name)
+      } catch (thrown) {
+        if (signal.aborted) throw thrown
+        const failures = this.#failures.get(name) ?? 0
+        this.#failures.set(name, failures + 1)
+        if (!isConflict(thrown) && !isNotFound(thrown))
+          this.#options.env.log.warn("A custom resource cannot be served as it should", {
+            name,
+            err: messageOf(thrown),
+          })
+        const delay = Math.min(retryMs.first * 2 ** failures, retryMs.most)
+        clock.timer(delay, () => this.#add(name))
+      }
+    }
+  }
+
+  async #sync(name: string, signal: AbortSignal): Promise<void> {
+    const { env, registry } = this.#options
+    const crd = registry.get(customResourceDefinition, { name })
+    if (!crd) {
+      this.#remove(name)
+      // The names that it had may be what others wait for.
+      const group = name.slice(name.indexOf(".") + 1)
+      for (const other of registry.list(customResourceDefinition))
+        if (other.spec.group === group && !isTrue(other, "NamesAccepted")) this.#add(other.metadata.name)
+      return
+    }
+    if (crd.metadata.deletionTimestamp) return this.#end(crd, signal)
+    const others = registry.list(customResourceDefinition).filter((one) => one.metadata.name !== name)
+    const next = nextStatus(crd, others, env.clock.now())
+    if (next) return this.#setStatus(crd, next, signal)
+    await this.#serve(crd)
+    const established = establishedStatus(crd, env.clock.now())
+    if (established) await this.#setStatus(crd, established, signal)
+  }
+
+  async #setStatus(
+    crd: Definition,
+    status: NonNullable<CustomResourceDefinition["status"]>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client } = this.#options
+    await client.update(customResourceDefinition, { ...deepClone(crd), status } as CustomResourceDefinition, {
+      subresource: "status",
+      signal,
+    })
+  }
+
+  /** Adds the resource when its names are accepted, or makes it anew when the definition has changed. */
+  async #serve(crd: Definition): Promise<void> {
+    const { registry } = this.#options
+    const { name } = crd.metadata
+    if (!isTrue(crd, "NamesAccepted") && !isTrue(crd, "Established")) return
+    const made = JSON.stringify([crd.spec, crd.status?.acceptedNames, crd.metadata.uid])
+    const present = this.#served.get(name)
+    if (present?.made === made) return
+    this.#remove(name)
+    const kinds = new Map(crd.spec.versions.map((version) => [version.name, customKind(crd, version.name)]))
+    const stored = kinds.get(crd.spec.versions.find(({ storage }) => storage)!.name)!
+    const versions = crd.spec.versions
+      .filter(({ served }) => served)
+      .map(({ name: version }) => kinds.get(version)!)
+    const former = [...kinds.values()].filter((kind) => !versions.includes(kind) && kind !== stored)
+    await registry.addResource({ versions, stored, former })
+    this.#served.set(name, { made, kinds: versions })
+  }
+
+  #remove(name: string): void {
+    const served = this.#served.get(name)
+    if (!served) return
+    this.#served.delete(name)
+    for (const kind of served.kinds) this.#options.registry.removeKind(kind)
+  }
+
+  /** Deletes the objects of a definition that is to go, and lets it go when there are none left. */
+  async #end(crd: Definition, signal: AbortSignal): Promise<void> {
+    const { env, client } = this.#options
+    if (!crd.metadata.finalizers?.includes(definitionCleanupFinalizer)) return
+    const set = async (
+      from: Definition,
+      status: "True" | "False",
+      reason: string,
+      message: string,
+      done = false,
+    ): Promise<CustomResourceDefinition> => {
+      const next = deepClone(from) as CustomResourceDefinition
+      const condition = { type: "Terminating", status, reason, message }
+      next.status = withDefinitionCondition(next.status ?? {}, condition, env.clock.now())
+      if (done)
+        next.metadata.finalizers =
+          next.metadata.finalizers?.filter((one) => one !== definitionCleanupFinalizer) ?? []
+      return client.update(customResourceDefinition, next, { subresource: "status", signal })
+    }
+    const [kind] = this.#served.get(crd.metadata.name)?.kinds ?? []
+    if (!kind || !isTrue(crd, "Established")) {
+      await set(crd, "False", "NeverEstablished", "resource was never established", true)
+      return
+    }
+    const isBegun = conditionOf(crd, "Terminating")?.reason === "InstanceDeletionInProgress"
+    const begun = isBegun
+      ? crd
+      : await set(crd, "True", "InstanceDeletionInProgress", "CustomResource deletion is in progress")
+    try {
+      await client.deleteCollection(kind, {}, { signal })
+    } catch (thrown) {
+      const message = `could not issue all deletes: ${messageOf(thrown)}`
+      await set(begun, "True", "InstanceDeletionFailed", message)
+      throw thrown
+    }
+    const left = this.#options.registry.list(kind).length
+    if (left > 0) {
+      env.clock.timer(countMs, () => this.#add(crd.metadata.name))
+      return
+    }
+    await set(begun, "False", "InstanceDeletionCompleted", "removed all instances", true)
+  }
+}

@@ -1,0 +1,18 @@
+/** Custom resources: definitions, and objects of what they define. */
+import type { Script } from "../script.ts"
+import { lifecycle, names, versions } from "./custom/definitions.ts"
+import { objects } from "./custom/objects.ts"
+import { ratcheting, schemas } from "./custom/schemas.ts"
+
+export function customScripts(): Script[] {
+  return (
+    [
+      ["schemas", schemas],
+      ["ratcheting", ratcheting],
+      ["lifecycle", lifecycle],
+      ["names", names],
+      ["versions", versions],
+      ["objects", objects],
+    ] as const
+  ).map(([name, steps]) => ({ group: "custom", name, steps: steps(`custom-${name}`) }))
+}
