@@ -1,6 +1,5 @@
 /** A request to an API server and what comes of it. */
 import type { IncomingHttpHeaders } from "node:http"
-import type { Duplex } from "node:stream"
 
 export interface HttpRequest {
   readonly method: string
@@ -19,11 +18,4 @@ export interface HttpResponse {
   readonly body: AsyncIterable<Buffer>
   /** The whole body. */
   buffer(): Promise<Buffer>
-}
-
-export interface UpgradedConnection {
-  readonly headers: IncomingHttpHeaders
-  readonly socket: Duplex
-  /** What the server sent right behind its headers. */
-  readonly head: Buffer
 }

@@ -6,8 +6,9 @@ import {
   type ClientRequest,
   type IncomingMessage,
 } from "node:http"
+import type { WebSocket } from "ws"
 import type { TlsOptions } from "./tls-options.ts"
-import type { HttpRequest, HttpResponse, UpgradedConnection } from "./http-exchange.ts"
+import type { HttpRequest, HttpResponse } from "./http-exchange.ts"
 
 type Headers = Record<string, string | string[]>
 
@@ -45,10 +46,38 @@ export class Http1Requests implements Disposable {
     }
   }
 
-  upgrade(request: HttpRequest, path: string, headers: Headers): Promise<UpgradedConnection | HttpResponse> {
-    return this.#start(request, path, headers, (message, resolve) => {
-      message.on("response", (res) => resolve(responseOf(res, request.signal)))
-      message.on("upgrade", (res, socket, head) => resolve({ headers: res.headers, socket, head }))
+  /** The open WebSocket is paused: whoever has its listeners in place resumes it. */
+  async webSocket(
+    { signal }: HttpRequest,
+    path: string,
+    headers: Headers,
+    protocols: readonly string[],
+  ): Promise<WebSocket | HttpResponse> {
+    // Most programs open none.
+    const { WebSocket } = await import("ws")
+    signal?.throwIfAborted()
+    const secure = this.#isSecure
+    return new Promise((resolve, reject) => {
+      const socket = new WebSocket(`${secure ? "wss" : "ws"}://${this.#url.host}${path}`, [...protocols], {
+        headers,
+        perMessageDeflate: false,
+        ...(secure ? this.#tls() : {}),
+      })
+      const onAbort = (): void => socket.terminate()
+      signal?.addEventListener("abort", onAbort)
+      const answer = (value: WebSocket | HttpResponse): void => {
+        signal?.removeEventListener("abort", onAbort)
+        resolve(value)
+      }
+      socket.on("open", () => {
+        socket.pause()
+        answer(socket)
+      })
+      socket.on("unexpected-response", (_, response) => answer(responseOf(response, signal)))
+      socket.on("error", (error) => {
+        signal?.removeEventListener("abort", onAbort)
+        reject(error)
+      })
     })
   }
 

@@ -26,7 +26,7 @@ export {
 export type { EventRecorder, EventSubject } from "./event-recorder.ts"
 export { collectionPath, groupVersionPath, objectPath, queryText } from "./paths.ts"
 export { ConnectionError, type Transport, type TransportOptions, createTransport } from "./transport.ts"
-export type { HttpRequest, HttpResponse, UpgradedConnection } from "./http-exchange.ts"
+export type { HttpRequest, HttpResponse } from "./http-exchange.ts"
 export { type TlsOptions } from "./tls-options.ts"
 export { renewed } from "./renewed.ts"
 export { type RestClientOptions, createRestClient, lines, statusErrorOf } from "./rest-client.ts"

@@ -85,8 +85,8 @@ export class ScriptedNetwork implements Transport {
     return respond(200, counted(this, lines(answer, signal!)))
   }
 
-  upgrade(): Promise<never> {
-    return Promise.reject(new Error("nothing is upgraded here"))
+  webSocket(): Promise<never> {
+    return Promise.reject(new Error("there are no WebSockets here"))
   }
 
   [Symbol.dispose](): void {}

@@ -35,8 +35,8 @@ export class Replies implements Transport {
     return { status, headers, body: chunks(), buffer: () => Promise.resolve(bytes) }
   }
 
-  upgrade(): Promise<never> {
-    return Promise.reject(new Error("nothing is upgraded here"))
+  webSocket(): Promise<never> {
+    return Promise.reject(new Error("there are no WebSockets here"))
   }
 
   [Symbol.dispose](): void {}

@@ -6,6 +6,7 @@ import { createServer } from "node:net"
 import { describe, test } from "node:test"
 import type { TLSSocket } from "node:tls"
 import { seededRandom, VirtualClock } from "@knarr/base"
+import { WebSocketServer } from "ws"
 import { clientIdentity, listen, serverIdentity, startHttp2, startLink } from "./testing.ts"
 import { ConnectionError, createTransport, type Transport } from "./transport.ts"
 import type { HttpResponse } from "./http-exchange.ts"
@@ -338,26 +339,38 @@ describe("the transport", () => {
     assert.equal(await textOf(ask(transport, "/four")), "2.0")
   })
 
-  test("another protocol is asked for over HTTP/1.1, beside the HTTP/2 connection", async () => {
+  test("a WebSocket opens over HTTP/1.1, beside the HTTP/2 connection, and a refusal is a response", async () => {
     await using peer = await startHttp2({ allowHTTP1: true })
     peer.onStream((stream) => {
       stream.respond({ ":status": 200 })
       stream.end("2.0")
     })
-    peer.server.on("upgrade", (request, socket) => {
-      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-      socket.end(`${request.headers.upgrade} ${request.url}`)
+    const sockets = new WebSocketServer({
+      noServer: true,
+      handleProtocols: (offered) => [...offered][0] ?? false,
+    })
+    peer.server.on("upgrade", (request, socket, head) => {
+      if (request.url === "/refused")
+        return socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+      sockets.handleUpgrade(request, socket, head, (opened) => {
+        // Before anybody can have listened.
+        opened.send(`${request.headers["x-from"]} ${request.url} ${opened.protocol}`)
+        opened.close()
+      })
     })
     using transport = createTransport({ server: peer.url, tls: () => alice })
     assert.equal(await textOf(ask(transport)), "2.0")
-    const upgraded = await transport.upgrade({
-      method: "POST",
-      path: "/exec",
-      headers: { connection: "Upgrade", upgrade: "echo" },
-    })
-    assert.ok("socket" in upgraded)
-    const chunks: Buffer[] = [upgraded.head]
-    for await (const chunk of upgraded.socket) chunks.push(chunk as Buffer)
-    assert.equal(Buffer.concat(chunks).toString(), "echo /exec")
+    const headers = { "x-from": "a" }
+    const socket = await transport.webSocket({ method: "GET", path: "/exec?a=b", headers }, ["v5", "v4"])
+    assert.ok(!("status" in socket))
+    const message = once(socket, "message")
+    socket.resume()
+    assert.equal(String((await message)[0]), "a /exec?a=b v5")
+    await once(socket, "close")
+    const refused = await transport.webSocket({ method: "GET", path: "/refused" }, ["v5"])
+    assert.ok("status" in refused)
+    assert.deepEqual([refused.status, String(await refused.buffer())], [403, "no"])
+    const stop = AbortSignal.abort(new Error("stop"))
+    await assert.rejects(transport.webSocket({ method: "GET", path: "/", signal: stop }, ["v5"]), /stop/)
   })
 })

@@ -1,5 +1,6 @@
 /** HTTP to an API server. Mirrors: client-go transport/{cache,tls_cache}.go, apimachinery pkg/util/net/http.go */
-import type { HttpRequest, HttpResponse, UpgradedConnection } from "./http-exchange.ts"
+import type { WebSocket } from "ws"
+import type { HttpRequest, HttpResponse } from "./http-exchange.ts"
 import { asError, systemClock, systemRandom, type Env } from "@knarr/base"
 import { Http1Requests } from "./http1-requests.ts"
 import { Http2Pool } from "./http2-pool.ts"
@@ -9,8 +10,11 @@ export interface Transport extends Disposable {
   /** For example `https://127.0.0.1:6443`. */
   readonly server: string
   request(request: HttpRequest): Promise<HttpResponse>
-  /** Asks for another protocol on the connection (SPDY, WebSocket). An ordinary answer is returned as a response. */
-  upgrade(request: HttpRequest): Promise<UpgradedConnection | HttpResponse>
+  /**
+   * Opens a WebSocket that speaks one of the protocols, on a connection of its own. An ordinary answer is returned as a
+   * response; throws what is wrong with a handshake.
+   */
+  webSocket(request: HttpRequest, protocols: readonly string[]): Promise<WebSocket | HttpResponse>
 }
 
 export interface TransportOptions {
@@ -61,8 +65,8 @@ export function createTransport(options: TransportOptions): Transport {
           : undefined
         return answer ?? http1.request(request, base + request.path, headers)
       }),
-    upgrade: (request) =>
-      send(request, () => http1.upgrade(request, base + request.path, headersOf(request))),
+    webSocket: (request, protocols) =>
+      send(request, () => http1.webSocket(request, base + request.path, headersOf(request), protocols)),
     [Symbol.dispose]() {
       pool?.[Symbol.dispose]()
       http1[Symbol.dispose]()

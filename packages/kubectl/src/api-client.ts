@@ -1,13 +1,7 @@
 /** Requests to the API server: paths of resources, JSON, the failures and warnings that come back. */
 import { withTimeout, type Clock } from "@knarr/base"
 import { isObject, StatusError } from "@knarr/apimachinery"
-import {
-  queryText,
-  statusErrorOf,
-  type HttpResponse,
-  type Transport,
-  type UpgradedConnection,
-} from "@knarr/client"
+import { queryText, statusErrorOf, type HttpResponse, type Transport } from "@knarr/client"
 import type { ApiResource } from "./api-resource.ts"
 import type { Obj } from "./object.ts"
 
@@ -101,15 +95,10 @@ export class ApiClient {
     return this.json("GET", path, { query })
   }
 
-  /** Asks for another protocol on the connection. */
-  upgrade(
-    method: string,
-    path: string,
-    headers: Readonly<Record<string, string>>,
-    query = "",
-  ): Promise<UpgradedConnection | HttpResponse> {
+  /** See {@link Transport.webSocket}. */
+  webSocket(path: string, protocols: readonly string[]): ReturnType<Transport["webSocket"]> {
     const { transport, signal } = this.#options
-    return transport.upgrade({ method, path: path + query, headers, signal })
+    return transport.webSocket({ method: "GET", path, signal }, protocols)
   }
 
   #warn(response: HttpResponse): void {

@@ -164,7 +164,7 @@ async function serve(
   socket.on("close", () => remoteSide?.close())
   try {
     const api = await ctx.factory.api()
-    const opened = await openWebSocket(api, ctx.io.random, `${path}?ports=${remote}`, [protocol])
+    const opened = await openWebSocket(api, `${path}?ports=${remote}`, [protocol])
     remoteSide = opened
     if (socket.destroyed) return opened.close()
     socket.on("data", (chunk: Buffer) => {

@@ -31,7 +31,7 @@ export async function runRemote(
   path: string,
   streams: RemoteStreams,
 ): Promise<void> {
-  const socket = await openWebSocket(api, io.random, path, protocols)
+  const socket = await openWebSocket(api, path, protocols)
   await using scope = new Scope("remote")
   const onAbort = (): void => socket.close()
   io.signal.addEventListener("abort", onAbort, { once: true })
