@@ -1,3 +1,4 @@
+export { Backoff, type BackoffOptions } from "./backoff.ts"
 export { ByteArena } from "./byte-arena.ts"
 export { type Clock, sleepOn, systemClock, withTimeout } from "./clock.ts"
 export { VirtualClock } from "./virtual-clock.ts"

@@ -9,6 +9,7 @@
  *   - `restart`: the task begins again after a back-off, is counted, and is told of by {@link Scope.troubles};
  *   - `contained`: it was one piece of work (a connection, an object's turn), and its failure ends with it.
  */
+import { Backoff } from "./backoff.ts"
 import type { Env } from "./env.ts"
 import { CancelledError, asError } from "./errors.ts"
 import { silentLogger } from "./log.ts"
@@ -117,7 +118,8 @@ export class Scope implements AsyncDisposable {
     const policy = { ...defaultPolicy, ...(restart === true ? {} : restart) }
     const { clock, log = silentLogger } = this.#env ?? {}
     const { troubles } = this.#root()
-    for (let pauseMs = policy.firstMs, restarts = 1; ; restarts++) {
+    const backoff = new Backoff(policy)
+    for (let restarts = 1; ; restarts++) {
       const startedMs = clock?.monotonic() ?? 0
       try {
         await fn(this.signal)
@@ -126,14 +128,14 @@ export class Scope implements AsyncDisposable {
         if (this.signal.aborted) return void troubles.delete(task)
         if (contained) return log.error("A task failed", thrown, { task })
         if (!restart || !clock) return this.#fail(task, thrown)
-        if (clock.monotonic() - startedMs >= policy.resetMs) pauseMs = policy.firstMs
+        if (clock.monotonic() - startedMs >= policy.resetMs) backoff.reset()
+        const pauseMs = backoff.next()
         log.error("A task failed and is started again", thrown, { task, restarts, seconds: pauseMs / 1000 })
         const error = asError(thrown).message
         troubles.set(task, { task, restarts, error, waiting: true })
         await clock.sleep(pauseMs, this.signal).catch(() => {})
         if (this.signal.aborted) return void troubles.delete(task)
         troubles.set(task, { task, restarts, error, waiting: false })
-        pauseMs = Math.min(pauseMs * 2, policy.maxMs)
       }
     }
   }

@@ -2,7 +2,7 @@
  * Reads a kind, then watches it, for ever: after the watch ends it goes on from the last resourceVersion, and reads
  * all again only when that is too old. The one loop of this sort. Mirrors: client-go tools/cache/reflector.go
  */
-import type { Env } from "@knarr/base"
+import { Backoff, type Env } from "@knarr/base"
 import {
   hasStatusCause,
   isExpired,
@@ -55,14 +55,15 @@ export async function runReflector<T extends KubeObject>(
 ): Promise<void> {
   const { env, kind, target } = options
   const reflector = new Reflector(options, signal)
-  let backoffMs = firstBackoffMs
+  const jitter = { share: 1, random: env.random }
+  const backoff = new Backoff({ firstMs: firstBackoffMs, maxMs: maxBackoffMs, jitter })
   while (!signal.aborted && !target.isDone?.()) {
     try {
-      if (await reflector.follow()) backoffMs = firstBackoffMs
+      if (await reflector.follow()) backoff.reset()
       if (!target.isDone?.()) await env.clock.sleep(pauseMs, signal)
     } catch (thrown) {
       if (signal.aborted) return
-      if (reflector.heardSomething) backoffMs = firstBackoffMs
+      if (reflector.heardSomething) backoff.reset()
       if (isTooOld(thrown)) {
         reflector.readAgain()
         await env.clock.sleep(pauseMs, signal).catch(() => {})
@@ -70,8 +71,7 @@ export async function runReflector<T extends KubeObject>(
       }
       if (target.failed) target.failed(thrown)
       else env.log.warn("Watch failed, retrying", { kind: kind.kind, err: thrown })
-      await env.clock.sleep(backoffMs * (1 + env.random.next()), signal).catch(() => {})
-      backoffMs = Math.min(backoffMs * 2, maxBackoffMs)
+      await backoff.wait(env.clock, signal).catch(() => {})
     }
   }
 }

@@ -3,7 +3,7 @@
  * configuration and the masquerade rule, and it keeps the routes to the other nodes' pods. What a node says of
  * itself counts only inside the cluster's own ranges.
  */
-import { Channel, type Env } from "@knarr/base"
+import { Backoff, Channel, type Env } from "@knarr/base"
 import {
   familyOf,
   holds,
@@ -167,12 +167,11 @@ export async function runPodNetwork(options: PodNetworkOptions, signal: AbortSig
   const complain = createComplaints(options)
   let applied = ""
   let masqueraded = ""
-  let backoffMs = minBackoffMs
+  const backoff = new Backoff({ firstMs: minBackoffMs, maxMs: maxBackoffMs })
   // A change of another node does not wait for the retry of one that failed.
   let retry: Disposable | undefined
   const retryLater = (): void => {
-    retry = env.clock.timer(backoffMs, changed)
-    backoffMs = Math.min(backoffMs * 2, maxBackoffMs)
+    retry = env.clock.timer(backoff.next(), changed)
   }
   let lookAgain = false
   try {
@@ -213,10 +212,10 @@ export async function runPodNetwork(options: PodNetworkOptions, signal: AbortSig
           continue
         }
         applied = text
-        backoffMs = minBackoffMs
+        backoff.reset()
       } catch (thrown) {
         signal.throwIfAborted()
-        env.log.error("Cannot configure the pod network", thrown, { retrySeconds: backoffMs / 1000 })
+        env.log.error("Cannot configure the pod network, retrying", thrown)
         retryLater()
       }
     }

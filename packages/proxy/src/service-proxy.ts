@@ -3,7 +3,7 @@
  * programmed is left out by itself, gets an event, and is tried again when it changes.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
-import { abortable, deferred, messageOf, type Env, type Scope } from "@knarr/base"
+import { Backoff, abortable, deferred, messageOf, type Env, type Scope } from "@knarr/base"
 import {
   ipv4,
   line,
@@ -132,13 +132,13 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<S
     "service proxy",
     async (signal) => {
       await Promise.all([services, slices, nodes, pods].map((informer) => informer.waitForSync(signal)))
-      let retryMs = minRetryMs
+      const retry = new Backoff({ firstMs: minRetryMs, maxMs: maxRetryMs })
       for (;;) {
         const next = wake.promise
         try {
           await sync(signal)
           first.resolve()
-          retryMs = minRetryMs
+          retry.reset()
           said = ""
           await changeOrLoss(next, signal)
           await env.clock.sleep(gatherMs, signal)
@@ -148,8 +148,7 @@ export async function startServiceProxy(options: ServiceProxyOptions): Promise<S
           if (messageOf(thrown) !== said)
             env.log.error("Cannot program nftables, retrying", thrown, { table })
           said = messageOf(thrown)
-          await env.clock.sleep(retryMs, signal)
-          retryMs = Math.min(retryMs * 2, maxRetryMs)
+          await retry.wait(env.clock, signal)
         }
       }
     },

@@ -5,6 +5,7 @@
  */
 import { timeout } from "@knarr/apimachinery"
 import {
+  Backoff,
   abortable,
   deferred,
   messageOf,
@@ -124,18 +125,19 @@ export class Follower {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    for (let delayMs = 100; ; delayMs = Math.min(delayMs * 2, 5000)) {
+    const pause = new Backoff({ firstMs: 100, maxMs: 5000 })
+    for (;;) {
       try {
         for await (const batch of this.#store.watch({ prefix: "", from: this.#revision + 1, signal })) {
           this.#take(batch)
-          delayMs = 100
+          pause.reset()
         }
       } catch (thrown) {
         if (signal.aborted) throw thrown
         this.#log.warn("The watch of the store ended; watching again", { err: messageOf(thrown) })
         if (thrown instanceof CompactedError) await this.#relist()
       }
-      await this.#clock.sleep(delayMs, signal)
+      await pause.wait(this.#clock, signal)
     }
   }
 

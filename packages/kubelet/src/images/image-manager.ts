@@ -8,7 +8,7 @@ import { Semaphore, type Env } from "@knarr/base"
 import { partOf, type EventRecorder } from "@knarr/client"
 import { grpcCodes } from "@knarr/grpc"
 import type { ObjectReader } from "../contract.ts"
-import { Backoff } from "../pod-worker/backoff.ts"
+import { Backoffs } from "../pod-worker/backoffs.ts"
 import { StartError, callErrorText } from "../pod-worker/start-error.ts"
 import {
   RuntimeError,
@@ -51,7 +51,7 @@ interface Pulled {
 export class ImageManager {
   readonly #options: ImageManagerOptions
   readonly #turns: Semaphore
-  readonly #backoff = new Backoff()
+  readonly #backoff = new Backoffs()
   readonly #inspections = new SharedCalls<Image | undefined>()
   readonly #pulls = new SharedCalls<Pulled>()
   /** By name, with the time until which it may be taken from here. */

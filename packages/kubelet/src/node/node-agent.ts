@@ -12,7 +12,7 @@ import {
   jsonClone,
   type JsonObject,
 } from "@knarr/apimachinery"
-import { deferred, abortable, messageOf, withTimeout, type Env, type Scope } from "@knarr/base"
+import { Backoff, deferred, abortable, messageOf, withTimeout, type Env, type Scope } from "@knarr/base"
 import { createInformerFactory, type Client, type EventRecorder, type EventSubject } from "@knarr/client"
 import { parseThresholds, type Threshold } from "../eviction/thresholds.ts"
 import type { ContainerRuntime, RuntimeResponse } from "../runtime/container-runtime.ts"
@@ -216,13 +216,13 @@ class Agent implements NodeAgent {
     const { env, statusPeriodMs = 10_000 } = this.#options
     const { clock } = env
     const eagerUntilMs = clock.monotonic() + eagerLimitMs
-    let retryMs = 100
+    const retry = new Backoff({ firstMs: 100, maxMs: maxRetryMs })
     for (;;) {
       this.#wake = deferred()
       let waitMs = statusPeriodMs
       try {
         await this.#update(signal)
-        retryMs = 100
+        retry.reset()
         if (!this.#isReady) waitMs = clock.monotonic() < eagerUntilMs ? eagerPollMs : unreadyPollMs
       } catch (thrown) {
         if (signal.aborted) return
@@ -230,8 +230,7 @@ class Agent implements NodeAgent {
           node: this.#options.nodeName,
           err: thrown,
         })
-        waitMs = retryMs
-        retryMs = Math.min(retryMs * 2, maxRetryMs)
+        waitMs = retry.next()
       }
       await this.#pause(waitMs, signal)
     }

@@ -4,7 +4,7 @@
  */
 import { lease as leaseKind, type Lease } from "@knarr/api"
 import { formatMicroTime, isAlreadyExists, isConflict, isNotFound } from "@knarr/apimachinery"
-import type { Env } from "@knarr/base"
+import { Backoff, type Env } from "@knarr/base"
 import type { Client } from "@knarr/client"
 
 export interface NodeLeaseOptions {
@@ -26,19 +26,19 @@ export async function runNodeLease(options: NodeLeaseOptions, signal: AbortSigna
   const { env, durationSeconds } = options
   const periodMs = (durationSeconds * 1000) / 4
   let known: Readonly<Lease> | undefined
-  let retryMs = firstRetryMs
+  const retry = new Backoff({ firstMs: firstRetryMs, maxMs: maxRetryMs })
   while (!signal.aborted) {
     try {
       known = known ? await renew(options, known, signal) : await ensure(options, signal)
-      retryMs = firstRetryMs
+      retry.reset()
       // Nodes that start together do not go on together.
       await env.clock.sleep(periodMs * (1 + 0.04 * env.random.next()), signal)
     } catch (thrown) {
       if (signal.aborted) return
       known = undefined
       if (!isConflict(thrown)) env.log.warn("Cannot renew the node's lease, retrying", { err: thrown })
+      const retryMs = retry.next()
       await env.clock.sleep(isConflict(thrown) ? 0 : retryMs, signal)
-      retryMs = Math.min(retryMs * 2, maxRetryMs)
     }
   }
 }

@@ -9,7 +9,7 @@ import { isSidecar } from "@knarr/pod-rules"
 import type { MountedVolume } from "../contract.ts"
 import { isRuntimeNotFound } from "../runtime/container-runtime.ts"
 import { formatGoDuration } from "@knarr/apimachinery"
-import type { Backoff } from "./backoff.ts"
+import type { Backoffs } from "./backoffs.ts"
 import { containerNamed, fieldPathOf } from "./container-paths.ts"
 import { hashContainer, podText } from "./labels.ts"
 import type { PodActions } from "./plan.ts"
@@ -27,7 +27,7 @@ export interface PerformContext {
   readonly actions: PodActions
   readonly volumes: ReadonlyMap<string, MountedVolume>
   /** Of containers' restarts. */
-  readonly backoff: Backoff
+  readonly backoff: Backoffs
   readonly parts: PodWorkerParts
   readonly pods: RuntimePods
   readonly memory: StopMemory

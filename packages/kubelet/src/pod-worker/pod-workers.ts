@@ -4,13 +4,12 @@
  */
 import type { Pod } from "@knarr/api"
 import { formatTime } from "@knarr/apimachinery"
-import { messageOf, withTimeout, type Scope } from "@knarr/base"
+import { Backoff, messageOf, withTimeout, type Scope } from "@knarr/base"
 import type { PodWorkers, SourcedPod } from "../contract.ts"
 import type { ObjectChange } from "../objects/object-reader.ts"
 import { admitPod, findShortage } from "./admission.ts"
 import type { Refusal } from "./refusal.ts"
-import { Backoff } from "./backoff.ts"
-import { GrowingDelay } from "./growing-delay.ts"
+import { Backoffs } from "./backoffs.ts"
 import { erasePod, releasePod } from "./cleanup.ts"
 import { isStaticPod } from "./labels.ts"
 import { kubepodsCgroup, qosCgroups } from "./pod-cgroup.ts"
@@ -37,7 +36,7 @@ export class NodePodWorkers implements PodWorkers {
   readonly #parts: PodWorkerParts
   readonly #scope: Scope
   readonly #pods: RuntimePods
-  readonly #backoff = new Backoff()
+  readonly #backoff = new Backoffs()
   readonly #workers = new Map<string, PodWorker>()
   /** Static pods that wait for the end of the one that had their name before. */
   readonly #successors = new Map<string, SourcedPod>()
@@ -90,7 +89,11 @@ export class NodePodWorkers implements PodWorkers {
    * What fails over one pod is said and tried again, until something newer is to be done with it: whoever told of
    * the pod has others to tell of.
    */
-  #attempt(podUid: string, fn: () => void, delay: GrowingDelay = new GrowingDelay(1000, 60_000)): void {
+  #attempt(
+    podUid: string,
+    fn: () => void,
+    delay: Backoff = new Backoff({ firstMs: 1000, maxMs: 60_000 }),
+  ): void {
     const { env } = this.#parts
     this.#retries.get(podUid)?.[Symbol.dispose]()
     this.#retries.delete(podUid)
@@ -262,7 +265,8 @@ export class NodePodWorkers implements PodWorkers {
   async #endOrphan({ uid, name, namespace }: RuntimePod, signal: AbortSignal): Promise<void> {
     const parts = this.#parts
     parts.env.log.info("Ending a pod that nobody wants", { pod: `${namespace}/${name}`, uid })
-    for (let retryMs = 1000; ; retryMs = Math.min(retryMs * 2, 60_000)) {
+    const retry = new Backoff({ firstMs: 1000, maxMs: 60_000 })
+    for (;;) {
       try {
         let runtime = await this.#pods.read(uid, name, namespace, signal)
         const running = runtime.containers.filter(({ state }) => state === "running")
@@ -282,7 +286,7 @@ export class NodePodWorkers implements PodWorkers {
       } catch (thrown) {
         signal.throwIfAborted()
         parts.env.log.warn("Cannot end a pod that nobody wants, retrying", { uid, err: messageOf(thrown) })
-        await parts.env.clock.sleep(retryMs, signal)
+        await retry.wait(parts.env.clock, signal)
       }
     }
   }

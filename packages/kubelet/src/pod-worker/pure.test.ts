@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import type { Pod, Secret, Service } from "@knarr/api"
 import { credentialsFor } from "../images/pull-secrets.ts"
-import { Backoff } from "./backoff.ts"
+import { Backoffs } from "./backoffs.ts"
 import { podDns } from "./dns-config.ts"
 import { expand } from "./expansion.ts"
 import { hostsFile, kernelHostname } from "./hostname.ts"
@@ -105,7 +105,7 @@ test("hostsFile and podDns: what is no address and no name writes no line of its
 })
 
 test("Backoff doubles to its maximum and is forgotten", () => {
-  const backoff = new Backoff()
+  const backoff = new Backoffs()
   assert.equal(backoff.remainingMs("k", 0, 0), 0)
   const delays: number[] = []
   let now = 0

@@ -5,12 +5,11 @@
  */
 import type { Container, Pod } from "@knarr/api"
 import { parseTime } from "@knarr/apimachinery"
-import { abortable, deferred, messageOf, type Deferred } from "@knarr/base"
+import { Backoff, abortable, deferred, messageOf, type Deferred } from "@knarr/base"
 import type { SourcedPod } from "../contract.ts"
 import type { ObjectChange } from "../objects/object-reader.ts"
 import { podReferences } from "../objects/references.ts"
-import type { Backoff } from "./backoff.ts"
-import { GrowingDelay } from "./growing-delay.ts"
+import type { Backoffs } from "./backoffs.ts"
 import { erasePod, releasePod, removeExpendable, removeSuperfluous } from "./cleanup.ts"
 import { addressesOf, killPod, performActions } from "./perform.ts"
 import { planPod, type ProbeResult } from "./plan.ts"
@@ -34,7 +33,7 @@ export interface PodWorkerOptions {
   readonly parts: PodWorkerParts
   readonly pods: RuntimePods
   /** Of containers' restarts; shared by all pods. */
-  readonly backoff: Backoff
+  readonly backoff: Backoffs
   /** Why the node has no room for the pod with the resources that it asks for now. */
   readonly resizeRefusal: (pod: Readonly<Pod>) => Refusal | undefined
 }
@@ -45,7 +44,7 @@ export class PodWorker {
   readonly uid: string
   readonly #parts: PodWorkerParts
   readonly #pods: RuntimePods
-  readonly #backoff: Backoff
+  readonly #backoff: Backoffs
   readonly #allocation: ResizeAllocation
   #sourced: SourcedPod
   #phase: WorkerPhase = "syncing"
@@ -60,9 +59,9 @@ export class PodWorker {
   /** Somebody waits for the removal of dead containers. */
   #pruning: Deferred<void> | undefined
   #step: AbortController | undefined
-  readonly #retry = new GrowingDelay(1000, 10_000)
-  readonly #startRetry = new GrowingDelay(1000, 10_000)
-  readonly #volumeRetry = new GrowingDelay(500, 122_000)
+  readonly #retry = new Backoff({ firstMs: 1000, maxMs: 10_000 })
+  readonly #startRetry = new Backoff({ firstMs: 1000, maxMs: 10_000 })
+  readonly #volumeRetry = new Backoff({ firstMs: 500, maxMs: 122_000 })
   #cgroupSet = false
   #finishedTold = false
   /** The volumes could not be mounted, or containers not be made. */

@@ -2,7 +2,7 @@
  * Runs one probe of one container again and again and counts its results.
  * Mirrors: pkg/kubelet/prober/worker.go
  */
-import type { Env } from "@knarr/base"
+import { Backoff, type Env } from "@knarr/base"
 import { messageOf } from "@knarr/base"
 import type { EventRecorder } from "@knarr/client"
 import { partOf } from "@knarr/client"
@@ -85,7 +85,9 @@ async function retryQuietly(
   signal: AbortSignal,
 ): Promise<ProbeAnswer> {
   const { clock } = options.env
-  for (let waitMs = firstQuietRetryMs; ; waitMs = Math.min(waitMs * 2, maxQuietRetryMs)) {
+  const pause = new Backoff({ firstMs: firstQuietRetryMs, maxMs: maxQuietRetryMs })
+  for (;;) {
+    const waitMs = pause.next()
     if (clock.monotonic() + waitMs >= untilMs) return refused
     await clock.sleep(waitMs, signal)
     try {

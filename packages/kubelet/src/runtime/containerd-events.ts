@@ -2,7 +2,7 @@
  * The runtime's events, out of containerd's own events service on the CRI socket. It works with every release
  * (1.6 has no GetContainerEvents) and says everything that happens, so the kubelet has nothing to poll.
  */
-import { CancelledError, Channel, Scope, type Env, tableOf } from "@knarr/base"
+import { Backoff, CancelledError, Channel, Scope, type Env, tableOf } from "@knarr/base"
 import { createCodec, createGrpcClient } from "@knarr/grpc"
 import type { RuntimeCalls, RuntimeEvent } from "./container-runtime.ts"
 
@@ -126,17 +126,16 @@ class Watch {
 
   /** Subscribes, and again whenever the stream breaks. */
   async run(signal: AbortSignal): Promise<void> {
-    let backoffMs = minBackoffMs
+    const backoff = new Backoff({ firstMs: minBackoffMs, maxMs: maxBackoffMs })
     for (;;) {
       try {
-        await this.#subscribe(signal, () => (backoffMs = minBackoffMs))
+        await this.#subscribe(signal, () => backoff.reset())
         this.#env.log.debug("The runtime ended its event stream")
       } catch (thrown) {
         signal.throwIfAborted()
-        this.#env.log.debug("Cannot watch the runtime", { err: thrown, retryMs: backoffMs })
+        this.#env.log.debug("Cannot watch the runtime", { err: thrown })
       }
-      await this.#env.clock.sleep(backoffMs, signal)
-      backoffMs = Math.min(backoffMs * 2, maxBackoffMs)
+      await backoff.wait(this.#env.clock, signal)
     }
   }
 
@@ -157,12 +156,13 @@ class Watch {
     let ready = false
     scope.run("mark", async (inner) => {
       // The server says nothing when a subscription begins, and a mark published too early is lost.
-      for (let delayMs = 2; !ready; delayMs = Math.min(delayMs * 2, 500)) {
+      const pause = new Backoff({ firstMs: 2, maxMs: 500 })
+      while (!ready) {
         await client.unary(`${service}/Publish`, mark, {
           signal: inner,
           headers: { "containerd-namespace": namespace },
         })
-        if (!ready) await this.#env.clock.sleep(delayMs, inner)
+        if (!ready) await pause.wait(this.#env.clock, inner)
       }
     })
     for (;;) {
@@ -245,13 +245,14 @@ class Watch {
       this.#outOfMemory.delete(id)
     }
     const deadline = clock.monotonic() + settleLimitMs
-    for (let delayMs = 1; ; delayMs = Math.min(delayMs * 2, 50)) {
+    const pause = new Backoff({ firstMs: 1, maxMs: 50 })
+    for (;;) {
       const view = await this.#view(id, known, signal)
       if (view && type !== "deleted") this.#sandboxOf.set(id, view.podSandboxId)
       if (agrees(type, view?.state) && (await this.#reasonIsKnown(type, id, view?.state, signal)))
         return view?.podSandboxId ?? known
       if (superseded() || clock.monotonic() >= deadline) return view?.podSandboxId ?? known
-      await clock.sleep(delayMs, signal)
+      await pause.wait(clock, signal)
     }
   }
 

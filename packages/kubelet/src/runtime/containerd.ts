@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs"
 import { join } from "node:path"
-import { TimeoutError, abortable, deferred, messageOf, type Env } from "@knarr/base"
+import { Backoff, TimeoutError, abortable, deferred, messageOf, type Env } from "@knarr/base"
 import { isRuntimeNotFound, type ContainerRuntime } from "./container-runtime.ts"
 import { containerdToml, mirrorToml } from "./containerd-config.ts"
 import { createCriRuntime } from "./cri-runtime.ts"
@@ -168,11 +168,11 @@ class Daemon implements Containerd {
 
   async run(signal: AbortSignal): Promise<void> {
     const { env } = this.#options
-    const minBackoffMs = 100
-    for (let backoffMs = minBackoffMs; ;) {
+    const backoff = new Backoff({ firstMs: 100, maxMs: 10_000 })
+    for (;;) {
       const since = env.clock.monotonic()
       await untilGone(this.#paths.socket, signal)
-      if (env.clock.monotonic() - since > 60_000) backoffMs = minBackoffMs
+      if (env.clock.monotonic() - since > 60_000) backoff.reset()
       signal.throwIfAborted()
       const running = findDaemon(this.#paths)
       try {
@@ -188,10 +188,9 @@ class Daemon implements Containerd {
       } catch (thrown) {
         signal.throwIfAborted()
         this.#problem = messageOf(thrown)
-        env.log.error("Cannot start containerd", thrown, { retrySeconds: backoffMs / 1000 })
+        env.log.error("Cannot start containerd, retrying", thrown)
       }
-      await env.clock.sleep(backoffMs, signal)
-      backoffMs = Math.min(backoffMs * 2, 10_000)
+      await backoff.wait(env.clock, signal)
     }
   }
 

@@ -14,7 +14,7 @@ import {
   semanticEqual,
   type JsonObject,
 } from "@knarr/apimachinery"
-import { Semaphore, type Env, type Scope } from "@knarr/base"
+import { Backoff, Semaphore, type Env, type Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { StatusManager } from "../contract.ts"
 import {
@@ -135,7 +135,8 @@ class Manager implements NodeStatusManager {
 
   /** Writes until there is nothing new. Failures wait, with what is newest then. */
   async #drain(entry: Entry, signal: AbortSignal): Promise<void> {
-    let retryMs = firstRetryMs
+    const jitter = { share: 1, random: this.#env.random }
+    const retry = new Backoff({ firstMs: firstRetryMs, maxMs: maxRetryMs, jitter })
     try {
       while (entry.dirty && this.#isCurrent(entry)) {
         entry.dirty = false
@@ -143,7 +144,7 @@ class Manager implements NodeStatusManager {
         try {
           using _slot = await this.#slots.acquire(signal)
           await this.#sync(entry, signal)
-          retryMs = firstRetryMs
+          retry.reset()
         } catch (thrown) {
           if (signal.aborted) return
           if (thrown instanceof NoMirror) {
@@ -153,8 +154,7 @@ class Manager implements NodeStatusManager {
           }
           this.#env.log.warn("Cannot write a pod's status, retrying", { pod, err: thrown })
           entry.dirty = true
-          await this.#env.clock.sleep(retryMs * (1 + this.#env.random.next()), signal)
-          retryMs = Math.min(retryMs * 2, maxRetryMs)
+          await retry.wait(this.#env.clock, signal)
         }
       }
     } finally {

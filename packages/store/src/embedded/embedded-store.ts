@@ -1,7 +1,7 @@
 /** The embedded engine: one file, one process, no server. Its parts and its layout on disk: ../../README.md. */
 import { stat } from "node:fs/promises"
 import { mkdirSync } from "node:fs"
-import { type Env, Scope, messageOf } from "@knarr/base"
+import { Backoff, type Env, Scope, messageOf } from "@knarr/base"
 import { type LeaseState, LeaseTable } from "../lease-table.ts"
 import {
   type Expected,
@@ -302,13 +302,14 @@ class OpenStore implements EmbeddedStore {
   #expire(id: number): void {
     this.#leases.remove(id)
     this.#scope.run(`end of lease ${id}`, async (signal) => {
-      for (let waitMs = 1000; ; waitMs = Math.min(waitMs * 2, 60_000)) {
+      const retry = new Backoff({ firstMs: 1000, maxMs: 60_000 })
+      for (;;) {
         try {
           return await this.#endLease(id)
         } catch (thrown) {
           if (signal.aborted) return
           this.#report("Cannot end a lease, trying again", thrown)
-          await this.#env.clock.sleep(waitMs, signal)
+          await retry.wait(this.#env.clock, signal)
         }
       }
     })

@@ -11,7 +11,7 @@ interface Entry {
 const maxEntries = 10_000
 
 /** One back-off per key. Times are on any one clock, in milliseconds. */
-export class Backoff {
+export class Backoffs {
   readonly #entries = new Map<string, Entry>()
   readonly #firstMs: number
   readonly #maxMs: number
