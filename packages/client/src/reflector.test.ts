@@ -223,8 +223,9 @@ describe("the reflector", () => {
       { list: ["a@1"], version: "5" },
       { watch: ["~a@6", "~a@7"], end: "never" },
     ]
-    const { network, ended } = await run(answers, {}, told, { isDone: () => told.includes("a@6") })
+    const { network, scope, ended } = await run(answers, {}, told, { isDone: () => told.includes("a@6") })
     await ended
+    await scope.close()
     assert.deepEqual(told, ["= a", "a@6"])
     assert.deepEqual(network.asked, ["list 0", "watch 5"])
   })
