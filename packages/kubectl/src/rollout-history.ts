@@ -96,7 +96,7 @@ export async function rollback(
     const target = pick(revisions, toRevision, `no rollout history found for deployment ${goQuote(name)}`)
     if (info.object["spec"].paused) {
       throw new Error(
-        `deployment ${goQuote(name)} is paused and cannot be rolled back. Use 'kubectl rollout resume deployment/${name}' to resume it`,
+        "you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again",
       )
     }
     const template = plainTemplate(target.template)

@@ -108,6 +108,7 @@ function hashOf(value: Obj): string {
 
 export const createConfigMap: KubectlCommand = generator({
   name: "configmap",
+  failure: "failed to create configmap: ",
   aliases: ["cm"],
   summary: "Create a config map from a local file, directory or literal value",
   usage: "NAME [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]",
@@ -148,6 +149,7 @@ const hashFlag = flag.bool("append-hash", "Append a hash to its name.")
 
 const generic = generator({
   name: "generic",
+  failure: "failed to create secret ",
   summary: "Create a secret from a local file, directory, or literal value",
   usage:
     "NAME [--type=string] [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]",
@@ -161,6 +163,7 @@ const generic = generator({
 
 const tls = generator({
   name: "tls",
+  failure: "failed to create secret ",
   summary: "Create a TLS secret",
   usage: "NAME --cert=path/to/cert/file --key=path/to/key/file [--dry-run=server|client|none]",
   flags: [
@@ -185,6 +188,7 @@ const tls = generator({
 
 const dockerRegistry = generator({
   name: "docker-registry",
+  failure: "failed to create secret ",
   summary: "Create a secret for use with a Docker registry",
   usage:
     "NAME --docker-username=user --docker-password=password --docker-email=email [--docker-server=string] [--from-file=[key=]source] [--dry-run=server|client|none]",

@@ -13,6 +13,7 @@ function backend(service: string, port: string): Obj {
 
 export const createIngress: KubectlCommand = generator({
   name: "ingress",
+  failure: "failed to create ingress: ",
   aliases: ["ing"],
   summary: "Create an ingress with the specified name",
   usage: "NAME --rule=host/path=service:port[,tls[=secret]]",

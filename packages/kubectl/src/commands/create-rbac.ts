@@ -129,6 +129,7 @@ function binding(kind: string, metadata: Obj, roleKind: string, roleName: string
 
 export const createRoleBinding: KubectlCommand = generator({
   name: "rolebinding",
+  failure: "failed to create rolebinding: ",
   summary: "Create a role binding for a particular role or cluster role",
   usage:
     "NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
@@ -150,6 +151,7 @@ export const createRoleBinding: KubectlCommand = generator({
 
 export const createClusterRoleBinding: KubectlCommand = generator({
   name: "clusterrolebinding",
+  failure: "failed to create clusterrolebinding: ",
   summary: "Create a cluster role binding for a particular cluster role",
   usage:
     "NAME --clusterrole=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",

@@ -41,6 +41,7 @@ function service(ctx: CommandContext, name: string, type: string, extra: Obj = {
 
 const clusterIP = generator({
   name: "clusterip",
+  failure: "failed to create ClusterIP service: ",
   summary: "Create a ClusterIP service",
   usage: "NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none]",
   flags: [
@@ -58,6 +59,7 @@ const clusterIP = generator({
 
 const nodePort = generator({
   name: "nodeport",
+  failure: "failed to create NodePort service: ",
   summary: "Create a NodePort service",
   usage: "NAME [--tcp=port:targetPort] [--dry-run=server|client|none]",
   flags: [tcpFlag, flag.int("node-port", "Port used to expose the service on each node in a cluster.")],
@@ -66,6 +68,7 @@ const nodePort = generator({
 
 const loadBalancer = generator({
   name: "loadbalancer",
+  failure: "failed to create LoadBalancer service: ",
   summary: "Create a LoadBalancer service",
   usage: "NAME [--tcp=port:targetPort] [--dry-run=server|client|none]",
   flags: [tcpFlag],
@@ -74,6 +77,7 @@ const loadBalancer = generator({
 
 const externalName = generator({
   name: "externalname",
+  failure: "failed to create ExternalName service: ",
   summary: "Create an ExternalName service",
   usage: "NAME --external-name external.name [--dry-run=server|client|none]",
   flags: [tcpFlag, flag.text("external-name", "External name of service")],

@@ -19,6 +19,7 @@ export const createNamespace: KubectlCommand = generator({
 
 export const createServiceAccount: KubectlCommand = generator({
   name: "serviceaccount",
+  failure: "failed to create serviceaccount: ",
   aliases: ["sa"],
   summary: "Create a service account with the specified name",
   usage: "NAME [--dry-run=server|client|none]",
@@ -43,6 +44,7 @@ export function parseResourceList(text: string): Record<string, string> {
 
 export const createQuota: KubectlCommand = generator({
   name: "quota",
+  failure: "failed to create quota: ",
   aliases: ["resourcequota"],
   summary: "Create a quota with the specified name",
   usage: "NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [--dry-run=server|client|none]",
@@ -65,6 +67,7 @@ export const createQuota: KubectlCommand = generator({
 
 export const createPriorityClass: KubectlCommand = generator({
   name: "priorityclass",
+  failure: "failed to create priorityclass: ",
   aliases: ["pc"],
   summary: "Create a priority class with the specified name",
   usage: "NAME --value=VALUE --global-default=BOOL [--dry-run=server|client|none]",
@@ -96,6 +99,7 @@ export const createPriorityClass: KubectlCommand = generator({
 
 export const createPdb: KubectlCommand = generator({
   name: "poddisruptionbudget",
+  failure: "failed to create poddisruptionbudgets: ",
   aliases: ["pdb"],
   summary: "Create a pod disruption budget with the specified name",
   usage: "NAME --selector=SELECTOR --min-available=N [--dry-run=server|client|none]",

@@ -21,6 +21,7 @@ function nameFromImage(image: string): string {
 
 export const createDeployment: KubectlCommand = generator({
   name: "deployment",
+  failure: "failed to create deployment: ",
   aliases: ["deploy"],
   summary: "Create a deployment with the specified name",
   usage: "NAME --image=image -- [COMMAND] [args...]",
@@ -67,6 +68,7 @@ export const createDeployment: KubectlCommand = generator({
 
 export const createJob: KubectlCommand = generator({
   name: "job",
+  failure: "failed to create job: ",
   summary: "Create a job with the specified name",
   usage: "NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...]",
   moreArgs: true,
@@ -130,6 +132,7 @@ async function jobFrom(ctx: CommandContext, name: string, from: string): Promise
 
 export const createCronJob: KubectlCommand = generator({
   name: "cronjob",
+  failure: "failed to create cronjob: ",
   aliases: ["cj"],
   summary: "Create a cron job with the specified name",
   usage: "NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...] [flags]",

@@ -126,7 +126,7 @@ async function runDelete(ctx: CommandContext): Promise<void> {
         uid = (at(answer, "details", "uid") ?? at(answer, "metadata", "uid")) as string | undefined
       }
       count++
-      ctx.out(message(place, output, grace, dryRun, flags.bool("force")))
+      ctx.out(deletedText(place, output, grace, dryRun, flags.bool("force")))
       gone.push({ place, uid })
     } catch (thrown) {
       if (isNotFound(thrown) && ignoreMissing) count += 0
@@ -152,10 +152,11 @@ async function runDelete(ctx: CommandContext): Promise<void> {
   }
 }
 
-function message(
+/** What is said of an object that is gone. */
+export function deletedText(
   place: Place,
   output: string,
-  grace: Grace,
+  grace: Pick<Grace, "seconds">,
   dryRun: ReturnType<typeof dryRunOf>,
   force: boolean,
 ): string {

@@ -50,6 +50,7 @@ export const drain = defineKubectlCommand({
     if (nodes.errors.length > 0) throw nodes.errors[0]!
     for (const node of nodes.infos) await markNode(ctx, node, true, dryRun)
     const failed: string[] = []
+    const errors: Error[] = []
     for (const node of nodes.infos) {
       try {
         await drainNode(ctx, node)
@@ -60,11 +61,13 @@ export const drain = defineKubectlCommand({
           `error: unable to drain node ${JSON.stringify(node.name)} due to error: ${text}, continuing command...\n`,
         )
         failed.push(`${node.name}`)
+        errors.push(thrown as Error)
       }
     }
     if (failed.length > 0) {
       ctx.err("There are pending nodes to be drained:\n")
       for (const name of failed) ctx.err(` ${name}\n`)
+      for (const { message } of errors) ctx.err(`${message}\n`)
       throw new ExitError(1)
     }
   },

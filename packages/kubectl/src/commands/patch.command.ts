@@ -51,14 +51,16 @@ export const patch = defineKubectlCommand({
       throw new Error(`--type must be one of [json merge strategic], not ${goQuote(flags.text("type"))}`)
     }
     const text = flags.text("patch") || (await readFile(userPath(ctx, flags.text("patch-file")), "utf8"))
+    const dryRun = dryRunOf(ctx)
+    const local = flags.bool("local")
     let body: unknown
     try {
       body = (await loadYaml()).parse(text)
     } catch (cause) {
-      throw new Error(`unable to parse ${goQuote(text)}: ${(cause as Error).message}`, { cause })
+      // What looks like JSON is the server's to judge.
+      if (/^\s*\{/.test(text) && !local && dryRun !== "client") body = text
+      else throw new Error(`unable to parse ${goQuote(text)}: ${(cause as Error).message}`, { cause })
     }
-    const dryRun = dryRunOf(ctx)
-    const local = flags.bool("local")
     const found = await selectInfos(ctx, { args: ctx.args, latest: true, local })
     await forEachInfo(found, async (info) => {
       const before = info.object

@@ -11,6 +11,7 @@ import { changePrinter, dryRunOf } from "../printers/printer.ts"
 import { forEachInfo } from "../resources.ts"
 import { dryRunFlag, fieldManagerFlag, fileFlags, printFlags, validateFlag } from "../shared-flags.ts"
 import { createObject, replaceObject, validationOf } from "../writes.ts"
+import { deletedText } from "./delete.command.ts"
 
 export const replace = defineKubectlCommand({
   name: "replace",
@@ -63,12 +64,7 @@ export const replace = defineKubectlCommand({
           const gone = await deleteObject(api, info, { gracePeriod, cascade: "Background", dryRun })
           const uid = (at(gone, "details", "uid") ?? at(gone, "metadata", "uid")) as string | undefined
           const timeoutMs = flags.duration("timeout") || weekMs
-          ctx.out(
-            (await changePrinter(ctx, "deleted", dryRun))(info.object).replace(
-              /^(\S+)\/(\S+) deleted/,
-              '$1 "$2" deleted',
-            ),
-          )
+          ctx.out(deletedText(info, flags.text("output"), { seconds: gracePeriod }, dryRun, false))
           await waitGone(api, info, uid, { clock: ctx.io.clock, signal: ctx.signal, timeoutMs })
         } catch (thrown) {
           if (!isNotFound(thrown)) throw thrown

@@ -156,7 +156,7 @@ async function waitForPlace(
     if (check(last)) continue
     const left = end - clock.monotonic()
     if (left <= 0) {
-      const what = `${place.resource.plural}${place.resource.group ? `.${place.resource.group}` : ""}/${place.name}`
+      const what = `${place.resource.plural}/${place.name}`
       throw new Error(
         ctx.flags.duration("timeout") === 0 ? `condition not met for ${what}` : timeoutText(place),
       )

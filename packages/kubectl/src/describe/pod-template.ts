@@ -10,9 +10,9 @@ export function describePodTemplate(w: DescribeWriter, template: Obj | undefined
   if (!template) return w.line(1, "<unset>")
   const metadata = (template["metadata"] ?? {}) as Obj
   const spec = (template["spec"] ?? {}) as Obj
-  w.labels("Labels", metadata["labels"], "  ")
+  w.labels("  Labels", metadata["labels"])
   if (Object.keys(metadata["annotations"] ?? {}).length > 0) {
-    w.labels("Annotations", metadata["annotations"], "  ")
+    w.labels("  Annotations", metadata["annotations"])
   }
   if (spec["serviceAccountName"]) w.line(0, `  Service Account:\t${spec["serviceAccountName"]}`)
   if (spec["initContainers"]?.length) {
