@@ -1,8 +1,16 @@
 import assert from "node:assert/strict"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
 import { once } from "node:events"
 import { Agent, request as httpsRequest } from "node:https"
-import { createServer, type Server } from "node:http"
+import { createServer, type IncomingMessage, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import type { Duplex } from "node:stream"
@@ -326,4 +334,31 @@ test("What follows a request that is refused reaches nobody", async () => {
   } finally {
     refusal = undefined
   }
+})
+
+test("a log whose reader goes away in the middle is closed", { timeout: 30_000 }, async () => {
+  const file = join(dir, "long.log")
+  writeFileSync(file, `2026-01-01T00:00:00Z stdout F ${"x".repeat(1000)}\n`.repeat(16_000))
+  const isOpen = (): boolean =>
+    readdirSync("/proc/self/fd").some((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`) === file
+      } catch {
+        return false
+      }
+    })
+  const request = httpsRequest({
+    ...{ host: "127.0.0.1", port: server.port, path: "/containerLogs/default/web/long" },
+    ...{ ...client, rejectUnauthorized: false, agent: false },
+  }).end()
+  const [response] = (await once(request, "response")) as [IncomingMessage]
+  response.pause()
+  assert.ok(isOpen())
+  // What was sent fills the connection, and the server waits for room.
+  for (let before = -1; before !== request.socket!.bytesRead;) {
+    before = request.socket!.bytesRead
+    await systemClock.sleep(50, AbortSignal.timeout(20_000))
+  }
+  request.destroy()
+  while (isOpen()) await new Promise(setImmediate)
 })

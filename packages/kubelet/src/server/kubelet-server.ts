@@ -289,10 +289,15 @@ class Api {
       begin()
       response.flushHeaders()
     }
-    for (let item = await next(); !item.done; item = await next()) {
-      if (!response.headersSent) begin()
-      if (response.write(item.value)) continue
-      await once(response, "drain", { signal })
+    try {
+      for (let item = await next(); !item.done; item = await next()) {
+        if (!response.headersSent) begin()
+        if (response.write(item.value)) continue
+        await once(response, "drain", { signal })
+      }
+    } finally {
+      // A client that is gone while it is waited for leaves the file open otherwise.
+      await chunks.return(undefined)
     }
     if (!response.headersSent) begin()
     response.end()
