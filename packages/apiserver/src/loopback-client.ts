@@ -185,7 +185,8 @@ class LoopbackClient implements Client {
     const { target, allowed } = this.#open("get", kind, ref, options, subresource)
     if (allowed) await allowed
     const handler = this.#registry.handlers.of(kind, subresource, "get")
-    return valueOf<R>(target, await handler.get(target, options))
+    const answer = handler.get(target, options)
+    return valueOf<R>(target, answer instanceof Promise ? await answer : answer)
   }
 
   async discover(): Promise<readonly ServedVersion[]> {

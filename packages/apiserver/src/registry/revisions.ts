@@ -41,20 +41,19 @@ interface Followed {
  * Waits until a read at `resourceVersion` may be answered from the cache: "" for the newest state, "0" for any,
  * else at least that one. Throws 504 when it does not come.
  */
-export async function waitForRevision(
+export function waitForRevision(
   storage: Followed,
   resourceVersion: string,
   signal?: AbortSignal,
-): Promise<void> {
+): void | Promise<void> {
   if (resourceVersion === "0") return
-  if (resourceVersion === "") {
-    const wait = storage.fresh(signal)
-    if (wait) await wait
-    return
-  }
+  if (resourceVersion === "") return storage.fresh(signal)
   const revision = parseResourceVersion(resourceVersion)
+  if (revision > storage.deps.follower.revision) return waitFor(storage, revision, signal)
+}
+
+async function waitFor(storage: Followed, revision: number, signal?: AbortSignal): Promise<void> {
   const { follower, env } = storage.deps
-  if (revision <= follower.revision) return
   try {
     await withTimeout(env.clock, freshnessMs, "wait for a resource version", signal ?? never, (inner) =>
       follower.reach(revision, inner),

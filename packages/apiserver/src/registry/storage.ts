@@ -12,7 +12,7 @@ import {
   optimisticLockMessage,
   type StatusError,
 } from "@knarr/apimachinery"
-import { abortable, type Env } from "@knarr/base"
+import { abortable, type Env, whenReady } from "@knarr/base"
 import type { Store } from "@knarr/store"
 import type { Admission } from "../contract.ts"
 import { storeFailure } from "./answers.ts"
@@ -103,9 +103,12 @@ export class ResourceStorage {
     return follower.revision >= store.revision ? undefined : follower.reach(store.revision, signal)
   }
 
-  /** The present state; `resourceVersion` as in GetOptions. Throws NotFound. */
-  async get(ref: ObjectRef, resourceVersion = "", signal?: AbortSignal): Promise<CachedObject> {
-    await waitForRevision(this, resourceVersion, signal)
+  /** The present state, at once when nothing is to be waited for; `resourceVersion` as in GetOptions. Throws NotFound. */
+  get(ref: ObjectRef, resourceVersion = "", signal?: AbortSignal): CachedObject | Promise<CachedObject> {
+    return whenReady(waitForRevision(this, resourceVersion, signal), () => this.#present(ref, signal))
+  }
+
+  #present(ref: ObjectRef, signal: AbortSignal | undefined): CachedObject | Promise<CachedObject> {
     const key = this.key(ref)
     const found = this.cache.get(key)
     if (!found)

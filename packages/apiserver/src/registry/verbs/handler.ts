@@ -46,7 +46,8 @@ export interface Handler<T extends KubeObject = any> {
   readonly name: string
   /** What it answers has neither columns nor metadata of its own: clients that ask for them are refused. */
   readonly plain?: boolean
-  get?(target: Target, options: ReadOptions): Promise<Answer>
+  /** Answers at once where nothing is to be waited for. */
+  get?(target: Target, options: ReadOptions): Answer | Promise<Answer>
   /** `body` is decoded, without defaults, and belongs to the handler; so it is with `update`. */
   create?(target: Target, body: T, request: WriteRequest): Promise<Answer>
   update?(target: Target, body: T, request: WriteRequest): Promise<Answer>

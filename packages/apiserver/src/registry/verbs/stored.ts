@@ -1,5 +1,6 @@
 /** Handlers of what is stored as an object of the kind: the resource itself, and subresources that change a part of it. */
 import type { KubeObject } from "@knarr/apimachinery"
+import { whenReady } from "@knarr/base"
 import { createObject } from "../create.ts"
 import { setObjectDefaults } from "../defaults.ts"
 import { patchObject } from "../patch.ts"
@@ -19,9 +20,8 @@ export function partOfObject<T extends KubeObject>(part: {
   return defineHandler<T>({
     resource,
     name,
-    async get({ storage, ref }, { resourceVersion, signal }) {
-      return { code: 200, object: await storage.get(ref, resourceVersion, signal) }
-    },
+    get: ({ storage, ref }, { resourceVersion, signal }) =>
+      whenReady(storage.get(ref, resourceVersion, signal), (object) => ({ code: 200, object })),
     async update({ storage, ref }, body, request) {
       const { kind, deps } = storage
       checkNames(kind, body, ref)
