@@ -207,7 +207,7 @@ function schemaFile(
   const typeOf = (def: Definition): string => {
     const ref = refOf(def)
     if (ref) {
-      if (special[ref] === "unknown" || special[ref]?.startsWith("JSONSchemaProps |")) return "any"
+      if (special[ref] === "unknown") return "any"
       return packageOf(ref) === pkg && !(ref in special) ? shortName(ref) : ref
     }
     if (def.oneOf) return intOrString
@@ -250,8 +250,7 @@ function schemaFile(
       body += `    $order: ${JSON.stringify(order.join(","))},\n`
     for (const [field, fieldDef] of Object.entries(def.properties ?? {})) {
       const words: string[] = []
-      // Some protobuf names differ in case only: `uID`, `Webhooks`.
-      const number = numbers.get(field.toLowerCase())
+      const number = numbers.get(protoName(field))
       if (number) words.push(number)
       words.push(typeOf(fieldDef))
       if (def.required?.includes(field)) words.push("required")
@@ -282,6 +281,11 @@ function schemaFile(
     body += "  },\n"
   }
   return body + "})\n"
+}
+
+/** Protobuf names differ in case (`uID`, `Webhooks`) and have letters only: `xKubernetesListType`, `ref`. */
+function protoName(field: string): string {
+  return field.replace(/[$-]/g, "").toLowerCase()
 }
 
 /** Whether required fields are declared in the order of their numbers. */

@@ -176,3 +176,83 @@ test("the envelope tells the type; garbage is refused", () => {
     }
   }
 })
+
+test("schemas of custom resources: unions, JSON and names with signs", () => {
+  const text = [[5, "string"]] as const
+  const crd = message([
+    [
+      2,
+      [
+        [
+          7,
+          [
+            [1, "v1"],
+            [
+              4,
+              [
+                [
+                  1,
+                  [
+                    [3, "#/x"],
+                    [5, "object"],
+                    [8, [[1, '{"a":1}']]],
+                    [20, [[1, '"one"']]],
+                    [24, [[1, text]]],
+                    [
+                      29,
+                      [
+                        [1, "list"],
+                        [
+                          2,
+                          [
+                            [
+                              24,
+                              [
+                                [2, text],
+                                [2, [[5, "integer"]]],
+                              ],
+                            ],
+                          ],
+                        ],
+                      ],
+                    ],
+                    [
+                      30,
+                      [
+                        [1, 1],
+                        [2, text],
+                      ],
+                    ],
+                    [33, [[1, 1]]],
+                    [38, 1],
+                    [41, "name"],
+                    [42, "map"],
+                    [44, [[1, "self.a > 1"]]],
+                  ],
+                ],
+              ],
+            ],
+          ],
+        ],
+      ],
+    ],
+  ])
+  const schema = schemaOf("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition")
+  const value = decodeProtobuf(schema, crd) as {
+    spec: { versions: { schema: { openAPIV3Schema: unknown } }[] }
+  }
+  assert.deepEqual(value.spec.versions[0]!.schema.openAPIV3Schema, {
+    $ref: "#/x",
+    type: "object",
+    default: { a: 1 },
+    enum: ["one"],
+    items: { type: "string" },
+    properties: { list: { items: [{ type: "string" }, { type: "integer" }] } },
+    additionalProperties: { type: "string" },
+    additionalItems: true,
+    "x-kubernetes-preserve-unknown-fields": true,
+    "x-kubernetes-list-map-keys": ["name"],
+    "x-kubernetes-list-type": "map",
+    "x-kubernetes-validations": [{ rule: "self.a > 1" }],
+  })
+})

@@ -5,7 +5,7 @@
  */
 import { WireError, WireReader } from "@knarr/base"
 import { DecodeError } from "./decode.ts"
-import type { Field, Schema } from "./schema.ts"
+import { schemaOf, type Field, type Schema } from "./schema.ts"
 import { formatMicroTime, formatTime } from "./time.ts"
 
 /** What every protobuf body begins with. */
@@ -194,6 +194,7 @@ function readValue(schema: Schema, reader: WireReader): unknown {
       return type === 1 ? text : number
     }
     case "any": {
+      if (schema.schemaOr) return readSchemaOr(schema.schemaOr, reader.message())
       const inner = reader.message()
       let raw: Buffer | undefined
       while (inner.next()) {
@@ -207,14 +208,29 @@ function readValue(schema: Schema, reader: WireReader): unknown {
   }
 }
 
-/** Values of no fixed shape travel as JSON; the few unions of custom resource schemas do not, and cannot be read yet. */
+/** The unions in the schemas of custom resources. Mirrors: apiextensions pkg/apis/apiextensions/v1/generated.proto */
+function readSchemaOr(or: NonNullable<Schema["schemaOr"]>, reader: WireReader): unknown {
+  const props = schemaOf("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps")
+  let schema: unknown
+  let allows = false
+  const list: unknown[] = []
+  while (reader.next()) {
+    const isSchema = reader.number === (or === "Bool" ? 2 : 1)
+    if (isSchema) schema = readValue(props, reader)
+    else if (or === "Bool" && reader.number === 1) allows = reader.int64() !== 0
+    else if (or === "Array" && reader.number === 2) list.push(readValue(props, reader))
+    else if (or === "StringArray" && reader.number === 2) list.push(reader.string())
+    else reader.skip()
+  }
+  return schema ?? (or === "Bool" ? allows : list)
+}
+
+/** Values of no fixed shape travel as JSON. */
 function rawJson(raw: Buffer): unknown {
   try {
     return JSON.parse(raw.toString("utf8")) as unknown
   } catch (cause) {
-    throw new DecodeError("proto: a field that holds JSON holds something else; send the object as JSON", {
-      cause,
-    })
+    throw new DecodeError("proto: a field that holds JSON holds something else", { cause })
   }
 }
 

@@ -39,6 +39,8 @@ export interface Schema {
   readonly atomic?: boolean
   /** The order in which Go declares the required fields, when it is not that of their protobuf numbers. */
   readonly requiredOrder?: readonly string[]
+  /** A schema of custom resources, or a list of them, a boolean, or a list of texts: a union to protobuf. */
+  readonly schemaOr?: "Array" | "Bool" | "StringArray"
   /** What OpenAPI publishes of fields that exclude one another. */
   readonly unions?: readonly unknown[]
   /**
@@ -103,6 +105,12 @@ const scalars: Readonly<Record<string, Schema>> = {
   "io.k8s.apimachinery.pkg.util.intstr.IntOrString": { type: "int-or-string", format: "int-or-string" },
   "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": { type: "any", preserveUnknown: true, atomic: true },
   "io.k8s.apimachinery.pkg.runtime.RawExtension": { type: "any", preserveUnknown: true, atomic: true },
+  ...Object.fromEntries(
+    (["Array", "Bool", "StringArray"] as const).map((or) => [
+      `io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOr${or}`,
+      { type: "any", preserveUnknown: true, schemaOr: or } as const,
+    ]),
+  ),
 }
 
 const tables = new Map<string, Readonly<Record<string, string>>>()
