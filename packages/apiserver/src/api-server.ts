@@ -4,6 +4,7 @@ import type { IPv4Network } from "@knarr/apimachinery"
 import { CancelledError, type Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { UserInfo } from "./contract.ts"
+import type { Encodings } from "./encoding/encodings.ts"
 import { createControlPlane, type ControlPlane, type ControlPlaneOptions } from "./control-plane.ts"
 import { streamingHandlers } from "./endpoints/connect/connect.ts"
 import type { KubeletOptions } from "./endpoints/connect/kubelet.ts"
@@ -46,6 +47,8 @@ export interface ApiServerOptions extends ControlPlaneOptions {
   readonly limits?: InFlightLimits | undefined
   /** Default 60. */
   readonly requestTimeoutSeconds?: number | undefined
+  /** In which objects and failures are answered; default: JSON and YAML. */
+  readonly encodings?: Encodings | undefined
   /** How long requests may take to finish when the server stops; default 5. */
   readonly shutdownGraceSeconds?: number | undefined
 }
@@ -171,10 +174,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     metrics: requestMetrics,
     access: new AccessMetrics(env.meter, env.clock),
     requestTimeoutSeconds: options.requestTimeoutSeconds,
+    encodings: options.encodings,
     servesGroup: (name) => registry.kinds.some(({ group }) => group === name),
     kindOf: (info) => registry.find(info.apiGroup, info.apiVersion, info.resource)?.kind,
     handler: createRouter({
-      resources: createResourceHandler(registry, new TableColumns(options.openApiDocs)),
+      resources: createResourceHandler(registry, new TableColumns(options.openApiDocs), options.encodings),
       streaming({ apiGroup, apiVersion, resource, subresource }) {
         const storage = registry.find(apiGroup, apiVersion, resource)
         return storage && handlers.connectOf(storage.kind, subresource)

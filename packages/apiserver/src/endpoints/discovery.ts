@@ -6,9 +6,9 @@ import { createHash } from "node:crypto"
 import type { APIGroup, APIResource, Kind, Subresource, Verb } from "@knarr/apimachinery"
 import { notAcceptable, pathNotFound, stringifyYaml } from "@knarr/apimachinery"
 import type { Exchange } from "../contract.ts"
-import { acceptOf, checkRouted, mediaTypes, negotiate, type Clause } from "../server/accept.ts"
+import { acceptOf, checkRouted, mediaTypes, negotiate, type Clause, wantsPretty } from "../server/accept.ts"
 import { methodNotAllowed } from "../server/refusals.ts"
-import { respondNotFound, wantsPretty } from "../server/respond.ts"
+import { respondNotFound } from "../server/respond.ts"
 
 /** The order in which upstream lists its groups; others follow in the order of their names. */
 const groupOrder: readonly string[] = [

@@ -5,16 +5,17 @@
  */
 import { pathNotFound } from "@knarr/apimachinery"
 import type { Exchange, RequestContext } from "../contract.ts"
+import { builtInEncodings, type Encodings } from "../encoding/encodings.ts"
 import type { Registry } from "../registry/registry.ts"
 import { listObjects } from "../registry/list.ts"
 import { prepareWatch } from "../registry/watch.ts"
 import { methodNotAllowed } from "../server/refusals.ts"
 import type { Call } from "./verbs/call.ts"
 import { handleDelete, handleDeleteCollection } from "./verbs/delete.ts"
-import { itemEncoder } from "./verbs/item-encoder.ts"
 import { sendList } from "./verbs/list-stream.ts"
 import { answerForm, checkMany } from "./verbs/negotiation.ts"
 import { listQuery } from "./verbs/options.ts"
+import { presentationOf } from "./verbs/presentation.ts"
 import { TableColumns } from "./verbs/table-columns.ts"
 import { WatchStream } from "./verbs/watch-stream.ts"
 import { formOf, handleCreate, handlePatch, handleUpdate, sendAnswer } from "./verbs/write.ts"
@@ -26,11 +27,12 @@ export type ResourceHandler = (exchange: Exchange, ctx: RequestContext) => Promi
 
 /**
  * The handler of all requests about resources that the registry serves. Rejects with a StatusError to refuse.
- * `columns`: with the texts of tables.
+ * `columns`: with the texts of tables. `encodings`: of answers.
  */
 export function createResourceHandler(
   registry: Registry,
   columns: TableColumns = new TableColumns(),
+  encodings: Encodings = builtInEncodings,
 ): ResourceHandler {
   return async (exchange, ctx) => {
     const { info } = ctx
@@ -39,7 +41,7 @@ export function createResourceHandler(
     if (storage.kind.deprecation) ctx.warnings.push(storage.kind.deprecation)
     const { handlers, env } = registry
     const target = { storage, ref: { namespace: info.namespace, name: info.name }, storages: registry }
-    const call: Call = { exchange, ctx, handlers, storage, target, columns, env }
+    const call: Call = { exchange, ctx, handlers, storage, target, columns, encodings, env }
     switch (info.verb) {
       case "get":
         return handleGet(call)
@@ -74,26 +76,27 @@ async function handleGet(call: Call): Promise<void> {
   return sendAnswer(call, form, await handler.get(target, { resourceVersion, signal: ctx.signal }))
 }
 
-async function handleList({ exchange, ctx, storage, env, columns }: Call): Promise<void> {
-  const form = answerForm(exchange, ctx.userAgent, "list")
+async function handleList({ exchange, ctx, storage, env, columns, encodings }: Call): Promise<void> {
+  const form = answerForm(exchange, encodings, "list")
   const { query } = exchange
-  const encoder = itemEncoder(storage.view, form, query, () => env.clock.now(), columns)
+  const shown = presentationOf(storage.view, form, query, () => env.clock.now(), columns)
   const { namespace, name } = ctx.info
   const result = await listObjects(storage, listQuery(query, namespace, name), ctx.signal)
   checkMany(form, storage.kind)
-  return sendList(exchange, form, encoder, result)
+  return sendList(exchange, form.encoding, storage.view, shown, result)
 }
 
-async function handleWatch({ exchange, ctx, storage, env, columns }: Call): Promise<void> {
-  const form = answerForm(exchange, ctx.userAgent, "watch")
+async function handleWatch({ exchange, ctx, storage, env, columns, encodings }: Call): Promise<void> {
+  const form = answerForm(exchange, encodings, "watch")
+  const encoding = form.encoding.watch!
   const { query } = exchange
-  const encoder = itemEncoder(storage.view, form, query, () => env.clock.now(), columns)
+  const shown = presentationOf(storage.view, form, query, () => env.clock.now(), columns)
   const { namespace, name } = ctx.info
   const watch = await prepareWatch(storage, listQuery(query, namespace, name), ctx.signal)
-  const stream = exchange.stream(200, "application/json")
+  const stream = exchange.stream(200, encoding.mediaType)
   // No event is a list: there is nothing to be told.
   if (form.as === "PartialObjectMetadataList") return stream.end()
-  await watch.run(new WatchStream(stream, encoder, ctx.signal), ctx.signal)
+  await watch.run(new WatchStream(stream, { encoding, shown }, ctx.signal), ctx.signal)
   // A reader that takes nothing any more must not hold what it was sent.
   using _late = env.clock.timer(lastBytesMs, () => stream.abort())
   try {

@@ -1,6 +1,7 @@
 /** Requests to the resource handler without a connection, for tests. */
 import { CancelledError } from "@knarr/base"
 import type { Exchange, ResponseStream, UserInfo } from "../contract.ts"
+import type { Encodings } from "../encoding/encodings.ts"
 import type { TestRegistry } from "../registry/testing.ts"
 import { respondError } from "../server/respond.ts"
 import { parseRequestInfo } from "../server/request-info.ts"
@@ -24,6 +25,8 @@ export interface RequestOptions {
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
   readonly user?: UserInfo
+  /** In which answers may be; default: the built-in ones. */
+  readonly encodings?: Encodings
   /** Do not wait for the end of the answer. */
   readonly streaming?: boolean
 }
@@ -37,7 +40,8 @@ export async function request(
   url: string,
   options: RequestOptions = {},
 ): Promise<Answer> {
-  const handler = createResourceHandler(t.registry)
+  const { encodings } = options
+  const handler = createResourceHandler(t.registry, undefined, encodings)
   const controller = new AbortController()
   const [path = "", search = ""] = url.split("?")
   const body = options.body
@@ -93,7 +97,7 @@ export async function request(
       if (refusal) throw refusal
       await handler(exchange, ctx)
     } catch (thrown) {
-      if (!controller.signal.aborted) respondError(exchange, thrown)
+      if (!controller.signal.aborted) respondError(exchange, thrown, encodings)
     }
   })()
   if (!options.streaming) await done

@@ -5,9 +5,8 @@
 import { notAcceptable, type StatusError } from "@knarr/apimachinery"
 import type { Exchange } from "../contract.ts"
 
-/** Of objects, in the order in which they are offered. */
-export const mediaTypes = ["application/json", "application/yaml"] as const
-export type MediaType = (typeof mediaTypes)[number]
+/** Of documents that are no objects, in the order in which they are offered, and of what is sent. */
+export const mediaTypes: readonly string[] = ["application/json", "application/yaml"]
 
 export interface Clause {
   readonly type: string
@@ -39,14 +38,18 @@ function routerNotAcceptable(produced: readonly string[]): StatusError {
   return error
 }
 
-/** The first clause that can be met, and with what; `takes` says of the parameters of a clause whether they can. */
+/**
+ * The first clause that can be met, and with which of `offered`; `takes` says of the parameters of a clause whether they can:
+ * by default not when it wants something else than a document.
+ */
 export function negotiate(
   accept: string,
   takes: (clause: Clause) => boolean = isPlain,
-): { readonly clause: Clause; readonly type: MediaType } | undefined {
+  offered: readonly string[] = mediaTypes,
+): { readonly clause: Clause; readonly type: string } | undefined {
   for (const clause of clausesOf(accept === "" ? "*/*" : accept)) {
     if (!takes(clause)) continue
-    const type = mediaTypes.find((offered) => matches(clause.type, offered))
+    const type = offered.find((one) => matches(clause.type, one))
     if (type) return { clause, type }
   }
   return undefined
@@ -56,10 +59,12 @@ function isPlain({ params }: Clause): boolean {
   return !params.has("as") && !params.has("stream")
 }
 
-/** Whether a failure is told in YAML. */
-export function wantsYaml(exchange: Exchange): boolean {
-  const accept = acceptOf(exchange)
-  return accept.includes("yaml") && negotiate(accept)?.type === "application/yaml"
+/** Browsers and command-line tools get what people can read, as does `?pretty=true`. Mirrors: isPrettyPrint */
+export function wantsPretty(exchange: Exchange): boolean {
+  const asked = exchange.query.get("pretty")
+  if (asked) return /^(1|t|true)$/i.test(asked)
+  const agent = exchange.headers["user-agent"]
+  return typeof agent === "string" && /^(curl|Wget|Mozilla\/5\.0)/.test(agent)
 }
 
 function matches(wanted: string, offered: string): boolean {

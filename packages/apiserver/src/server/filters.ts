@@ -9,6 +9,7 @@ import type { Authenticator } from "../authn/authenticator.ts"
 import { RequestAttributes } from "../authz/attributes.ts"
 import { forbiddenError } from "../authz/forbidden.ts"
 import type { Authorizer, RequestContext, RequestInfo, UserInfo } from "../contract.ts"
+import type { Encodings } from "../encoding/encodings.ts"
 import type { AccessMetrics } from "./access-metrics.ts"
 import type { ServerExchange } from "./exchange.ts"
 import type { InFlight } from "./in-flight.ts"
@@ -33,6 +34,8 @@ export interface FilterOptions {
   /** The kind that is served at a resource's path; undefined when there is none. */
   kindOf(info: RequestInfo): Kind | undefined
   servesGroup(group: string): boolean
+  /** In which failures may be told; default: the built-in ones. */
+  readonly encodings?: Encodings | undefined
   readonly handler: Handler
 }
 
@@ -154,7 +157,7 @@ export function createFilters(options: FilterOptions): Filters {
       const error = toStatusError(thrown)
       if (error !== thrown)
         log.error("A request failed", thrown, { method: exchange.method, path: exchange.path })
-      respondError(exchange, error)
+      respondError(exchange, error, options.encodings)
     }
     const fail = (thrown: unknown): void => {
       try {
@@ -196,7 +199,7 @@ export function createFilters(options: FilterOptions): Filters {
         const onTime = exchange.guard(() => {
           const late = timeout(timeoutMessage, 0)
           if (exchange.answered) exchange.destroy()
-          else respondError(exchange, late)
+          else respondError(exchange, late, options.encodings)
           exchange.abortSignal(late)
         })
         timer = clock.timer(ms, onTime)

@@ -1,22 +1,15 @@
 /** Answers that are not stored objects: plain text, JSON documents and failures. */
-import { badRequest, internalError, StatusError, stringifyYaml, type Status } from "@knarr/apimachinery"
+import { badRequest, internalError, StatusError } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import type { Exchange } from "../contract.ts"
-import { wantsYaml } from "./accept.ts"
-
-const json = "application/json"
-
-/** Browsers and command-line tools get indented JSON, as does `?pretty=true`. */
-export function wantsPretty(exchange: Exchange): boolean {
-  const asked = exchange.query.get("pretty")
-  if (asked !== null) return asked !== "false" && asked !== "0"
-  const agent = exchange.headers["user-agent"]
-  return typeof agent === "string" && /^(curl|Wget|Mozilla\/5\.0)/.test(agent)
-}
+import { statusType, typeOf } from "../encoding/encoding.ts"
+import { builtInEncodings, type Encodings, forReader } from "../encoding/encodings.ts"
+import { json } from "../encoding/json.ts"
 
 /** A JSON document. */
-export function respondJson(exchange: Exchange, status: number, value: unknown): void {
-  exchange.respond(status, json, JSON.stringify(value, undefined, wantsPretty(exchange) ? 2 : undefined))
+export function respondJson(exchange: Exchange, status: number, value: object): void {
+  const encoding = forReader(json, exchange)
+  exchange.respond(status, encoding.mediaType, encoding.document(value, typeOf(value)))
 }
 
 export function respondText(exchange: Exchange, status: number, text: string): void {
@@ -45,16 +38,15 @@ export function toStatusError(thrown: unknown): StatusError {
   return thrown instanceof StatusError ? thrown : internalError(messageOf(thrown))
 }
 
-/** Answers with the `Status` of a failure. */
-export function respondError(exchange: Exchange, thrown: unknown): void {
+/** Answers with the `Status` of a failure, in the encoding that the client takes. */
+export function respondError(
+  exchange: Exchange,
+  thrown: unknown,
+  encodings: Encodings = builtInEncodings,
+): void {
   const { status } = toStatusError(thrown)
   const retryAfter = status.details?.retryAfterSeconds
   if (retryAfter !== undefined) exchange.setHeader("Retry-After", String(retryAfter))
-  respondStatus(exchange, status)
-}
-
-function respondStatus(exchange: Exchange, status: Status): void {
-  if (wantsYaml(exchange))
-    return exchange.respond(status.code ?? 500, "application/yaml", stringifyYaml(status))
-  respondJson(exchange, status.code ?? 500, status)
+  const encoding = encodings.ofFailure(exchange)
+  exchange.respond(status.code ?? 500, encoding.mediaType, encoding.document(status, statusType))
 }

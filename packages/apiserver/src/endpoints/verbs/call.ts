@@ -1,5 +1,6 @@
 /** One request about a resource, as the verbs take it. */
 import type { Env } from "@knarr/base"
+import type { Encodings } from "../../encoding/encodings.ts"
 import type { Exchange, RequestContext } from "../../contract.ts"
 import type { ResourceStorage } from "../../registry/storage.ts"
 import type { Target } from "../../registry/verbs/handler.ts"
@@ -14,5 +15,6 @@ export interface Call {
   readonly storage: ResourceStorage
   readonly target: Target
   readonly columns: TableColumns
+  readonly encodings: Encodings
   readonly env: Env
 }

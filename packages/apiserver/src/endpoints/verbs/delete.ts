@@ -17,10 +17,10 @@ import { removeCollection, removeObject } from "../../registry/verbs/remove.ts"
 import type { Call } from "./call.ts"
 import { mediaTypes } from "../../server/accept.ts"
 import { contentType, protobufType } from "./body.ts"
-import { itemEncoder } from "./item-encoder.ts"
 import { sendList } from "./list-stream.ts"
 import { answerForm } from "./negotiation.ts"
 import { deletionOptions, listQuery, validateDryRun, writeRequest } from "./options.ts"
+import { presentationOf } from "./presentation.ts"
 import { formOf, sendAnswer } from "./write.ts"
 import { parseYamlBody } from "./yaml-body.ts"
 
@@ -79,10 +79,10 @@ export async function handleDelete(call: Call): Promise<void> {
 
 export async function handleDeleteCollection(call: Call): Promise<void> {
   const { exchange, ctx, storage, env, columns } = call
-  const form = answerForm(exchange, ctx.userAgent)
+  const form = answerForm(exchange, call.encodings)
   const { options, request } = await readOptions(call)
   const query = listQuery(exchange.query, ctx.info.namespace, "")
   const result = await removeCollection(storage, query, options, request)
-  const encoder = itemEncoder(storage.view, form, exchange.query, () => env.clock.now(), columns)
-  return sendList(exchange, form, encoder, result)
+  const shown = presentationOf(storage.view, form, exchange.query, () => env.clock.now(), columns)
+  return sendList(exchange, form.encoding, storage.view, shown, result)
 }

@@ -1,17 +1,23 @@
 /**
- * Sends a list: the cached bytes of each item between a header and a footer, in slices, giving other requests
- * their turn between them. A list is never encoded as a whole.
+ * Sends a list: the encoded bytes of each item between a beginning and an end, in slices, giving other requests
+ * their turn between them. A list is encoded as a whole only in encodings that know no pieces.
  */
 import { once } from "node:events"
 import { setImmediate } from "node:timers/promises"
 import { createGzip, type Gzip } from "node:zlib"
 import type { Exchange, ResponseStream } from "../../contract.ts"
 import type { CachedObject } from "../../registry/cached-object.ts"
+import {
+  type Encoding,
+  itemValueOf,
+  type ListEncoding,
+  type ListMetadata,
+  type Presentation,
+} from "../../encoding/encoding.ts"
+import type { KindView } from "../../registry/kind-view.ts"
 import { conversionBatch } from "../../registry/converter.ts"
 import { allReady, type ListResult } from "../../registry/list.ts"
-import { answerValue, gzipThreshold, takesGzip } from "./answer.ts"
-import type { ItemEncoder, ListMetadata } from "./item-encoder.ts"
-import type { AnswerForm } from "./negotiation.ts"
+import { answerDocument, gzipThreshold, takesGzip } from "./answer.ts"
 
 const sliceBytes = 256 * 1024
 /** Objects examined in one turn, when few of them match. */
@@ -37,12 +43,7 @@ class Slice {
     return this.#used
   }
 
-  addText(text: string): void {
-    this.#reserve(text.length * 3)
-    this.#used += this.#bytes.write(text, this.#used)
-  }
-
-  add(piece: Buffer, from: number): void {
+  add(piece: Buffer, from = 0): void {
     this.#reserve(piece.length - from)
     this.#used += piece.copy(this.#bytes, this.#used, from)
   }
@@ -75,52 +76,140 @@ function listMetadata(result: ListResult): ListMetadata {
 
 export async function sendList(
   exchange: Exchange,
-  form: AnswerForm,
-  encoder: ItemEncoder,
+  encoding: Encoding,
+  view: KindView,
+  shown: Presentation,
   result: ListResult,
 ): Promise<void> {
-  const { items, selection, filtered } = result
-  const wanted = (object: CachedObject): boolean => filtered || selection.matches(object)
-  const { view, itemOpen, itemFrom } = encoder
-  const comma = "," + itemOpen
+  const metadata = listMetadata(result)
+  if (!encoding.list) return sendWhole(exchange, encoding, view, shown, result)
+  const list = encoding.list(shown, metadata)
+  if (list.sized) return sendSized(exchange, encoding, list, view, result)
+  const { open, separator, itemFrom } = list
   const slice = new Slice()
-  slice.addText(encoder.header(listMetadata(result)))
-  const whole = form.yaml || form.pretty
+  slice.add(list.begin())
   let sink: Sink | undefined
-  let first = true
-  let examined = 0
-  for (let at = 0; at < items.length; at++) {
-    const object = items[at]!
-    if (view.waits && at % conversionBatch === 0)
-      await allReady(view, items.slice(at, at + conversionBatch), exchange.signal)
-    if (++examined >= sliceObjects) {
-      examined = 0
-      await setImmediate()
-      exchange.signal.throwIfAborted()
-    }
-    if (!wanted(object)) continue
-    const item = encoder.item(object)
-    if (!whole && slice.size + item.length > sliceBytes && slice.size > 0) {
-      sink ??= openSink(exchange)
+  let count = 0
+  const turns = new Turns(exchange, view, result)
+  for (let at = 0; at < result.items.length; at++) {
+    const wait = turns.before(at)
+    if (wait) await wait
+    const object = result.items[at]!
+    if (!turns.wants(object)) continue
+    const item = list.item(object)
+    if (slice.size + item.length > sliceBytes && slice.size > 0) {
+      sink ??= openSink(exchange, encoding.mediaType)
       await sink.write(slice.take())
-      examined = 0
+      turns.taken()
     }
-    slice.addText(first ? "[" + itemOpen : comma)
-    first = false
+    slice.add(count++ === 0 ? open : separator)
     slice.add(item, itemFrom)
   }
-  slice.addText((first ? encoder.noItems : "]") + encoder.footer)
+  slice.add(list.end(count))
   if (sink) {
     await sink.write(slice.take())
     return sink.end()
   }
   const bytes = slice.take()
-  if (whole) return answerValue(exchange, 200, form, JSON.parse(bytes.toString()))
   if (bytes.length <= gzipThreshold || !takesGzip(exchange))
-    return exchange.respond(200, "application/json", bytes)
-  const only = openSink(exchange)
+    return exchange.respond(200, encoding.mediaType, bytes)
+  const only = openSink(exchange, encoding.mediaType)
   await only.write(bytes)
   return only.end()
+}
+
+/** Between the items of a list: conversion, the turns of other requests, and which items are wanted. */
+class Turns {
+  readonly #exchange: Exchange
+  readonly #view: KindView
+  readonly #result: ListResult
+  #examined = 0
+
+  constructor(exchange: Exchange, view: KindView, result: ListResult) {
+    this.#exchange = exchange
+    this.#view = view
+    this.#result = result
+  }
+
+  /** What has to be waited for before the item at `at`. Rejects when the request is over, or the conversion fails. */
+  before(at: number): Promise<void> | undefined {
+    const yields = ++this.#examined >= sliceObjects
+    const converts = this.#view.waits && at % conversionBatch === 0
+    return yields || converts ? this.#wait(at, yields, converts) : undefined
+  }
+
+  /** Others have had their turn. */
+  taken(): void {
+    this.#examined = 0
+  }
+
+  wants(object: CachedObject): boolean {
+    return this.#result.filtered || this.#result.selection.matches(object)
+  }
+
+  async #wait(at: number, yields: boolean, converts: boolean): Promise<void> {
+    const { signal } = this.#exchange
+    if (yields) {
+      this.taken()
+      await setImmediate()
+      signal.throwIfAborted()
+    }
+    if (converts) await allReady(this.#view, this.#result.items.slice(at, at + conversionBatch), signal)
+  }
+}
+
+/** As one document. */
+async function sendWhole(
+  exchange: Exchange,
+  encoding: Encoding,
+  view: KindView,
+  shown: Presentation,
+  result: ListResult,
+): Promise<void> {
+  const { fields, itemsField, noItems } = shown.list(listMetadata(result))
+  const items: object[] = []
+  const turns = new Turns(exchange, view, result)
+  for (let at = 0; at < result.items.length; at++) {
+    const wait = turns.before(at)
+    if (wait) await wait
+    const object = result.items[at]!
+    if (turns.wants(object)) items.push(itemValueOf(shown, object))
+  }
+  const document = { ...fields, [itemsField]: items.length === 0 ? noItems : items }
+  return answerDocument(exchange, 200, encoding, document, shown.listType)
+}
+
+/** Of which the beginning says how long it is. */
+async function sendSized(
+  exchange: Exchange,
+  { mediaType }: Encoding,
+  list: ListEncoding,
+  view: KindView,
+  result: ListResult,
+): Promise<void> {
+  const items: Buffer[] = []
+  let bytes = 0
+  const turns = new Turns(exchange, view, result)
+  for (let at = 0; at < result.items.length; at++) {
+    const wait = turns.before(at)
+    if (wait) await wait
+    const object = result.items[at]!
+    if (!turns.wants(object)) continue
+    const item = list.item(object)
+    items.push(item)
+    bytes += item.length - list.itemFrom
+  }
+  const sink = openSink(exchange, mediaType)
+  const slice = new Slice()
+  slice.add(list.begin({ count: items.length, bytes }))
+  for (const [at, item] of items.entries()) {
+    if (slice.size + item.length > sliceBytes && slice.size > 0) await sink.write(slice.take())
+    slice.add(at === 0 ? list.open : list.separator)
+    slice.add(item, list.itemFrom)
+  }
+  slice.add(list.end(items.length))
+  await sink.write(slice.take())
+  return sink.end()
 }
 
 interface Sink {
@@ -129,9 +218,9 @@ interface Sink {
   end(): Promise<void>
 }
 
-function openSink(exchange: Exchange): Sink {
+function openSink(exchange: Exchange, mediaType: string): Sink {
   if (!takesGzip(exchange)) {
-    const stream = exchange.stream(200, "application/json")
+    const stream = exchange.stream(200, mediaType)
     return {
       async write(slice) {
         const done = (error?: Error | null): void => {
@@ -147,11 +236,7 @@ function openSink(exchange: Exchange): Sink {
   }
   exchange.setHeader("Content-Encoding", "gzip")
   exchange.setHeader("Vary", "Accept-Encoding")
-  return gzipSink(
-    exchange,
-    exchange.stream(200, "application/json"),
-    createGzip({ level: 1, chunkSize: 64 * 1024 }),
-  )
+  return gzipSink(exchange, exchange.stream(200, mediaType), createGzip({ level: 1, chunkSize: 64 * 1024 }))
 }
 
 function gzipSink(exchange: Exchange, stream: ResponseStream, gzip: Gzip): Sink {

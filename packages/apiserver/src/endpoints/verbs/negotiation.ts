@@ -1,39 +1,40 @@
 /** Which form of an answer a client wants. Mirrors: apiserver pkg/endpoints/handlers/negotiation */
 import { type Kind, notAcceptable, type StatusError, statusErrorFrom } from "@knarr/apimachinery"
 import type { Exchange } from "../../contract.ts"
-import { acceptOf, checkRouted, mediaTypes, negotiate, type Clause } from "../../server/accept.ts"
-
-const streamTypes = ["application/json;stream=watch"]
-const listTypes: readonly string[] = [...mediaTypes, ...streamTypes]
+import type { Encoding } from "../../encoding/encoding.ts"
+import { type Encodings, forReader } from "../../encoding/encodings.ts"
+import { json } from "../../encoding/json.ts"
+import { acceptOf, checkRouted, type Clause, mediaTypes } from "../../server/accept.ts"
 
 export interface AnswerForm {
-  readonly yaml: boolean
+  readonly encoding: Encoding
   /** Instead of the object. */
   readonly as: "" | "Table" | "PartialObjectMetadata" | "PartialObjectMetadataList"
   /** The version of `as`: `v1` or `v1beta1`. */
   readonly version: string
-  readonly pretty: boolean
 }
 
-const plain: AnswerForm = Object.freeze({ yaml: false, as: "", version: "", pretty: false })
+const plain: AnswerForm = Object.freeze({ encoding: json, as: "", version: "" })
 
 /** The form of an answer. Throws 406 when the client takes none that there is. */
 export function answerForm(
   exchange: Exchange,
-  userAgent: string,
+  encodings: Encodings,
   kind: "object" | "list" | "watch" = "object",
 ): AnswerForm {
-  const pretty = kind !== "watch" && wantsPretty(exchange, userAgent)
   const accept = acceptOf(exchange)
-  if (accept === "" || accept === "*/*" || accept === "application/json")
-    return pretty ? { ...plain, pretty } : plain
-  checkRouted(exchange, kind === "object" ? mediaTypes : listTypes)
-  const found = negotiate(accept, isTransform)
-  if (!found) throw notAcceptable(mediaTypes)
-  const yaml = found.type === "application/yaml"
-  if (yaml && kind === "watch") throw notAcceptable(streamTypes)
+  if (accept === "" || accept === "*/*" || accept === "application/json") {
+    const encoding = kind === "watch" ? json : forReader(json, exchange)
+    return encoding === json ? plain : { ...plain, encoding }
+  }
+  const { mediaTypes: offered, streamTypes } = encodings
+  checkRouted(exchange, kind === "object" ? offered : [...offered, ...streamTypes])
+  const found = encodings.negotiate(accept, isTransform)
+  if (!found) throw notAcceptable(offered)
+  if (kind === "watch" && !found.encoding.watch) throw notAcceptable(streamTypes)
+  const encoding = kind === "watch" ? found.encoding : forReader(found.encoding, exchange)
   const { params } = found.clause
-  return { yaml, as: (params.get("as") ?? "") as AnswerForm["as"], version: params.get("v") ?? "", pretty }
+  return { encoding, as: (params.get("as") ?? "") as AnswerForm["as"], version: params.get("v") ?? "" }
 }
 
 /** What is no stored object has neither columns nor metadata. Throws 406 when a client asks for them. */
@@ -77,10 +78,4 @@ function isTransform({ params }: Clause): boolean {
     (version === "v1" || version === "v1beta1") &&
     (as === "Table" || as === "PartialObjectMetadata" || as === "PartialObjectMetadataList")
   )
-}
-
-function wantsPretty(exchange: Exchange, userAgent: string): boolean {
-  const asked = exchange.query.get("pretty")
-  if (asked !== null && asked !== "") return /^(1|t|true)$/i.test(asked)
-  return userAgent.startsWith("curl") || userAgent.startsWith("Wget") || userAgent.startsWith("Mozilla/5.0")
 }

@@ -4,8 +4,7 @@ import type { Column, Kind, KubeObject } from "@knarr/apimachinery"
 import type { OpenApiDocs } from "../openapi-docs.ts"
 
 export interface Cells {
-  /** JSON. */
-  readonly definitions: string
+  readonly definitions: readonly object[]
   cells(obj: Readonly<KubeObject>, nowMs: number): unknown[]
 }
 
@@ -54,7 +53,7 @@ export class TableColumns {
       priority,
     }))
     return {
-      definitions: JSON.stringify(definitions),
+      definitions,
       cells: (obj, nowMs) => columns.map((column) => column.read(obj as KubeObject, nowMs)),
     }
   }

@@ -2,12 +2,13 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { configMap } from "@knarr/api"
 import type { ResponseStream } from "../../contract.ts"
+import { json } from "../../encoding/json.ts"
 import { cachedObject, type CachedObject } from "../../registry/cached-object.ts"
 import { CacheEvent } from "../../registry/cache-event.ts"
 import { encodeStored } from "../../registry/object-codec.ts"
 import { startTestRegistry } from "../../registry/testing.ts"
 import type { WatchItem } from "../../registry/watchers.ts"
-import { itemEncoder } from "./item-encoder.ts"
+import { presentationOf } from "./presentation.ts"
 import { TableColumns } from "./table-columns.ts"
 import { HeldBytes, WatchStream } from "./watch-stream.ts"
 
@@ -50,10 +51,10 @@ test("a reader that stalls gets everything later, in order, or is too slow", asy
     const event = new CacheEvent("ADDED", object(revision), undefined)
     return { type: "ADDED", object: event.object, event }
   }
-  const form = { yaml: false, as: "", version: "", pretty: false } as const
-  const encoder = itemEncoder(storage.view, form, new URLSearchParams(), () => 0, new TableColumns())
+  const form = { as: "", version: "" } as const
+  const shown = presentationOf(storage.view, form, new URLSearchParams(), () => 0, new TableColumns())
   const stream = new SlowStream()
-  const watch = new WatchStream(stream, encoder, new AbortController().signal)
+  const watch = new WatchStream(stream, { encoding: json.watch!, shown }, new AbortController().signal)
   assert.ok(watch.deliver([item(1)]))
   stream.pendingBytes = 64 * 1024 * 1024
   for (let i = 2; i <= 600; i++) assert.ok(watch.deliver([item(i)]))
@@ -87,14 +88,19 @@ test("a reader that stalls holds so many bytes, and all of them together so many
   const object = cachedObject(storage.cache.form, "d/m", encodeStored(value as never), 7)
   const event = new CacheEvent("MODIFIED", object, undefined)
   const items: WatchItem[] = [{ type: "MODIFIED", object, event }]
-  const form = { yaml: false, as: "", version: "", pretty: false } as const
-  const encoder = itemEncoder(storage.view, form, new URLSearchParams(), () => 0, new TableColumns())
+  const form = { as: "", version: "" } as const
+  const shown = presentationOf(storage.view, form, new URLSearchParams(), () => 0, new TableColumns())
   const held = new HeldBytes(40_000_000)
   /** How many events a watch takes that nobody reads. */
   const fill = (): { taken: number; stream: SlowStream } => {
     const stream = new SlowStream()
     stream.pendingBytes = 64 * 1024 * 1024
-    const watch = new WatchStream(stream, encoder, new AbortController().signal, held)
+    const watch = new WatchStream(
+      stream,
+      { encoding: json.watch!, shown },
+      new AbortController().signal,
+      held,
+    )
     let taken = 0
     while (taken < 1000 && watch.deliver(items)) taken++
     return { taken, stream }
@@ -123,10 +129,15 @@ test("one batch of large events does not go out at once", async () => {
     data: { a: "x".repeat(300_000) },
   }
   const object = cachedObject(storage.cache.form, "d/m", encodeStored(value as never), 7)
-  const form = { yaml: false, as: "", version: "", pretty: false } as const
-  const encoder = itemEncoder(storage.view, form, new URLSearchParams(), () => 0, new TableColumns())
+  const form = { as: "", version: "" } as const
+  const shown = presentationOf(storage.view, form, new URLSearchParams(), () => 0, new TableColumns())
   const stream = new SlowStream()
-  const watch = new WatchStream(stream, encoder, new AbortController().signal, new HeldBytes(1e9))
+  const watch = new WatchStream(
+    stream,
+    { encoding: json.watch!, shown },
+    new AbortController().signal,
+    new HeldBytes(1e9),
+  )
   const items = Array.from({ length: 40 }, (): WatchItem => ({ type: "ADDED", object, event: undefined }))
   assert.equal(watch.deliver(items), true)
   assert.ok(stream.chunks[0]!.length <= 2.1 * 1024 * 1024)

@@ -1,14 +1,14 @@
 /**
- * Sends a watch: one line per event. The line of an event is made once, and the same buffer goes to every watch
+ * Sends a watch: one frame per event. The frame of an event is made once, and the same buffer goes to every watch
  * of that form; several events of a batch go out in one write.
  */
 import { setImmediate } from "node:timers/promises"
 import type { StatusError } from "@knarr/apimachinery"
 import type { ResponseStream } from "../../contract.ts"
+import { type Presentation, statusType, type WatchEncoding } from "../../encoding/encoding.ts"
 import type { CachedObject } from "../../registry/cached-object.ts"
 import type { WatchSink } from "../../registry/watch-sink.ts"
 import type { WatchItem } from "../../registry/watchers.ts"
-import type { ItemEncoder } from "./item-encoder.ts"
 
 /** Beyond this many bytes on their way, further events wait here. */
 const softLimit = 2 * 1024 * 1024
@@ -32,13 +32,6 @@ export class HeldBytes {
 
 const shared = new HeldBytes(256 * 1024 * 1024)
 
-const head: Readonly<Record<string, Buffer>> = {
-  ADDED: Buffer.from('{"type":"ADDED","object":'),
-  MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
-  DELETED: Buffer.from('{"type":"DELETED","object":'),
-}
-const tail = Buffer.from("}\n")
-
 /** Watches of one form mostly get the same frames in one batch: these are put together once. */
 let lastFrames: readonly Buffer[] = []
 let lastTogether: Buffer = Buffer.alloc(0)
@@ -52,9 +45,17 @@ function together(frames: readonly Buffer[]): Buffer {
   return lastTogether
 }
 
+/** The form of a watch's events. */
+export interface WatchForm {
+  readonly encoding: WatchEncoding
+  readonly shown: Presentation
+}
+
 export class WatchStream implements WatchSink {
   readonly #stream: ResponseStream
-  readonly #encoder: ItemEncoder
+  readonly #form: WatchForm
+  /** Frames of one form are equal. */
+  readonly #key: string
   readonly #signal: AbortSignal
   readonly #held: HeldBytes
   #first = true
@@ -63,9 +64,10 @@ export class WatchStream implements WatchSink {
   /** Of what waits, and of what was written and has not left. */
   #bytes = 0
 
-  constructor(stream: ResponseStream, encoder: ItemEncoder, signal: AbortSignal, held: HeldBytes = shared) {
+  constructor(stream: ResponseStream, form: WatchForm, signal: AbortSignal, held: HeldBytes = shared) {
     this.#stream = stream
-    this.#encoder = encoder
+    this.#form = form
+    this.#key = ` ${form.encoding.mediaType} ${form.shown.key}`
     this.#signal = signal
     this.#held = held
   }
@@ -94,11 +96,12 @@ export class WatchStream implements WatchSink {
     if (this.#waiting.length > 0 && !initialEventsEnd) return
     const metadata: Record<string, unknown> = { resourceVersion: String(revision) }
     if (initialEventsEnd) metadata.annotations = { "k8s.io/initial-events-end": "true" }
-    this.#send(Buffer.from(`{"type":"BOOKMARK","object":${this.#encoder.bookmark(metadata)}}\n`))
+    const { encoding, shown } = this.#form
+    this.#send(encoding.event("BOOKMARK", shown.bookmark(metadata), shown.type))
   }
 
   fail(error: StatusError): void {
-    this.#send(Buffer.from(`{"type":"ERROR","object":${JSON.stringify(error.status)}}\n`))
+    this.#send(this.#form.encoding.event("ERROR", error.status, statusType))
   }
 
   ready(signal: AbortSignal): Promise<void> | undefined {
@@ -123,11 +126,11 @@ export class WatchStream implements WatchSink {
   }
 
   #frameOf({ type, object, event }: WatchItem): Buffer {
-    const encoder = this.#encoder
-    const first = encoder.firstDiffers && this.#first
+    const { shown } = this.#form
+    const first = shown.firstDiffers && this.#first
     this.#first = false
-    if (!event || first) return frame(type, object, encoder, first)
-    return event.frame(type + encoder.key, () => frame(type, object, encoder, false))
+    if (!event || first) return frame(type, object, this.#form, first)
+    return event.frame(type + this.#key, () => frame(type, object, this.#form, false))
   }
 
   /** Sends what waits as the connection takes it. Never rejects: the watch ends with the request's signal. */
@@ -163,6 +166,11 @@ function sizeOf({ object }: WatchItem): number {
   return object.bytes.length
 }
 
-function frame(type: string, object: CachedObject, encoder: ItemEncoder, first: boolean): Buffer {
-  return Buffer.concat([head[type]!, encoder.event(object, first), tail])
+function frame(
+  type: WatchItem["type"],
+  object: CachedObject,
+  { encoding, shown }: WatchForm,
+  first: boolean,
+): Buffer {
+  return encoding.event(type, shown.event(object, first), shown.type)
 }

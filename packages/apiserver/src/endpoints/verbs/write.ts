@@ -6,30 +6,28 @@ import { type KubeObject, statusErrorFrom } from "@knarr/apimachinery"
 import { checkPatchType, type PatchType, patchTypeOf } from "../../registry/patch.ts"
 import type { Answer } from "../../registry/verbs/handler.ts"
 import { shapeOf } from "../../registry/verbs/shape.ts"
-import { answerBytes, answerValue } from "./answer.ts"
+import { typeOf } from "../../encoding/encoding.ts"
+import { answerDocument } from "./answer.ts"
 import { contentType, readObject, readPatch } from "./body.ts"
 import type { Call } from "./call.ts"
-import { itemEncoder } from "./item-encoder.ts"
 import { answerForm, checkOne, plainOnly, type AnswerForm } from "./negotiation.ts"
 import { writeRequest } from "./options.ts"
+import { presentationOf } from "./presentation.ts"
 
 /** Sends what a verb of the registry answers. */
 export function sendAnswer(call: Call, form: AnswerForm, { code, object, value }: Answer): Promise<void> {
   const { exchange, storage, env, columns } = call
-  if (!object) return answerValue(exchange, code, form, value)
+  if (!object) return answerDocument(exchange, code, form.encoding, value, typeOf(value))
   checkOne(form, storage.kind)
-  if (form.as === "") return answerBytes(exchange, code, form, storage.view.bytes(object))
-  const encoder = itemEncoder(storage.view, form, exchange.query, () => env.clock.now(), columns)
-  if (form.as !== "Table") return answerBytes(exchange, code, form, encoder.item(object))
-  const text =
-    encoder.header(object.revision === 0 ? {} : { resourceVersion: String(object.revision) }) +
-    `[${encoder.item(object).toString()}]}`
-  return answerValue(exchange, code, form, JSON.parse(text))
+  if (form.as === "")
+    return answerDocument(exchange, code, form.encoding, storage.view.bytes(object), storage.kind)
+  const shown = presentationOf(storage.view, form, exchange.query, () => env.clock.now(), columns)
+  return answerDocument(exchange, code, form.encoding, shown.one(object), shown.type)
 }
 
 /** The form in which one object is answered. Throws 406. */
-export function formOf({ exchange, ctx }: Call, plain = false): AnswerForm {
-  const form = answerForm(exchange, ctx.userAgent)
+export function formOf({ exchange, encodings }: Call, plain = false): AnswerForm {
+  const form = answerForm(exchange, encodings)
   if (plain) plainOnly(form)
   return form
 }
