@@ -27,6 +27,7 @@ function widget(version: string, fields: readonly Field[], more: Partial<Kind<Wi
     version,
     kind: "Widget",
     plural: "widgets",
+    rules: "structural",
     namespaced: true,
     schema: {
       type: "object",
