@@ -9,7 +9,6 @@ import {
   ipAddress,
   role,
   roleBinding,
-  service,
 } from "@knarr/api"
 import { decodeObject, type Kind, type KubeObject } from "@knarr/apimachinery"
 import type { Env, Scope } from "@knarr/base"
@@ -41,7 +40,7 @@ import { convertObject } from "./registry/convert.ts"
 import { setObjectDefaults } from "./registry/defaults.ts"
 import { runCompaction } from "./registry/compaction.ts"
 import { Registry } from "./registry/registry.ts"
-import { followIPAddresses } from "./registry/service/ip-addresses.ts"
+import { keepIPAddresses } from "./registry/service/ip-addresses.ts"
 
 export interface ServiceAccountOptions extends SigningKeyOptions {
   /** What tokens are for; default: the issuers. */
@@ -213,8 +212,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         requestHeader: options.requestHeader,
         signal: scope.signal,
       })
-      if (kinds.includes(service) && kinds.includes(ipAddress))
-        await followIPAddresses({ env, registry, client: client(), scope })
+      const book = registry.serviceBooks?.addresses
+      if (book && registry.serves(ipAddress)) await keepIPAddresses({ env, registry, book, scope })
       bootstrapped = true
     },
   }

@@ -80,7 +80,8 @@ async function createNamed(
   request: WriteRequest,
 ): Promise<CachedObject> {
   const { kind, deps } = storage
-  const allocation = deps.hooksOf(kind)?.beginCreate?.(obj, request.dryRun) ?? nothingAllocated
+  const taken = deps.hooksOf(kind)?.beginCreate?.(obj, request.dryRun) ?? nothingAllocated
+  const allocation = taken instanceof Promise ? await taken : taken
   let done = false
   try {
     const warn = (text: string): number => request.warnings.push(text)
@@ -104,8 +105,8 @@ async function createNamed(
     done = true
     return written.object
   } finally {
-    if (done && !request.dryRun) allocation.commit()
-    else allocation.revert()
+    const settled = done && !request.dryRun ? allocation.commit() : allocation.revert()
+    if (settled) await settled
   }
 }
 

@@ -11,7 +11,8 @@ import { DecodedValues } from "./decoded-values.ts"
 import { type EventRingLimits, HistoryBudget } from "./event-ring.ts"
 import { Follower } from "./follower.ts"
 import { createAdminAccessHooks } from "./admin-access.ts"
-import { createServiceHooks, type ServiceNetwork } from "./service/service-hooks.ts"
+import { openServiceBooks } from "./service/books.ts"
+import { createServiceHooks, type ServiceBooks, type ServiceNetwork } from "./service/service-hooks.ts"
 import { Resource, type ResourceDeps, type ResourceSpec } from "./resource.ts"
 import { Slabs } from "./slabs.ts"
 import { ResourceStorage, type StorageDeps } from "./storage.ts"
@@ -59,6 +60,7 @@ export class Registry implements Storages {
   readonly #kindWatchers = new Set<() => void>()
   #admission: Admission
   #started = false
+  #books: ServiceBooks | undefined
 
   constructor(options: RegistryOptions) {
     const { env, store } = options
@@ -100,8 +102,10 @@ export class Registry implements Storages {
     await this.follower.start(caches, scope)
     this.#started = true
     const services = this.find("", "v1", "services")
-    if (services)
-      this.#hooks.set("/services", createServiceHooks(services, this.#serviceNetwork, this.env.random))
+    if (services) {
+      this.#books = await openServiceBooks(this, this.#serviceNetwork, scope)
+      this.#hooks.set("/services", createServiceHooks(this.#serviceNetwork, this.env, this.#books))
+    }
     const namespaces = this.find("", "v1", "namespaces")
     if (namespaces) {
       const adminAccess = createAdminAccessHooks((name) => {
@@ -128,6 +132,11 @@ export class Registry implements Storages {
       sum.historyBytes += historyBytes
     }
     return sum
+  }
+
+  /** Who has which address and port; undefined when Services are not served. */
+  get serviceBooks(): ServiceBooks | undefined {
+    return this.#books
   }
 
   useAdmission(admission: Admission): void {

@@ -158,7 +158,8 @@ export class ResourceStorage {
         const result = await store.delete(path, { expected: current.revision })
         await follower.reach(result.revision, options.signal)
         if (!result.ok || !result.previous) continue
-        this.deps.hooksOf(this.view.stored)?.afterDelete?.(current.value)
+        const after = this.deps.hooksOf(this.view.stored)?.afterDelete?.(current.value)
+        if (after) await after
         return { object: answer ?? current.at(result.revision), outcome: "removed" }
       }
       const converted = this.view.toStored(wanted.put)

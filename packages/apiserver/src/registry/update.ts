@@ -64,8 +64,9 @@ export async function updateObject(
       let done = false
       try {
         const written = await storage.write(key, request, async (current) => {
-          allocation.revert()
+          const reverting = allocation.revert()
           allocation = nothingAllocated
+          if (reverting) await reverting
           if (!current) throw new VanishedError()
           return changeOf(storage, ref, current, request, options, (taken) => (allocation = taken))
         })
@@ -75,8 +76,8 @@ export async function updateObject(
         if (thrown instanceof VanishedError) continue
         throw thrown
       } finally {
-        if (done && !request.dryRun) allocation.commit()
-        else allocation.revert()
+        const settled = done && !request.dryRun ? allocation.commit() : allocation.revert()
+        if (settled) await settled
       }
     }
     if (options.subresource || !(options.create || kind.allowCreateOnUpdate)) throw storage.notFound(ref.name)
@@ -140,8 +141,8 @@ async function changeOf(
   keepSystemFields(obj, old)
   strategy.keep(kind, obj, old)
   if (subresource === "") {
-    const allocation = deps.hooksOf(kind)?.beginUpdate?.(obj, old, request.dryRun)
-    if (allocation) allocated(allocation)
+    const taken = deps.hooksOf(kind)?.beginUpdate?.(obj, old, request.dryRun)
+    if (taken) allocated(taken instanceof Promise ? await taken : taken)
   }
   strategy.prepare(kind, obj, old, { nowMs, user: request.user })
   const errors = [

@@ -13,7 +13,8 @@ import {
 import { createMemoryStore } from "@knarr/store"
 import { createControlPlane, type ControlPlane } from "../../control-plane.ts"
 
-const env: Env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger, meter: new Meter() }
+const clock = new VirtualClock()
+const env: Env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
 
 /** The parents of the address objects, when they are `wanted` at last. */
 async function settled(plane: ControlPlane, wanted: Record<string, string>): Promise<void> {
@@ -78,6 +79,7 @@ test("every address of a Service is an object", async () => {
     metadata: left,
     spec: { parentRef: { resource: "services", namespace: "default", name: "gone" } },
   })
+  await clock.advance(61_000)
   await first.close()
   const again = await start(scope)
   await settled(again, { ...kubernetes, "10.96.0.5": "services/default/b" })

@@ -1,83 +1,90 @@
 /**
- * Shows each address that a Service has as an IPAddress object. The allocator itself needs none of them: they
- * follow the Services, and what is missing or left over is repaired at the start.
- * Mirrors: pkg/registry/core/service/ipallocator (ipallocator.go, controller/repairip.go)
+ * Repairs the IPAddress objects of Services: what somebody deleted comes back at once; what is missing or left over from
+ * writes that were cut off, at the start and every few minutes.
+ * Mirrors: pkg/registry/core/service/ipallocator/controller/repairip.go
  */
-import { ipAddress, service, type Creatable, type IPAddress } from "@knarr/api"
-import { formatIP, isAlreadyExists, isNotFound, parseIP } from "@knarr/apimachinery"
+import { ipAddress, service, type IPAddress, type Service } from "@knarr/api"
+import { parseTime } from "@knarr/apimachinery"
 import { deferred, type Env, type Scope } from "@knarr/base"
-import type { Client } from "@knarr/client"
-import type { Registry } from "../registry.ts"
-import { allocatedIPs } from "./service-hooks.ts"
+import {
+  type AddressBook,
+  allocatedIPs,
+  canonical,
+  isManaged,
+  isOf,
+  keyOf,
+  type ServiceKey,
+  type ServiceReader,
+} from "./address-book.ts"
 
 export interface IPAddressOptions {
   readonly env: Env
-  readonly registry: Registry
-  /** Acts as the server itself. */
-  readonly client: Client
+  readonly registry: ServiceReader
+  readonly book: AddressBook
   /** Ends the work. */
   readonly scope: Scope
 }
 
-const familyLabel = "ipaddress.kubernetes.io/ip-family"
-const managerLabel = "ipaddress.kubernetes.io/managed-by"
-const manager = "ipallocator.k8s.io"
 /** After a failed write, in milliseconds. */
 const retryMs = 1000
+const repairEveryMs = 180_000
+/** An object may be older than its Service, which is written next. */
+const graceMs = 60_000
 /** Services whose objects are repaired at the same time: their writes share the store's commits. */
 const repairedTogether = 64
 
 /** Resolves when the objects are as they should be; keeps them so until the scope closes. Both kinds must be served. */
-export async function followIPAddresses(options: IPAddressOptions): Promise<void> {
-  const follower = new IPAddressFollower(options)
-  const { registry, scope } = options
-  scope.use(
-    registry.onChange(service, (objects) => {
-      for (const { namespace, name } of objects) follower.look(`${namespace}/${name}`)
-    }),
-  )
+export async function keepIPAddresses(options: IPAddressOptions): Promise<void> {
+  const keeper = new IPAddressKeeper(options)
+  const { registry, scope, env } = options
   scope.use(
     registry.onChange(ipAddress, (objects) => {
-      for (const { name } of objects) follower.lookAtOwner(name)
+      for (const { name } of objects) keeper.look(name)
     }),
   )
-  await follower.repair()
-  scope.run("IPAddress objects", (signal) => follower.run(signal), { restart: true })
+  await keeper.repair()
+  scope.run("IPAddress objects", (signal) => keeper.run(signal), { restart: true })
+  scope.run(
+    "repair of IPAddress objects",
+    async (signal) => {
+      for (;;) {
+        await env.clock.sleep(repairEveryMs, signal)
+        await keeper.repair()
+      }
+    },
+    { restart: true },
+  )
 }
 
-class IPAddressFollower {
+class IPAddressKeeper {
   readonly #options: IPAddressOptions
-  /** Address → `namespace/name` of the Service that has it. */
-  readonly #owners = new Map<string, string>()
-  /** The other way around. */
-  readonly #addresses = new Map<string, readonly string[]>()
-  /** Services to look at; no more than there are, or were since the last look. */
-  readonly #changed = new Set<string>()
+  /** Services to look at; no more than there are. */
+  readonly #changed = new Set<ServiceKey>()
   #wake = deferred()
 
   constructor(options: IPAddressOptions) {
     this.#options = options
   }
 
-  look(key: string): void {
-    this.#changed.add(key)
+  /** An address's object has changed. */
+  look(address: string): void {
+    const { book } = this.#options
+    const owner = book.ownerOf(address)
+    if (owner === undefined || book.object(address)) return
+    this.#changed.add(owner)
     this.#wake.resolve()
   }
 
-  lookAtOwner(address: string): void {
-    const owner = this.#owners.get(address)
-    if (owner === undefined || this.#options.registry.get(ipAddress, { name: address })) return
-    this.look(owner)
-  }
-
   async repair(): Promise<void> {
-    const { registry, scope } = this.#options
-    const keys = registry.list(service).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)
+    const { registry, book, env } = this.#options
+    const keys = registry.list(service).map(({ metadata }) => keyOf(metadata))
     for (let i = 0; i < keys.length; i += repairedTogether)
-      await Promise.all(keys.slice(i, i + repairedTogether).map((key) => this.#settle(key, scope.signal)))
+      await Promise.all(keys.slice(i, i + repairedTogether).map((key) => this.#settle(key)))
+    const before = env.clock.now() - graceMs
     for (const object of registry.list<IPAddress>(ipAddress)) {
-      if (this.#owners.has(object.metadata.name) || !isManaged(object)) continue
-      await this.#remove(object, scope.signal)
+      const { name, creationTimestamp } = object.metadata
+      if (book.ownerOf(name) !== undefined || !isManaged(object)) continue
+      if (parseTime(creationTimestamp ?? "") <= before) await book.removeObject(object)
     }
   }
 
@@ -90,78 +97,31 @@ class IPAddressFollower {
         if (signal.aborted) return
         this.#changed.delete(key)
         try {
-          await this.#settle(key, signal)
+          await this.#settle(key)
         } catch (thrown) {
           if (signal.aborted) return
           const { log, clock } = this.#options.env
           log.error("Cannot write the IPAddress objects of a Service; will try again", thrown, {
             service: key,
           })
-          this.look(key)
+          this.#changed.add(key)
+          this.#wake.resolve()
           await clock.sleep(retryMs, signal)
         }
       }
     }
   }
 
-  async #settle(key: string, signal: AbortSignal): Promise<void> {
-    const { registry, client } = this.#options
+  async #settle(key: ServiceKey): Promise<void> {
+    const { registry, book } = this.#options
     const [namespace, name] = key.split("/") as [string, string]
-    const wanted = allocatedIPs(registry.get(service, { namespace, name })?.spec).map(canonical)
-    for (const address of this.#addresses.get(key) ?? []) {
-      if (wanted.includes(address) || this.#owners.get(address) !== key) continue
-      const present = registry.get<IPAddress>(ipAddress, { name: address })
-      if (present && isManaged(present)) await this.#remove(present, signal)
-      this.#owners.delete(address)
+    const { spec } = registry.get<Service>(service, { namespace, name }) ?? {}
+    for (const address of allocatedIPs(spec).map(canonical)) {
+      const present = book.object(address)
+      if (present && (!isManaged(present) || isOf(present, key))) continue
+      if (present) await book.removeObject(present)
+      // Another server of the same store does the same.
+      await book.createObject(address, key)
     }
-    for (const address of wanted) {
-      this.#owners.set(address, key)
-      const present = registry.get<IPAddress>(ipAddress, { name: address })
-      if (present && (!isManaged(present) || isOf(present, namespace, name))) continue
-      if (present) await this.#remove(present, signal)
-      try {
-        await client.create(ipAddress, addressOf(address, namespace, name), { signal })
-      } catch (thrown) {
-        // Another server of the same cluster does the same.
-        if (!isAlreadyExists(thrown)) throw thrown
-      }
-    }
-    if (wanted.length > 0) this.#addresses.set(key, wanted)
-    else this.#addresses.delete(key)
-  }
-
-  async #remove({ metadata: { name, uid } }: Readonly<IPAddress>, signal: AbortSignal): Promise<void> {
-    try {
-      await this.#options.client.delete(ipAddress, { name }, { preconditions: { uid }, signal })
-    } catch (thrown) {
-      if (!isNotFound(thrown)) throw thrown
-    }
-  }
-}
-
-function canonical(address: string): string {
-  const ip = parseIP(address)
-  return ip ? formatIP(ip) : address
-}
-
-function isManaged({ metadata }: Readonly<IPAddress>): boolean {
-  return metadata.labels?.[managerLabel] === manager
-}
-
-function isOf({ spec }: Readonly<IPAddress>, namespace: string, name: string): boolean {
-  const parent = spec.parentRef
-  return (
-    !parent?.group &&
-    parent?.resource === "services" &&
-    parent.namespace === namespace &&
-    parent.name === name
-  )
-}
-
-function addressOf(address: string, namespace: string, name: string): Creatable<IPAddress> {
-  const family = address.includes(":") ? "IPv6" : "IPv4"
-  return {
-    metadata: { name: address, labels: { [familyLabel]: family, [managerLabel]: manager } },
-    spec: { parentRef: { resource: "services", namespace, name } },
   }
 }

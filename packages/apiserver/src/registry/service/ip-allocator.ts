@@ -1,4 +1,4 @@
-/** Hands out addresses of one network. Mirrors: pkg/registry/core/service/ipallocator */
+/** Chooses addresses of one network; who has which is told by others. Mirrors: pkg/registry/core/service/ipallocator */
 import {
   formatIP,
   type IPNetwork,
@@ -21,7 +21,6 @@ export class IpAllocator {
   readonly #size: number
   /** Addresses below this offset are kept for requests by address, as long as there are others. */
   readonly #dynamicFrom: number
-  readonly #used = new Set<number>()
 
   /** Throws when `cidr` is not a network. */
   constructor(cidr: string) {
@@ -47,50 +46,26 @@ export class IpAllocator {
     return this.#at(0)
   }
 
-  get used(): number {
-    return this.#used.size
-  }
-
   contains(ip: string): boolean {
     return this.#offset(ip) !== undefined
   }
 
-  /** Takes one address. Returns why it cannot be had, "" on success. */
-  take(ip: string): string {
-    const offset = this.#offset(ip)
-    if (offset === undefined) return `the provided network does not match the current range`
-    if (this.#used.has(offset)) return "provided IP is already allocated"
-    this.#used.add(offset)
-    return ""
+  /** Any address that is not `taken`; undefined when there is none. */
+  choose(random: Random, taken: (ip: string) => boolean): string | undefined {
+    return (
+      this.#free(random, this.#dynamicFrom, this.#size, taken) ??
+      this.#free(random, 0, this.#dynamicFrom, taken)
+    )
   }
 
-  /** Takes any free address; undefined when there is none. */
-  takeNext(random: Random, dryRun: boolean): string | undefined {
-    const offset =
-      this.#free(random, this.#dynamicFrom, this.#size) ?? this.#free(random, 0, this.#dynamicFrom)
-    if (offset === undefined) return undefined
-    if (!dryRun) this.#used.add(offset)
-    return this.#at(offset)
-  }
-
-  has(ip: string): boolean {
-    const offset = this.#offset(ip)
-    return offset !== undefined && this.#used.has(offset)
-  }
-
-  release(ip: string): void {
-    const offset = this.#offset(ip)
-    if (offset !== undefined) this.#used.delete(offset)
-  }
-
-  /** A free offset in [from, to), looked for from a random place on. */
-  #free(random: Random, from: number, to: number): number | undefined {
+  /** A free address at an offset in [from, to), looked for from a random place on. */
+  #free(random: Random, from: number, to: number, taken: (ip: string) => boolean): string | undefined {
     const count = to - from
     if (count <= 0) return undefined
     const start = randomInt(random, count)
     for (let i = 0; i < count; i++) {
-      const offset = from + ((start + i) % count)
-      if (!this.#used.has(offset)) return offset
+      const ip = this.#at(from + ((start + i) % count))
+      if (!taken(ip)) return ip
     }
     return undefined
   }

@@ -1,15 +1,16 @@
 /**
  * Cluster IPs and node ports of Services: given before validation, kept when the write succeeds, given back
- * when it fails or the Service goes. Rebuilt from the cache at start.
+ * when it fails or the Service goes. What is given is in the store, so no other server gives it too.
  * Mirrors: pkg/registry/core/service/storage/{storage,alloc,transaction}.go
  */
-import { field, internalError, invalid, type FieldError, type KubeObject } from "@knarr/apimachinery"
-import type { Service, ServiceSpec } from "@knarr/api"
-import type { Random } from "@knarr/base"
-import type { ResourceStorage } from "../storage.ts"
+import { field, internalError, type KubeObject } from "@knarr/apimachinery"
+import { inTurn, type Env, type Logger } from "@knarr/base"
+import type { Service } from "@knarr/api"
 import type { Allocation, WriteHooks } from "../write-hooks.ts"
+import { allocatedIPs, keyOf, needsClusterIP, type AddressBook } from "./address-book.ts"
 import { IpAllocator } from "./ip-allocator.ts"
-import { PortAllocator } from "./port-allocator.ts"
+import { fail, nodePortsOf, PortPlan } from "./port-plan.ts"
+import type { PortRange } from "./port-range.ts"
 import {
   dropLoadBalancerFields,
   normalizeClusterIPs,
@@ -26,103 +27,115 @@ export interface ServiceNetwork {
 
 const defaultServiceCidr = "10.96.0.0/12"
 
-export function createServiceHooks(
-  storage: ResourceStorage,
-  network: ServiceNetwork,
-  random: Random,
-): WriteHooks {
-  return new ServiceHooks(storage, network, random)
+/** What the hooks share with those who repair. */
+export interface ServiceBooks {
+  readonly addresses: AddressBook
+  readonly ports: PortRange
 }
 
-/** What one write took and will give back; undone or done as a whole. */
+export function createServiceHooks(network: ServiceNetwork, env: Env, books: ServiceBooks): WriteHooks {
+  return new ServiceHooks(network, env, books)
+}
+
+/** What one write took and will give back; undone or done as a whole. What cannot be given back is told, and repaired later. */
 class Transaction implements Allocation {
-  readonly #undo: (() => void)[] = []
-  readonly #release: (() => void)[] = []
+  readonly #log: Logger
+  readonly #undo: Step[] = []
+  readonly #settle: Step[] = []
   #over = false
 
-  /** `undo` gives back what was taken just now. */
-  took(undo: () => void): void {
-    this.#undo.push(undo)
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  /** `undo` gives back what was taken just now; `kept` is done once the write is. */
+  took(undo: Step, kept?: Step): void {
+    this.#undo.unshift(undo)
+    if (kept) this.#settle.push(kept)
   }
 
   /** `release` gives back, once the write is done, what the object had before. */
-  releases(release: () => void): void {
-    this.#release.push(release)
+  releases(release: Step): void {
+    this.#settle.push(release)
   }
 
-  commit(): void {
-    if (this.#over) return
-    this.#over = true
-    for (const release of this.#release) release()
+  commit(): void | Promise<void> {
+    return this.#end(this.#settle)
   }
 
-  revert(): void {
+  revert(): void | Promise<void> {
+    return this.#end(this.#undo)
+  }
+
+  #end(steps: readonly Step[]): void | Promise<void> {
     if (this.#over) return
     this.#over = true
-    for (const undo of this.#undo.reverse()) undo()
+    return inTurn(steps, (step) => {
+      const wait = step()
+      return wait?.catch((thrown: unknown) =>
+        this.#log.error("Cannot give back what a Service had; the repair will", thrown),
+      )
+    })
   }
 }
 
-class ServiceHooks implements WriteHooks {
-  readonly #random: Random
-  readonly #ips: readonly IpAllocator[]
-  readonly #ports: PortAllocator
+type Step = () => void | Promise<void>
 
-  constructor(storage: ResourceStorage, network: ServiceNetwork, random: Random) {
-    this.#random = random
+class ServiceHooks implements WriteHooks {
+  readonly #env: Env
+  readonly #book: AddressBook
+  readonly #ips: readonly IpAllocator[]
+  readonly #ports: PortRange
+
+  constructor(network: ServiceNetwork, env: Env, { addresses, ports }: ServiceBooks) {
+    this.#env = env
+    this.#book = addresses
     this.#ips = (network.cidrs ?? [defaultServiceCidr]).map((cidr) => new IpAllocator(cidr))
-    this.#ports = new PortAllocator(network.nodePorts?.first ?? 30000, network.nodePorts?.last ?? 32767)
-    for (const object of storage.cache.values()) {
-      const { spec } = object.value as Service
-      for (const ip of allocatedIPs(spec)) this.#allocatorOf(ip)?.take(ip)
-      for (const port of nodePortsOf(spec)) this.#ports.take(port)
-    }
+    this.#ports = ports
   }
 
-  beginCreate(obj: KubeObject, dryRun: boolean): Allocation {
+  async beginCreate(obj: KubeObject, dryRun: boolean): Promise<Allocation> {
     const service = obj as unknown as Service
     normalizeClusterIPs(service, undefined)
-    const transaction = new Transaction()
-    return this.#guarded(transaction, () => {
+    return this.#guarded(async (transaction) => {
       setIPFamilies(service, undefined, this.#families())
-      if (needsClusterIP(service.spec)) this.#takeIPs(service, transaction, dryRun)
-      this.#takePorts(service, undefined, transaction)
-      this.#takeHealthCheckPort(service, undefined, transaction)
+      if (needsClusterIP(service.spec)) await this.#takeIPs(service, transaction, dryRun)
+      await this.#takePorts(service, undefined, transaction, dryRun)
     })
   }
 
-  beginUpdate(obj: KubeObject, oldObj: Readonly<KubeObject>, dryRun: boolean): Allocation {
+  async beginUpdate(obj: KubeObject, oldObj: Readonly<KubeObject>, dryRun: boolean): Promise<Allocation> {
     const service = obj as unknown as Service
     const old = oldObj as unknown as Service
     patchAllocatedValues(service, old)
     dropLoadBalancerFields(service, old)
     normalizeClusterIPs(service, old)
-    const transaction = new Transaction()
-    return this.#guarded(transaction, () => {
+    return this.#guarded(async (transaction) => {
       setIPFamilies(service, old, this.#families())
       const before = needsClusterIP(old.spec)
       const after = needsClusterIP(service.spec)
-      if (!before && after) this.#takeIPs(service, transaction, dryRun)
-      else if (before && !after) {
-        for (const ip of allocatedIPs(old.spec))
-          transaction.releases(() => this.#allocatorOf(ip)?.release(ip))
-      } else if (before && after) this.#changeIPs(service, old, transaction, dryRun)
-      this.#takePorts(service, old, transaction)
-      this.#takeHealthCheckPort(service, old, transaction)
+      if (!before && after) await this.#takeIPs(service, transaction, dryRun)
+      else if (before && !after) this.#releaseIPs(old, allocatedIPs(old.spec), transaction)
+      else if (before && after) await this.#changeIPs(service, old, transaction, dryRun)
+      await this.#takePorts(service, old, transaction, dryRun)
     })
   }
 
-  afterDelete(obj: Readonly<KubeObject>): void {
-    const { spec } = obj as unknown as Service
-    for (const ip of allocatedIPs(spec)) this.#allocatorOf(ip)?.release(ip)
-    for (const port of nodePortsOf(spec)) this.#ports.release(port)
+  async afterDelete(obj: Readonly<KubeObject>): Promise<void> {
+    const service = obj as unknown as Service
+    const transaction = new Transaction(this.#env.log)
+    this.#releaseIPs(service, allocatedIPs(service.spec), transaction)
+    const ports = nodePortsOf(service.spec)
+    if (ports.length > 0) transaction.releases(() => this.#ports.release(ports))
+    await transaction.commit()
   }
 
-  #guarded(transaction: Transaction, take: () => void): Transaction {
+  async #guarded(take: (transaction: Transaction) => Promise<void>): Promise<Transaction> {
+    const transaction = new Transaction(this.#env.log)
     try {
-      take()
+      await take(transaction)
     } catch (thrown) {
-      transaction.revert()
+      await transaction.revert()
       throw thrown
     }
     return transaction
@@ -132,12 +145,11 @@ class ServiceHooks implements WriteHooks {
     return this.#ips.map((allocator) => allocator.family)
   }
 
-  #allocatorOf(ip: string): IpAllocator | undefined {
-    const family = ip.includes(":") ? "IPv6" : "IPv4"
-    return this.#ips.find((allocator) => allocator.family === family)
+  #releaseIPs(service: Readonly<Service>, ips: readonly string[], transaction: Transaction): void {
+    for (const ip of ips) transaction.releases(() => this.#book.release(ip, keyOf(service.metadata)))
   }
 
-  #takeIPs(service: Service, transaction: Transaction, dryRun: boolean): void {
+  async #takeIPs(service: Service, transaction: Transaction, dryRun: boolean): Promise<void> {
     const { spec } = service
     const wanted = spec.clusterIPs ?? []
     const out: string[] = []
@@ -146,156 +158,93 @@ class ServiceHooks implements WriteHooks {
       if (!allocator) {
         throw fail(service, field.invalid("spec.ipFamilies", spec.ipFamilies, "no allocator for this family"))
       }
-      out.push(this.#takeOne(service, allocator, wanted[i], transaction, dryRun))
+      out.push(await this.#takeOne(service, allocator, wanted[i], transaction, dryRun))
     }
     spec.clusterIPs = out
     if (out[0] !== undefined) spec.clusterIP = out[0]
   }
 
-  #takeOne(
+  async #takeOne(
     service: Service,
     allocator: IpAllocator,
     wanted: string | undefined,
     transaction: Transaction,
     dryRun: boolean,
-  ): string {
-    if (wanted) {
-      const why = allocator.take(wanted)
-      if (why !== "") {
-        const detail = `failed to allocate IP ${wanted}: ${why}`
-        throw fail(service, field.invalid("spec.clusterIPs", service.spec.clusterIPs, detail))
-      }
-      transaction.took(() => allocator.release(wanted))
-      return wanted
+  ): Promise<string> {
+    const key = keyOf(service.metadata)
+    const take = async (ip: string): Promise<boolean> => {
+      if (dryRun) return !this.#book.isTaken(ip)
+      if (!(await this.#book.claim(ip, key))) return false
+      transaction.took(
+        () => this.#book.release(ip, key),
+        () => this.#book.settle(ip),
+      )
+      return true
     }
-    const ip = allocator.takeNext(this.#random, dryRun)
-    if (ip === undefined) throw internalError("failed to allocate a serviceIP: range is full")
-    transaction.took(() => allocator.release(ip))
-    return ip
+    if (wanted) {
+      const inside = allocator.contains(wanted)
+      if (inside && (await take(wanted))) return wanted
+      const why = inside
+        ? "provided IP is already allocated"
+        : "the provided network does not match the current range"
+      const detail = `failed to allocate IP ${wanted}: ${why}`
+      throw fail(service, field.invalid("spec.clusterIPs", service.spec.clusterIPs, detail))
+    }
+    const refused = new Set<string>()
+    const taken = (ip: string): boolean => this.#book.isTaken(ip) || refused.has(ip)
+    for (;;) {
+      const ip = allocator.choose(this.#env.random, taken)
+      if (ip === undefined) throw internalError("failed to allocate a serviceIP: range is full")
+      if (await take(ip)) return ip
+      // Another server was first.
+      refused.add(ip)
+    }
   }
 
   /** A second family may come or go. */
-  #changeIPs(service: Service, old: Service, transaction: Transaction, dryRun: boolean): void {
+  async #changeIPs(service: Service, old: Service, transaction: Transaction, dryRun: boolean): Promise<void> {
     const { spec } = service
     const before = old.spec.clusterIPs ?? []
     const families = spec.ipFamilies ?? []
     const ips = spec.clusterIPs ?? []
     if (families.length < before.length) {
       spec.clusterIPs = ips.slice(0, families.length)
-      for (const ip of before.slice(families.length)) {
-        transaction.releases(() => this.#allocatorOf(ip)?.release(ip))
-      }
+      this.#releaseIPs(old, before.slice(families.length), transaction)
     } else if (families.length > before.length && before.length === 1) {
       const allocator = this.#ips.find((candidate) => candidate.family === families[1])
       if (!allocator) return
-      const second = this.#takeOne(service, allocator, ips[1], transaction, dryRun)
+      const second = await this.#takeOne(service, allocator, ips[1], transaction, dryRun)
       spec.clusterIPs = [before[0]!, second]
     }
   }
 
-  #takePorts(service: Service, old: Service | undefined, transaction: Transaction): void {
-    const { spec } = service
-    const had = new Set(old ? portsOf(old.spec) : [])
-    if (!hasNodePorts(spec)) {
-      for (const port of had) transaction.releases(() => this.#ports.release(port))
-      return
-    }
-    const allocate = spec.type !== "LoadBalancer" || spec.allocateLoadBalancerNodePorts !== false
-    /** A number is taken once for all protocols. */
-    const taken = new Map<number, Set<string>>()
-    for (const [i, port] of (spec.ports ?? []).entries()) {
-      const protocol = port.protocol ?? "TCP"
-      if (port.nodePort) {
-        const others = taken.get(port.nodePort)
-        if (!had.has(port.nodePort) && !others)
-          this.#takePort(service, `spec.ports[${i}].nodePort`, port.nodePort, transaction)
-        if (others) others.add(protocol)
-        else taken.set(port.nodePort, new Set([protocol]))
+  /** Chooses the ports, takes them in the range that all servers share, and chooses again when another was first. */
+  async #takePorts(
+    service: Service,
+    old: Service | undefined,
+    transaction: Transaction,
+    dryRun: boolean,
+  ): Promise<void> {
+    const had = old ? nodePortsOf(old.spec) : []
+    const asked = structuredClone({ ports: service.spec.ports, health: service.spec.healthCheckNodePort })
+    for (let refreshed = false; ;) {
+      const plan = new PortPlan(service, old, this.#ports, this.#env.random)
+      const problem = plan.make()
+      // What another server gave back is free again.
+      if (problem && (refreshed || !(await this.#ports.refresh()))) throw problem
+      refreshed = true
+      if (!problem) {
+        const gone = had.filter((port) => !nodePortsOf(service.spec).includes(port))
+        const { taken } = plan
+        if (dryRun || (await this.#ports.claim(taken))) {
+          if (taken.length > 0 && !dryRun) transaction.took(() => this.#ports.release(taken))
+          if (gone.length > 0) transaction.releases(() => this.#ports.release(gone))
+          return
+        }
       }
+      service.spec.ports = structuredClone(asked.ports)
+      if (asked.health === undefined) delete service.spec.healthCheckNodePort
+      else service.spec.healthCheckNodePort = asked.health
     }
-    for (const port of spec.ports ?? []) {
-      if (port.nodePort || !allocate) continue
-      const protocol = port.protocol ?? "TCP"
-      // DNS on TCP and UDP: the same service port gets the same node port.
-      const shared = spec.ports!.find(
-        (other) => other.nodePort && other.port === port.port && !taken.get(other.nodePort)!.has(protocol),
-      )
-      const number = shared?.nodePort ?? this.#nextPort(transaction)
-      port.nodePort = number
-      const protocols = taken.get(number)
-      if (protocols) protocols.add(protocol)
-      else taken.set(number, new Set([protocol]))
-    }
-    for (const port of had) if (!taken.has(port)) transaction.releases(() => this.#ports.release(port))
   }
-
-  #takePort(service: Service, path: string, port: number, transaction: Transaction): void {
-    const why = this.#ports.take(port)
-    if (why !== "") throw fail(service, field.invalid(path, port, why))
-    transaction.took(() => this.#ports.release(port))
-  }
-
-  #nextPort(transaction: Transaction): number {
-    const port = this.#ports.takeNext(this.#random)
-    if (port === undefined) throw internalError("failed to allocate a nodePort: range is full")
-    transaction.took(() => this.#ports.release(port))
-    return port
-  }
-
-  #takeHealthCheckPort(service: Service, old: Service | undefined, transaction: Transaction): void {
-    const { spec } = service
-    const before = old && needsHealthCheckPort(old.spec) ? old.spec.healthCheckNodePort : undefined
-    if (!needsHealthCheckPort(spec)) {
-      if (before) {
-        transaction.releases(() => this.#ports.release(before))
-        if (spec.healthCheckNodePort === before) delete spec.healthCheckNodePort
-      }
-      return
-    }
-    if (before) return
-    if (spec.healthCheckNodePort) {
-      const why = this.#ports.take(spec.healthCheckNodePort)
-      const port = spec.healthCheckNodePort
-      if (why !== "") {
-        throw internalError(`failed to allocate requested HealthCheck NodePort ${port}: ${why}`)
-      }
-      transaction.took(() => this.#ports.release(port))
-    } else spec.healthCheckNodePort = this.#nextPort(transaction)
-  }
-}
-
-function fail(service: Service, error: FieldError): Error {
-  return invalid({ group: "", kind: "Service" }, service.metadata.name, [error])
-}
-
-function needsClusterIP(spec: Readonly<ServiceSpec>): boolean {
-  return spec.type !== "ExternalName" && spec.clusterIP !== "None" && spec.clusterIPs?.[0] !== "None"
-}
-
-function hasNodePorts(spec: Readonly<ServiceSpec>): boolean {
-  return spec.type === "NodePort" || spec.type === "LoadBalancer"
-}
-
-function needsHealthCheckPort(spec: Readonly<ServiceSpec>): boolean {
-  return spec.type === "LoadBalancer" && spec.externalTrafficPolicy === "Local"
-}
-
-/** The addresses that the Service has of the service networks. */
-export function allocatedIPs(spec: Readonly<ServiceSpec> | undefined): string[] {
-  if (!spec || !needsClusterIP(spec)) return []
-  return (spec.clusterIPs?.length ? spec.clusterIPs : spec.clusterIP ? [spec.clusterIP] : []).filter(
-    (ip) => ip !== "" && ip !== "None",
-  )
-}
-
-function portsOf(spec: Readonly<ServiceSpec>): number[] {
-  if (!hasNodePorts(spec)) return []
-  return [...new Set((spec.ports ?? []).map((port) => port.nodePort ?? 0).filter((port) => port > 0))]
-}
-
-function nodePortsOf(spec: Readonly<ServiceSpec> | undefined): number[] {
-  if (!spec) return []
-  const out = portsOf(spec)
-  if (needsHealthCheckPort(spec) && spec.healthCheckNodePort) out.push(spec.healthCheckNodePort)
-  return out
 }
