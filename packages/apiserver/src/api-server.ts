@@ -81,8 +81,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   }
   health.add({ name: "ping", check() {} })
   health.add({ name: "log", check() {} })
-  health.add({ name: "etcd", check: () => void registry.store.revision })
-  health.add({ name: "etcd-readiness", check: () => void registry.store.revision }, ["readyz"])
+  const askStore = async (): Promise<void> => void (await registry.store.currentRevision(scope.signal))
+  health.add({ name: "etcd", check: askStore })
+  health.add({ name: "etcd-readiness", check: askStore }, ["readyz"])
   health.add({ name: "informer-sync", check() {} }, ["readyz"])
   for (const hook of [
     "rbac/bootstrap-roles",

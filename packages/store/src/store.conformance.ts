@@ -54,6 +54,14 @@ export function storeConformance(name: string, options: ConformanceOptions): voi
       assert.equal(s.revision, 5)
     })
 
+    test("the current revision is that of the last write that was answered", async ({ s }) => {
+      assert.equal(await s.currentRevision(), 1)
+      for (let i = 2; i < 10; i++) {
+        const { revision } = await s.put("/a", bytes(String(i)))
+        assert.equal(await s.currentRevision(new AbortController().signal), revision)
+      }
+    })
+
     test("deleting what is not there changes nothing", async ({ s }) => {
       await s.put("/a", bytes("1"))
       assert.deepEqual(await s.delete("/b"), { ok: true, revision: 2, previous: undefined })

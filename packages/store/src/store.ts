@@ -71,8 +71,16 @@ export interface WatchOptions {
 }
 
 export interface Store extends AsyncDisposable {
-  /** The newest durable revision. Reads are never older than what this returns. A new store is at revision 1. */
+  /**
+   * The newest durable revision that this process has heard of: of an engine in another process there may be newer
+   * ones. A new store is at revision 1.
+   */
   readonly revision: number
+  /**
+   * The newest durable revision, of all writers: no write that was answered before this was called is newer. An engine of
+   * this process knows it and answers at once; only one that has to ask somebody gives a promise.
+   */
+  currentRevision(signal?: AbortSignal): number | Promise<number>
   /** Everything before this revision is compacted away; 0 at first. */
   readonly compactRevision: number
 

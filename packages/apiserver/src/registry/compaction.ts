@@ -1,4 +1,7 @@
-/** Forgets old revisions, so that the store does not grow with every write. Mirrors: apiserver storage/etcd3/compact.go */
+/**
+ * Forgets old revisions, so that the store does not grow with every write. Each server of a store forgets only what it saw
+ * an interval ago, so several keep as much history as one. Mirrors: apiserver storage/etcd3/compact.go
+ */
 import type { Env } from "@knarr/base"
 import type { Store } from "@knarr/store"
 
@@ -14,11 +17,12 @@ export interface CompactionOptions {
 /** Runs until the signal is aborted. A compaction that fails is logged and made up for by the next. */
 export async function runCompaction(options: CompactionOptions, signal: AbortSignal): Promise<void> {
   const { store, env, intervalMs, compacted } = options
-  let before = store.revision
+  let before = await store.currentRevision(signal)
   for (;;) {
     await env.clock.sleep(intervalMs, signal)
-    const now = store.revision
+    let now = before
     try {
+      now = await store.currentRevision(signal)
       if (before > store.compactRevision) {
         await store.compact(before)
         compacted(before)

@@ -54,7 +54,7 @@ export class Follower {
 
   /** Fills `caches` and follows the store from there on, as long as the scope is open. */
   async start(caches: readonly WatchCache[], scope: Scope): Promise<void> {
-    const at = this.#store.revision
+    const at = await this.#store.currentRevision()
     for (const cache of caches) {
       this.#caches.set(cache.kind.storagePrefix, cache)
       cache.load(await this.#read(cache, at), at)
@@ -72,7 +72,7 @@ export class Follower {
       for (;;) {
         const relists = this.#relists
         missed.length = 0
-        const at = this.#store.revision
+        const at = await this.#store.currentRevision()
         const kvs = await this.#read(cache, at)
         if (relists !== this.#relists) continue
         cache.load(kvs, at)
@@ -147,7 +147,7 @@ export class Follower {
    */
   async #relist(): Promise<void> {
     this.#relists++
-    const at = this.#store.revision
+    const at = await this.#store.currentRevision()
     const differences: [WatchCache, readonly StoreEvent[]][] = []
     for (const cache of this.#caches.values())
       if (!this.#filling.has(cache))

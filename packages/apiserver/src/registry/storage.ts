@@ -100,7 +100,9 @@ export class ResourceStorage {
   /** Waits until the cache holds everything that the store has committed. */
   fresh(signal?: AbortSignal): Promise<void> | undefined {
     const { follower, store } = this.deps
-    return follower.revision >= store.revision ? undefined : follower.reach(store.revision, signal)
+    const newest = store.currentRevision(signal)
+    if (newest instanceof Promise) return newest.then((revision) => follower.reach(revision, signal))
+    return follower.revision >= newest ? undefined : follower.reach(newest, signal)
   }
 
   /** The present state, at once when nothing is to be waited for; `resourceVersion` as in GetOptions. Throws NotFound. */

@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { ipAddress, service, type Service } from "@knarr/api"
 import { Meter, seededRandom, silentLogger, VirtualClock, type Env } from "@knarr/base"
 import type { Client } from "@knarr/client"
-import { createMemoryStore } from "@knarr/store"
+import { createMemoryStore, type Store } from "@knarr/store"
 import { startTestRegistry } from "./testing.ts"
 
 const ns = "default"
@@ -76,4 +76,40 @@ test("both ask for one address and one port at the same time: one of them has ea
     await clients[winner]!.delete(service, { namespace: ns, name: `s${winner}` })
     await clients[1 - winner]!.create(service, svc("later", wanted))
   })
+})
+
+/** The store as one in another process is seen: its revision has to be asked for. */
+function elsewhere(store: Store, asked: () => void): Store {
+  return new Proxy(store, {
+    get(target, property) {
+      if (property === "revision") throw new Error("nobody knows it")
+      if (property === "currentRevision")
+        return async () => {
+          asked()
+          await new Promise((resolve) => setImmediate(resolve))
+          return target.revision
+        }
+      const value: unknown = Reflect.get(target, property)
+      return typeof value === "function" ? value.bind(target) : value
+    },
+  })
+}
+
+test("where the store has to be asked for its revision, reads see what another server was just told is written", async () => {
+  const clock = new VirtualClock()
+  const env: Env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+  await using inner = createMemoryStore({ env })
+  let questions = 0
+  const store = elsewhere(inner, () => questions++)
+  await using one = await startTestRegistry({ store, env, clock })
+  await using two = await startTestRegistry({ store, env, clock })
+  const at = { namespace: ns, name: "a" }
+  const made = await one.client.create(service, svc("a", {}))
+  assert.equal((await two.client.get(service, at)).metadata.uid, made.metadata.uid)
+  assert.equal((await two.client.list(service, { namespace: ns })).items.length, 1)
+  const before = questions
+  await two.client.delete(service, at)
+  assert.ok(questions > before)
+  await assert.rejects(one.client.get(service, at), /not found/)
+  assert.deepEqual((await one.client.list(service, {})).items, [])
 })

@@ -141,6 +141,10 @@ class OpenStore implements EmbeddedStore {
     return this.#writer.revision
   }
 
+  currentRevision(): number {
+    return this.revision
+  }
+
   get compactRevision(): number {
     return this.#compactRevision
   }

@@ -64,6 +64,10 @@ class MemoryStore implements Store {
     return this.#revision
   }
 
+  currentRevision(): number {
+    return this.revision
+  }
+
   get compactRevision(): number {
     return this.#compactRevision
   }
