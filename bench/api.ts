@@ -291,7 +291,7 @@ function printTables(report: ApiReport, print: (text: string) => void): number {
         both("ready, ms", report.readyMs, { atMost: readyGoalMs, of: "value" }),
         both("memory at rest, MB", sides(report.memoryAtRest, megabytes)),
         both("memory after the load, MB", sides(report.memoryAfterLoad, megabytes), {
-          atMost: 1 / 3,
+          atMost: 1 / 2.5,
           of: "ratio",
         }),
         both("… without mapped files", sides(report.memoryAfterLoad, anonymous)),

@@ -9,12 +9,11 @@ import { tail, type Process, type Workspace } from "./workspace.ts"
 
 /** One load: see runSpec in loadgen/run.go for what the fields mean. */
 export interface Load {
-  readonly method: "GET" | "POST" | "PATCH"
+  readonly method: "GET" | "POST" | "PUT" | "PATCH"
   readonly path: string
   readonly body?: string
   readonly contentType?: string
   readonly accept: string
-  readonly gzip?: boolean
   readonly clients: number
   readonly first?: number
   readonly modulo?: number

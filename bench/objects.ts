@@ -1,4 +1,5 @@
 /** What the load is made of: pods of ~3 KB as a Deployment would make them, and ConfigMaps of 1 KB. */
+import storedPod from "./pod.json" with { type: "json" }
 
 const environment = [
   ["SERVICE_NAME", "checkout"],
@@ -38,6 +39,9 @@ export const podBody = JSON.stringify({
 export const podMergePatch = JSON.stringify({
   metadata: { annotations: { "example.com/revision": "{n}", "example.com/checked": "yes" } },
 })
+
+/** The pod as it is read from the server, its managedFields among it, with another status: what a controller sends back. */
+export const podStatusUpdate = JSON.stringify(storedPod)
 
 /** What a kubelet reports of a pod that runs. */
 export const podStatusPatch = JSON.stringify({

@@ -40,7 +40,8 @@ func (g *generator) fanOut(c command, answer func(any), wait func() bool) {
 			return
 		}
 		request.Header.Set("Accept", c.Run.Accept)
-		response, err := g.clients[w%maxConns].Do(request)
+		request.Header.Set("Accept-Encoding", "gzip")
+		response, err := g.client.Do(request)
 		if err != nil || response.StatusCode != 200 {
 			failure := opened{Opened: w, Error: "the watch was refused"}
 			if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -23,7 +24,6 @@ type runSpec struct {
 	Body        string  `json:"body"`
 	ContentType string  `json:"contentType"`
 	Accept      string  `json:"accept"`
-	Gzip        bool    `json:"gzip"`
 	Clients     int     `json:"clients"`
 	First       int64   `json:"first"`
 	Modulo      int64   `json:"modulo"`
@@ -47,7 +47,6 @@ const longest = 30 * time.Second
 var continueToken = regexp.MustCompile(`"continue":"([^"]+)"`)
 
 func (g *generator) run(spec runSpec) runResult {
-	conns := min(maxConns, spec.Clients)
 	limit := longest
 	if spec.Seconds > 0 {
 		limit = time.Duration(spec.Seconds * float64(time.Second))
@@ -61,7 +60,6 @@ func (g *generator) run(spec runSpec) runResult {
 	end := start.Add(limit)
 	for c := range spec.Clients {
 		all.Go(func() {
-			client := g.clients[c%conns]
 			buffer := make([]byte, 64<<10)
 			token := ""
 			for {
@@ -70,7 +68,7 @@ func (g *generator) run(spec runSpec) runResult {
 					return
 				}
 				begun := time.Now()
-				size, following, err := g.one(client, &spec, n, token, buffer)
+				size, following, err := g.one(&spec, n, token, buffer)
 				token = following
 				if err != nil {
 					errors.Add(1)
@@ -92,7 +90,7 @@ func (g *generator) run(spec runSpec) runResult {
 }
 
 // one sends the n-th request; it returns the size of the answer and the token of the page behind it.
-func (g *generator) one(client *http.Client, spec *runSpec, n int64, token string, buffer []byte) (int64, string, error) {
+func (g *generator) one(spec *runSpec, n int64, token string, buffer []byte) (int64, string, error) {
 	i := n
 	if spec.Modulo > 0 {
 		i %= spec.Modulo
@@ -122,10 +120,8 @@ func (g *generator) one(client *http.Client, spec *runSpec, n int64, token strin
 		request.Header.Set("Content-Type", spec.ContentType)
 	}
 	request.Header.Set("Accept", spec.Accept)
-	if spec.Gzip {
-		request.Header.Set("Accept-Encoding", "gzip")
-	}
-	response, err := client.Do(request)
+	request.Header.Set("Accept-Encoding", "gzip")
+	response, err := g.client.Do(request)
 	if err != nil {
 		return 0, "", err
 	}
@@ -134,10 +130,16 @@ func (g *generator) one(client *http.Client, spec *runSpec, n int64, token strin
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 1000))
 		return 0, "", fmt.Errorf("%s %s: %d %s", spec.Method, path, response.StatusCode, bytes.TrimSpace(text))
 	}
+	answer := io.Reader(response.Body)
+	if spec.Pages && response.Header.Get("Content-Encoding") == "gzip" {
+		if answer, err = gzip.NewReader(response.Body); err != nil {
+			return 0, "", err
+		}
+	}
 	var head []byte
 	size := int64(0)
 	for {
-		count, err := response.Body.Read(buffer)
+		count, err := answer.Read(buffer)
 		if spec.Pages && len(head) < 8<<10 {
 			head = append(head, buffer[:count]...)
 		}
