@@ -70,7 +70,7 @@ test("a quota counts pods and what they ask for, and forgets those that end", as
 test("a quota of custom resources is charged at once, and given back when they go", async () => {
   await using cluster = await startCluster()
   const names = { kind: "Widget", plural: "widgets", singular: "widget", listKind: "WidgetList" }
-  const made = await cluster.client.create(customResourceDefinition, {
+  await cluster.client.create(customResourceDefinition, {
     metadata: { name: "widgets.example.com" },
     spec: {
       group: "example.com",
@@ -81,9 +81,6 @@ test("a quota of custom resources is charged at once, and given back when they g
       ],
     },
   })
-  const conditions = [{ type: "Established", status: "True" }]
-  const established = { ...made, status: { conditions, acceptedNames: names, storedVersions: ["v1"] } }
-  await cluster.client.update(customResourceDefinition, established, { subresource: "status" })
   const widget = defineKind({
     group: "example.com",
     version: "v1",
@@ -92,7 +89,8 @@ test("a quota of custom resources is charged at once, and given back when they g
     namespaced: true,
     schema: { ...schemaOf("io.k8s.api.core.v1.ConfigMap"), name: "com.example.v1.Widget" },
   })
-  await cluster.plane.registry.addKind(widget)
+  const { registry } = cluster.plane
+  await cluster.until("served", () => registry.find("example.com", "v1", "widgets") !== undefined)
   await cluster.client.create(resourceQuota, {
     metadata: { name: "quota", namespace: "default" },
     spec: { hard: { "count/widgets.example.com": "1" } },
