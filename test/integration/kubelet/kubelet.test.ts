@@ -245,6 +245,22 @@ test("Kubelet refuses what the node cannot hold", async () => {
   await world.until(() => api.pod("big") === undefined)
 })
 
+test("Kubelet refuses a pod whose status no request could hold, and says so once", async () => {
+  await using world = await startSimulatedWorld()
+  const { api } = world
+  const containers = Array.from({ length: 4_000 }, (_, i) => ({ name: `c${i}`, image: app.image }))
+  await api.createPod("huge", { containers })
+  await world.until(() => phase(world, "huge") === "Failed")
+  const { status } = api.pod("huge")!
+  assert.equal(status.reason, "PodTooLarge")
+  assert.match(
+    status.message!,
+    /^Pod was rejected: the status of its 4000 containers would be larger than a request to the API may be/,
+  )
+  await api.deletePod("huge")
+  await world.until(() => api.pod("huge") === undefined)
+})
+
 test("Kubelet starts ephemeral containers, and a changed image anew", async () => {
   await using world = await startSimulatedWorld()
   const { api } = world

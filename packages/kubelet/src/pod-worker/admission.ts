@@ -29,6 +29,7 @@ export function admitPod(
   features: NodeFeatures,
 ): Refusal | undefined {
   return (
+    beyondReport(pod) ??
     forbiddenSysctl(pod) ??
     wrongOs(pod) ??
     unsupportedGroupsPolicy(pod, features) ??
@@ -36,6 +37,23 @@ export function admitPod(
     unsupportedAppArmor(pod, features) ??
     unsupportedSELinux(pod, features)
   )
+}
+
+/** What a container's status takes beside its names, in bytes; most take less. */
+const statusBytes = 1024
+/** As much as the API takes of one request. */
+const requestBytes = 3 << 20
+
+/** Upstream's kubelet takes such a pod and fails to report it for as long as it is there. */
+function beyondReport({ spec }: Readonly<Pod>): Refusal | undefined {
+  const containers = [...(spec.initContainers ?? []), ...spec.containers]
+  let bytes = 0
+  for (const { name, image = "" } of containers) bytes += statusBytes + name.length + 2 * image.length
+  if (bytes <= requestBytes) return undefined
+  return {
+    reason: "PodTooLarge",
+    message: `the status of its ${containers.length} containers would be larger than a request to the API may be (${requestBytes} bytes)`,
+  }
 }
 
 function wrongOs(pod: Readonly<Pod>): Refusal | undefined {

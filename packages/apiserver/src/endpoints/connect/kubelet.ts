@@ -26,6 +26,8 @@ export interface KubeletOptions {
   readonly ca?: string | undefined
   /** In order of preference; default: InternalIP, Hostname, ExternalIP and the DNS names. */
   readonly addressTypes?: readonly string[] | undefined
+  /** How long one may say nothing before it answers, in milliseconds. Default 30,000. */
+  readonly silenceMs?: number | undefined
 }
 
 export interface Location {
@@ -51,6 +53,7 @@ export class KubeletClient {
   readonly #registry: Registry
   readonly #agent: Agent | undefined
   readonly #tls: ConnectionOptions
+  readonly #silenceMs: number
 
   constructor(
     registry: Registry,
@@ -60,6 +63,7 @@ export class KubeletClient {
     this.#registry = registry
     this.destinations = destinations
     this.#options = options
+    this.#silenceMs = options?.silenceMs ?? silenceMs
     this.#tls = {
       cert: options?.clientCert,
       key: options?.clientKey,
@@ -112,7 +116,7 @@ export class KubeletClient {
       lookup: options.lookup ?? this.destinations.permittedLookup,
     }
     return options.upgrade
-      ? httpsRequest({ ...common, ...this.#tls, agent: false, timeout: silenceMs })
+      ? httpsRequest({ ...common, ...this.#tls, agent: false, timeout: this.#silenceMs })
       : httpsRequest({ ...common, agent: this.#agent })
   }
 
@@ -122,7 +126,7 @@ export class KubeletClient {
       const request = this.request(at, "GET", path, {})
       // Behind a link that is down a kept connection would be written to for a quarter of an hour. An answer that has
       // begun may be silent: there the connection itself is asked whether it lives.
-      request.setTimeout(silenceMs, () => void request.destroy(new Error("i/o timeout")))
+      request.setTimeout(this.#silenceMs, () => void request.destroy(new Error("i/o timeout")))
       return request.on("response", () => void request.setTimeout(0))
     }
     return sendRequest(open, (request) => void request.end(), {

@@ -28,6 +28,8 @@ export interface StreamFixture extends AsyncDisposable {
 export interface StreamFixtureOptions {
   readonly podIP?: string | undefined
   readonly limits?: InFlightLimits
+  /** Of the kubelet, before it answers; default: the server's. */
+  readonly silenceMs?: number
   /** Default: new ones. */
   readonly certificates?: TestCertificates
 }
@@ -35,7 +37,7 @@ export interface StreamFixtureOptions {
 /** Pod `default/p`, container `a`, on node `n1`, whose kubelet is at `kubeletPort` of loopback. */
 export async function startStreamFixture(
   kubeletPort: number,
-  { podIP, limits, certificates = testCertificates() }: StreamFixtureOptions = {},
+  { podIP, limits, silenceMs, certificates = testCertificates() }: StreamFixtureOptions = {},
 ): Promise<StreamFixture> {
   const scope = new Scope("test")
   const admin = certificates.client("admin", "system:masters")
@@ -48,7 +50,7 @@ export async function startStreamFixture(
     port: 0,
     certificates: { ...certificates.server, clientCA: certificates.ca.cert },
     serviceAccounts: { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] },
-    kubelet: { clientCert: admin.cert, clientKey: admin.key, ca: certificates.ca.cert },
+    kubelet: { clientCert: admin.cert, clientKey: admin.key, ca: certificates.ca.cert, silenceMs },
     shutdownGraceSeconds: 0.2,
     limits,
   })
