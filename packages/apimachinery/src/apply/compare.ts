@@ -174,12 +174,30 @@ class CompareWalk {
     const old = Array.isArray(before) ? before : []
     const now = Array.isArray(after) ? after : []
     if (old.length === 0 && now.length === 0) return true
+    if (old.length === now.length && this.#inStep(shape, old, now)) return false
     const left = groups(shape, old)
     const right = groups(shape, now)
     for (const [element, items] of left) this.#items(element, shape.items!, items, right.get(element) ?? [])
     for (const [element, items] of right)
       if (!left.has(element)) this.#items(element, shape.items!, [], items)
     return false
+  }
+
+  /** Compares lists that have the same keys in the same order, each once; false for others, of which nothing is done. */
+  #inStep(shape: Shape, old: readonly unknown[], now: readonly unknown[]): boolean {
+    const elements = new Set<string>()
+    for (let i = 0; i < old.length; i++) {
+      const element = itemElementIfAny(shape, old[i])
+      if (element === undefined || element !== itemElementIfAny(shape, now[i])) return false
+      elements.add(element)
+    }
+    if (elements.size !== old.length) return false
+    let i = 0
+    for (const element of elements) {
+      this.#child(element, shape.items!, old[i], now[i])
+      i++
+    }
+    return true
   }
 
   /** Items of one key, of which there may be several in either list. */

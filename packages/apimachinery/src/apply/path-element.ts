@@ -27,6 +27,11 @@ export function valueElement(value: unknown): string {
   return `v:${JSON.stringify(value)}`
 }
 
+/** The name that a step to a field has; undefined for a step to an item. */
+export function fieldName(element: string): string | undefined {
+  return element.startsWith("f:") ? element.slice(2) : undefined
+}
+
 const parsed = new Map<string, PathElement>()
 const parsedBound = 20_000
 /** Longer texts are read each time. */
@@ -69,9 +74,16 @@ function parse(text: string): PathElement {
   }
 }
 
+/** The forms that nearly all steps to items have: they say whether they are canonical, and one key's order, unread. */
+const oneKey = /^k:\{"[A-Za-z]+":"[\w./-]*"\}$/
+const plainKeys =
+  /^k:\{"([A-Za-z]+)":(?:"[\w./-]*"|0|[1-9]\d{0,14})(?:,"([A-Za-z]+)":(?:"[\w./-]*"|0|[1-9]\d{0,14}))?\}$/
+
 /** The one text that upstream writes for this step. Throws for a text that is no step. */
 export function canonicalElement(text: string): string {
   if (text.startsWith("f:")) return text
+  const plain = plainKeys.exec(text)
+  if (plain && (plain[2] === undefined || plain[1]! < plain[2])) return text
   const element = parseElement(text)
   if (element.type === "key") return keyElement(element.keys)
   if (element.type === "value") return valueElement(element.value)
@@ -83,10 +95,10 @@ const ranks: Readonly<Record<string, number>> = { ".": 0, f: 1, k: 2, v: 3, i: 4
 /** The order of steps in managed fields. */
 export function compareElements(a: string, b: string): number {
   if (a === b) return 0
-  return (
-    rankOf(a) - rankOf(b) ||
-    (a[0] === "f" ? compareBytes(a, b) : compareParsed(parseElement(a), parseElement(b)))
-  )
+  const order = rankOf(a) - rankOf(b)
+  if (order !== 0) return order
+  if (a[0] === "f" || (oneKey.test(a) && oneKey.test(b))) return compareBytes(a, b)
+  return compareParsed(parseElement(a), parseElement(b))
 }
 
 /** Sorts in place, and reads each text once. */

@@ -6,7 +6,7 @@ import { isEmptyObject, isObject, setField, type JsonObject } from "../patch/jso
 import type { Schema } from "../schema.ts"
 import { FieldSet, isMember, type FieldsNode } from "./field-set.ts"
 import { itemElementIfAny } from "./list-items.ts"
-import { parseElement } from "./path-element.ts"
+import { fieldName } from "./path-element.ts"
 import { deducedShape, shapeOf, type Shape } from "./shape.ts"
 
 /** `value` without the paths of `set`; `value` is not changed. What is left empty becomes null. */
@@ -75,9 +75,9 @@ function named(shape: Shape, node: FieldsNode): FieldsNode {
   for (const element in node) {
     const child = node[element]!
     if (element === "." || isEmptyObject(child)) continue
-    const step = parseElement(element)
-    const field = step.type === "field" ? shape.fields.get(step.name) : undefined
-    const inner = field ? field.shape : ((step.type === "field" ? shape.values : shape.items) ?? deducedShape)
+    const name = fieldName(element)
+    const field = name === undefined ? undefined : shape.fields.get(name)
+    const inner = field ? field.shape : ((name === undefined ? shape.items : shape.values) ?? deducedShape)
     let next = named(inner, child)
     if (field && !isMember(next)) next = { ".": {}, ...next }
     if (next === child) continue
@@ -102,9 +102,9 @@ function reconciled(shape: Shape, node: FieldsNode): FieldsNode {
   for (const element in node) {
     const child = node[element]!
     if (element === "." || isEmptyObject(child)) continue
-    const step = parseElement(element)
-    const field = step.type === "field" ? shape.fields.get(step.name) : undefined
-    const inner = field ? field.shape : step.type === "field" ? shape.values : shape.items
+    const name = fieldName(element)
+    const field = name === undefined ? undefined : shape.fields.get(name)
+    const inner = field ? field.shape : name === undefined ? shape.items : shape.values
     if (!inner || shape.kind === "deduced") continue
     const next = reconciled(inner, child)
     if (next === child) continue

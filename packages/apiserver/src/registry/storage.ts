@@ -11,6 +11,7 @@ import {
   notFound,
   optimisticLockMessage,
   type StatusError,
+  unexpectedError,
 } from "@knarr/apimachinery"
 import { abortable, type Env, whenReady } from "@knarr/base"
 import type { Store } from "@knarr/store"
@@ -60,6 +61,9 @@ export interface Written {
   readonly object: CachedObject
   readonly outcome: "created" | "updated" | "unchanged" | "removed"
 }
+
+/** What etcd takes is 1.5 MiB of protobuf, which is about this much JSON; no larger body could update the object. */
+const maxStoredBytes = 3 * 1024 * 1024
 
 export class ResourceStorage {
   readonly view: KindView
@@ -179,6 +183,7 @@ export class ResourceStorage {
       if (options.dryRun) {
         return { object: this.transient(value, current?.revision ?? 0), outcome }
       }
+      if (stored.length > maxStoredBytes) throw unexpectedError("etcdserver: request is too large")
       const { ttlSeconds } = this.view.stored
       const lease = ttlSeconds === undefined ? 0 : await this.deps.leases.lease(ttlSeconds)
       const pending = this.cache.expect(key, stored, value)
