@@ -34,6 +34,15 @@ export function oneOf(path: string, value: string | undefined, allowed: readonly
   return allowed.includes(value) ? [] : [field.notSupported(path, value, allowed)]
 }
 
+/** A choice that has a default: where it is missing none was made, and the empty text is a wrong one. */
+export function oneOfDefaulted(
+  path: string,
+  value: string | undefined,
+  allowed: readonly string[],
+): FieldError[] {
+  return value === "" ? [field.notSupported(path, value, allowed)] : oneOf(path, value, allowed)
+}
+
 /** A choice out of `allowed` that may be left out. */
 export function oneOfIfSet(
   path: string,

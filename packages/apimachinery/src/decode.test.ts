@@ -84,7 +84,7 @@ test("times that Go prints although they are not set", () => {
   const cases: [object, object][] = [
     [{}, { type: "", at: null, exactly: null }],
     [
-      { at: null, exactly: "2024-01-01T00:00:00Z" },
+      { at: null, exactly: "2024-01-01T00:00:00.000000Z" },
       { at: null, exactly: "2024-01-01T00:00:00.000000Z" },
     ],
     [{ at: "0001-01-01T00:00:00Z" }, { at: null, exactly: null }],

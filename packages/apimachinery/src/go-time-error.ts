@@ -40,7 +40,13 @@ export function goTimeError(text: string, layout: string): string {
     if (element.inRange && !element.inRange(found)) return `${head}: ${element.rangeName} out of range`
     rest = rest.slice(found.length)
   }
-  rest = rest.replace(/^[.,]\d+/, "")
+  const digits = /\.0+/.exec(layout)?.[0]
+  if (digits === undefined) rest = rest.replace(/^[.,]\d+/, "")
+  else {
+    const fraction = rest.slice(0, digits.length)
+    if (fraction.length < digits.length || !/^[.,]\d+$/.test(fraction)) return cannot(rest, digits)
+    rest = rest.slice(digits.length)
+  }
   const zone = /^(?:Z|[+-]\d\d:\d\d)/.exec(rest)?.[0]
   if (zone === undefined) return cannot(rest, "Z07:00")
   rest = rest.slice(zone.length)

@@ -218,6 +218,7 @@ export {
   validateImmutable,
   validateLabelName,
   validateLabelSelector,
+  validateSelectorRequirement,
   validateLabels,
   validateManagedFields,
   validateNoNewFinalizers,

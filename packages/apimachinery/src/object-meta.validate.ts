@@ -260,36 +260,51 @@ export function validateLabelSelector(
 ): FieldError[] {
   if (!selector) return []
   const out = validateLabels(selector.matchLabels ?? {}, child(path, "matchLabels"))
-  selector.matchExpressions?.forEach((expression, at) => {
-    const here = index(child(path, "matchExpressions"), at)
-    const values = expression.values ?? []
-    switch (expression.operator) {
-      case "In":
-      case "NotIn":
-        if (values.length === 0) {
-          out.push(required(child(here, "values"), "must be specified when `operator` is 'In' or 'NotIn'"))
-        }
-        break
-      case "Exists":
-      case "DoesNotExist":
-        if (values.length > 0) {
-          out.push(
-            forbidden(
-              child(here, "values"),
-              "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-            ),
-          )
-        }
-        break
-      default:
-        out.push(invalid(child(here, "operator"), expression.operator, "not a valid selector operator"))
-    }
-    out.push(...validateLabelName(expression.key, child(here, "key")))
-    if (options.allowInvalidLabelValueInSelector) return
-    values.forEach((value, i) => {
-      for (const reason of isValidLabelValue(value))
-        out.push(invalid(index(child(here, "values"), i), value, reason))
-    })
+  selector.matchExpressions?.forEach((expression, at) =>
+    out.push(...validateSelectorRequirement(expression, index(child(path, "matchExpressions"), at), options)),
+  )
+  return out
+}
+
+/** Checks one requirement of a selector of labels. */
+export function validateSelectorRequirement(
+  expression: {
+    readonly key?: string | undefined
+    readonly operator?: string | undefined
+    readonly values?: readonly string[] | undefined
+  },
+  path: string,
+  options: { allowInvalidLabelValueInSelector?: boolean; allowUnknownOperator?: boolean } = {},
+): FieldError[] {
+  const out: FieldError[] = []
+  const values = expression.values ?? []
+  switch (expression.operator) {
+    case "In":
+    case "NotIn":
+      if (values.length === 0) {
+        out.push(required(child(path, "values"), "must be specified when `operator` is 'In' or 'NotIn'"))
+      }
+      break
+    case "Exists":
+    case "DoesNotExist":
+      if (values.length > 0) {
+        out.push(
+          forbidden(
+            child(path, "values"),
+            "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+          ),
+        )
+      }
+      break
+    default:
+      if (!options.allowUnknownOperator)
+        out.push(invalid(child(path, "operator"), expression.operator, "not a valid selector operator"))
+  }
+  out.push(...validateLabelName(expression.key ?? "", child(path, "key")))
+  if (options.allowInvalidLabelValueInSelector) return out
+  values.forEach((value, i) => {
+    for (const reason of isValidLabelValue(value))
+      out.push(invalid(index(child(path, "values"), i), value, reason))
   })
   return out
 }

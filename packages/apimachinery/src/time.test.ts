@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { goTimeError } from "./go-time-error.ts"
 import { test } from "node:test"
 import { formatGoDuration, humanDuration, parseGoDuration, shortHumanDuration } from "./duration.ts"
 import { canonicalMicroTime, canonicalTime, formatMicroTime, formatTime, parseTime } from "./time.ts"
@@ -67,15 +68,30 @@ test("Go durations", () => {
     )
 })
 
+test("what Go says of times whose fraction is not as long as the layout's", () => {
+  const layout = "2006-01-02T15:04:05.000000Z07:00"
+  for (const [end, rest, part] of [
+    ["Z", "Z", ".000000"],
+    [".12Z", ".12Z", ".000000"],
+    [".1234567Z", "7Z", "Z07:00"],
+  ]) {
+    const text = `2024-02-29T12:00:01${end}`
+    const told = `parsing time "${text}" as "${layout}": cannot parse "${rest}" as "${part}"`
+    assert.equal(goTimeError(text, layout), told)
+  }
+})
+
 test("times", () => {
   const ms = Date.UTC(2024, 1, 29, 12, 0, 1, 250)
   assert.equal(formatTime(ms), "2024-02-29T12:00:01Z")
   assert.equal(formatMicroTime(ms + 0.001), "2024-02-29T12:00:01.250001Z")
   assert.equal(parseTime("2024-02-29T13:00:01.25+01:00"), ms)
   assert.equal(canonicalTime("2024-02-29T13:00:01.25+01:00"), "2024-02-29T12:00:01Z")
-  for (const micro of ["12:00:01.1234567Z", "12:00:01,123456Z", "13:00:01.123456789+01:00"])
+  for (const micro of ["12:00:01.123456Z", "12:00:01,123456Z", "13:00:01.123456+01:00"])
     assert.equal(canonicalMicroTime(`2024-02-29T${micro}`), "2024-02-29T12:00:01.123456Z", micro)
-  assert.equal(canonicalMicroTime("2024-02-29T2:00:01.1234567Z"), "2024-02-29T02:00:01.123456Z")
+  assert.equal(canonicalMicroTime("2024-02-29T2:00:01.123456Z"), "2024-02-29T02:00:01.123456Z")
+  for (const other of ["12:00:01Z", "12:00:01.12345Z", "12:00:01.1234567Z"])
+    assert.equal(canonicalMicroTime(`2024-02-29T${other}`), undefined, other)
   assert.equal(canonicalTime("9999-12-31T23:59:59Z"), "9999-12-31T23:59:59Z")
   for (const bad of [
     "",

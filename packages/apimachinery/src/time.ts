@@ -58,9 +58,12 @@ export function canonicalTime(text: string): string | undefined {
   return formatTime(Math.floor(ms / 1000) * 1000)
 }
 
+/** Go reads no fraction that has more or fewer digits than its layout. */
+const sixDigits = /T\d{1,2}:\d\d:\d\d[.,]\d{6}(?!\d)/
+
 /** `text` as metav1.MicroTime would print it again, or undefined when it is not RFC 3339. */
 export function canonicalMicroTime(text: string): string | undefined {
-  const ms = parseTime(text)
+  const ms = sixDigits.test(text) ? parseTime(text) : Number.NaN
   if (Number.isNaN(ms)) return undefined
   if (text.length === 27 && text[26] === "Z" && text[19] === ".") return text
   const fraction = /[.,](\d+)/.exec(text)?.[1] ?? ""

@@ -169,7 +169,7 @@ export function applyConfig(
   }
   const base = liveObj ? withoutManagedFields(liveObj) : emptyLike(patch)
   if (liveObj && owners.size === 0) {
-    trackUpdate({ ...ctx, subresource: "" }, undefined, base, owners, beforeFirstApply)
+    trackUpdate(ctx, undefined, base, owners, beforeFirstApply)
   }
   let object: JsonObject
   try {

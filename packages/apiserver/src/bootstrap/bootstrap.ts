@@ -26,6 +26,7 @@ import {
   isAlreadyExists,
   isConflict,
   formatTime,
+  parseTime,
   type Kind,
   type KubeObject,
   sameKind,
@@ -82,6 +83,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<void> {
     ensureApiServices(options),
     served(serviceCIDR) ? ensureServiceCIDR(options) : undefined,
     served(configMap) ? publishAuthentication(options) : undefined,
+    served(configMap) ? ensureTokenTracking(options) : undefined,
   ])
   if (served(service)) await ensureKubernetesService(options)
 }
@@ -275,6 +277,22 @@ async function publishAuthentication(options: BootstrapOptions): Promise<void> {
   } else if (Object.keys(data).some((key) => present.data?.[key] !== data[key])) {
     await client.update(configMap, { ...deepClone(present), data: { ...present.data, ...data } }, { signal })
   }
+}
+
+/**
+ * Since which day the uses of tokens in secrets are noted: a token that was never used since is known to be unused.
+ * Mirrors: pkg/controlplane/controller/legacytokentracking
+ */
+async function ensureTokenTracking(options: BootstrapOptions): Promise<void> {
+  const { client, env, reader, signal } = options
+  const ref = { namespace: "kube-system", name: "kube-apiserver-legacy-service-account-token-tracking" }
+  const data = { since: formatTime(env.clock.now()).slice(0, 10) }
+  const present = reader.get(configMap, ref)
+  if (!present) {
+    const made = { apiVersion: "v1", kind: "ConfigMap", metadata: ref, data }
+    await ensure(options, configMap, made as unknown as KubeObject)
+  } else if (Number.isNaN(parseTime(`${present.data?.since}T00:00:00Z`)))
+    await client.update(configMap, { ...deepClone(present), data: { ...present.data, ...data } }, { signal })
 }
 
 /** The Service that pods find the API under, and who is behind it. */

@@ -28,6 +28,7 @@ import { evaluationError, reviewAttributes } from "../authz/review-attributes.ts
 import type { Authorizer, Cancellable, UserInfo, UserRules } from "../contract.ts"
 import { answeredAtOnce } from "../registry/verbs/answered.ts"
 import type { Handler } from "../registry/verbs/handler.ts"
+import { validateLocalReview, validateReview } from "./reviews.validate.ts"
 
 export interface ReviewDeps {
   readonly clock: Clock
@@ -45,23 +46,15 @@ export function reviewHandlers(deps: ReviewDeps): Handler[] {
     answeredAtOnce<Sent<SubjectAccessReview>>(
       `subjectaccessreviews.${authorization}`,
       async (review, request) => {
-        validateSpec(review.spec ?? {}, true)
+        refuse(validateReview(review, true))
         return { ...review, status: await decide(authorizer, userOf(review.spec), review.spec, request) }
       },
     ),
     answeredAtOnce<Sent<SubjectAccessReview>>(
       `localsubjectaccessreviews.${authorization}`,
       async (review, request, { ref }) => {
-        validateSpec(review.spec ?? {}, true)
-        if (review.spec.nonResourceAttributes)
-          throw invalid({ group: authorization, kind: "" }, "", [
-            problem(
-              "spec.nonResourceAttributes",
-              review.spec.nonResourceAttributes,
-              "disallowed on this kind of request",
-            ),
-          ])
-        if ((review.spec.resourceAttributes?.namespace ?? "") !== ref.namespace)
+        refuse(validateLocalReview(review))
+        if ((review.metadata.namespace ?? "") !== ref.namespace)
           throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${ref.namespace}`)
         return { ...review, status: await decide(authorizer, userOf(review.spec), review.spec, request) }
       },
@@ -69,7 +62,7 @@ export function reviewHandlers(deps: ReviewDeps): Handler[] {
     answeredAtOnce<Sent<SelfSubjectAccessReview>>(
       `selfsubjectaccessreviews.${authorization}`,
       async (review, request) => {
-        validateSpec(review.spec ?? {}, false)
+        refuse(validateReview(review, false))
         return { ...review, status: await decide(authorizer, request.user, review.spec, request) }
       },
     ),
@@ -111,27 +104,7 @@ export function reviewHandlers(deps: ReviewDeps): Handler[] {
 /** What has been read has metadata. */
 type Sent<T> = T & KubeObject
 
-function problem(field: string, value: unknown, detail: string): FieldError {
-  return { type: "FieldValueInvalid", field, value, detail }
-}
-
-function validateSpec(spec: SubjectAccessReviewSpec, withUser: boolean): void {
-  const errors: FieldError[] = []
-  const { resourceAttributes, nonResourceAttributes } = spec
-  if (resourceAttributes && nonResourceAttributes)
-    errors.push(
-      problem(
-        "spec",
-        nonResourceAttributes,
-        "cannot specify both nonResourceAttributes and resourceAttributes",
-      ),
-    )
-  if (!resourceAttributes && !nonResourceAttributes)
-    errors.push(
-      problem("spec", null, "exactly one of nonResourceAttributes or resourceAttributes must be specified"),
-    )
-  if (withUser && !spec.user && (spec.groups?.length ?? 0) === 0)
-    errors.push(problem("spec.user", spec.user ?? "", "at least one of user or group must be specified"))
+function refuse(errors: readonly FieldError[]): void {
   if (errors.length > 0) throw invalid({ group: authorization, kind: "" }, "", errors)
 }
 

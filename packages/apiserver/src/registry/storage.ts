@@ -4,7 +4,10 @@
  * Mirrors: apiserver pkg/registry/generic/registry/store.go
  */
 import {
+  badRequest,
   conflict,
+  goQuote,
+  isPathSegmentName,
   internalError,
   type Kind,
   type KubeObject,
@@ -88,8 +91,11 @@ export class ResourceStorage {
     return notFound(this.resource, name)
   }
 
-  /** The key in the cache. */
+  /** The key in the cache. Throws 400 for a name that no path could have. Mirrors: NamespaceKeyFunc */
   key(ref: ObjectRef): string {
+    const problems = isPathSegmentName(ref.name)
+    if (problems.length > 0)
+      throw badRequest(`Name parameter invalid: ${goQuote(ref.name)}: ${problems.join(";")}`)
     return this.kind.namespaced ? `${ref.namespace}/${ref.name}` : ref.name
   }
 

@@ -3,7 +3,7 @@
  * authorisation; and what is counted about it. Mirrors: apiserver pkg/server/config.go DefaultBuildHandlerChain
  */
 import { asError, messageOf, uuid, whenReady, type Env } from "@knarr/base"
-import { badRequest, forbidden, parseGoDuration, timeout, type Kind } from "@knarr/apimachinery"
+import { badRequest, forbidden, goQuote, parseGoDuration, timeout, type Kind } from "@knarr/apimachinery"
 import { impersonate } from "../authn/impersonation.ts"
 import type { Authenticator } from "../authn/authenticator.ts"
 import { RequestAttributes } from "../authz/attributes.ts"
@@ -192,6 +192,7 @@ export function createFilters(options: FilterOptions): Filters {
       exchange.setHeader("Audit-Id", auditId(exchange.header("audit-id")) ?? uuid(random))
       exchange.setHeader("Cache-Control", "no-cache, private")
       info = parseRequestInfo(exchange.method, exchange.path, exchange.query)
+      if (!info.isResourceRequest && info.prefix !== "") return refuseUnread(exchange)
       const longRunning = isLongRunning(info)
       if (!longRunning) {
         const asked = timeoutOf(exchange)
@@ -218,6 +219,13 @@ export function createFilters(options: FilterOptions): Filters {
       for (const exchange of lasting) exchange.abortSignal(reason)
     },
   }
+}
+
+/** A path that ends where a resource should be named. Mirrors: apiserver pkg/endpoints/filters/requestinfo.go */
+function refuseUnread(exchange: ServerExchange): void {
+  const url = exchange.path + exchange.search
+  const problem = `failed to create RequestInfo: unable to determine kind and namespace from url, ${url}`
+  respondText(exchange, 500, `Internal Server Error: ${goQuote(url)}: ${problem}\n`)
 }
 
 /** A request's own id, when an answer can carry it. */

@@ -9,7 +9,10 @@ import type { RequestInfo } from "../contract.ts"
 const namespaceSubresources = new Set(["status", "finalize"])
 const specialVerbs = new Set(["proxy", "watch"])
 
-/** Reads a request line. Never throws: what is no resource request keeps its path and lower-case method. */
+/**
+ * Reads a request line. Never throws: what is no resource request keeps its path and lower-case method, and one that has
+ * a deprecated word and nothing behind it that word as its prefix.
+ */
 export function parseRequestInfo(method: string, path: string, query: URLSearchParams): RequestInfo {
   const parts = splitPath(path)
   const root = parts[0]
@@ -22,8 +25,8 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
   let prefix: RequestInfo["prefix"] = ""
   if (specialVerbs.has(parts[at]!)) {
     // The deprecated forms `/api/v1/watch/…` and `/api/v1/proxy/…`.
-    if (parts.length - at < 2) return nonResource(method, path)
     verb = prefix = parts[at++] as "watch" | "proxy"
+    if (at === parts.length) return { ...nonResource(method, path), prefix }
   }
   let namespace = ""
   let inNamespace = false

@@ -11,7 +11,7 @@ import {
   semanticEqual,
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { oneOf, oneOfIfSet, reasons } from "../../checks.ts"
+import { oneOf, oneOfDefaulted, oneOfIfSet, reasons } from "../../checks.ts"
 import { validateConditions } from "../../conditions.validate.ts"
 import { validateMatchConditions } from "./match-condition.validate.ts"
 import { validateReservedName } from "./reserved-name.ts"
@@ -37,7 +37,7 @@ const policyReasons = ["Forbidden", "Invalid", "RequestEntityTooLarge"]
 /** What both kinds have: when they apply, and to what. */
 function validateScope(policy: Readonly<Policy>, old: Readonly<Policy> | undefined): FieldError[] {
   const { spec } = policy
-  const out = oneOf("spec.failurePolicy", spec.failurePolicy, ["Fail", "Ignore"])
+  const out = oneOfDefaulted("spec.failurePolicy", spec.failurePolicy, ["Fail", "Ignore"])
   if (spec.paramKind) out.push(...validateParamKind("spec.paramKind", spec.paramKind))
   const match = spec.matchConstraints
   if (!match) out.push(field.required("spec.matchConstraints", ""))

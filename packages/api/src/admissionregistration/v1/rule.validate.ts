@@ -1,7 +1,7 @@
 /** Which requests admission is asked about. Mirrors: pkg/apis/admissionregistration/validation/validation.go */
 import { field, isPathSegmentName, validateLabelSelector } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { oneOf, oneOfIfSet, reasons } from "../../checks.ts"
+import { oneOfDefaulted, oneOfIfSet, reasons } from "../../checks.ts"
 import type { MatchResources, NamedRuleWithOperations, RuleWithOperations } from "./types.gen.ts"
 
 const operations = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"]
@@ -78,7 +78,7 @@ function validateResources(path: string, resources: readonly string[]): FieldErr
 /** What a policy or a binding is for. */
 export function validateMatchResources(path: string, match: MatchResources | undefined): FieldError[] {
   if (!match) return []
-  const out = oneOf(`${path}.matchPolicy`, match.matchPolicy, matchPolicies)
+  const out = oneOfDefaulted(`${path}.matchPolicy`, match.matchPolicy, matchPolicies)
   for (const name of ["namespaceSelector", "objectSelector"] as const)
     if (match[name]) out.push(...validateLabelSelector(match[name], `${path}.${name}`))
     else out.push(field.required(`${path}.${name}`, ""))

@@ -3,7 +3,7 @@ import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
 import { metricsText } from "../v2/metrics-text.ts"
 import { horizontalPodAutoscaler } from "../v2/horizontalpodautoscaler.kind.ts"
-import { validateAutoscaler } from "../v2/autoscaler.validate.ts"
+import { validateAutoscaler, validateAutoscalerStatus } from "../v2/autoscaler.validate.ts"
 import { autoscalerFromV2, autoscalerToV2 } from "./autoscaler.conversion.ts"
 import type { HorizontalPodAutoscaler as V2 } from "../v2/types.gen.ts"
 import type { HorizontalPodAutoscaler } from "./types.gen.ts"
@@ -36,4 +36,5 @@ export const horizontalPodAutoscalerV1: Kind<HorizontalPodAutoscaler> = defineKi
     age,
   ],
   validate: (obj) => validateAutoscaler(autoscalerToV2(obj)),
+  validateStatusUpdate: (obj) => validateAutoscalerStatus(autoscalerToV2(obj)),
 })

@@ -2,7 +2,7 @@
 import { field, isDNS1123Label, isPathSegmentName, parseQuantity } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { tableOf } from "@knarr/base"
-import { notNegativeMessage, reasons } from "../../checks.ts"
+import { notNegative, notNegativeMessage, reasons } from "../../checks.ts"
 import type {
   CrossVersionObjectReference,
   HPAScalingRules,
@@ -187,4 +187,14 @@ export function validateAutoscaler({ spec }: Readonly<HorizontalPodAutoscaler>):
   else if (maxReplicas < 1)
     out.push(field.invalid("spec.maxReplicas", maxReplicas, "must be greater than or equal to 1"))
   return out
+}
+
+export function validateAutoscalerStatus({ status }: Readonly<HorizontalPodAutoscaler>): FieldError[] {
+  return [
+    ...(status.conditions ?? []).flatMap(({ observedGeneration }, i) =>
+      notNegative(`status.conditions[${i}].observedGeneration`, observedGeneration),
+    ),
+    ...notNegative("status.currentReplicas", status.currentReplicas),
+    ...notNegative("status.desiredReplicas", status.desiredReplicas),
+  ]
 }

@@ -3,7 +3,7 @@ import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
 import { metricsText } from "./metrics-text.ts"
 import { setAutoscalerDefaults } from "./autoscaler.defaults.ts"
-import { validateAutoscaler } from "./autoscaler.validate.ts"
+import { validateAutoscaler, validateAutoscalerStatus } from "./autoscaler.validate.ts"
 import type { HorizontalPodAutoscaler } from "./types.gen.ts"
 
 export const horizontalPodAutoscaler: Kind<HorizontalPodAutoscaler> = defineKind<HorizontalPodAutoscaler>({
@@ -27,4 +27,5 @@ export const horizontalPodAutoscaler: Kind<HorizontalPodAutoscaler> = defineKind
   ],
   setDefaults: setAutoscalerDefaults,
   validate: validateAutoscaler,
+  validateStatusUpdate: validateAutoscalerStatus,
 })

@@ -52,6 +52,9 @@ export const node: Kind<Node> = defineKind<Node>({
     if (!obj.status.allocatable && obj.status.capacity) obj.status.allocatable = { ...obj.status.capacity }
   },
   hasGeneration: false,
+  prepareForCreate: dropDisabledFields,
+  prepareForUpdate: dropDisabledFields,
+  prepareForStatusUpdate: dropDisabledFields,
   validate: validateNode,
   validateUpdate: validateNodeUpdate,
   validateStatusUpdate: (obj, old) => [...validateNode(obj), ...validateNodeUpdate(obj, old)],
@@ -62,6 +65,13 @@ export const node: Kind<Node> = defineKind<Node>({
   ],
   selectableFields: { "spec.unschedulable": ({ spec }) => String(spec.unschedulable ?? false) },
 })
+
+/** Of a feature that is gone and of one that is off. */
+function dropDisabledFields({ spec, status }: Node): void {
+  delete spec.configSource
+  delete spec.podPreemptionPolicy
+  delete status.config
+}
 
 const rolePrefix = "node-role.kubernetes.io/"
 

@@ -37,6 +37,9 @@ export function preparePodForStatusUpdate(pod: Pod, old: Readonly<Pod>): void {
   const { status } = pod
   pod.metadata.deletionTimestamp = old.metadata.deletionTimestamp
   pod.metadata.ownerReferences = old.metadata.ownerReferences
+  // Of features that are off.
+  delete status.volumeHealth
+  delete status.nodeAllocatableResourceClaimStatuses
   status.qosClass ||= old.status.qosClass
   status.resourceClaimStatuses ??= old.status.resourceClaimStatuses
   status.extendedResourceClaimStatus ??= old.status.extendedResourceClaimStatus

@@ -1,7 +1,7 @@
 /** Validation of resource quotas and limit ranges. Mirrors: pkg/apis/core/validation/validation.go */
 import { compareQuantities, field, isQualifiedName, parseQuantity, semanticEqual } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { immutableMessage, notNegativeMessage, reasons } from "../../checks.ts"
+import { immutableMessage, reasons } from "../../checks.ts"
 import {
   validateContainerResourceName,
   validateResourceName,
@@ -183,11 +183,6 @@ function validateItem(path: string, item: LimitRangeItem): FieldError[] {
     const limit = amount("default")
     const request = amount("defaultRequest")
     const ratio = amount("maxLimitRequestRatio")
-    for (const list of Object.keys(lists) as (keyof typeof lists)[]) {
-      const value = amount(list)
-      if (value && value.sign() < 0)
-        out.push(field.invalid(`${path}.${list}[${name}]`, value.toString(), notNegativeMessage))
-    }
     const above = (a: typeof max, b: typeof max): boolean => !!a && !!b && compareQuantities(a, b) > 0
     const wrong = (list: string, value: unknown, detail: string): number =>
       out.push(field.invalid(`${path}.${list}[${name}]`, value, detail))

@@ -42,16 +42,28 @@ function validateEndpoint(path: string, endpoint: Endpoint, type: string): Field
     out.push(...reasons(`${path}.nodeName`, endpoint.nodeName, nameIsDNSSubdomain(endpoint.nodeName, false)))
   if (endpoint.hostname !== undefined)
     out.push(...reasons(`${path}.hostname`, endpoint.hostname, isDNS1123Label(endpoint.hostname)))
-  const zones = endpoint.hints?.forZones ?? []
-  if (zones.length > 8) out.push(field.tooMany(`${path}.hints.forZones`, zones.length, 8))
-  const seen = new Set<string>()
-  zones.forEach(({ name }, i) => {
-    const at = `${path}.hints.forZones[${i}].name`
-    if (seen.has(name)) out.push(field.duplicate(at, name))
-    seen.add(name)
-    out.push(...reasons(at, name, isValidLabelValue(name)))
-  })
+  const { forZones = [], forNodes = [] } = endpoint.hints ?? {}
+  out.push(...validateHints(`${path}.hints.forZones`, forZones, isValidLabelValue))
+  if (forZones.length <= maxHints)
+    out.push(...validateHints(`${path}.hints.forNodes`, forNodes, (name) => nameIsDNSSubdomain(name, false)))
   return out
+}
+
+const maxHints = 8
+
+function validateHints(
+  path: string,
+  hints: readonly { readonly name: string }[],
+  problems: (name: string) => string[],
+): FieldError[] {
+  if (hints.length > maxHints) return [field.tooMany(path, hints.length, maxHints)]
+  const seen = new Set<string>()
+  return hints.flatMap(({ name = "" }, i) => {
+    const at = `${path}[${i}].name`
+    const twice = seen.has(name) ? [field.duplicate(at, name)] : []
+    seen.add(name)
+    return [...twice, ...reasons(at, name, problems(name))]
+  })
 }
 
 export function validateEndpointSlice({

@@ -145,7 +145,6 @@ function validatePath(path: string, item: HTTPIngressPath): FieldError[] {
   const text = item.path ?? ""
   switch (item.pathType) {
     case undefined:
-    case "":
       return [field.required(`${path}.pathType`, "pathType must be specified")]
     case "Exact":
     case "Prefix":

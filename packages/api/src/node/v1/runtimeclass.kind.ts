@@ -1,7 +1,16 @@
 /** RuntimeClass (node.k8s.io/v1). Mirrors: pkg/registry/node/runtimeclass */
-import { defineKind, type Kind, field, isDNS1123Label, validateLabels } from "@knarr/apimachinery"
+import {
+  defineKind,
+  type Kind,
+  field,
+  type FieldError,
+  isDNS1123Label,
+  validateLabels,
+} from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
 import { immutableMessage, reasons } from "../../checks.ts"
+import type { Toleration } from "../../core/v1/types.gen.ts"
+import { goValue } from "../../go-value.ts"
 import { validateTolerations } from "../../core/v1/affinity.validate.ts"
 import { nodeLabelDeprecation } from "../../core/v1/node-label.warnings.ts"
 import { validateResourceRequirements } from "../../core/v1/resources.validate.ts"
@@ -23,6 +32,7 @@ export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
     ...validateResourceRequirements("overhead", { limits: overhead?.podFixed }, new Set()),
     ...validateLabels(scheduling?.nodeSelector ?? {}, "scheduling.nodeSelector"),
     ...validateTolerations("scheduling.tolerations", scheduling?.tolerations),
+    ...duplicates(scheduling?.tolerations ?? []),
     // What the type itself declares is told last.
     ...(handler ? reasons("handler", handler, isDNS1123Label(handler)) : [field.required("handler", "")]),
   ],
@@ -34,3 +44,15 @@ export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
   validateUpdate: (obj, old) =>
     obj.handler === old.handler ? [] : [field.invalid("handler", null, immutableMessage)],
 })
+
+function duplicates(tolerations: readonly Toleration[]): FieldError[] {
+  const seen = new Set<string>()
+  return tolerations.flatMap((toleration, i) => {
+    const { key = "", operator = "", value = "", effect = "" } = toleration
+    const all = JSON.stringify([key, operator, value, effect])
+    if (seen.has(all))
+      return [field.duplicate(`scheduling.tolerations[${i}]`, goValue("core.Toleration", toleration))]
+    seen.add(all)
+    return []
+  })
+}

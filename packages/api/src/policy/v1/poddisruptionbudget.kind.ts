@@ -1,5 +1,5 @@
 /** PodDisruptionBudget (policy/v1). Mirrors: pkg/registry/policy/poddisruptionbudget */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, isPathSegmentName, type Kind } from "@knarr/apimachinery"
 import { notNegative } from "../../checks.ts"
 import { age, integer, text } from "../../columns.ts"
 import { validateConditions } from "../../conditions.validate.ts"
@@ -23,6 +23,8 @@ export const podDisruptionBudget: Kind<PodDisruptionBudget> = defineKind<PodDisr
     integer("Allowed Disruptions", ({ status }) => status.disruptionsAllowed ?? 0),
     age,
   ],
+  // Upstream asks nothing of its name but what a path asks of every name.
+  validateName: isPathSegmentName,
   allowUnconditionalUpdate: false,
   // Go prints these however it is.
   setDefaults({ status }) {

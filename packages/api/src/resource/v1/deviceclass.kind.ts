@@ -1,5 +1,5 @@
 /** DeviceClass (resource.k8s.io/v1). Mirrors: pkg/registry/resource/deviceclass */
-import { defineKind, type Kind } from "@knarr/apimachinery"
+import { defineKind, isPathSegmentName, type Kind, nameIsDNSSubdomain } from "@knarr/apimachinery"
 import { age } from "../../columns.ts"
 import { validateDeviceClass } from "./deviceclass.validate.ts"
 import type { DeviceClass } from "./types.gen.ts"
@@ -14,6 +14,7 @@ export const deviceClass: Kind<DeviceClass> = defineKind<DeviceClass>({
   schema: "io.k8s.api.resource.v1.DeviceClass",
   storagePrefix: "deviceclasses",
   columns: [age],
+  validateName: (name, prefix) => (prefix ? isPathSegmentName(name) : nameIsDNSSubdomain(name, false)),
   validate: validateDeviceClass,
   hasGeneration: true,
 })

@@ -24,6 +24,8 @@ export const resourceSlice: Kind<ResourceSlice> = defineKind<ResourceSlice>({
     for (const { taints } of spec.devices ?? [])
       for (const taint of taints ?? []) setTaintDefaults(taint, nowMs)
   },
+  prepareForCreate: dropDisabledFields,
+  prepareForUpdate: dropDisabledFields,
   validate: validateResourceSlice,
   selectableFields: {
     "spec.nodeName": ({ spec }) => spec.nodeName ?? "",
@@ -33,3 +35,19 @@ export const resourceSlice: Kind<ResourceSlice> = defineKind<ResourceSlice>({
   refuseField: (field) => `field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: ${field}`,
   hasGeneration: true,
 })
+
+/** Of features that this release has off by default. */
+function dropDisabledFields({ spec }: ResourceSlice): void {
+  delete spec.partitionTypeAttribute
+  delete spec.skipNodeOperations
+  for (const device of spec.devices ?? []) {
+    delete device.nodeAllocatableResources
+    for (const consumption of device.consumesCounters ?? []) delete consumption.compatibilityGroups
+    for (const attribute of Object.values(device.attributes ?? {})) {
+      delete attribute.bools
+      delete attribute.ints
+      delete attribute.strings
+      delete attribute.versions
+    }
+  }
+}

@@ -1,7 +1,7 @@
 /** PriorityClass (scheduling.k8s.io/v1). Mirrors: pkg/registry/scheduling/priorityclass */
 import { defineKind, type Kind, field } from "@knarr/apimachinery"
 import { age, boolean, integer, text } from "../../columns.ts"
-import { immutable, oneOfIfSet } from "../../checks.ts"
+import { immutable, oneOf } from "../../checks.ts"
 import type { FieldError } from "@knarr/apimachinery"
 import type { PriorityClass } from "./types.gen.ts"
 
@@ -42,7 +42,7 @@ export const priorityClass: Kind<PriorityClass> = defineKind<PriorityClass>({
     } else if ((value ?? 0) > 1_000_000_000) {
       out.push(field.forbidden("value", "maximum allowed value of a user defined priority is 1000000000"))
     }
-    return [...out, ...oneOfIfSet("preemptionPolicy", preemptionPolicy, ["PreemptLowerPriority", "Never"])]
+    return [...out, ...oneOf("preemptionPolicy", preemptionPolicy, ["PreemptLowerPriority", "Never"])]
   },
   validateUpdate(obj, old) {
     const out: FieldError[] = []

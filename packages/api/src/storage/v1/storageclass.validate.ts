@@ -1,7 +1,7 @@
 /** Validation of storage classes. Mirrors: pkg/apis/storage/validation/validation.go (ValidateStorageClass) */
 import { field, semanticEqual, validateLabelName } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { immutableMessage, oneOf, oneOfIfSet, required } from "../../checks.ts"
+import { immutableMessage, oneOfDefaulted, oneOfIfSet, required } from "../../checks.ts"
 import type { TopologySelectorTerm } from "../../core/v1/types.gen.ts"
 import { validateParameters, validateProvisioner } from "./parameters.validate.ts"
 import type { StorageClass } from "./types.gen.ts"
@@ -16,7 +16,7 @@ export function validateStorageClass(
     ...validateProvisioner("provisioner", provisioner),
     ...validateParameters("parameters", parameters),
     ...oneOfIfSet("reclaimPolicy", reclaimPolicy || undefined, ["Delete", "Retain"]),
-    ...oneOf("volumeBindingMode", volumeBindingMode, ["Immediate", "WaitForFirstConsumer"]),
+    ...oneOfDefaulted("volumeBindingMode", volumeBindingMode, ["Immediate", "WaitForFirstConsumer"]),
     ...validateTopologies("allowedTopologies", allowedTopologies),
     ...required("provisioner", provisioner),
     ...(old ? validateChange(storageClass, old) : []),
