@@ -46,7 +46,7 @@ export async function deleteObject(
     const early = await beginTermination(storage, kind.termination, ref, options, request)
     if (early) return { object: early, gone: false, asStatus: false }
   }
-  const first = storage.cache.get(storage.key(ref))
+  const first = storage.cache.get(storage.keyAsked(ref))
   if (!first) throw storage.notFound(ref.name)
   if (options.ignoreStoreReadErrorWithClusterBreakingPotential)
     throw conflict(

@@ -91,11 +91,15 @@ export class ResourceStorage {
     return notFound(this.resource, name)
   }
 
-  /** The key in the cache. Throws 400 for a name that no path could have. Mirrors: NamespaceKeyFunc */
-  key(ref: ObjectRef): string {
+  /** The key of what is asked for by its name. Throws 400 for a name that nothing can have. Mirrors: NamespaceKeyFunc */
+  keyAsked(ref: ObjectRef): string {
     const problems = isPathSegmentName(ref.name)
-    if (problems.length > 0)
-      throw badRequest(`Name parameter invalid: ${goQuote(ref.name)}: ${problems.join(";")}`)
+    if (problems.length === 0) return this.key(ref)
+    throw badRequest(`Name parameter invalid: ${goQuote(ref.name)}: ${problems.join(";")}`)
+  }
+
+  /** The key in the cache. */
+  key(ref: ObjectRef): string {
     return this.kind.namespaced ? `${ref.namespace}/${ref.name}` : ref.name
   }
 
@@ -121,7 +125,7 @@ export class ResourceStorage {
   }
 
   #present(ref: ObjectRef, signal: AbortSignal | undefined): CachedObject | Promise<CachedObject> {
-    const key = this.key(ref)
+    const key = this.keyAsked(ref)
     const found = this.cache.get(key)
     if (!found)
       throw this.cache.isUnreadable(key) ? unreadable(this.cache.prefix + key) : this.notFound(ref.name)

@@ -55,7 +55,7 @@ export async function updateObject(
   options: UpdateOptions,
 ): Promise<Written> {
   const { kind } = storage
-  const key = storage.key(ref)
+  const key = storage.keyAsked(ref)
   for (;;) {
     const wait = storage.fresh(request.signal)
     if (wait) await wait
