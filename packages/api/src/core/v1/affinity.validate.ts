@@ -230,6 +230,9 @@ export function validateTopologySpread(
 ): FieldError[] {
   const out: FieldError[] = []
   const all = constraints ?? []
+  const keyOf = ({ topologyKey, whenUnsatisfiable }: TopologySpreadConstraint): string =>
+    JSON.stringify([topologyKey, whenUnsatisfiable])
+  const last = new Map(all.map((constraint, i) => [keyOf(constraint), i]))
   for (const [i, constraint] of all.entries()) {
     const at = `${path}[${i}]`
     const { topologyKey, whenUnsatisfiable, minDomains } = constraint
@@ -237,10 +240,7 @@ export function validateTopologySpread(
     if (!topologyKey) out.push(field.required(`${at}.topologyKey`, "can not be empty"))
     if (!actions.includes(whenUnsatisfiable))
       out.push(field.notSupported(`${at}.whenUnsatisfiable`, whenUnsatisfiable ?? "", actions))
-    const again = all
-      .slice(i + 1)
-      .some((other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === whenUnsatisfiable)
-    if (again)
+    if (last.get(keyOf(constraint)) !== i)
       out.push(
         field.duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${whenUnsatisfiable}}`),
       )

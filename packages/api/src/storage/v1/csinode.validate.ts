@@ -37,9 +37,9 @@ export function validateCSINode({ spec }: Readonly<CSINode>): FieldError[] {
 /** What is known of a driver changes no more, but for how much it has room for. */
 export function validateCSINodeUpdate(node: Readonly<CSINode>, old: Readonly<CSINode>): FieldError[] {
   const out: FieldError[] = []
+  const drivers = Map.groupBy(node.spec.drivers ?? [], ({ name }) => name)
   for (const before of old.spec.drivers ?? [])
-    for (const driver of node.spec.drivers ?? []) {
-      if (driver.name !== before.name) continue
+    for (const driver of drivers.get(before.name) ?? []) {
       const { allocatable: _a, ...now } = driver
       const { allocatable: _b, ...was } = before
       if (!semanticEqual(now, was))
