@@ -18,6 +18,15 @@ const entryPoints: Readonly<Record<string, readonly string[]>> = {
   "packages/store/src/snapshot.ts": ["saveSnapshot", "restoreSnapshot"],
   // What a node that joins asks a certificate with.
   "packages/base/src/x509.ts": ["createCertificateRequest"],
+  // What rules of custom resources, policies and match conditions are evaluated with.
+  "packages/cel/src/environment.ts": ["*"],
+  "packages/cel/src/check/declarations.ts": ["overload"],
+  "packages/cel/src/check/types.ts": ["*"],
+  "packages/cel/src/libraries/authorizer.ts": ["*"],
+  "packages/cel/src/libraries/jsonpatch.ts": ["jsonPatchFunctions"],
+  "packages/cel/src/schema/built-in.ts": ["celSchemaOf"],
+  "packages/cel/src/schema/decl-type.ts": ["declTypeOf"],
+  "packages/cel/src/schema/sizes.ts": ["sizesOf"],
   // A volume plugin that stages, for tests and to read.
   "packages/kubelet/src/volumes/memory-disk.volume.ts": ["createMemoryDisk"],
   // The size of huge pages is known; the node refuses them until it counts them.
