@@ -38,7 +38,7 @@ const parsedBound = 20_000
 const parsedLength = 1024
 
 /** What the text of a step means. Throws an Error for a text that is none. */
-export function parseElement(text: string): PathElement {
+function parseElement(text: string): PathElement {
   if (text.startsWith("f:")) return { type: "field", name: text.slice(2) }
   let element = parsed.get(text)
   if (!element) {
