@@ -30,6 +30,8 @@ export interface Step {
   readonly pieces?: readonly string[]
   /** Asked again, for up to 10 s, as long as the answer has this status: for what the server does by itself. */
   readonly whileStatus?: number
+  /** And as long as this text is not in the answer. */
+  readonly untilText?: string
   /** Lines of JSON: `# HELP` and `# TYPE` of metrics, each a piece. */
   readonly metrics?: boolean
 }

@@ -79,7 +79,9 @@ async function send(target: Target, step: Step, saved: Map<string, unknown>): Pr
   const ask = (): Promise<RawAnswer> =>
     exchange(target, step.method, filled(step.path, saved).replaceAll(" ", "%20"), headers, body)
   let raw = await ask()
-  for (let tries = 0; raw.status === step.whileStatus && tries < 100; tries++) {
+  const waits = (): boolean =>
+    raw.status === step.whileStatus || (step.untilText !== undefined && !raw.body.includes(step.untilText))
+  for (let tries = 0; waits() && tries < 100; tries++) {
     await sleep(100)
     raw = await ask()
   }

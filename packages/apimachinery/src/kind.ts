@@ -212,6 +212,8 @@ export interface KindSpec<T extends KubeObject> {
   readonly scale?: {
     /** The field that `setReplicas` sets, for who manages it; default `["spec", "replicas"]`. */
     readonly replicasPath?: readonly string[]
+    /** Whether there is such a field to read; default: there always is. */
+    hasReplicas?(obj: Readonly<T>): boolean
     getReplicas(obj: Readonly<T>): number
     setReplicas(obj: T, replicas: number): void
     statusReplicas(obj: Readonly<T>): number

@@ -176,7 +176,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     access: new AccessMetrics(env.meter, env.clock),
     requestTimeoutSeconds: options.requestTimeoutSeconds,
     encodings: options.encodings,
-    servesGroup: (name) => registry.kinds.some(({ group }) => group === name),
+    servesGroup: (name) => registry.kinds.some(({ group, rules }) => group === name && rules === "native"),
     kindOf: (info) => registry.find(info.apiGroup, info.apiVersion, info.resource)?.kind,
     handler: createRouter({
       resources: createResourceHandler(registry, new TableColumns(options.openApiDocs), options.encodings),

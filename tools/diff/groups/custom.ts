@@ -2,6 +2,7 @@
 import type { Script } from "../script.ts"
 import { lifecycle, names, versions } from "./custom/definitions.ts"
 import { objects } from "./custom/objects.ts"
+import { rules } from "./custom/rules.ts"
 import { ratcheting, schemas } from "./custom/schemas.ts"
 
 export function customScripts(): Script[] {
@@ -13,6 +14,7 @@ export function customScripts(): Script[] {
       ["names", names],
       ["versions", versions],
       ["objects", objects],
+      ["rules", rules],
     ] as const
   ).map(([name, steps]) => ({ group: "custom", name, steps: steps(`custom-${name}`) }))
 }

@@ -2,6 +2,7 @@
 import type { Schema } from "@knarr/apimachinery"
 import { collectionOf, objectOf, samplesOf, type Sample } from "../objects.ts"
 import {
+  get,
   json,
   namespaceSteps,
   patch,
@@ -40,6 +41,10 @@ export function updateScripts(): Script[] {
     const steps: Step[] = [
       ...(kind.namespaced ? namespaceSteps(namespace) : []),
       { ...post("create", collection, object), save: { object: "" } },
+      // The server writes the status of a definition by itself, and then leaves it alone.
+      ...(kind.kind === "CustomResourceDefinition"
+        ? [{ ...quiet(get("settled", one)), untilText: "InitialNamesAccepted", save: { object: "" } }]
+        : []),
       ...metadataChanges.map(([what, edits]) => change(what, edits)),
       ...chosen.map(([what, edit]) => change(what, [edit])),
       ...(kind.subresources.has("status")

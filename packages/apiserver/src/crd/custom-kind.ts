@@ -25,22 +25,22 @@ import { unknownPaths } from "./embedded.ts"
 import { shapeOfCustom } from "./custom-shape.ts"
 import { readTyped, setNested } from "./nested.ts"
 
-const text: Schema = { type: "string" }
+/** An object as it is before its version's rules see it: its metadata as that of any object, and all else as it came. */
+function readAnyObject(value: unknown): { object: KubeObject; unknown: readonly string[] } {
+  const { object } = decodeObject<KubeObject>(anyObject, deepClone(value))
+  if (object.metadata === undefined) return { object, unknown: [] }
+  const meta = schemaOf("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
+  const read = decodeObject<KubeObject["metadata"]>(meta, object.metadata, { strict: true })
+  object.metadata = read.object
+  return { object, unknown: unknownPaths(read.strictErrors).map((path) => `metadata.${path}`) }
+}
 
-/** How an object is read before its version's rules see it: its metadata as that of any object, and all else as it is. */
-const anyObject = (): Schema => ({
+const text: Schema = { type: "string" }
+const anyObject: Schema = {
   type: "object",
   preserveUnknown: true,
-  fields: new Map(
-    (
-      [
-        ["apiVersion", text],
-        ["kind", text],
-        ["metadata", schemaOf("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")],
-      ] as const
-    ).map(([name, schema]) => [name, { name, schema, required: false }]),
-  ),
-})
+  fields: new Map(["apiVersion", "kind"].map((name) => [name, { name, schema: text, required: false }])),
+}
 
 /** The kind of one version. Throws when the definition has no such version. */
 export function customKind(crd: Readonly<CustomResourceDefinition>, versionName: string): Kind {
@@ -50,8 +50,12 @@ export function customKind(crd: Readonly<CustomResourceDefinition>, versionName:
   const names = crd.status?.acceptedNames ?? spec.names
   const schema = version.schema?.openAPIV3Schema
   const { status, scale } = version.subresources ?? {}
-  const rules = new CustomRules({ schema, scale, preservesUnknown: spec.preserveUnknownFields === true })
-  const any = anyObject()
+  const rules = new CustomRules({
+    kind: names.kind,
+    schema,
+    scale,
+    preservesUnknown: spec.preserveUnknownFields === true,
+  })
   const kind: KindSpec<KubeObject> = {
     group: spec.group,
     version: version.name,
@@ -63,8 +67,8 @@ export function customKind(crd: Readonly<CustomResourceDefinition>, versionName:
     namespaced: spec.scope === "Namespaced",
     rules: "structural",
     schema: shapeOfCustom(schema, (value) => {
-      const { object, strictErrors } = decodeObject<KubeObject>(any, deepClone(value), { strict: true })
-      return { object, unknown: [...unknownPaths(strictErrors), ...rules.coerce(object)] }
+      const { object, unknown } = readAnyObject(value)
+      return { object, unknown: [...unknown, ...rules.coerce(object)] }
     }),
     setDefaults: (obj) => rules.setDefaults(obj),
     subresources: [...(status ? ["status" as const] : []), ...(scale ? ["scale" as const] : [])],
@@ -123,6 +127,8 @@ function fieldsOf(
 
 function scaleBy(scale: CustomResourceSubresourceScale): NonNullable<KindSpec<KubeObject>["scale"]> {
   return {
+    replicasPath: scale.specReplicasPath.replace(/^\./, "").split("."),
+    hasReplicas: (obj) => readTyped(obj, scale.specReplicasPath, "int64") !== undefined,
     getReplicas: (obj) => readTyped(obj, scale.specReplicasPath, "int64") ?? 0,
     setReplicas: (obj, replicas) => setNested(obj, scale.specReplicasPath, replicas),
     statusReplicas: (obj) => readTyped(obj, scale.statusReplicasPath, "int64") ?? 0,

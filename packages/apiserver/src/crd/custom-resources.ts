@@ -174,6 +174,7 @@ export class CustomResources {
           next.metadata.finalizers?.filter((one) => one !== definitionCleanupFinalizer) ?? []
       return client.update(customResourceDefinition, next, { subresource: "status", signal })
     }
+    await this.#serve(crd)
     const [kind] = this.#served.get(crd.metadata.name)?.kinds ?? []
     if (!kind || !isTrue(crd, "Established")) {
       await set(crd, "False", "NeverEstablished", "resource was never established", true)
@@ -195,6 +196,7 @@ export class CustomResources {
       env.clock.timer(countMs, () => this.#add(crd.metadata.name))
       return
     }
+    this.#remove(crd.metadata.name)
     await set(begun, "False", "InstanceDeletionCompleted", "removed all instances", true)
   }
 }

@@ -5,6 +5,7 @@
 import type { CustomResourceSubresourceScale, JSONSchemaProps } from "@knarr/api"
 import { field, goQuote, isQualifiedName, type FieldError, type KubeObject } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
+import { blockedBy, celRulesOf, type CelRules } from "./cel-rules.ts"
 import { defaultCustom, pruneNulls } from "./defaults.ts"
 import { coerceEmbedded, hasEmbedded, validateEmbedded } from "./embedded.ts"
 import { validateListTypes } from "./list-types.ts"
@@ -17,20 +18,24 @@ type Loose = Record<string, unknown>
 const maxInt32 = 2 ** 31 - 1
 
 export class CustomRules {
+  readonly #kind: string
   readonly #schema: JSONSchemaProps | undefined
   readonly #scale: CustomResourceSubresourceScale | undefined
   readonly #preserves: boolean
   readonly #embeds: boolean
   readonly #check: SchemaCheck | undefined
   readonly #statusCheck: SchemaCheck | undefined
+  readonly #cel: CelRules | undefined
 
   constructor(options: {
+    kind: string
     schema: JSONSchemaProps | undefined
     scale: CustomResourceSubresourceScale | undefined
     /** `spec.preserveUnknownFields` of the definition. */
     preservesUnknown: boolean
   }) {
     const { schema } = options
+    this.#kind = options.kind
     this.#schema = schema
     this.#scale = options.scale
     this.#preserves = options.preservesUnknown || !schema
@@ -38,6 +43,7 @@ export class CustomRules {
     this.#check = schema && new SchemaCheck(schema)
     const status = schema?.properties?.["status"]
     this.#statusCheck = status && new SchemaCheck(status)
+    this.#cel = celRulesOf(schema)
   }
 
   /**
@@ -60,11 +66,12 @@ export class CustomRules {
   }
 
   validate(obj: Readonly<KubeObject>, old?: Readonly<KubeObject>): FieldError[] {
+    if (obj.kind !== this.#kind) return [field.invalid("kind", obj.kind, `must be ${this.#kind}`)]
     const out = old ? this.#check?.validateUpdate(obj, old) : this.#check?.validate(obj)
     const errors = [...(out ?? []), ...this.#scaleSpec(obj), ...this.#scaleStatus(obj)]
     if (this.#embeds) errors.push(...validateEmbedded(obj, this.#schema))
     errors.push(...this.#listTypes(obj, old))
-    return errors
+    return this.#withCel(errors, obj, old)
   }
 
   validateStatus(obj: Readonly<KubeObject>, old: Readonly<KubeObject>): FieldError[] {
@@ -74,7 +81,15 @@ export class CustomRules {
     if (status !== undefined && this.#statusCheck)
       errors.push(...this.#statusCheck.validateUpdate(status, before, "status"))
     errors.push(...this.#scaleStatus(obj), ...this.#listTypes(obj, old))
-    return errors
+    return this.#withCel(errors, obj, old)
+  }
+
+  /** Expressions are asked about what is right so far. */
+  #withCel(errors: FieldError[], obj: object, old: object | undefined): FieldError[] {
+    if (!this.#cel) return errors
+    const blocked = blockedBy(errors)
+    const more = blocked ? [blocked] : this.#cel.validate(obj, old, () => {})
+    return [...errors, ...more]
   }
 
   /** What was wrong before may stay so. */

@@ -279,7 +279,8 @@ const verbsOf = (kind: Kind): string[] =>
     : sortedVerbs(kind.verbs)
 
 function bySubresource(kind: Kind): Subresource[] {
-  return [...kind.subresources.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  const all = [...kind.subresources.values()]
+  return kind.rules === "structural" ? all : all.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 function aggregatedResource(kind: Kind): unknown {

@@ -38,7 +38,8 @@ export function createResourceHandler(
     const { info } = ctx
     const storage = registry.find(info.apiGroup, info.apiVersion, info.resource)
     if (!storage) throw pathNotFound()
-    if (storage.kind.deprecation) ctx.warnings.push(storage.kind.deprecation)
+    const { kind } = storage
+    if (kind.deprecation) ctx.warnings.push(kind.deprecation)
     const { handlers, env } = registry
     const target = { storage, ref: { namespace: info.namespace, name: info.name }, storages: registry }
     const call: Call = { exchange, ctx, handlers, storage, target, columns, encodings, env }

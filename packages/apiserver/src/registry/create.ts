@@ -88,7 +88,8 @@ async function createNamed(
     prepareForCreate(kind, obj, { nowMs: deps.env.clock.now(), user: request.user, warn })
     const errors = [...(deps.hooksOf(kind)?.validateCreate?.(obj) ?? []), ...validateCreate(kind, obj)]
     const name = obj.metadata.name ?? ""
-    if (errors.length > 0) throw invalid(storage.view.stored, name, errors)
+    const told = kind.rules === "structural" ? { group: kind.group, kind: obj.kind } : storage.view.stored
+    if (errors.length > 0) throw invalid(told, name, errors)
     if (kind.warnings) request.warnings.push(...kind.warnings(obj))
     const ref = { namespace: obj.metadata.namespace ?? "", name }
     const what = { operation: "CREATE", object: obj, oldObject: undefined } as const

@@ -191,6 +191,12 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
+function deepSorted(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value
+  if (Array.isArray(value)) return value.map(deepSorted)
+  return sorted(Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, deepSorted(inner)])))
+}
+
 /** The names on the ways to what a patch of JSON looks at. */
 function touchedBy(patch: Pick<Patch, "type" | "body">): unknown {
   if (patch.type !== "json" || !Array.isArray(patch.body)) return patch.body
@@ -273,7 +279,10 @@ function failPatched(
   patch: Pick<Patch, "type" | "body">,
   why: string,
 ): never {
-  const shown = patch.type === "strategic" ? goText(patch.body) : goJson(shownDocument(schema, value, patch))
+  const shown =
+    patch.type === "strategic"
+      ? goText(patch.body)
+      : goJson(schema.reader ? deepSorted(value) : shownDocument(schema, value, patch))
   throw invalid({ group: "", kind: "" }, "", [field.invalid("patch", shown, why)])
 }
 

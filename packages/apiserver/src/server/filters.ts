@@ -3,7 +3,15 @@
  * authorisation; and what is counted about it. Mirrors: apiserver pkg/server/config.go DefaultBuildHandlerChain
  */
 import { asError, messageOf, uuid, whenReady, type Env } from "@knarr/base"
-import { badRequest, forbidden, goQuote, parseGoDuration, timeout, type Kind } from "@knarr/apimachinery"
+import {
+  badRequest,
+  forbidden,
+  goQuote,
+  notFound,
+  parseGoDuration,
+  timeout,
+  type Kind,
+} from "@knarr/apimachinery"
 import { impersonate } from "../authn/impersonation.ts"
 import type { Authenticator } from "../authn/authenticator.ts"
 import { RequestAttributes } from "../authz/attributes.ts"
@@ -33,6 +41,7 @@ export interface FilterOptions {
   readonly requestTimeoutSeconds?: number | undefined
   /** The kind that is served at a resource's path; undefined when there is none. */
   kindOf(info: RequestInfo): Kind | undefined
+  /** Whether a group is the server's own: what definitions add to others is asked for by its path alone. */
   servesGroup(group: string): boolean
   /** In which failures may be told; default: the built-in ones. */
   readonly encodings?: Encodings | undefined
@@ -72,6 +81,9 @@ function refusalOf(exchange: ServerExchange, options: FilterOptions, info: Reque
   if (!info.isResourceRequest) return undefined
   const kind = options.kindOf(info)
   if (!kind && !options.servesGroup(info.apiGroup)) return new PageNotFound()
+  const { subresource, name } = info
+  if (kind?.rules === "structural" && subresource !== "" && !kind.subresources.has(subresource))
+    return notFound({ group: kind.group, resource: kind.plural }, name)
   return refusalOfRoute(kind, exchange.method, info)
 }
 

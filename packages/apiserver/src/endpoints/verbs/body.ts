@@ -61,13 +61,16 @@ export async function readObject<T extends KubeObject>(
     if (!(thrown instanceof DecodeError || thrown instanceof SyntaxError)) throw thrown
     throw undecodable(body, text, yaml, expected, thrown.message)
   }
-  checkType(object, expected, () => (yaml ? object : parseJson(text)))
+  const custom = expected.schema.reader !== undefined
+  if (custom && !object.kind) throw withoutKind(body, text, expected)
+  if (!custom) checkType(object, expected, () => (yaml ? object : parseJson(text)))
   if (strictErrors.length > 0) {
     if (fieldValidation === "Strict") {
       throw badRequest(cannotBeHandled(expected.kind, expected, strictErrorMessage(strictErrors)))
     }
     warnings.push(...strictErrors)
   }
+  if (custom) checkVersion(object, expected)
   object.metadata ??= {} as T["metadata"]
   return object
 }
@@ -146,21 +149,35 @@ function summary(body: Buffer): string {
   return body.subarray(0, max).toString(body[0] === 0x7b ? "utf8" : "hex") + more
 }
 
+function withoutKind(body: Buffer, text: string, expected: Shape): Error {
+  return badRequest(
+    `the object provided is unrecognized (must be of type ${expected.kind}): ` +
+      `Object 'Kind' is missing in '${text}' (${summary(body)})`,
+  )
+}
+
+const apiVersionOf = ({ group, version }: Shape): string => (group === "" ? version : `${group}/${version}`)
+
+/** Refuses another version than that of the path. */
+function checkVersion(object: KubeObject, expected: Shape): void {
+  const apiVersion = apiVersionOf(expected)
+  if (object.apiVersion !== apiVersion)
+    throw badRequest(
+      `the API version in the data (${object.apiVersion ?? ""}) does not match the expected API version (${apiVersion})`,
+    )
+}
+
 /** Fills in a missing type; refuses another one, of which `sent` tells all that was sent. */
 function checkType(object: KubeObject, expected: Shape, sent: () => unknown): void {
-  const apiVersion = expected.group === "" ? expected.version : `${expected.group}/${expected.version}`
+  const apiVersion = apiVersionOf(expected)
   object.kind ||= expected.kind
   object.apiVersion ||= apiVersion
   const version = object.apiVersion.split("/").pop()!
   const refused = (why: string): Error =>
     badRequest(`${object.kind} in version "${version}" cannot be handled as a ${expected.kind}: ${why}`)
   if (object.kind !== expected.kind) throw refused(wrongKind(sent(), object, expected.group, expected.kind))
-  if (object.apiVersion !== apiVersion) {
-    if (!isKnown(object)) throw refused(unregistered(object))
-    throw badRequest(
-      `the API version in the data (${object.apiVersion}) does not match the expected API version (${apiVersion})`,
-    )
-  }
+  if (object.apiVersion !== apiVersion && !isKnown(object)) throw refused(unregistered(object))
+  checkVersion(object, expected)
 }
 
 /** The body of a patch, and the duplicate fields in it. Throws 400. */

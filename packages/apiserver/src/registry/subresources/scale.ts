@@ -7,6 +7,8 @@ import {
   deepClone,
   field,
   formatTime,
+  goQuote,
+  internalError,
   invalid,
   type KubeObject,
   type ManagedFieldsContext,
@@ -39,7 +41,13 @@ interface Scalable extends KubeObject {
 export const scale = defineHandler<Scale>({
   name: "scale",
   async get({ storage, ref }, { resourceVersion, signal }) {
-    return { code: 200, value: scaleOf(storage, await storage.get(ref, resourceVersion, signal)) }
+    const object = await storage.get(ref, resourceVersion, signal)
+    const { scale: own } = storage.kind
+    if (own?.hasReplicas?.(storage.view.value(object)) === false)
+      throw internalError(
+        `the spec replicas field ${goQuote(`.${(own.replicasPath ?? []).join(".")}`)} does not exist`,
+      )
+    return { code: 200, value: scaleOf(storage, object) }
   },
   async update({ storage, ref }, body, request) {
     if (!body.metadata.name) throw nameUndetermined(ref)
@@ -171,7 +179,8 @@ function checkScale(storage: ResourceStorage, ref: ObjectRef, scale: Scale, obje
     )
   }
   const replicas = scale.spec?.replicas ?? 0
-  if (replicas < 0) {
+  // Custom resources say so themselves.
+  if (replicas < 0 && storage.kind.rules === "native") {
     throw invalid({ group: "autoscaling", kind: "Scale" }, ref.name, [
       field.invalid("spec.replicas", replicas, "must be greater than or equal to 0"),
     ])
