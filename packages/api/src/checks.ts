@@ -13,6 +13,16 @@ export function reasons(path: string, value: unknown, why: readonly string[]): F
   return why.map((detail) => field.invalid(path, value, detail))
 }
 
+/** As {@link reasons}, of what the type itself declares: its names are so many bytes, where others are characters. */
+export function declaredReasons(path: string, value: unknown, why: readonly string[]): FieldError[] {
+  return reasons(path, value, why.map(inBytes))
+}
+
+/** `must be no more than N bytes`, where the check says characters. */
+export function inBytes(detail: string): string {
+  return detail.replace(/^(must be no more than \d+) characters$/, "$1 bytes")
+}
+
 /** Whether nothing was given: absent, null or an empty text. */
 function isUnset(value: unknown): value is undefined | null | "" {
   return value === undefined || value === null || value === ""

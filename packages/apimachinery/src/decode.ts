@@ -120,11 +120,13 @@ function fillsOf(schema: Schema): Fill[] {
     const { type } = field.schema
     if (field.printNull && type !== "array" && type !== "map")
       out.push({ name: field.name, make: () => null })
+    if (type === "quantity" && field.required && !field.omitEmpty)
+      out.push({ name: field.name, make: () => "0" })
     if (value === undefined) continue
     if (isEmptyObject(value)) {
       const walk = walkOf(field.schema)
       out.push({ name: field.name, make: () => walk({}, new Run(false)) })
-    } else if (field.required && (value === "" || value === 0 || value === false)) {
+    } else if (!field.omitZero && (value === "" || value === 0 || value === false)) {
       out.push({ name: field.name, make: () => value })
     }
   }

@@ -146,7 +146,7 @@ const labelNameRegexp = whole(labelName)
 const labelNameMessage =
   "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
 
-// These three checks say "bytes" where the DNS checks above say "characters", as upstream's do.
+// The checks below say "bytes" where the DNS checks above say "characters", as upstream's do.
 function bytesMessage(length: number): string {
   return `must be no more than ${length} bytes`
 }

@@ -1,7 +1,11 @@
 /** CustomResourceDefinition (apiextensions.k8s.io/v1). Mirrors: pkg/registry/apiextensions/customresourcedefinition */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { text, wide } from "../../columns.ts"
-import { validateDefinition, validateDefinitionStatus } from "./customresourcedefinition.validate.ts"
+import {
+  nameOfDefinition,
+  validateDefinition,
+  validateDefinitionStatus,
+} from "./customresourcedefinition.validate.ts"
 import { beginDefinitionEnd } from "./definition-conditions.ts"
 import { definitionWarnings } from "./definition.warnings.ts"
 import { setDefinitionDefaults } from "./definition.defaults.ts"
@@ -47,6 +51,7 @@ export const customResourceDefinition: Kind<CustomResourceDefinition> = defineKi
     addStoredVersion(definition)
   },
   prepareForUpdate: addStoredVersion,
+  validateName: nameOfDefinition,
   validate: validateDefinition,
   validateStatusUpdate: validateDefinitionStatus,
   warnings: definitionWarnings,

@@ -2,9 +2,18 @@
  * Validation of definitions of custom resources.
  * Mirrors: apiextensions pkg/apis/apiextensions/validation/validation.go (ValidateCustomResourceDefinition)
  */
-import { field, goQuote, isDNS1035Label, isDNS1123Subdomain, semanticEqual } from "@knarr/apimachinery"
+import {
+  field,
+  goQuote,
+  isDNS1035Label,
+  isDNS1123Subdomain,
+  nameIsDNSSubdomain,
+  semanticEqual,
+  validateObjectMetaUpdate,
+} from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { immutable, oneOf, reasons, required } from "../../checks.ts"
+import { goValue } from "../../go-value.ts"
 import { validateClientConfig } from "../../webhook-client.validate.ts"
 import { hoist } from "./hoisted-spec.ts"
 import { hasNonAtomicSet, validateMapKeys } from "./openapi-schema.validate.ts"
@@ -79,9 +88,8 @@ export function validateDefinition(
   const { metadata, spec, status } = definition
   const demands = demandsOf(definition, old)
   const out: FieldError[] = []
-  const { plural = "" } = spec.names ?? {}
-  if (!old && metadata.name && metadata.name !== `${plural}.${spec.group ?? ""}`)
-    out.push(field.invalid("metadata.name", metadata.name, 'must be spec.names.plural+"."+spec.group'))
+  // Told again beside what is told of the metadata of every kind.
+  if (old) out.push(...validateObjectMetaUpdate(metadata, old.metadata, "metadata"))
   out.push(...validateSpec(spec, demands))
   if (old) {
     if (demands.fixedNames)
@@ -107,6 +115,18 @@ export function validateDefinition(
         "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead",
       ),
     )
+  return out
+}
+
+/** A definition is called after what it defines. */
+export function nameOfDefinition(
+  name: string,
+  prefix: boolean,
+  { spec }: Readonly<CustomResourceDefinition>,
+): string[] {
+  const out = nameIsDNSSubdomain(name, prefix)
+  if (name !== `${spec.names?.plural ?? ""}.${spec.group ?? ""}`)
+    out.push('must be spec.names.plural+"."+spec.group')
   return out
 }
 
@@ -153,16 +173,16 @@ function validateSpec(spec: CustomResourceDefinitionSpec, demands: Demands): Fie
     const subresources = own ? version.subresources : hoisted.subresources
     out.push(...validateVersion(at, version, subresources?.status !== undefined, demands))
   }
+  const goVersions = goValue(
+    "[]apiextensions.CustomResourceDefinitionVersion",
+    spec.versions && hoisted.versions,
+  )
   const unique = new Set(versions.map(({ name }) => name))
   if (unique.size < versions.length)
-    out.push(field.invalid("spec.versions", hoisted.versions, "must contain unique version names"))
+    out.push(field.invalid("spec.versions", goVersions, "must contain unique version names"))
   if (versions.filter(({ storage }) => storage).length !== 1)
     out.push(
-      field.invalid(
-        "spec.versions",
-        spec.versions ? hoisted.versions : null,
-        "must have exactly one version marked as storage version",
-      ),
+      field.invalid("spec.versions", goVersions, "must have exactly one version marked as storage version"),
     )
   const first = versions[0]?.name
   if (first) out.push(...joined("spec.version", first, isDNS1035Label(first)))

@@ -4,6 +4,7 @@
  */
 import { byteLength, field } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
+import { goValue } from "../../go-value.ts"
 import { followPath } from "./field-path.ts"
 import type { HoistedSpec } from "./hoisted-spec.ts"
 import { validateSchema, type SchemaDemands } from "./openapi-schema.validate.ts"
@@ -153,7 +154,7 @@ function validateRoot(path: string, schema: JSONSchemaProps): FieldError[] {
   return [
     field.invalid(
       path,
-      schema,
+      goValue("apiextensions.JSONSchemaProps", schema),
       `only [${rootFields}] fields are allowed at the root of the schema if the status subresource is enabled`,
     ),
   ]

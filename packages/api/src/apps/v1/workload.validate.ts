@@ -187,8 +187,8 @@ export function validateDaemonSet(set: Readonly<DaemonSet>, old?: Readonly<Daemo
         ...notMoreThan100Percent(`${at}.maxUnavailable`, maxUnavailable),
         ...notMoreThan100Percent(`${at}.maxSurge`, maxSurge),
       )
-      const unavailable = amountOf(maxUnavailable) > 0
-      const surge = amountOf(maxSurge) > 0
+      const unavailable = amountOf(maxUnavailable) !== 0
+      const surge = amountOf(maxSurge) !== 0
       if (unavailable && surge)
         out.push(field.invalid(`${at}.maxSurge`, maxSurge, "may not be set when maxUnavailable is non-zero"))
       if (!unavailable && !surge)

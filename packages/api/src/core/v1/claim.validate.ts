@@ -10,7 +10,7 @@ import {
   validateLabelSelector,
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { oneOfIfSet, positiveMessage, reasons, required } from "../../checks.ts"
+import { immutable, oneOfIfSet, positiveMessage, reasons, required } from "../../checks.ts"
 import { validateResourceQuantity } from "./resources.validate.ts"
 import { goDiff } from "../../unified-diff.ts"
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from "./types.gen.ts"
@@ -93,23 +93,20 @@ export function validateClaimUpdate(claim: PersistentVolumeClaim, old: Persisten
   const oldSize = size(old.spec)
   if (old.status.phase === "Bound" && was.resources?.requests && newSize !== undefined)
     was.resources.requests["storage"] = newSize
-  was.volumeAttributesClassName = wanted.volumeAttributesClassName
+  if (old.status.phase === "Bound") was.volumeAttributesClassName = wanted.volumeAttributesClassName
   if (!semanticEqual(wanted, was)) {
     const detail =
       "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
     const changed = goDiff("core.PersistentVolumeClaimSpec", was, wanted)
     out.push(field.forbidden("spec", `${detail}\n${changed}`))
   }
-  if (newSize !== undefined && oldSize !== undefined && old.status.phase === "Bound") {
-    const path = "spec.resources.requests.storage"
-    if (compareQuantities(parseQuantity(newSize), parseQuantity(oldSize)) < 0) {
-      const capacity = old.status.capacity?.["storage"]
-      if (capacity === undefined || compareQuantities(parseQuantity(newSize), parseQuantity(capacity)) < 0)
-        out.push(field.forbidden(path, "field can not be less than status.capacity"))
-    }
-  }
+  const isLess = (a = "0", b = "0", orEqual = false): boolean =>
+    compareQuantities(parseQuantity(a), parseQuantity(b)) < (orEqual ? 1 : 0)
+  if (isLess(newSize, oldSize) && isLess(newSize, old.status.capacity?.["storage"], true))
+    out.push(field.forbidden("spec.resources.requests.storage", "field can not be less than status.capacity"))
+  out.push(...immutable("volumeMode", claim.spec.volumeMode, old.spec.volumeMode))
   const current = old.status.currentVolumeAttributesClassName
-  if (current !== undefined && old.spec.volumeAttributesClassName !== undefined) {
+  if (current !== undefined && claim.spec.volumeAttributesClassName !== old.spec.volumeAttributesClassName) {
     const path = "spec.volumeAttributesClassName"
     const whenSet = "is forbidden when status.currentVolumeAttributesClassName is not nil"
     if (claim.spec.volumeAttributesClassName === undefined)

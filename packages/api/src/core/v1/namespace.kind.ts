@@ -19,13 +19,13 @@ export const namespace: Kind<Namespace> = defineKind<Namespace>({
     obj.spec ??= {}
     obj.status ??= {}
     obj.status.phase ||= "Active"
-    if (obj.metadata.name)
-      obj.metadata.labels = { ...obj.metadata.labels, "kubernetes.io/metadata.name": obj.metadata.name }
+    labelWithName(obj)
   },
   hasGeneration: false,
   validateName: nameIsDNSLabel,
   prepareForCreate(obj) {
     obj.status = { phase: "Active" }
+    labelWithName(obj)
     const finalizers = (obj.spec.finalizers ??= [])
     if (!finalizers.includes("kubernetes")) finalizers.push("kubernetes")
   },
@@ -47,3 +47,8 @@ export const namespace: Kind<Namespace> = defineKind<Namespace>({
     "status.phase": ({ status }) => status.phase ?? "",
   },
 })
+
+/** A generated name is known only when the object is created. */
+function labelWithName({ metadata }: Namespace): void {
+  if (metadata.name) metadata.labels = { ...metadata.labels, "kubernetes.io/metadata.name": metadata.name }
+}

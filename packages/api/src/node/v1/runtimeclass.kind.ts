@@ -8,7 +8,7 @@ import {
   validateLabels,
 } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
-import { immutableMessage, reasons } from "../../checks.ts"
+import { declaredReasons, immutableMessage } from "../../checks.ts"
 import type { Toleration } from "../../core/v1/types.gen.ts"
 import { goValue } from "../../go-value.ts"
 import { validateTolerations } from "../../core/v1/affinity.validate.ts"
@@ -34,7 +34,9 @@ export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
     ...validateTolerations("scheduling.tolerations", scheduling?.tolerations),
     ...duplicates(scheduling?.tolerations ?? []),
     // What the type itself declares is told last.
-    ...(handler ? reasons("handler", handler, isDNS1123Label(handler)) : [field.required("handler", "")]),
+    ...(handler
+      ? declaredReasons("handler", handler, isDNS1123Label(handler))
+      : [field.required("handler", "")]),
   ],
   warnings: ({ scheduling }) =>
     Object.keys(scheduling?.nodeSelector ?? {}).flatMap((key) => {

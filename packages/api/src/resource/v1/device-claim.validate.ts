@@ -3,7 +3,7 @@
  * Mirrors: pkg/apis/resource/validation/validation.go (validateDeviceClaim)
  */
 import { byteLength, field, isDNS1123Label, isDNS1123Subdomain } from "@knarr/apimachinery"
-import { oneOf, reasons } from "../../checks.ts"
+import { declaredReasons, oneOf, reasons } from "../../checks.ts"
 import { eachOf, type Problems } from "./bounded-list.ts"
 import { validateConfiguration } from "./device-config.validate.ts"
 import { declaredFullyQualifiedName } from "./device-names.validate.ts"
@@ -84,7 +84,7 @@ function validateAlternative(problems: Problems, path: string, request: DeviceSu
   validateWanted(problems, path, request)
   problems.declared.push(
     ...(deviceClassName
-      ? reasons(`${path}.deviceClassName`, deviceClassName, isDNS1123Subdomain(deviceClassName))
+      ? declaredReasons(`${path}.deviceClassName`, deviceClassName, isDNS1123Subdomain(deviceClassName))
       : [field.required(`${path}.deviceClassName`, "")]),
   )
 }

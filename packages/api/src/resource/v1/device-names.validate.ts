@@ -7,7 +7,7 @@ import {
   isDNS1123SubdomainCaseless,
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { reasons } from "../../checks.ts"
+import { declaredReasons, reasons } from "../../checks.ts"
 import { validateDriverName } from "../../core/v1/volume-source.validate.ts"
 
 const maxDriverLength = 63
@@ -17,7 +17,7 @@ const maxPoolLength = 253
 /** The name of a driver where the type declares what it is. */
 export function declaredDriver(path: string, name: string | undefined): FieldError[] {
   if (!name) return [field.required(path, "")]
-  const out = reasons(path, name, isDNS1123SubdomainCaseless(name))
+  const out = declaredReasons(path, name, isDNS1123SubdomainCaseless(name))
   if (name.length > maxDriverLength) out.push(field.tooLongCharacters(path, "", maxDriverLength))
   return out
 }

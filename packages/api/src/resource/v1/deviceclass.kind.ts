@@ -1,5 +1,6 @@
 /** DeviceClass (resource.k8s.io/v1). Mirrors: pkg/registry/resource/deviceclass */
 import { defineKind, isPathSegmentName, type Kind, nameIsDNSSubdomain } from "@knarr/apimachinery"
+import { inBytes } from "../../checks.ts"
 import { age } from "../../columns.ts"
 import { validateDeviceClass } from "./deviceclass.validate.ts"
 import type { DeviceClass } from "./types.gen.ts"
@@ -14,7 +15,8 @@ export const deviceClass: Kind<DeviceClass> = defineKind<DeviceClass>({
   schema: "io.k8s.api.resource.v1.DeviceClass",
   storagePrefix: "deviceclasses",
   columns: [age],
-  validateName: (name, prefix) => (prefix ? isPathSegmentName(name) : nameIsDNSSubdomain(name, false)),
+  validateName: (name, prefix) =>
+    prefix ? isPathSegmentName(name) : nameIsDNSSubdomain(name, false).map(inBytes),
   validate: validateDeviceClass,
   hasGeneration: true,
 })

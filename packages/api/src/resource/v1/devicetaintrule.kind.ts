@@ -28,4 +28,5 @@ export const deviceTaintRule: Kind<DeviceTaintRule> = defineKind<DeviceTaintRule
   },
   validate: validateDeviceTaintRule,
   validateStatusUpdate: validateDeviceTaintRuleStatus,
+  allowUnconditionalUpdate: false,
 })

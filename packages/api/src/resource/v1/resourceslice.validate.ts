@@ -1,7 +1,7 @@
 /** Validation of what drivers publish of their devices. Mirrors: pkg/apis/resource/validation/validation.go (ValidateResourceSlice) */
 import { byteLength, field, isDNS1123Label, nameIsDNSSubdomain, semanticEqual } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { immutable, reasons } from "../../checks.ts"
+import { declaredReasons, immutable, reasons } from "../../checks.ts"
 import { validateNodeSelector } from "../../core/v1/affinity.validate.ts"
 import { goValue } from "../../go-value.ts"
 import { validateDriverName } from "../../core/v1/volume-source.validate.ts"
@@ -213,7 +213,9 @@ function validateDevicePlace(path: string, device: Device, perDevice: boolean): 
 }
 
 function validateCounterName(problems: Problems, path: string, name: string | undefined): void {
-  problems.declared.push(...(name ? reasons(path, name, isDNS1123Label(name)) : [field.required(path, "")]))
+  problems.declared.push(
+    ...(name ? declaredReasons(path, name, isDNS1123Label(name)) : [field.required(path, "")]),
+  )
 }
 
 function validateCounters(
@@ -224,7 +226,7 @@ function validateCounters(
   const names = Object.keys(counters ?? {})
   if (names.length === 0) problems.declared.push(field.required(path, ""))
   if (names.length > maxCounters) problems.found.push(field.tooMany(path, names.length, maxCounters))
-  for (const name of names) problems.declared.push(...reasons(path, name, isDNS1123Label(name)))
+  for (const name of names) problems.declared.push(...declaredReasons(path, name, isDNS1123Label(name)))
 }
 
 const semver =

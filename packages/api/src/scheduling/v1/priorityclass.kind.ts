@@ -22,6 +22,7 @@ export const priorityClass: Kind<PriorityClass> = defineKind<PriorityClass>({
   ],
   setDefaults(obj) {
     obj.preemptionPolicy ??= "PreemptLowerPriority"
+    obj.value ??= 0
   },
   hasGeneration: true,
   raisesGeneration: false,

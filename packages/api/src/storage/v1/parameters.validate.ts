@@ -9,7 +9,8 @@ const maxParametersSize = 256 * 1024
 
 /** The name of a driver; that there is one is for the caller to check. */
 export function validateProvisioner(path: string, name: string | undefined): FieldError[] {
-  return name ? reasons(path, name, isQualifiedName(name.toLowerCase())) : []
+  const lower = (name ?? "").toLowerCase()
+  return lower ? reasons(path, lower, isQualifiedName(lower)) : []
 }
 
 export function validateParameters(

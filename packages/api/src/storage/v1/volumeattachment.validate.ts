@@ -8,7 +8,7 @@ import {
   semanticEqual,
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { immutableMessage, maxInt32, reasons } from "../../checks.ts"
+import { declaredReasons, immutableMessage, maxInt32, reasons } from "../../checks.ts"
 import { validateVolumeSpec } from "../../core/v1/persistent-volume.validate.ts"
 import type { VolumeAttachment, VolumeAttachmentSource, VolumeError } from "./types.gen.ts"
 
@@ -38,7 +38,7 @@ export function validateVolumeAttachment({ spec, status }: Readonly<VolumeAttach
 
 function validateAttacher(path: string, name: string | undefined): FieldError[] {
   if (!name) return [field.required(path, "")]
-  const out = reasons(path, name, isDNS1123SubdomainCaseless(name))
+  const out = declaredReasons(path, name, isDNS1123SubdomainCaseless(name))
   if (name.length > maxAttacherLength) out.push(field.tooLongCharacters(path, "", maxAttacherLength))
   return out
 }
