@@ -2,6 +2,7 @@
 import type { Script } from "../script.ts"
 import { lifecycle, names, versions } from "./custom/definitions.ts"
 import { objects } from "./custom/objects.ts"
+import { rulesWrong } from "./custom/rules-wrong.ts"
 import { rules } from "./custom/rules.ts"
 import { ratcheting, schemas } from "./custom/schemas.ts"
 
@@ -15,6 +16,7 @@ export function customScripts(): Script[] {
       ["versions", versions],
       ["objects", objects],
       ["rules", rules],
+      ["rules-wrong", rulesWrong],
     ] as const
   ).map(([name, steps]) => ({ group: "custom", name, steps: steps(`custom-${name}`) }))
 }

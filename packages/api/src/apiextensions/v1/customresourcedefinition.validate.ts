@@ -67,6 +67,13 @@ function demandsOf(
     fixedNames:
       old?.status?.conditions?.some(({ type, status }) => type === "Established" && status === "True") ??
       false,
+    sameSchemas: new Set(
+      (now.spec.versions ?? [])
+        .filter(({ name, schema }) =>
+          before?.versions?.some((one) => one.name === name && semanticEqual(one.schema, schema)),
+        )
+        .map(({ name }) => name),
+    ),
     manyFields: new Set(
       (before?.versions ?? [])
         .filter(({ selectableFields = [], name }) => {

@@ -1,23 +1,29 @@
 /**
- * Rules of the schemas of custom resources, but for what their CEL rules say.
+ * Rules of the schemas of custom resources.
  * Mirrors: apiextensions pkg/apis/apiextensions/validation/validation.go (ValidateCustomResourceDefinitionOpenAPISchema)
  */
 import { field } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { oneOfIfSet } from "../../checks.ts"
-import { followPath } from "./field-path.ts"
-import { structureProblem } from "./structural-schema.ts"
-import type { JSONSchemaProps, ValidationRule } from "./types.gen.ts"
+import { RuleScope } from "./rule-scope.ts"
+import { validateExpressions, validateRuleTexts } from "./schema-rules.validate.ts"
+import type { JSONSchemaProps } from "./types.gen.ts"
 
 /** What an update need not get right because it was wrong already. */
 export interface SchemaDemands {
   readonly types: boolean
   readonly atomicSets: boolean
   readonly mapKeys: boolean
+  /** Whether a single rule may cost too much. */
+  readonly anyCost: boolean
 }
 
 interface Place {
   readonly root: boolean
+  /** Where rules are looked at; undefined where they are not. */
+  readonly scope: RuleScope | undefined
+  /** The outermost list around it whose items cannot be told from what they were. */
+  readonly uncorrelatable: string | undefined
   /** Within kind, apiVersion or metadata. */
   readonly meta: boolean
   /** Why there must be no default here. */
@@ -28,19 +34,40 @@ const types = ["array", "boolean", "integer", "number", "object", "string"]
 const metaFields = new Set(["metadata", "kind", "apiVersion"])
 const listTypes = ["atomic", "set", "map"]
 const mapTypes = ["atomic", "granular"]
-const ruleReasons = ["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"]
 
 const isSchema = (value: unknown): value is JSONSchemaProps =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-export function validateSchema(path: string, schema: JSONSchemaProps, demands: SchemaDemands): FieldError[] {
-  return validate(path, schema, { root: true, meta: false, noDefault: undefined }, demands)
+interface Problems {
+  readonly schema: FieldError[]
+  /** What expressions are refused for: looked for where the schema is right, within it too. */
+  readonly rules: FieldError[]
 }
 
-function validate(path: string, schema: JSONSchemaProps, place: Place, demands: SchemaDemands): FieldError[] {
+/** `scope`: that of the rules in the schema; undefined when they are not looked at. */
+export function validateSchema(
+  path: string,
+  schema: JSONSchemaProps,
+  demands: SchemaDemands,
+  scope: RuleScope | undefined,
+): FieldError[] {
+  const place = { root: true, meta: false, noDefault: undefined, scope, uncorrelatable: undefined }
+  const { schema: problems, rules } = validate(path, schema, place, demands)
+  return [...problems, ...rules]
+}
+
+function validate(path: string, schema: JSONSchemaProps, place: Place, demands: SchemaDemands): Problems {
   const out = validateKeywords(path, schema, place, demands)
+  const rules: FieldError[] = []
   const below = (at: string, child: unknown, more: Partial<Place> = {}): void => {
-    if (isSchema(child)) out.push(...validate(at, child, { ...place, root: false, ...more }, demands))
+    if (!isSchema(child)) return
+    const found = validate(at, child, { ...place, root: false, scope: undefined, ...more }, demands)
+    out.push(...found.schema)
+    rules.push(...found.rules)
+  }
+  const within = (at: string, child: unknown, more: Partial<Place> = {}): void => {
+    if (isSchema(child))
+      below(at, child, { scope: place.scope && new RuleScope(child, place.scope), ...more })
   }
   if (schema.uniqueItems)
     out.push(
@@ -58,7 +85,7 @@ function validate(path: string, schema: JSONSchemaProps, place: Place, demands: 
           "additionalProperties and properties are mutual exclusive",
         ),
       )
-    below(
+    within(
       `${path}.additionalProperties`,
       additionalProperties,
       place.meta ? { noDefault: "inside additionalProperties applying to object metadata" } : {},
@@ -66,7 +93,7 @@ function validate(path: string, schema: JSONSchemaProps, place: Place, demands: 
   }
   for (const [name, property] of Object.entries(properties)) {
     const isMeta = (place.root || schema["x-kubernetes-embedded-resource"] === true) && metaFields.has(name)
-    below(`${path}.properties[${name}]`, property, {
+    within(`${path}.properties[${name}]`, property, {
       ...(isMeta ? { meta: true } : {}),
       ...(isMeta && place.root ? { noDefault: `in top-level ${name}` } : {}),
     })
@@ -76,13 +103,22 @@ function validate(path: string, schema: JSONSchemaProps, place: Place, demands: 
     for (const [i, one] of (schema[name] ?? []).entries()) below(`${path}.${name}[${i}]`, one)
   for (const [name, one] of Object.entries(schema.definitions ?? {}))
     below(`${path}.definitions[${name}]`, one)
+  const isKeyed = schema["x-kubernetes-list-type"] === "map"
+  const uncorrelatable = isKeyed ? place.uncorrelatable : (place.uncorrelatable ?? path)
   if (Array.isArray(schema.items))
-    for (const [i, one] of schema.items.entries()) below(`${path}.items[${i}]`, one)
-  else below(`${path}.items`, schema.items)
+    for (const [i, one] of schema.items.entries()) within(`${path}.items[${i}]`, one, { uncorrelatable })
+  else within(`${path}.items`, schema.items, { uncorrelatable })
   for (const [name, one] of Object.entries(schema.dependencies ?? {}))
     below(`${path}.dependencies[${name}]`, one)
-  out.push(...validateExtensions(path, schema, demands))
-  return [...out, ...validateRules(path, schema)]
+  out.push(...validateExtensions(path, schema, demands), ...validateRuleTexts(path, schema))
+  if (out.length === 0 && place.scope)
+    rules.push(
+      ...validateExpressions(path, schema, place.scope, {
+        uncorrelatable: place.uncorrelatable,
+        anyCost: demands.anyCost,
+      }),
+    )
+  return { schema: out, rules }
 }
 
 /** Keywords that are not served, or not here. */
@@ -235,36 +271,5 @@ export function validateMapKeys(path: string, schema: JSONSchemaProps): FieldErr
         ),
       )
   }
-  return out
-}
-
-const hasLineBreak = (text: string): boolean => /[\n\r]/.test(text)
-
-function validateRules(path: string, schema: JSONSchemaProps): FieldError[] {
-  return (schema["x-kubernetes-validations"] ?? []).flatMap((rule, i) =>
-    validateRule(`${path}.x-kubernetes-validations[${i}]`, rule, schema),
-  )
-}
-
-function validateRule(path: string, rule: ValidationRule, schema: JSONSchemaProps): FieldError[] {
-  const { message = "", messageExpression = "", reason, fieldPath = "" } = rule
-  const text = rule.rule?.trim() ?? ""
-  const out: FieldError[] = []
-  const invalid = (name: string, value: string, detail: string): number =>
-    out.push(field.invalid(`${path}.${name}`, value, detail))
-  if (text === "") out.push(field.required(`${path}.rule`, "rule is not specified"))
-  else if (message !== "" && message.trim() === "")
-    invalid("message", message, "must be non-empty if specified")
-  else if (hasLineBreak(message.trim())) invalid("message", message, "must not contain line breaks")
-  else if (hasLineBreak(text) && message.trim() === "")
-    out.push(field.required(`${path}.message`, "message must be specified if rule contains line breaks"))
-  if (messageExpression !== "" && messageExpression.trim() === "")
-    out.push(field.required(`${path}.messageExpression`, "messageExpression must be non-empty if specified"))
-  out.push(...oneOfIfSet(`${path}.reason`, reason, ruleReasons))
-  if (fieldPath === "") return out
-  if (fieldPath.trim() === "") invalid("fieldPath", fieldPath, "must be non-empty if specified")
-  if (hasLineBreak(fieldPath)) invalid("fieldPath", fieldPath, "must not contain line breaks")
-  if (!structureProblem(schema) && typeof followPath(fieldPath, schema, true) === "string")
-    invalid("fieldPath", fieldPath, "must be a valid path")
   return out
 }

@@ -8,6 +8,8 @@ import { goValue } from "../../go-value.ts"
 import { followPath } from "./field-path.ts"
 import type { HoistedSpec } from "./hoisted-spec.ts"
 import { validateSchema, type SchemaDemands } from "./openapi-schema.validate.ts"
+import { RuleScope } from "./rule-scope.ts"
+import { validateTotalCost } from "./schema-rules.validate.ts"
 import { structureProblem, validateStructural } from "./structural-schema.ts"
 import type {
   CustomResourceColumnDefinition,
@@ -24,7 +26,9 @@ const maxSelectableFields = 8
 const maxWarningLength = 256
 
 /** What an update need not get right, for versions by name. */
-export interface VersionDemands extends SchemaDemands {
+export interface VersionDemands extends Omit<SchemaDemands, "anyCost"> {
+  /** Versions whose schemas are as they were. */
+  readonly sameSchemas: ReadonlySet<string>
   readonly structural: boolean
   /** Versions that have had too many selectable fields; "" for what all have. */
   readonly manyFields: ReadonlySet<string>
@@ -39,7 +43,10 @@ export function validateVersion(
 ): FieldError[] {
   const out = validateDeprecation(path, version)
   out.push(
-    ...validateValidation(`${path}.schema`, version.schema, withStatus, demands),
+    ...validateValidation(`${path}.schema`, version.schema, withStatus, {
+      ...demands,
+      anyCost: demands.sameSchemas.has(version.name),
+    }),
     ...validateSubresources(`${path}.subresources`, version.subresources),
     ...validateColumns(`${path}.additionalPrinterColumns`, version.additionalPrinterColumns),
   )
@@ -63,7 +70,10 @@ export function validateShared(
   demands: VersionDemands,
 ): FieldError[] {
   const out = [
-    ...validateValidation("spec.validation", spec.schema, withStatus, demands),
+    ...validateValidation("spec.validation", spec.schema, withStatus, {
+      ...demands,
+      anyCost: demands.sameSchemas.has(spec.versions[0]?.name ?? ""),
+    }),
     ...validateSubresources("spec.subresources", spec.subresources),
     ...validateColumns("spec.additionalPrinterColumns", spec.additionalPrinterColumns),
   ]
@@ -117,7 +127,7 @@ function validateValidation(
   path: string,
   validation: CustomResourceValidation | undefined,
   withStatus: boolean,
-  demands: VersionDemands,
+  demands: SchemaDemands & Pick<VersionDemands, "structural">,
 ): FieldError[] {
   const schema = validation?.openAPIV3Schema
   if (!schema) return []
@@ -125,9 +135,11 @@ function validateValidation(
   const out = withStatus ? validateRoot(at, schema) : []
   if (schema.nullable) out.push(field.forbidden(`${at}.nullable`, "nullable cannot be true at the root"))
   const problem = demands.structural ? structureProblem(schema) : undefined
-  if (demands.structural && !problem) out.push(...validateStructural(at, schema))
-  out.push(...validateSchema(at, schema, demands))
+  const structural = demands.structural && !problem ? validateStructural(at, schema) : []
+  const scope = demands.structural && !problem && structural.length === 0 ? new RuleScope(schema) : undefined
+  out.push(...structural, ...validateSchema(at, schema, demands, scope))
   if (out.length === 0 && problem) out.push(field.invalid(at, "", problem))
+  if (scope) out.push(...validateTotalCost(at, scope))
   return out
 }
 
