@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { setImmediate } from "node:timers/promises"
 import { describe, it } from "node:test"
-import { customResourceDefinition, kinds, type CustomResourceDefinition } from "@knarr/api"
+import { clusterRole, customResourceDefinition, kinds, type CustomResourceDefinition } from "@knarr/api"
 import { isNotFound, type Kind, type KubeObject } from "@knarr/apimachinery"
 import {
   Scope,
@@ -172,4 +172,59 @@ describe("custom resources", () => {
       await until(() => served(plane, "others") !== undefined)
     })
   })
+
+  for (const { what, group: taken, plural, kind, version } of [
+    {
+      what: "a built-in resource",
+      group: "networking.k8s.io",
+      plural: "ingresses",
+      kind: "Ingress",
+      version: "v1",
+    },
+    {
+      what: "another version of one",
+      group: "networking.k8s.io",
+      plural: "ingresses",
+      kind: "Ingress",
+      version: "v2",
+    },
+    {
+      what: "a group and version of the server's own",
+      group: "rbac.authorization.k8s.io",
+      plural: "gadgets",
+      kind: "Role",
+      version: "v1",
+    },
+    {
+      what: "definitions themselves",
+      group: "apiextensions.k8s.io",
+      plural: "customresourcedefinitions",
+      kind: "CustomResourceDefinition",
+      version: "v1",
+    },
+  ])
+    it(`do not take the place of ${what}, nor its objects with them when they go`, async () => {
+      await withTestPlane(async (plane) => {
+        const client = plane.client()
+        const before = plane.registry.kinds
+        const roles = plane.registry.list(clusterRole).length
+        const crd = definition(plural, {}, { kind, singular: kind.toLowerCase() })
+        Object.assign(crd.metadata, {
+          name: `${plural}.${taken}`,
+          annotations: { "api-approved.kubernetes.io": "https://example.com/approved" },
+        })
+        crd.spec.group = taken
+        crd.spec.versions[0]!.name = version
+        await client.create(customResourceDefinition, crd)
+        const ref = { name: `${plural}.${taken}` }
+        const status = (): string =>
+          JSON.stringify(plane.registry.get(customResourceDefinition, ref)?.status?.conditions ?? [])
+        await until(() => status().includes('"InitialNamesAccepted"'))
+        assert.deepEqual(plane.registry.kinds, before)
+        await client.delete(customResourceDefinition, ref)
+        await until(() => plane.registry.get(customResourceDefinition, ref) === undefined)
+        assert.deepEqual(plane.registry.kinds, before)
+        assert.equal(plane.registry.list(clusterRole).length, roles)
+      })
+    })
 })

@@ -41,16 +41,34 @@ export class CustomResources {
   readonly #served = new Map<string, Served>()
   readonly #waiting = new Set<string>()
   readonly #failures = new Map<string, number>()
+  /** `group/version` and `resource.group` of what the server serves by itself: definitions do not take its place. */
+  readonly #builtIn: ReadonlySet<string>
   #turn: Deferred<void> = deferred()
 
   constructor(options: CustomResourcesOptions) {
     this.#options = options
+    const { kinds } = options.registry
+    this.#builtIn = new Set(
+      kinds.flatMap(({ group, version, plural }) => [`${group}/${version}`, `${plural}.${group}`]),
+    )
   }
 
-  /** Serves the definitions that are there, and follows them from then on, until the scope closes. */
+  /**
+   * Serves the definitions that are there, and follows them from then on, until the scope closes. One that cannot be served
+   * is tried again later: it does not keep the server from starting.
+   */
   async start(scope: Scope): Promise<void> {
-    const { registry } = this.#options
-    for (const crd of registry.list(customResourceDefinition)) await this.#serve(crd)
+    const { env, registry } = this.#options
+    for (const crd of registry.list(customResourceDefinition)) {
+      try {
+        await this.#serve(crd)
+      } catch (thrown) {
+        env.log.warn("A custom resource cannot be served", {
+          name: crd.metadata.name,
+          err: messageOf(thrown),
+        })
+      }
+    }
     scope.use(
       registry.onChange(customResourceDefinition, (objects) => {
         for (const { name } of objects) this.#add(name)
@@ -129,7 +147,10 @@ export class CustomResources {
     })
   }
 
-  /** Adds the resource when its names are accepted, or makes it anew when the definition has changed. */
+  /**
+   * Adds the resource when its names are accepted, or makes it anew when the definition has changed. What is built in stays
+   * as it is, in whatever version; groups with versions of the server's own may have others.
+   */
   async #serve(crd: Definition): Promise<void> {
     const { registry } = this.#options
     const { name } = crd.metadata
@@ -138,11 +159,14 @@ export class CustomResources {
     const present = this.#served.get(name)
     if (present?.made === made) return
     this.#remove(name)
+    const { group } = crd.spec
+    const served = this.#builtIn.has(name)
+      ? []
+      : crd.spec.versions.filter((one) => one.served && !this.#builtIn.has(`${group}/${one.name}`))
+    if (served.length === 0) return
     const kinds = new Map(crd.spec.versions.map((version) => [version.name, customKind(crd, version.name)]))
     const stored = kinds.get(crd.spec.versions.find(({ storage }) => storage)!.name)!
-    const versions = crd.spec.versions
-      .filter(({ served }) => served)
-      .map(({ name: version }) => kinds.get(version)!)
+    const versions = served.map(({ name: version }) => kinds.get(version)!)
     const former = [...kinds.values()].filter((kind) => !versions.includes(kind) && kind !== stored)
     await registry.addResource({ versions, stored, former })
     this.#served.set(name, { made, kinds: versions })
@@ -176,8 +200,12 @@ export class CustomResources {
     }
     await this.#serve(crd)
     const [kind] = this.#served.get(crd.metadata.name)?.kinds ?? []
-    if (!kind || !isTrue(crd, "Established")) {
+    if (!isTrue(crd, "Established")) {
       await set(crd, "False", "NeverEstablished", "resource was never established", true)
+      return
+    }
+    if (!kind) {
+      await set(crd, "False", "InstanceDeletionCompleted", "removed all instances", true)
       return
     }
     const isBegun = conditionOf(crd, "Terminating")?.reason === "InstanceDeletionInProgress"
