@@ -48,6 +48,14 @@ export interface Schema {
    * paths of the fields that it does not have and leaves out. The value is not changed. Throws a DecodeError.
    */
   readonly reader?: (value: unknown) => { readonly object: unknown; readonly unknown: readonly string[] }
+  /**
+   * What OpenAPI publishes of a whole object in place of its fields. `standard`: what it publishes of `apiVersion`, `kind` and
+   * `metadata`.
+   */
+  readonly published?: (
+    version: 2 | 3,
+    standard: Readonly<Record<string, unknown>>,
+  ) => Readonly<Record<string, unknown>>
 }
 
 export interface Field {

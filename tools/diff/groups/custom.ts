@@ -2,6 +2,7 @@
 import type { Script } from "../script.ts"
 import { lifecycle, names, versions } from "./custom/definitions.ts"
 import { objects } from "./custom/objects.ts"
+import { openapi } from "./custom/openapi.ts"
 import { rulesWrong } from "./custom/rules-wrong.ts"
 import { rules } from "./custom/rules.ts"
 import { ratcheting, schemas } from "./custom/schemas.ts"
@@ -15,6 +16,7 @@ export function customScripts(): Script[] {
       ["names", names],
       ["versions", versions],
       ["objects", objects],
+      ["openapi", openapi],
       ["rules", rules],
       ["rules-wrong", rulesWrong],
     ] as const

@@ -66,7 +66,7 @@ export function customKind(crd: Readonly<CustomResourceDefinition>, versionName:
     categories: names.categories ?? [],
     namespaced: spec.scope === "Namespaced",
     rules: "structural",
-    schema: shapeOfCustom(schema, (value) => {
+    schema: shapeOfCustom(schema, spec.preserveUnknownFields === true, (value) => {
       const { object, unknown } = readAnyObject(value)
       return { object, unknown: [...unknown, ...rules.coerce(object)] }
     }),

@@ -2,17 +2,23 @@
 import type { JSONSchemaProps } from "@knarr/api"
 import { schemaOf, type Field, type Schema, type SchemaType } from "@knarr/apimachinery"
 import { itemsOf } from "./prune.ts"
+import { publishedSchema } from "./published-schema.ts"
 
 const text: Schema = { type: "string" }
 const anything: Schema = { type: "any", preserveUnknown: true }
 const scalars: readonly SchemaType[] = ["string", "integer", "number", "boolean"]
 
-/** The shape of a whole object: what every object has stands beside what the schema says. */
+/**
+ * The shape of a whole object: what every object has stands beside what the schema says. `preservesUnknown` is
+ * `spec.preserveUnknownFields` of the definition.
+ */
 export function shapeOfCustom(
   schema: JSONSchemaProps | undefined,
+  preservesUnknown: boolean,
   reader: NonNullable<Schema["reader"]>,
 ): Schema {
-  return { ...resourceShape(schema ?? { "x-kubernetes-preserve-unknown-fields": true }), reader }
+  const shape = resourceShape(schema ?? { "x-kubernetes-preserve-unknown-fields": true })
+  return { ...shape, reader, published: publishedSchema(schema, preservesUnknown) }
 }
 
 function resourceShape(schema: JSONSchemaProps): Schema {

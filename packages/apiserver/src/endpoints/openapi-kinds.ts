@@ -38,6 +38,14 @@ const registered: Readonly<Record<string, readonly string[]>> = {
   "storagemigration.k8s.io": ["v1", "v1beta1"],
 }
 
+/** Groups that the part of the release that serves custom resources does not know. */
+const unknownToCustom = new Set([
+  "admission.k8s.io",
+  "apiextensions.k8s.io",
+  "apiregistration.k8s.io",
+  "imagepolicy.k8s.io",
+])
+
 /** `only`: the document's own group and version, beside which it knows the core group's; undefined for one of all. */
 export function definitionKinds(
   kinds: readonly Kind[],
@@ -47,12 +55,21 @@ export function definitionKinds(
   for (const one of kinds) gvks.set(nameOf(one), [{ group: one.group, kind: one.kind, version: one.version }])
   for (const kind of ["APIGroup", "APIGroupList", "APIResourceList", "APIVersions", "Status"])
     gvks.set(`${meta}.${kind}`, [{ group: "", kind, version: "v1" }])
-  const served = new Set(kinds.map(({ group, version }) => `${group}/${version}`))
+  const native = kinds.filter(({ rules }) => rules === "native")
+  const served = new Set(native.map(({ group, version }) => `${group}/${version}`))
   const all = Object.entries(registered).flatMap(([group, versions]) =>
     versions.map((version) => `${group}/${version}`),
   )
   const everywhere = [...new Set([...all, ...served])].sort()
-  const names = only ? [...new Set(["/v1", `${only.group}/${only.version}`])] : everywhere
+  const own = only && `${only.group}/${only.version}`
+  const isCustom = kinds.some(
+    (kind) => kind.rules === "structural" && `${kind.group}/${kind.version}` === own,
+  )
+  const names = isCustom
+    ? all.filter((name) => !unknownToCustom.has(name.split("/")[0]!)).sort()
+    : own
+      ? [...new Set(["/v1", own])]
+      : everywhere
   for (const kind of ["DeleteOptions", "WatchEvent"])
     gvks.set(
       `${meta}.${kind}`,

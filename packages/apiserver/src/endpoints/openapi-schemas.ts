@@ -155,12 +155,13 @@ export class SchemaCollector {
           kind: { ...text("kind"), type: "string" },
           metadata: this.#with(this.ref(`${meta}.ListMeta`), {
             ...text("metadata"),
-            ...(this.#version === 3 ? { default: {} } : {}),
+            ...(this.#version === 3 && kind.rules === "native" ? { default: {} } : {}),
           }),
         },
         "x-kubernetes-group-version-kind": [
           { group: kind.group, kind: `${kind.kind}List`, version: kind.version },
         ],
+        ...selectableFields(kind),
       })
     }
     return { $ref: this.#prefix + name }
@@ -173,11 +174,29 @@ export class SchemaCollector {
     if (!this.#out.has(name)) {
       const out: Json = {}
       this.#out.set(name, out)
-      Object.assign(out, this.#object(kind.schema, standardFields), {
+      const { published } = kind.schema
+      const whole = published
+        ? published(this.#version, this.#standard())
+        : this.#object(kind.schema, standardFields)
+      Object.assign(out, whole, {
         "x-kubernetes-group-version-kind": [{ group: kind.group, kind: kind.kind, version: kind.version }],
+        ...selectableFields(kind),
       })
     }
     return { $ref: this.#prefix + name }
+  }
+
+  /** The fields of every object. */
+  #standard(): Json {
+    const text = (field: string): Json => {
+      const description = this.#describe(`${core}.Pod`, field)
+      return description === undefined ? {} : { description }
+    }
+    return {
+      apiVersion: { ...text("apiVersion"), type: "string" },
+      kind: { ...text("kind"), type: "string" },
+      metadata: this.#with(this.ref(`${meta}.ObjectMeta`), text("metadata")),
+    }
   }
 
   /** `texts`: for fields of a schema that has no published name, whose texts they have. */
@@ -247,6 +266,13 @@ export class SchemaCollector {
         return schema.format ? { type: schema.type, format: schema.format } : { type: schema.type }
     }
   }
+}
+
+/** What a custom kind can be selected by, beside its name. */
+function selectableFields(kind: Kind): Json {
+  const paths = kind.rules === "structural" ? Object.keys(kind.selectableFields ?? {}) : []
+  if (paths.length === 0) return {}
+  return { "x-kubernetes-selectable-fields": paths.map((fieldPath) => ({ fieldPath })) }
 }
 
 /** The definition's name of a kind. */
