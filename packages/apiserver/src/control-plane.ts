@@ -186,7 +186,9 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   ])
     registry.handlers.add(handler)
   if (kinds.includes(customResourceDefinition))
-    await new CustomResources({ env, registry, client: client() }).start(scope.child("custom resources"))
+    await new CustomResources({ env, registry, client: client(), call: outbound.call }).start(
+      scope.child("custom resources"),
+    )
 
   let bootstrapped = false
   return {

@@ -13,6 +13,8 @@ import { deepClone, isConflict, isNotFound, type Kind } from "@knarr/apimachiner
 import { deferred, messageOf, type Deferred, type Env, type Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { Registry } from "../registry/registry.ts"
+import type { OutboundCall } from "../contract.ts"
+import { customConverter } from "./custom-converter.ts"
 import { customKind } from "./custom-kind.ts"
 import { conditionOf, establishedStatus, isTrue, nextStatus } from "./definition-status.ts"
 
@@ -21,6 +23,8 @@ export interface CustomResourcesOptions {
   readonly registry: Registry
   /** Acts as the server itself. */
   readonly client: Client
+  /** Asks the webhooks that convert. */
+  readonly call: OutboundCall
 }
 
 type Definition = Readonly<CustomResourceDefinition>
@@ -168,7 +172,9 @@ export class CustomResources {
     const stored = kinds.get(crd.spec.versions.find(({ storage }) => storage)!.name)!
     const versions = served.map(({ name: version }) => kinds.get(version)!)
     const former = [...kinds.values()].filter((kind) => !versions.includes(kind) && kind !== stored)
-    await registry.addResource({ versions, stored, former })
+    const { call, env } = this.#options
+    const converter = customConverter(crd, { call, random: env.random })
+    await registry.addResource({ versions, stored, former, converter })
     this.#served.set(name, { made, kinds: versions })
   }
 
@@ -219,7 +225,7 @@ export class CustomResources {
       await set(begun, "True", "InstanceDeletionFailed", message)
       throw thrown
     }
-    const left = this.#options.registry.list(kind).length
+    const left = this.#options.registry.storage(kind).cache.size
     if (left > 0) {
       env.clock.timer(countMs, () => this.#add(crd.metadata.name))
       return
