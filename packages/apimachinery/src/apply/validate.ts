@@ -9,11 +9,16 @@ import { itemElement } from "./list-items.ts"
 import { elementText } from "./path-element.ts"
 import { deducedShape, shapeOf, type Shape } from "./shape.ts"
 
+/** Problems are told until their texts have this many characters together: paths and values in them may be long. */
+const mostText = 1024 * 1024
+
 /** What is wrong with the value, one text a problem (`.spec.foo: field not declared in schema`); empty when it fits. */
 export function validateTyped(schema: Schema, value: unknown): string[] {
   const problems: string[] = []
   check(shapeOf(schema), value, "", problems)
-  return problems
+  let length = 0
+  const told = problems.findIndex((problem) => (length += problem.length) > mostText)
+  return told < 0 ? problems : problems.slice(0, told + 1)
 }
 
 /** The problems as one message. */

@@ -16,6 +16,7 @@ import {
   type CelSchema,
   type Program,
 } from "@knarr/cel"
+import { maxProblems } from "./check-result.ts"
 import { Correlated } from "./correlated.ts"
 import { itemsOf } from "./prune.ts"
 
@@ -252,6 +253,10 @@ class Walk {
         continue
       }
       if (result === true) continue
+      if (this.errors.length >= maxProblems) {
+        this.#budget = -1
+        return
+      }
       this.#broken(compiled, at, type, value, variables, before)
       if (this.#budget < 0) return
     }

@@ -1,6 +1,10 @@
 /** What a check of a value against a schema found. Mirrors: kube-openapi pkg/validation/validate/result.go, errors/schema.go */
 import { field, type FieldError } from "@knarr/apimachinery"
 
+/** How many problems of one object are told, and how long their texts may be together: beyond, one more tells nobody anything. */
+export const maxProblems = 1000
+const maxTextLength = 1024 * 1024
+
 /** One problem. Problems with the same text are told once. */
 export interface Problem {
   readonly text: string
@@ -13,14 +17,21 @@ export class CheckResult {
   readonly #texts = new Set<string>()
   readonly problems: Problem[] = []
   matches = 0
+  #textLength = 0
 
   get valid(): boolean {
     return this.problems.length === 0
   }
 
+  /** Whether so much is wrong that nothing more is told: the rest need not be looked at. */
+  get full(): boolean {
+    return this.problems.length >= maxProblems || this.#textLength >= maxTextLength
+  }
+
   add(problem: Problem | undefined): void {
-    if (!problem || this.#texts.has(problem.text)) return
+    if (!problem || this.full || this.#texts.has(problem.text)) return
     this.#texts.add(problem.text)
+    this.#textLength += problem.text.length
     this.problems.push(problem)
   }
 
@@ -61,10 +72,10 @@ export function missing(path: string): Problem {
   }
 }
 
-export function notInEnum(path: string, value: unknown, allowed: readonly unknown[]): Problem {
-  const texts = allowed.map((one) => (typeof one === "string" ? one : JSON.stringify(one)))
+/** `texts` are the allowed values, and `list` all of them in one text. */
+export function notInEnum(path: string, value: unknown, texts: readonly string[], list: string): Problem {
   return {
-    text: `${path} in body should be one of [${texts.join(" ")}]`,
+    text: `${path} in body should be one of [${list}]`,
     toFieldError: (base) => field.notSupported(placeOf(base, path), value ?? null, texts),
   }
 }

@@ -23,8 +23,9 @@ export function shapeOfCustom(
 
 function resourceShape(schema: JSONSchemaProps): Schema {
   const fields = new Map<string, Field>()
+  const required = new Set(schema.required)
   for (const [name, property] of Object.entries(schema.properties ?? {}))
-    fields.set(name, fieldOf(name, property, schema))
+    fields.set(name, fieldOf(name, property, required.has(name)))
   const meta = schemaOf("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
   for (const [name, shape] of [
     ["apiVersion", text],
@@ -46,13 +47,13 @@ function flagsOf(schema: JSONSchemaProps): Pick<Schema, "preserveUnknown" | "ato
   }
 }
 
-function fieldOf(name: string, schema: JSONSchemaProps, parent: JSONSchemaProps): Field {
+function fieldOf(name: string, schema: JSONSchemaProps, required: boolean): Field {
   const listType = schema["x-kubernetes-list-type"]
   const mapKeys = schema["x-kubernetes-list-map-keys"]
   return {
     name,
     schema: shapeOf(schema),
-    required: parent.required?.includes(name) ?? false,
+    required,
     ...(schema.default === undefined ? {} : { default: schema.default }),
     ...(listType === "map" || listType === "set" || listType === "atomic" ? { listType } : {}),
     ...(mapKeys ? { mapKeys } : {}),
@@ -71,7 +72,8 @@ function shapeOf(schema: JSONSchemaProps | undefined): Schema {
     return { type: "map", values: more === true ? anything : shapeOf(more), ...flagsOf(schema) }
   if (type !== "object" && !schema.properties) return anything
   const fields = new Map<string, Field>()
+  const required = new Set(schema.required)
   for (const [name, property] of Object.entries(schema.properties ?? {}))
-    fields.set(name, fieldOf(name, property, schema))
+    fields.set(name, fieldOf(name, property, required.has(name)))
   return { type: "object", fields: sorted(fields), ...flagsOf(schema) }
 }

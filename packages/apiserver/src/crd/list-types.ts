@@ -3,6 +3,7 @@
  */
 import type { JSONSchemaProps } from "@knarr/api"
 import { field, type FieldError } from "@knarr/apimachinery"
+import { maxProblems } from "./check-result.ts"
 import { itemsOf, propertyOf } from "./prune.ts"
 
 type Shape = JSONSchemaProps | undefined
@@ -14,7 +15,8 @@ export function validateListTypes(value: unknown, shape: Shape, path = ""): Fiel
   if (Array.isArray(value)) {
     const type = shape["x-kubernetes-list-type"]
     if (type === "set")
-      for (const i of repeated(value)) out.push(field.duplicate(field.index(path, i), value[i]))
+      for (const i of repeated(value).slice(0, maxProblems))
+        out.push(field.duplicate(field.index(path, i), value[i]))
     if (type === "map") out.push(...repeatedKeys(value, shape["x-kubernetes-list-map-keys"] ?? [], path))
     const items = itemsOf(shape)
     for (const [i, item] of value.entries()) out.push(...validateListTypes(item, items, field.index(path, i)))
@@ -40,7 +42,9 @@ function repeatedKeys(list: readonly unknown[], names: readonly string[], path: 
       names.filter((name) => Object.hasOwn(from, name)).map((name) => [name, from[name]]),
     )
   })
-  return repeated(keys).map((i) => field.duplicate(field.index(path, i), keys[i]))
+  return repeated(keys)
+    .slice(0, maxProblems)
+    .map((i) => field.duplicate(field.index(path, i), keys[i]))
 }
 
 function repeated(list: readonly unknown[]): number[] {

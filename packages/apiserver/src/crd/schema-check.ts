@@ -85,6 +85,7 @@ function compile(schema: JSONSchemaProps): Check {
       ? [schema.type]
       : []
   const format = knownFormat(types, schema.format)
+  const inEnum = enumeration(schema)
   const aspects: Aspect[] = [
     alternatives(schema),
     texts(schema),
@@ -94,7 +95,7 @@ function compile(schema: JSONSchemaProps): Check {
         ? checkNumber(schema, types, format, value as number, path)
         : undefined,
     items(schema),
-    (value, _type, path) => inEnum(schema, value, path),
+    (value, _type, path) => inEnum(value, path),
     properties(schema),
   ]
   const typed = types.length > 0 || format !== ""
@@ -103,7 +104,7 @@ function compile(schema: JSONSchemaProps): Check {
     if (value === null || value === undefined) {
       result.matches++
       if (types.length > 0 && schema.nullable !== true) result.add(wrongType(path, types.join(","), "null"))
-      result.merge(inEnum(schema, null, path))
+      result.merge(inEnum(null, path))
       return result
     }
     const type = typeOf(value)
@@ -157,17 +158,17 @@ function alternatives(schema: JSONSchemaProps): Aspect {
   const not = schema.not && compile(schema.not)
   return (value, _type, path, was) => {
     const result = new CheckResult()
-    const quoted = JSON.stringify(path)
+    const must = (what: string): void => result.add(overall(`${JSON.stringify(path)} must ${what}`))
     if (anyOf.length > 0) {
       const { valid, best } = tryAll(anyOf, value, path, was, true)
-      if (valid === 0) result.add(overall(`${quoted} must validate at least one schema (anyOf)`))
+      if (valid === 0) must("validate at least one schema (anyOf)")
       if (best) result.merge(best)
     }
     if (oneOf.length > 0) {
       const { valid, best } = tryAll(oneOf, value, path, was, false)
       if (valid !== 1) {
         const found = valid === 0 ? "Found none valid" : `Found ${valid} valid alternatives`
-        result.add(overall(`${quoted} must validate one and only one schema (oneOf). ${found}`))
+        must(`validate one and only one schema (oneOf). ${found}`)
       }
       if (best && valid <= 1) result.merge(best)
     }
@@ -179,11 +180,9 @@ function alternatives(schema: JSONSchemaProps): Aspect {
         result.merge(one)
       }
       if (valid < allOf.length)
-        result.add(
-          overall(`${quoted} must validate all the schemas (allOf)${valid === 0 ? ". None validated" : ""}`),
-        )
+        must(`validate all the schemas (allOf)${valid === 0 ? ". None validated" : ""}`)
     }
-    if (not?.(value, path, was).valid) result.add(overall(`${quoted} must not validate the schema (not)`))
+    if (not?.(value, path, was).valid) must("not validate the schema (not)")
     result.matches++
     return result
   }
@@ -241,11 +240,23 @@ function ofFormat(format: string): Aspect {
   }
 }
 
-function inEnum({ enum: allowed = [] }: JSONSchemaProps, value: unknown, path: string): CheckResult {
-  const result = new CheckResult()
-  if (allowed.length > 0 && !allowed.some((one) => one !== null && deepEqual(one, value)))
-    result.add(notInEnum(path, value, allowed))
-  return result
+/** Scalars are looked up: an enumeration may be as long as the list whose items it is asked about. */
+function enumeration({ enum: allowed = [] }: JSONSchemaProps): (value: unknown, path: string) => CheckResult {
+  const scalars = new Set(allowed.filter((one) => typeof one !== "object"))
+  const others = allowed.filter((one) => typeof one === "object" && one !== null)
+  const isFree = allowed.length === 0
+  let texts: string[] | undefined
+  let list = ""
+  return (value, path) => {
+    const result = new CheckResult()
+    if (isFree || scalars.has(value) || others.some((one) => deepEqual(one, value))) return result
+    if (!texts) {
+      texts = allowed.map((one) => (typeof one === "string" ? one : JSON.stringify(one)))
+      list = texts.join(" ")
+    }
+    result.add(notInEnum(path, value, texts, list))
+    return result
+  }
 }
 
 function items({ items: shape, minItems, maxItems }: JSONSchemaProps): Aspect {
@@ -255,8 +266,10 @@ function items({ items: shape, minItems, maxItems }: JSONSchemaProps): Aspect {
     const result = new CheckResult()
     const list = value as readonly unknown[]
     if (check)
-      for (const [i, item] of list.entries())
+      for (const [i, item] of list.entries()) {
+        if (result.full) break
         result.merge(forgiving(check, item, `${path}[${i}]`, was?.item(i)))
+      }
     if (minItems !== undefined && list.length < minItems)
       result.add(unfit(path, list.length, `should have at least ${minItems} items`))
     if (maxItems !== undefined && list.length > maxItems)
@@ -266,9 +279,15 @@ function items({ items: shape, minItems, maxItems }: JSONSchemaProps): Aspect {
   }
 }
 
+/** The names that are known, in the schema's order: an object with few of many properties costs its own. */
+function inOrder(names: readonly string[], rank: ReadonlyMap<string, number>): string[] {
+  return names.filter((name) => rank.has(name)).sort((a, b) => rank.get(a)! - rank.get(b)!)
+}
+
 function properties(schema: JSONSchemaProps): Aspect {
   const { minProperties, maxProperties, required = [], additionalProperties: more } = schema
   const known = new Map(Object.entries(schema.properties ?? {}).map(([name, one]) => [name, compile(one)]))
+  const rank = new Map([...known.keys()].map((name, i) => [name, i]))
   const others = typeof more === "object" ? compile(more) : undefined
   return (value, type, path, was) => {
     if (type !== "object" || !isMap(value)) return undefined
@@ -279,16 +298,23 @@ function properties(schema: JSONSchemaProps): Aspect {
     if (maxProperties !== undefined && names.length > maxProperties)
       result.add(tooMany(path, names.length, maxProperties, "properties"))
     if (others)
-      for (const name of names)
+      for (const name of names) {
+        if (result.full) break
         if (!known.has(name))
           result.merge(forgiving(others, value[name], `${path}.${name}`, was?.property(name)))
-    for (const [name, check] of known) {
+      }
+    for (const name of names.length < known.size ? inOrder(names, rank) : known.keys()) {
       if (!Object.hasOwn(value, name)) continue
+      if (result.full) break
+      const check = known.get(name)!
       const isType = path === "" && (name === "kind" || name === "apiVersion")
       const at = path === "" ? name : `${path}.${name}`
       result.merge(forgiving(check, value[name], at, isType ? undefined : was?.property(name)))
     }
-    for (const name of required) if (!Object.hasOwn(value, name)) result.add(missing(`${path}.${name}`))
+    for (const name of required) {
+      if (result.full) break
+      if (!Object.hasOwn(value, name)) result.add(missing(`${path}.${name}`))
+    }
     return result
   }
 }

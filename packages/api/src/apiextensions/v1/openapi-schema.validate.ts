@@ -221,8 +221,9 @@ function validateMapList(path: string, schema: JSONSchemaProps): FieldError[] {
         "must be object if parent array's x-kubernetes-list-type is map",
       ),
     )
-  else
-    for (const [i, key] of keys.entries()) {
+  else {
+    const seen = new Set<string>()
+    for (const key of keys) {
       const property = items.properties?.[key]
       if (!property) out.push(field.invalid(keysPath, keys, "entries must all be names of item properties"))
       else if (property.type === "array" || property.type === "object")
@@ -233,8 +234,10 @@ function validateMapList(path: string, schema: JSONSchemaProps): FieldError[] {
             "must be a scalar type if parent array's x-kubernetes-list-type is map",
           ),
         )
-      if (keys.indexOf(key) < i) out.push(field.invalid(keysPath, keys, "must not contain duplicate entries"))
+      if (seen.has(key)) out.push(field.invalid(keysPath, keys, "must not contain duplicate entries"))
+      seen.add(key)
     }
+  }
   return out
 }
 
@@ -252,11 +255,12 @@ export function validateMapKeys(path: string, schema: JSONSchemaProps): FieldErr
       ),
     )
   if (listType === "set") return out
+  const required = new Set(items.required)
   for (const key of schema["x-kubernetes-list-map-keys"] ?? []) {
     const property = items.properties?.[key]
     if (!property) continue
     const at = `${path}.items.properties[${key}]`
-    if (!items.required?.includes(key) && property.default === undefined)
+    if (!required.has(key) && property.default === undefined)
       out.push(
         field.required(
           `${at}.default`,
