@@ -51,6 +51,7 @@ export {
   definitionCleanupFinalizer,
   withDefinitionCondition,
 } from "./apiextensions/v1/definition-conditions.ts"
+export { hoist as hoistDefinition } from "./apiextensions/v1/hoisted-spec.ts"
 export { setConditionTimes } from "./certificates/v1/request.strategy.ts"
 export { parseSigningRequest, validateRequestApproval } from "./certificates/v1/request.validate.ts"
 export { type QosClass, qosClassOf } from "./core/v1/pod.qos.ts"

@@ -21,10 +21,10 @@ export function propertyOf(shape: JSONSchemaProps, name: string): { shape: Shape
   return { shape: more === true ? undefined : more }
 }
 
-/** Removes unknown fields in place; returns their paths (`spec.foo`, `spec.items[0].bar`), sorted. */
-export function pruneCustom(obj: Record<string, unknown>, shape: JSONSchemaProps): string[] {
+/** Removes unknown fields in place; returns their paths (`spec.foo`, `spec.items[0].bar`), sorted. `resource`: of a whole object. */
+export function pruneCustom(obj: Record<string, unknown>, shape: JSONSchemaProps, resource = true): string[] {
   const removed: string[] = []
-  prune(obj, shape, "", removed, true)
+  prune(obj, shape, "", removed, resource)
   return removed.sort()
 }
 

@@ -12,6 +12,7 @@ import { type EventRingLimits, HistoryBudget } from "./event-ring.ts"
 import { Follower } from "./follower.ts"
 import { createAdminAccessHooks } from "./admin-access.ts"
 import { openServiceBooks } from "./service/books.ts"
+import { definitionHooks } from "../crd/schema-defaults.ts"
 import { createServiceHooks, type ServiceBooks, type ServiceNetwork } from "./service/service-hooks.ts"
 import { Resource, type ResourceDeps, type ResourceSpec } from "./resource.ts"
 import { Slabs } from "./slabs.ts"
@@ -106,6 +107,7 @@ export class Registry implements Storages {
       this.#books = await openServiceBooks(this, this.#serviceNetwork, scope)
       this.#hooks.set("/services", createServiceHooks(this.#serviceNetwork, this.env, this.#books))
     }
+    this.#hooks.set("apiextensions.k8s.io/customresourcedefinitions", definitionHooks)
     const namespaces = this.find("", "v1", "namespaces")
     if (namespaces) {
       const adminAccess = createAdminAccessHooks((name) => {

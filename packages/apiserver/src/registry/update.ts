@@ -145,7 +145,9 @@ async function changeOf(
     if (taken) allocated(taken instanceof Promise ? await taken : taken)
   }
   strategy.prepare(kind, obj, old, { nowMs, user: request.user })
+  const own = subresource === "" ? deps.hooksOf(kind)?.validateUpdate?.(obj, old) : undefined
   const errors = [
+    ...(own ?? []),
     ...validateObjectMeta(obj.metadata, kind.namespaced, nameIsPathSegment, "metadata"),
     ...validateObjectMetaUpdate(obj.metadata, old.metadata, "metadata"),
     ...validateOwnFinalizers(kind, obj),

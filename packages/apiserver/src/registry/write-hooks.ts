@@ -12,8 +12,10 @@ export interface WriteHooks {
   /** May change `obj`. Throws a StatusError when there is nothing to give. */
   beginCreate?(obj: KubeObject, dryRun: boolean): Allocation | Promise<Allocation>
   beginUpdate?(obj: KubeObject, old: Readonly<KubeObject>, dryRun: boolean): Allocation | Promise<Allocation>
-  /** What is wrong with a new object, where that is seen in other objects; told before all else. */
+  /** What is wrong with a new object, where its kind cannot see that; told before all else. */
   validateCreate?(obj: Readonly<KubeObject>): readonly FieldError[]
+  /** The same of what replaces `old`; not asked about subresources. */
+  validateUpdate?(obj: Readonly<KubeObject>, old: Readonly<KubeObject>): readonly FieldError[]
   /** The object is gone from the store. Does not fail. */
   afterDelete?(obj: Readonly<KubeObject>): void | Promise<void>
 }
