@@ -41,8 +41,12 @@ function normaliseText(text: string): string {
     .replace(currentInText, "$1RV, current: RV")
     .replace(recorded, "$1RV)")
     .replace(accessVolume, "kube-api-access-SUFFIX")
+    .replace(versionInMeta, "$1RV")
     .replace(revisionInText, "$1$2RV")
 }
+
+const versionInMeta =
+  /(recondition failed: ResourceVersion in precondition: \d+, ResourceVersion in object meta: )\d+/g
 
 /** Lists whose order is that of a map. */
 const unordered = new Set(["resourceRules", "nonResourceRules"])

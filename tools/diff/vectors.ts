@@ -35,11 +35,20 @@ export function writeVectors(
     const kept = thinned(script)
     const answers: Record<string, Answer> = {}
     for (const step of kept.steps)
-      if (left[step.name] && JSON.stringify(left[step.name]) === JSON.stringify(right[step.name]))
+      if (
+        left[step.name] &&
+        !isOfTheMoment(left[step.name]!) &&
+        JSON.stringify(left[step.name]) === JSON.stringify(right[step.name])
+      )
         answers[step.name] = left[step.name]!
     return { script: kept, answers }
   })
   writeFileSync(file, gzipSync(JSON.stringify(vectors), { level: 9 }))
+}
+
+/** Managed fields within a text are ordered by the second in which they were written. */
+function isOfTheMoment(answer: Answer): boolean {
+  return Object.values(answer).some((text) => text.includes(String.raw`\\\"managedFields`))
 }
 
 /**

@@ -32,6 +32,12 @@ defineSchemas("io.test.v1", {
     protocol: 'string default="TCP"',
     inner: "WidgetSpec",
   },
+  Printed: {
+    optional: 'string default=""',
+    left: "int32 omitzero default=0",
+    amount: "io.k8s.apimachinery.pkg.api.resource.Quantity required",
+    most: "io.k8s.apimachinery.pkg.api.resource.Quantity required omitempty",
+  },
   WidgetStatus: { at: "io.k8s.apimachinery.pkg.apis.meta.v1.Time", ratio: "double" },
 })
 const widget = schemaOf("io.test.v1.Widget")
@@ -70,6 +76,11 @@ test("decoding fills what Go prints, drops nulls and empties and makes values ca
   assert.deepEqual(decodeObject(widget, {}).object, { metadata: {}, spec: {} })
   const zero = decodeObject(widget, { status: { at: "0001-01-01T00:00:00Z" } }).object
   assert.deepEqual(zero, { metadata: {}, spec: {}, status: {} })
+})
+
+test("zero values that Go prints are filled in, required or not", () => {
+  const printed = schemaOf("io.test.v1.Printed")
+  assert.deepEqual(decodeObject(printed, {}).object, { optional: "", amount: "0" })
 })
 
 test("times that Go prints although they are not set", () => {

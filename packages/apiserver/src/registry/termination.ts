@@ -2,7 +2,7 @@
  * Objects that end in two steps (namespaces): marked as ending first, gone when nothing holds them any more.
  * Mirrors: pkg/registry/core/namespace/storage
  */
-import { deepClone, formatTime, type Kind, type KubeObject } from "@knarr/apimachinery"
+import { conflict, deepClone, formatTime, type Kind, type KubeObject } from "@knarr/apimachinery"
 import { admissionAttributes } from "./admit.ts"
 import type { CachedObject } from "./cached-object.ts"
 import { finalizersFor, setFinalizers } from "./finalizers.ts"
@@ -31,11 +31,8 @@ export async function beginTermination(
   const written = await storage.write(storage.key(ref), request, async (current) => {
     if (!current) throw storage.notFound(ref.name)
     const old = storage.view.value(current)
+    if (preconditions) checkPreconditions(storage, ref, preconditions, old)
     if (old.metadata.uid !== uid) throw preconditionFailed(storage, ref, "UID", uid, old.metadata.uid)
-    const version = preconditions?.resourceVersion
-    if (version !== undefined && version !== old.metadata.resourceVersion) {
-      throw preconditionFailed(storage, ref, "ResourceVersion", version, old.metadata.resourceVersion)
-    }
     const attributes = admissionAttributes(
       storage,
       ref,
@@ -58,4 +55,21 @@ export async function beginTermination(
 function orphanOnly(options: DeletionOptions): DeletionOptions {
   const orphan = options.orphanDependents ?? options.propagationPolicy === "Orphan"
   return { orphanDependents: orphan, propagationPolicy: undefined }
+}
+
+/** Told in words of its own, and not as a failure of the store. Mirrors: BeforeDelete of both kinds' storage */
+function checkPreconditions(
+  storage: ResourceStorage,
+  ref: ObjectRef,
+  preconditions: NonNullable<DeletionOptions["preconditions"]>,
+  { metadata }: Readonly<KubeObject>,
+): void {
+  const failed = storage.kind.group === "" ? "Precondition failed" : "precondition failed"
+  const check = (what: string, wanted: string | undefined, found: string): void => {
+    if (wanted === undefined || wanted === found) return
+    const detail = `${failed}: ${what} in precondition: ${wanted}, ${what} in object meta: ${found}`
+    throw conflict(storage.resource, ref.name, detail)
+  }
+  check("UID", preconditions.uid, metadata.uid)
+  check("ResourceVersion", preconditions.resourceVersion, metadata.resourceVersion)
 }

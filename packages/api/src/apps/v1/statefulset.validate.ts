@@ -46,8 +46,13 @@ function validateSpec(spec: StatefulSetSpec, isUpdate: boolean, withTemplate: bo
         out.push(field.notSupported(`${path}.${name}`, kept[name] ?? "", retention))
   }
   if (!isUpdate)
-    for (const [i, claim] of (spec.volumeClaimTemplates ?? []).entries())
-      out.push(...validateClaimSpec(`spec.volumeClaimTemplates[${i}].spec`, claim.spec))
+    for (const [i, claim] of (spec.volumeClaimTemplates ?? []).entries()) {
+      const at = `spec.volumeClaimTemplates[${i}].spec`
+      out.push(...validateClaimSpec(at, claim.spec))
+      // Not dropped here while the feature is off, as it is in claims.
+      if (claim.spec?.dataSource && claim.spec.dataSourceRef?.namespace)
+        out.push(field.invalid(at, {}, "may not be specified when dataSourceRef.namespace is specified"))
+    }
   out.push(
     ...notNegative("spec.replicas", spec.replicas),
     ...notNegative("spec.minReadySeconds", spec.minReadySeconds),

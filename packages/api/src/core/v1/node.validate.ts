@@ -1,6 +1,8 @@
 /** Validation of nodes and namespaces. Mirrors: pkg/apis/core/validation/validation.go */
 import {
+  byteLength,
   field,
+  goQuote,
   isQualifiedName,
   isValidLabelValue,
   validateLabelName,
@@ -38,10 +40,46 @@ export function validateNode({ spec, status }: Readonly<Node>): FieldError[] {
   for (const list of ["capacity", "allocatable"] as const)
     for (const name of Object.keys(status[list] ?? {}).sort())
       out.push(...validateResourceQuantity(`status.${list}.${name}`, name, status[list]![name]!))
+  out.push(...validateFeatures("status.declaredFeatures", status.declaredFeatures ?? []))
   const cidrs = spec.podCIDRs ?? []
   cidrs.forEach((cidr, i) => out.push(...validateLegacyCIDR(`spec.podCIDRs[${i}]`, cidr, true)))
-  if (cidrs.length > 1 && (cidrs.length > 2 || new Set(cidrs.map((cidr) => cidr.includes(":"))).size < 2))
+  const bad = cidrs.findIndex((cidr) => validateLegacyCIDR("", cidr, true).length > 0)
+  if (cidrs.length > 1 && bad >= 0) {
+    const why = `invalid CIDR[${bad}]: <nil> (invalid CIDR address: ${cidrs[bad]})`
+    out.push(
+      field.internalError(
+        "spec.podCIDRs",
+        new Error(`invalid PodCIDRs. failed to check with dual stack with error:${why}`),
+      ),
+    )
+  }
+  if (
+    cidrs.length > 1 &&
+    (bad >= 0 || cidrs.length > 2 || new Set(cidrs.map((cidr) => cidr.includes(":"))).size < 2)
+  )
     out.push(field.invalid("spec.podCIDRs", cidrs, "may specify no more than one CIDR for each IP family"))
+  return out
+}
+
+const featurePattern = /^[A-Z][a-zA-Z0-9]*(?:\/[a-zA-Z][a-zA-Z0-9]*)*$/
+const maxFeatureLength = 253
+
+/** Features that a node declares: names in order, each once. */
+function validateFeatures(path: string, features: readonly string[]): FieldError[] {
+  const out: FieldError[] = []
+  for (const [i, name] of features.entries()) {
+    const before = features[i - 1]
+    if (before === name) out.push(field.duplicate(`${path}[${i}]`, name))
+    else if (before !== undefined && before > name)
+      out.push(field.invalid(`${path}[${i}]`, name, "list must be sorted alphabetically"))
+    const invalid = (why: string): number =>
+      out.push(field.invalid(`${path}[${i}]`, name, `invalid feature name ${goQuote(name)}: ${why}`))
+    if (byteLength(name) > maxFeatureLength) invalid(`must be no more than ${maxFeatureLength} characters`)
+    else if (!featurePattern.test(name))
+      invalid(
+        "must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes",
+      )
+  }
   return out
 }
 
@@ -63,6 +101,8 @@ export function validateNodeUpdate(node: Readonly<Node>, old: Readonly<Node>): F
       : "field cannot be cleared once set"
     out.push(field.invalid("spec.providerID", null, detail))
   }
+  if ((node.spec.externalID ?? "") !== (old.spec.externalID ?? ""))
+    out.push(field.forbidden("spec.externalID", "may not be updated"))
   return out
 }
 

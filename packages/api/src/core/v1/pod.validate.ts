@@ -202,7 +202,7 @@ export function validatePodStatusUpdate(pod: Readonly<Pod>, old: Readonly<Pod>):
   const out = annotationUpdates(pod, old)
   for (const [i, { type }] of (status.conditions ?? []).entries())
     if (!standardConditions.has(type))
-      out.push(...reasons(`status.conditions[${i}].type`, type, isQualifiedName(type)))
+      out.push(...reasons(`status.conditions[${i}].Type`, type, isQualifiedName(type)))
   if (pod.spec.nodeName !== old.spec.nodeName)
     out.push(field.forbidden("status.nodeName", "may not be changed directly"))
   const nominated = status.nominatedNodeName

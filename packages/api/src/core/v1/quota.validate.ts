@@ -115,8 +115,8 @@ export function validateResourceQuotaUpdate(
   quota: Readonly<ResourceQuota>,
   old: Readonly<ResourceQuota>,
 ): FieldError[] {
-  const sorted = (list: readonly string[] | undefined): string[] => [...(list ?? [])].sort()
-  if (semanticEqual(sorted(quota.spec.scopes), sorted(old.spec.scopes))) return []
+  const distinct = (list: readonly string[] | undefined): string[] => [...new Set(list)].sort()
+  if (semanticEqual(distinct(quota.spec.scopes), distinct(old.spec.scopes))) return []
   return [field.invalid("spec.scopes", quota.spec.scopes, immutableMessage)]
 }
 

@@ -47,7 +47,8 @@ export const replicationController: Kind<ReplicationController> = defineKind<Rep
   },
   validate: validateReplicationController,
   validateStatusUpdate: validateReplicationControllerStatus,
-  warnings: workloadWarnings,
+  // In an update upstream takes the two for one another.
+  warnings: (now, old) => (old ? workloadWarnings(old, now) : workloadWarnings(now)),
   selectableFields: { "status.replicas": ({ status }) => String(status.replicas ?? 0) },
   scale: {
     getReplicas: ({ spec }) => spec.replicas ?? 0,

@@ -1,7 +1,7 @@
 /** IngressClass (networking.k8s.io/v1). Mirrors: pkg/registry/networking/ingressclass */
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, nameColumn, text } from "../../columns.ts"
-import { validateIngressClass, validateIngressClassUpdate } from "./networking.validate.ts"
+import { validateIngressClass } from "./networking.validate.ts"
 import type { IngressClass } from "./types.gen.ts"
 
 export const ingressClass: Kind<IngressClass> = defineKind<IngressClass>({
@@ -32,5 +32,4 @@ export const ingressClass: Kind<IngressClass> = defineKind<IngressClass>({
   },
   hasGeneration: true,
   validate: validateIngressClass,
-  validateUpdate: validateIngressClassUpdate,
 })

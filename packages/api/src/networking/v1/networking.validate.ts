@@ -214,9 +214,12 @@ export function validateIngress({ metadata, spec }: Readonly<Ingress>): FieldErr
   return out
 }
 
-export function validateIngressClass({ spec }: Readonly<IngressClass>): FieldError[] {
-  const out: FieldError[] = []
+export function validateIngressClass(
+  { spec }: Readonly<IngressClass>,
+  old?: Readonly<IngressClass>,
+): FieldError[] {
   const controller = spec.controller ?? ""
+  const out = old ? immutable("spec.controller", controller, old.spec.controller ?? "") : []
   if (controller.length > 250) out.push(field.tooLong("spec.controller", "", 250))
   out.push(...isDomainPrefixedPath("spec.controller", controller))
   const { parameters } = spec
@@ -238,11 +241,4 @@ export function validateIngressClass({ spec }: Readonly<IngressClass>): FieldErr
   if (scope !== undefined && scope !== "Cluster" && scope !== "Namespace")
     out.push(field.notSupported(`${path}.scope`, scope, ["Cluster", "Namespace"]))
   return out
-}
-
-export function validateIngressClassUpdate(
-  obj: Readonly<IngressClass>,
-  old: Readonly<IngressClass>,
-): FieldError[] {
-  return immutable("spec.controller", obj.spec.controller, old.spec.controller)
 }

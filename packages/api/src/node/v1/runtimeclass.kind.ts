@@ -28,12 +28,13 @@ export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
   columns: [text("Handler", ({ handler }) => handler), age],
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,
-  validate: ({ handler, overhead, scheduling }) => [
+  validate: ({ handler, overhead, scheduling }, old) => [
     ...validateResourceRequirements("overhead", { limits: overhead?.podFixed }, new Set()),
     ...validateLabels(scheduling?.nodeSelector ?? {}, "scheduling.nodeSelector"),
     ...validateTolerations("scheduling.tolerations", scheduling?.tolerations),
     ...duplicates(scheduling?.tolerations ?? []),
     // What the type itself declares is told last.
+    ...(old && handler !== old.handler ? [field.invalid("handler", null, immutableMessage)] : []),
     ...(handler
       ? declaredReasons("handler", handler, isDNS1123Label(handler))
       : [field.required("handler", "")]),
@@ -43,8 +44,6 @@ export const runtimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
       const message = nodeLabelDeprecation(key)
       return message ? [`scheduling.nodeSelector: ${message}`] : []
     }),
-  validateUpdate: (obj, old) =>
-    obj.handler === old.handler ? [] : [field.invalid("handler", null, immutableMessage)],
 })
 
 function duplicates(tolerations: readonly Toleration[]): FieldError[] {

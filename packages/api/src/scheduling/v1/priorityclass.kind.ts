@@ -26,7 +26,7 @@ export const priorityClass: Kind<PriorityClass> = defineKind<PriorityClass>({
   },
   hasGeneration: true,
   raisesGeneration: false,
-  validate({ metadata, value, preemptionPolicy }) {
+  validate({ metadata, value, preemptionPolicy }, old) {
     const out: FieldError[] = []
     if (metadata.name?.startsWith("system-")) {
       const system: Readonly<Record<string, number>> = {
@@ -43,6 +43,8 @@ export const priorityClass: Kind<PriorityClass> = defineKind<PriorityClass>({
     } else if ((value ?? 0) > 1_000_000_000) {
       out.push(field.forbidden("value", "maximum allowed value of a user defined priority is 1000000000"))
     }
+    // An update cannot change it.
+    if (old) return out
     return [...out, ...oneOf("preemptionPolicy", preemptionPolicy, ["PreemptLowerPriority", "Never"])]
   },
   validateUpdate(obj, old) {

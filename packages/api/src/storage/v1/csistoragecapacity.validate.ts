@@ -16,14 +16,18 @@ export function validateCSIStorageCapacity(
   old?: Readonly<CSIStorageCapacity>,
 ): FieldError[] {
   const { nodeTopology, storageClassName, capacity } = object
-  if (old)
-    return (["nodeTopology", "storageClassName"] as const)
-      .filter((name) => !semanticEqual(object[name], old[name]))
-      .map((name) => field.invalid(name, object[name] ?? null, immutableMessage))
-  const out = validateLabelSelector(nodeTopology, "nodeTopology")
-  out.push(
-    ...reasons("storageClassName", storageClassName ?? "", nameIsDNSSubdomain(storageClassName ?? "", false)),
+  const named = reasons(
+    "storageClassName",
+    storageClassName ?? "",
+    nameIsDNSSubdomain(storageClassName ?? "", false),
   )
+  if (old) {
+    const changed = (["nodeTopology", "storageClassName"] as const).filter(
+      (name) => !semanticEqual(object[name], old[name]),
+    )
+    return [...named, ...changed.map((name) => field.invalid(name, object[name] ?? null, immutableMessage))]
+  }
+  const out = [...validateLabelSelector(nodeTopology, "nodeTopology"), ...named]
   if (capacity !== undefined && parseQuantity(capacity).sign() < 0)
     out.push(field.invalid("capacity", capacity, notNegativeMessage))
   return out

@@ -15,12 +15,21 @@ export class PortPlan {
   readonly #old: Readonly<Service> | undefined
   readonly #range: PortRange
   readonly #random: Random
+  readonly #dryRun: boolean
 
-  constructor(service: Service, old: Readonly<Service> | undefined, range: PortRange, random: Random) {
+  /** A dry run may ask for any port that nobody has, of the range or not. */
+  constructor(
+    service: Service,
+    old: Readonly<Service> | undefined,
+    range: PortRange,
+    random: Random,
+    dryRun: boolean,
+  ) {
     this.#service = service
     this.#old = old
     this.#range = range
     this.#random = random
+    this.#dryRun = dryRun
   }
 
   /** Writes the ports into the Service. Returns why they cannot be had. */
@@ -96,7 +105,7 @@ export class PortPlan {
   /** Returns why the port cannot be had, "" on success. */
   #take(port: number): string {
     const { first, last } = this.#range.span
-    if (!this.#range.contains(port))
+    if (!this.#dryRun && !this.#range.contains(port))
       return `provided port is not in the valid range. The range of valid ports is ${first}-${last}`
     if (this.#isTaken(port)) return "provided port is already allocated"
     this.taken.push(port)

@@ -228,7 +228,7 @@ class ServiceHooks implements WriteHooks {
     const had = old ? nodePortsOf(old.spec) : []
     const asked = structuredClone({ ports: service.spec.ports, health: service.spec.healthCheckNodePort })
     for (let refreshed = false; ;) {
-      const plan = new PortPlan(service, old, this.#ports, this.#env.random)
+      const plan = new PortPlan(service, old, this.#ports, this.#env.random, dryRun)
       const problem = plan.make()
       // What another server gave back is free again.
       if (problem && (refreshed || !(await this.#ports.refresh()))) throw problem
