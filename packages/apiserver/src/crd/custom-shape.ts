@@ -1,4 +1,4 @@
-/** The shape of a custom resource, as apply, merge and OpenAPI read shapes, from its structural schema. */
+/** The shape of a custom resource, as apply and merge read shapes, from its structural schema. */
 import type { JSONSchemaProps } from "@knarr/api"
 import { schemaOf, type Field, type Schema, type SchemaType } from "@knarr/apimachinery"
 import { itemsOf } from "./prune.ts"
