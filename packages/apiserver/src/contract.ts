@@ -208,6 +208,8 @@ export interface AdmissionDeps {
   updateStatus<T extends KubeObject>(kind: Kind<T>, object: T): Promise<void>
   /** The object of a served kind in another version of it, a copy. A promise where the conversion waits for somebody. */
   convert(object: Readonly<KubeObject>, to: GroupVersionKind): KubeObject | Promise<KubeObject>
+  /** The served versions of a kind's resource, the kind among them. */
+  versionsOf(kind: Kind): readonly Kind[]
   /** A webhook's answer as an object of the kind: decoded, defaulted. Throws for what is none. */
   decode(kind: Kind, document: unknown): KubeObject
   /** Posts to a program outside. */

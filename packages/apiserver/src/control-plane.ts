@@ -166,6 +166,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         await client().update(kind, object, { subresource: "status", signal: scope.signal })
       },
       convert: (object, to) => convertObject(registry, object, to),
+      versionsOf: (kind) =>
+        registry.serves(kind) ? [...registry.storage(kind).view.resource.served] : [kind],
       decode(kind, document) {
         const { object } = decodeObject<KubeObject>(kind.schema, document)
         setObjectDefaults(kind, object, env.clock.now())

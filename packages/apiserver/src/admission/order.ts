@@ -22,6 +22,7 @@ import {
   persistentVolumeClaimResize,
   storageObjectInUseProtection,
 } from "./storage.admission.ts"
+import { mutatingWebhooks, validatingWebhooks } from "./webhook/webhooks.admission.ts"
 import { taintNodesByCondition } from "./taint-nodes-by-condition.admission.ts"
 
 export const admissionOrder: readonly AdmissionPlugin[] = [
@@ -43,5 +44,7 @@ export const admissionOrder: readonly AdmissionPlugin[] = [
   certificateSubjectRestriction,
   defaultIngressClass,
   denyServiceExternalIPs,
+  mutatingWebhooks,
+  validatingWebhooks,
   resourceQuotaAdmission,
 ]
