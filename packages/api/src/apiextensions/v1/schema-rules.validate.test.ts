@@ -10,7 +10,7 @@ function definitionOf(x: JSONSchemaProps): CustomResourceDefinition {
   return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
-    metadata: { name: "wrongs.example.com" },
+    metadata: { name: "wrongs.example.com", resourceVersion: "1" },
     spec: {
       group: "example.com",
       scope: "Namespaced",

@@ -179,8 +179,8 @@ function checkScale(storage: ResourceStorage, ref: ObjectRef, scale: Scale, obje
     )
   }
   const replicas = scale.spec?.replicas ?? 0
-  // Custom resources say so themselves.
-  if (replicas < 0 && storage.kind.rules === "native") {
+  // Kinds that may lack the field judge it themselves.
+  if (replicas < 0 && !storage.kind.scale?.hasReplicas) {
     throw invalid({ group: "autoscaling", kind: "Scale" }, ref.name, [
       field.invalid("spec.replicas", replicas, "must be greater than or equal to 0"),
     ])
