@@ -11,7 +11,7 @@ import {
   type StatusError,
   statusErrorFrom,
 } from "@knarr/apimachinery"
-import { messageOf, uuid } from "@knarr/base"
+import { messageOf, TimeoutError, uuid } from "@knarr/base"
 import type { AdmissionAttributes, AdmissionDeps, OutboundTarget } from "../../contract.ts"
 import type { Webhook } from "./match.ts"
 
@@ -124,7 +124,7 @@ async function send(
       attributes.signal ?? never,
     )
   } catch (thrown) {
-    throw new Error(`failed to call webhook: ${messageOf(thrown)}`, { cause: thrown })
+    throw new Error(`failed to call webhook: ${callFailure(thrown)}`, { cause: thrown })
   }
   if (answer.status !== 200)
     throw new Error(`failed to call webhook: the server answered with status ${answer.status}`)
@@ -147,6 +147,12 @@ async function send(
   if (read.response.patch && read.response.patchType !== "JSONPatch")
     throw bad(`invalid patchType: ${goQuote(read.response.patchType ?? "")}, expected "JSONPatch"`)
   return read.response
+}
+
+/** Clients look for Go's words for what is late. */
+function callFailure(thrown: unknown): string {
+  if (!(thrown instanceof TimeoutError)) return messageOf(thrown)
+  return `${thrown.message.replace(/^Timed out after \d+ ms: /, "")}: context deadline exceeded`
 }
 
 /** Webhooks are told how long they may take. */

@@ -37,6 +37,7 @@ const server = createServer(
       asked.push({ ...review.request, path })
       const hook = hooks.get(path)
       if (!hook) return void request.socket.destroy()
+      if (hook === silent) return
       response.end(
         JSON.stringify({ ...review, response: { uid: review.request.uid, ...hook(review.request) } }),
       )
@@ -58,6 +59,8 @@ beforeEach(() => {
 })
 
 const allowed = (): object => ({ allowed: true })
+/** It never answers. */
+const silent: Hook = allowed.bind(undefined)
 const patch = (...operations: object[]): object => ({
   allowed: true,
   patchType: "JSONPatch",
@@ -176,6 +179,17 @@ describe("webhooks", () => {
       assert.match(
         message!,
         /^Internal error occurred: failed calling webhook "gone\.example\.com": failed to call webhook: Post "https:\/\/localhost:/,
+      )
+    })
+  })
+
+  it("that do not answer in time are told of in the words that clients know", async () => {
+    await withPlane(async (plane) => {
+      hooks.set("/slow", silent)
+      await configure(plane, "validating", webhook("slow", { timeoutSeconds: 1 }))
+      assert.match(
+        (await refusalMessage(plane.client().create(configMap, made("late"))))!,
+        /^Internal error occurred: failed calling webhook "slow\.example\.com": failed to call webhook: Post "https:\/\/localhost:\d+\/slow\?timeout=1s": context deadline exceeded$/,
       )
     })
   })
