@@ -10,8 +10,8 @@ import {
   type CustomResourceDefinition,
 } from "@knarr/api"
 import { deepClone, isConflict, isNotFound, type Kind } from "@knarr/apimachinery"
-import { deferred, messageOf, type Deferred, type Env, type Scope } from "@knarr/base"
-import type { Client } from "@knarr/client"
+import { Backoff, messageOf, type Env, type Scope } from "@knarr/base"
+import { createWorkQueue, type Client, type WorkQueue } from "@knarr/client"
 import type { Registry } from "../registry/registry.ts"
 import type { OutboundCall } from "../contract.ts"
 import { customConverter } from "./custom-converter.ts"
@@ -35,22 +35,22 @@ interface Served {
   readonly kinds: readonly Kind[]
 }
 
-/** Back-off of a definition that fails, in milliseconds. */
-const retryMs = { first: 100, most: 30_000 }
+const retry = { firstMs: 100, maxMs: 30_000 }
 /** How often the objects of a definition that goes are counted. */
 const countMs = 1000
 
 export class CustomResources {
   readonly #options: CustomResourcesOptions
   readonly #served = new Map<string, Served>()
-  readonly #waiting = new Set<string>()
-  readonly #failures = new Map<string, number>()
+  readonly #queue: WorkQueue & Disposable
+  /** Of definitions that failed. */
+  readonly #backoffs = new Map<string, Backoff>()
   /** `group/version` and `resource.group` of what the server serves by itself: definitions do not take its place. */
   readonly #builtIn: ReadonlySet<string>
-  #turn: Deferred<void> = deferred()
 
   constructor(options: CustomResourcesOptions) {
     this.#options = options
+    this.#queue = createWorkQueue(options.env, "custom_resources")
     const { kinds } = options.registry
     this.#builtIn = new Set(
       kinds.flatMap(({ group, version, plural }) => [`${group}/${version}`, `${plural}.${group}`]),
@@ -73,48 +73,34 @@ export class CustomResources {
         })
       }
     }
+    scope.use(this.#queue)
     scope.use(
       registry.onChange(customResourceDefinition, (objects) => {
-        for (const { name } of objects) this.#add(name)
+        for (const { name } of objects) this.#queue.add(name)
       }),
     )
-    for (const crd of registry.list(customResourceDefinition)) this.#add(crd.metadata.name)
+    for (const crd of registry.list(customResourceDefinition)) this.#queue.add(crd.metadata.name)
     scope.run("custom resources", (signal) => this.#work(signal), { restart: true })
   }
 
-  #add(name: string): void {
-    this.#waiting.add(name)
-    this.#turn.resolve()
-  }
-
   async #work(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options.env
     for (;;) {
-      signal.throwIfAborted()
-      const [name] = this.#waiting
-      if (name === undefined) {
-        this.#turn = deferred()
-        const stop = (): void => this.#turn.resolve()
-        signal.addEventListener("abort", stop, { once: true })
-        await this.#turn.promise
-        signal.removeEventListener("abort", stop)
-        continue
-      }
-      this.#waiting.delete(name)
+      const name = await this.#queue.get(signal)
       try {
         await this.#sync(name, signal)
-        this.#failures.delete(name)
+        this.#backoffs.delete(name)
       } catch (thrown) {
         if (signal.aborted) throw thrown
-        const failures = this.#failures.get(name) ?? 0
-        this.#failures.set(name, failures + 1)
         if (!isConflict(thrown) && !isNotFound(thrown))
           this.#options.env.log.warn("A custom resource cannot be served as it should", {
             name,
             err: messageOf(thrown),
           })
-        const delay = Math.min(retryMs.first * 2 ** failures, retryMs.most)
-        clock.timer(delay, () => this.#add(name))
+        const backoff = this.#backoffs.get(name) ?? new Backoff(retry)
+        this.#backoffs.set(name, backoff)
+        this.#queue.addAfter(name, backoff.next())
+      } finally {
+        this.#queue.done(name)
       }
     }
   }
@@ -127,7 +113,8 @@ export class CustomResources {
       // The names that it had may be what others wait for.
       const group = name.slice(name.indexOf(".") + 1)
       for (const other of registry.list(customResourceDefinition))
-        if (other.spec.group === group && !isTrue(other, "NamesAccepted")) this.#add(other.metadata.name)
+        if (other.spec.group === group && !isTrue(other, "NamesAccepted"))
+          this.#queue.add(other.metadata.name)
       return
     }
     if (crd.metadata.deletionTimestamp) return this.#end(crd, signal)
@@ -227,7 +214,7 @@ export class CustomResources {
     }
     const left = this.#options.registry.storage(kind).cache.size
     if (left > 0) {
-      env.clock.timer(countMs, () => this.#add(crd.metadata.name))
+      this.#queue.addAfter(crd.metadata.name, countMs)
       return
     }
     this.#remove(crd.metadata.name)

@@ -25,15 +25,14 @@ interface Configured<W extends Webhook> {
   readonly webhook: W
 }
 
-/** Webhooks in the order of their configurations' names. */
+/** Webhooks in the order of their configurations' names, in which the cache has them. */
 function webhooksOf<W extends Webhook>(
   configurations: readonly {
     readonly metadata: { readonly name: string }
     readonly webhooks?: readonly W[] | undefined
   }[],
 ): Configured<W>[] {
-  const sorted = [...configurations].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
-  return sorted.flatMap(({ metadata, webhooks = [] }) =>
+  return configurations.flatMap(({ metadata, webhooks = [] }) =>
     webhooks.map((webhook, at) => ({ id: `${metadata.name}/${webhook.name}/${at}`, webhook })),
   )
 }
