@@ -82,3 +82,29 @@ export function aggregate(texts: readonly string[]): string {
   const distinct = [...new Set(texts)]
   return distinct.length === 1 ? distinct[0]! : distinct.length === 0 ? "" : `[${distinct.join(", ")}]`
 }
+
+/** The value as Go's `%v` prints what encoding/json decodes it to: `map[a:1 b:[x y]]`, `<nil>`. */
+export function goValue(value: unknown): string {
+  if (value === null || value === undefined) return "<nil>"
+  if (typeof value !== "object") return String(value as string | number | boolean)
+  if (Array.isArray(value)) return `[${value.map(goValue).join(" ")}]`
+  const source = value as Readonly<Record<string, unknown>>
+  const keys = Object.keys(source).sort(compareBytes)
+  return `map[${keys.map((key) => `${key}:${goValue(source[key])}`).join(" ")}]`
+}
+
+/** The Go type of what encoding/json decodes a value to: `map[string]interface {}`, `int64`, `<nil>`. */
+export function goTypeOf(value: unknown): string {
+  if (value === null || value === undefined) return "<nil>"
+  if (Array.isArray(value)) return "[]interface {}"
+  switch (typeof value) {
+    case "object":
+      return "map[string]interface {}"
+    case "string":
+      return "string"
+    case "boolean":
+      return "bool"
+    default:
+      return Number.isInteger(value) ? "int64" : "float64"
+  }
+}

@@ -102,7 +102,16 @@ export {
   parseQuantity,
   zeroQuantity,
 } from "./quantity.ts"
-export { aggregate, byteLength, compareBytes, goJson, goList, goQuote } from "./go-format.ts"
+export {
+  aggregate,
+  byteLength,
+  compareBytes,
+  goJson,
+  goList,
+  goQuote,
+  goTypeOf,
+  goValue,
+} from "./go-format.ts"
 export {
   type ValidateName,
   isCIdentifier,

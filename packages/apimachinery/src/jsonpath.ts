@@ -1,5 +1,5 @@
 /** kubectl's JSONPath templates: `{range .items[*]}{.metadata.name}{"\n"}{end}`. Mirrors: client-go util/jsonpath */
-import { compareBytes, goJson } from "./go-format.ts"
+import { compareBytes, goJson, goValue } from "./go-format.ts"
 import { parseTemplate, type ListNode, type PathNode } from "./jsonpath-parser.ts"
 
 export interface JSONPathOptions {
@@ -80,16 +80,6 @@ function goTypeName(value: unknown): string {
     default:
       return Array.isArray(value) ? "[]interface {}" : "map[string]interface {}"
   }
-}
-
-/** A value as Go's `%v` prints it. */
-function goValue(value: unknown): string {
-  if (value === null || value === undefined) return "<nil>"
-  if (typeof value !== "object") return String(value)
-  if (Array.isArray(value)) return `[${value.map(goValue).join(" ")}]`
-  const source = value as Record<string, unknown>
-  const keys = Object.keys(source).sort(compareBytes)
-  return `map[${keys.map((key) => `${key}:${goValue(source[key])}`).join(" ")}]`
 }
 
 class Evaluation {

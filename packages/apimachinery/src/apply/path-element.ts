@@ -2,8 +2,8 @@
  * One step of a field path, as the text that managed fields use: `f:name`, `k:{"name":"a"}`, `v:"x"`, `i:0`.
  * Mirrors: structured-merge-diff fieldpath/element.go and serialize-pe.go
  */
-import { compareBytes, goQuote } from "../go-format.ts"
-import { goValue, isObject, jsonEqual } from "../patch/json-value.ts"
+import { compareBytes, goQuote, goValue } from "../go-format.ts"
+import { isObject, jsonEqual } from "../patch/json-value.ts"
 
 /** What a step means. */
 export type PathElement =

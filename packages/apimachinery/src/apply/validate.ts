@@ -2,8 +2,8 @@
  * Whether a configuration fits its schema, worded as server-side apply words it.
  * Mirrors: structured-merge-diff typed/validate.go
  */
-import { goQuote } from "../go-format.ts"
-import { goValue, isObject } from "../patch/json-value.ts"
+import { goQuote, goValue } from "../go-format.ts"
+import { isObject } from "../patch/json-value.ts"
 import type { Schema } from "../schema.ts"
 import { itemElement } from "./list-items.ts"
 import { elementText } from "./path-element.ts"

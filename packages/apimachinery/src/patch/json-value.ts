@@ -1,5 +1,4 @@
-/** Plain JSON values: type tests, equality, copies, and how Go's `%v` prints them in messages. */
-import { compareBytes } from "../go-format.ts"
+/** Plain JSON values: type tests, equality, copies. */
 
 export type JsonObject = Record<string, unknown>
 
@@ -49,15 +48,4 @@ export function setField(object: JsonObject, key: string, value: unknown): void 
   if (key === "__proto__") {
     Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
   } else object[key] = value
-}
-
-/** The value as Go's `%v` prints what encoding/json decodes it to: `map[a:1 b:[x y]]`, `<nil>`. */
-export function goValue(value: unknown): string {
-  if (value === null || value === undefined) return "<nil>"
-  if (Array.isArray(value)) return `[${value.map(goValue).join(" ")}]`
-  if (typeof value === "object") {
-    const keys = Object.keys(value).sort(compareBytes)
-    return `map[${keys.map((key) => `${key}:${goValue((value as JsonObject)[key])}`).join(" ")}]`
-  }
-  return String(value as string | number | boolean)
 }

@@ -3,7 +3,8 @@
  * Mirrors: apimachinery pkg/util/strategicpatch/patch.go (the list half)
  */
 import { compareBytes } from "../go-format.ts"
-import { goValue, isObject, jsonEqual, type JsonObject } from "./json-value.ts"
+import { goTypeOf, goValue } from "../go-format.ts"
+import { isObject, jsonEqual, type JsonObject } from "./json-value.ts"
 import { PatchError } from "./patch-error.ts"
 import { directiveKey, elementOrderPrefix } from "./strategic-meta.ts"
 
@@ -13,27 +14,12 @@ export function noMergeKey(item: JsonObject, mergeKey: string): PatchError {
   return new PatchError("internal", `map: ${goValue(item)} does not contain declared merge key: ${mergeKey}`)
 }
 
-function goType(value: unknown): string {
-  if (value === null || value === undefined) return "<nil>"
-  if (Array.isArray(value)) return "[]interface {}"
-  switch (typeof value) {
-    case "object":
-      return "map[string]interface {}"
-    case "string":
-      return "string"
-    case "boolean":
-      return "bool"
-    default:
-      return Number.isInteger(value) ? "int64" : "float64"
-  }
-}
-
 /** What all items of the lists are. Throws {@link PatchError} when they differ, or are lists. */
 export function itemKind(...lists: readonly (readonly unknown[])[]): ItemKind {
   let first: string | undefined
   for (const list of lists) {
     for (const item of list) {
-      const type = goType(item)
+      const type = goTypeOf(item)
       if (type === "<nil>") throw new PatchError("internal", `unsupported element type "<nil>"`)
       if (first === undefined) first = type
       else if (first !== type)
@@ -48,7 +34,7 @@ export function itemKind(...lists: readonly (readonly unknown[])[]): ItemKind {
 /** The item as an object that has the merge key. */
 export function keyed(item: unknown, mergeKey: string): JsonObject {
   if (!isObject(item))
-    throw new PatchError("internal", `expected a map[string]interface {}, but received a ${goType(item)}`)
+    throw new PatchError("internal", `expected a map[string]interface {}, but received a ${goTypeOf(item)}`)
   if (!Object.hasOwn(item, mergeKey)) throw noMergeKey(item, mergeKey)
   return item
 }
@@ -104,7 +90,7 @@ function splitDeletions(list: readonly unknown[]): { kept: JsonObject[]; deletio
   const deletions: JsonObject[] = []
   for (const item of list) {
     if (!isObject(item))
-      throw new PatchError("internal", `expected a map[string]interface {}, but received a ${goType(item)}`)
+      throw new PatchError("internal", `expected a map[string]interface {}, but received a ${goTypeOf(item)}`)
     if (item[directiveKey] === "delete") deletions.push(item)
     else kept.push(item)
   }

@@ -25,7 +25,7 @@ import {
   retainKeysKey,
   schemaName,
 } from "./strategic-meta.ts"
-import { goValue } from "./json-value.ts"
+import { goValue } from "../go-format.ts"
 
 /**
  * The object with the patch merged in; neither argument is changed. Throws {@link PatchError} with upstream's wording,

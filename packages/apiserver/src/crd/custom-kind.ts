@@ -23,7 +23,7 @@ import { columnsOf } from "./custom-columns.ts"
 import { CustomRules, finalizerWarnings } from "./custom-rules.ts"
 import { unknownPaths } from "./embedded.ts"
 import { shapeOfCustom } from "./custom-shape.ts"
-import { readTyped, setNested } from "./nested.ts"
+import { namesOf, readTyped, setNested } from "./nested.ts"
 
 /** An object as it is before its version's rules see it: its metadata as that of any object, and all else as it came. */
 function readAnyObject(value: unknown): { object: KubeObject; unknown: readonly string[] } {
@@ -127,7 +127,7 @@ function fieldsOf(
 
 function scaleBy(scale: CustomResourceSubresourceScale): NonNullable<KindSpec<KubeObject>["scale"]> {
   return {
-    replicasPath: scale.specReplicasPath.replace(/^\./, "").split("."),
+    replicasPath: namesOf(scale.specReplicasPath),
     hasReplicas: (obj) => readTyped(obj, scale.specReplicasPath, "int64") !== undefined,
     getReplicas: (obj) => readTyped(obj, scale.specReplicasPath, "int64") ?? 0,
     setReplicas: (obj, replicas) => setNested(obj, scale.specReplicasPath, replicas),

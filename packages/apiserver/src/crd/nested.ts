@@ -1,32 +1,11 @@
 /** Reading and writing along simple paths: `.spec.replicas`. Mirrors: apimachinery pkg/apis/meta/v1/unstructured/helpers.go */
+import { goTypeOf, goValue, setOwn } from "@knarr/apimachinery"
 
 type Loose = Record<string, unknown>
 
 /** `.spec.replicas` as its names. */
-function namesOf(path: string): string[] {
+export function namesOf(path: string): string[] {
   return path.replace(/^\./, "").split(".")
-}
-
-/** How Go calls the type of a decoded value. */
-function goType(value: unknown): string {
-  switch (typeof value) {
-    case "boolean":
-      return "bool"
-    case "string":
-      return "string"
-    case "number":
-      return Number.isInteger(value) ? "int64" : "float64"
-    default:
-      return value === null ? "<nil>" : Array.isArray(value) ? "[]interface {}" : "map[string]interface {}"
-  }
-}
-
-function goValue(value: unknown): string {
-  if (value === null) return "<nil>"
-  if (Array.isArray(value)) return `[${value.map(goValue).join(" ")}]`
-  if (typeof value !== "object") return String(value as string)
-  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return `map[${fields.map(([name, inner]) => `${name}:${goValue(inner)}`).join(" ")}]`
 }
 
 /** The value at a path; undefined when there is none. Throws an Error in upstream's words when something is in the way. */
@@ -38,7 +17,7 @@ function readNested(obj: object, path: string): unknown {
     if (typeof value !== "object" || Array.isArray(value)) {
       const at = names.slice(0, i + 1).join(".")
       throw new Error(
-        `.${at} accessor error: ${goValue(value)} is of the type ${goType(value)}, expected map[string]interface{}`,
+        `.${at} accessor error: ${goValue(value)} is of the type ${goTypeOf(value)}, expected map[string]interface{}`,
       )
     }
     if (!Object.hasOwn(value, name)) return undefined
@@ -55,9 +34,9 @@ export function readTyped<T extends "int64" | "string">(
 ): (T extends "int64" ? number : string) | undefined {
   const value = readNested(obj, path)
   if (value === undefined) return undefined
-  if (goType(value) !== type)
+  if (goTypeOf(value) !== type)
     throw new Error(
-      `.${namesOf(path).join(".")} accessor error: ${goValue(value)} is of the type ${goType(value)}, expected ${type}`,
+      `.${namesOf(path).join(".")} accessor error: ${goValue(value)} is of the type ${goTypeOf(value)}, expected ${type}`,
     )
   return value as T extends "int64" ? number : string
 }
@@ -73,9 +52,8 @@ export function setNested(obj: object, path: string, value: unknown): void {
         `value cannot be set because .${names.slice(0, i + 1).join(".")} is not a map[string]interface{}`,
       )
     const next = (inner ?? {}) as Loose
-    if (inner === undefined)
-      Object.defineProperty(at, name, { value: next, enumerable: true, configurable: true, writable: true })
+    if (inner === undefined) setOwn(at, name, next)
     at = next
   }
-  Object.defineProperty(at, names.at(-1)!, { value, enumerable: true, configurable: true, writable: true })
+  setOwn(at, names.at(-1)!, value)
 }

@@ -12,6 +12,8 @@ import {
   field,
   genericServerResponse,
   goJson,
+  goTypeOf,
+  goValue,
   internalError,
   invalid,
   type Kind,
@@ -174,17 +176,6 @@ function statusOfPatchError(error: PatchError): StatusError {
   }
 }
 
-/** A value as Go's `%+v` prints it. */
-function goText(value: unknown): string {
-  if (value === null || value === undefined) return "<nil>"
-  if (Array.isArray(value)) return `[${value.map(goText).join(" ")}]`
-  if (typeof value !== "object") return String(value as string | number | boolean)
-  const fields = sorted(value) as Record<string, unknown>
-  return `map[${Object.keys(fields)
-    .map((name) => `${name}:${goText(fields[name])}`)
-    .join(" ")}]`
-}
-
 /** The object with its fields in order. */
 function sorted(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value
@@ -281,17 +272,9 @@ function failPatched(
 ): never {
   const shown =
     patch.type === "strategic"
-      ? goText(patch.body)
+      ? goValue(patch.body)
       : goJson(schema.reader ? deepSorted(value) : shownDocument(schema, value, patch))
   throw invalid({ group: "", kind: "" }, "", [field.invalid("patch", shown, why)])
-}
-
-/** The Go type that a value of a patch is read as. */
-function goTypeOf(value: unknown): string {
-  if (Array.isArray(value)) return "[]interface {}"
-  if (typeof value === "object") return "map[string]interface {}"
-  if (typeof value === "number") return Number.isInteger(value) ? "int64" : "float64"
-  return typeof value === "boolean" ? "bool" : "string"
 }
 
 /** Reads a patched document as an object of its shape, with the checks that `fieldValidation` asks for. */

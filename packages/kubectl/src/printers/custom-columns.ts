@@ -1,7 +1,6 @@
 /** `-o custom-columns=NAME:.metadata.name`. Mirrors: kubectl pkg/cmd/get/customcolumn.go */
-import { relaxedJSONPath, parseJSONPath, type JSONPath } from "@knarr/apimachinery"
+import { goValue, relaxedJSONPath, parseJSONPath, type JSONPath } from "@knarr/apimachinery"
 import { isList, type Obj } from "../object.ts"
-import { compactJson } from "./json.ts"
 import type { ObjectPrinter } from "./printer.ts"
 import { escapeTerminal } from "./table.ts"
 import type { TabWriter } from "./tab-writer.ts"
@@ -38,18 +37,7 @@ class CustomColumnsPrinter {
 function cell(column: CustomColumn, item: Obj): string {
   const values = column.path.findResults(item).flat()
   if (values.length === 0) return "<none>"
-  return values.map((value) => escapeTerminal(goText(value))).join(",")
-}
-
-function goText(value: unknown): string {
-  if (value === null || value === undefined) return "<nil>"
-  if (typeof value !== "object") return String(value)
-  if (Array.isArray(value)) return `[${value.map(goText).join(" ")}]`
-  const source = value as Obj
-  const keys = Object.keys(source).sort()
-  return keys.length > 0
-    ? `map[${keys.map((key) => `${key}:${goText(source[key])}`).join(" ")}]`
-    : compactJson({}).replace("{}", "map[]")
+  return values.map((value) => escapeTerminal(goValue(value))).join(",")
 }
 
 /** From the text behind `custom-columns=`. Throws with upstream's message. */
