@@ -25,27 +25,38 @@ export function isRunning({ pid, started }: ProcessIdentity): boolean {
   return started !== "" && startTimeOf(pid) === started
 }
 
-/** Holds a file for this process until disposed of. Throws a UsageError when another process holds it. */
+/** What this process holds: a file may name it before, when somebody who missed the file has written it. */
+const held = new Set<string>()
+
+/** Holds a file for this process until disposed of. Throws a UsageError when it is held. */
 export function holdFile(file: string, what: string): Disposable {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  const holder = nameProcess(file, process.pid)
+  if (holder !== process.pid || held.has(file)) throw new UsageError(`${what} (process ${holder})`)
+  held.add(file)
+  return {
+    [Symbol.dispose]() {
+      held.delete(file)
+      rmSync(file, { force: true })
+    },
+  }
+}
+
+/** Makes a file name a process, unless it names one that runs; returns the one that it names. */
+export function nameProcess(file: string, pid: number): number {
   // Whole or not at all: nobody must find it empty and take it for a dead one's.
   const own = `${file}.${process.pid}`
   try {
-    writeIdentity(own, process.pid)
+    writeFileSync(own, `${pid} ${startTimeOf(pid) ?? ""}\n`, { mode: 0o600 })
     while (!link(own, file)) {
       const holder = runningPid(file)
-      if (holder !== undefined) throw new UsageError(`${what} (process ${holder})`)
+      if (holder !== undefined) return holder
       removeStale(file)
     }
+    return pid
   } finally {
     rmSync(own, { force: true })
   }
-  return { [Symbol.dispose]: () => rmSync(file, { force: true }) }
-}
-
-/** Writes what {@link runningProcess} reads. */
-export function writeIdentity(file: string, pid: number): void {
-  writeFileSync(file, `${pid} ${startTimeOf(pid) ?? ""}\n`, { mode: 0o600 })
 }
 
 function link(from: string, to: string): boolean {

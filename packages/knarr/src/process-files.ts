@@ -5,7 +5,7 @@
 import { readFileSync, readdirSync } from "node:fs"
 import { basename } from "node:path"
 import type { ClusterConfig, ClusterHome } from "./cluster-home.ts"
-import { runningPid, writeIdentity } from "./pid-file.ts"
+import { nameProcess, runningPid } from "./pid-file.ts"
 import { processesOf } from "./process-state.ts"
 
 /** Looks at the machine's processes only when a file is missing or out of date. */
@@ -24,7 +24,7 @@ export function restoreFiles(cluster: ClusterHome, config: ClusterConfig): void 
     const restore = (file: string, isIt: (args: readonly string[]) => boolean): void => {
       if (runningPid(file) !== undefined) return
       const found = running.find(({ args }) => isIt(args))
-      if (found) writeIdentity(file, found.pid)
+      if (found) nameProcess(file, found.pid)
     }
     restore(cluster.supervisorFile(name), (args) => isSupervisor(args, cluster, name))
     restore(cluster.pidFile(name), (args) => isProcess(args, cluster, name))
