@@ -65,6 +65,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const clientCA = options.clientCA ?? options.certificates.clientCA
   const plane = await createControlPlane({ ...options, clientCA })
   const { registry } = plane
+  /** Whom handshakes are verified by: each authenticator looks for its own among them. */
+  const authorities = (clients: string | undefined): string | undefined =>
+    [clients, options.requestHeader?.clientCA].filter((pem) => pem !== undefined).join("\n") || undefined
   const inFlight = new InFlight(options.limits ?? {})
   const isServed = (group: string, version: string, resource: string): boolean =>
     registry.find(group, version, resource) !== undefined
@@ -201,7 +204,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     log: env.log,
     bindAddresses: options.bindAddresses ?? ["0.0.0.0"],
     port: options.port,
-    certificates: { ...options.certificates, clientCA },
+    certificates: { ...options.certificates, clientCA: authorities(clientCA) },
     onRequest: (exchange) => chain.handle(exchange),
     takesUpgrade,
   })
@@ -237,7 +240,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     port: listener.port,
     setCertificates(certificates: ServingCertificates) {
       const authority = certificates.clientCA ?? clientCA
-      listener.setCertificates({ ...certificates, clientCA: authority })
+      listener.setCertificates({ ...certificates, clientCA: authorities(authority) })
       plane.certificates.setAuthority(authority)
     },
   }

@@ -72,6 +72,8 @@ export interface Credentials extends Cancellable {
   /** "" when there is none. */
   header(name: string): string
   readonly headers: Exchange["headers"]
+  /** Names as they were written, and values, in turns: what is repeated is not joined. */
+  readonly rawHeaders: readonly string[]
   readonly socket: TLSSocket | undefined
 }
 

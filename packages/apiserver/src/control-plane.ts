@@ -18,6 +18,7 @@ import { createPodCertificateSignCheck } from "./admission/certificates.admissio
 import { createAdmission } from "./admission/chain.ts"
 import { admissionOrder } from "./admission/order.ts"
 import { createAuthenticator, type Authenticator, type FurtherAuthenticators } from "./authn/authenticator.ts"
+import { FrontProxyUsers, type RequestHeaderOptions } from "./authn/front-proxy.ts"
 import { markTokenUsed } from "./authn/mark-token-used.ts"
 import { type LegacyTokens, ServiceAccountTokens } from "./authn/service-account-tokens.ts"
 import { TokenSigner, type SigningKeyOptions } from "./authn/token-signer.ts"
@@ -28,7 +29,7 @@ import { createEscalationCheck } from "./authz/escalation.ts"
 import { NodeAuthorizer } from "./authz/node.ts"
 import { NodeGraph } from "./authz/node-graph.ts"
 import { Rbac } from "./authz/rbac.ts"
-import { bootstrap, nodeRules, type RequestHeaderOptions } from "./bootstrap/bootstrap.ts"
+import { bootstrap, nodeRules } from "./bootstrap/bootstrap.ts"
 import type { AdmissionDeps, AdmissionPlugin, Authorizer, UserInfo } from "./contract.ts"
 import { CustomResources } from "./crd/custom-resources.ts"
 import { reviewHandlers } from "./endpoints/reviews.ts"
@@ -62,6 +63,7 @@ export interface ControlPlaneOptions {
   readonly advertise?: { readonly address: string; readonly port: number } | undefined
   /** PEM of the authority of client certificates. */
   readonly clientCA?: string | undefined
+  /** Proxies that say for whom they ask. */
   readonly requestHeader?: RequestHeaderOptions | undefined
   readonly admission?:
     | {
@@ -147,7 +149,13 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     audiences,
     anonymous: options.anonymous,
     staticTokens: options.staticTokens,
-    further: options.authenticators,
+    further: {
+      ...options.authenticators,
+      requests: [
+        ...(options.requestHeader ? [new FrontProxyUsers(env.clock, options.requestHeader)] : []),
+        ...(options.authenticators?.requests ?? []),
+      ],
+    },
   })
   const client = (user: UserInfo = loopbackUser): Client =>
     createLoopbackClient({ registry, user, authorizer, userAgent: "kube-apiserver" })

@@ -18,9 +18,16 @@ export interface ClusterPki {
   /** The API server's identity towards kubelets. */
   readonly kubeletClient: KeyPair
   readonly admin: KeyPair
+  /** The authority of proxies that say for whom they ask; it signs nobody else. */
+  readonly frontProxyCA: KeyPair
+  /** The API server's identity towards aggregated servers. */
+  readonly frontProxyClient: KeyPair
   /** Signs service account tokens. */
   readonly serviceAccount: { readonly privateKey: string; readonly publicKey: string }
 }
+
+/** Whom aggregated servers take for the API server. */
+export const frontProxyName = "front-proxy-client"
 
 const dayMs = 86_400_000
 const caLifeMs = 3650 * dayMs
@@ -39,6 +46,9 @@ export function ensurePki(
   const ca = ensurePair(dir, "ca", now, () =>
     createCA({ subject: { commonName: "knarr-ca" }, ...lifetime(env, caLifeMs) }),
   )
+  const frontProxyCA = ensurePair(dir, "front-proxy-ca", now, () =>
+    createCA({ subject: { commonName: "front-proxy-ca" }, ...lifetime(env, caLifeMs) }),
+  )
   const leaf = leavesIn(dir, env, ca)
   const keyFile = join(dir, "sa.key")
   if (!existsSync(keyFile)) writeAtomically(keyFile, createPrivateKeyPem())
@@ -56,6 +66,15 @@ export function ensurePki(
     }),
     admin: leaf("admin", {
       subject: { commonName: "kubernetes-admin", organizations: ["system:masters"] },
+      usages: ["clientAuth"],
+    }),
+    frontProxyCA,
+    frontProxyClient: leavesIn(
+      dir,
+      env,
+      frontProxyCA,
+    )("front-proxy-client", {
+      subject: { commonName: frontProxyName },
       usages: ["clientAuth"],
     }),
     serviceAccount: {

@@ -13,7 +13,7 @@ import { openEmbeddedStore } from "@knarr/store"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { numbersOfUser } from "./cluster-numbers.ts"
 import { firstNode, nodesOf } from "./node-names.ts"
-import { ensureNodePki, ensurePki } from "./pki.ts"
+import { ensureNodePki, ensurePki, frontProxyName } from "./pki.ts"
 import { tellRestarting } from "./process-state.ts"
 import { serverAddresses } from "./server-certificate.ts"
 import { ensureRegistrySecret } from "./registry-secret.ts"
@@ -56,6 +56,7 @@ export async function startServer(options: {
     port: config.port,
     certificates: { ...pki.server, clientCA: pki.ca.cert },
     clientCA: pki.ca.cert,
+    requestHeader: { clientCA: pki.frontProxyCA.cert, allowedNames: [frontProxyName] },
     serviceAccounts: { signingKey: pki.serviceAccount.privateKey, issuers: [serviceAccountIssuer] },
     serviceCIDRs: [addresses.serviceCIDR],
     ...(config.hasNode ? { advertise: { address: addresses.hostAddress, port: config.port } } : {}),

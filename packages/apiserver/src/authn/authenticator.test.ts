@@ -26,6 +26,7 @@ const authenticator = createAuthenticator(optionsWith())
 const request = (headers: Readonly<Record<string, string>>): Credentials => ({
   socket: undefined,
   headers,
+  rawHeaders: [],
   header: (name) => headers[name] ?? "",
 })
 

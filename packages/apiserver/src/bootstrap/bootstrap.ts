@@ -35,6 +35,7 @@ import {
 import type { Client } from "@knarr/client"
 import type { Env } from "@knarr/base"
 import type { ObjectReader } from "../authn/service-account-tokens.ts"
+import { requestHeaderNames, type RequestHeaderOptions } from "../authn/front-proxy.ts"
 import { uncoveredRules } from "../authz/rules.ts"
 import { bootstrapText } from "./objects.gen.ts"
 
@@ -52,12 +53,6 @@ export interface BootstrapOptions {
   readonly clientCA?: string | undefined
   readonly requestHeader?: RequestHeaderOptions | undefined
   readonly signal: AbortSignal
-}
-
-/** How an aggregating proxy identifies its users, published for extension servers. */
-export interface RequestHeaderOptions {
-  readonly clientCA: string
-  readonly allowedNames: readonly string[]
 }
 
 const autoupdate = "rbac.authorization.kubernetes.io/autoupdate"
@@ -256,12 +251,13 @@ async function publishAuthentication(options: BootstrapOptions): Promise<void> {
   const data: Record<string, string> = {}
   if (options.clientCA !== undefined) data["client-ca-file"] = options.clientCA
   if (options.requestHeader) {
+    const names = requestHeaderNames(options.requestHeader)
     data["requestheader-allowed-names"] = JSON.stringify(options.requestHeader.allowedNames)
     data["requestheader-client-ca-file"] = options.requestHeader.clientCA
-    data["requestheader-extra-headers-prefix"] = '["X-Remote-Extra-"]'
-    data["requestheader-group-headers"] = '["X-Remote-Group"]'
-    data["requestheader-username-headers"] = '["X-Remote-User"]'
-    data["requestheader-uid-headers"] = '["X-Remote-Uid"]'
+    data["requestheader-extra-headers-prefix"] = JSON.stringify(names.extraPrefix)
+    data["requestheader-group-headers"] = JSON.stringify(names.group)
+    data["requestheader-username-headers"] = JSON.stringify(names.username)
+    data["requestheader-uid-headers"] = JSON.stringify(names.uid)
   }
   if (Object.keys(data).length === 0) return
   const ref = { namespace: "kube-system", name: "extension-apiserver-authentication" }

@@ -34,6 +34,7 @@ export abstract class ServerExchange implements Exchange {
   /** With its question mark; "" when there is none. */
   readonly search: string
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly rawHeaders: readonly string[]
   readonly socket: TLSSocket | undefined
   /** Texts for `Warning` headers; sent with the answer. */
   readonly warnings: string[] = []
@@ -57,13 +58,15 @@ export abstract class ServerExchange implements Exchange {
     method: string,
     url: string,
     headers: Readonly<Record<string, string | string[] | undefined>>,
+    rawHeaders: readonly string[],
     socket: TLSSocket | undefined,
   ) {
     const mark = url.indexOf("?")
     this.method = method
     this.path = mark < 0 ? url : url.slice(0, mark)
     this.search = mark < 0 ? "" : url.slice(mark)
-    this.headers = headers
+    this.headers = distinctImpersonation(headers, rawHeaders)
+    this.rawHeaders = rawHeaders
     this.socket = socket
   }
 
@@ -232,8 +235,13 @@ export class Http1Exchange extends ServerExchange {
   #headers: string[] | undefined
 
   constructor(request: IncomingMessage, response: ServerResponse, raw?: { socket: Duplex; head: Buffer }) {
-    const headers = distinctImpersonation(request.headers, request.rawHeaders)
-    super(request.method ?? "GET", request.url ?? "/", headers, request.socket as TLSSocket)
+    super(
+      request.method ?? "GET",
+      request.url ?? "/",
+      request.headers,
+      request.rawHeaders,
+      request.socket as TLSSocket,
+    )
     this.request = request
     this.#response = response
     response.on("error", ignore)
@@ -343,7 +351,8 @@ export class Http2Exchange extends ServerExchange {
     super(
       headers[":method"] as string,
       headers[":path"] as string,
-      distinctImpersonation(headers, rawHeaders),
+      headers,
+      rawHeaders,
       stream.session?.socket as TLSSocket,
     )
     this.#stream = stream
