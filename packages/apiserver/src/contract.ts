@@ -154,8 +154,14 @@ export interface AdmissionAttributes {
   readonly signal?: AbortSignal | undefined
   readonly reinvocation: Reinvocation
   /** Tells the audit log something; `key` is `<plugin>/<name>`. */
-  annotate(key: string, value: string): void
+  readonly annotate: Annotate
 }
+
+/**
+ * Adds an annotation to the audit event of a request, where the request is audited at `level` or above; default
+ * `Metadata`. The first value of a key stays. Mirrors: apiserver pkg/admission/interfaces.go AddAnnotationWithLevel
+ */
+export type Annotate = (key: string, value: string, level?: "Metadata" | "Request") => void
 
 /** Mirrors: apiserver pkg/admission/reinvocation.go */
 export interface Reinvocation {

@@ -4,6 +4,7 @@ import type {
   AdmissionAttributes,
   AdmissionHooks,
   AdmissionRequest,
+  Annotate,
   GroupVersionKind,
   GroupVersionResource,
   Reinvocation,
@@ -15,7 +16,7 @@ export type AdmissionInput = Omit<
   "requestKind" | "requestResource" | "reinvocation" | "annotate"
 > & {
   /** Where audit annotations go; default: nowhere. */
-  readonly annotate?: ((key: string, value: string) => void) | undefined
+  readonly annotate?: Annotate | undefined
 }
 
 /** Makes the attributes of one request. */
@@ -36,7 +37,7 @@ class Attributes implements AdmissionRequest {
   readonly options: Readonly<Record<string, unknown>>
   readonly warnings: string[]
   readonly signal: AbortSignal | undefined
-  readonly #annotate: AdmissionInput["annotate"]
+  readonly annotate: Annotate
   #reinvocation: SecondRound | undefined
 
   constructor(input: AdmissionInput) {
@@ -52,7 +53,7 @@ class Attributes implements AdmissionRequest {
     this.options = input.options
     this.warnings = input.warnings
     this.signal = input.signal
-    this.#annotate = input.annotate
+    this.annotate = input.annotate ?? nowhere
   }
 
   get requestKind(): GroupVersionKind {
@@ -75,11 +76,9 @@ class Attributes implements AdmissionRequest {
   get reinvocation(): SecondRound {
     return (this.#reinvocation ??= new SecondRound())
   }
-
-  annotate(key: string, value: string): void {
-    this.#annotate?.(key, value)
-  }
 }
+
+const nowhere: Annotate = () => {}
 
 class SecondRound implements Reinvocation {
   readonly memory = new Map<AdmissionHooks, unknown>()

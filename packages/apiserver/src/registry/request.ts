@@ -1,5 +1,5 @@
 /** What every call of the registry knows about its request. */
-import type { UserInfo } from "../contract.ts"
+import type { Annotate, UserInfo } from "../contract.ts"
 
 export interface WriteRequest {
   readonly user: UserInfo
@@ -13,7 +13,7 @@ export interface WriteRequest {
   /** Ends waits; what has been sent to the store is not undone. */
   readonly signal?: AbortSignal | undefined
   /** Takes audit annotations; default: there is no audit. */
-  readonly annotate?: ((key: string, value: string) => void) | undefined
+  readonly annotate?: Annotate | undefined
 }
 
 /** Names one object of a kind. `namespace` is "" for cluster-scoped kinds. */

@@ -114,7 +114,7 @@ export const mutatingWebhooks: AdmissionPlugin = {
           const next =
             verdict?.patch === undefined ? undefined : await patched(seen, verdict.patch, a, webhook, deps)
           if (next && !deepEqual(next, present.object)) {
-            present = { ...present, object: next, annotate: (key, value) => a.annotate(key, value) }
+            present = { ...present, object: next }
             for (const other of round.willing) round.again.add(other)
             reinvocation.request()
           }
