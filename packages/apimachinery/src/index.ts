@@ -112,6 +112,7 @@ export {
   goTypeOf,
   goValue,
 } from "./go-format.ts"
+export { goRegexp } from "./go-regexp.ts"
 export {
   type ValidateName,
   isCIdentifier,

@@ -156,6 +156,27 @@ describe("custom resources", () => {
     })
   })
 
+  it("go with their definition when no version of it is served any more", async () => {
+    await withTestPlane(async (plane) => {
+      const client = plane.client()
+      await client.create(customResourceDefinition, definition())
+      await until(() => served(plane) !== undefined && conditions(plane).length === 2)
+      await client.create(served(plane)!, thing("left", {}))
+      const ref = { name: `things.${group}` }
+      const hidden = await client.get(customResourceDefinition, ref)
+      await client.update(customResourceDefinition, {
+        ...hidden,
+        spec: { ...hidden.spec, versions: hidden.spec.versions.map((one) => ({ ...one, served: false })) },
+      })
+      await until(() => served(plane) === undefined)
+      await client.delete(customResourceDefinition, ref)
+      await until(() => plane.registry.get(customResourceDefinition, ref) === undefined)
+      await client.create(customResourceDefinition, definition())
+      await until(() => served(plane) !== undefined && conditions(plane).length === 2)
+      assert.deepEqual(plane.registry.list(served(plane)!), [])
+    })
+  })
+
   it("wait for names that another has, and get them when it goes", async () => {
     await withTestPlane(async (plane) => {
       const client = plane.client()

@@ -140,20 +140,25 @@ export class CustomResources {
 
   /**
    * Adds the resource when its names are accepted, or makes it anew when the definition has changed. What is built in stays
-   * as it is, in whatever version; groups with versions of the server's own may have others.
+   * as it is, in whatever version; groups with versions of the server's own may have others. A definition that goes
+   * (`ends`) has the version that its objects are stored in, by which they are deleted.
    */
-  async #serve(crd: Definition): Promise<void> {
+  async #serve(crd: Definition, ends = false): Promise<void> {
     const { registry } = this.#options
     const { name } = crd.metadata
     if (!isTrue(crd, "NamesAccepted") && !isTrue(crd, "Established")) return
-    const made = JSON.stringify([crd.spec, crd.status?.acceptedNames, crd.metadata.uid])
+    const { group, versions: all } = crd.spec
+    const isServed = all.some((one) => one.served)
+    const served = this.#builtIn.has(name)
+      ? []
+      : all.filter(
+          (one) =>
+            (one.served || (ends && !isServed && one.storage)) && !this.#builtIn.has(`${group}/${one.name}`),
+        )
+    const made = JSON.stringify([crd.spec, crd.status?.acceptedNames, crd.metadata.uid, served.length])
     const present = this.#served.get(name)
     if (present?.made === made) return
     this.#remove(name)
-    const { group } = crd.spec
-    const served = this.#builtIn.has(name)
-      ? []
-      : crd.spec.versions.filter((one) => one.served && !this.#builtIn.has(`${group}/${one.name}`))
     if (served.length === 0) return
     const kinds = new Map(crd.spec.versions.map((version) => [version.name, customKind(crd, version.name)]))
     const stored = kinds.get(crd.spec.versions.find(({ storage }) => storage)!.name)!
@@ -191,7 +196,7 @@ export class CustomResources {
           next.metadata.finalizers?.filter((one) => one !== definitionCleanupFinalizer) ?? []
       return client.update(customResourceDefinition, next, { subresource: "status", signal })
     }
-    await this.#serve(crd)
+    await this.#serve(crd, true)
     const [kind] = this.#served.get(crd.metadata.name)?.kinds ?? []
     if (!isTrue(crd, "Established")) {
       await set(crd, "False", "NeverEstablished", "resource was never established", true)

@@ -3,7 +3,7 @@
  * is compiled once. Mirrors: kube-openapi pkg/validation/validate, apiextensions pkg/apiserver/validation
  */
 import type { JSONSchemaProps } from "@knarr/api"
-import { deepEqual, type FieldError } from "@knarr/apimachinery"
+import { deepEqual, goRegexp, type FieldError } from "@knarr/apimachinery"
 import {
   CheckResult,
   missing,
@@ -17,7 +17,6 @@ import {
 import { Correlated } from "./correlated.ts"
 import { formats, knownFormat } from "./formats.ts"
 import { checkNumber, isInt64, isJsonInteger } from "./number-check.ts"
-import { linearPattern } from "./pattern.ts"
 
 /** `was`: the value before the update, where it can be told. */
 type Check = (value: unknown, path: string, was: Correlated | undefined) => CheckResult
@@ -30,14 +29,17 @@ type Aspect = (
   was: Correlated | undefined,
 ) => CheckResult | undefined
 
-/** A compiled schema. */
+/** A schema; it is compiled when the first value comes. */
 export class SchemaCheck {
   readonly #schema: JSONSchemaProps
-  readonly #check: Check
+  #compiled: Check | undefined
 
   constructor(schema: JSONSchemaProps) {
     this.#schema = schema
-    this.#check = compile(schema)
+  }
+
+  get #check(): Check {
+    return (this.#compiled ??= compile(this.#schema))
   }
 
   /** The problems of a new value; `base` is its own path, "" for a whole object. */
@@ -210,7 +212,9 @@ function tryAll(
 }
 
 function texts({ minLength, maxLength, pattern }: JSONSchemaProps): Aspect {
-  const regex = pattern ? linearPattern(pattern) : undefined
+  // What is no expression matches nothing.
+  const compiled = pattern ? goRegexp(pattern) : undefined
+  const regex = typeof compiled === "object" ? compiled : undefined
   return (value, type, path) => {
     if (type !== "string") return undefined
     const result = new CheckResult()
@@ -219,7 +223,7 @@ function texts({ minLength, maxLength, pattern }: JSONSchemaProps): Aspect {
     if (maxLength !== undefined && length > maxLength) result.add(tooLong(path, maxLength))
     else if (minLength !== undefined && length < minLength)
       result.add(unfit(path, text, `should be at least ${minLength} chars long`))
-    else if (regex && !regex(text)) result.add(unfit(path, text, `should match '${pattern}'`))
+    else if (regex && !regex.test(text)) result.add(unfit(path, text, `should match '${pattern}'`))
     return result
   }
 }

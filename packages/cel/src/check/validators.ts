@@ -2,11 +2,11 @@
  * What is looked at after the types: literals of durations, moments, regular expressions and formats, and lists of one type.
  * Mirrors: cel-go cel/validator.go, ext/formatting.go (stringFormatValidator)
  */
+import { goRegexp } from "@knarr/apimachinery"
 import { childrenOf, type Call, type Expr } from "../syntax/ast.ts"
 import type { CelIssues } from "../syntax/source.ts"
 import { FormatProblem, readFormat, refusal, type Clause } from "../libraries/format-string.ts"
 import { convert } from "../run/convert.ts"
-import { compiledRegex } from "../run/regex.ts"
 import { CelError } from "../run/values.ts"
 import { isDyn } from "./assignability.ts"
 import { namedTypes, type CelType } from "./types.ts"
@@ -41,7 +41,7 @@ function validateCall(call: Call, report: Report): void {
     if (
       first?.kind === "literal" &&
       typeof first.value === "string" &&
-      typeof compiledRegex(first.value) === "string"
+      typeof goRegexp(first.value) === "string"
     )
       report(first.pos, "invalid matches argument")
   } else if (

@@ -2,6 +2,7 @@
  * The functions and operators of the language itself, and of sets and optionals.
  * Mirrors: cel-go common/stdlib/standard.go, cel/library.go (optionals), ext/sets.go, ext/comprehensions.go
  */
+import { goRegexp } from "@knarr/apimachinery"
 import { declarations } from "../check/declarations.gen.ts"
 import { namedTypes } from "../check/types.ts"
 import { sizeOf } from "../cost/actual.ts"
@@ -10,7 +11,6 @@ import { convert } from "../run/convert.ts"
 import { GrowingMap } from "../run/fold.ts"
 import { shown } from "../run/format.ts"
 import type { Implementation } from "../run/functions.ts"
-import { compiledRegex } from "../run/regex.ts"
 import { timePart } from "../run/time.ts"
 import {
   ArrayList,
@@ -56,8 +56,8 @@ const text =
 const matches: Implementation = (value, pattern) => {
   if (typeof value !== "string" || typeof pattern !== "string")
     return maybeNoSuchOverload(typeof value === "string" ? pattern! : value!)
-  const regex = compiledRegex(pattern)
-  return typeof regex === "string" ? new CelError(regex) : regex.matcher(value).find()
+  const regex = goRegexp(pattern)
+  return typeof regex === "string" ? new CelError(regex) : regex.test(value)
 }
 
 const conversion = (name: string): Implementation => {

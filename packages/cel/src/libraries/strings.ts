@@ -2,9 +2,9 @@
  * Functions on strings, and finding by regular expressions. Positions count code points.
  * Mirrors: cel-go ext/strings.go (version 2); apiserver pkg/cel/library/regex.go
  */
+import { goRegexp } from "@knarr/apimachinery"
 import type { Implementation } from "../run/functions.ts"
 import { shown } from "../run/format.ts"
-import { compiledRegex } from "../run/regex.ts"
 import { ArrayList, CelError, CelList, isInt, noSuchOverload, type Value } from "../run/values.ts"
 import { formatted } from "./format-string.ts"
 
@@ -149,7 +149,7 @@ function trim(text: string): string {
 }
 
 const find: Implementation = (value, pattern) => {
-  const regex = compiledRegex(pattern as string)
+  const regex = goRegexp(pattern as string)
   if (typeof regex === "string") return new CelError(`Illegal regex: ${regex}`)
   const matcher = regex.matcher(value as string)
   return matcher.find() ? (matcher.group() ?? "") : ""
@@ -157,7 +157,7 @@ const find: Implementation = (value, pattern) => {
 
 const findAll: Implementation = (value, pattern, limit = -1) => {
   if (!isInt(limit)) return noSuchOverload
-  const regex = compiledRegex(pattern as string)
+  const regex = goRegexp(pattern as string)
   if (typeof regex === "string") return new CelError(`Illegal regex: ${regex}`)
   const found: string[] = []
   const matcher = regex.matcher(value as string)

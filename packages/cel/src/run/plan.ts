@@ -3,6 +3,7 @@
  * a problem of the expression and not of its evaluation.
  * Mirrors: cel-go interpreter/planner.go, decorators.go (Optimize), interpretable.go
  */
+import { goRegexp } from "@knarr/apimachinery"
 import type { Declarations } from "../check/scope.ts"
 import { callCost } from "../cost/actual.ts"
 import { operators, type Call, type Comprehension, type Expr, type Select } from "../syntax/ast.ts"
@@ -11,7 +12,6 @@ import { planFold } from "./fold.ts"
 import { bind, type Functions } from "./functions.ts"
 import { binary, logical, membership, optionalOr, unary } from "./operators.ts"
 import { planList, planMap, planStruct } from "./plan-aggregates.ts"
-import { compiledRegex } from "./regex.ts"
 import { PlanProblem, constant, type Step } from "./step.ts"
 import { CelError, CelList, Optional, equal, type Value } from "./values.ts"
 
@@ -204,7 +204,7 @@ export class Planner {
     let { stopsAtError } = binding
     if (regexFunctions.has(call.name) && typeof args[1]?.constant?.value === "string") {
       stopsAtError = true
-      const regex = compiledRegex(args[1].constant.value)
+      const regex = goRegexp(args[1].constant.value)
       if (typeof regex === "string") throw new PlanProblem(regex)
     }
     const cost = callCost(call.name, ids.length === 1 ? ids[0]! : "")

@@ -2,9 +2,8 @@
  * Structural schemas: what a custom resource is made of is said once, outside of the logic that restricts it.
  * Mirrors: apiextensions pkg/apiserver/schema (NewStructural, ValidateStructural)
  */
-import { field, fieldErrorMessage } from "@knarr/apimachinery"
+import { field, fieldErrorMessage, goRegexp } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { patternProblem } from "./pattern.ts"
 import type { JSONSchemaProps } from "./types.gen.ts"
 
 type Level = "root" | "item" | "field"
@@ -190,8 +189,8 @@ function validateValue(
   for (const [i, one] of (schema.oneOf ?? []).entries())
     out.push(...validateNested(`${path}.oneOf[${i}]`, one))
   if (schema.not) out.push(...validateNested(`${path}.not`, schema.not))
-  const problem = schema.pattern ? patternProblem(schema.pattern) : undefined
-  if (problem)
+  const problem = schema.pattern ? goRegexp(schema.pattern) : undefined
+  if (typeof problem === "string")
     out.push(
       field.invalid(
         `${path}.pattern`,
