@@ -10,6 +10,12 @@ import { isForTests, packageOf, readModules, root } from "./modules.ts"
 const entryPoints: Readonly<Record<string, readonly string[]>> = {
   "packages/knarr/src/index.ts": ["*"],
   "packages/knarr/src/testing.ts": ["*"],
+  // What the package has for those who write operators.
+  "packages/knarr/src/base.ts": ["*"],
+  "packages/knarr/src/apimachinery.ts": ["*"],
+  "packages/knarr/src/api.ts": ["*"],
+  "packages/knarr/src/client.ts": ["*"],
+  "packages/knarr/src/controller-kit.ts": ["*"],
   // Scheduler plugins: what they answer, and how a profile names them.
   "packages/scheduler/src/framework/plugin.ts": ["*"],
   "packages/scheduler/src/framework/status.ts": ["*"],

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The set-up, without questions: npm dependencies from the lock file, the Debian packages that a node needs,
 # the bundled command and the texts of `kubectl explain`. Skips what is there and says nothing about it.
+# `setup.sh npm`: the npm dependencies alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # One set-up at a time: whoever waits finds everything done.
@@ -16,6 +17,7 @@ if ! cmp -s package-lock.json node_modules/.knarr-lock 2>/dev/null; then
   fi
   cp package-lock.json node_modules/.knarr-lock
 fi
+if [ "${1-}" = npm ]; then exit 0; fi
 
 # ── Debian packages ──
 needed="" # program:package
@@ -44,7 +46,7 @@ if [ -n "$needed" ]; then
 fi
 
 # ── the bundle ──
-if [ ! -e dist/knarr.mjs ] || [ -n "$(find packages tools/bundle.ts package-lock.json -newer dist/knarr.mjs \( -name '*.ts' -o -name '*.sh' -o -name package-lock.json \) -print -quit)" ]; then
+if [ ! -e dist/knarr.mjs ] || [ -n "$(find packages tools/bundle.ts tools/bundle-options.ts package-lock.json -newer dist/knarr.mjs \( -name '*.ts' -o -name '*.sh' -o -name package-lock.json \) -print -quit)" ]; then
   node_modules/.bin/node tools/bundle.ts
 fi
 

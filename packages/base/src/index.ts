@@ -21,6 +21,7 @@ export {
 export { openScopes } from "./open-scopes.ts"
 export { destroySoon } from "./destroy-soon.ts"
 export { tableOf } from "./table.ts"
+export { together } from "./together.ts"
 export { trimEndOf, trimOf } from "./trim.ts"
 export { WireError, WireReader, type WireType, WireWriter } from "./protobuf-wire.ts"
 export { Channel, Semaphore, abortable, deferred, inTurn, whenReady, type Deferred } from "./async.ts"

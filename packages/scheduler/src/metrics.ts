@@ -1,5 +1,5 @@
 /** What the scheduler counts, under upstream's names. Mirrors: pkg/scheduler/metrics/metrics.go */
-import type { Counter, Env, Histogram } from "@knarr/base"
+import { together, type Counter, type Env, type Histogram } from "@knarr/base"
 import type { Code } from "./framework/status.ts"
 
 /** How an attempt ended. */
@@ -148,8 +148,7 @@ export function collectQueue(
   pending: () => Readonly<Record<QueueName, number>>,
   refusals: () => Iterable<readonly [plugin: string, profile: string, pods: number]>,
 ): Disposable {
-  const stack = new DisposableStack()
-  stack.use(
+  return together(
     meter.collect(
       "gauge",
       {
@@ -160,8 +159,6 @@ export function collectQueue(
       },
       () => Object.entries(pending()).map(([queue, pods]) => [[queue], pods] as const),
     ),
-  )
-  stack.use(
     meter.collect(
       "gauge",
       {
@@ -173,5 +170,4 @@ export function collectQueue(
       () => [...refusals()].map(([plugin, profile, pods]) => [[plugin, profile], pods] as const),
     ),
   )
-  return stack
 }

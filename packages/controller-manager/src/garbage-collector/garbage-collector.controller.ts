@@ -1,6 +1,6 @@
 /** The garbage collector: watches every kind, deletes what has lost its owners. Mirrors: pkg/controller/garbagecollector */
 import { isConflict, isNotFound, type Kind, type KubeObject } from "@knarr/apimachinery"
-import { TimeoutError, withTimeout } from "@knarr/base"
+import { TimeoutError, together, withTimeout } from "@knarr/base"
 import {
   createWorkQueue,
   type Informer,
@@ -48,7 +48,7 @@ class Monitors {
   readonly #queue: WorkQueue & Disposable
   /** By kind id. */
   readonly #informers = new Map<string, Informer<KubeObject>>()
-  readonly #ends = new Map<string, DisposableStack>()
+  readonly #ends = new Map<string, Disposable>()
 
   constructor(ctx: ReconcileContext, lease: Lease) {
     this.#ctx = ctx
@@ -91,23 +91,18 @@ class Monitors {
 
   #watch(kind: Kind): void {
     if (!isMonitored(kind)) return
-    const end = new DisposableStack()
-    const { informer } = end.use(this.#lease<KubeObject>(kind))
-    this.#informers.set(kind.id, informer)
-    this.#ends.set(kind.id, end)
-    end.use(
-      informer.subscribe({
-        added: (obj) => this.#enqueue(this.#graph.upsert(kind, obj, undefined)),
-        updated: (obj, old) => {
-          // The same name, but another object: the old one is gone.
-          if (obj.metadata.uid !== old.metadata.uid) this.#gone(old)
-          this.#enqueue(
-            this.#graph.upsert(kind, obj, obj.metadata.uid === old.metadata.uid ? old : undefined),
-          )
-        },
-        deleted: (obj) => this.#gone(obj),
-      }),
-    )
+    const lease = this.#lease<KubeObject>(kind)
+    this.#informers.set(kind.id, lease.informer)
+    const subscription = lease.informer.subscribe({
+      added: (obj) => this.#enqueue(this.#graph.upsert(kind, obj, undefined)),
+      updated: (obj, old) => {
+        // The same name, but another object: the old one is gone.
+        if (obj.metadata.uid !== old.metadata.uid) this.#gone(old)
+        this.#enqueue(this.#graph.upsert(kind, obj, obj.metadata.uid === old.metadata.uid ? old : undefined))
+      },
+      deleted: (obj) => this.#gone(obj),
+    })
+    this.#ends.set(kind.id, together(lease, subscription))
   }
 
   #unwatch(kind: Kind): void {

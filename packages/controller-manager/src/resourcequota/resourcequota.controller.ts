@@ -1,6 +1,7 @@
 /** Keeps the usage of resource quotas. Mirrors: pkg/controller/resourcequota */
 import { resourceQuota, type ResourceQuota } from "@knarr/api"
 import { parseQuantity, refOf, semanticEqual, type Kind, type KubeObject } from "@knarr/apimachinery"
+import { together } from "@knarr/base"
 import type { Informer, InformerLease } from "@knarr/client"
 import {
   allow,
@@ -22,15 +23,13 @@ const readingMs = 100
 
 /** The objects that can be limited, of every kind that is served. */
 class Counted {
-  readonly #leases = new Map<string, DisposableStack>()
+  readonly #leases = new Map<string, Disposable>()
   readonly #informers = new Map<string, Informer<KubeObject>>()
 
   add(kind: Kind, lease: InformerLease<KubeObject>, changed: (namespace: string | undefined) => void): void {
-    const stack = new DisposableStack()
-    stack.use(lease)
     const each = ({ metadata }: KubeObject): void => changed(metadata.namespace)
-    stack.use(lease.informer.subscribe({ added: each, updated: each, deleted: each }))
-    this.#leases.set(kind.id, stack)
+    const subscription = lease.informer.subscribe({ added: each, updated: each, deleted: each })
+    this.#leases.set(kind.id, together(lease, subscription))
     this.#informers.set(kind.id, lease.informer)
   }
 
@@ -41,7 +40,7 @@ class Counted {
   }
 
   clear(): void {
-    for (const stack of this.#leases.values()) stack[Symbol.dispose]()
+    for (const lease of this.#leases.values()) lease[Symbol.dispose]()
     this.#leases.clear()
     this.#informers.clear()
   }

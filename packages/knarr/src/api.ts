@@ -1,0 +1,2 @@
+/** `knarr/api`: the built-in kinds and their types. */
+export * from "@knarr/api"

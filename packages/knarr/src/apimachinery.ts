@@ -1,0 +1,2 @@
+/** `knarr/apimachinery`: kinds, selectors, patches, quantities and what a Status says. */
+export * from "@knarr/apimachinery"

@@ -1,0 +1,2 @@
+/** `knarr/client`: the typed client, informers, work queues and kubeconfig files. */
+export * from "@knarr/client"

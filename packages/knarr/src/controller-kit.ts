@@ -1,0 +1,2 @@
+/** `knarr/controller-kit`: the contract of a controller, and what runs it. */
+export * from "@knarr/controller-kit"
