@@ -1,7 +1,7 @@
 /**
  * `npm run diff`: the same requests to the published control plane and to Knarr's, and what differs in the answers.
  *
- *   --group NAME,…    readonly, golden, minimal, onewrong, update, verbs, subresources
+ *   --group NAME,…    readonly, golden, minimal, onewrong, update, verbs, subresources, custom, content
  *   --kind RE         only scripts whose name matches: `core.v1.Pod`, `lists-pods`, …
  *   --step RE         report only steps whose name matches (whole scripts are asked)
  *   --show RE         print requests and answers of differences whose cause or place matches
@@ -12,7 +12,7 @@
  *   --ask             ask the reference again, although its answers are kept
  *   --out FILE        where everything that differs goes; default <cache>/diff.txt
  *   --threshold P     the exit code is 1 below so many percent of equal answers; default 0
- *   --vectors         renew tools/diff/vectors.json.gz, which `npm test` asks Knarr
+ *   --vectors         renew the chosen groups in tools/diff/vectors.json.gz, which `npm test` asks Knarr
  *
  * The reference's answers are kept in `$KNARR_REFERENCE` (default ~/.cache/knarr-reference) under `answers/`: it is
  * built and started only when a script is new or has changed.

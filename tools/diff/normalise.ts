@@ -2,6 +2,7 @@
  * Takes out of an answer what differs from one server, run or moment to the next: identities, times, revisions,
  * generated names, allocated addresses and ports, signatures. What is left must be equal.
  */
+import { isProtobuf, protobufText } from "./protobuf-text.ts"
 import type { RawAnswer } from "./script.ts"
 
 /** Piece to text; the piece "" is the whole. */
@@ -124,7 +125,7 @@ function parseLines(text: string): unknown {
 
 export function normaliseAnswer(raw: RawAnswer, pieces?: readonly string[], metrics?: boolean): Answer {
   const head = { status: raw.status, type: raw.type, warnings: raw.warnings.map(normaliseText).sort() }
-  const text = raw.body
+  const text = isProtobuf(raw.type) ? protobufText(raw.type, Buffer.from(raw.body, "base64")) : raw.body
   if (metrics && raw.status === 200) return metricPieces(head, text)
   if (pieces === undefined) {
     let body = parse(text) ?? parseLines(text)

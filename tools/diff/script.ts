@@ -60,6 +60,7 @@ export type GroupName =
   | "verbs"
   | "subresources"
   | "custom"
+  | "content"
 
 export const json = { "content-type": "application/json" }
 const patchHeaders = {

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { Agent, request } from "node:https"
 import { setTimeout as sleep } from "node:timers/promises"
 import { normaliseAnswer, type Answer } from "./normalise.ts"
+import { isProtobuf } from "./protobuf-text.ts"
 import { edited, type RawAnswer, type Script, type Step } from "./script.ts"
 
 export interface Target {
@@ -130,14 +131,16 @@ function exchange(
         const chunks: Buffer[] = []
         response.on("data", (chunk: Buffer) => chunks.push(chunk))
         response.once("error", broken)
-        response.once("end", () =>
+        response.once("end", () => {
+          const bytes = Buffer.concat(chunks)
+          const type = response.headers["content-type"] ?? ""
           resolve({
             status: response.statusCode!,
-            type: response.headers["content-type"] ?? "",
+            type,
             warnings: warningsOf(response.rawHeaders),
-            body: Buffer.concat(chunks).toString("utf8"),
-          }),
-        )
+            body: bytes.toString(isProtobuf(type) ? "base64" : "utf8"),
+          })
+        })
       },
     )
     call.once("timeout", () => call.destroy(new Error("silent for 15 s")))

@@ -43,7 +43,10 @@ export function writeVectors(
         answers[step.name] = left[step.name]!
     return { script: kept, answers }
   })
-  writeFileSync(file, gzipSync(JSON.stringify(vectors), { level: 9 }))
+  // Groups that were not asked stay as they are.
+  const asked = new Set(scripts.map(({ group }) => group))
+  const others = readVectors().filter(({ script }) => !asked.has(script.group))
+  writeFileSync(file, gzipSync(JSON.stringify([...others, ...vectors]), { level: 9 }))
 }
 
 /** Managed fields within a text are ordered by the second in which they were written. */
@@ -59,6 +62,7 @@ function isKept({ group, name }: Script, index: number): boolean {
   if (group === "readonly") return name !== "openapi"
   if (group === "golden") return index % 4 === 0
   if (group === "minimal") return index % 2 === 0
+  if (group === "content") return true
   return !/^(watches|forms)-|^(lists|options|patches)-(secrets|services|leases)$/.test(name)
 }
 

@@ -39,12 +39,14 @@ for (const module of process.argv.slice(2)) {
     const text = readFileSync(join(module, file), "utf8")
     for (const [, type, body] of text.matchAll(/^type (\w+) struct \{\n([\s\S]*?)^\}/gm)) {
       const fields: string[] = []
-      for (const [, goType, json] of body!.matchAll(/^\t\w+\s+(\S+)\s+`[^`]*json:"(\w+),omitempty[^`]*`/gm)) {
+      for (const [, goType, json] of body!.matchAll(
+        /^\t\w+\s+(\S+)\s+`[^`]*json:"([\w$-]+),omitempty[^`]*`/gm,
+      )) {
         const base = goType!.split(".").at(-1)!
         if (scalar.test(goType!) && (/^[a-z]/.test(base) || named.has(base))) fields.push(json!)
       }
       const required = schemas[`${packageName}.${type}`]?.required ?? []
-      const omitted = [...body!.matchAll(/^\t\w+\s+(?:\*|\[\]|map\[)\S+\s+`[^`]*json:"(\w+),omitempty/gm)]
+      const omitted = [...body!.matchAll(/^\t\w+\s+(?:\*|\[\]|map\[)\S+\s+`[^`]*json:"([\w$-]+),omitempty/gm)]
         .map(([, json]) => json!)
         .filter((json) => required.includes(json))
       if (omitted.length > 0) omitEmpty[`${packageName}.${type}`] = omitted.sort()

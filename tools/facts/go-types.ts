@@ -1,7 +1,7 @@
 /**
  * Renews facts/go-types.json from the published Go definitions: the fields of every struct in Go's order, as
  * `Name type [json[,option…]]`, a leading `^` for what is embedded. Of the versioned types, and of the internal ones
- * (module k8s.io/kubernetes), whose texts are seen in refusals.
+ * (module k8s.io/kubernetes), whose texts are seen in refusals. Of versions that are not stable, those that are published.
  *
  *     node tools/facts/go-types.ts MODULE_DIR…     for example $(go env GOMODCACHE)/k8s.io/api@v0.37.2
  */
@@ -12,6 +12,11 @@ const structs: Record<string, string[]> = {}
 /** Named types that are no structs: `io.k8s.api.core.v1.ResourceList` → `map[ResourceName]resource.Quantity`. */
 const named: Record<string, string> = {}
 
+const { schemas } = JSON.parse(
+  readFileSync(join(import.meta.dirname, "../../facts/definitions-v3.json"), "utf8"),
+) as { schemas: Readonly<Record<string, unknown>> }
+const published = new Set(Object.keys(schemas).map((name) => name.slice(0, name.lastIndexOf("."))))
+
 for (const module of process.argv.slice(2)) {
   const name = basename(module).split("@")[0]!
   const pattern =
@@ -21,12 +26,13 @@ for (const module of process.argv.slice(2)) {
         ? "pkg/apis/apiextensions/{,v1/}types*.go"
         : "**/types*.go"
   const files = globSync(pattern, { cwd: module }).filter(
-    (file) => !file.includes("_test") && !file.includes("internal/") && !/v\d+(alpha|beta)/.test(file),
+    (file) => !file.includes("_test") && !file.includes("internal/"),
   )
   for (const file of files.sort()) {
     const folder = dirname(file)
     const isInternal = /(^|\/)pkg\/apis\/\w+$/.test(folder)
     const packageName = isInternal ? basename(folder) : `io.k8s.${[name, ...folder.split("/")].join(".")}`
+    if (/v\d+(alpha|beta)/.test(folder) && !published.has(packageName)) continue
     read(readFileSync(join(module, file), "utf8"), packageName)
   }
 }

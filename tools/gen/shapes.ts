@@ -233,7 +233,7 @@ function schemaFile(
   for (const name of names) {
     if (name in special) continue
     const def = definitions[name]!
-    const numbers = fieldNumbers(protobuf, protoPackage(pkg), shortName(name))
+    const numbers = fieldNumbers(protobuf, protoPackage(pkg), shortName(name), def.properties)
     const omitted = new Set(omitZero[name])
     const printed = new Set(printNull[name])
     const empties = new Set(omitEmpty[name])
@@ -260,6 +260,9 @@ function schemaFile(
       const go = goOf.get(field)
       const goName = go && goFacts.nameOf(go)
       if (goName) words.push(`go=${goName}`)
+      if (go?.type.startsWith("*")) words.push("pointer")
+      const message = protobuf[protoPackage(pkg)]?.[shortName(name)]?.[field]?.[1]
+      if (fieldDef.type === "array" && message?.startsWith("repeated ") === false) words.push("wrapped")
       if (go && go.inside !== "" && go.inside !== "TypeMeta") words.push(`in=${go.inside}`)
       if (fieldDef.default !== undefined)
         words.push(`default=${JSON.stringify(fieldDef.default).replaceAll(" ", "\\u0020")}`)
@@ -301,9 +304,14 @@ function comparePaths(a: readonly number[], b: readonly number[]): number {
 
 /**
  * JSON field → protobuf field number. What JSON writes inline (a volume's source) is a message of its own in
- * protobuf: its fields get the path to them, `2.5`.
+ * protobuf: its fields get the path to them, `2.5`. `properties` are those of the message itself.
  */
-function fieldNumbers(protobuf: Protobuf, packageName: string, message: string): Map<string, string> {
+function fieldNumbers(
+  protobuf: Protobuf,
+  packageName: string,
+  message: string,
+  properties: Definition["properties"] = {},
+): Map<string, string> {
   const numbers = new Map<string, string>()
   for (const [field, [number, type]] of Object.entries(protobuf[packageName]?.[message] ?? {})) {
     numbers.set(field.toLowerCase(), String(number))
@@ -312,7 +320,8 @@ function fieldNumbers(protobuf: Protobuf, packageName: string, message: string):
     const [innerPackage, innerName] = type.includes(".")
       ? [type.replace(/^\./, "").slice(0, -inner.length - 1), inner]
       : [packageName, type]
-    if (field.toLowerCase() !== innerName.toLowerCase() && field !== "handler") continue
+    if (field in properties || (field.toLowerCase() !== innerName.toLowerCase() && field !== "handler"))
+      continue
     for (const [nested, path] of fieldNumbers(protobuf, innerPackage, innerName)) {
       if (!numbers.has(nested)) numbers.set(nested, `${number}.${path}`)
     }

@@ -1,4 +1,5 @@
 import "./meta/schema.gen.ts"
+import "./meta/unpublished.ts"
 
 export type * from "./meta/types.gen.ts"
 export {
@@ -22,6 +23,7 @@ export {
   defineSchemas,
   schemaNames,
   schemaOf,
+  schemaOfType,
 } from "./schema.ts"
 export { nullEmpties } from "./null-empties.ts"
 export { schemaFingerprint } from "./schema-fingerprint.ts"
@@ -343,3 +345,10 @@ export { extractItems, removeItems } from "./apply/remove.ts"
 export { deducedSchema } from "./apply/shape.ts"
 export { problemsText, validateTyped } from "./apply/validate.ts"
 export { type ProtobufEnvelope, decodeProtobuf, openProtobufEnvelope } from "./protobuf.ts"
+export {
+  encodeProtobuf,
+  encodeProtobufDocument,
+  encodeProtobufField,
+  protobufEnvelopeEnd,
+  protobufEnvelopeStart,
+} from "./protobuf-encode.ts"

@@ -1,6 +1,6 @@
 /**
- * Reads the protobuf form of API objects into the plain value that their JSON form would parse to. Fields that Go
- * writes although they are zero come along; `decodeObject` drops them, as it does for JSON.
+ * Reads the protobuf form of API objects into the plain value that their JSON form would parse to. Some fields that
+ * Go writes although they hold nothing come along; `decodeObject` drops them, as it does for JSON.
  * Mirrors: apimachinery pkg/runtime/serializer/protobuf/protobuf.go
  */
 import { WireError, WireReader } from "@knarr/base"
@@ -103,8 +103,9 @@ function isPlan(entry: Field | Plan): entry is Plan {
 }
 
 function readField(field: Field, reader: WireReader, out: Record<string, unknown>): void {
-  const { name, schema } = field
-  if (schema.type === "array") {
+  const { name, schema, wrapped } = field
+  if (wrapped) out[name] = readWrapped(schema, reader)
+  else if (schema.type === "array") {
     const list = (out[name] ??= []) as unknown[]
     readItem(schema.items!, reader, list)
   } else if (schema.type === "map") {
@@ -114,11 +115,15 @@ function readField(field: Field, reader: WireReader, out: Record<string, unknown
     let value: unknown = emptyOf(schema.values!)
     while (entry.next()) {
       if (entry.number === 1) key = entry.string()
-      else if (entry.number === 2) value = readMapValue(schema.values!, entry)
+      else if (entry.number === 2) value = readWrapped(schema.values!, entry)
       else entry.skip()
     }
     if (key !== "__proto__") map[key] = value
-  } else out[name] = readValue(schema, reader)
+  } else {
+    const value = readValue(schema, reader)
+    // Go's JSON does not have it, and what is inside of values of no fixed shape is not decoded again.
+    if (!field.omitZero || (value !== "" && value !== 0 && value !== false)) out[name] = value
+  }
 }
 
 /** Lists of numbers may be packed. */
@@ -130,8 +135,8 @@ function readItem(items: Schema, reader: WireReader, list: unknown[]): void {
   } else list.push(readValue(items, reader))
 }
 
-/** A list as a map's value is a message whose first field is the list. */
-function readMapValue(schema: Schema, reader: WireReader): unknown {
+/** A list that is a map's value, or {@link Field.wrapped}, is the first field of a message. */
+function readWrapped(schema: Schema, reader: WireReader): unknown {
   if (schema.type !== "array") return readValue(schema, reader)
   const list: unknown[] = []
   const inner = reader.message()

@@ -74,12 +74,16 @@ export interface Field {
   readonly printNull?: boolean
   /** Go leaves the pointer, list or map out when it holds nothing, although an object must have the field. */
   readonly omitEmpty?: boolean
+  /** Go has a pointer to the value, so that nothing differs from zero; plain values are always in a protobuf message. */
+  readonly pointer?: boolean
   /** How Go calls its type, where that has a name of its own: `v1.ScopeType`. */
   readonly goType?: string
   /** The structs of Go that are embedded in one another, and the field in them: `RuleWithOperations.Rule`. */
   readonly inside?: string
   /** Protobuf field number, behind those of the messages that JSON writes inline; absent where the type has none. */
   readonly proto?: readonly number[]
+  /** Protobuf has a message around the list, which is its first field. */
+  readonly wrapped?: boolean
   /** How apply merges a list; absent means atomic. */
   readonly listType?: "atomic" | "set" | "map"
   readonly mapKeys?: readonly string[]
@@ -93,7 +97,7 @@ export interface Field {
 }
 
 /**
- * A table row per type, a text per field: `[number] type [required] [omitzero] [printnull] [omitempty] [go=T] [in=A.B] [default=JSON] [enum=A,B]
+ * A table row per type, a text per field: `[number] type [required] [omitzero] [printnull] [omitempty] [pointer] [wrapped] [go=T] [in=A.B] [default=JSON] [enum=A,B]
  * [each=JSON] [list=atomic|set|map:k1,k2] [atomic|granular] [patch=s1,s2] [key=mergeKey]`. A type is a scalar name, `[]T`, `map[T]`, or a definition name
  * (short inside its own package).
  */
@@ -152,6 +156,25 @@ export function schemaOf(name: string): Schema {
   return schema
 }
 
+const byType = new Map<string, Schema | undefined>()
+
+/** The shape of a document of Kubernetes' own by the type that it says; undefined when there is none. */
+export function schemaOfType({ apiVersion, kind }: { apiVersion: string; kind: string }): Schema | undefined {
+  const key = `${apiVersion} ${kind}`
+  if (byType.has(key)) return byType.get(key)
+  const [group, version] = apiVersion.includes("/") ? apiVersion.split("/") : ["core", apiVersion]
+  // Some documents of the machinery itself say that they are of the core group.
+  const tails = [
+    `.${group!.split(".")[0]}.${version}.${kind}`,
+    ...(group === "core" ? [`.meta.${version}.${kind}`] : []),
+  ]
+  const name = tails.flatMap((tail) => [...tables.keys()].filter((one) => one.endsWith(tail)))[0]
+  const schema = name === undefined ? undefined : schemaOf(name)
+  // What clients made up must not fill the memory.
+  if (schema) byType.set(key, schema)
+  return schema
+}
+
 /** Every definition name that a table holds. */
 export function schemaNames(): IterableIterator<string> {
   return tables.keys()
@@ -166,9 +189,11 @@ class TableField implements Field {
   readonly omitZero?: boolean
   readonly printNull?: boolean
   readonly omitEmpty?: boolean
+  readonly pointer?: boolean
   readonly goType?: string
   readonly inside?: string
   readonly proto?: readonly number[]
+  readonly wrapped?: boolean
   readonly listType?: "atomic" | "set" | "map"
   readonly mapKeys?: readonly string[]
   readonly atomic?: boolean
@@ -199,6 +224,12 @@ class TableField implements Field {
           break
         case "printnull":
           this.printNull = true
+          break
+        case "pointer":
+          this.pointer = true
+          break
+        case "wrapped":
+          this.wrapped = true
           break
         case "go":
           this.goType = value

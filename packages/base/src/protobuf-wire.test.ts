@@ -106,3 +106,23 @@ test("A packed list is read to its end", () => {
   assert.ok(reader.next())
   assert.deepEqual([reader.number, reader.int64(), reader.next()], [2, 7, false])
 })
+
+test("a writer is used again, and takes texts of any length and fields that were encoded before", () => {
+  const writer = new WireWriter()
+  for (const text of ["", "plain", "ü", "x".repeat(63), "ü".repeat(63), "x".repeat(64), "x".repeat(70_000)]) {
+    writer.reset()
+    const inner = new WireWriter()
+    inner.tag(1, 2)
+    inner.string(text)
+    writer.tag(2, 2)
+    const start = writer.open()
+    writer.encoded(inner.finish())
+    writer.close(start)
+    const reader = new WireReader(writer.finish())
+    assert.ok(reader.next())
+    const message = reader.message()
+    assert.ok(message.next())
+    assert.equal(message.string(), text)
+    assert.ok(message.atEnd && reader.atEnd)
+  }
+})

@@ -16,13 +16,23 @@ export class WireError extends RangeError {
   }
 }
 
-/** Builds one message. */
+/** Calls into the runtime cost more than copying this much byte by byte; its length is one byte. */
+const shortText = 64
+
+/** Builds one message, or after {@link WireWriter.reset} the next one. */
 export class WireWriter {
   #buffer = Buffer.allocUnsafe(512)
   #at = 0
 
+  /** What was written: the writer's own memory, until {@link reset}. */
   finish(): Buffer {
     return this.#buffer.subarray(0, this.#at)
+  }
+
+  /** Begins anew, in the same memory unless that is more than `keptBytes`. */
+  reset(keptBytes: number = 64 * 1024): void {
+    this.#at = 0
+    if (this.#buffer.length > keptBytes) this.#buffer = Buffer.allocUnsafe(512)
   }
 
   tag(number: number, wire: WireType): void {
@@ -55,6 +65,7 @@ export class WireWriter {
   }
 
   string(value: string): void {
+    if (value.length < shortText && this.#ascii(value)) return
     const length = Buffer.byteLength(value)
     this.#uint32(length)
     this.#reserve(length)
@@ -68,11 +79,29 @@ export class WireWriter {
     this.#at += value.length
   }
 
+  /** Bytes as they are: fields that were encoded before. */
+  encoded(fields: Uint8Array): void {
+    const { length } = fields
+    this.#reserve(length)
+    if (length > shortText) this.#buffer.set(fields, this.#at)
+    else for (let i = 0; i < length; i++) this.#buffer[this.#at + i] = fields[i]!
+    this.#at += length
+  }
+
   /** What `fn` writes, with its length before it. */
   delimited(fn: () => void): void {
-    this.#reserve(1)
-    const start = ++this.#at
+    const start = this.open()
     fn()
+    this.close(start)
+  }
+
+  /** Begins what has its length before it; what is returned closes it. */
+  open(): number {
+    this.#reserve(1)
+    return ++this.#at
+  }
+
+  close(start: number): void {
     const length = this.#at - start
     if (length < 128) {
       this.#buffer[start - 1] = length
@@ -85,6 +114,21 @@ export class WireWriter {
     this.#at = start - 1
     this.#uint32(length)
     this.#at = end
+  }
+
+  /** Writes a short text with its length, unless it needs more than a byte per sign. */
+  #ascii(value: string): boolean {
+    const { length } = value
+    this.#reserve(length + 1)
+    const start = this.#at + 1
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i)
+      if (code > 127) return false
+      this.#buffer[start + i] = code
+    }
+    this.#buffer[this.#at] = length
+    this.#at = start + length
+    return true
   }
 
   #uint32(value: number): void {

@@ -1,5 +1,6 @@
 /** Every script, group by group; what a server says of itself comes first, before anything is written. */
 import type { GroupName, Script } from "../script.ts"
+import { contentScripts } from "./content.ts"
 import { customScripts } from "./custom.ts"
 import { goldenScripts } from "./golden.ts"
 import { minimalScripts } from "./minimal.ts"
@@ -18,4 +19,5 @@ export const groups: readonly { readonly name: GroupName; scripts(): Script[] }[
   { name: "verbs", scripts: verbScripts },
   { name: "subresources", scripts: subresourceScripts },
   { name: "custom", scripts: customScripts },
+  { name: "content", scripts: contentScripts },
 ]

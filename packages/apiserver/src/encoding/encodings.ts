@@ -3,6 +3,7 @@ import type { Exchange } from "../contract.ts"
 import { acceptOf, type Clause, negotiate, wantsPretty } from "../server/accept.ts"
 import type { Encoding } from "./encoding.ts"
 import { json } from "./json.ts"
+import { protobuf } from "./protobuf.ts"
 import { yaml } from "./yaml.ts"
 
 export class Encodings {
@@ -22,18 +23,27 @@ export class Encodings {
   /** The encoding that an `Accept` header asks for, and the clause that does; `takes` as in {@link negotiate}. */
   negotiate(
     accept: string,
-    takes?: (clause: Clause) => boolean,
+    takes?: (clause: Clause, type: string) => boolean,
   ): { readonly clause: Clause; readonly encoding: Encoding } | undefined {
     const found = negotiate(accept, takes, this.mediaTypes)
     if (!found) return undefined
     return { clause: found.clause, encoding: this.#list.find(({ mediaType }) => mediaType === found.type)! }
   }
 
-  /** For a failure, which is told in JSON to who takes nothing. */
+  /** The one of a media type that is among them, as the client reads it best. */
+  of(mediaType: string, exchange: Exchange): Encoding {
+    return forReader(
+      this.#list.find((one) => one.mediaType === mediaType)!,
+      exchange,
+    )
+  }
+
+  /** For a failure, which is told in JSON for people to read to who takes nothing. */
   ofFailure(exchange: Exchange): Encoding {
     const accept = acceptOf(exchange)
-    const encoding = accept === "application/json" ? json : (this.negotiate(accept)?.encoding ?? json)
-    return forReader(encoding, exchange)
+    if (accept === "application/json") return forReader(json, exchange)
+    const found = this.negotiate(accept)
+    return found ? forReader(found.encoding, exchange) : json.pretty!
   }
 }
 
@@ -42,4 +52,4 @@ export function forReader(encoding: Encoding, exchange: Exchange): Encoding {
   return encoding.pretty && wantsPretty(exchange) ? encoding.pretty : encoding
 }
 
-export const builtInEncodings: Encodings = new Encodings([json, yaml])
+export const builtInEncodings: Encodings = new Encodings([json, yaml, protobuf])

@@ -4,9 +4,19 @@
  */
 import { createHash } from "node:crypto"
 import type { APIGroup, APIResource, Kind, Subresource, Verb } from "@knarr/apimachinery"
-import { notAcceptable, pathNotFound, stringifyYaml } from "@knarr/apimachinery"
-import type { Exchange } from "../contract.ts"
-import { acceptOf, checkRouted, mediaTypes, negotiate, type Clause, wantsPretty } from "../server/accept.ts"
+import { notAcceptable, pathNotFound } from "@knarr/apimachinery"
+import type { Exchange, GroupVersionKind } from "../contract.ts"
+import { typeOf } from "../encoding/encoding.ts"
+import { builtInEncodings } from "../encoding/encodings.ts"
+import {
+  acceptOf,
+  checkRouted,
+  type Clause,
+  isTransformed,
+  mediaTypes,
+  negotiate,
+  takesStream,
+} from "../server/accept.ts"
 import { methodNotAllowed } from "../server/refusals.ts"
 import { respondNotFound } from "../server/respond.ts"
 
@@ -46,6 +56,7 @@ interface Group {
 interface Documents {
   readonly groups: readonly Group[]
   readonly text: Map<string, string>
+  readonly bytes: Map<string, Buffer>
 }
 
 export class Discovery {
@@ -105,19 +116,13 @@ export class Discovery {
     exchange.setHeader("Vary", "Accept")
     const found = negotiate(acceptOf(exchange), takesAggregated)
     if (!found) throw notAcceptable(mediaTypes)
-    if (!found.clause.params.has("as")) return this.#document(exchange, undefined, legacy())
-    const body = this.#text(`${path} ${wantsPretty(exchange)}`, () =>
-      JSON.stringify(
-        {
-          kind: "APIGroupDiscoveryList",
-          apiVersion: "apidiscovery.k8s.io/v2",
-          metadata: {},
-          items: this.#aggregated(path),
-        },
-        undefined,
-        wantsPretty(exchange) ? 2 : undefined,
-      ),
-    )
+    if (!isTransformed(found.clause)) return this.#document(exchange, undefined, legacy())
+    const body = this.#bytes(exchange, path, found.type, () => ({
+      kind: "APIGroupDiscoveryList",
+      apiVersion: "apidiscovery.k8s.io/v2",
+      metadata: {},
+      items: this.#aggregated(path),
+    }))
     const etag = this.#text(
       `etag ${path}`,
       () =>
@@ -129,20 +134,32 @@ export class Discovery {
     exchange.setHeader("ETag", etag)
     exchange.setHeader("Cache-Control", "public")
     if (exchange.headers["if-none-match"] === etag) return exchange.respond(304, "", "")
-    exchange.respond(200, "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", body)
+    exchange.respond(200, `${found.type};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`, body)
   }
 
-  /** A document as JSON or YAML, kept under `key` when it has one. */
+  /** A document in the encoding that is wanted, kept under `key` when it has one. */
   #document(exchange: Exchange, key: string | undefined, value: object): void {
     const found = negotiate(acceptOf(exchange))
     if (!found) throw notAcceptable(mediaTypes)
-    const pretty = wantsPretty(exchange)
-    const make = (): string =>
-      found.type === "application/yaml"
-        ? stringifyYaml(value)
-        : JSON.stringify(value, undefined, pretty ? 2 : undefined)
-    const body = key === undefined ? make() : this.#text(`${key} ${found.type} ${pretty}`, make)
-    exchange.respond(200, found.type, body)
+    exchange.respond(
+      200,
+      found.type,
+      this.#bytes(exchange, key, found.type, () => value),
+    )
+  }
+
+  #bytes(exchange: Exchange, key: string | undefined, type: string, value: () => object): Buffer {
+    const encoding = builtInEncodings.of(type, exchange)
+    const make = (): Buffer => {
+      const document = value()
+      return encoding.document(document, typeOf(document))
+    }
+    if (key === undefined) return make()
+    const { bytes } = this.#get()
+    const name = `${key} ${encoding.name}`
+    let kept = bytes.get(name)
+    if (!kept) bytes.set(name, (kept = make()))
+    return kept
   }
 
   #aggregated(path: "api" | "apis"): unknown[] {
@@ -194,7 +211,7 @@ export class Discovery {
   }
 
   #get(): Documents {
-    this.#documents ??= { groups: groupKinds(this.#kinds), text: new Map() }
+    this.#documents ??= { groups: groupKinds(this.#kinds), text: new Map(), bytes: new Map() }
     return this.#documents
   }
 }
@@ -205,14 +222,14 @@ function checkRoute(exchange: Exchange): void {
   checkRouted(exchange, mediaTypes)
 }
 
-function takesAggregated({ type, params }: Clause): boolean {
-  const as = params.get("as")
-  if (as === undefined) return !params.has("stream")
+function takesAggregated(clause: Clause, type: string): boolean {
+  if (!takesStream(clause, type)) return false
+  const { params } = clause
   return (
-    as === "APIGroupDiscoveryList" &&
-    params.get("g") === "apidiscovery.k8s.io" &&
-    params.get("v") === "v2" &&
-    type === "application/json"
+    !isTransformed(clause) ||
+    (params.get("as") === "APIGroupDiscoveryList" &&
+      params.get("g") === "apidiscovery.k8s.io" &&
+      params.get("v") === "v2")
   )
 }
 
@@ -283,11 +300,16 @@ function bySubresource(kind: Kind): Subresource[] {
   return kind.rules === "structural" ? all : all.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
+/** Only custom resources say their group and version again. */
+function ownKind({ group, version, kind, rules }: Kind): GroupVersionKind {
+  return rules === "structural" ? { group, version, kind } : { group: "", version: "", kind }
+}
+
 function aggregatedResource(kind: Kind): unknown {
   const subresources = bySubresource(kind)
   return {
     resource: kind.plural,
-    responseKind: { group: "", version: "", kind: kind.kind },
+    responseKind: ownKind(kind),
     scope: kind.namespaced ? "Namespaced" : "Cluster",
     singularResource: kind.singular,
     verbs: verbsOf(kind),
@@ -300,7 +322,9 @@ function aggregatedResource(kind: Kind): unknown {
             responseKind:
               sub.kind && sub.kind.group !== kind.group
                 ? { group: sub.kind.group, version: sub.kind.version, kind: sub.kind.kind }
-                : { group: "", version: "", kind: sub.kind?.kind ?? kind.kind },
+                : sub.kind
+                  ? { group: "", version: "", kind: sub.kind.kind }
+                  : ownKind(kind),
             verbs: sortedVerbs(sub.verbs),
           })),
         }

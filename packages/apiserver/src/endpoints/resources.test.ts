@@ -147,14 +147,15 @@ test("media types: YAML in and out, unknown ones named", async () => {
   assert.equal(got.type, "application/yaml")
   assert.match(got.text, /^apiVersion: v1\ndata:\n {2}a: b\nkind: ConfigMap\n/)
   const first = await request(t, "GET", `${maps}/yml`, {
-    headers: { accept: "application/vnd.kubernetes.protobuf,application/json" },
+    headers: { accept: "application/vnd.example,application/json" },
   })
   assert.equal(first.type, "application/json")
   const bad = await request(t, "GET", `${maps}/yml`, { headers: { accept: "text/html" } })
   assert.equal(bad.code, 406)
   assert.equal(
     bad.json().message,
-    "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml",
+    "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, " +
+      "application/vnd.kubernetes.protobuf",
   )
   const text = await request(t, "POST", maps, {
     body: "x",

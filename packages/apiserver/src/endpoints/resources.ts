@@ -78,7 +78,7 @@ async function handleGet(call: Call): Promise<void> {
 }
 
 async function handleList({ exchange, ctx, storage, env, columns, encodings }: Call): Promise<void> {
-  const form = answerForm(exchange, encodings, "list")
+  const form = answerForm(exchange, encodings, storage.kind, "list")
   const { query } = exchange
   const shown = presentationOf(storage.view, form, query, () => env.clock.now(), columns)
   const { namespace, name } = ctx.info
@@ -88,7 +88,7 @@ async function handleList({ exchange, ctx, storage, env, columns, encodings }: C
 }
 
 async function handleWatch({ exchange, ctx, storage, env, columns, encodings }: Call): Promise<void> {
-  const form = answerForm(exchange, encodings, "watch")
+  const form = answerForm(exchange, encodings, storage.kind, "watch")
   const encoding = form.encoding.watch!
   const { query } = exchange
   const shown = presentationOf(storage.view, form, query, () => env.clock.now(), columns)

@@ -1,5 +1,5 @@
 /** What is said of an object of another kind than is wanted. Mirrors: apimachinery pkg/runtime (scheme, codec) */
-import { DecodeError, decodeObject, type Schema, schemaNames, schemaOf } from "@knarr/apimachinery"
+import { DecodeError, decodeObject, schemaOfType } from "@knarr/apimachinery"
 
 /** Where upstream's registry of types says that it was made. */
 const scheme = "pkg/runtime/scheme.go:111"
@@ -33,11 +33,4 @@ export function wrongKind(value: unknown, type: Type, group: string, kind: strin
 
 export function unregistered({ apiVersion, kind }: Type): string {
   return `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "${scheme}"`
-}
-
-function schemaOfType({ apiVersion, kind }: Type): Schema | undefined {
-  const [group, version] = apiVersion.includes("/") ? apiVersion.split("/") : ["core", apiVersion]
-  const tail = `.${group!.split(".")[0]}.${version}.${kind}`
-  for (const name of schemaNames()) if (name.endsWith(tail)) return schemaOf(name)
-  return undefined
 }

@@ -5,8 +5,10 @@
 import { notAcceptable, type StatusError } from "@knarr/apimachinery"
 import type { Exchange } from "../contract.ts"
 
+export const protobufType = "application/vnd.kubernetes.protobuf"
+
 /** Of documents that are no objects, in the order in which they are offered, and of what is sent. */
-export const mediaTypes: readonly string[] = ["application/json", "application/yaml"]
+export const mediaTypes: readonly string[] = ["application/json", "application/yaml", protobufType]
 
 export interface Clause {
   readonly type: string
@@ -39,24 +41,33 @@ function routerNotAcceptable(produced: readonly string[]): StatusError {
 }
 
 /**
- * The first clause that can be met, and with which of `offered`; `takes` says of the parameters of a clause whether they can:
- * by default not when it wants something else than a document.
+ * The first clause that can be met, and with which of `offered`; `takes` says of the parameters of a clause whether they can,
+ * for a type: by default not when it wants something else than a document.
  */
 export function negotiate(
   accept: string,
-  takes: (clause: Clause) => boolean = isPlain,
+  takes: (clause: Clause, type: string) => boolean = isPlain,
   offered: readonly string[] = mediaTypes,
 ): { readonly clause: Clause; readonly type: string } | undefined {
   for (const clause of clausesOf(accept === "" ? "*/*" : accept)) {
-    if (!takes(clause)) continue
-    const type = offered.find((one) => matches(clause.type, one))
-    if (type) return { clause, type }
+    for (const type of offered) if (matches(clause.type, type) && takes(clause, type)) return { clause, type }
   }
   return undefined
 }
 
-function isPlain({ params }: Clause): boolean {
-  return !params.has("as") && !params.has("stream")
+/** Whether a clause wants the object in another shape. */
+export function isTransformed({ params }: Clause): boolean {
+  return params.has("as") || params.has("g") || params.has("v")
+}
+
+/** Whether a clause wants no stream, or one of watch events, which YAML has not. */
+export function takesStream({ params }: Clause, type: string): boolean {
+  const stream = params.get("stream")
+  return stream === undefined || (stream === "watch" && type !== "application/yaml")
+}
+
+function isPlain(clause: Clause, type: string): boolean {
+  return !isTransformed(clause) && takesStream(clause, type)
 }
 
 /** Browsers and command-line tools get what people can read, as does `?pretty=true`. Mirrors: isPrettyPrint */
@@ -74,21 +85,39 @@ function matches(wanted: string, offered: string): boolean {
 
 const parsed = new Map<string, readonly Clause[]>()
 
+/** Mirrors: goautoneg ParseAccept */
 function clausesOf(text: string): readonly Clause[] {
   const known = parsed.get(text)
   if (known) return known
-  const clauses = text.split(",").map((part): Clause => {
-    const [type = "", ...rest] = part.split(";").map((word) => word.trim())
+  const clauses: Clause[] = []
+  for (const part of text.split(",")) {
+    const [range = "", ...rest] = part.split(";")
+    const names = range.split("/").map(trim)
+    const type = names.length === 1 && names[0] === "*" ? "*/*" : names.join("/")
+    if (type !== "*/*" && (names.length !== 2 || names[1] === "")) continue
     const params = new Map<string, string>()
+    let quality = 1
     for (const word of rest) {
-      const eq = word.indexOf("=")
-      if (eq > 0) params.set(word.slice(0, eq).toLowerCase(), word.slice(eq + 1).replace(/^"(.*)"$/, "$1"))
+      const [name, value, more] = word.split("=") as [string, string?, string?]
+      if (!value || more !== undefined) continue
+      if (trim(name) === "q") quality = /^[\d.]+$/.test(value) ? Number(value) || 0 : 0
+      else params.set(trim(name), trim(value))
     }
-    const quality = Number(params.get("q") ?? 1)
-    return { type: type.toLowerCase(), params, quality: Number.isNaN(quality) ? 1 : quality }
-  })
-  const ordered = clauses.filter(({ quality }) => quality > 0).sort((a, b) => b.quality - a.quality)
+    const clause = { type, params, quality }
+    // Go's order is none that can be sorted by: what comes first depends on how it sorts.
+    let at = clauses.length
+    while (at > 0 && isBefore(clause, clauses[at - 1]!)) at--
+    clauses.splice(at, 0, clause)
+  }
   if (parsed.size > 1000) parsed.clear()
-  if (text.length <= 1024) parsed.set(text, ordered)
-  return ordered
+  if (text.length <= 1024) parsed.set(text, clauses)
+  return clauses
+}
+
+const trim = (text: string): string => text.replace(/^ +| +$/g, "")
+
+function isBefore(a: Clause, b: Clause): boolean {
+  if (a.quality > b.quality) return true
+  if (a.type !== "*/*" && b.type === "*/*") return true
+  return !a.type.endsWith("/*") && b.type.endsWith("/*")
 }

@@ -31,7 +31,7 @@ defineSchemas("io.k8s.kube-aggregator.pkg.apis.apiregistration.v1", {
     group: "2 string omitzero",
     groupPriorityMinimum: "7 int32 required default=0",
     insecureSkipTLSVerify: "4 boolean omitzero",
-    service: "1 ServiceReference",
+    service: "1 ServiceReference pointer",
     version: "3 string omitzero",
     versionPriority: "8 int32 required default=0",
   },
@@ -42,6 +42,6 @@ defineSchemas("io.k8s.kube-aggregator.pkg.apis.apiregistration.v1", {
     $order: "namespace,name,port",
     name: "2 string omitzero",
     namespace: "1 string omitzero",
-    port: "3 int32",
+    port: "3 int32 pointer",
   },
 })

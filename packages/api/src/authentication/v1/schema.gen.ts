@@ -31,8 +31,8 @@ defineSchemas("io.k8s.api.authentication.v1", {
     $order: "audiences,expirationSeconds,boundObjectRef,attestations",
     attestations: "5 map[[]string] go=map[string]v1.AttestationValue",
     audiences: "1 []string printnull list=atomic",
-    boundObjectRef: "3 BoundObjectReference",
-    expirationSeconds: "4 int64",
+    boundObjectRef: "3 BoundObjectReference pointer",
+    expirationSeconds: "4 int64 pointer",
   },
   TokenRequestStatus: {
     $order: "token,expirationTimestamp",

@@ -29,9 +29,9 @@ defineSchemas("io.k8s.api.authorization.v1", {
   },
   ResourceAttributes: {
     $order: "namespace,verb,group,version,resource,subresource,name,fieldSelector,labelSelector",
-    fieldSelector: "8 FieldSelectorAttributes",
+    fieldSelector: "8 FieldSelectorAttributes pointer",
     group: "3 string omitzero",
-    labelSelector: "9 LabelSelectorAttributes",
+    labelSelector: "9 LabelSelectorAttributes pointer",
     name: "7 string omitzero",
     namespace: "1 string omitzero",
     resource: "5 string omitzero",
@@ -56,8 +56,8 @@ defineSchemas("io.k8s.api.authorization.v1", {
   },
   SelfSubjectAccessReviewSpec: {
     $order: "resourceAttributes,nonResourceAttributes",
-    nonResourceAttributes: "2 NonResourceAttributes",
-    resourceAttributes: "1 ResourceAttributes",
+    nonResourceAttributes: "2 NonResourceAttributes pointer",
+    resourceAttributes: "1 ResourceAttributes pointer",
   },
   SelfSubjectRulesReview: {
     $order: "kind,apiVersion,metadata,spec,status",
@@ -82,8 +82,8 @@ defineSchemas("io.k8s.api.authorization.v1", {
     $order: "resourceAttributes,nonResourceAttributes,user,groups,extra,uid",
     extra: "5 map[[]string] go=map[string]v1.ExtraValue",
     groups: "4 []string list=atomic",
-    nonResourceAttributes: "2 NonResourceAttributes",
-    resourceAttributes: "1 ResourceAttributes",
+    nonResourceAttributes: "2 NonResourceAttributes pointer",
+    resourceAttributes: "1 ResourceAttributes pointer",
     uid: "6 string omitzero",
     user: "3 string omitzero",
   },

@@ -27,17 +27,17 @@ defineSchemas("io.k8s.api.autoscaling.v1", {
   HorizontalPodAutoscalerSpec: {
     $order: "scaleTargetRef,minReplicas,maxReplicas,targetCPUUtilizationPercentage",
     maxReplicas: "3 int32 required default=0",
-    minReplicas: "2 int32",
+    minReplicas: "2 int32 pointer",
     scaleTargetRef: "1 CrossVersionObjectReference required default={}",
-    targetCPUUtilizationPercentage: "4 int32",
+    targetCPUUtilizationPercentage: "4 int32 pointer",
   },
   HorizontalPodAutoscalerStatus: {
     $order: "observedGeneration,lastScaleTime,currentReplicas,desiredReplicas,currentCPUUtilizationPercentage",
-    currentCPUUtilizationPercentage: "5 int32",
+    currentCPUUtilizationPercentage: "5 int32 pointer",
     currentReplicas: "3 int32 required default=0",
     desiredReplicas: "4 int32 required default=0",
-    lastScaleTime: "2 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    observedGeneration: "1 int64",
+    lastScaleTime: "2 io.k8s.apimachinery.pkg.apis.meta.v1.Time pointer",
+    observedGeneration: "1 int64 pointer",
   },
   Scale: {
     $order: "kind,apiVersion,metadata,spec,status",

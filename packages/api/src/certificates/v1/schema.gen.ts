@@ -28,7 +28,7 @@ defineSchemas("io.k8s.api.certificates.v1", {
   },
   CertificateSigningRequestSpec: {
     $order: "request,signerName,expirationSeconds,usages,username,uid,groups,extra",
-    expirationSeconds: "8 int32",
+    expirationSeconds: "8 int32 pointer",
     extra: "6 map[[]string] go=map[string]v1.ExtraValue",
     groups: "4 []string list=atomic",
     request: "1 bytes required",
@@ -77,7 +77,7 @@ defineSchemas("io.k8s.api.certificates.v1", {
   },
   PodCertificateRequestSpec: {
     $order: "signerName,podName,podUID,serviceAccountName,serviceAccountUID,nodeName,nodeUID,maxExpirationSeconds,stubPKCS10Request,unverifiedUserAnnotations",
-    maxExpirationSeconds: "8 int32 default=86400",
+    maxExpirationSeconds: "8 int32 pointer default=86400",
     nodeName: "6 string required default=\"\"",
     nodeUID: "7 string required go=types.UID default=\"\"",
     podName: "2 string required default=\"\"",
@@ -90,10 +90,10 @@ defineSchemas("io.k8s.api.certificates.v1", {
   },
   PodCertificateRequestStatus: {
     $order: "conditions,certificateChain,notBefore,beginRefreshAt,notAfter",
-    beginRefreshAt: "5 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    beginRefreshAt: "5 io.k8s.apimachinery.pkg.apis.meta.v1.Time pointer",
     certificateChain: "2 string omitzero",
     conditions: "1 []io.k8s.apimachinery.pkg.apis.meta.v1.Condition list=map:type patch=merge key=type",
-    notAfter: "6 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
-    notBefore: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    notAfter: "6 io.k8s.apimachinery.pkg.apis.meta.v1.Time pointer",
+    notBefore: "4 io.k8s.apimachinery.pkg.apis.meta.v1.Time pointer",
   },
 })

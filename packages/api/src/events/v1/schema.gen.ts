@@ -16,10 +16,10 @@ defineSchemas("io.k8s.api.events.v1", {
     note: "10 string omitzero",
     reason: "7 string omitzero",
     regarding: "8 io.k8s.api.core.v1.ObjectReference default={}",
-    related: "9 io.k8s.api.core.v1.ObjectReference",
+    related: "9 io.k8s.api.core.v1.ObjectReference pointer",
     reportingController: "4 string omitzero",
     reportingInstance: "5 string omitzero",
-    series: "3 EventSeries",
+    series: "3 EventSeries pointer",
     type: "11 string omitzero",
   },
   EventList: {

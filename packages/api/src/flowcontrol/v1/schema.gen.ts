@@ -4,8 +4,8 @@ import { defineSchemas } from "@knarr/apimachinery"
 defineSchemas("io.k8s.api.flowcontrol.v1", {
   ExemptPriorityLevelConfiguration: {
     $order: "nominalConcurrencyShares,lendablePercent",
-    lendablePercent: "2 int32",
-    nominalConcurrencyShares: "1 int32",
+    lendablePercent: "2 int32 pointer",
+    nominalConcurrencyShares: "1 int32 pointer",
   },
   FlowDistinguisherMethod: {
     type: "1 string required go=v1.FlowDistinguisherMethodType default=\"\"",
@@ -35,7 +35,7 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
   },
   FlowSchemaSpec: {
     $order: "priorityLevelConfiguration,matchingPrecedence,distinguisherMethod,rules",
-    distinguisherMethod: "3 FlowDistinguisherMethod",
+    distinguisherMethod: "3 FlowDistinguisherMethod pointer",
     matchingPrecedence: "2 int32 default=0",
     priorityLevelConfiguration: "1 PriorityLevelConfigurationReference required default={}",
     rules: "4 []PolicyRulesWithSubjects list=atomic",
@@ -49,15 +49,15 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
   LimitResponse: {
     $unions: "[{\"discriminator\":\"type\",\"fields-to-discriminateBy\":{\"queuing\":\"Queuing\"}}]",
     $order: "type,queuing",
-    queuing: "2 QueuingConfiguration",
+    queuing: "2 QueuingConfiguration pointer",
     type: "1 string required go=v1.LimitResponseType default=\"\"",
   },
   LimitedPriorityLevelConfiguration: {
     $order: "nominalConcurrencyShares,limitResponse,lendablePercent,borrowingLimitPercent",
-    borrowingLimitPercent: "4 int32",
-    lendablePercent: "3 int32",
+    borrowingLimitPercent: "4 int32 pointer",
+    lendablePercent: "3 int32 pointer",
     limitResponse: "2 LimitResponse required default={}",
-    nominalConcurrencyShares: "1 int32",
+    nominalConcurrencyShares: "1 int32 pointer",
   },
   NonResourcePolicyRule: {
     $order: "verbs,nonResourceURLs",
@@ -99,8 +99,8 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
   PriorityLevelConfigurationSpec: {
     $unions: "[{\"discriminator\":\"type\",\"fields-to-discriminateBy\":{\"exempt\":\"Exempt\",\"limited\":\"Limited\"}}]",
     $order: "type,limited,exempt",
-    exempt: "3 ExemptPriorityLevelConfiguration",
-    limited: "2 LimitedPriorityLevelConfiguration",
+    exempt: "3 ExemptPriorityLevelConfiguration pointer",
+    limited: "2 LimitedPriorityLevelConfiguration pointer",
     type: "1 string required go=v1.PriorityLevelEnablement default=\"\"",
   },
   PriorityLevelConfigurationStatus: {
@@ -128,10 +128,10 @@ defineSchemas("io.k8s.api.flowcontrol.v1", {
   Subject: {
     $unions: "[{\"discriminator\":\"kind\",\"fields-to-discriminateBy\":{\"group\":\"Group\",\"serviceAccount\":\"ServiceAccount\",\"user\":\"User\"}}]",
     $order: "kind,user,group,serviceAccount",
-    group: "3 GroupSubject",
+    group: "3 GroupSubject pointer",
     kind: "1 string required go=v1.SubjectKind default=\"\"",
-    serviceAccount: "4 ServiceAccountSubject",
-    user: "2 UserSubject",
+    serviceAccount: "4 ServiceAccountSubject pointer",
+    user: "2 UserSubject pointer",
   },
   UserSubject: {
     name: "1 string required default=\"\"",

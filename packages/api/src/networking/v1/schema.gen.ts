@@ -7,7 +7,7 @@ defineSchemas("io.k8s.api.networking.v1", {
     $order: "path,pathType,backend",
     backend: "2 IngressBackend required default={}",
     path: "1 string omitzero",
-    pathType: "3 string required go=v1.PathType enum=Exact,ImplementationSpecific,Prefix",
+    pathType: "3 string required go=v1.PathType pointer enum=Exact,ImplementationSpecific,Prefix",
   },
   HTTPIngressRuleValue: {
     paths: "1 []HTTPIngressPath required printnull list=atomic",
@@ -27,7 +27,7 @@ defineSchemas("io.k8s.api.networking.v1", {
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta default={}",
   },
   IPAddressSpec: {
-    parentRef: "1 ParentReference required omitempty",
+    parentRef: "1 ParentReference required omitempty pointer",
   },
   IPBlock: {
     cidr: "1 string required default=\"\"",
@@ -43,8 +43,8 @@ defineSchemas("io.k8s.api.networking.v1", {
   },
   IngressBackend: {
     $order: "service,resource",
-    resource: "3 io.k8s.api.core.v1.TypedLocalObjectReference",
-    service: "4 IngressServiceBackend",
+    resource: "3 io.k8s.api.core.v1.TypedLocalObjectReference pointer",
+    service: "4 IngressServiceBackend pointer",
   },
   IngressClass: {
     $order: "kind,apiVersion,metadata,spec",
@@ -62,15 +62,15 @@ defineSchemas("io.k8s.api.networking.v1", {
   },
   IngressClassParametersReference: {
     $order: "apiGroup,kind,name,scope,namespace",
-    apiGroup: "1 string",
+    apiGroup: "1 string pointer",
     kind: "2 string required default=\"\"",
     name: "3 string required default=\"\"",
-    namespace: "5 string",
-    scope: "4 string",
+    namespace: "5 string pointer",
+    scope: "4 string pointer",
   },
   IngressClassSpec: {
     controller: "1 string omitzero",
-    parameters: "2 IngressClassParametersReference",
+    parameters: "2 IngressClassParametersReference pointer",
   },
   IngressList: {
     $order: "kind,apiVersion,metadata,items",
@@ -90,13 +90,13 @@ defineSchemas("io.k8s.api.networking.v1", {
   },
   IngressPortStatus: {
     $order: "port,protocol,error",
-    error: "3 string",
+    error: "3 string pointer",
     port: "1 int32 required default=0",
     protocol: "2 string required go=v1.Protocol default=\"\" enum=SCTP,TCP,UDP",
   },
   IngressRule: {
     host: "1 string omitzero",
-    http: "2.1 HTTPIngressRuleValue in=IngressRuleValue",
+    http: "2.1 HTTPIngressRuleValue pointer in=IngressRuleValue",
   },
   IngressServiceBackend: {
     name: "1 string required default=\"\"",
@@ -104,8 +104,8 @@ defineSchemas("io.k8s.api.networking.v1", {
   },
   IngressSpec: {
     $order: "ingressClassName,defaultBackend,tls,rules",
-    defaultBackend: "1 IngressBackend",
-    ingressClassName: "4 string",
+    defaultBackend: "1 IngressBackend pointer",
+    ingressClassName: "4 string pointer",
     rules: "3 []IngressRule list=atomic",
     tls: "2 []IngressTLS list=atomic",
   },
@@ -141,15 +141,15 @@ defineSchemas("io.k8s.api.networking.v1", {
   },
   NetworkPolicyPeer: {
     $order: "podSelector,namespaceSelector,ipBlock",
-    ipBlock: "3 IPBlock",
-    namespaceSelector: "2 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector",
-    podSelector: "1 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector",
+    ipBlock: "3 IPBlock pointer",
+    namespaceSelector: "2 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector pointer",
+    podSelector: "1 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector pointer",
   },
   NetworkPolicyPort: {
     $order: "protocol,port,endPort",
-    endPort: "3 int32",
-    port: "2 io.k8s.apimachinery.pkg.util.intstr.IntOrString",
-    protocol: "1 string go=v1.Protocol enum=SCTP,TCP,UDP",
+    endPort: "3 int32 pointer",
+    port: "2 io.k8s.apimachinery.pkg.util.intstr.IntOrString pointer",
+    protocol: "1 string go=v1.Protocol pointer enum=SCTP,TCP,UDP",
   },
   NetworkPolicySpec: {
     $order: "podSelector,ingress,egress,policyTypes",

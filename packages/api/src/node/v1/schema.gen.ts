@@ -11,8 +11,8 @@ defineSchemas("io.k8s.api.node.v1", {
     handler: "2 string required default=\"\"",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
-    overhead: "3 Overhead",
-    scheduling: "4 Scheduling",
+    overhead: "3 Overhead pointer",
+    scheduling: "4 Scheduling pointer",
   },
   RuntimeClassList: {
     $order: "kind,apiVersion,metadata,items",

@@ -5,7 +5,7 @@ defineSchemas("io.k8s.api.policy.v1", {
   Eviction: {
     $order: "kind,apiVersion,metadata,deleteOptions",
     apiVersion: "string",
-    deleteOptions: "2 io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions",
+    deleteOptions: "2 io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions pointer",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
   },
@@ -26,10 +26,10 @@ defineSchemas("io.k8s.api.policy.v1", {
   },
   PodDisruptionBudgetSpec: {
     $order: "minAvailable,selector,maxUnavailable,unhealthyPodEvictionPolicy",
-    maxUnavailable: "3 io.k8s.apimachinery.pkg.util.intstr.IntOrString",
-    minAvailable: "1 io.k8s.apimachinery.pkg.util.intstr.IntOrString",
-    selector: "2 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector patch=replace",
-    unhealthyPodEvictionPolicy: "4 string go=v1.UnhealthyPodEvictionPolicyType enum=AlwaysAllow,IfHealthyBudget",
+    maxUnavailable: "3 io.k8s.apimachinery.pkg.util.intstr.IntOrString pointer",
+    minAvailable: "1 io.k8s.apimachinery.pkg.util.intstr.IntOrString pointer",
+    selector: "2 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector pointer patch=replace",
+    unhealthyPodEvictionPolicy: "4 string go=v1.UnhealthyPodEvictionPolicyType pointer enum=AlwaysAllow,IfHealthyBudget",
   },
   PodDisruptionBudgetStatus: {
     $order: "observedGeneration,disruptedPods,disruptionsAllowed,currentHealthy,desiredHealthy,expectedPods,conditions",

@@ -7,7 +7,7 @@ defineSchemas("io.k8s.api.rbac.v1", {
   },
   ClusterRole: {
     $order: "kind,apiVersion,metadata,rules,aggregationRule",
-    aggregationRule: "3 AggregationRule",
+    aggregationRule: "3 AggregationRule pointer",
     apiVersion: "string",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
@@ -16,7 +16,7 @@ defineSchemas("io.k8s.api.rbac.v1", {
   ClusterRoleBinding: {
     $order: "kind,apiVersion,metadata,subjects,roleRef",
     apiVersion: "string",
-    kind: "3.2 string",
+    kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
     roleRef: "3 RoleRef required default={}",
     subjects: "2 []Subject list=atomic",
@@ -53,7 +53,7 @@ defineSchemas("io.k8s.api.rbac.v1", {
   RoleBinding: {
     $order: "kind,apiVersion,metadata,subjects,roleRef",
     apiVersion: "string",
-    kind: "3.2 string",
+    kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
     roleRef: "3 RoleRef required default={}",
     subjects: "2 []Subject list=atomic",

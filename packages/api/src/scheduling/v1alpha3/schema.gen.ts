@@ -3,7 +3,6 @@ import { defineSchemas } from "@knarr/apimachinery"
 
 defineSchemas("io.k8s.api.scheduling.v1alpha3", {
   TopologyConstraint: {
-    $order: "",
     key: "1 string required default=\"\"",
   },
   WorkloadPodGroupAllDisruptionMode: {
@@ -12,29 +11,25 @@ defineSchemas("io.k8s.api.scheduling.v1alpha3", {
   },
   WorkloadPodGroupDisruptionMode: {
     $unions: "[{\"fields-to-discriminateBy\":{\"all\":\"All\",\"single\":\"Single\"}}]",
-    $order: "",
-    all: "2 WorkloadPodGroupAllDisruptionMode",
-    single: "1 WorkloadPodGroupSingleDisruptionMode",
+    $order: "single,all",
+    all: "2 WorkloadPodGroupAllDisruptionMode pointer",
+    single: "1 WorkloadPodGroupSingleDisruptionMode pointer",
   },
   WorkloadPodGroupGangSchedulingPolicy: {
-    $order: "",
-    minCount: "1 int32",
+    minCount: "1 int32 pointer",
   },
   WorkloadPodGroupResourceClaim: {
-    $order: "",
     name: "1 string required default=\"\"",
-    resourceClaimName: "2 string",
-    resourceClaimTemplateName: "3 string",
+    resourceClaimName: "2 string pointer",
+    resourceClaimTemplateName: "3 string pointer",
   },
   WorkloadPodGroupSchedulingConstraints: {
-    $order: "",
     topology: "1 []TopologyConstraint list=atomic",
   },
   WorkloadPodGroupSchedulingPolicy: {
     $unions: "[{\"fields-to-discriminateBy\":{\"basic\":\"Basic\",\"gang\":\"Gang\"}}]",
-    $order: "",
-    basic: "1 WorkloadPodGroupBasicSchedulingPolicy",
-    gang: "2 WorkloadPodGroupGangSchedulingPolicy",
+    basic: "1 WorkloadPodGroupBasicSchedulingPolicy pointer",
+    gang: "2 WorkloadPodGroupGangSchedulingPolicy pointer",
   },
   WorkloadPodGroupSingleDisruptionMode: {
   },

@@ -18,15 +18,15 @@ defineSchemas("io.k8s.api.storage.v1", {
   },
   CSIDriverSpec: {
     $order: "attachRequired,podInfoOnMount,volumeLifecycleModes,storageCapacity,fsGroupPolicy,tokenRequests,requiresRepublish,seLinuxMount,nodeAllocatableUpdatePeriodSeconds,serviceAccountTokenInSecrets,preventPodSchedulingIfMissing",
-    attachRequired: "1 boolean",
-    fsGroupPolicy: "5 string go=v1.FSGroupPolicy",
-    nodeAllocatableUpdatePeriodSeconds: "9 int64",
-    podInfoOnMount: "2 boolean",
-    preventPodSchedulingIfMissing: "11 boolean",
-    requiresRepublish: "7 boolean",
-    seLinuxMount: "8 boolean",
-    serviceAccountTokenInSecrets: "10 boolean",
-    storageCapacity: "4 boolean",
+    attachRequired: "1 boolean pointer",
+    fsGroupPolicy: "5 string go=v1.FSGroupPolicy pointer",
+    nodeAllocatableUpdatePeriodSeconds: "9 int64 pointer",
+    podInfoOnMount: "2 boolean pointer",
+    preventPodSchedulingIfMissing: "11 boolean pointer",
+    requiresRepublish: "7 boolean pointer",
+    seLinuxMount: "8 boolean pointer",
+    serviceAccountTokenInSecrets: "10 boolean pointer",
+    storageCapacity: "4 boolean pointer",
     tokenRequests: "6 []TokenRequest list=atomic",
     volumeLifecycleModes: "3 []string go=[]v1.VolumeLifecycleMode list=set",
   },
@@ -40,7 +40,7 @@ defineSchemas("io.k8s.api.storage.v1", {
   },
   CSINodeDriver: {
     $order: "name,nodeID,topologyKeys,allocatable",
-    allocatable: "4 VolumeNodeResources",
+    allocatable: "4 VolumeNodeResources pointer",
     name: "1 string required default=\"\"",
     nodeID: "2 string required default=\"\"",
     topologyKeys: "3 []string printnull list=atomic",
@@ -61,11 +61,11 @@ defineSchemas("io.k8s.api.storage.v1", {
   CSIStorageCapacity: {
     $order: "kind,apiVersion,metadata,nodeTopology,storageClassName,capacity,maximumVolumeSize",
     apiVersion: "string",
-    capacity: "4 io.k8s.apimachinery.pkg.api.resource.Quantity",
+    capacity: "4 io.k8s.apimachinery.pkg.api.resource.Quantity pointer",
     kind: "string",
-    maximumVolumeSize: "5 io.k8s.apimachinery.pkg.api.resource.Quantity",
+    maximumVolumeSize: "5 io.k8s.apimachinery.pkg.api.resource.Quantity pointer",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
-    nodeTopology: "2 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector",
+    nodeTopology: "2 io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector pointer",
     storageClassName: "3 string required default=\"\"",
   },
   CSIStorageCapacityList: {
@@ -77,7 +77,7 @@ defineSchemas("io.k8s.api.storage.v1", {
   },
   StorageClass: {
     $order: "kind,apiVersion,metadata,provisioner,parameters,reclaimPolicy,mountOptions,allowVolumeExpansion,volumeBindingMode,allowedTopologies",
-    allowVolumeExpansion: "6 boolean",
+    allowVolumeExpansion: "6 boolean pointer",
     allowedTopologies: "8 []io.k8s.api.core.v1.TopologySelectorTerm list=atomic",
     apiVersion: "string",
     kind: "string",
@@ -85,8 +85,8 @@ defineSchemas("io.k8s.api.storage.v1", {
     mountOptions: "5 []string list=atomic",
     parameters: "3 map[string]",
     provisioner: "2 string required default=\"\"",
-    reclaimPolicy: "4 string go=v1.PersistentVolumeReclaimPolicy enum=Delete,Recycle,Retain",
-    volumeBindingMode: "7 string go=v1.VolumeBindingMode enum=Immediate,WaitForFirstConsumer",
+    reclaimPolicy: "4 string go=v1.PersistentVolumeReclaimPolicy pointer enum=Delete,Recycle,Retain",
+    volumeBindingMode: "7 string go=v1.VolumeBindingMode pointer enum=Immediate,WaitForFirstConsumer",
   },
   StorageClassList: {
     $order: "kind,apiVersion,metadata,items",
@@ -102,16 +102,16 @@ defineSchemas("io.k8s.api.storage.v1", {
   },
   StorageHealthCondition: {
     $order: "status,reason,message,accessMode,volumeMode,lastTransitionTime",
-    accessMode: "4 string go=v1.PersistentVolumeAccessMode enum=ReadOnlyMany,ReadWriteMany,ReadWriteOnce,ReadWriteOncePod",
+    accessMode: "4 string go=v1.PersistentVolumeAccessMode pointer enum=ReadOnlyMany,ReadWriteMany,ReadWriteOnce,ReadWriteOncePod",
     lastTransitionTime: "6 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
     message: "3 string omitzero",
     reason: "2 string required default=\"\"",
     status: "1 string required go=v1.StorageHealthStatusType default=\"\" enum=StorageDegraded,StorageUnreachable",
-    volumeMode: "5 string go=v1.PersistentVolumeMode enum=Block,Filesystem",
+    volumeMode: "5 string go=v1.PersistentVolumeMode pointer enum=Block,Filesystem",
   },
   TokenRequest: {
     audience: "1 string required default=\"\"",
-    expirationSeconds: "2 int64",
+    expirationSeconds: "2 int64 pointer",
   },
   VolumeAttachment: {
     $order: "kind,apiVersion,metadata,spec,status",
@@ -130,8 +130,8 @@ defineSchemas("io.k8s.api.storage.v1", {
   },
   VolumeAttachmentSource: {
     $order: "persistentVolumeName,inlineVolumeSpec",
-    inlineVolumeSpec: "2 io.k8s.api.core.v1.PersistentVolumeSpec",
-    persistentVolumeName: "1 string",
+    inlineVolumeSpec: "2 io.k8s.api.core.v1.PersistentVolumeSpec pointer",
+    persistentVolumeName: "1 string pointer",
   },
   VolumeAttachmentSpec: {
     $order: "attacher,source,nodeName",
@@ -141,10 +141,10 @@ defineSchemas("io.k8s.api.storage.v1", {
   },
   VolumeAttachmentStatus: {
     $order: "attached,attachmentMetadata,attachError,detachError",
-    attachError: "3 VolumeError",
+    attachError: "3 VolumeError pointer",
     attached: "1 boolean required default=false",
     attachmentMetadata: "2 map[string]",
-    detachError: "4 VolumeError",
+    detachError: "4 VolumeError pointer",
   },
   VolumeAttributesClass: {
     $order: "kind,apiVersion,metadata,driverName,parameters",
@@ -163,11 +163,11 @@ defineSchemas("io.k8s.api.storage.v1", {
   },
   VolumeError: {
     $order: "time,message,errorCode",
-    errorCode: "3 int32",
+    errorCode: "3 int32 pointer",
     message: "2 string omitzero",
     time: "1 io.k8s.apimachinery.pkg.apis.meta.v1.Time printnull",
   },
   VolumeNodeResources: {
-    count: "1 int32",
+    count: "1 int32 pointer",
   },
 })

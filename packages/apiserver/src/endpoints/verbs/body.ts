@@ -16,10 +16,8 @@ import type { Exchange, RequestContext } from "../../contract.ts"
 import { isKnown, unregistered, wrongKind } from "../../registry/known-types.ts"
 import type { FieldValidation } from "../../registry/patch.ts"
 import type { Shape } from "../../registry/verbs/shape.ts"
-import { mediaTypes } from "../../server/accept.ts"
+import { mediaTypes, protobufType } from "../../server/accept.ts"
 import { parseYamlBody } from "./yaml-body.ts"
-
-export const protobufType = "application/vnd.kubernetes.protobuf"
 
 /** The media type of a body, without parameters; JSON when it does not say. */
 export function contentType(exchange: Exchange): string {
@@ -37,10 +35,8 @@ export async function readObject<T extends KubeObject>(
   { warnings, signal }: Pick<RequestContext, "warnings" | "signal">,
 ): Promise<T> {
   const type = contentType(exchange)
+  if (!mediaTypes.includes(type)) throw unsupportedMediaType(mediaTypes)
   if (type === protobufType) return readProtobuf<T>(await exchange.body(), expected)
-  if (type !== "application/json" && type !== "application/yaml" && type !== "application/x-yaml") {
-    throw unsupportedMediaType([...mediaTypes, protobufType])
-  }
   const body = await exchange.body()
   // Nothing is an object without fields.
   const text = body.toString().trim() === "null" ? "{}" : body.toString()

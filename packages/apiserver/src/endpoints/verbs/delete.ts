@@ -15,8 +15,8 @@ import { unregistered } from "../../registry/known-types.ts"
 import type { DeletionOptions, WriteRequest } from "../../registry/request.ts"
 import { removeCollection, removeObject } from "../../registry/verbs/remove.ts"
 import type { Call } from "./call.ts"
-import { mediaTypes } from "../../server/accept.ts"
-import { contentType, protobufType } from "./body.ts"
+import { mediaTypes, protobufType } from "../../server/accept.ts"
+import { contentType } from "./body.ts"
 import { sendList } from "./list-stream.ts"
 import { answerForm } from "./negotiation.ts"
 import { deletionOptions, listQuery, validateDryRun, writeRequest } from "./options.ts"
@@ -30,8 +30,6 @@ interface Options extends DeletionOptions {
   dryRun?: string[]
 }
 
-const bodyTypes: readonly string[] = [...mediaTypes, protobufType]
-
 async function readOptions(call: Call): Promise<{ options: DeletionOptions; request: WriteRequest }> {
   const { exchange, ctx } = call
   const { request } = writeRequest(exchange.query, ctx, "DeleteOptions")
@@ -40,7 +38,7 @@ async function readOptions(call: Call): Promise<{ options: DeletionOptions; requ
     return { options: deletionOptions(exchange.query), request: withOptions(request, {}) }
   let value: unknown
   const type = contentType(exchange)
-  if (!bodyTypes.includes(type)) throw unsupportedMediaType(bodyTypes)
+  if (!mediaTypes.includes(type)) throw unsupportedMediaType(mediaTypes)
   try {
     const schema = schemaOf("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions")
     if (type === protobufType) value = decodeProtobuf(schema, openProtobufEnvelope(body).raw)
@@ -79,7 +77,7 @@ export async function handleDelete(call: Call): Promise<void> {
 
 export async function handleDeleteCollection(call: Call): Promise<void> {
   const { exchange, ctx, storage, env, columns } = call
-  const form = answerForm(exchange, call.encodings)
+  const form = answerForm(exchange, call.encodings, storage.kind)
   const { options, request } = await readOptions(call)
   const query = listQuery(exchange.query, ctx.info.namespace, "")
   const result = await removeCollection(storage, query, options, request)

@@ -86,9 +86,8 @@ export async function sendList(
   const list = encoding.list(shown, metadata)
   if (list.sized) return sendSized(exchange, encoding, list, view, result)
   const { open, separator, itemFrom } = list
-  const slice = new Slice()
-  slice.add(list.begin())
-  let sink: Sink | undefined
+  const pieces = new Pieces(exchange, encoding.mediaType)
+  pieces.add(list.begin())
   let count = 0
   const turns = new Turns(exchange, view, result)
   for (let at = 0; at < result.items.length; at++) {
@@ -97,25 +96,15 @@ export async function sendList(
     const object = result.items[at]!
     if (!turns.wants(object)) continue
     const item = list.item(object)
-    if (slice.size + item.length > sliceBytes && slice.size > 0) {
-      sink ??= openSink(exchange, encoding.mediaType)
-      await sink.write(slice.take())
+    if (pieces.isFull(item)) {
+      await pieces.send()
       turns.taken()
     }
-    slice.add(count++ === 0 ? open : separator)
-    slice.add(item, itemFrom)
+    pieces.add(count++ === 0 ? open : separator)
+    pieces.add(item, itemFrom)
   }
-  slice.add(list.end(count))
-  if (sink) {
-    await sink.write(slice.take())
-    return sink.end()
-  }
-  const bytes = slice.take()
-  if (bytes.length <= gzipThreshold || !takesGzip(exchange))
-    return exchange.respond(200, encoding.mediaType, bytes)
-  const only = openSink(exchange, encoding.mediaType)
-  await only.write(bytes)
-  return only.end()
+  pieces.add(list.end(count))
+  return pieces.end()
 }
 
 /** Between the items of a list: conversion, the turns of other requests, and which items are wanted. */
@@ -136,6 +125,11 @@ class Turns {
     const yields = ++this.#examined >= sliceObjects
     const converts = this.#view.waits && at % conversionBatch === 0
     return yields || converts ? this.#wait(at, yields, converts) : undefined
+  }
+
+  /** Others have their turn before the next item. */
+  end(): void {
+    this.#examined = sliceObjects
   }
 
   /** Others have had their turn. */
@@ -179,7 +173,7 @@ async function sendWhole(
   return answerDocument(exchange, 200, encoding, document, shown.listType)
 }
 
-/** Of which the beginning says how long it is. */
+/** Of which the beginning says how long it is: items are encoded first, in turns, and sent afterwards. */
 async function sendSized(
   exchange: Exchange,
   { mediaType }: Encoding,
@@ -189,6 +183,7 @@ async function sendSized(
 ): Promise<void> {
   const items: Buffer[] = []
   let bytes = 0
+  let turnEnd = sliceBytes
   const turns = new Turns(exchange, view, result)
   for (let at = 0; at < result.items.length; at++) {
     const wait = turns.before(at)
@@ -198,18 +193,54 @@ async function sendSized(
     const item = list.item(object)
     items.push(item)
     bytes += item.length - list.itemFrom
+    if (bytes < turnEnd) continue
+    turnEnd = bytes + sliceBytes
+    turns.end()
   }
-  const sink = openSink(exchange, mediaType)
-  const slice = new Slice()
-  slice.add(list.begin({ count: items.length, bytes }))
+  const pieces = new Pieces(exchange, mediaType)
+  pieces.add(list.begin({ count: items.length, bytes }))
   for (const [at, item] of items.entries()) {
-    if (slice.size + item.length > sliceBytes && slice.size > 0) await sink.write(slice.take())
-    slice.add(at === 0 ? list.open : list.separator)
-    slice.add(item, list.itemFrom)
+    if (pieces.isFull(item)) await pieces.send()
+    pieces.add(at === 0 ? list.open : list.separator)
+    pieces.add(item, list.itemFrom)
   }
-  slice.add(list.end(items.length))
-  await sink.write(slice.take())
-  return sink.end()
+  pieces.add(list.end(items.length))
+  return pieces.end()
+}
+
+/** What is sent in slices; an answer of one small slice is sent whole, and says its length. */
+class Pieces {
+  readonly #exchange: Exchange
+  readonly #mediaType: string
+  readonly #slice = new Slice()
+  #sink: Sink | undefined
+
+  constructor(exchange: Exchange, mediaType: string) {
+    this.#exchange = exchange
+    this.#mediaType = mediaType
+  }
+
+  /** Whether what there is has to be sent before `piece` is added. */
+  isFull(piece: Buffer): boolean {
+    return this.#slice.size + piece.length > sliceBytes && this.#slice.size > 0
+  }
+
+  add(piece: Buffer, from = 0): void {
+    this.#slice.add(piece, from)
+  }
+
+  async send(): Promise<void> {
+    this.#sink ??= openSink(this.#exchange, this.#mediaType)
+    await this.#sink.write(this.#slice.take())
+  }
+
+  async end(): Promise<void> {
+    const { size } = this.#slice
+    if (!this.#sink && (size <= gzipThreshold || !takesGzip(this.#exchange)))
+      return this.#exchange.respond(200, this.#mediaType, this.#slice.take())
+    await this.send()
+    return this.#sink!.end()
+  }
 }
 
 interface Sink {

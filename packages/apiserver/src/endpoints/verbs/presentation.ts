@@ -1,5 +1,5 @@
 /** What clients are shown of objects: the object itself, a row of a table, or its metadata alone. */
-import { badRequest, goQuote } from "@knarr/apimachinery"
+import { badRequest, goQuote, schemaOf } from "@knarr/apimachinery"
 import type { Presentation } from "../../encoding/encoding.ts"
 import type { CachedObject } from "../../registry/cached-object.ts"
 import type { KindView } from "../../registry/kind-view.ts"
@@ -50,6 +50,7 @@ function objects(view: KindView): Presentation {
 }
 
 const partialKind = "PartialObjectMetadata"
+const partialSchema = schemaOf(`io.k8s.apimachinery.pkg.apis.meta.v1.${partialKind}`)
 
 function partial(view: KindView, apiVersion: string, object: CachedObject): Record<string, unknown> {
   return { kind: partialKind, apiVersion, metadata: view.value(object).metadata }
@@ -60,7 +61,7 @@ function metadataOnly(view: KindView, apiVersion: string): Presentation {
   const listType = { apiVersion, kind: `${partialKind}List` }
   return {
     key: `${view.kind.apiVersion}/${view.kind.kind}/metadata/${apiVersion}`,
-    type: { apiVersion, kind: partialKind },
+    type: { apiVersion, kind: partialKind, schema: partialSchema },
     listType,
     item: show,
     itemsHaveType: true,
@@ -94,7 +95,7 @@ function table(
   nowMs: () => number,
   { definitions, cells }: Cells,
 ): Presentation {
-  const { group, rules, columns } = view.kind
+  const { group, columns } = view.kind
   const type = { apiVersion, kind: "Table" }
   const shownOf = (object: CachedObject): unknown => {
     if (include === "None") return null
@@ -123,7 +124,7 @@ function table(
       fields: fields(metadata, definitions),
       itemsField: "rows",
       // The tables of kinds without columns, and of what definitions are about, are made by other code there.
-      noItems: columns.length === 0 || group === "apiextensions.k8s.io" || rules === "structural" ? null : [],
+      noItems: columns.length === 0 || group === "apiextensions.k8s.io" ? null : [],
     }),
     one: (object) => ({ ...fields(versionOf(object), definitions), rows: [row(object)] }),
     event: (object, first) => ({

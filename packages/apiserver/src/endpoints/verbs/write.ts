@@ -2,7 +2,7 @@
  * POST, PUT and PATCH of a resource or a subresource: what is sent is read, the registry's verb called, its answer
  * encoded. Mirrors: apiserver pkg/endpoints/handlers/{create,update,patch}.go
  */
-import { type KubeObject, statusErrorFrom } from "@knarr/apimachinery"
+import { type KubeObject, statusErrorFrom, unsupportedMediaType } from "@knarr/apimachinery"
 import { checkPatchType, type PatchType, patchTypeOf } from "../../registry/patch.ts"
 import type { Answer } from "../../registry/verbs/handler.ts"
 import { shapeOf } from "../../registry/verbs/shape.ts"
@@ -26,9 +26,9 @@ export function sendAnswer(call: Call, form: AnswerForm, { code, object, value }
 }
 
 /** The form in which one object is answered. Throws 406. */
-export function formOf({ exchange, encodings }: Call, plain = false): AnswerForm {
-  const form = answerForm(exchange, encodings)
-  if (plain) plainOnly(form)
+export function formOf({ exchange, encodings, storage }: Call, plain = false): AnswerForm {
+  const form = answerForm(exchange, encodings, storage.kind)
+  if (plain) plainOnly(form, encodings)
   return form
 }
 
@@ -66,10 +66,18 @@ export async function handlePatch(call: Call): Promise<void> {
   return sendAnswer(call, form, await handler.patch(call.target, patch, request))
 }
 
+/** Of custom resources, which cannot be merged by their schema. */
+const customPatches = [
+  "application/json-patch+json",
+  "application/merge-patch+json",
+  "application/apply-patch+yaml",
+]
+
 /** The kind of a patch, from its content type. Throws 415. */
 function patchTypeIn({ exchange, storage }: Call): PatchType {
   const type = patchTypeOf(contentType(exchange))
   if (!type) {
+    if (storage.kind.rules === "structural") throw unsupportedMediaType(customPatches)
     // What Go's router says before the request comes to the handler.
     throw statusErrorFrom({
       kind: "Status",
