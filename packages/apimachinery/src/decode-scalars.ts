@@ -1,4 +1,5 @@
 /** Readers of single values, with the messages of Go's decoder. Mirrors: encoding/json, and the UnmarshalJSON methods of apimachinery */
+import { numberText } from "./json-syntax.ts"
 import { goTimeError } from "./go-time-error.ts"
 import { canonicalQuantity } from "./quantity.ts"
 import type { Schema } from "./schema.ts"
@@ -46,9 +47,15 @@ export class TypeProblem extends Error {
     return `cannot convert ${type} to ${this.#goType}`
   }
 
-  text(): string {
+  /** `source` is the JSON in which the value stands: it tells how a number is written. */
+  text(source?: string): string {
     const where = this.#struct === "" ? "Go value" : `Go struct field ${this.#struct}.${this.#path.join(".")}`
-    return `json: cannot unmarshal ${this.#shown} into ${where} of type ${this.#goType}`
+    const written =
+      source !== undefined && this.#shown.startsWith("number ")
+        ? numberText(source, (value) => value === this.#value)
+        : undefined
+    const shown = written === undefined ? this.#shown : `number ${written}`
+    return `json: cannot unmarshal ${shown} into ${where} of type ${this.#goType}`
   }
 }
 

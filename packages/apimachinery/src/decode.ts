@@ -351,7 +351,7 @@ export function decodeObject<T>(schema: Schema, value: unknown, options?: Decode
 export function decodeJson<T>(schema: Schema, text: string, options?: DecodeOptions): Decoded<T> {
   const value = parseJson(text)
   const run = new Run(options?.strict === true)
-  const object = read<T>(schema, value, run)
+  const object = read<T>(schema, value, run, text)
   // JSON.parse drops the first of two equal keys: a text with more keys than its value has a duplicate.
   const hasDuplicates = run.strict && countTextKeys(text) !== run.keys
   return {
@@ -360,12 +360,12 @@ export function decodeJson<T>(schema: Schema, text: string, options?: DecodeOpti
   }
 }
 
-function read<T>(schema: Schema, value: unknown, run: Run): T {
+function read<T>(schema: Schema, value: unknown, run: Run, text?: string): T {
   try {
     return walkOf(schema)(value, run) as T
   } catch (cause) {
     if (cause instanceof DecodeError) throw cause
-    if (cause instanceof TypeProblem) throw new DecodeError(cause.text(), { cause })
+    if (cause instanceof TypeProblem) throw new DecodeError(cause.text(text), { cause })
     throw cause instanceof RangeError ? cause : new DecodeError((cause as Error).message, { cause })
   }
 }

@@ -36,14 +36,30 @@ function tooDeepAt(text: string): string | undefined {
 
 const endOfInput = "unexpected end of JSON input"
 
+/** The first number of a JSON text that no float64 holds, as it is written; undefined when there is none. */
+export function unboundedNumber(text: string): string | undefined {
+  return /\d{308}|[eE]\+?\d{3}/.test(text) ? numberText(text, (value) => !Number.isFinite(value)) : undefined
+}
+
+/** How the first number that fits is written in a JSON text. */
+export function numberText(text: string, fits: (value: number) => boolean): string | undefined {
+  const scanner = new Scanner(text, fits)
+  scanner.document()
+  return scanner.found
+}
+
 class Problem extends Error {}
 
 class Scanner {
   readonly #text: string
+  readonly #fits: ((value: number) => boolean) | undefined
   #at = 0
+  /** The first number that fits. */
+  found: string | undefined
 
-  constructor(text: string) {
+  constructor(text: string, fits?: (value: number) => boolean) {
     this.#text = text
+    this.#fits = fits
   }
 
   document(): void {
@@ -161,6 +177,14 @@ class Scanner {
   }
 
   #number(): void {
+    const from = this.#at
+    this.#numeral()
+    if (!this.#fits || this.found !== undefined) return
+    const text = this.#text.slice(from, this.#at)
+    if (this.#fits(Number(text))) this.found = text
+  }
+
+  #numeral(): void {
     if (this.#text[this.#at] === "-") this.#at++
     if (this.#text[this.#at] === "0") this.#at++
     else if (!this.#digits()) this.#bad("in numeric literal")

@@ -49,7 +49,10 @@ export function resolvePlain(text: string): YamlScalar {
   const plain = text.replaceAll("_", "")
   const integer = readInteger(plain)
   if (integer !== undefined) return integer === 0 ? 0 : integer
-  return float.test(plain) ? Number(plain) : text
+  if (!float.test(plain)) return text
+  // What no float64 holds is no number to Go.
+  const value = Number(plain)
+  return Number.isFinite(value) ? value : text
 }
 
 const base60 = /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$/

@@ -1,6 +1,7 @@
 /** Custom resources: definitions, and objects of what they define. */
 import type { Script } from "../script.ts"
 import { lifecycle, names, versions } from "./custom/definitions.ts"
+import { numbers } from "./custom/numbers.ts"
 import { objects } from "./custom/objects.ts"
 import { openapi } from "./custom/openapi.ts"
 import { rulesWrong } from "./custom/rules-wrong.ts"
@@ -16,6 +17,7 @@ export function customScripts(): Script[] {
       ["names", names],
       ["versions", versions],
       ["objects", objects],
+      ["numbers", numbers],
       ["openapi", openapi],
       ["rules", rules],
       ["rules-wrong", rulesWrong],

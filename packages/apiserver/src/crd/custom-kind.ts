@@ -28,7 +28,11 @@ import { namesOf, readTyped, setNested } from "./nested.ts"
 /** An object as it is before its version's rules see it: its metadata as that of any object, and all else as it came. */
 function readAnyObject(value: unknown): { object: KubeObject; unknown: readonly string[] } {
   const { object } = decodeObject<KubeObject>(anyObject, deepClone(value))
-  if (object.metadata === undefined) return { object, unknown: [] }
+  const sent = object as { metadata?: KubeObject["metadata"] | null }
+  if (sent.metadata === undefined || sent.metadata === null) {
+    delete sent.metadata
+    return { object, unknown: [] }
+  }
   const meta = schemaOf("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
   const read = decodeObject<KubeObject["metadata"]>(meta, object.metadata, { strict: true })
   object.metadata = read.object

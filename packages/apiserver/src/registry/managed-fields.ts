@@ -84,6 +84,7 @@ export function applyToObject(
   const { object } = decodeObject<KubeObject>(kind.schema, applied.object)
   object.kind = kind.kind
   object.apiVersion = kind.apiVersion
+  object.metadata ??= {} as KubeObject["metadata"]
   setObjectDefaults(kind, object, nowMs)
   return object
 }

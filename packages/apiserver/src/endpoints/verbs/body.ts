@@ -9,12 +9,13 @@ import {
   openProtobufEnvelope,
   parseJson,
   strictErrorMessage,
+  unboundedNumber,
   unsupportedMediaType,
 } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import type { Exchange, RequestContext } from "../../contract.ts"
 import { isKnown, unregistered, wrongKind } from "../../registry/known-types.ts"
-import type { FieldValidation } from "../../registry/patch.ts"
+import type { FieldValidation, PatchType } from "../../registry/patch.ts"
 import type { Shape } from "../../registry/verbs/shape.ts"
 import { mediaTypes, protobufType } from "../../server/accept.ts"
 import { parseYamlBody } from "./yaml-body.ts"
@@ -42,9 +43,11 @@ export async function readObject<T extends KubeObject>(
   const text = body.toString().trim() === "null" ? "{}" : body.toString()
   const strict = fieldValidation !== "Ignore"
   const yaml = type !== "application/json"
+  const custom = expected.schema.reader !== undefined
   let strictErrors: readonly string[]
   let object: T
   try {
+    if (custom && !yaml) checkNumbers(text)
     const decoded = yaml
       ? decodeObject<T>(expected.schema, await parseYaml(text, signal), { strict })
       : decodeJson<T>(expected.schema, text, { strict })
@@ -57,7 +60,6 @@ export async function readObject<T extends KubeObject>(
     if (!(thrown instanceof DecodeError || thrown instanceof SyntaxError)) throw thrown
     throw undecodable(body, text, yaml, expected, thrown.message)
   }
-  const custom = expected.schema.reader !== undefined
   if (custom && !object.kind) throw withoutKind(body, text, expected)
   if (!custom) checkType(object, expected, () => (yaml ? object : parseJson(text)))
   if (strictErrors.length > 0) {
@@ -69,6 +71,19 @@ export async function readObject<T extends KubeObject>(
   if (custom) checkVersion(object, expected)
   object.metadata ??= {} as T["metadata"]
   return object
+}
+
+/** Throws a DecodeError for a number that would be lost where no type says what it should be. */
+function checkNumbers(text: string, where = "Go value"): void {
+  let number: string | undefined
+  try {
+    number = unboundedNumber(text)
+  } catch {
+    // What is no JSON is told of by who reads it.
+    return
+  }
+  if (number !== undefined)
+    throw new DecodeError(`json: cannot unmarshal number ${number} into ${where} of type float64`)
 }
 
 /** Protobuf has no unknown fields to complain about. */
@@ -87,12 +102,16 @@ function readProtobuf<T extends KubeObject>(body: Buffer, expected: Shape): T {
   }
 }
 
+/** How it is said that YAML has a number that JSON has not. */
+const noNumber = "json: unsupported value"
+
 async function parseYaml(text: string, signal: AbortSignal): Promise<unknown> {
   try {
     return await parseYamlBody(text, signal)
   } catch (thrown) {
     signal.throwIfAborted()
-    throw new DecodeError(`error converting YAML to JSON: ${messageOf(thrown)}`)
+    const why = messageOf(thrown)
+    throw new DecodeError(why.startsWith(noNumber) ? why : `error converting YAML to JSON: ${why}`)
   }
 }
 
@@ -124,9 +143,9 @@ function undecodable(body: Buffer, text: string, yaml: boolean, expected: Shape,
       // Not JSON at all: upstream fails before it knows the kind.
     }
   }
+  const stage = why.startsWith(noNumber) ? "" : "couldn't get version/kind; json parse error: "
   return badRequest(
-    `the object provided is unrecognized (must be of type ${expected.kind}): ` +
-      `couldn't get version/kind; json parse error: ${why} (${summary(body)})`,
+    `the object provided is unrecognized (must be of type ${expected.kind}): ${stage}${why} (${summary(body)})`,
   )
 }
 
@@ -179,15 +198,17 @@ function checkType(object: KubeObject, expected: Shape, sent: () => unknown): vo
 /** The body of a patch, and the duplicate fields in it. Throws 400. */
 export async function readPatch(
   exchange: Exchange,
-  yaml: boolean,
+  type: PatchType,
   signal: AbortSignal,
 ): Promise<{ value: unknown; strictErrors: readonly string[] }> {
   const text = (await exchange.body()).toString()
-  if (yaml) {
+  if (type === "apply") {
     // Most clients send JSON, which is YAML, and much faster to read.
     if (text.startsWith("{")) {
       try {
-        return { value: JSON.parse(text) as unknown, strictErrors: [] }
+        const value = JSON.parse(text) as unknown
+        // A number that is none to Go is text in YAML.
+        if (unboundedNumber(text) === undefined) return { value, strictErrors: [] }
       } catch {
         // YAML's flow style begins the same way.
       }
@@ -209,8 +230,10 @@ export async function readPatch(
   }
   try {
     const value = parseJson(text)
+    checkNumbers(text, type === "json" ? "Go struct field jsonPatchOp.value" : "Go value")
     return { value, strictErrors: [] }
-  } catch {
-    throw badRequest("invalid JSON patch")
+  } catch (thrown) {
+    if (!(thrown instanceof DecodeError)) throw badRequest("invalid JSON patch")
+    throw badRequest(`${type === "strategic" ? "" : "error decoding patch: "}${thrown.message}`)
   }
 }
