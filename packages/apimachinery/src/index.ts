@@ -334,6 +334,7 @@ export {
   createTwoWayMergePatch,
   strategicPatchesConflict,
 } from "./patch/strategic-diff.ts"
+export { atomicPaths } from "./apply/atomics.ts"
 export { type Comparison, compare, fieldSetOf } from "./apply/compare.ts"
 export { FieldSet, FieldSetBuilder, type FieldsNode } from "./apply/field-set.ts"
 export { type ManagedFieldsContext, type ResetFields } from "./apply/field-updater.ts"

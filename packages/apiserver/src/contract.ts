@@ -218,8 +218,12 @@ export interface AdmissionDeps {
   convert(object: Readonly<KubeObject>, to: GroupVersionKind): KubeObject | Promise<KubeObject>
   /** The served versions of a kind's resource, the kind among them. */
   versionsOf(kind: Kind): readonly Kind[]
-  /** A webhook's answer as an object of the kind: decoded, defaulted. Throws for what is none. */
-  decode(kind: Kind, document: unknown): KubeObject
+  /** The kind of that name; undefined when it is not served. */
+  kindNamed(name: GroupVersionKind): Kind | undefined
+  /** Calls `changed` after each change of the kind's objects, before anybody who waited for it goes on; never when the kind is not served. */
+  follow(kind: Kind, changed: () => void): void
+  /** An answer from outside as an object of the kind: decoded, defaulted. Throws for what is none, and when `strict` for unknown fields. */
+  decode(kind: Kind, document: unknown, options?: { readonly strict?: boolean }): KubeObject
   /** Posts to a program outside. */
   readonly call: OutboundCall
 }

@@ -10,7 +10,7 @@ import {
   role,
   roleBinding,
 } from "@knarr/api"
-import { decodeObject, type Kind, type KubeObject } from "@knarr/apimachinery"
+import { decodeObject, type Kind, type KubeObject, strictErrorMessage } from "@knarr/apimachinery"
 import type { Env, Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { Store } from "@knarr/store"
@@ -176,8 +176,13 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       convert: (object, to) => convertObject(registry, object, to),
       versionsOf: (kind) =>
         registry.serves(kind) ? [...registry.storage(kind).view.resource.served] : [kind],
-      decode(kind, document) {
-        const { object } = decodeObject<KubeObject>(kind.schema, document)
+      kindNamed: ({ group, version, kind }) => registry.findKind(group, version, kind)?.kind,
+      follow: (kind, changed) => {
+        if (registry.serves(kind)) scope.use(registry.onChange(kind, changed))
+      },
+      decode(kind, document, { strict = false } = {}) {
+        const { object, strictErrors } = decodeObject<KubeObject>(kind.schema, document, { strict })
+        if (strictErrors.length > 0) throw new Error(strictErrorMessage(strictErrors))
         setObjectDefaults(kind, object, env.clock.now())
         return object
       },

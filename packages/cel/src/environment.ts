@@ -39,6 +39,8 @@ export interface EnvironmentOptions {
   readonly types?: readonly DeclType[]
   /** Types that expressions can make. */
   readonly structs?: readonly StructType[]
+  /** Types by their name, beside `structs`: where any name of a form is a type. */
+  readonly structNamed?: (name: string) => StructType | undefined
   /** Functions beside Kubernetes' own. */
   readonly functions?: Readonly<
     Record<string, readonly { readonly overload: Overload; readonly run: (...args: Value[]) => Value }[]>
@@ -76,7 +78,7 @@ export class CelEnvironment {
     for (const [name, forms] of own)
       functions.set(name, [...(functions.get(name) ?? []), ...forms.map(({ overload }) => overload)])
     const variables = new Map(Object.entries(options.variables ?? {}).map(([name, { type }]) => [name, type]))
-    this.#declarations = { variables, functions, structs }
+    this.#declarations = { variables, functions, structs, structNamed: options.structNamed }
     const runs = own.flatMap(([, forms]) => forms.map(({ overload, run }) => [overload.id, run] as const))
     this.#functions =
       runs.length === 0

@@ -61,3 +61,17 @@ export {
 } from "./libraries/authorizer.ts"
 export { jsonPatchFunctions } from "./libraries/jsonpatch.ts"
 export { celSchemaOf } from "./schema/built-in.ts"
+export {
+  AdmissionCompiler,
+  type AdmissionCompilerOptions,
+  type AdmissionExpression,
+  type AdmissionExpressionOptions,
+} from "./admission/compiler.ts"
+export {
+  Activation,
+  OutOfBudget,
+  type AdmissionEvaluation,
+  type AdmissionValues,
+} from "./admission/activation.ts"
+export { MadeObject, MadeOperation, jsonPatchType, objectType } from "./admission/mutation-types.ts"
+export { NotJSON, jsonValue } from "./admission/json-value.ts"

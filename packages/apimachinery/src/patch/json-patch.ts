@@ -147,9 +147,11 @@ class Patcher {
 
   #test(op: JSONPatchOperation): void {
     const path = pathOf(op, "test")
-    const failed = `testing path ${path} failed: test failed`
+    const failed = (): never => {
+      throw new PatchError("unprocessable", `testing path ${path} failed: test failed`, { testFailed: true })
+    }
     if (path === "") {
-      if (!jsonEqual(this.doc, op.value ?? null)) fail(failed)
+      if (!jsonEqual(this.doc, op.value ?? null)) failed()
       return
     }
     const at = this.#find(path)
@@ -157,7 +159,7 @@ class Patcher {
     let value: unknown = null
     if (Array.isArray(at.in) || Object.hasOwn(at.in, at.key))
       value = within(`error in test for path: '${path}'`, () => read(at.in, at.key))
-    if (!jsonEqual(value, op.value ?? null)) fail(failed)
+    if (!jsonEqual(value, op.value ?? null)) failed()
   }
 
   #copy(op: JSONPatchOperation): void {

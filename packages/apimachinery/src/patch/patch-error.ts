@@ -11,9 +11,12 @@ export type PatchErrorKind = "bad-request" | "unprocessable" | "too-large" | "in
 
 export class PatchError extends Error {
   readonly kind: PatchErrorKind
-  constructor(kind: PatchErrorKind, message: string) {
+  /** Whether an operation `test` found something else. */
+  readonly testFailed: boolean
+  constructor(kind: PatchErrorKind, message: string, { testFailed = false } = {}) {
     super(message)
     this.name = "PatchError"
     this.kind = kind
+    this.testFailed = testFailed
   }
 }

@@ -11,7 +11,7 @@ import type {
 } from "../contract.ts"
 
 /** What a request brings to admission. */
-export type AdmissionInput = Omit<
+type AdmissionInput = Omit<
   AdmissionAttributes,
   "requestKind" | "requestResource" | "reinvocation" | "annotate"
 > & {
@@ -22,6 +22,14 @@ export type AdmissionInput = Omit<
 /** Makes the attributes of one request. */
 export function createAdmissionRequest(input: AdmissionInput): AdmissionRequest {
   return new Attributes(input)
+}
+
+/** The same request with another object; both share their rounds. */
+export function withObject(a: AdmissionAttributes, object: KubeObject | undefined): AdmissionAttributes {
+  const { operation, kind, subresource, namespace, name, oldObject, user, dryRun } = a
+  const { options, warnings, signal, annotate } = a
+  const same = { operation, kind, subresource, namespace, name, oldObject, user, dryRun, options }
+  return new Attributes({ ...same, object, warnings, signal, annotate }, a.reinvocation as SecondRound)
 }
 
 class Attributes implements AdmissionRequest {
@@ -40,7 +48,7 @@ class Attributes implements AdmissionRequest {
   readonly annotate: Annotate
   #reinvocation: SecondRound | undefined
 
-  constructor(input: AdmissionInput) {
+  constructor(input: AdmissionInput, reinvocation?: SecondRound) {
     this.operation = input.operation
     this.kind = input.kind
     this.subresource = input.subresource
@@ -54,6 +62,7 @@ class Attributes implements AdmissionRequest {
     this.warnings = input.warnings
     this.signal = input.signal
     this.annotate = input.annotate ?? nowhere
+    this.#reinvocation = reinvocation
   }
 
   get requestKind(): GroupVersionKind {

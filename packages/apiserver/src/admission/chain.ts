@@ -3,8 +3,10 @@
  * that, later all that only judge it. Mirrors: apiserver pkg/admission/chain.go, reinvocation.go
  */
 import { inTurn, whenReady } from "@knarr/base"
+import { ChainMetrics } from "./metrics.ts"
 import type {
   Admission,
+  AdmissionAttributes,
   AdmissionDeps,
   AdmissionHooks,
   AdmissionPlugin,
@@ -27,29 +29,44 @@ export function createAdmission(options: AdmissionOptions): Admission {
   for (const name of [...(options.enable ?? []), ...(options.disable ?? [])])
     if (!names.has(name))
       throw new Error(`Cannot configure the admission plugin "${name}": there is none of that name`)
-  const hooks = options.plugins
+  const metrics = new ChainMetrics(options.deps.env)
+  const hooks: { readonly name?: string; readonly hook: AdmissionHooks }[] = options.plugins
     .filter((plugin) =>
       options.disable?.includes(plugin.name)
         ? false
         : plugin.enabledByDefault || options.enable?.includes(plugin.name),
     )
-    .map((plugin) => plugin.create(options.deps))
-  hooks.push(...(options.always ?? []))
-  const mutating = hooks.filter((hook) => hook.admit)
-  const validating = hooks.filter((hook) => hook.validate)
+    .map((plugin) => ({ name: plugin.name, hook: plugin.create(options.deps) }))
+  hooks.push(...(options.always ?? []).map((hook) => ({ hook })))
+  const mutating = hooks.filter(({ hook }) => hook.admit)
+  const validating = hooks.filter(({ hook }) => hook.validate)
   const admitAll = (attributes: AdmissionRequest): void | Promise<void> =>
-    inTurn(mutating, (hook) => {
+    inTurn(mutating, ({ name, hook }) => {
       if (!hook.handles(attributes)) return
-      return whenReady(hook.admit!(attributes), (replaced) => {
-        if (replaced) attributes.object = replaced
-      })
+      const admit = (): void | Promise<void> =>
+        whenReady(hook.admit!(attributes), (replaced) => {
+          if (replaced) attributes.object = replaced
+        })
+      return name === undefined ? admit() : metrics.timed("admit", attributes.operation, name, admit)
     })
+  const validateAll = (attributes: AdmissionAttributes): void | Promise<void> =>
+    inTurn(validating, ({ name, hook }) => {
+      if (!hook.handles(attributes)) return
+      const validate = (): void | Promise<void> => hook.validate!(attributes)
+      return name === undefined ? validate() : metrics.timed("validate", attributes.operation, name, validate)
+    })
+  const timed = (
+    type: "admit" | "validate",
+    { operation }: AdmissionAttributes,
+    run: () => void | Promise<void>,
+  ): void | Promise<void> => metrics.timed(type, operation, undefined, run)
   return {
     admit: (attributes) =>
-      whenReady(admitAll(attributes), () => {
-        if (attributes.reinvocation.begin()) return admitAll(attributes)
-      }),
-    validate: (attributes) =>
-      inTurn(validating, (hook) => (hook.handles(attributes) ? hook.validate!(attributes) : undefined)),
+      timed("admit", attributes, () =>
+        whenReady(admitAll(attributes), () => {
+          if (attributes.reinvocation.begin()) return admitAll(attributes)
+        }),
+      ),
+    validate: (attributes) => timed("validate", attributes, () => validateAll(attributes)),
   }
 }

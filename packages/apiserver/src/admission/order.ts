@@ -12,6 +12,8 @@ import { denyServiceExternalIPs } from "./deny-service-external-ips.admission.ts
 import { limitRanger } from "./limit-ranger.admission.ts"
 import { namespaceLifecycle } from "./namespace-lifecycle.admission.ts"
 import { nodeRestriction } from "./node-restriction.admission.ts"
+import { mutatingPolicies } from "./policy/mutating-policy.admission.ts"
+import { validatingPolicies } from "./policy/validating-policy.admission.ts"
 import { podSecurity } from "./pod-security.admission.ts"
 import { priority } from "./priority.admission.ts"
 import { resourceQuotaAdmission } from "./resource-quota.admission.ts"
@@ -44,7 +46,9 @@ export const admissionOrder: readonly AdmissionPlugin[] = [
   certificateSubjectRestriction,
   defaultIngressClass,
   denyServiceExternalIPs,
+  mutatingPolicies,
   mutatingWebhooks,
+  validatingPolicies,
   validatingWebhooks,
   resourceQuotaAdmission,
 ]

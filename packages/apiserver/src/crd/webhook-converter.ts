@@ -5,7 +5,8 @@
 import type { WebhookConversion } from "@knarr/api"
 import { deepEqual, internalError, type Kind, type KubeObject } from "@knarr/apimachinery"
 import { messageOf, uuid, type Random } from "@knarr/base"
-import type { OutboundCall, OutboundTarget } from "../contract.ts"
+import type { OutboundCall } from "../contract.ts"
+import { askForReview } from "../outbound/review.ts"
 import type { Converter } from "../registry/converter.ts"
 
 const timeoutMs = 30_000
@@ -57,15 +58,11 @@ async function ask(
   let converted: readonly unknown[]
   try {
     if (version === undefined) throw new Error("no supported conversion review versions")
-    const { caBundle } = webhook.clientConfig ?? {}
-    const answer = await call(
-      targetOf(webhook),
-      JSON.stringify(review),
-      { timeoutMs, ...(caBundle ? { caBundle: Buffer.from(caBundle, "base64").toString() } : {}) },
-      signal,
+    const options = { timeoutMs, tellTimeout: false }
+    converted = read(
+      (await askForReview(call, webhook.clientConfig ?? {}, review, options, signal)) as Review,
+      uid,
     )
-    if (answer.status !== 200) throw new Error(`the server answered with status ${answer.status}`)
-    converted = read(JSON.parse(answer.body.toString()) as Review, uid)
   } catch (thrown) {
     signal.throwIfAborted()
     throw internalError(`${what} failed: ${messageOf(thrown)}`)
@@ -79,11 +76,6 @@ async function ask(
       throw internalError(`${what} returned invalid converted object at index ${i}: ${messageOf(thrown)}`)
     }
   })
-}
-
-function targetOf({ clientConfig = {} }: WebhookConversion): OutboundTarget {
-  if (clientConfig.service) return { service: clientConfig.service }
-  return { url: clientConfig.url ?? "" }
 }
 
 function read({ response }: Review, uid: string): readonly unknown[] {

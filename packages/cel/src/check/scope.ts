@@ -28,6 +28,12 @@ export interface Declarations {
   readonly variables: ReadonlyMap<string, CelType>
   readonly functions: ReadonlyMap<string, readonly Overload[]>
   readonly structs: ReadonlyMap<string, StructType>
+  /** Types that are known by their name alone. */
+  readonly structNamed?: ((name: string) => StructType | undefined) | undefined
+}
+
+export function structOfName(declarations: Declarations, name: string): StructType | undefined {
+  return declarations.structs.get(name) ?? declarations.structNamed?.(name)
 }
 
 export interface Resolved {
@@ -73,7 +79,7 @@ export class Scope {
     const type = this.#declarations.variables.get(plain)
     const resolved = this.isLocal(plain) ? `.${plain}` : plain
     if (type !== undefined) return { name: resolved, type }
-    const named = this.#declarations.structs.get(plain)?.type ?? namedTypes.get(plain)
+    const named = structOfName(this.#declarations, plain)?.type ?? namedTypes.get(plain)
     return named === undefined ? undefined : { name: resolved, type: typeOf(named), constant: named }
   }
 
@@ -82,6 +88,6 @@ export class Scope {
   }
 
   struct(name: string): StructType | undefined {
-    return this.#declarations.structs.get(name.startsWith(".") ? name.slice(1) : name)
+    return structOfName(this.#declarations, name.startsWith(".") ? name.slice(1) : name)
   }
 }

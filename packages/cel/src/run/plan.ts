@@ -4,7 +4,7 @@
  * Mirrors: cel-go interpreter/planner.go, decorators.go (Optimize), interpretable.go
  */
 import { goRegexp } from "@knarr/apimachinery"
-import type { Declarations } from "../check/scope.ts"
+import { structOfName, type Declarations } from "../check/scope.ts"
 import { callCost } from "../cost/actual.ts"
 import { operators, type Call, type Comprehension, type Expr, type Select } from "../syntax/ast.ts"
 import { BaseAttribute, ConditionalAttribute, type Attribute, type Run } from "./attributes.ts"
@@ -68,7 +68,11 @@ export class Planner {
       case "map":
         return planMap(expr, (part) => this.plan(part))
       case "struct":
-        return planStruct(expr, (part) => this.plan(part), this.#declarations.structs.get(expr.name)?.create)
+        return planStruct(
+          expr,
+          (part) => this.plan(part),
+          structOfName(this.#declarations, expr.name)?.create,
+        )
       case "comprehension":
         return this.#fold(expr)
       case "error":

@@ -1,5 +1,5 @@
 /**
- * Validation of admission policies, but for what their expressions say.
+ * Validation of admission policies; their expressions are compiled.
  * Mirrors: pkg/apis/admissionregistration/validation/validation.go (Validate…AdmissionPolicy)
  */
 import {
@@ -11,8 +11,19 @@ import {
   semanticEqual,
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
+import {
+  AdmissionCompiler,
+  boolType,
+  jsonPatchType,
+  listOf,
+  nullType,
+  objectType,
+  stringType,
+  type CelType,
+} from "@knarr/cel"
 import { oneOf, oneOfDefaulted, oneOfIfSet, reasons } from "../../checks.ts"
 import { validateConditions } from "../../conditions.validate.ts"
+import { expressionErrors } from "./expression.validate.ts"
 import { validateMatchConditions } from "./match-condition.validate.ts"
 import { validateReservedName } from "./reserved-name.ts"
 import { validateMatchResources, validateMutatingOperations } from "./rule.validate.ts"
@@ -34,8 +45,12 @@ const maxAuditAnnotations = 20
 const maxValueExpressionLength = 5 * 1024
 const policyReasons = ["Forbidden", "Invalid", "RequestEntityTooLarge"]
 
-/** What both kinds have: when they apply, and to what. */
-function validateScope(policy: Readonly<Policy>, old: Readonly<Policy> | undefined): FieldError[] {
+/** What both kinds have: when they apply, and to what; and variables. */
+function validateScope(
+  policy: Readonly<Policy>,
+  old: Readonly<Policy> | undefined,
+  compiler: AdmissionCompiler,
+): FieldError[] {
   const { spec } = policy
   const out = oneOfDefaulted("spec.failurePolicy", spec.failurePolicy, ["Fail", "Ignore"])
   if (spec.paramKind) out.push(...validateParamKind("spec.paramKind", spec.paramKind))
@@ -51,9 +66,10 @@ function validateScope(policy: Readonly<Policy>, old: Readonly<Policy> | undefin
     old !== undefined &&
     semanticEqual(spec.paramKind, old.spec.paramKind) &&
     semanticEqual(spec.matchConditions, old.spec.matchConditions)
-  if (!unchanged) out.push(...validateMatchConditions("spec.matchConditions", spec.matchConditions))
+  if (!unchanged)
+    out.push(...validateMatchConditions("spec.matchConditions", spec.matchConditions, !!spec.paramKind))
   for (const [i, variable] of (spec.variables ?? []).entries())
-    out.push(...validateVariable(`spec.variables[${i}]`, variable))
+    out.push(...validateVariable(`spec.variables[${i}]`, variable, compiler))
   return out
 }
 
@@ -61,15 +77,17 @@ export function validateValidatingPolicy(
   policy: Readonly<ValidatingAdmissionPolicy>,
   old?: Readonly<ValidatingAdmissionPolicy>,
 ): FieldError[] {
-  const out = validateScope(policy, old)
-  const { validations = [], auditAnnotations = [] } = policy.spec
+  const { validations = [], auditAnnotations = [], paramKind, variables } = policy.spec
+  const compiler = new AdmissionCompiler({ params: !!paramKind, composed: !!variables?.length })
+  const out = validateScope(policy, old, compiler)
   if (validations.length === 0 && auditAnnotations.length === 0) {
     const detail = "validations or auditAnnotations must contain at least one item"
     out.push(field.required("spec.validations", detail), field.required("spec.auditAnnotations", detail))
   }
   for (const [i, validation] of validations.entries())
-    out.push(...validateValidation(`spec.validations[${i}]`, validation))
-  out.push(...validateAuditAnnotations("spec.auditAnnotations", policy.metadata.name ?? "", auditAnnotations))
+    out.push(...validateValidation(`spec.validations[${i}]`, validation, compiler))
+  const policyName = policy.metadata.name ?? ""
+  out.push(...validateAuditAnnotations("spec.auditAnnotations", policyName, auditAnnotations, compiler))
   return [...out, ...validateReservedName(policy, old)]
 }
 
@@ -77,12 +95,13 @@ export function validateMutatingPolicy(
   policy: Readonly<MutatingAdmissionPolicy>,
   old?: Readonly<MutatingAdmissionPolicy>,
 ): FieldError[] {
-  const out = validateScope(policy, old)
-  const { mutations = [], reinvocationPolicy } = policy.spec
+  const { mutations = [], reinvocationPolicy, paramKind } = policy.spec
+  const compiler = new AdmissionCompiler({ params: !!paramKind, composed: true })
+  const out = validateScope(policy, old, compiler)
   if (mutations.length === 0)
     out.push(field.required("spec.mutations", "mutations must contain at least one item"))
   for (const [i, mutation] of mutations.entries())
-    out.push(...validateMutation(`spec.mutations[${i}]`, mutation))
+    out.push(...validateMutation(`spec.mutations[${i}]`, mutation, compiler))
   out.push(...oneOf("spec.reinvocationPolicy", reinvocationPolicy, ["IfNeeded", "Never"]))
   return [...out, ...validateReservedName(policy, old)]
 }
@@ -119,21 +138,31 @@ const reserved = new Set(
   ),
 )
 
-function validateVariable(path: string, { name, expression }: Variable): FieldError[] {
+function validateVariable(
+  path: string,
+  { name, expression }: Variable,
+  compiler: AdmissionCompiler,
+): FieldError[] {
   const out: FieldError[] = []
   if (!name?.trim()) out.push(field.required(`${path}.name`, "name is not specified"))
   else if (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name) || reserved.has(name))
     out.push(field.invalid(`${path}.name`, name, "must be a valid CEL identifier"))
   if (!expression?.trim()) out.push(field.required(`${path}.expression`, "expression is not specified"))
+  else out.push(...expressionErrors(`${path}.expression`, compiler.variable(name ?? "", expression)))
   return out
 }
 
-function validateValidation(path: string, validation: Validation): FieldError[] {
+function validateValidation(path: string, validation: Validation, compiler: AdmissionCompiler): FieldError[] {
   const { expression, message = "", messageExpression = "", reason } = validation
   const out: FieldError[] = []
+  const compile = (at: string, text: string, returns: CelType, authorizer: boolean): number =>
+    out.push(...expressionErrors(at, compiler.compile(text, { returns: [returns], authorizer })))
   if (!expression?.trim()) out.push(field.required(`${path}.expression`, "expression is not specified"))
+  else compile(`${path}.expression`, expression, boolType, true)
   if (messageExpression !== "" && !messageExpression.trim())
     out.push(field.invalid(`${path}.messageExpression`, messageExpression, "must be non-empty if specified"))
+  else if (messageExpression !== "")
+    compile(`${path}.messageExpression`, messageExpression, stringType, false)
   if (message !== "" && !message.trim())
     out.push(field.invalid(`${path}.message`, message, "must be non-empty if specified"))
   else if (/[\n\r]/.test(message.trim()))
@@ -145,6 +174,7 @@ function validateAuditAnnotations(
   path: string,
   policyName: string,
   annotations: readonly AuditAnnotation[],
+  compiler: AdmissionCompiler,
 ): FieldError[] {
   const out: FieldError[] = []
   const keys = new Set<string>()
@@ -166,6 +196,10 @@ function validateAuditAnnotations(
           `must not exceed ${maxValueExpressionLength} bytes in length`,
         ),
       )
+    else {
+      const compiled = compiler.compile(value, { returns: [stringType, nullType] })
+      out.push(...expressionErrors(`${at}.valueExpression`, compiled, valueExpression))
+    }
     if (keys.has(key)) out.push(field.duplicate(`${at}.key`, key))
     keys.add(key)
   }
@@ -174,7 +208,9 @@ function validateAuditAnnotations(
 
 const patchFields = { ApplyConfiguration: "applyConfiguration", JSONPatch: "jsonPatch" } as const
 
-function validateMutation(path: string, mutation: Mutation): FieldError[] {
+const patchReturns = { ApplyConfiguration: objectType, JSONPatch: listOf(jsonPatchType) } as const
+
+function validateMutation(path: string, mutation: Mutation, compiler: AdmissionCompiler): FieldError[] {
   const { patchType } = mutation
   const types = Object.keys(patchFields) as (keyof typeof patchFields)[]
   const type = types.find((one) => one === patchType)
@@ -184,7 +220,15 @@ function validateMutation(path: string, mutation: Mutation): FieldError[] {
   const other = own === "jsonPatch" ? "applyConfiguration" : "jsonPatch"
   if (!mutation[own])
     out.push(field.required(`${path}.${own}`, `must be specified when patchType is ${type}`))
-  else if (!mutation[own].expression?.trim()) out.push(field.required(`${path}.${own}.expression`, ""))
+  else {
+    const at = `${path}.${own}.expression`
+    const text = mutation[own].expression?.trim() ?? ""
+    if (text === "") out.push(field.required(at, ""))
+    else {
+      const compiled = compiler.compile(text, { returns: [patchReturns[type]], mutates: true })
+      out.push(...expressionErrors(at, compiled))
+    }
+  }
   if (mutation[other])
     out.push(
       field.invalid(`${path}.${other}`, `{${other}}`, `must not be specified when patchType is ${type}`),

@@ -5,23 +5,26 @@ import {
   badRequest,
   goQuote,
   internalError,
-  type Kind,
-  type KubeObject,
   type Status,
   type StatusError,
   statusErrorFrom,
 } from "@knarr/apimachinery"
 import { messageOf, TimeoutError, uuid } from "@knarr/base"
-import type { AdmissionAttributes, AdmissionDeps, OutboundTarget } from "../../contract.ts"
-import type { Webhook } from "./match.ts"
+import { askForReview } from "../../outbound/review.ts"
+import type { AdmissionAttributes, AdmissionDeps } from "../../contract.ts"
+import { requestOf, type Seen } from "../expressions.ts"
+import type { WebhookMetrics } from "../metrics.ts"
+import type { Webhook } from "./configured.ts"
 
 const reviewVersions = ["v1", "v1beta1"]
 const defaultTimeoutSeconds = 10
+/** The code of a Status about a webhook that cannot be asked, or that answers what is none. */
+const unavailable = 503
 
 /** What a webhook said. */
 export interface Verdict {
-  /** A JSON patch of the object, when it wants another. */
-  readonly patch: unknown
+  /** The operations of a JSON patch of the object, when it wants another. */
+  readonly patch: readonly unknown[] | undefined
 }
 
 interface Response {
@@ -35,42 +38,63 @@ interface Response {
 }
 
 export interface Question {
-  readonly plugin: string
   readonly webhook: Webhook
-  /** The version in which it sees the objects. */
-  readonly kind: Kind
+  readonly mutating: boolean
   readonly attributes: AdmissionAttributes
-  readonly object: Readonly<KubeObject> | undefined
-  readonly oldObject: Readonly<KubeObject> | undefined
+  /** The objects in the version in which it sees them. */
+  readonly seen: Seen
+  /** The annotation that tells of a failure which is ignored. */
+  readonly failedOpenKey: string
 }
 
 /** Undefined when the webhook cannot be asked and that is to be ignored. Rejects with a StatusError to refuse the request. */
-export async function askWebhook(question: Question, deps: AdmissionDeps): Promise<Verdict | undefined> {
-  const { webhook, attributes } = question
+export async function askWebhook(
+  question: Question,
+  deps: AdmissionDeps,
+  metrics: WebhookMetrics,
+): Promise<Verdict | undefined> {
+  const { webhook, attributes, mutating } = question
   const { name } = webhook
-  if (attributes.dryRun && webhook.sideEffects !== "None" && webhook.sideEffects !== "NoneOnDryRun")
-    throw badRequest(
-      `admission webhook ${goQuote(name)} does not support dry run because it has side effects`,
-    )
+  const call = metrics.begin(name, mutating ? "admit" : "validating", attributes.operation)
+  if (attributes.dryRun && webhook.sideEffects !== "None" && webhook.sideEffects !== "NoneOnDryRun") {
+    metrics.rejected(call, "apiserver_internal_error", 0)
+    metrics.answered(call, true, 0)
+    throw badRequest(`admission webhook ${goQuote(name)} does not support dry run`)
+  }
   let response: Response
+  let patch: readonly unknown[] | undefined
   try {
     response = await send(question, deps)
+    patch = patchOf(response)
   } catch (thrown) {
     attributes.signal?.throwIfAborted()
     const why = `failed calling webhook ${goQuote(name)}: ${messageOf(thrown)}`
-    if (webhook.failurePolicy !== "Ignore") throw internalError(why)
+    const ignored = webhook.failurePolicy === "Ignore"
+    metrics.answered(call, !ignored, unavailable)
+    if (!ignored) {
+      metrics.rejected(call, "calling_webhook_error", unavailable)
+      throw internalError(why)
+    }
+    metrics.failedOpen(call)
+    attributes.annotate(question.failedOpenKey, name)
     deps.env.log.warn("A webhook failed and is ignored", { webhook: name, err: why })
     return undefined
   }
   for (const [key, value] of Object.entries(response.auditAnnotations ?? {}))
     attributes.annotate(`${name}/${key}`, value)
   attributes.warnings.push(...(response.warnings ?? []))
-  if (response.allowed !== true) throw denied(name, response.status)
-  return { patch: patchOf(response) }
+  if (response.allowed === true) {
+    metrics.answered(call, false, 200)
+    return { patch }
+  }
+  const refusal = denied(name, response.status)
+  metrics.rejected(call, "no_error", refusal.status.code ?? 0)
+  metrics.answered(call, true, refusal.status.code ?? 0)
+  throw refusal
 }
 
 async function send(
-  { plugin, webhook, kind, attributes, object, oldObject }: Question,
+  { webhook, attributes, seen, mutating }: Question,
   deps: AdmissionDeps,
 ): Promise<Response> {
   const version = webhook.admissionReviewVersions.find((one) => reviewVersions.includes(one))
@@ -79,74 +103,47 @@ async function send(
       "could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)",
     )
   const uid = uuid(deps.env.random)
-  const { requestKind, requestResource, subresource, user } = attributes
   const review = {
     kind: "AdmissionReview",
     apiVersion: `admission.k8s.io/${version}`,
     request: {
       uid,
-      kind:
-        kind === attributes.kind
-          ? requestKind
-          : { group: kind.group, version: kind.version, kind: kind.kind },
-      resource: { group: kind.group, version: kind.version, resource: kind.plural },
-      ...(subresource ? { subResource: subresource, requestSubResource: subresource } : {}),
-      requestKind,
-      requestResource,
-      ...(attributes.name ? { name: attributes.name } : {}),
-      ...(attributes.namespace ? { namespace: attributes.namespace } : {}),
-      operation: attributes.operation,
-      userInfo: {
-        username: user.name,
-        ...(user.uid ? { uid: user.uid } : {}),
-        groups: user.groups,
-        ...(user.extra ? { extra: user.extra } : {}),
-      },
-      object: object ?? null,
-      oldObject: oldObject ?? null,
-      dryRun: attributes.dryRun,
-      options: attributes.options,
+      ...requestOf(attributes, seen),
+      object: seen.object ?? null,
+      oldObject: seen.oldObject ?? null,
     },
   }
-  const { caBundle } = webhook.clientConfig
-  const timeoutSeconds = webhook.timeoutSeconds ?? defaultTimeoutSeconds
-  const target = targetOf(webhook)
-  const never = new AbortController().signal
-  let answer
+  const timeoutMs = (webhook.timeoutSeconds ?? defaultTimeoutSeconds) * 1000
+  const signal = attributes.signal ?? new AbortController().signal
+  let read: { kind?: string; apiVersion?: string; response?: Response }
   try {
-    answer = await deps.call(
-      "url" in target ? { url: withTimeout(target.url, timeoutSeconds) } : target,
-      JSON.stringify(review),
-      {
-        timeoutMs: timeoutSeconds * 1000,
-        ...(caBundle ? { caBundle: Buffer.from(caBundle, "base64").toString() } : {}),
-      },
-      attributes.signal ?? never,
-    )
+    const options = { timeoutMs, tellTimeout: true }
+    read = (await askForReview(deps.call, webhook.clientConfig, review, options, signal)) as typeof read
   } catch (thrown) {
     throw new Error(`failed to call webhook: ${callFailure(thrown)}`, { cause: thrown })
   }
-  if (answer.status !== 200)
-    throw new Error(`failed to call webhook: the server answered with status ${answer.status}`)
-  let read: { kind?: string; apiVersion?: string; response?: Response }
-  try {
-    read = JSON.parse(answer.body.toString()) as typeof read
-  } catch (thrown) {
-    throw new Error(`failed to call webhook: ${messageOf(thrown)}`, { cause: thrown })
-  }
+  const { response } = read
   const bad = (why: string): Error => new Error(`received invalid webhook response: ${why}`)
+  if (!response) throw bad("webhook response was absent")
+  if (version !== "v1") return mutating ? { ...response, patchType: "JSONPatch" } : response
+  if (response.uid !== uid)
+    throw bad(`expected response.uid=${goQuote(uid)}, got ${goQuote(response.uid ?? "")}`)
   if (read.kind !== review.kind || read.apiVersion !== review.apiVersion)
     throw bad(
       `expected webhook response of ${review.apiVersion}, Kind=${review.kind}, got ${read.apiVersion ?? ""}, Kind=${read.kind ?? ""}`,
     )
-  if (!read.response) throw bad("webhook response was absent")
-  if (version === "v1" && read.response.uid !== uid)
-    throw bad(`expected response.uid=${goQuote(uid)}, got ${goQuote(read.response.uid ?? "")}`)
-  if (plugin === "ValidatingAdmissionWebhook" && read.response.patch)
-    throw bad("validating webhooks may not change the object")
-  if (read.response.patch && read.response.patchType !== "JSONPatch")
-    throw bad(`invalid patchType: ${goQuote(read.response.patchType ?? "")}, expected "JSONPatch"`)
-  return read.response
+  const { patch, patchType } = response
+  if (!mutating) {
+    if (patch) throw bad("validating webhook may not return response.patch")
+    if (patchType !== undefined) throw bad("validating webhook may not return response.patchType")
+    return response
+  }
+  if (patch && patchType === undefined)
+    throw bad("webhook returned response.patch but not response.patchType")
+  if (!patch && patchType !== undefined)
+    throw bad("webhook returned response.patchType but not response.patch")
+  if (patchType === "") throw bad('webhook returned invalid response.patchType of ""')
+  return response
 }
 
 /** Clients look for Go's words for what is late. */
@@ -155,23 +152,19 @@ function callFailure(thrown: unknown): string {
   return `${thrown.message.replace(/^Timed out after \d+ ms: /, "")}: context deadline exceeded`
 }
 
-/** Webhooks are told how long they may take. */
-function withTimeout(url: string, seconds: number): string {
-  const at = new URL(url)
-  at.searchParams.set("timeout", `${seconds}s`)
-  return at.href
-}
-
-function targetOf({ clientConfig, timeoutSeconds = defaultTimeoutSeconds }: Webhook): OutboundTarget {
-  if (clientConfig.url !== undefined) return { url: clientConfig.url }
-  const { service } = clientConfig
-  if (!service) return { url: "" }
-  return { service: { ...service, path: `${service.path ?? "/"}?timeout=${timeoutSeconds}s` } }
-}
-
-function patchOf({ patch }: Response): unknown {
-  if (!patch) return undefined
-  return JSON.parse(Buffer.from(patch, "base64").toString())
+function patchOf({ allowed, patch, patchType }: Response): readonly unknown[] | undefined {
+  if (!patch || allowed !== true) return undefined
+  let read: unknown
+  try {
+    read = JSON.parse(Buffer.from(patch, "base64").toString())
+  } catch (thrown) {
+    throw new Error(`received undecodable patch in webhook response: ${messageOf(thrown)}`, { cause: thrown })
+  }
+  if (read === null) return undefined
+  if (!Array.isArray(read)) throw new Error("received undecodable patch in webhook response: it is no list")
+  if (read.length === 0) return undefined
+  if (patchType !== "JSONPatch") throw new Error(`unsupported patch type ${goQuote(patchType ?? "")}`)
+  return read
 }
 
 /** The refusal of a request that a webhook does not allow. Mirrors: errors/statuserror.go */

@@ -3,124 +3,86 @@
  * those that judge it, all at once. Mirrors: apiserver pkg/admission/plugin/webhook/{mutating,validating}
  */
 import { mutatingWebhookConfiguration, validatingWebhookConfiguration } from "@knarr/api"
-import type { MutatingWebhook } from "@knarr/api"
+import type { MutatingWebhook, ValidatingWebhook } from "@knarr/api"
 import {
   applyJSONPatch,
-  deepClone,
   deepEqual,
   goQuote,
   internalError,
-  type Kind,
   type KubeObject,
   StatusError,
 } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import type { AdmissionAttributes, AdmissionDeps, AdmissionHooks, AdmissionPlugin } from "../../contract.ts"
-import { askWebhook } from "./ask.ts"
-import { conditionsHold } from "./match-conditions.ts"
-import { isExempt, versionFor, type Webhook } from "./match.ts"
-
-interface Configured<W extends Webhook> {
-  readonly id: string
-  readonly webhook: W
-}
-
-/** Webhooks in the order of their configurations' names, in which the cache has them. */
-function webhooksOf<W extends Webhook>(
-  configurations: readonly {
-    readonly metadata: { readonly name: string }
-    readonly webhooks?: readonly W[] | undefined
-  }[],
-): Configured<W>[] {
-  return configurations.flatMap(({ metadata, webhooks = [] }) =>
-    webhooks.map((webhook, at) => ({ id: `${metadata.name}/${webhook.name}/${at}`, webhook })),
-  )
-}
-
-interface Seen {
-  readonly kind: Kind
-  readonly object: Readonly<KubeObject> | undefined
-  readonly oldObject: Readonly<KubeObject> | undefined
-}
-
-/** The request in the version that a webhook wants; undefined when it is not asked. */
-async function seenBy(
-  webhook: Webhook,
-  a: AdmissionAttributes,
-  deps: AdmissionDeps,
-): Promise<Seen | undefined> {
-  const kind = versionFor(webhook, a, deps)
-  if (!kind) return undefined
-  const as = async (object: Readonly<KubeObject> | undefined): Promise<Readonly<KubeObject> | undefined> =>
-    object === undefined || kind === a.kind || a.subresource !== "" ? object : deps.convert(object, kind)
-  const seen = { kind, object: await as(a.object), oldObject: await as(a.oldObject) }
-  const conditions = webhook.matchConditions ?? []
-  if (conditions.length === 0) return seen
-  try {
-    return (await conditionsHold(conditions, a, seen, deps)) ? seen : undefined
-  } catch (thrown) {
-    if (webhook.failurePolicy === "Ignore") return undefined
-    throw internalError(`failed calling webhook ${goQuote(webhook.name)}: ${messageOf(thrown)}`)
-  }
-}
+import { withObject } from "../attributes.ts"
+import type { Seen } from "../expressions.ts"
+import { isExempt } from "../matching.ts"
+import { WebhookMetrics } from "../metrics.ts"
+import { Reinvocations } from "../reinvocations.ts"
+import { askWebhook, type Verdict } from "./ask.ts"
+import { type Configured, Webhooks } from "./configured.ts"
 
 export const validatingWebhooks: AdmissionPlugin = {
   name: "ValidatingAdmissionWebhook",
   enabledByDefault: true,
-  create: (deps) => ({
-    handles: (a) => !isExempt(a) && deps.list(validatingWebhookConfiguration).length > 0,
-    async validate(a) {
-      const asked: Promise<unknown>[] = []
-      for (const { webhook } of webhooksOf(deps.list(validatingWebhookConfiguration))) {
-        const seen = await seenBy(webhook, a, deps)
-        if (seen)
-          asked.push(
-            askWebhook({ plugin: "ValidatingAdmissionWebhook", webhook, attributes: a, ...seen }, deps),
-          )
-      }
-      const refused = (await Promise.allSettled(asked)).find(({ status }) => status === "rejected")
-      if (refused) throw (refused as PromiseRejectedResult).reason
-    },
-  }),
-}
-
-/** What the first round leaves for the second. */
-interface Round {
-  /** Those that want to look again when others change the object. */
-  readonly willing: Set<string>
-  readonly again: Set<string>
-  last: unknown
+  create: (deps) => {
+    const webhooks = new Webhooks<ValidatingWebhook>(deps, validatingWebhookConfiguration, "validate")
+    const metrics = new WebhookMetrics(deps.env)
+    return {
+      handles: (a) => webhooks.any && !isExempt(a),
+      async validate(a) {
+        const questions = []
+        for (const one of webhooks.all) {
+          const seen = await webhooks.seenBy(one, a)
+          if (seen) questions.push({ webhook: one.webhook, mutating: false, attributes: a, seen })
+        }
+        const asked = questions.map((question, at) => {
+          const failedOpenKey = `failed-open.validating.webhook.admission.k8s.io/round_0_index_${at}`
+          return askWebhook({ ...question, failedOpenKey }, deps, metrics)
+        })
+        const refused = (await Promise.allSettled(asked)).find(({ status }) => status === "rejected")
+        if (refused) throw (refused as PromiseRejectedResult).reason
+      },
+    }
+  },
 }
 
 export const mutatingWebhooks: AdmissionPlugin = {
   name: "MutatingAdmissionWebhook",
   enabledByDefault: true,
   create: (deps) => {
+    const webhooks = new Webhooks<MutatingWebhook>(deps, mutatingWebhookConfiguration, "admit")
+    const metrics = new WebhookMetrics(deps.env)
     const hooks: AdmissionHooks = {
-      handles: (a) => !isExempt(a) && deps.list(mutatingWebhookConfiguration).length > 0,
+      handles: (a) => webhooks.any && !isExempt(a),
       async admit(a) {
-        const { reinvocation } = a
-        const first: Round = { willing: new Set(), again: new Set(), last: undefined }
-        const round = (reinvocation.memory.get(hooks) as Round | undefined) ?? first
-        reinvocation.memory.set(hooks, round)
-        const changedSince = reinvocation.again && !deepEqual(round.last, a.object)
+        const reinvocations = Reinvocations.begin(a, hooks)
         let present = a
-        for (const { id, webhook } of webhooksOf<MutatingWebhook>(deps.list(mutatingWebhookConfiguration))) {
-          const isDue = !reinvocation.again || round.again.has(id) || (changedSince && round.willing.has(id))
-          const seen = isDue ? await seenBy(webhook, present, deps) : undefined
+        for (const [at, one] of webhooks.all.entries()) {
+          const { id, webhook } = one
+          const seen = reinvocations.isDue(id) ? await webhooks.seenBy(one, present) : undefined
           if (!seen) continue
-          const question = { plugin: "MutatingAdmissionWebhook", webhook, attributes: present, ...seen }
-          const verdict = await askWebhook(question, deps)
-          const next =
-            verdict?.patch === undefined ? undefined : await patched(seen, verdict.patch, a, webhook, deps)
-          if (next && !deepEqual(next, present.object)) {
-            present = { ...present, object: next }
-            for (const other of round.willing) round.again.add(other)
-            reinvocation.request()
+          const place = `round_${a.reinvocation.again ? 1 : 0}_index_${at}`
+          const failedOpenKey = `failed-open.mutation.webhook.admission.k8s.io/${place}`
+          let mutated = false
+          try {
+            const question = { webhook, mutating: true, attributes: present, seen, failedOpenKey }
+            const verdict = await askWebhook(question, deps, metrics)
+            const next = verdict?.patch && (await patched(seen, verdict.patch, a, one, deps))
+            mutated = next !== undefined && !deepEqual(next, present.object)
+            if (verdict?.patch) annotatePatch(a, one, place, verdict)
+            if (mutated) {
+              present = withObject(present, next!)
+              reinvocations.changed()
+            }
+          } finally {
+            const { configuration } = one
+            const value = JSON.stringify({ configuration, webhook: webhook.name, mutated })
+            a.annotate(`mutation.webhook.admission.k8s.io/${place}`, value)
           }
-          if (webhook.reinvocationPolicy === "IfNeeded") round.willing.add(id)
+          if (webhook.reinvocationPolicy === "IfNeeded") reinvocations.wantsMore(id)
         }
-        round.last = present.object && deepClone(present.object)
+        reinvocations.end(present.object)
         return present.object === a.object ? undefined : present.object
       },
     }
@@ -128,14 +90,29 @@ export const mutatingWebhooks: AdmissionPlugin = {
   },
 }
 
+/** Only where requests are audited with their bodies: the patch is a part of one. */
+function annotatePatch(
+  a: AdmissionAttributes,
+  { configuration, webhook }: Configured<MutatingWebhook>,
+  place: string,
+  { patch }: Verdict,
+): void {
+  const value = { configuration, webhook: webhook.name, patch, patchType: "JSONPatch" }
+  a.annotate(`patch.webhook.admission.k8s.io/${place}`, JSON.stringify(value), "Request")
+}
+
 /** The object that a webhook's patch makes, in the request's version. */
 async function patched(
   { kind, object }: Seen,
-  patch: unknown,
+  patch: readonly unknown[],
   a: AdmissionAttributes,
-  webhook: Webhook,
+  { webhook }: Configured<MutatingWebhook>,
   deps: AdmissionDeps,
 ): Promise<KubeObject> {
+  if (!object)
+    throw internalError(
+      `admission webhook ${goQuote(webhook.name)} attempted to modify the object, which is not supported for this operation`,
+    )
   try {
     const document = applyJSONPatch(object, patch)
     // What a subresource takes has a shape of its own.
@@ -143,8 +120,6 @@ async function patched(
     const next = deps.decode(kind, document)
     return kind === a.kind ? next : deps.decode(a.kind, await deps.convert(next, a.kind))
   } catch (thrown) {
-    if (thrown instanceof StatusError) throw thrown
-    const why = `received invalid webhook response: ${messageOf(thrown)}`
-    throw internalError(`failed calling webhook ${goQuote(webhook.name)}: ${why}`)
+    throw thrown instanceof StatusError ? thrown : internalError(messageOf(thrown))
   }
 }
