@@ -5,6 +5,7 @@ import { CancelledError, type Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { UserInfo } from "./contract.ts"
 import type { Encodings } from "./encoding/encodings.ts"
+import { createAuditor, type AuditOptions } from "./audit/auditor.ts"
 import { createControlPlane, type ControlPlane, type ControlPlaneOptions } from "./control-plane.ts"
 import { streamingHandlers } from "./endpoints/connect/connect.ts"
 import type { KubeletOptions } from "./endpoints/connect/kubelet.ts"
@@ -45,6 +46,8 @@ export interface ApiServerOptions extends ControlPlaneOptions {
    */
   readonly forbiddenNetworks?: (() => readonly IPv4Network[]) | undefined
   readonly limits?: InFlightLimits | undefined
+  /** What is recorded of requests, and where; default: nothing. */
+  readonly audit?: AuditOptions | undefined
   /** Default 60. */
   readonly requestTimeoutSeconds?: number | undefined
   /** In which objects and failures are answered; default: JSON and YAML. */
@@ -68,6 +71,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   /** Whom handshakes are verified by: each authenticator looks for its own among them. */
   const authorities = (clients: string | undefined): string | undefined =>
     [clients, options.requestHeader?.clientCA].filter((pem) => pem !== undefined).join("\n") || undefined
+  const auditor =
+    options.audit &&
+    // Requests that are at work when the server stops are recorded still.
+    (await createAuditor(options.audit, env, scope.child("audit", { lasting: true })))
   const inFlight = new InFlight(options.limits ?? {})
   const isServed = (group: string, version: string, resource: string): boolean =>
     registry.find(group, version, resource) !== undefined
@@ -176,6 +183,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     authorizer: plane.authorizer,
     inFlight,
     metrics: requestMetrics,
+    auditor,
     access: new AccessMetrics(env.meter, env.clock),
     requestTimeoutSeconds: options.requestTimeoutSeconds,
     encodings: options.encodings,

@@ -51,6 +51,8 @@ export interface Exchange {
   respond(status: number, contentType: string, body: Buffer | string): void
   /** Begins an answer in pieces. */
   stream(status: number, contentType: string): ResponseStream
+  /** Default: the request is not recorded. */
+  readonly audit?: RequestAudit | undefined
 }
 
 export interface ResponseStream {
@@ -106,6 +108,31 @@ export interface TokenAuthenticator {
   ): TokenOwner | Refused | undefined | Promise<TokenOwner | Refused | undefined>
 }
 
+/**
+ * What a request that is recorded for audit is told while it is answered; requests that are not have none.
+ * Mirrors: apiserver pkg/audit/context.go
+ */
+export interface RequestAudit {
+  /** Says something of the request; it can be handed on by itself. */
+  readonly annotate: Annotate
+  /** Whether the documents that were sent, and answered, are recorded. */
+  readonly takesRequest: boolean
+  readonly takesResponse: boolean
+  /** Names the object that a body holds. */
+  refer(object: Readonly<KubeObject>): void
+  /** The document that was sent, with its defaults; kept only if {@link takesRequest}. */
+  request(document: unknown): void
+  /** The document that is answered, as a value or as JSON; only a Status counts if not {@link takesResponse}. */
+  response(content: Buffer | object): void
+  /** As {@link response}, when the JSON was put together of {@link itemText}s. */
+  responseText(text: string): void
+  /** A part of a document as it is recorded. */
+  itemText(content: Buffer | object): string
+  /** The most characters of a document; longer ones are left out, which {@link tooLong} tells. */
+  readonly maxDocument: number
+  tooLong(): void
+}
+
 /** A request that passed authentication. */
 export interface RequestContext {
   readonly user: UserInfo
@@ -114,6 +141,8 @@ export interface RequestContext {
   readonly signal: AbortSignal
   /** Texts for the answer's `Warning` headers. */
   readonly warnings: string[]
+  /** Default: the request is not recorded. */
+  readonly audit?: RequestAudit | undefined
 }
 
 export interface GroupVersionKind {

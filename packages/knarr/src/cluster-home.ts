@@ -47,6 +47,8 @@ export interface ClusterConfig extends ClusterRanges {
   readonly hasNode: boolean
   /** The users' kubeconfig files into which `up` put the cluster. */
   readonly kubeconfigs?: readonly string[]
+  /** Flags of the API server, by name, as `up` was given them. */
+  readonly apiServer?: Readonly<Record<string, string>>
 }
 
 export class UsageError extends Error {

@@ -43,10 +43,11 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function run(command: KnarrCommand, args: readonly string[], ctx: CommandContext): Promise<number> {
+  const { rest, switches } = takeSwitches(command, args)
   let parsed
   try {
     parsed = parseArgs({
-      args: [...args],
+      args: rest,
       options: { ...command.flags, help: { type: "boolean", short: "h" } },
       allowPositionals: true,
       strict: true,
@@ -56,7 +57,7 @@ async function run(command: KnarrCommand, args: readonly string[], ctx: CommandC
       `${asError(thrown).message.replace(/\. To specify.*$/s, "")}\nusage: ${program} ${command.name} ${command.usage}`,
     )
   }
-  const flags = parsed.values as Record<string, string | boolean | undefined>
+  const flags = { ...parsed.values, ...switches } as Record<string, string | boolean | undefined>
   if (flags["help"]) {
     ctx.print(`${command.summary}\n\nusage: ${program} ${command.name} ${command.usage}\n`)
     return 0
@@ -68,6 +69,21 @@ async function run(command: KnarrCommand, args: readonly string[], ctx: CommandC
     )
   }
   return command.run({ flags, positionals: parsed.positionals }, ctx)
+}
+
+/** Takes out `--flag=true` and `--flag=false`, which parseArgs does not know. */
+function takeSwitches(
+  { flags }: KnarrCommand,
+  args: readonly string[],
+): { rest: string[]; switches: Record<string, boolean> } {
+  const switches: Record<string, boolean> = {}
+  const rest = args.filter((arg) => {
+    const [, name, value] = /^--([\w-]+)=(true|false)$/.exec(arg) ?? []
+    if (name === undefined || flags[name]?.type !== "boolean") return true
+    switches[name] = value === "true"
+    return false
+  })
+  return { rest, switches }
 }
 
 function helpText(): string {

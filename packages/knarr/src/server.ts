@@ -10,6 +10,7 @@ import { createControllers } from "@knarr/controller-manager"
 import { startImageRegistry } from "@knarr/image-registry"
 import { startScheduler } from "@knarr/scheduler"
 import { openEmbeddedStore } from "@knarr/store"
+import { apiServerOptions } from "./api-server-flags/order.ts"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { numbersOfUser } from "./cluster-numbers.ts"
 import { firstNode, nodesOf } from "./node-names.ts"
@@ -48,6 +49,7 @@ export async function startServer(options: {
   const store = scope.use(await openEmbeddedStore({ dir: cluster.store, env }))
   if (config.hasNode) await untilAddress(addresses.hostAddress, env.clock, scope.signal)
   const apiServer = await startApiServer({
+    ...apiServerOptions(config.apiServer ?? {}),
     env,
     store,
     kinds,

@@ -62,7 +62,8 @@ function withoutAnnotation(config: JsonObject): JsonObject {
   return { ...config, metadata: { ...metadata, annotations } }
 }
 
-function sortKeys(value: unknown): unknown {
+/** A value with the keys of its objects as Go sorts those of maps. */
+export function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortKeys)
   if (!isObject(value)) return value
   const out: JsonObject = {}

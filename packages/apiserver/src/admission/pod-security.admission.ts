@@ -5,7 +5,14 @@
  */
 import { namespace, pod } from "@knarr/api"
 import type { Container, Namespace, Pod } from "@knarr/api"
-import { field, invalid, semanticEqual, type FieldError, type KubeObject } from "@knarr/apimachinery"
+import {
+  aggregateMessage,
+  field,
+  invalid,
+  semanticEqual,
+  type FieldError,
+  type KubeObject,
+} from "@knarr/apimachinery"
 import type { AdmissionAttributes, AdmissionDeps, AdmissionPlugin } from "../contract.ts"
 import { violations, type Level, type PodLike, type Violation } from "./pod-security-checks.ts"
 import { refusal } from "./refuse.ts"
@@ -47,6 +54,7 @@ type Labels = Readonly<Record<string, string>>
 function policyOf(labels: Labels = {}): {
   enforce: LevelVersion
   warn: LevelVersion
+  audit: LevelVersion
   errors: FieldError[]
 } {
   const errors: FieldError[] = []
@@ -75,7 +83,7 @@ function policyOf(labels: Labels = {}): {
     }
   }
   const enforce = read("enforce", "restricted")
-  read("audit", "privileged")
+  const audit = read("audit", "privileged")
   const warn = read("warn", "privileged")
   let warned = warn.policy
   if (!warn.set && enforce.valid && enforce.policy.level !== "privileged")
@@ -83,7 +91,7 @@ function policyOf(labels: Labels = {}): {
       level: enforce.policy.level,
       version: warn.versioned ? warned.version : enforce.policy.version,
     }
-  return { enforce: enforce.policy, warn: warned, errors }
+  return { enforce: enforce.policy, warn: warned, audit: audit.policy, errors }
 }
 
 const nameOf = ({ level, version }: LevelVersion): string => JSON.stringify(`${level}:${version}`)
@@ -113,18 +121,33 @@ function validatorOf({ kind, subresource }: AdmissionAttributes): Validator | un
 }
 
 function validatePod({ get }: AdmissionDeps, a: AdmissionAttributes): void {
-  const { enforce, warn } = policyOf(get(namespace, { name: a.namespace })?.metadata.labels)
+  const policy = policyOf(get(namespace, { name: a.namespace })?.metadata.labels)
+  const { enforce, warn } = policy
   const target = a.object as Pod
   if (a.operation === "UPDATE" && !isSignificant(target, a.oldObject as Readonly<Pod>)) return
+  a.annotate(`${prefix}enforce-policy`, `${enforce.level}:${enforce.version}`)
+  recordAbout(a, policy, target)
   const found = violations(enforce.level, target)
   if (found.length > 0) throw refusal(a, describe(enforce, found).replace(/^violate/, "violates"))
   warnAbout(a, warn, target)
 }
 
 function validateWorkload({ get }: AdmissionDeps, a: AdmissionAttributes): void {
-  const { warn } = policyOf(get(namespace, { name: a.namespace })?.metadata.labels)
+  const policy = policyOf(get(namespace, { name: a.namespace })?.metadata.labels)
   const target = templateOf(a.object!)
-  if (target) warnAbout(a, warn, target)
+  if (!target) return
+  recordAbout(a, policy, target)
+  warnAbout(a, policy.warn, target)
+}
+
+function recordAbout(
+  a: AdmissionAttributes,
+  { audit, errors }: ReturnType<typeof policyOf>,
+  target: PodLike,
+): void {
+  if (errors.length > 0) a.annotate(`${prefix}error`, `Failed to parse policy: ${aggregateMessage(errors)}`)
+  const found = violations(audit.level, target)
+  if (found.length > 0) a.annotate(`${prefix}audit-violations`, `would ${describe(audit, found)}`)
 }
 
 function warnAbout(a: AdmissionAttributes, warn: LevelVersion, target: PodLike): void {

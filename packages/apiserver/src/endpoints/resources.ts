@@ -39,7 +39,7 @@ export function createResourceHandler(
     const storage = registry.find(info.apiGroup, info.apiVersion, info.resource)
     if (!storage) throw pathNotFound()
     const { kind } = storage
-    if (kind.deprecation) ctx.warnings.push(kind.deprecation)
+    if (kind.deprecation) tellDeprecation(ctx, kind.deprecation)
     const { handlers, env } = registry
     const target = { storage, ref: { namespace: info.namespace, name: info.name }, storages: registry }
     const call: Call = { exchange, ctx, handlers, storage, target, columns, encodings, env }
@@ -67,6 +67,15 @@ export function createResourceHandler(
         throw methodNotAllowed()
     }
   }
+}
+
+/** Mirrors: apiserver pkg/endpoints/metrics/metrics.go InstrumentRouteFunc (what audit is told of it) */
+function tellDeprecation({ warnings, audit }: RequestContext, text: string): void {
+  warnings.push(text)
+  if (!audit) return
+  audit.annotate("k8s.io/deprecated", "true")
+  const removed = /unavailable in v([\d.]+)\+/.exec(text)?.[1]
+  if (removed !== undefined) audit.annotate("k8s.io/removed-release", removed)
 }
 
 async function handleGet(call: Call): Promise<void> {

@@ -9,6 +9,7 @@ import type { Duplex, Readable } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import { CancelledError, abortable, deferred, destroySoon } from "@knarr/base"
 import { badRequest, requestEntityTooLarge, tooManyRequests, type StatusError } from "@knarr/apimachinery"
+import type { AuditRecord } from "../audit/record.ts"
 import { distinctImpersonation } from "../authn/impersonation.ts"
 import type { Exchange, ResponseStream } from "../contract.ts"
 
@@ -44,6 +45,10 @@ export abstract class ServerExchange implements Exchange {
   sentBytes = 0
   /** Called once, when the answer is complete or broken off. */
   onFinished: ((exchange: ServerExchange) => void) | undefined
+  /** The record of the request, if there is one. */
+  audit: AuditRecord | undefined
+  /** Told once, when an answer begins. */
+  onAnswer: ((status: number) => void) | undefined
   /** Asked for each piece of the body; false: there is no room for it, and the body is refused with a 429. */
   takeBody: ((bytes: number) => boolean) | undefined
   /** Told what a {@link guard}ed callback threw; answers, or breaks the answer off. */
@@ -121,6 +126,12 @@ export abstract class ServerExchange implements Exchange {
   header(name: string): string {
     const value = this.headers[name]
     return value === undefined ? "" : typeof value === "string" ? value : (value[0] ?? "")
+  }
+
+  /** An answer begins. */
+  protected begin(status: number): void {
+    this.status = status
+    this.onAnswer?.(status)
   }
 
   /** The whole answer has been handed over, or there will be none. */
@@ -252,7 +263,7 @@ export class Http1Exchange extends ServerExchange {
       request,
       ...raw,
       detach: () => {
-        this.status = 101
+        this.begin(101)
         response.detachSocket(socket as Socket)
         if (socket.destroyed) this.clientGone()
         else socket.once("close", () => this.clientGone())
@@ -302,7 +313,7 @@ export class Http1Exchange extends ServerExchange {
 
   respond(status: number, contentType: string, body: Buffer | string): void {
     if (this.answered) return
-    this.status = status
+    this.begin(status)
     const headers = this.#head(contentType)
     const bytes = typeof body === "string" ? Buffer.from(body, "utf8") : body
     if (status !== 304 && status !== 204) headers.push("Content-Length", String(bytes.length))
@@ -330,7 +341,7 @@ export class Http1Exchange extends ServerExchange {
       validateHeaderValue(name, value)
     }
     response.writeHead(status, headers)
-    this.status = status
+    this.begin(status)
     response.flushHeaders()
     return new Http1Stream(this, response)
   }
@@ -386,7 +397,7 @@ export class Http2Exchange extends ServerExchange {
   respond(status: number, contentType: string, body: Buffer | string): void {
     const stream = this.#stream
     if (this.answered) return
-    this.status = status
+    this.begin(status)
     const headers = this.#head(status, contentType)
     if (stream.destroyed || stream.closed) return
     const bytes = typeof body === "string" ? Buffer.from(body, "utf8") : body
@@ -412,7 +423,7 @@ export class Http2Exchange extends ServerExchange {
       stream.respond(headers)
       if (!stream.endAfterHeaders) stream.resume()
     }
-    this.status = status
+    this.begin(status)
     return new Http2Stream(this, stream)
   }
 

@@ -16,7 +16,9 @@ import { impersonate } from "../authn/impersonation.ts"
 import type { Authenticator } from "../authn/authenticator.ts"
 import { RequestAttributes } from "../authz/attributes.ts"
 import { forbiddenError } from "../authz/forbidden.ts"
-import type { Authorizer, RequestContext, RequestInfo, UserInfo } from "../contract.ts"
+import type { Auditor } from "../audit/auditor.ts"
+import type { AuditRecord } from "../audit/record.ts"
+import type { Authorizer, RequestAudit, RequestContext, RequestInfo, UserInfo } from "../contract.ts"
 import type { Encodings } from "../encoding/encodings.ts"
 import type { AccessMetrics } from "./access-metrics.ts"
 import type { ServerExchange } from "./exchange.ts"
@@ -37,6 +39,8 @@ export interface FilterOptions {
   readonly inFlight: InFlight
   readonly metrics: RequestMetrics
   readonly access: AccessMetrics
+  /** Default: nothing is recorded. */
+  readonly auditor?: Auditor | undefined
   /** Default 60. */
   readonly requestTimeoutSeconds?: number | undefined
   /** The kind that is served at a resource's path; undefined when there is none. */
@@ -70,6 +74,10 @@ class Context implements RequestContext {
     return this.#exchange.signal
   }
 
+  get audit(): RequestAudit | undefined {
+    return this.#exchange.audit
+  }
+
   get warnings(): string[] {
     return this.#exchange.warnings
   }
@@ -95,15 +103,18 @@ function authorizeRequest(
   exchange: ServerExchange,
   options: FilterOptions,
   info: RequestInfo,
+  known: (user: UserInfo) => void | Promise<void>,
 ): RequestContext | Promise<RequestContext> {
   const refusal = refusalOf(exchange, options, info)
   const { access, authenticator, authorizer } = options
   const caller = access.authenticate(() => authenticator.authenticate(exchange))
-  return whenReady(caller, (known) =>
-    whenReady(impersonate(known, exchange.headers, authorizer, exchange), (user) => {
+  const goOn = (caller: UserInfo): RequestContext | Promise<RequestContext> =>
+    whenReady(impersonate(caller, exchange.headers, authorizer, exchange), (user) => {
+      if (user !== caller) exchange.audit?.impersonated(user)
       const attributes = new RequestAttributes(info, exchange)
       const decision = access.authorize(() => authorizer.authorize(user, attributes, exchange))
       return whenReady(decision, ({ verdict, reason, error }) => {
+        if (exchange.audit) recordDecision(exchange.audit, verdict === "allow", reason, error)
         if (verdict !== "allow") {
           if (error) throw new FilterFailure(error.message, { cause: error })
           throw forbiddenError(user, attributes, reason)
@@ -118,8 +129,23 @@ function authorizeRequest(
           },
         )
       })
-    }),
-  )
+    })
+  return whenReady(caller, (user) => {
+    const wait = known(user)
+    return wait ? wait.then(() => goOn(user)) : goOn(user)
+  })
+}
+
+/** Mirrors: apiserver pkg/endpoints/filters/authorization.go */
+function recordDecision(
+  audit: RequestAudit,
+  allowed: boolean,
+  reason: string,
+  error: Error | undefined,
+): void {
+  if (!allowed && error) return audit.annotate("authorization.k8s.io/reason", "internal error")
+  audit.annotate("authorization.k8s.io/decision", allowed ? "allow" : "forbid")
+  audit.annotate("authorization.k8s.io/reason", reason)
 }
 
 export interface Filters {
@@ -130,7 +156,7 @@ export interface Filters {
 }
 
 export function createFilters(options: FilterOptions): Filters {
-  const { env, inFlight, metrics } = options
+  const { env, inFlight, metrics, auditor } = options
   const { clock, log, random } = env
   const limitMs = (options.requestTimeoutSeconds ?? 60) * 1000
 
@@ -142,12 +168,21 @@ export function createFilters(options: FilterOptions): Filters {
     let leave: (() => void) | undefined
     let body: ReturnType<InFlight["bodyOf"]> | undefined
     let timer: Disposable | undefined
+    let id = ""
+    let isKnown = false
+    const receivedMs = auditor ? clock.now() : 0
     exchange.onFinished = () => {
       timer?.[Symbol.dispose]()
       leave?.()
       body?.end()
       lasting.delete(exchange)
+      if (info) exchange.audit?.ended(isLongRunning(info))
       if (info) metrics.finished(exchange, info, (clock.monotonic() - startedAt) / 1000)
+    }
+    const known = (user: UserInfo): void | Promise<void> => {
+      isKnown = true
+      if (auditor)
+        return record(auditor, exchange, auditor.begin(exchange, info!, user, id, receivedMs), info!)
     }
     const answerFailure = (thrown: unknown): void => {
       if (exchange.answered) {
@@ -167,8 +202,12 @@ export function createFilters(options: FilterOptions): Filters {
         return respondFilterFailure(exchange, exchange.path + exchange.search, thrown)
       }
       const error = toStatusError(thrown)
-      if (error !== thrown)
+      if (error !== thrown) {
         log.error("A request failed", thrown, { method: exchange.method, path: exchange.path })
+        exchange.audit?.panicked(messageOf(thrown))
+      }
+      if (auditor && info && !isKnown && error.status.code === 401)
+        recordUnknown(exchange, auditor.begin(exchange, info, undefined, id, receivedMs))
       respondError(exchange, error, options.encodings)
     }
     const fail = (thrown: unknown): void => {
@@ -201,7 +240,8 @@ export function createFilters(options: FilterOptions): Filters {
       exchange.body().then(begin, begin)
     }
     try {
-      exchange.setHeader("Audit-Id", auditId(exchange.header("audit-id")) ?? uuid(random))
+      id = auditId(exchange.header("audit-id")) ?? uuid(random)
+      exchange.setHeader("Audit-Id", id)
       exchange.setHeader("Cache-Control", "no-cache, private")
       info = parseRequestInfo(exchange.method, exchange.path, exchange.query)
       if (!info.isResourceRequest && info.prefix !== "") return refuseUnread(exchange)
@@ -218,7 +258,7 @@ export function createFilters(options: FilterOptions): Filters {
         timer = clock.timer(ms, onTime)
       }
       if (longRunning) lasting.add(exchange)
-      const ctx = authorizeRequest(exchange, options, info)
+      const ctx = authorizeRequest(exchange, options, info, known)
       if (ctx instanceof Promise) ctx.then(exchange.guard(enter), fail)
       else enter(ctx)
     } catch (thrown) {
@@ -230,6 +270,34 @@ export function createFilters(options: FilterOptions): Filters {
     endLongRunning(reason) {
       for (const exchange of lasting) exchange.abortSignal(reason)
     },
+  }
+}
+
+/** Begins to record a request. Throws when it has to be recorded and cannot be. */
+function record(
+  auditor: Auditor,
+  exchange: ServerExchange,
+  audit: AuditRecord | undefined,
+  info: RequestInfo,
+): void | Promise<void> {
+  if (!audit) return
+  exchange.audit = audit
+  exchange.onAnswer = (status) => audit.began(status, isLongRunning(info))
+  const check = (isRecorded: boolean): void => {
+    if (isRecorded) return
+    auditor.rejected()
+    throw new FilterFailure("failed to store audit event")
+  }
+  const isRecorded = audit.received()
+  return isRecorded instanceof Promise ? isRecorded.then(check) : check(isRecorded)
+}
+
+/** Of who is not known only the refusal is recorded. Mirrors: apiserver pkg/endpoints/filters/authn_audit.go */
+function recordUnknown(exchange: ServerExchange, audit: AuditRecord | undefined): void {
+  exchange.audit = audit
+  exchange.onAnswer = (status) => {
+    audit?.began(status, true)
+    exchange.audit = undefined
   }
 }
 

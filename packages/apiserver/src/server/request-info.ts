@@ -48,11 +48,7 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
       const selected = metadataNameOf(query.get("fieldSelector"))
       if (selected !== undefined) name = selected
       verb = isTrue(query.get("watch")) ? "watch" : "list"
-    } else if (verb === "delete") {
-      const selected = metadataNameOf(query.get("fieldSelector"))
-      if (selected !== undefined) name = selected
-      verb = "deletecollection"
-    }
+    } else if (verb === "delete") verb = "deletecollection"
   }
   return {
     isResourceRequest: true,

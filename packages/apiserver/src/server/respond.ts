@@ -47,6 +47,7 @@ export function respondError(
   const { status } = toStatusError(thrown)
   const retryAfter = status.details?.retryAfterSeconds
   if (retryAfter !== undefined) exchange.setHeader("Retry-After", String(retryAfter))
+  exchange.audit?.response(status)
   const encoding = encodings.ofFailure(exchange)
   exchange.respond(status.code ?? 500, encoding.mediaType, encoding.document(status, statusType))
 }

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs"
 import { Scope, type Clock } from "@knarr/base"
 import { readKubeconfig } from "@knarr/client"
 import { createNodeNetns, nodeBridge } from "@knarr/pod-network"
+import { apiServerFlags, keepApiServerFlags } from "../api-server-flags/order.ts"
 import { UsageError, type ClusterConfig, type ClusterHome } from "../cluster-home.ts"
 import { problemOf, rangeFlags, readRangeFlags, refuseChange } from "../cluster-ranges.ts"
 import { decideConfig, type Wish } from "../decide-config.ts"
@@ -28,7 +29,7 @@ type Flags = Readonly<Record<string, string | boolean | undefined>>
 export const up = defineCommand({
   name: "up",
   usage:
-    "[--name NAME] [--agents K] [--no-agent] [--home DIR] [--port P] [--cluster-cidr PODS] [--service-cidr SERVICES] [--node-cidr NODES]",
+    "[--name NAME] [--agents K] [--no-agent] [--home DIR] [--port P] [--cluster-cidr PODS] [--service-cidr SERVICES] [--node-cidr NODES] [FLAGS OF KUBE-APISERVER]",
   summary:
     "Start a cluster on this machine, with K nodes beside the first, and return when it is ready; of a cluster that runs, the nodes that do not",
   flags: {
@@ -37,6 +38,7 @@ export const up = defineCommand({
     "no-agent": { type: "boolean" },
     port: { type: "string" },
     ...rangeFlags,
+    ...apiServerFlags,
   },
   async run({ flags }, ctx) {
     const cluster = clusterOf(flags, ctx)
@@ -109,7 +111,12 @@ async function startAll(
   const { config: decided, lock } = await decideConfig(cluster, wishOf(before, flags), ctx)
   // A cluster with nodes is known to others once its settings are written; one without, by the ports it listens on.
   using _decided = lock
-  const config = before?.kubeconfigs ? { ...decided, kubeconfigs: before.kubeconfigs } : decided
+  const apiServer = keepApiServerFlags(flags, before?.apiServer)
+  const config: ClusterConfig = {
+    ...decided,
+    ...(before?.kubeconfigs ? { kubeconfigs: before.kubeconfigs } : {}),
+    apiServer,
+  }
   cluster.write(config)
   if (config.hasNode) lock[Symbol.dispose]()
   ctx.print(`Starting cluster "${cluster.name}"\n`)
@@ -130,9 +137,15 @@ async function mend(
   if (agents > 0 && !before.hasNode)
     throw new UsageError(`the cluster "${cluster.name}" was started with --no-agent: stop it first`)
   refuseChange(cluster.name, before, readRangeFlags(flags))
+  const [changed] = Object.keys(apiServerFlags).filter((name) => flags[name] !== undefined)
+  if (changed !== undefined && processState(cluster, "server").pid !== undefined)
+    throw new UsageError(
+      `the server of the cluster "${cluster.name}" runs, and --${changed} counts from its start: stop the cluster first`,
+    )
+  const apiServer = keepApiServerFlags(flags, before.apiServer)
   const problem = before.hasNode ? problemOf(before, 1 + agents) : undefined
   if (problem) throw new UsageError(problem)
-  const config = { ...before, agents }
+  const config = { ...before, agents, apiServer }
   const names = processesOf(config).filter((name) => !isWell(processState(cluster, name)))
   const { pid } = processState(cluster, "server")
   const port = numberFlag(flags, "port", 1, 65_535) ?? before.port

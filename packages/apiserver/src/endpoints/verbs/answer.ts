@@ -22,6 +22,7 @@ export async function answerDocument(
   content: Content,
   type: DocumentType,
 ): Promise<void> {
+  exchange.audit?.response(content)
   const bytes = encoding.document(content, type)
   if (bytes.length <= gzipThreshold || !takesGzip(exchange)) {
     exchange.respond(status, encoding.mediaType, bytes)

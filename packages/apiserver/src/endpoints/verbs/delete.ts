@@ -56,6 +56,7 @@ async function readOptions(call: Call): Promise<{ options: DeletionOptions; requ
   if (sent.kind && sent.kind !== "DeleteOptions") {
     throw badRequest(unregistered({ kind: sent.kind, apiVersion: sent.apiVersion ?? "" }))
   }
+  ctx.audit?.request({ ...sent, kind: "DeleteOptions", apiVersion: "meta.k8s.io/__internal" })
   const { dryRun = [], ...options } = sent
   const errors = validateDryRun(dryRun)
   if (errors.length > 0) throw invalid({ group: "meta.k8s.io", kind: "DeleteOptions" }, "", errors)

@@ -17,6 +17,7 @@ import {
 import type { KindView } from "../../registry/kind-view.ts"
 import { conversionBatch } from "../../registry/converter.ts"
 import { allReady, type ListResult } from "../../registry/list.ts"
+import { recordList } from "./recorded-list.ts"
 import { answerDocument, gzipThreshold, takesGzip } from "./answer.ts"
 
 const sliceBytes = 256 * 1024
@@ -84,17 +85,19 @@ export async function sendList(
   const metadata = listMetadata(result)
   if (!encoding.list) return sendWhole(exchange, encoding, view, shown, result)
   const list = encoding.list(shown, metadata)
-  if (list.sized) return sendSized(exchange, encoding, list, view, result)
+  if (list.sized) return sendSized(exchange, encoding, list, view, shown, result)
   const { open, separator, itemFrom } = list
   const pieces = new Pieces(exchange, encoding.mediaType)
   pieces.add(list.begin())
   let count = 0
   const turns = new Turns(exchange, view, result)
+  const recorded = recordList(exchange, shown, metadata)
   for (let at = 0; at < result.items.length; at++) {
     const wait = turns.before(at)
     if (wait) await wait
     const object = result.items[at]!
     if (!turns.wants(object)) continue
+    recorded?.add(object)
     const item = list.item(object)
     if (pieces.isFull(item)) {
       await pieces.send()
@@ -103,6 +106,7 @@ export async function sendList(
     pieces.add(count++ === 0 ? open : separator)
     pieces.add(item, itemFrom)
   }
+  recorded?.end()
   pieces.add(list.end(count))
   return pieces.end()
 }
@@ -179,17 +183,20 @@ async function sendSized(
   { mediaType }: Encoding,
   list: ListEncoding,
   view: KindView,
+  shown: Presentation,
   result: ListResult,
 ): Promise<void> {
   const items: Buffer[] = []
   let bytes = 0
   let turnEnd = sliceBytes
   const turns = new Turns(exchange, view, result)
+  const recorded = recordList(exchange, shown, listMetadata(result))
   for (let at = 0; at < result.items.length; at++) {
     const wait = turns.before(at)
     if (wait) await wait
     const object = result.items[at]!
     if (!turns.wants(object)) continue
+    recorded?.add(object)
     const item = list.item(object)
     items.push(item)
     bytes += item.length - list.itemFrom
@@ -197,6 +204,7 @@ async function sendSized(
     turnEnd = bytes + sliceBytes
     turns.end()
   }
+  recorded?.end()
   const pieces = new Pieces(exchange, mediaType)
   pieces.add(list.begin({ count: items.length, bytes }))
   for (const [at, item] of items.entries()) {

@@ -85,6 +85,7 @@ export function writeRequest(
     errors.push(field.notSupported("fieldValidation", fieldValidation, ["", "Ignore", "Strict", "Warn"]))
   }
   if (errors.length > 0) throw invalid({ group: "meta.k8s.io", kind }, "", errors)
+  const { audit } = ctx
   const options: Record<string, unknown> = { kind, apiVersion: "meta.k8s.io/v1" }
   if (dryRun.length > 0) options.dryRun = dryRun
   if (fieldManager !== "") options.fieldManager = fieldManager
@@ -98,6 +99,7 @@ export function writeRequest(
       options,
       warnings: ctx.warnings,
       signal: ctx.signal,
+      ...(audit ? { annotate: audit.annotate } : {}),
     },
     fieldValidation: (fieldValidation || "Warn") as FieldValidation,
     force,

@@ -2,10 +2,18 @@
  * POST, PUT and PATCH of a resource or a subresource: what is sent is read, the registry's verb called, its answer
  * encoded. Mirrors: apiserver pkg/endpoints/handlers/{create,update,patch}.go
  */
-import { type KubeObject, statusErrorFrom, unsupportedMediaType } from "@knarr/apimachinery"
+import {
+  applySchemaDefaults,
+  type KubeObject,
+  sortKeys,
+  statusErrorFrom,
+  unsupportedMediaType,
+} from "@knarr/apimachinery"
+import type { RequestContext } from "../../contract.ts"
+import { setObjectDefaults } from "../../registry/defaults.ts"
 import { checkPatchType, type PatchType, patchTypeOf } from "../../registry/patch.ts"
 import type { Answer } from "../../registry/verbs/handler.ts"
-import { shapeOf } from "../../registry/verbs/shape.ts"
+import { type Shape, shapeOf } from "../../registry/verbs/shape.ts"
 import { typeOf } from "../../encoding/encoding.ts"
 import { answerDocument } from "./answer.ts"
 import { contentType, readObject, readPatch } from "./body.ts"
@@ -40,6 +48,7 @@ export async function handleCreate(call: Call): Promise<void> {
   const { request, fieldValidation } = writeRequest(exchange.query, ctx, "CreateOptions")
   const shape = shapeOf(storage.kind, subresource)
   const body = await readObject<KubeObject>(exchange, shape, fieldValidation, ctx)
+  if (ctx.audit) recordBody(ctx.audit, call, shape, body)
   return sendAnswer(call, form, await handler.create(call.target, body, request))
 }
 
@@ -51,6 +60,7 @@ export async function handleUpdate(call: Call): Promise<void> {
   const { request, fieldValidation } = writeRequest(exchange.query, ctx, "UpdateOptions")
   const shape = shapeOf(storage.kind, subresource)
   const body = await readObject<KubeObject>(exchange, shape, fieldValidation, ctx)
+  if (ctx.audit) recordBody(ctx.audit, call, shape, body)
   return sendAnswer(call, form, await handler.update(call.target, body, request))
 }
 
@@ -62,6 +72,7 @@ export async function handlePatch(call: Call): Promise<void> {
   const apply = type === "apply"
   const { request, fieldValidation, force = false } = writeRequest(exchange.query, ctx, "PatchOptions", apply)
   const { value, strictErrors } = await readPatch(exchange, type, ctx.signal)
+  ctx.audit?.request(apply ? sortKeys(value) : value)
   const patch = { type, body: value, strictErrors, fieldValidation, force }
   return sendAnswer(call, form, await handler.patch(call.target, patch, request))
 }
@@ -72,6 +83,22 @@ const customPatches = [
   "application/merge-patch+json",
   "application/apply-patch+yaml",
 ]
+
+/** A body as it is recorded: with its defaults, and before anything else is done to it. */
+function recordBody(
+  audit: NonNullable<RequestContext["audit"]>,
+  { storage, env }: Call,
+  shape: Shape,
+  body: KubeObject,
+): void {
+  audit.refer(body)
+  if (!audit.takesRequest) return
+  const copy = structuredClone(body)
+  if (shape.schema === storage.kind.schema) setObjectDefaults(storage.kind, copy, env.clock.now())
+  else applySchemaDefaults(shape.schema, copy)
+  const { kind, apiVersion, metadata, ...rest } = copy
+  audit.request({ kind, apiVersion, metadata, ...rest })
+}
 
 /** The kind of a patch, from its content type. Throws 415. */
 function patchTypeIn({ exchange, storage }: Call): PatchType {

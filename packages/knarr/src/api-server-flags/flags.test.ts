@@ -1,0 +1,57 @@
+import assert from "node:assert/strict"
+import { resolve } from "node:path"
+import { describe, it } from "node:test"
+import { apiServerFlags, apiServerOptions, keepApiServerFlags } from "./order.ts"
+
+describe("Flags of the API server", () => {
+  it("are kept from one start to the next, with paths that stay right, until they are taken back", () => {
+    const first = keepApiServerFlags({
+      "audit-policy-file": "policy.yaml",
+      "audit-log-path": "-",
+      other: "x",
+    })
+    assert.deepEqual(first, { "audit-policy-file": resolve("policy.yaml"), "audit-log-path": "-" })
+    const second = keepApiServerFlags({ "audit-log-compress": true, "audit-log-path": "" }, first)
+    assert.deepEqual(second, { "audit-policy-file": resolve("policy.yaml"), "audit-log-compress": "true" })
+  })
+
+  it("become options of the audit log", () => {
+    const { audit } = apiServerOptions({
+      "audit-policy-file": "/p",
+      "audit-log-path": "/l",
+      "audit-log-maxsize": "5",
+      "audit-log-mode": "batch",
+      "audit-log-batch-max-wait": "1m30s",
+      "audit-log-truncate-enabled": "true",
+      "audit-log-truncate-max-event-size": "1000",
+    })
+    assert.equal(audit?.policyFile, "/p")
+    assert.equal(audit.webhook, undefined)
+    assert.deepEqual(
+      [audit.log?.path, audit.log?.maxSizeMegabytes, audit.log?.mode, audit.log?.batch?.maxWaitMs],
+      ["/l", 5, "batch", 90_000],
+    )
+    assert.equal(audit.log?.truncate?.maxEventBytes, 1000)
+    assert.equal(apiServerOptions({ "audit-log-path": "/l" }).audit, undefined)
+  })
+
+  for (const [name, value, message] of [
+    ["audit-log-mode", "never", /^invalid audit log mode never, allowed modes are/],
+    ["audit-log-maxage", "-1", /^--audit-log-maxage -1 can't be a negative number$/],
+    ["audit-log-maxage", "x", /^invalid argument "x" for "--audit-log-maxage" flag: must be a whole number$/],
+    [
+      "audit-webhook-batch-throttle-qps",
+      "0",
+      /^invalid audit batch webhook throttle QPS 0, must be a positive/,
+    ],
+    ["audit-webhook-version", "v1", /^invalid group version/],
+  ] as const)
+    it(`are refused: --${name}=${value}`, () => {
+      assert.throws(() => keepApiServerFlags({ [name]: value }), { message })
+    })
+
+  it("are texts, or switches", () => {
+    assert.equal(apiServerFlags["audit-log-path"]?.type, "string")
+    assert.equal(apiServerFlags["audit-log-compress"]?.type, "boolean")
+  })
+})

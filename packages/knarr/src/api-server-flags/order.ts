@@ -1,0 +1,39 @@
+/** The groups of the API server's flags, and what is made of all of them. */
+import type { ApiServerOptions } from "@knarr/apiserver"
+import type { FlagSpec } from "../commands/command.ts"
+import { auditFlags } from "./audit.flags.ts"
+import { absolute, GivenFlags, type FlagGroup, type FlagType, type FlagValues } from "./flag-group.ts"
+
+const groups: readonly FlagGroup[] = [auditFlags]
+
+const types: ReadonlyMap<string, FlagType> = new Map(groups.flatMap(({ flags }) => Object.entries(flags)))
+
+/** As commands declare them. */
+export const apiServerFlags: FlagSpec = Object.fromEntries(
+  [...types].map(([name, type]) => [name, { type: type === "switch" ? "boolean" : "string" } as const]),
+)
+
+/**
+ * What a command was given of them, with `before` for those that it was not; an empty text takes one back. Throws a
+ * UsageError for what cannot be read.
+ */
+export function keepApiServerFlags(
+  given: Readonly<Record<string, string | boolean | undefined>>,
+  before: FlagValues = {},
+): FlagValues {
+  const kept: Record<string, string> = { ...before }
+  for (const [name, type] of types) {
+    const value = given[name]
+    if (value === undefined) continue
+    if (value === "") delete kept[name]
+    else kept[name] = type === "file" ? absolute(String(value)) : String(value)
+  }
+  apiServerOptions(kept)
+  return kept
+}
+
+/** The options that the flags stand for. Throws a UsageError. */
+export function apiServerOptions(values: FlagValues): Partial<ApiServerOptions> {
+  const given = new GivenFlags(values)
+  return Object.assign({}, ...groups.map((group) => group.read(given))) as Partial<ApiServerOptions>
+}
