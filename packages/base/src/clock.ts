@@ -13,6 +13,11 @@ export interface Clock {
   timer(ms: number, fn: () => void): Disposable
   /** Resolves after `ms` milliseconds; rejects with `signal.reason` as soon as the signal is aborted. */
   sleep(ms: number, signal: AbortSignal): Promise<void>
+  /**
+   * Until it is disposed virtual time stands still, for at most `limitMs` milliseconds of the machine's: the answer of
+   * something outside is waited for. The machine's clock goes on.
+   */
+  hold(limitMs: number): Disposable
 }
 
 /** The longest delay that Node's timers accept; a longer one is taken in steps. */
@@ -39,6 +44,10 @@ class SystemClock implements Clock {
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     return sleepOn(this, ms, signal)
+  }
+
+  hold(): Disposable {
+    return { [Symbol.dispose]() {} }
   }
 }
 

@@ -13,6 +13,25 @@ test("timers fire in order of time, then of setting, and can be taken back", asy
   assert.equal(clock.monotonic(), 25)
 })
 
+test("virtual time stands still while something outside is at work, until its limit", async () => {
+  const clock = new VirtualClock()
+  let fired = 0
+  clock.timer(10, () => fired++)
+  const answer = clock.hold(60_000)
+  const other = clock.hold(60_000)
+  const advanced = clock.advance(20)
+  await new Promise((resolve) => setImmediate(resolve))
+  answer[Symbol.dispose]()
+  answer[Symbol.dispose]()
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(fired, 0)
+  other[Symbol.dispose]()
+  await advanced
+  assert.equal(fired, 1)
+  using _late = clock.hold(1)
+  await clock.advance(20)
+})
+
 test("runUntil lets promises settle between timers and gives up in virtual time", async () => {
   const clock = new VirtualClock()
   const signal = new AbortController().signal

@@ -18,6 +18,8 @@ export class VirtualClock implements Clock {
   /** A binary heap on (at, order): timers of the same moment fire in the order in which they were set. */
   readonly #heap: Timer[] = []
   readonly #cancelled = new Set<Timer>()
+  readonly #holds = new Set<Disposable>()
+  #released: (() => void)[] = []
 
   constructor(startMs: number = Date.UTC(2026, 0, 1)) {
     this.#now = this.#start = startMs
@@ -45,6 +47,19 @@ export class VirtualClock implements Clock {
     return sleepOn(this, ms, signal)
   }
 
+  hold(limitMs: number): Disposable {
+    const hold: Disposable = {
+      [Symbol.dispose]: () => {
+        clearTimeout(limit)
+        if (!this.#holds.delete(hold) || this.#holds.size > 0) return
+        for (const go of this.#released.splice(0)) go()
+      },
+    }
+    const limit = setTimeout(() => hold[Symbol.dispose](), limitMs)
+    this.#holds.add(hold)
+    return hold
+  }
+
   /**
    * Runs until `done()` holds; it is asked each time nothing is left to do at the present moment. Throws a
    * {@link TimeoutError} named `what` when `limitMs` of virtual time pass first, or nothing is left to wait for.
@@ -52,7 +67,7 @@ export class VirtualClock implements Clock {
   async runUntil(done: () => boolean, options: { limitMs: number; what: string }): Promise<void> {
     const end = this.#now + options.limitMs
     for (;;) {
-      await settle()
+      await this.#settle()
       if (done()) return
       const timer = this.#pop()
       if (!timer || timer.at > end) throw new TimeoutError(options.what, options.limitMs)
@@ -65,7 +80,7 @@ export class VirtualClock implements Clock {
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms
     for (;;) {
-      await settle()
+      await this.#settle()
       const timer = this.#pop()
       if (!timer) break
       if (timer.at > end) {
@@ -76,6 +91,15 @@ export class VirtualClock implements Clock {
       timer.fn()
     }
     this.#now = end
+  }
+
+  /** Resolves when nothing at the present moment is left to do, nor waited for from outside. */
+  async #settle(): Promise<void> {
+    for (;;) {
+      await settle()
+      if (this.#holds.size === 0) return
+      await new Promise<void>((resolve) => void this.#released.push(resolve))
+    }
   }
 
   #before(a: Timer, b: Timer): boolean {

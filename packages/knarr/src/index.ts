@@ -1,4 +1,10 @@
-export { type TestControlPlane, type TestControlPlaneOptions, startControlPlane } from "./testing.ts"
+export {
+  type ListeningControlPlane,
+  type TestControlPlane,
+  type TestControlPlaneOptions,
+  type VirtualControlPlane,
+  startControlPlane,
+} from "./testing.ts"
 export { allocatorSettings, serverNodeFlags } from "./daemon-settings.ts"
 export {
   type NodeContext,

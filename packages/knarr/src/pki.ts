@@ -35,24 +35,37 @@ const leafLifeMs = 365 * dayMs
 /** A certificate is made anew when less than this is left. */
 const renewBeforeMs = 30 * dayMs
 
+type ServerNames = Required<Pick<CertificateOptions, "dnsNames" | "ipAddresses">>
+
 /** Reads the certificates in `dir`, making what is missing, near its end, or names other addresses. */
-export function ensurePki(
-  dir: string,
-  env: Env,
-  server: { dnsNames: readonly string[]; ipAddresses: readonly string[] },
-): ClusterPki {
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const now = env.clock.now()
-  const ca = ensurePair(dir, "ca", now, () =>
-    createCA({ subject: { commonName: "knarr-ca" }, ...lifetime(env, caLifeMs) }),
+export function ensurePki(dir: string, env: Env, server: ServerNames): ClusterPki {
+  return makePki(pairsIn(dir, env), env, server, () => {
+    const keyFile = join(dir, "sa.key")
+    if (!existsSync(keyFile)) writeAtomically(keyFile, createPrivateKeyPem())
+    return readFileSync(keyFile, "utf8")
+  })
+}
+
+/** Certificates that are kept nowhere, of a cluster that ends with its process. */
+export function passingPki(env: Env, server: ServerNames, serviceAccountKey: string): ClusterPki {
+  return makePki(
+    (_name, make) => make(),
+    env,
+    server,
+    () => serviceAccountKey,
   )
-  const frontProxyCA = ensurePair(dir, "front-proxy-ca", now, () =>
+}
+
+/** The pair of a name: the one that is kept, when it is good, or else a new one. */
+type Pairs = (name: string, make: () => KeyPair, isGood?: (cert: X509Certificate) => boolean) => KeyPair
+
+function makePki(pairs: Pairs, env: Env, server: ServerNames, serviceAccountKey: () => string): ClusterPki {
+  const ca = pairs("ca", () => createCA({ subject: { commonName: "knarr-ca" }, ...lifetime(env, caLifeMs) }))
+  const frontProxyCA = pairs("front-proxy-ca", () =>
     createCA({ subject: { commonName: "front-proxy-ca" }, ...lifetime(env, caLifeMs) }),
   )
-  const leaf = leavesIn(dir, env, ca)
-  const keyFile = join(dir, "sa.key")
-  if (!existsSync(keyFile)) writeAtomically(keyFile, createPrivateKeyPem())
-  const privateKey = readFileSync(keyFile, "utf8")
+  const leaf = leavesOf(pairs, env, ca)
+  const privateKey = serviceAccountKey()
   return {
     ca,
     server: leaf("apiserver", {
@@ -69,8 +82,8 @@ export function ensurePki(
       usages: ["clientAuth"],
     }),
     frontProxyCA,
-    frontProxyClient: leavesIn(
-      dir,
+    frontProxyClient: leavesOf(
+      pairs,
       env,
       frontProxyCA,
     )("front-proxy-client", {
@@ -96,8 +109,7 @@ export interface NodePki {
 
 /** Makes or renews the certificates in a node's folder; whoever holds the CA does, before the node's agent starts. */
 export function ensureNodePki(dir: string, env: Env, ca: KeyPair, nodeName: string, address: string): void {
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const leaf = leavesIn(dir, env, ca)
+  const leaf = leavesOf(pairsIn(dir, env), env, ca)
   leaf("kubelet", {
     subject: { commonName: `system:node:${nodeName}`, organizations: ["system:nodes"] },
     dnsNames: [nodeName],
@@ -121,36 +133,33 @@ function lifetime(env: Env, lifeMs: number): Lifetime {
   return { serial: env.random.bytes(16), notBeforeMs: now - 60_000, notAfterMs: now + lifeMs }
 }
 
-/** Makes or renews certificates in a folder, each signed by the CA. */
-function leavesIn(dir: string, env: Env, ca: KeyPair) {
+/** Makes or renews certificates, each signed by the CA. */
+function leavesOf(pairs: Pairs, env: Env, ca: KeyPair) {
   return (name: string, options: Omit<CertificateOptions, keyof Lifetime>): KeyPair =>
-    ensurePair(
-      dir,
+    pairs(
       name,
-      env.clock.now(),
       () => issueCertificate(ca, { ...options, ...lifetime(env, leafLifeMs) }),
       (cert) => isIssued(cert, ca) && covers(cert, options),
     )
 }
 
-function ensurePair(
-  dir: string,
-  name: string,
-  now: number,
-  make: () => KeyPair,
-  isGood: (cert: X509Certificate) => boolean = () => true,
-): KeyPair {
-  const certFile = join(dir, `${name}.crt`)
-  const keyFile = join(dir, `${name}.key`)
-  if (existsSync(certFile) && existsSync(keyFile)) {
-    const pair = { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") }
-    const cert = new X509Certificate(pair.cert)
-    if (Date.parse(cert.validTo) - now > renewBeforeMs && isGood(cert)) return pair
+/** Pairs that are kept in a folder, which is made. */
+function pairsIn(dir: string, env: Env): Pairs {
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const now = env.clock.now()
+  return (name, make, isGood = () => true) => {
+    const certFile = join(dir, `${name}.crt`)
+    const keyFile = join(dir, `${name}.key`)
+    if (existsSync(certFile) && existsSync(keyFile)) {
+      const pair = { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") }
+      const cert = new X509Certificate(pair.cert)
+      if (Date.parse(cert.validTo) - now > renewBeforeMs && isGood(cert)) return pair
+    }
+    const pair = make()
+    writeAtomically(keyFile, pair.key)
+    writeAtomically(certFile, pair.cert, 0o644)
+    return pair
   }
-  const pair = make()
-  writeAtomically(keyFile, pair.key)
-  writeAtomically(certFile, pair.cert, 0o644)
-  return pair
 }
 
 function isIssued(cert: X509Certificate, ca: KeyPair): boolean {

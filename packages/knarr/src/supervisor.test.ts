@@ -92,6 +92,7 @@ test(
       monotonic: () => systemClock.monotonic() * 15,
       timer: (ms, fn) => systemClock.timer(ms, fn),
       sleep: (ms, stop) => systemClock.sleep(ms, stop),
+      hold: (limitMs) => systemClock.hold(limitMs),
     }
     assert.equal(await stopProcess(cluster, "server", hasty, signal), true)
     assert.equal(isRunning(orphan), false)

@@ -1,10 +1,8 @@
 /**
- * `knarr/testing`: a complete control plane inside a test process. On the system's clock it behaves as a real
- * one; on a {@link VirtualClock} with a seed, the same test gives the same sequence of revisions every time.
+ * `knarr/testing`: a complete control plane inside a test process, any number of them beside one another. On the
+ * machine's clock it is a server as any other, with an address and a kubeconfig; on a {@link VirtualClock} the same
+ * test with the same seed gives the same sequence of revisions every time. It writes no files, and ends with the test.
  */
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import {
   Scope,
   VirtualClock,
@@ -36,44 +34,60 @@ import { createMemoryStore, type Store } from "@knarr/store"
 import { waitForDefaultServiceAccount } from "./default-service-account.ts"
 import { adminKubeconfig } from "./kubeconfig-file.ts"
 import { loadOpenApiDocs } from "./openapi-docs.ts"
-import { ensurePki } from "./pki.ts"
+import { passingPki } from "./pki.ts"
 import { startSimulatedNode, type SimulatedNode, type SimulatedNodeOptions } from "./simulated-nodes.ts"
 
 export { VirtualClock } from "@knarr/base"
 export type { SimulatedNode, SimulatedNodeOptions } from "./simulated-nodes.ts"
 
 export interface TestControlPlaneOptions {
-  /** Makes time virtual and chance reproducible. Default: the machine's own. */
+  /** `virtual`: time passes when the test says so, in a moment, and chance comes from `seed`. Default `system`. */
+  readonly time?: "system" | "virtual"
+  /** Of chance, on virtual time, which a seed alone asks for, too. Default 1. */
   readonly seed?: number
+  /**
+   * Where it listens on the loopback: 0 for any free port, false for none, which leaves `client`. Default 0; on virtual
+   * time there is none, because networks know no virtual time.
+   */
+  readonly port?: number | false
   /** Default: nothing is logged. */
   readonly log?: Logger
-  /** Beside the built-in kinds. */
+  /** Beside the built-in kinds and those that custom resource definitions add. */
   readonly kinds?: readonly Kind[]
+  /**
+   * Whether the built-in controllers run. Default true. Without them nothing happens by itself, as in Go's envtest, and
+   * pods need no service account.
+   */
+  readonly controllerManager?: boolean
   /** Beside the built-in controllers. */
   readonly controllers?: readonly Controller[]
+  /** Whether pods are given nodes. Default true. */
+  readonly scheduler?: boolean
   /** Beside the default plugins, after them; or what is made of these. */
   readonly schedulerPlugins?: PluginList | ((defaults: PluginList) => PluginList)
+  /** Admission plugins to turn on or off by name, beside the default ones. */
+  readonly admission?: { readonly enable?: readonly string[]; readonly disable?: readonly string[] }
   /** Default: a new one in memory, which ends with the control plane. */
   readonly store?: Store
   /** How long the store keeps history at the least, in milliseconds. Default: as the API server has it. */
   readonly compactionIntervalMs?: number
-  /** Listens on the loopback, too: 0 for any free port. Not with a seed: networks know no virtual time. */
-  readonly port?: number
   /** Simulated nodes: so many, named `node-0`, `node-1`, …, or as described. Default: none. */
   readonly nodes?: number | readonly SimulatedNodeOptions[]
 }
 
 export interface TestControlPlane extends AsyncDisposable {
   readonly env: Env
-  /** The virtual clock, when there is a seed. */
+  /** On virtual time. */
   readonly clock: VirtualClock | undefined
-  readonly store: Store
-  readonly plane: ControlPlane
+  /** Where it listens, `https://127.0.0.1:<port>`; undefined when it does not. */
+  readonly url: string | undefined
+  /** An administrator's, where it listens: `JSON.stringify` makes a kubeconfig file of it. */
+  readonly kubeconfig: Kubeconfig | undefined
   /** May do everything. */
   readonly client: Client
   readonly informers: InformerFactory
-  /** With `port`: an administrator's kubeconfig for it. */
-  readonly kubeconfig: Kubeconfig | undefined
+  readonly store: Store
+  readonly plane: ControlPlane
   /** PEM of the key that signs service account tokens: for tests of what a forged one may do. */
   readonly signingKey: string
   readonly nodes: readonly SimulatedNode[]
@@ -81,6 +95,19 @@ export interface TestControlPlane extends AsyncDisposable {
   addNode(options: SimulatedNodeOptions): Promise<SimulatedNode>
   /** For parts that the test adds: it is closed first. */
   readonly scope: Scope
+  /** Ends everything, as `await using` does. Resolves when nothing is left; idempotent. */
+  stop(): Promise<void>
+}
+
+/** On virtual time. */
+export interface VirtualControlPlane extends TestControlPlane {
+  readonly clock: VirtualClock
+}
+
+/** On the machine's time, with a port. */
+export interface ListeningControlPlane extends TestControlPlane {
+  readonly url: string
+  readonly kubeconfig: Kubeconfig
 }
 
 const readyLimitMs = 60_000
@@ -88,12 +115,31 @@ const readyLimitMs = 60_000
 /** A fixed key: tokens need one, and making one is not reproducible. */
 let signingKey: string | undefined
 
-/** Starts store, API server, controllers and scheduler. Resolves when all of them work. */
+/**
+ * Starts store, API server, controllers and scheduler. Resolves when all of them work; rejects when one cannot start,
+ * and nothing is left then.
+ */
+export function startControlPlane(
+  options: TestControlPlaneOptions & ({ readonly time: "virtual" } | { readonly seed: number }),
+): Promise<VirtualControlPlane>
+export function startControlPlane(
+  options?: TestControlPlaneOptions & {
+    readonly time?: "system"
+    readonly seed?: never
+    readonly port?: number
+  },
+): Promise<ListeningControlPlane>
+export function startControlPlane(options?: TestControlPlaneOptions): Promise<TestControlPlane>
 export async function startControlPlane(options: TestControlPlaneOptions = {}): Promise<TestControlPlane> {
-  const virtual = options.seed === undefined ? undefined : new VirtualClock()
+  const { time = options.seed === undefined ? "system" : "virtual", seed = 1 } = options
+  if (time === "system" && options.seed !== undefined)
+    throw new Error("A seed needs virtual time: the machine's gives no run again")
+  const virtual = time === "virtual" ? new VirtualClock() : undefined
+  const { controllerManager = true, scheduler = true, port = virtual ? false : 0 } = options
+  if (virtual && port !== false) throw new Error("A port needs the machine's time: networks know no other")
   const env: Env = {
     clock: virtual ?? systemClock,
-    random: options.seed === undefined ? systemRandom : seededRandom(options.seed),
+    random: virtual ? seededRandom(seed) : systemRandom,
     log: options.log ?? silentLogger,
     meter: new Meter(),
   }
@@ -102,6 +148,7 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
     const store = options.store ?? root.use(createMemoryStore({ env }))
     const kinds = [...builtInKinds, ...(options.kinds ?? [])]
     signingKey ??= createPrivateKeyPem()
+    const { enable = [], disable = [] } = options.admission ?? {}
     const planeOptions: ControlPlaneOptions = {
       env,
       store,
@@ -109,36 +156,42 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       scope: root.child("apiserver"),
       compactionIntervalMs: options.compactionIntervalMs,
       serviceAccounts: { signingKey, issuers: ["https://kubernetes.default.svc.cluster.local"] },
+      admission: { enable, disable: controllerManager ? disable : ["ServiceAccount", ...disable] },
     }
-    const { plane, kubeconfig, rootCA } = await startPlane(planeOptions, options.port)
+    const { plane, url, kubeconfig, rootCA } = await startPlane(planeOptions, signingKey, port)
     const client = plane.client()
     const informers = createInformerFactory({ client, scope: root.child("informers"), env })
     const controllers = [
-      ...createControllers({
-        rootCA,
-        signToken: (claims) => plane.signer.sign(claims),
-        clusterCIDR: "10.244.0.0/16",
-      }),
+      ...(controllerManager
+        ? createControllers({
+            rootCA,
+            signToken: (claims) => plane.signer.sign(claims),
+            clusterCIDR: "10.244.0.0/16",
+          })
+        : []),
       ...(options.controllers ?? []),
     ]
     const manager = plane.client({
       name: "system:kube-controller-manager",
       groups: ["system:masters", "system:authenticated"],
     })
-    await runControllers({ controllers, client: manager, env, scope: root.child("controllers"), informers })
-    const { schedulerPlugins = [] } = options
-    const plugins =
-      typeof schedulerPlugins === "function"
-        ? schedulerPlugins(defaultPlugins)
-        : [...defaultPlugins, ...schedulerPlugins]
-    await startScheduler({
-      client: plane.client({ name: "system:kube-scheduler", groups: ["system:authenticated"] }),
-      env,
-      scope: root.child("scheduler"),
-      informers,
-      profiles: [{ schedulerName: "default-scheduler", plugins }],
-    })
-    await waitForDefaultServiceAccount(informers, root.signal)
+    if (controllers.length > 0)
+      await runControllers({ controllers, client: manager, env, scope: root.child("controllers"), informers })
+    if (scheduler) {
+      const { schedulerPlugins = [] } = options
+      const plugins =
+        typeof schedulerPlugins === "function"
+          ? schedulerPlugins(defaultPlugins)
+          : [...defaultPlugins, ...schedulerPlugins]
+      await startScheduler({
+        client: plane.client({ name: "system:kube-scheduler", groups: ["system:authenticated"] }),
+        env,
+        scope: root.child("scheduler"),
+        informers,
+        profiles: [{ schedulerName: "default-scheduler", plugins }],
+      })
+    }
+    if (controllerManager) await waitForDefaultServiceAccount(informers, root.signal)
     const nodes: SimulatedNode[] = []
     const nodeScope = root.child("nodes")
     const addNodes = async (wanted: readonly SimulatedNodeOptions[]): Promise<void> => {
@@ -157,6 +210,7 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       plane,
       client,
       informers,
+      url,
       kubeconfig,
       signingKey,
       nodes,
@@ -165,6 +219,7 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
         return nodes.at(-1)!
       },
       scope: root.child("test"),
+      stop: () => root.close(),
       [Symbol.asyncDispose]: () => root.close(),
     }
   } catch (thrown) {
@@ -194,19 +249,26 @@ async function waitForNodes(
   else await abortable(there.promise, signal)
 }
 
+interface StartedPlane {
+  readonly plane: ControlPlane
+  readonly url: string | undefined
+  readonly kubeconfig: Kubeconfig | undefined
+  readonly rootCA: string
+}
+
 async function startPlane(
   options: ControlPlaneOptions,
-  port: number | undefined,
-): Promise<{ plane: ControlPlane; kubeconfig: Kubeconfig | undefined; rootCA: string }> {
-  if (port === undefined) {
+  signingKey: string,
+  port: number | false,
+): Promise<StartedPlane> {
+  if (port === false) {
     const plane = await createControlPlane(options)
     await plane.bootstrap()
     // Nothing listens, so that there is nothing to trust; pods wait for the ConfigMap all the same.
-    return { plane, kubeconfig: undefined, rootCA: "" }
+    return { plane, url: undefined, kubeconfig: undefined, rootCA: "" }
   }
-  const dir = mkdtempSync(join(tmpdir(), "knarr-testing-"))
-  options.scope.defer(() => rmSync(dir, { recursive: true, force: true }))
-  const pki = ensurePki(dir, options.env, { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] })
+  const names = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] }
+  const pki = passingPki(options.env, names, signingKey)
   const plane = await startApiServer({
     ...options,
     bindAddresses: ["127.0.0.1"],
@@ -215,6 +277,6 @@ async function startPlane(
     clientCA: pki.ca.cert,
     openApiDocs: loadOpenApiDocs,
   })
-  const kubeconfig = adminKubeconfig("testing", `https://127.0.0.1:${plane.port}`, pki)
-  return { plane, kubeconfig, rootCA: pki.ca.cert }
+  const url = `https://127.0.0.1:${plane.port}`
+  return { plane, url, kubeconfig: adminKubeconfig("testing", url, pki), rootCA: pki.ca.cert }
 }

@@ -30,7 +30,8 @@ export function createOutbound({ clock, resolve }: OutboundDeps): Outbound {
     async call(target, body, options, signal) {
       const where = destinationOf(target, resolve)
       const what = `Post "${where.url}"`
-      return withTimeout(clock, options.timeoutMs, what, signal, (limit) =>
+      using _held = clock.hold(options.timeoutMs)
+      return await withTimeout(clock, options.timeoutMs, what, signal, (limit) =>
         post({ ...where.request, agent }, body, options, limit).catch((thrown: unknown) => {
           limit.throwIfAborted()
           throw new Error(`${what}: ${messageOf(thrown)}`, { cause: thrown })
