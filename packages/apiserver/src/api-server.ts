@@ -67,7 +67,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const { env, scope } = options
   const clientCA = options.clientCA ?? options.certificates.clientCA
   const plane = await createControlPlane({ ...options, clientCA })
-  const { registry } = plane
+  const { registry, aggregator } = plane
   /** Whom handshakes are verified by: each authenticator looks for its own among them. */
   const authorities = (clients: string | undefined): string | undefined =>
     [clients, options.requestHeader?.clientCA].filter((pem) => pem !== undefined).join("\n") || undefined
@@ -118,17 +118,28 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 
   const advertised = (): { readonly address: string; readonly port: number } =>
     options.advertise ?? { address: "127.0.0.1", port: listener.port }
-  const discovery = new Discovery(registry.kinds, () => {
-    const { address, port } = advertised()
-    return `${address.includes(":") ? `[${address}]` : address}:${port}`
-  })
-  const openApi = new OpenApi(registry.kinds, options.openApiDocs)
+  const discovery = new Discovery(
+    registry.kinds,
+    () => {
+      const { address, port } = advertised()
+      return `${address.includes(":") ? `[${address}]` : address}:${port}`
+    },
+    () => aggregator?.versions ?? [],
+  )
+  const openApi = new OpenApi(registry.kinds, options.openApiDocs, aggregator)
   scope.use(
     registry.onKinds(() => {
       discovery.replace(registry.kinds)
       openApi.replace(registry.kinds)
     }),
   )
+  if (aggregator)
+    scope.use(
+      aggregator.onChange(() => {
+        discovery.replace(registry.kinds)
+        openApi.forgetMerged()
+      }),
+    )
   const paths = new Map<string, Handler>()
   const healthHandler: Handler = (exchange) => health.respond(exchange)
   for (const path of ["/healthz", "/livez", "/readyz"])
@@ -137,7 +148,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", env.meter.text()),
   )
   paths.set("/openapi/v2", (exchange) => openApi.respondV2(exchange))
-  const openApiV3: Handler = (exchange) => openApi.respondV3(exchange)
+  const openApiV3: Handler = (exchange, ctx) => openApi.respondV3(exchange, ctx)
   paths.set("/openapi/v3", openApiV3).set("/openapi/v3/", openApiV3)
   const indexHandler: Handler = (exchange) => respondJson(exchange, 200, { paths: index() })
   paths.set("/", indexHandler).set("/index.html", indexHandler)
@@ -188,6 +199,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     requestTimeoutSeconds: options.requestTimeoutSeconds,
     encodings: options.encodings,
     servesGroup: (name) => registry.kinds.some(({ group, rules }) => group === name && rules === "native"),
+    elsewhere(info) {
+      const remote = aggregator?.serviceOf(info)
+      return remote && ((exchange, ctx) => aggregator!.proxy(remote, exchange, ctx))
+    },
     kindOf: (info) => registry.find(info.apiGroup, info.apiVersion, info.resource)?.kind,
     handler: createRouter({
       resources: createResourceHandler(registry, new TableColumns(options.openApiDocs), options.encodings),
@@ -204,7 +219,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const takesUpgrade = (request: IncomingMessage): boolean => {
     const [path = ""] = (request.url ?? "").split("?", 1)
     const info = parseRequestInfo(request.method ?? "", path, new URLSearchParams())
-    return mayUpgrade(info, request.headers.upgrade ?? "")
+    return mayUpgrade(info, request.headers.upgrade ?? "") || aggregator?.serviceOf(info) !== undefined
   }
   const chain = createFilters(filters)
   const listener: Listener = await listen({

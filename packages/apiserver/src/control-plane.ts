@@ -3,6 +3,7 @@
  * that every cluster begins with. Runs on any clock and does no I/O but the store's.
  */
 import {
+  apiService,
   clusterRole,
   clusterRoleBinding,
   customResourceDefinition,
@@ -11,12 +12,13 @@ import {
   roleBinding,
 } from "@knarr/api"
 import { decodeObject, type Kind, type KubeObject, strictErrorMessage } from "@knarr/apimachinery"
-import type { Env, Scope } from "@knarr/base"
+import type { Env, KeyPair, Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { Store } from "@knarr/store"
 import { createPodCertificateSignCheck } from "./admission/certificates.admission.ts"
 import { createAdmission } from "./admission/chain.ts"
 import { admissionOrder } from "./admission/order.ts"
+import { Aggregator } from "./aggregator/aggregator.ts"
 import { createAuthenticator, type Authenticator, type FurtherAuthenticators } from "./authn/authenticator.ts"
 import { FrontProxyUsers, type RequestHeaderOptions } from "./authn/front-proxy.ts"
 import { markTokenUsed } from "./authn/mark-token-used.ts"
@@ -29,7 +31,7 @@ import { createEscalationCheck } from "./authz/escalation.ts"
 import { NodeAuthorizer } from "./authz/node.ts"
 import { NodeGraph } from "./authz/node-graph.ts"
 import { Rbac } from "./authz/rbac.ts"
-import { bootstrap, nodeRules } from "./bootstrap/bootstrap.ts"
+import { bootstrap, builtInApiServices, nodeRules } from "./bootstrap/bootstrap.ts"
 import type { AdmissionDeps, AdmissionPlugin, Authorizer, UserInfo } from "./contract.ts"
 import { CustomResources } from "./crd/custom-resources.ts"
 import { reviewHandlers } from "./endpoints/reviews.ts"
@@ -65,6 +67,8 @@ export interface ControlPlaneOptions {
   readonly clientCA?: string | undefined
   /** Proxies that say for whom they ask. */
   readonly requestHeader?: RequestHeaderOptions | undefined
+  /** PEM: who this server is to aggregated servers. Asked with each request. Default: nobody. */
+  readonly frontProxyClient?: (() => KeyPair) | undefined
   readonly admission?:
     | {
         readonly enable?: readonly string[]
@@ -93,6 +97,8 @@ export interface ControlPlane {
   readonly authenticator: Authenticator
   readonly certificates: ClientCertificates
   readonly signer: TokenSigner
+  /** Groups of other servers; undefined where APIServices are not served. */
+  readonly aggregator: Aggregator | undefined
   /** A client that acts as `user`; default: the server itself, who may do everything. */
   client(user?: UserInfo): Client
   /** Brings in what every cluster begins with. Resolves when it is there. */
@@ -157,13 +163,18 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       ],
     },
   })
+  let aggregator: Aggregator | undefined
   const client = (user: UserInfo = loopbackUser): Client =>
-    createLoopbackClient({ registry, user, authorizer, userAgent: "kube-apiserver" })
+    createLoopbackClient({ registry, user, authorizer, userAgent: "kube-apiserver", elsewhere: aggregator })
   const reader: Pick<AdmissionDeps, "get" | "list"> = {
     get: (kind, ref) => (registry.serves(kind) ? registry.get(kind, ref) : undefined),
     list: (kind, namespace) => (registry.serves(kind) ? registry.list(kind, namespace) : []),
   }
   const resolve = createServiceResolver(reader, env.random, options.serviceRouting ?? "clusterIP")
+  if (registry.serves(apiService)) {
+    const identity = (): KeyPair | undefined => options.frontProxyClient?.()
+    aggregator = new Aggregator({ env, registry, client: client(), resolve, authorizer, identity }, scope)
+  }
   const outbound = scope.use(createOutbound({ clock: env.clock, resolve }))
   const admission = createAdmission({
     deps: {
@@ -213,6 +224,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     authenticator,
     certificates,
     signer,
+    aggregator,
     client,
     get bootstrapped() {
       return bootstrapped
@@ -229,6 +241,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         requestHeader: options.requestHeader,
         signal: scope.signal,
       })
+      await aggregator?.start(builtInApiServices(kinds), scope.child("aggregator"))
       const book = registry.serviceBooks?.addresses
       if (book && registry.serves(ipAddress)) await keepIPAddresses({ env, registry, book, scope })
       bootstrapped = true

@@ -29,6 +29,8 @@ import type {
   WatchOptions,
   WriteOptions,
 } from "@knarr/client"
+import type { Aggregator } from "./aggregator/aggregator.ts"
+import { dividedClient } from "./aggregator/divided-client.ts"
 import { allAuthenticated, parseServiceAccountUserName, serviceAccountGroups } from "./authn/users.ts"
 import { askedFields, askedLabels, resourceAttributes } from "./authz/attributes.ts"
 import { forbiddenError } from "./authz/forbidden.ts"
@@ -51,12 +53,16 @@ export interface LoopbackClientOptions {
   readonly authorizer?: Authorizer | undefined
   /** The part before its first slash is the field manager of writes that name none. Default `knarr`. */
   readonly userAgent?: string | undefined
+  /** Groups that other servers answer for. Default: none. */
+  readonly elsewhere?: Aggregator | undefined
   /** Called with each warning that a write caused; default: dropped. */
   readonly onWarning?: ((text: string) => void) | undefined
 }
 
 export function createLoopbackClient(options: LoopbackClientOptions): Client {
-  return new LoopbackClient(options)
+  const own = new LoopbackClient(options)
+  const { elsewhere, user } = options
+  return elsewhere ? dividedClient(own, elsewhere, user) : own
 }
 
 /** What of a call's options the authorizers are told. */
@@ -190,7 +196,7 @@ class LoopbackClient implements Client {
   }
 
   async discover(): Promise<readonly ServedVersion[]> {
-    return servedVersions(this.#registry.kinds)
+    return servedVersions(this.#registry.kinds, this.#options.elsewhere?.versions)
   }
 
   as(user: {
@@ -202,7 +208,11 @@ class LoopbackClient implements Client {
     const groups = new Set(user.groups ?? (account ? serviceAccountGroups(account.namespace) : []))
     groups.add(allAuthenticated)
     const userAgent = user.userAgent ?? this.#options.userAgent
-    return new LoopbackClient({ ...this.#options, user: { name: user.name, groups: [...groups] }, userAgent })
+    return createLoopbackClient({
+      ...this.#options,
+      user: { name: user.name, groups: [...groups] },
+      userAgent,
+    })
   }
 
   async #create<R>(

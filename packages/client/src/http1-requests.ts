@@ -8,7 +8,7 @@ import {
 } from "node:http"
 import type { WebSocket } from "ws"
 import type { TlsOptions } from "./tls-options.ts"
-import type { HttpRequest, HttpResponse } from "./http-exchange.ts"
+import { sendBody, type HttpRequest, type HttpResponse } from "./http-exchange.ts"
 
 type Headers = Record<string, string | string[]>
 
@@ -108,7 +108,7 @@ export class Http1Requests implements Disposable {
       message.setNoDelay(true)
       message.on("error", reject)
       on(message, resolve)
-      message.end(request.body)
+      sendBody(message, request.body, (error) => void message.destroy(error))
     })
   }
 }

@@ -13,7 +13,7 @@ import {
 } from "node:http2"
 import type { TLSSocket } from "node:tls"
 import { deferred, type Clock } from "@knarr/base"
-import type { HttpRequest, HttpResponse } from "./http-exchange.ts"
+import { sendBody, type HttpRequest, type HttpResponse } from "./http-exchange.ts"
 
 /** A connection from which nothing came for so long is asked whether it lives. */
 const readIdleMs = 30_000
@@ -141,7 +141,11 @@ export class Http2Connection implements Disposable {
       this.#closed(stream)
       answer.reject(why())
     })
-    if (body !== undefined) stream.end(body)
+    if (body !== undefined)
+      sendBody(stream, body, (error) => {
+        failure = error
+        cancel(stream)
+      })
     return answer.promise
   }
 

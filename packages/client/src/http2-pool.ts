@@ -7,7 +7,7 @@ import { connect, type TLSSocket } from "node:tls"
 import { abortable, TimeoutError, type Env } from "@knarr/base"
 import { Http2Connection, NotProcessedError } from "./http2-connection.ts"
 import type { TlsOptions } from "./tls-options.ts"
-import type { HttpRequest, HttpResponse } from "./http-exchange.ts"
+import { isStreamed, type HttpRequest, type HttpResponse } from "./http-exchange.ts"
 
 const dialLimitMs = 30_000
 /** How often a request that the server did not begin with is sent again. */
@@ -55,7 +55,7 @@ export class Http2Pool implements Disposable {
         return await connection.request(request, path, headers)
       } catch (thrown) {
         if (!(thrown instanceof NotProcessedError)) throw thrown
-        if (attempt === maxRetries) throw thrown.cause
+        if (attempt === maxRetries || isStreamed(request.body)) throw thrown.cause
         // The first time at once: it is what a server does that ends, or that has ended a connection.
         if (attempt > 0) await clock.sleep(2 ** (attempt - 1) * 1000 * (1 + 0.1 * random.next()), signal)
         attempt++

@@ -1,6 +1,6 @@
 /** HTTP to an API server. Mirrors: client-go transport/{cache,tls_cache}.go, apimachinery pkg/util/net/http.go */
 import type { WebSocket } from "ws"
-import type { HttpRequest, HttpResponse } from "./http-exchange.ts"
+import { isStreamed, type HttpRequest, type HttpResponse } from "./http-exchange.ts"
 import { asError, systemClock, systemRandom, type Env } from "@knarr/base"
 import { Http1Requests } from "./http1-requests.ts"
 import { Http2Pool } from "./http2-pool.ts"
@@ -43,7 +43,9 @@ export function createTransport(options: TransportOptions): Transport {
   const headersOf = (request: HttpRequest): Record<string, string | string[]> => ({
     ...options.headers?.(),
     ...(request.headers as Record<string, string>),
-    ...(request.body === undefined ? {} : { "content-length": String(Buffer.byteLength(request.body)) }),
+    ...(request.body === undefined || isStreamed(request.body)
+      ? {}
+      : { "content-length": String(Buffer.byteLength(request.body)) }),
   })
   const send = async <R>(request: HttpRequest, fn: () => Promise<R>): Promise<R> => {
     request.signal?.throwIfAborted()

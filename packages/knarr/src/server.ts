@@ -58,6 +58,7 @@ export async function startServer(options: {
     port: config.port,
     certificates: { ...pki.server, clientCA: pki.ca.cert },
     clientCA: pki.ca.cert,
+    frontProxyClient: () => pki.frontProxyClient,
     requestHeader: { clientCA: pki.frontProxyCA.cert, allowedNames: [frontProxyName] },
     serviceAccounts: { signingKey: pki.serviceAccount.privateKey, issuers: [serviceAccountIssuer] },
     serviceCIDRs: [addresses.serviceCIDR],

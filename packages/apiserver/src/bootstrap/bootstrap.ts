@@ -20,7 +20,7 @@ import {
   service,
   serviceCIDR,
 } from "@knarr/api"
-import type { flowcontrolV1, ClusterRole, Creatable, PolicyRule, Subject } from "@knarr/api"
+import type { APIService, flowcontrolV1, ClusterRole, Creatable, PolicyRule, Subject } from "@knarr/api"
 import {
   deepClone,
   isAlreadyExists,
@@ -75,7 +75,6 @@ export async function bootstrap(options: BootstrapOptions): Promise<void> {
     ensureAll(priorityClass),
     ensureFlowSchemas(options),
     ensureAll(priorityLevelConfiguration),
-    ensureApiServices(options),
     served(serviceCIDR) ? ensureServiceCIDR(options) : undefined,
     served(configMap) ? publishAuthentication(options) : undefined,
     served(configMap) ? ensureTokenTracking(options) : undefined,
@@ -103,6 +102,14 @@ function objectsOf(resource: string, kind: Kind): KubeObject[] {
 export function nodeRules(): readonly PolicyRule[] {
   const roles = objectsOf("clusterroles", clusterRole) as readonly ClusterRole[]
   return roles.find(({ metadata }) => metadata.name === "system:node")?.rules ?? []
+}
+
+/** Of the groups of `kinds`. */
+export function builtInApiServices(kinds: readonly Kind[]): readonly APIService[] {
+  const served = new Set(kinds.map((kind) => `${kind.version}.${kind.group}`))
+  return (objectsOf("apiservices", apiService) as unknown as readonly APIService[]).filter(({ metadata }) =>
+    served.has(metadata.name),
+  )
 }
 
 async function ensure(options: BootstrapOptions, kind: Kind, wanted: KubeObject): Promise<void> {
@@ -211,13 +218,6 @@ async function ensureFlowSchemas(options: BootstrapOptions): Promise<void> {
       )
     }),
   )
-}
-
-async function ensureApiServices(options: BootstrapOptions): Promise<void> {
-  if (!options.kinds.includes(apiService)) return
-  const served = new Set(options.kinds.map((kind) => `${kind.version}.${kind.group}`))
-  const wanted = objectsOf("apiservices", apiService).filter((object) => served.has(object.metadata.name))
-  await Promise.all(wanted.map((object) => ensure(options, apiService, object)))
 }
 
 async function ensureServiceCIDR(options: BootstrapOptions): Promise<void> {

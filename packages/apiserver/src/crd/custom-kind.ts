@@ -18,7 +18,7 @@ import {
   type KubeObject,
   type Schema,
 } from "@knarr/apimachinery"
-import { compareVersions } from "../endpoints/discovery.ts"
+import { compareVersions } from "../endpoints/group-versions.ts"
 import { columnsOf } from "./custom-columns.ts"
 import { CustomRules, finalizerWarnings } from "./custom-rules.ts"
 import { unknownPaths } from "./embedded.ts"

@@ -19,39 +19,8 @@ import {
 } from "../server/accept.ts"
 import { methodNotAllowed } from "../server/refusals.ts"
 import { respondNotFound } from "../server/respond.ts"
-
-/** The order in which upstream lists its groups; others follow in the order of their names. */
-const groupOrder: readonly string[] = [
-  "apiregistration.k8s.io",
-  "apps",
-  "events.k8s.io",
-  "authentication.k8s.io",
-  "authorization.k8s.io",
-  "autoscaling",
-  "batch",
-  "certificates.k8s.io",
-  "networking.k8s.io",
-  "policy",
-  "rbac.authorization.k8s.io",
-  "storage.k8s.io",
-  "admissionregistration.k8s.io",
-  "apiextensions.k8s.io",
-  "scheduling.k8s.io",
-  "coordination.k8s.io",
-  "node.k8s.io",
-  "discovery.k8s.io",
-  "resource.k8s.io",
-  "flowcontrol.apiserver.k8s.io",
-  "internal.apiserver.k8s.io",
-  "storagemigration.k8s.io",
-  "lifecycle.k8s.io",
-]
-
-interface Group {
-  readonly name: string
-  /** Preferred first. */
-  readonly versions: Map<string, Kind[]>
-}
+import type { RemoteVersion } from "../aggregator/aggregator.ts"
+import { groupVersions, type Group } from "./group-versions.ts"
 
 interface Documents {
   readonly groups: readonly Group[]
@@ -61,16 +30,22 @@ interface Documents {
 
 export class Discovery {
   readonly #serverAddress: () => string
+  readonly #remote: () => readonly RemoteVersion[]
   #kinds: readonly Kind[]
   #documents: Documents | undefined
 
-  /** `serverAddress`: `host:port` that the legacy documents name. */
-  constructor(kinds: readonly Kind[], serverAddress: () => string) {
+  /** `serverAddress`: `host:port` that the legacy documents name. `remote`: what other servers answer for. */
+  constructor(
+    kinds: readonly Kind[],
+    serverAddress: () => string,
+    remote: () => readonly RemoteVersion[] = () => [],
+  ) {
     this.#kinds = kinds
     this.#serverAddress = serverAddress
+    this.#remote = remote
   }
 
-  /** Serves other kinds from now on. */
+  /** Serves other kinds from now on, and what other servers serve now. */
   replace(kinds: readonly Kind[]): void {
     this.#kinds = kinds
     this.#documents = undefined
@@ -95,8 +70,8 @@ export class Discovery {
     if (parts[0] === "api") {
       if (parts.length === 1) return this.#root(exchange, "api", () => this.#apiVersions())
       const core = groups.find((group) => group.name === "")
-      if (parts.length === 2 && core?.versions.has(parts[1]!))
-        return this.#resources(exchange, "", parts[1]!, core)
+      const kinds = kindsOf(core, parts[1])
+      if (parts.length === 2 && kinds) return this.#resources(exchange, "", parts[1]!, kinds)
       throw pathNotFound()
     }
     if (parts.length === 1) return this.#root(exchange, "apis", () => this.#groupList())
@@ -106,8 +81,8 @@ export class Discovery {
       const { name } = group
       return this.#document(exchange, name, { kind: "APIGroup", apiVersion: "v1", ...apiGroup(group) })
     }
-    if (parts.length === 3 && group.versions.has(parts[2]!))
-      return this.#resources(exchange, group.name, parts[2]!, group)
+    const kinds = kindsOf(group, parts[2])
+    if (parts.length === 3 && kinds) return this.#resources(exchange, group.name, parts[2]!, kinds)
     throw pathNotFound()
   }
 
@@ -167,11 +142,15 @@ export class Discovery {
       .groups.filter((group) => (path === "api") === (group.name === ""))
       .map((group) => ({
         metadata: group.name === "" ? {} : { name: group.name },
-        versions: [...group.versions].map(([version, kinds]) => ({
-          version,
-          resources: kinds.map(aggregatedResource),
-          freshness: "Current",
-        })),
+        versions: [...group.versions].map(([version, served]) =>
+          "kinds" in served
+            ? { version, resources: served.kinds.map(aggregatedResource), freshness: "Current" }
+            : {
+                version,
+                ...(served.resources.length > 0 ? { resources: served.resources } : {}),
+                freshness: served.isStale ? "Stale" : "Current",
+              },
+        ),
       }))
   }
 
@@ -194,10 +173,10 @@ export class Discovery {
     }
   }
 
-  #resources(exchange: Exchange, group: string, version: string, from: Group): void {
+  #resources(exchange: Exchange, group: string, version: string, kinds: readonly Kind[]): void {
     checkRoute(exchange)
     const groupVersion = group === "" ? version : `${group}/${version}`
-    const resources = from.versions.get(version)!.flatMap(legacyResources)
+    const resources = kinds.flatMap(legacyResources)
     // Only the core group's document has no apiVersion: clients of the first releases read it.
     const head = group === "" ? { kind: "APIResourceList" } : { kind: "APIResourceList", apiVersion: "v1" }
     return this.#document(exchange, groupVersion, { ...head, groupVersion, resources })
@@ -211,9 +190,19 @@ export class Discovery {
   }
 
   #get(): Documents {
-    this.#documents ??= { groups: groupKinds(this.#kinds), text: new Map(), bytes: new Map() }
+    this.#documents ??= {
+      groups: groupVersions(this.#kinds, this.#remote()),
+      text: new Map(),
+      bytes: new Map(),
+    }
     return this.#documents
   }
+}
+
+/** The kinds of a version that this server answers for. */
+function kindsOf(group: Group | undefined, version: string | undefined): readonly Kind[] | undefined {
+  const served = group?.versions.get(version ?? "")
+  return served && "kinds" in served ? served.kinds : undefined
 }
 
 /** What Go's router says of a request for a document: 405 and 406. */
@@ -231,50 +220,6 @@ function takesAggregated(clause: Clause, type: string): boolean {
       params.get("g") === "apidiscovery.k8s.io" &&
       params.get("v") === "v2")
   )
-}
-
-/** Groups and versions in the order in which they are listed. */
-export function groupKinds(kinds: readonly Kind[]): Group[] {
-  const groups = new Map<string, Group>()
-  for (const kind of kinds) {
-    if (kind.verbs.length === 0) continue
-    let group = groups.get(kind.group)
-    if (!group) groups.set(kind.group, (group = { name: kind.group, versions: new Map() }))
-    const list = group.versions.get(kind.version)
-    if (list) list.push(kind)
-    else group.versions.set(kind.version, [kind])
-  }
-  const rank = (name: string): number => {
-    if (name === "") return -1
-    const at = groupOrder.indexOf(name)
-    return at < 0 ? groupOrder.length : at
-  }
-  const sorted = [...groups.values()].sort(
-    (a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1),
-  )
-  return sorted.map(({ name, versions }) => ({
-    name,
-    versions: new Map(
-      [...versions]
-        .sort(([a], [b]) => compareVersions(b, a))
-        .map(([version, list]) => [version, list.sort((a, b) => (a.plural < b.plural ? -1 : 1))]),
-    ),
-  }))
-}
-
-/** Versions by maturity, then by number: v2 above v1 above v1beta2. Mirrors: apimachinery pkg/version/helpers.go */
-export function compareVersions(a: string, b: string): number {
-  const x = parseVersion(a)
-  const y = parseVersion(b)
-  for (let i = 0; i < 3; i++) if (x[i]! !== y[i]!) return x[i]! - y[i]!
-  return x[0] === 0 ? (a < b ? 1 : a > b ? -1 : 0) : 0
-}
-
-function parseVersion(version: string): readonly [stability: number, major: number, minor: number] {
-  const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version)
-  if (!match) return [0, 0, 0]
-  const stability = match[2] === undefined ? 3 : match[2] === "beta" ? 2 : 1
-  return [stability, Number(match[1]), Number(match[3] ?? 0)]
 }
 
 function apiGroup(group: Group): APIGroup {

@@ -3,7 +3,8 @@ import { describe, it } from "node:test"
 import { brotliCompressSync, gunzipSync } from "node:zlib"
 import { configMap, pod } from "@knarr/api"
 import { defineKind } from "@knarr/apimachinery"
-import type { Exchange } from "../contract.ts"
+import type { RequestContext } from "../contract.ts"
+import type { ServerExchange } from "../server/exchange.ts"
 import { readOpenApiDocs, type OpenApiDocs } from "./openapi-docs.ts"
 import { OpenApi } from "./openapi.ts"
 
@@ -40,7 +41,7 @@ async function get(
 ): Promise<{ status: number; headers: Record<string, string>; json: any; type: string }> {
   const { pathname, searchParams } = new URL(url, "https://x")
   const answer = { status: 0, headers: {} as Record<string, string>, json: undefined as any, type: "" }
-  await openApi[pathname.startsWith("/openapi/v2") ? "respondV2" : "respondV3"]({
+  const exchange = {
     method: "GET",
     path: pathname,
     query: searchParams,
@@ -53,7 +54,9 @@ async function get(
       const text = answer.headers["content-encoding"] === "gzip" ? gunzipSync(bytes) : bytes
       if (type === "application/json" || pathname === "/openapi/v3") answer.json = JSON.parse(text.toString())
     },
-  } as unknown as Exchange)
+  } as unknown as ServerExchange
+  if (pathname.startsWith("/openapi/v2")) await openApi.respondV2(exchange)
+  else await openApi.respondV3(exchange, {} as RequestContext)
   return answer
 }
 

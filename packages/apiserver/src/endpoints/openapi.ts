@@ -7,7 +7,10 @@ import { promisify } from "node:util"
 import { gunzip } from "node:zlib"
 import { kubernetesVersion } from "@knarr/api"
 import { notAcceptable, type Kind } from "@knarr/apimachinery"
-import type { Exchange } from "../contract.ts"
+import type { Aggregator } from "../aggregator/aggregator.ts"
+import { mergeOpenApi } from "../aggregator/merge-openapi.ts"
+import type { Exchange, RequestContext } from "../contract.ts"
+import type { ServerExchange } from "../server/exchange.ts"
 import { respondError } from "../server/respond.ts"
 import { DocumentCache, type CachedDocument } from "./openapi-cache.ts"
 import type { OpenApiDocs } from "./openapi-docs.ts"
@@ -26,13 +29,21 @@ const unpack = promisify(gunzip)
 export class OpenApi {
   #kinds: readonly Kind[]
   readonly #docs: () => OpenApiDocs | undefined
+  readonly #aggregator: Aggregator | undefined
+  /** How often other servers' parts of version 2 have changed: its document is of one of these. */
+  #merges = 0
   #docsVersion: string | undefined
   #documents = new DocumentCache()
 
   /** `docs`: the texts of types and fields; asked for whenever a document is made, and not before. */
-  constructor(kinds: readonly Kind[], docs: () => OpenApiDocs | undefined = () => undefined) {
+  constructor(
+    kinds: readonly Kind[],
+    docs: () => OpenApiDocs | undefined = () => undefined,
+    aggregator?: Aggregator,
+  ) {
     this.#kinds = kinds
     this.#docs = docs
+    this.#aggregator = aggregator
   }
 
   /** Describes other kinds from now on. */
@@ -41,22 +52,31 @@ export class OpenApi {
     this.#documents = new DocumentCache()
   }
 
+  /** Other servers serve something else now. */
+  forgetMerged(): void {
+    this.#merges++
+  }
+
   async respondV2(exchange: Exchange): Promise<void> {
+    const merge = this.#merges
     if (takesJson(exchange))
-      return this.#send(exchange, await this.#documents.get("v2", () => json(this.#v2())))
+      return this.#send(exchange, await this.#documents.get(`v2 ${merge}`, () => json(this.#v2())))
     const accept = String(exchange.headers["accept"] ?? "")
     if (!/com\.github\.proto-openapi\.spec\.v2[@.]v1\.0\+protobuf/.test(accept))
       return respondError(exchange, notAcceptable(["application/json", protobufV2]))
-    const document = await this.#documents.get("v2 protobuf", () => encodeOpenApiV2(this.#v2()))
+    const document = await this.#documents.get(`v2 protobuf ${merge}`, () => encodeOpenApiV2(this.#v2()))
     return this.#send(exchange, document, protobufV2)
   }
 
-  async respondV3(exchange: Exchange): Promise<void> {
+  async respondV3(exchange: ServerExchange, ctx: RequestContext): Promise<void> {
     const path = exchange.path.replace(/^\/openapi\/v3\/?/, "").replace(/\/$/, "")
     // The published server names no type for its index, which Go then takes for text.
     if (exchange.path === "/openapi/v3")
       return exchange.respond(200, "text/plain; charset=utf-8", json(await this.#index()))
     const document = openApiDocuments(this.#kinds).get(path)
+    const elsewhere = this.#aggregator?.openApiV3().get(path)
+    if (elsewhere && (elsewhere.isOwn || !document))
+      return this.#aggregator!.proxy(elsewhere.remote, exchange, ctx)
     if (!document) return exchange.respond(404, "", "")
     const wanted = exchange.query.get("hash")
     const hash = await this.#hashOf(path, document)
@@ -87,9 +107,13 @@ export class OpenApi {
   }
 
   async #index(): Promise<unknown> {
+    const urls = new Map<string, string>()
+    for (const [path, document] of openApiDocuments(this.#kinds))
+      urls.set(path, `/openapi/v3/${path}?hash=${await this.#hashOf(path, document)}`)
+    for (const [path, { url, isOwn }] of this.#aggregator?.openApiV3() ?? [])
+      if (isOwn || !urls.has(path)) urls.set(path, url)
     const paths: Json = {}
-    for (const [path, document] of [...openApiDocuments(this.#kinds)].sort(([a], [b]) => (a < b ? -1 : 1)))
-      paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${await this.#hashOf(path, document)}` }
+    for (const path of [...urls.keys()].sort()) paths[path] = { serverRelativeURL: urls.get(path)! }
     return { paths }
   }
 
@@ -138,7 +162,7 @@ export class OpenApi {
     const schemas = new SchemaCollector(2, definitionKinds(this.#kinds), this.#describe())
     const writer = new PathWriter(2, schemas, this.#kinds)
     for (const document of openApiDocuments(this.#kinds).values()) document.write(writer)
-    return {
+    const merged: Json = {
       swagger: "2.0",
       info,
       paths: writer.paths,
@@ -154,6 +178,8 @@ export class OpenApi {
       },
       security: [{ BearerToken: [] }],
     }
+    for (const { document } of this.#aggregator?.openApiV2() ?? []) mergeOpenApi(merged, document)
+    return merged
   }
 }
 

@@ -39,6 +39,8 @@ export abstract class ServerExchange implements Exchange {
   readonly socket: TLSSocket | undefined
   /** Texts for `Warning` headers; sent with the answer. */
   readonly warnings: string[] = []
+  /** What the request is known by in audit logs, here and at servers that it is passed on to. */
+  auditId = ""
   /** The answer's status; 0 before it begins. */
   status = 0
   /** Bytes of body in the answer so far. */

@@ -50,6 +50,8 @@ export interface FilterOptions {
   /** In which failures may be told; default: the built-in ones. */
   readonly encodings?: Encodings | undefined
   readonly handler: Handler
+  /** Who takes over requests to what another server answers for, their bodies unread; undefined: nobody. */
+  elsewhere?(info: RequestInfo): Handler | undefined
 }
 
 /** What a request without an answer is told when its time is over. */
@@ -83,9 +85,15 @@ class Context implements RequestContext {
   }
 }
 
-function refusalOf(exchange: ServerExchange, options: FilterOptions, info: RequestInfo): Error | undefined {
+function refusalOf(
+  exchange: ServerExchange,
+  options: FilterOptions,
+  info: RequestInfo,
+  elsewhere: Handler | undefined,
+): Error | undefined {
   // Paths are not made clean: no handler begins with two slashes.
   if (exchange.path.startsWith("//")) return new PageNotFound()
+  if (elsewhere) return undefined
   if (!info.isResourceRequest) return undefined
   const kind = options.kindOf(info)
   if (!kind && !options.servesGroup(info.apiGroup)) return new PageNotFound()
@@ -104,8 +112,9 @@ function authorizeRequest(
   options: FilterOptions,
   info: RequestInfo,
   known: (user: UserInfo) => void | Promise<void>,
+  elsewhere: Handler | undefined,
 ): RequestContext | Promise<RequestContext> {
-  const refusal = refusalOf(exchange, options, info)
+  const refusal = refusalOf(exchange, options, info, elsewhere)
   const { access, authenticator, authorizer } = options
   const caller = access.authenticate(() => authenticator.authenticate(exchange))
   const goOn = (caller: UserInfo): RequestContext | Promise<RequestContext> =>
@@ -171,6 +180,7 @@ export function createFilters(options: FilterOptions): Filters {
     let id = ""
     let isKnown = false
     const receivedMs = auditor ? clock.now() : 0
+    let elsewhere: Handler | undefined
     exchange.onFinished = () => {
       timer?.[Symbol.dispose]()
       leave?.()
@@ -221,7 +231,7 @@ export function createFilters(options: FilterOptions): Filters {
     exchange.onFailure = fail
     const enter = (ctx: RequestContext): void => {
       const run = (): void => {
-        const answer = options.handler(exchange, ctx)
+        const answer = (elsewhere ?? options.handler)(exchange, ctx)
         if (answer) answer.catch(fail)
       }
       if (isLongRunning(ctx.info)) return run()
@@ -233,7 +243,7 @@ export function createFilters(options: FilterOptions): Filters {
         exchange.setHeader("Retry-After", "1")
         respondText(exchange, 429, "Too many requests, please try again later.\n")
       })
-      if (!isMutating(ctx.info)) return begin()
+      if (elsewhere || !isMutating(ctx.info)) return begin()
       // A body that is slow to come holds no place; what is wrong with it is said by whoever wants it.
       body = inFlight.bodyOf(ctx.user)
       exchange.takeBody = body.take
@@ -241,6 +251,7 @@ export function createFilters(options: FilterOptions): Filters {
     }
     try {
       id = auditId(exchange.header("audit-id")) ?? uuid(random)
+      exchange.auditId = id
       exchange.setHeader("Audit-Id", id)
       exchange.setHeader("Cache-Control", "no-cache, private")
       info = parseRequestInfo(exchange.method, exchange.path, exchange.query)
@@ -258,7 +269,8 @@ export function createFilters(options: FilterOptions): Filters {
         timer = clock.timer(ms, onTime)
       }
       if (longRunning) lasting.add(exchange)
-      const ctx = authorizeRequest(exchange, options, info, known)
+      elsewhere = options.elsewhere?.(info)
+      const ctx = authorizeRequest(exchange, options, info, known, elsewhere)
       if (ctx instanceof Promise) ctx.then(exchange.guard(enter), fail)
       else enter(ctx)
     } catch (thrown) {

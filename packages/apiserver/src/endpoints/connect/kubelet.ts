@@ -14,7 +14,7 @@ import {
   type StatusError,
   unexpectedError,
 } from "@knarr/apimachinery"
-import { messageOf } from "@knarr/base"
+import { dialText } from "../../outbound/dial-text.ts"
 import type { Registry } from "../../registry/registry.ts"
 import { AddressNotAllowed, Destinations } from "./proxyable.ts"
 
@@ -219,7 +219,7 @@ export interface RefusedUpgrade {
 /** The connection that a request with an `Upgrade` header becomes; only a 101 makes it one. */
 export function awaitUpgrade(
   request: ClientRequest,
-  failure: (error: Error) => StatusError,
+  failure: (error: Error) => Error,
   signal: AbortSignal,
 ): Promise<UpgradedConnection | RefusedUpgrade> {
   return new Promise((resolve, reject) => {
@@ -253,22 +253,6 @@ function unreachable(path: string, at: Location, error: Error): StatusError {
   if (error instanceof AddressNotAllowed) return badRequest(error.message)
   const host = at.host.includes(":") ? `[${at.host}]` : at.host
   return internalError(`Get "https://${host}:${at.port}${path}": ${dialText(error)}`)
-}
-
-/** Node's connection errors in Go's words. */
-export function dialText(error: Error): string {
-  const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
-  const to = `dial tcp ${address ?? ""}:${port ?? ""}`
-  switch (code) {
-    case "ECONNREFUSED":
-      return `${to}: connect: connection refused`
-    case "EHOSTUNREACH":
-      return `${to}: connect: no route to host`
-    case "ETIMEDOUT":
-      return `${to}: i/o timeout`
-    default:
-      return messageOf(error)
-  }
 }
 
 const maxErrorBytes = 50_000

@@ -20,13 +20,15 @@ import {
   type StatusError,
 } from "@knarr/apimachinery"
 import { asError, randomInt, type Env } from "@knarr/base"
-import { endToEnd, withoutCredentials } from "./headers.ts"
+import { copyBody, forwardedHeaders, hasBody, isSafe } from "./forward.ts"
+import { endToEnd } from "./headers.ts"
 import { createLinkRewriter } from "./html-links.ts"
 import type { RequestInfo, ResponseStream } from "../../contract.ts"
 import type { Handler } from "../../server/filters.ts"
 import type { HeaderLine, ServerExchange } from "../../server/exchange.ts"
+import { dialText } from "../../outbound/dial-text.ts"
 import type { Registry } from "../../registry/registry.ts"
-import { awaitUpgrade, dialText, sendRequest, silenceMs, type KubeletClient } from "./kubelet.ts"
+import { awaitUpgrade, sendRequest, silenceMs, type KubeletClient } from "./kubelet.ts"
 import { requirePod } from "./pod-target.ts"
 import { AddressNotAllowed, type Destinations } from "./proxyable.ts"
 import { splice } from "./upgrade.ts"
@@ -130,20 +132,6 @@ function serviceTarget(
   return { kubelet: false, tls, host: destinations.requireProxyable(chosen.host), port: chosen.port }
 }
 
-/** The client's headers, without its credentials and what concerns only its own connection. */
-function forwardedHeaders(exchange: ServerExchange, target: ProxyTarget): OutgoingHttpHeaders {
-  const out: OutgoingHttpHeaders = withoutCredentials(endToEnd(exchange.headers))
-  const host = target.host.includes(":") ? `[${target.host}]` : target.host
-  out["host"] = `${host}:${target.port}`
-  const from = exchange.socket?.remoteAddress
-  if (from)
-    out["x-forwarded-for"] = out["x-forwarded-for"] ? `${String(out["x-forwarded-for"])}, ${from}` : from
-  out["x-forwarded-uri"] = exchange.path
-  out["x-forwarded-host"] = exchange.header("host") || exchange.header(":authority")
-  out["x-forwarded-proto"] = "https"
-  return out
-}
-
 /** The path at the target: what follows `/proxy`, with the query. */
 function targetPath(info: RequestInfo, search: string): string {
   return `/${info.rest}${search}`
@@ -173,8 +161,6 @@ function failure(error: Error): StatusError {
   return serviceUnavailable(`error trying to reach service: ${dialText(error)}`)
 }
 
-const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"])
-
 export function proxyHandler(env: Env, registry: Registry, kubelet: KubeletClient): Handler {
   return async (exchange, ctx) => {
     const { info, signal } = ctx
@@ -182,7 +168,8 @@ export function proxyHandler(env: Env, registry: Registry, kubelet: KubeletClien
     const path = targetPath(info, exchange.search)
     const prefix = withoutTrailingSlash(exchange.path.slice(0, exchange.path.length - info.rest.length))
     const rewrite = (link: string): string => rewriteLocation(link, target, prefix)
-    const headers = forwardedHeaders(exchange, target)
+    const host = target.host.includes(":") ? `[${target.host}]` : target.host
+    const headers: OutgoingHttpHeaders = forwardedHeaders(exchange, `${host}:${target.port}`)
     const { upgrade } = exchange
     if (upgrade) {
       headers["connection"] = "Upgrade"
@@ -200,10 +187,7 @@ export function proxyHandler(env: Env, registry: Registry, kubelet: KubeletClien
       exchange.setHeader("Location", `${exchange.path}/${exchange.search}`)
       return exchange.respond(301, "", "")
     }
-    const bodiless =
-      headers["content-length"] === undefined
-        ? exchange.headers["transfer-encoding"] === undefined && safeMethods.has(exchange.method)
-        : Number(headers["content-length"]) === 0
+    const bodiless = !hasBody(exchange)
     const response = await sendRequest(
       () => openRequest(kubelet, target, exchange.method, path, headers),
       (request) => {
@@ -213,7 +197,7 @@ export function proxyHandler(env: Env, registry: Registry, kubelet: KubeletClien
         body.on("error", (error) => request.destroy(error))
         body.pipe(request)
       },
-      { safe: bodiless && safeMethods.has(exchange.method), signal, failure },
+      { safe: bodiless && isSafe(exchange.method), signal, failure },
     )
     return passOn(exchange, response, rewrite, signal)
   }
@@ -242,15 +226,8 @@ async function passOn(
     throw failure(asError(thrown))
   }
   const body = isPage ? pipeline(response, createLinkRewriter(rewrite), () => {}) : response
-  try {
-    for await (const chunk of body) if (!out.write(chunk as Buffer)) await out.drained(signal)
-    out.end()
-  } catch {
-    // The client sees that the answer is not whole.
-    out.abort()
-  } finally {
-    response.destroy()
-  }
+  await copyBody(body, out, signal)
+  response.destroy()
 }
 
 function withoutTrailingSlash(path: string): string {
