@@ -1,6 +1,5 @@
 /** The node agent: what the distribution wires. */
 export {
-  type ContainerEvent,
   type ContainerRuntime,
   type ResyncEvent,
   type RuntimeCall,

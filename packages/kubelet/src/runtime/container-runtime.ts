@@ -57,14 +57,12 @@ export type RuntimeCalls = {
   ) => Promise<RuntimeResponse<Call>>
 }
 
-/** Something happened to a container. A sandbox is reported too: its `containerId` is its `podSandboxId`. */
-export interface ContainerEvent {
-  readonly type: "created" | "started" | "stopped" | "deleted" | "oom"
+/** A container has ended, or a sandbox: then it is the sandbox's id. */
+export interface StoppedEvent {
+  readonly type: "stopped"
   readonly containerId: string
-  /** Absent when the container was gone before it could be asked for. */
-  readonly podSandboxId?: string
-  /** Of `stopped`: the exit code, 128 + signal for a killed process. */
-  readonly exitCode?: number
+  /** 128 + signal for a killed process. */
+  readonly exitCode: number
   /** Wall time in milliseconds since the Unix epoch. */
   readonly atMs: number
 }
@@ -75,13 +73,13 @@ export interface ResyncEvent {
   readonly atMs: number
 }
 
-export type RuntimeEvent = ContainerEvent | ResyncEvent
+export type RuntimeEvent = StoppedEvent | ResyncEvent
 
 export interface ContainerRuntime extends RuntimeCalls {
   /**
-   * Every event from now on, until `signal` is aborted or the runtime is closed. When `started`, `stopped` or
-   * `deleted` arrives the lists and statuses already tell the same. Survives restarts of the runtime, with a
-   * `resync` after each.
+   * What ends from now on, until `signal` is aborted or the runtime is closed. When it is told the lists and statuses
+   * already tell the same. Survives restarts of the runtime, with a `resync` after each. What the kubelet makes
+   * itself it need not be told of.
    */
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent>
   /** Lets go of the runtime; pods go on running. Idempotent. */

@@ -1,10 +1,19 @@
 /**
- * The runtime's events, out of containerd's own events service on the CRI socket. It works with every release
- * (1.6 has no GetContainerEvents) and says everything that happens, so the kubelet has nothing to poll.
+ * The ends of containers, out of containerd's own events service on the CRI socket. It works with every release
+ * (1.6 has no GetContainerEvents) and says all of them, so the kubelet has nothing to poll.
  */
-import { Backoff, CancelledError, Channel, Scope, type Env, tableOf } from "@knarr/base"
+import {
+  Backoff,
+  CancelledError,
+  Channel,
+  Scope,
+  abortable,
+  deferred,
+  type Clock,
+  type Env,
+} from "@knarr/base"
 import { createCodec, createGrpcClient } from "@knarr/grpc"
-import type { RuntimeCalls, RuntimeEvent } from "./container-runtime.ts"
+import { isRuntimeNotFound, type RuntimeCalls, type RuntimeEvent } from "./container-runtime.ts"
 
 interface Timestamp {
   seconds: number
@@ -24,8 +33,7 @@ interface Messages {
   Timestamp: Timestamp
   /** TaskExit; `id` is the exec's when not the container's own process ended. */
   TaskExit: { containerId: string; id: string; pid: number; exitStatus: number; exitedAt?: Timestamp }
-  /** TaskStart, TaskOOM, ContainerCreate and ContainerDelete all begin with the container's id. */
-  Subject: { containerId: string }
+  TaskOOM: { containerId: string }
 }
 
 const codec = createCodec<Messages>(
@@ -36,7 +44,7 @@ const codec = createCodec<Messages>(
     Any: "typeUrl:1:string value:2:bytes",
     Timestamp: "seconds:1:int64 nanos:2:int32",
     TaskExit: "containerId:1:string id:2:string pid:3:uint32 exitStatus:4:uint32 exitedAt:5:Timestamp",
-    Subject: "containerId:1:string",
+    TaskOOM: "containerId:1:string",
   },
   {},
 )
@@ -46,13 +54,8 @@ const namespace = "k8s.io"
 /** We publish this one ourselves: when it comes back, the subscription stands. */
 const markTopic = "/knarr/subscribed"
 
-const types: Readonly<Record<string, "created" | "started" | "stopped" | "deleted" | "oom">> = tableOf({
-  "/containers/create": "created",
-  "/tasks/start": "started",
-  "/tasks/exit": "stopped",
-  "/tasks/oom": "oom",
-  "/containers/delete": "deleted",
-})
+const exitTopic = "/tasks/exit"
+const oomTopic = "/tasks/oom"
 
 /** Events that wait for the kubelet; beyond it they are dropped and a resync takes their place. */
 const eventBound = 4096
@@ -65,6 +68,8 @@ interface WatchOptions {
   readonly socket: string
   readonly env: Env
   readonly runtime: RuntimeCalls
+  /** The call under way that ends this container or sandbox; it resolves with whether the CRI has said that it ended. */
+  readonly ending: (id: string) => Promise<boolean> | undefined
   readonly signal: AbortSignal
   readonly closing: AbortSignal
 }
@@ -99,19 +104,18 @@ class Watch {
   readonly #socket: string
   readonly #env: Env
   readonly #runtime: RuntimeCalls
+  readonly #ending: WatchOptions["ending"]
   readonly #scope: Scope
   readonly #out = new Channel<RuntimeEvent>(eventBound)
   #overflowed = false
-  /** The events of one container are delivered in order; those of others do not wait for them. */
-  readonly #chains = new Map<string, Promise<void>>()
-  readonly #sandboxOf = new Map<string, string>()
   /** Containers that ran out of memory: their end is told once the CRI gives that as its reason. */
   readonly #outOfMemory = new Set<string>()
 
-  constructor({ socket, env, runtime }: WatchOptions, scope: Scope) {
+  constructor({ socket, env, runtime, ending }: WatchOptions, scope: Scope) {
     this.#socket = socket
     this.#env = env
     this.#runtime = runtime
+    this.#ending = ending
     this.#scope = scope
   }
 
@@ -144,7 +148,7 @@ class Watch {
     await using scope = this.#scope.child("stream", { contained: true })
     scope.defer(() => client.close())
     const signal = scope.signal
-    const topics = [...Object.keys(types), markTopic]
+    const topics = [exitTopic, oomTopic, markTopic]
     const filters = topics.map((topic) => `topic=="${topic}",namespace==${namespace}`)
     const messages = client.stream(`${service}/Subscribe`, codec.encode("SubscribeRequest", { filters }), {
       signal,
@@ -177,7 +181,6 @@ class Watch {
         await this.#runtime.listContainers({ filter: { id: "none" } }, { signal })
         onReady()
         // Containers may have gone while nobody listened.
-        this.#sandboxOf.clear()
         this.#outOfMemory.clear()
         this.#push({ type: "resync", atMs: this.#env.clock.now() })
       }
@@ -194,37 +197,24 @@ class Watch {
     }
   }
 
-  #receive(envelope: Messages["Envelope"]): void {
-    const type = types[envelope.topic]
-    const value = envelope.event?.value
-    if (!type || !value) return
-    const { containerId } = codec.decode("Subject", value)
-    let atMs = millisOf(envelope.timestamp)
-    let exitCode: number | undefined
-    if (type === "stopped") {
-      const exit = codec.decode("TaskExit", value)
-      if (exit.id !== "" && exit.id !== containerId) return
-      exitCode = exit.exitStatus
-      if (exit.exitedAt) atMs = millisOf(exit.exitedAt)
+  #receive({ topic, event, timestamp }: Messages["Envelope"]): void {
+    if (!event) return
+    if (topic === oomTopic) {
+      this.#outOfMemory.add(codec.decode("TaskOOM", event.value).containerId)
+      return
     }
-    const before = this.#chains.get(containerId)
-    const chain: Promise<void> = (async () => {
-      await before?.catch(() => {})
-      const podSandboxId = await this.#settle(
-        type,
-        containerId,
-        () => this.#chains.get(containerId) !== chain,
-      )
-      const extra = {
-        ...(podSandboxId === undefined ? {} : { podSandboxId }),
-        ...(exitCode === undefined ? {} : { exitCode }),
-      }
-      this.#push({ type, containerId, atMs, ...extra })
-    })().finally(() => {
-      if (this.#chains.get(containerId) === chain) this.#chains.delete(containerId)
-    })
-    this.#chains.set(containerId, chain)
-    this.#scope.run(`event ${containerId}`, () => chain, { contained: true })
+    const { containerId, id, exitStatus, exitedAt } = codec.decode("TaskExit", event.value)
+    if (id !== "" && id !== containerId) return
+    const atMs = millisOf(exitedAt ?? timestamp)
+    this.#scope.run(
+      `end of ${containerId}`,
+      async (signal) => {
+        await this.#settle(containerId, signal)
+        this.#outOfMemory.delete(containerId)
+        this.#push({ type: "stopped", containerId, exitCode: exitStatus, atMs })
+      },
+      { contained: true },
+    )
   }
 
   #push(event: RuntimeEvent): void {
@@ -232,76 +222,48 @@ class Watch {
   }
 
   /**
-   * Waits until the CRI's view agrees with the event, since it learns of it at the same time as we do, and
-   * returns the container's sandbox. An event that a later one follows (`superseded`) does not wait.
+   * Waits until the CRI says that the container or sandbox has ended, since it learns of it at the same time as we
+   * do. Whoever has asked for the end is told by the CRI itself: then nobody has to ask again.
    */
-  async #settle(type: string, id: string, superseded: () => boolean): Promise<string | undefined> {
+  async #settle(id: string, signal: AbortSignal): Promise<void> {
     const { clock } = this.#env
-    const signal = this.#scope.signal
-    const known = this.#sandboxOf.get(id)
-    if (type === "oom") this.#outOfMemory.add(id)
-    if (type === "deleted") {
-      this.#sandboxOf.delete(id)
-      this.#outOfMemory.delete(id)
-    }
     const deadline = clock.monotonic() + settleLimitMs
-    const pause = new Backoff({ firstMs: 1, maxMs: 50 })
-    for (;;) {
-      const view = await this.#view(id, known, signal)
-      if (view && type !== "deleted") this.#sandboxOf.set(id, view.podSandboxId)
-      if (agrees(type, view?.state) && (await this.#reasonIsKnown(type, id, view?.state, signal)))
-        return view?.podSandboxId ?? known
-      if (superseded() || clock.monotonic() >= deadline) return view?.podSandboxId ?? known
-      await pause.wait(clock, signal)
+    const ending = this.#ending(id)
+    if (ending) {
+      using limit = deadlineOf(clock, settleLimitMs)
+      const ended = await abortable(Promise.race([ending, limit.passed]), signal)
+      if (ended && !this.#outOfMemory.has(id)) return
     }
+    const pause = new Backoff({ firstMs: 2, maxMs: 100 })
+    while (!(await this.#hasEnded(id, signal)) && clock.monotonic() < deadline)
+      await pause.wait(clock, signal)
   }
 
-  async #reasonIsKnown(
-    type: string,
-    containerId: string,
-    state: string | undefined,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    if (type !== "oom" && type !== "stopped") return true
-    if (state !== "CONTAINER_EXITED" || !this.#outOfMemory.has(containerId)) return true
-    const answer = await this.#runtime.containerStatus({ containerId }, { signal }).catch(() => undefined)
-    signal.throwIfAborted()
-    return answer?.status === undefined || answer.status.reason === "OOMKilled"
-  }
-
-  async #view(
-    id: string,
-    known: string | undefined,
-    signal: AbortSignal,
-  ): Promise<{ state: string; podSandboxId: string } | undefined> {
+  async #hasEnded(id: string, signal: AbortSignal): Promise<boolean> {
     try {
-      if (known !== id) {
-        const { containers } = await this.#runtime.listContainers({ filter: { id } }, { signal })
-        const container = containers.find((item) => item.id === id)
-        if (container) return { state: container.state, podSandboxId: container.podSandboxId }
-      }
-      const { items } = await this.#runtime.listPodSandbox({ filter: { id } }, { signal })
-      const sandbox = items.find((item) => item.id === id)
-      return sandbox && { state: sandbox.state, podSandboxId: id }
-    } catch {
+      const { status } = await this.#runtime.containerStatus({ containerId: id }, { signal })
+      if (status?.state === "CONTAINER_RUNNING") return false
+      return !this.#outOfMemory.has(id) || status?.reason === "OOMKilled"
+    } catch (thrown) {
       signal.throwIfAborted()
-      return undefined
+      if (!isRuntimeNotFound(thrown)) return false
+    }
+    try {
+      const { status } = await this.#runtime.podSandboxStatus({ podSandboxId: id }, { signal })
+      return status?.state !== "SANDBOX_READY"
+    } catch (thrown) {
+      signal.throwIfAborted()
+      // What is gone has ended.
+      return isRuntimeNotFound(thrown)
     }
   }
 }
 
-/** Whether the CRI's state shows what an event says; a container that is gone agrees with everything but creation. */
-function agrees(type: string, state: string | undefined): boolean {
-  switch (type) {
-    case "started":
-      return state !== "CONTAINER_CREATED" && state !== undefined
-    case "stopped":
-      return state !== "CONTAINER_RUNNING" && state !== "SANDBOX_READY"
-    case "deleted":
-      return state === undefined
-    default:
-      return true
-  }
+/** A promise of `false` for when the time has passed. */
+function deadlineOf(clock: Clock, ms: number): Disposable & { readonly passed: Promise<false> } {
+  const { promise, resolve } = deferred<false>()
+  const timer = clock.timer(ms, () => resolve(false))
+  return { passed: promise, [Symbol.dispose]: () => timer[Symbol.dispose]() }
 }
 
 function millisOf(time: Timestamp | undefined): number {

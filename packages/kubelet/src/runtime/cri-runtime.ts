@@ -48,12 +48,44 @@ export function createCriRuntime({ socket, env }: CriRuntimeOptions): ContainerR
     calls[name] = (request: never, { signal }: { signal: AbortSignal }) => call(name, request, signal)
   }
   const runtime = calls as RuntimeCalls
+  const ends = new Ends()
   return {
     ...runtime,
-    events: (signal) => watchContainerd({ socket, env, runtime, signal, closing: closing.signal }),
+    stopContainer: (request, options) =>
+      ends.note(request.containerId, runtime.stopContainer(request, options)),
+    stopPodSandbox: (request, options) =>
+      ends.note(request.podSandboxId, runtime.stopPodSandbox(request, options)),
+    events: (signal) =>
+      watchContainerd({
+        ...{ socket, env, runtime, signal },
+        ending: (id) => ends.of(id),
+        closing: closing.signal,
+      }),
     async close() {
       closing.abort()
       client.close()
     },
+  }
+}
+
+/** The calls under way that end something: they return when the runtime's own lists and statuses say so. */
+class Ends {
+  readonly #calls = new Map<string, Promise<boolean>>()
+
+  note<T>(id: string | undefined, call: Promise<T>): Promise<T> {
+    if (!id) return call
+    const ended = call.then(
+      () => true,
+      () => false,
+    )
+    this.#calls.set(id, ended)
+    void ended.finally(() => {
+      if (this.#calls.get(id) === ended) this.#calls.delete(id)
+    })
+    return call
+  }
+
+  of(id: string): Promise<boolean> | undefined {
+    return this.#calls.get(id)
   }
 }

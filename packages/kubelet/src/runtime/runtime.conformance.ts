@@ -6,9 +6,9 @@ import { grpcCodes } from "@knarr/grpc"
 import {
   RuntimeError,
   isRuntimeNotFound,
-  type ContainerEvent,
   type ContainerRuntime,
   type RuntimeEvent,
+  type StoppedEvent,
   type RuntimeRequest,
 } from "./container-runtime.ts"
 
@@ -117,11 +117,9 @@ export function runtimeConformance(
       await runtime.stopPodSandbox({ podSandboxId }, call)
       const stopped = await runtime.podSandboxStatus({ podSandboxId }, call)
       assert.equal(stopped.status!.state, "SANDBOX_NOTREADY")
-      const event = await watcher.of(podSandboxId, "stopped")
-      assert.equal(event.podSandboxId, podSandboxId)
+      await watcher.stopped(podSandboxId)
       await runtime.removePodSandbox({ podSandboxId }, call)
       await runtime.removePodSandbox({ podSandboxId }, call)
-      await watcher.of(podSandboxId, "deleted")
       await assert.rejects(runtime.podSandboxStatus({ podSandboxId }, call), isRuntimeNotFound)
     })
 
@@ -136,26 +134,21 @@ export function runtimeConformance(
       await remove({ ...sandbox, podSandboxId })
     })
 
-    test("A container is created, started, stopped and removed, and events tell", async () => {
+    test("A container is created, started, stopped and removed, and its end is told", async () => {
       const sandbox = await runSandbox()
-      const { podSandboxId } = sandbox
       const containerId = await create(sandbox, 'trap "exit 7" TERM; sleep 1000 & wait')
       const created = await statusOf(containerId)
       assert.equal(created.state, "CONTAINER_CREATED")
       assert.equal(created.startedAt, 0)
       assert.deepEqual(created.annotations, { hash: "abc" })
-      await watcher.of(containerId, "created")
       await runtime.startContainer({ containerId }, call)
-      assert.equal((await watcher.of(containerId, "started")).podSandboxId, podSandboxId)
       const running = await statusOf(containerId)
       assert.equal(running.state, "CONTAINER_RUNNING")
       assert.ok(running.startedAt > 0)
       await assert.rejects(runtime.startContainer({ containerId }, call), RuntimeError)
       if (!(await trapIsSet(runtime, containerId, signal))) assert.fail("the container's shell did not start")
       await runtime.stopContainer({ containerId, timeout: 30 }, call)
-      const event = await watcher.of(containerId, "stopped")
-      assert.equal(event.exitCode, 7)
-      assert.equal(event.podSandboxId, podSandboxId)
+      assert.equal((await watcher.stopped(containerId)).exitCode, 7)
       const stopped = await statusOf(containerId)
       assert.equal(stopped.state, "CONTAINER_EXITED")
       assert.equal(stopped.exitCode, 7)
@@ -164,7 +157,6 @@ export function runtimeConformance(
       await runtime.stopContainer({ containerId, timeout: 1 }, call)
       await runtime.removeContainer({ containerId }, call)
       await runtime.removeContainer({ containerId }, call)
-      assert.equal((await watcher.of(containerId, "deleted")).podSandboxId, podSandboxId)
       await assert.rejects(runtime.containerStatus({ containerId }, call), isRuntimeNotFound)
       await remove(sandbox)
     })
@@ -176,7 +168,7 @@ export function runtimeConformance(
         [3, "Error"],
       ] as const) {
         const containerId = await start(sandbox, `exit ${exitCode}`, `exit-${exitCode}`)
-        assert.equal((await watcher.of(containerId, "stopped")).exitCode, exitCode)
+        assert.equal((await watcher.stopped(containerId)).exitCode, exitCode)
         const status = await statusOf(containerId)
         assert.equal(status.state, "CONTAINER_EXITED")
         assert.equal(status.exitCode, exitCode)
@@ -192,7 +184,7 @@ export function runtimeConformance(
       await runtime.stopContainer({ containerId: first, timeout: 0 }, call)
       assert.equal((await statusOf(first)).exitCode, 137)
       await runtime.stopPodSandbox({ podSandboxId: sandbox.podSandboxId }, call)
-      assert.equal((await watcher.of(second, "stopped")).exitCode, 137)
+      assert.equal((await watcher.stopped(second)).exitCode, 137)
       await runtime.removePodSandbox({ podSandboxId: sandbox.podSandboxId }, call)
       await assert.rejects(runtime.containerStatus({ containerId: second }, call), isRuntimeNotFound)
     })
@@ -283,8 +275,7 @@ export function runtimeConformance(
       const { containers } = await second.listContainers({ filter: { id: containerId } }, call)
       assert.equal(containers[0]!.state, "CONTAINER_RUNNING")
       await runtime.stopContainer({ containerId, timeout: 0 }, call)
-      const event = await log.of(containerId, "stopped")
-      assert.equal(event.podSandboxId, sandbox.podSandboxId)
+      assert.equal((await log.stopped(containerId)).exitCode, 137)
       await log.stop()
       await second.close()
       await assert.rejects(second.version({}, call), RuntimeError)
@@ -346,10 +337,10 @@ class EventLog {
     })
   }
 
-  async of(containerId: string, type: ContainerEvent["type"]): Promise<ContainerEvent> {
+  async stopped(containerId: string): Promise<StoppedEvent> {
     return (await this.find(
-      (event) => event.type === type && event.containerId === containerId,
-    )) as ContainerEvent
+      (event) => event.type === "stopped" && event.containerId === containerId,
+    )) as StoppedEvent
   }
 
   async stop(): Promise<void> {

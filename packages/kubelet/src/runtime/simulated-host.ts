@@ -5,7 +5,7 @@
 import { Channel, type Env } from "@knarr/base"
 import { grpcCodes } from "@knarr/grpc"
 import { completeMessage } from "./cri-codec.ts"
-import { RuntimeError, type ContainerEvent, type RuntimeEvent } from "./container-runtime.ts"
+import { RuntimeError, type RuntimeEvent, type StoppedEvent } from "./container-runtime.ts"
 import type { ContainerConfig, ContainerState, Image, PodSandboxConfig, PodSandboxState } from "./cri.gen.ts"
 import { IpRange } from "./ip-range.ts"
 
@@ -148,8 +148,6 @@ export class SimulatedHost {
       state: "SANDBOX_READY",
     }
     this.sandboxes.set(id, sandbox)
-    this.#emit({ type: "created", containerId: id, podSandboxId: id })
-    this.#emit({ type: "started", containerId: id, podSandboxId: id })
     return sandbox
   }
 
@@ -159,7 +157,7 @@ export class SimulatedHost {
       if (container.sandbox === sandbox) this.kill(container, 137)
     sandbox.state = "SANDBOX_NOTREADY"
     this.#range?.release(sandbox.ip)
-    this.#emit({ type: "stopped", containerId: sandbox.id, podSandboxId: sandbox.id, exitCode: 137 })
+    this.#emit({ type: "stopped", containerId: sandbox.id, exitCode: 137 })
   }
 
   removeSandbox(sandbox: SandboxRecord): void {
@@ -167,7 +165,6 @@ export class SimulatedHost {
     for (const container of [...this.containers.values()])
       if (container.sandbox === sandbox) this.removeContainer(container)
     this.sandboxes.delete(sandbox.id)
-    this.#emit({ type: "deleted", containerId: sandbox.id, podSandboxId: sandbox.id })
   }
 
   createContainer(sandbox: SandboxRecord, config: ContainerConfig): ContainerRecord {
@@ -204,7 +201,6 @@ export class SimulatedHost {
       waiters: [],
     }
     this.containers.set(container.id, container)
-    this.#emit({ type: "created", containerId: container.id, podSandboxId: sandbox.id })
     return container
   }
 
@@ -225,7 +221,6 @@ export class SimulatedHost {
     }
     container.state = "CONTAINER_RUNNING"
     container.startedAtMs = this.env.clock.now()
-    this.#emit({ type: "started", containerId: container.id, podSandboxId: container.sandbox.id })
     if (exitAfterMs === undefined) return
     container.exitTimer = this.env.clock.timer(exitAfterMs, () =>
       this.kill(container, container.behaviour.exitCode ?? 0, container.behaviour.reason),
@@ -264,7 +259,6 @@ export class SimulatedHost {
   removeContainer(container: ContainerRecord): void {
     if (container.state === "CONTAINER_RUNNING") this.kill(container, 137)
     this.containers.delete(container.id)
-    this.#emit({ type: "deleted", containerId: container.id, podSandboxId: container.sandbox.id })
   }
 
   kill(container: ContainerRecord, exitCode: number, reason?: string): void {
@@ -276,14 +270,12 @@ export class SimulatedHost {
     container.exitCode = exitCode
     container.reason = reason ?? (exitCode === 0 ? "Completed" : "Error")
     container.finishedAtMs = this.env.clock.now()
-    if (wasRunning)
-      this.#emit({ type: "stopped", containerId: container.id, podSandboxId: container.sandbox.id, exitCode })
+    if (wasRunning) this.#emit({ type: "stopped", containerId: container.id, exitCode })
     for (const waiter of container.waiters.splice(0)) waiter()
   }
 
   /** Ends a running container as the kernel does when its memory is spent. */
   oomKill(container: ContainerRecord): void {
-    this.#emit({ type: "oom", containerId: container.id, podSandboxId: container.sandbox.id })
     this.kill(container, 137, "OOMKilled")
   }
 
@@ -336,7 +328,7 @@ export class SimulatedHost {
     return Buffer.from(this.env.random.bytes(32)).toString("hex")
   }
 
-  #emit(event: Omit<ContainerEvent, "atMs">): void {
+  #emit(event: Omit<StoppedEvent, "atMs">): void {
     for (const channel of this.#watchers) {
       if (channel.push({ ...event, atMs: this.env.clock.now() })) continue
       const error = new RuntimeError(
