@@ -126,7 +126,6 @@ export class Cgroups {
 
   async #removeTree(folder: string): Promise<void> {
     for (let left = removeTries; ; left--) {
-      for (const name of await foldersIn(folder)) await this.#removeTree(join(folder, name))
       try {
         await rmdir(folder)
         return
@@ -135,6 +134,9 @@ export class Cgroups {
         if (code === "ENOENT") return
         if (left === 0 || (code !== "EBUSY" && code !== "ENOTEMPTY")) throw thrown
       }
+      const inner = await foldersIn(folder)
+      for (const name of inner) await this.#removeTree(join(folder, name))
+      if (inner.length > 0) continue
       await killAll(folder)
       await this.#clock.sleep(10, new AbortController().signal)
     }

@@ -12,6 +12,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  statfsSync,
   writeFileSync,
 } from "node:fs"
 import { join } from "node:path"
@@ -29,6 +30,9 @@ import { isAlive, runCommand, waitForEnd } from "./process.ts"
  * to start us. Where it may not be raised, as much as may be.
  */
 const withFileLimit = `ulimit -n 1048576 2>/dev/null || ulimit -n "$(ulimit -H -n)"; exec "$@"`
+
+/** The type of a file system in memory, as statfs tells it. */
+const tmpfsMagic = 0x01021994
 
 export interface ContainerdOptions {
   /** Holds images, snapshots, configuration and the log. */
@@ -147,6 +151,7 @@ class Daemon implements Containerd {
     const paths = this.#paths
     mkdirSync(paths.dir, { recursive: true, mode: 0o711 })
     mkdirSync(paths.runDir, { recursive: true, mode: 0o711 })
+    await this.#keepInMemory(paths.runDir, signal)
     this.#writeMirror()
     const before = existsSync(paths.config) ? readFileSync(paths.config, "utf8") : ""
     const host = await probeHost(paths.dir, before, signal)
@@ -191,6 +196,20 @@ class Daemon implements Containerd {
         env.log.error("Cannot start containerd, retrying", thrown)
       }
       await backoff.wait(env.clock, signal)
+    }
+  }
+
+  /**
+   * What is gone after a restart of the machine anyway needs no disk: on one, half the files that a container's start
+   * makes are made there. Nothing to do where /run is in memory; what is there already is not hidden.
+   */
+  async #keepInMemory(dir: string, signal: AbortSignal): Promise<void> {
+    if (statfsSync(dir).type === tmpfsMagic || readdirSync(dir).length > 0) return
+    try {
+      await runCommand("mount", ["-t", "tmpfs", "-o", "mode=711", "tmpfs", dir], { signal })
+    } catch (thrown) {
+      signal.throwIfAborted()
+      this.#options.env.log.debug("The state of containerd stays on the disk", { err: messageOf(thrown) })
     }
   }
 
