@@ -23,7 +23,7 @@ export interface RequestInfo {
   readonly subresource: string
   /** "" for a collection. */
   readonly name: string
-  /** What follows `/proxy/`. */
+  /** What follows `/proxy`, decoded: "" or a path that begins with a slash. */
   readonly rest: string
   /** The deprecated words before the resource: `/api/v1/watch/…`, `/api/v1/proxy/…`. */
   readonly prefix: "" | "watch" | "proxy"

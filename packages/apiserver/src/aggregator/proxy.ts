@@ -6,7 +6,7 @@ import { request as httpsRequest } from "node:https"
 import { asError, TimeoutError, withTimeout, type Clock } from "@knarr/base"
 import type { HttpResponse } from "@knarr/client"
 import type { RequestContext, ResponseStream, UserInfo } from "../contract.ts"
-import { copyBody, forwardedHeaders, hasBody } from "../endpoints/connect/forward.ts"
+import { copyBody, crossOrigin, forwardedHeaders, hasBody } from "../endpoints/connect/forward.ts"
 import { endToEnd } from "../endpoints/connect/headers.ts"
 import { awaitUpgrade, readText, silenceMs } from "../endpoints/connect/kubelet.ts"
 import { splice } from "../endpoints/connect/upgrade.ts"
@@ -21,7 +21,6 @@ import { userHeaders } from "./user-headers.ts"
 const discoveryLimitMs = 5000
 /** Said by this server for its own part of the answer. */
 const ownHeaders: ReadonlySet<string> = new Set(["audit-id", "cache-control"])
-const crossOrigin = /^access-control-allow-(credentials|headers|methods|origin)$/
 const redirected = "the backend attempted to redirect this request, which is not permitted"
 
 export interface AggregatedProxyOptions {
@@ -74,7 +73,10 @@ function headersFor(
   exchange: ServerExchange,
   { authority }: Destination,
 ): Record<string, string | string[]> {
-  const headers = Object.assign(forwardedHeaders(exchange, authority), userHeaders(user))
+  const headers = Object.assign(forwardedHeaders(exchange), userHeaders(user))
+  headers["host"] = headers["x-forwarded-host"] = authority
+  headers["x-forwarded-proto"] = "https"
+  headers["x-forwarded-uri"] = exchange.path
   headers["audit-id"] = exchange.auditId
   return headers
 }

@@ -126,11 +126,15 @@ describe("parseRequestInfo", () => {
     })
   }
 
-  it("keeps what follows /proxy/ as it was written", () => {
-    assert.equal(
-      parseRequestInfo("GET", "/api/v1/nodes/n1/proxy/a%2Fb/", new URLSearchParams()).rest,
-      "a%2Fb/",
-    )
+  it("tells what follows /proxy", () => {
+    for (const [path, rest] of [
+      ["/api/v1/nodes/n1/proxy/a%2Fb/", "/a/b/"],
+      ["/api/v1/nodes/n1/proxy", ""],
+      ["/api/v1/nodes/n1/proxy/", "/"],
+      ["/api/v1/nodes/n1/proxy//x", "/x"],
+      ["/api/v1/namespaces/proxy/services/proxy/proxy/x", "/x"],
+    ] as const)
+      assert.equal(parseRequestInfo("GET", path, new URLSearchParams()).rest, rest, path)
   })
 
   it("knows what lasts", () => {

@@ -60,7 +60,7 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
     resource,
     subresource,
     name,
-    rest: subresource === "proxy" ? restAfterProxy(path) : "",
+    rest: subresource === "proxy" ? restAfterProxy(rest, path) : "",
     prefix,
     inNamespace,
     depth: rest.length - 1,
@@ -122,10 +122,11 @@ function decode(path: string): string {
   }
 }
 
-/** The path behind `…/proxy/`, as the client wrote it (with its trailing slash and its escapes). */
-function restAfterProxy(path: string): string {
-  const at = path.indexOf("/proxy/")
-  return at < 0 ? "" : path.slice(at + "/proxy/".length)
+/** The path behind `…/proxy`, decoded, with a slash before it and the one that the request ends with; "" when there is none. */
+function restAfterProxy(parts: readonly string[], path: string): string {
+  const joined = parts.slice(3).join("/")
+  const rooted = joined === "" || joined.startsWith("/") ? joined : `/${joined}`
+  return path.endsWith("/") && !rooted.endsWith("/") ? `${rooted}/` : rooted
 }
 
 /**

@@ -17,19 +17,16 @@ export function hasBody({ headers, method }: ServerExchange): boolean {
   return headers["transfer-encoding"] !== undefined || !isSafe(method)
 }
 
-/** The client's headers, without its credentials and what concerns only its own connection. `authority`: `host:port`. */
-export function forwardedHeaders(
-  exchange: ServerExchange,
-  authority: string,
-): Record<string, string | string[]> {
+/** What a back end says about pages of its own origin means nothing behind a proxy. */
+export const crossOrigin = /^access-control-allow-(credentials|headers|methods|origin)$/
+
+/** The client's headers, without its credentials and what concerns only its own connection; with the host that it named. */
+export function forwardedHeaders(exchange: ServerExchange): Record<string, string | string[]> {
   const out = withoutCredentials(endToEnd(exchange.headers))
-  out["host"] = authority
+  out["host"] = exchange.header("host") || exchange.header(":authority")
   const from = exchange.socket?.remoteAddress
   if (from)
     out["x-forwarded-for"] = out["x-forwarded-for"] ? `${String(out["x-forwarded-for"])}, ${from}` : from
-  out["x-forwarded-uri"] = exchange.path
-  out["x-forwarded-host"] = exchange.header("host") || exchange.header(":authority")
-  out["x-forwarded-proto"] = "https"
   return out
 }
 

@@ -3,6 +3,7 @@
  * Mirrors: apimachinery pkg/util/proxy/transport.go
  */
 import { Transform } from "node:stream"
+import { createDeflateRaw, createGunzip, createGzip, createInflateRaw } from "node:zlib"
 import { tableOf } from "@knarr/base"
 
 /** Attributes that hold links, by tag. */
@@ -36,6 +37,24 @@ const attributes: Readonly<Record<string, readonly string[]>> = tableOf({
 
 /** What is held back of a tag that has not ended yet; a longer one passes as it is. */
 const maxTagChars = 64 * 1024
+
+export interface PageCoding {
+  /** From what was sent to the page, and back. */
+  decode(): Transform[]
+  encode(): Transform[]
+}
+
+const codings: Readonly<Record<string, PageCoding>> = tableOf({
+  "": { decode: () => [], encode: () => [] },
+  gzip: { decode: () => [createGunzip()], encode: () => [createGzip()] },
+  // The published server takes the name for the bare format.
+  deflate: { decode: () => [createInflateRaw()], encode: () => [createDeflateRaw()] },
+})
+
+/** How a page is packed; undefined when it is in a way in which links cannot be found. */
+export function pageCoding(encoding: string | string[] | undefined): PageCoding | undefined {
+  return codings[encoding === undefined ? "" : String(encoding)]
+}
 
 /** Rewrites links with `rewrite` while the page streams by. */
 export function createLinkRewriter(rewrite: (link: string) => string): Transform {

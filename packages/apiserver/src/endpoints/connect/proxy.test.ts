@@ -73,10 +73,61 @@ describe("proxyTarget", () => {
   }
 
   it("refuses names that are none", async () => {
-    await assert.rejects(
-      target("/api/v1/namespaces/default/pods/ftp:p:1/proxy/", "10.0.0.9"),
-      /invalid pod request/,
-    )
+    for (const name of ["ftp:p:1", "a:b:c:d", ":80", "https::80"])
+      await assert.rejects(
+        target(`/api/v1/namespaces/default/pods/${name}/proxy/`, "10.0.0.9"),
+        /invalid pod request/,
+        name,
+      )
+  })
+
+  it("leads services to pods of their own namespace, by the port's number or name", async () => {
+    await using test = await startTestRegistry()
+    const { client, registry, env } = test
+    await client.create(pod, { metadata: podRef, spec: { containers: [{ name: "a", image: "i" }] } })
+    const ips = { podIP: "10.0.0.9", podIPs: [{ ip: "10.0.0.9" }, { ip: "fd00::9" }] }
+    await client.patch(pod, podRef, "merge", { status: ips }, { subresource: "status" })
+    const metadata = { namespace: "default", name: "s" }
+    await client.create(service, {
+      metadata,
+      spec: { clusterIP: "None", ports: [{ name: "web", port: 80 }] },
+    })
+    const ref = { kind: "Pod", ...podRef }
+    let slices = 0
+    const slice = async (targetRef: object | undefined, address: string, ready = true): Promise<void> => {
+      await client.create(endpointSlice, {
+        metadata: {
+          namespace: "default",
+          name: `s${slices++}`,
+          labels: { "kubernetes.io/service-name": "s" },
+        },
+        addressType: "IPv4",
+        ports: [{ name: "web", port: 8080 }],
+        endpoints: [{ addresses: [address], conditions: { ready }, ...(targetRef ? { targetRef } : {}) }],
+      })
+    }
+    const ask = (name: string): unknown =>
+      proxyTarget(
+        env,
+        registry,
+        new KubeletClient(registry, undefined),
+        parseRequestInfo("GET", `/api/v1/namespaces/default/services/${name}/proxy/`, new URLSearchParams()),
+      )
+    const none = { message: 'no endpoints available for service "s"' }
+    assert.throws(() => ask("s:web"), none)
+    await slice(undefined, "10.0.0.8")
+    await slice({ ...ref, namespace: "other" }, "10.0.0.9")
+    await slice(ref, "10.0.0.7")
+    await slice(ref, "10.0.0.9", false)
+    assert.throws(() => ask("s:web"), none, "nothing of these is a pod that is ready")
+    await slice(ref, "10.0.0.9")
+    const found = { kubelet: false, tls: false, host: "10.0.0.9", port: 8080 }
+    assert.deepEqual(ask("s:web"), found)
+    assert.deepEqual(ask("s:80"), found)
+    assert.deepEqual(ask("https:s:web"), { ...found, tls: true })
+    assert.throws(() => ask("s"), none, "the port has a name")
+    assert.throws(() => ask("s:81"), { message: 'no service port 81 found for service "s"' })
+    assert.throws(() => ask("t:80"), { message: 'services "t" not found' })
   })
 })
 
@@ -119,13 +170,19 @@ describe("networks of others", () => {
       spec: { clusterIP: "None", ports: [{ port: 80 }] },
     })
     for (const [i, text] of [...others, ...free].entries()) {
-      await client.patch(pod, podRef, "merge", { status: { podIP: text } }, { subresource: "status" })
+      const ips = { podIP: text, podIPs: [{ ip: text }] }
+      await client.patch(pod, podRef, "merge", { status: ips }, { subresource: "status" })
       const status = { addresses: [{ type: "InternalIP", address: text }] }
       await client.patch(node, { name: "n1" }, "merge", { status }, { subresource: "status" })
       const metadata = { namespace: "default", name: `s${i}`, labels: { "kubernetes.io/service-name": "s" } }
       const addressType = text.includes(":") ? "IPv6" : "IPv4"
       // Slices take addresses only as they are written best.
-      const slice = { metadata, addressType, ports: [{ port: 80 }], endpoints: [{ addresses: [text] }] }
+      const slice = {
+        metadata,
+        addressType,
+        ports: [{ port: 80 }],
+        endpoints: [{ addresses: [text], targetRef: { kind: "Pod", ...podRef } }],
+      }
       const isStored = await client.create(endpointSlice, slice).then(
         () => true,
         () => false,

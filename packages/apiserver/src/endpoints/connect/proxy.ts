@@ -11,7 +11,7 @@ import {
   type OutgoingHttpHeaders,
 } from "node:http"
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https"
-import { endpointSlice, service } from "@knarr/api"
+import { endpointSlice, pod, service, type Endpoint } from "@knarr/api"
 import {
   notFound,
   badRequest,
@@ -20,9 +20,10 @@ import {
   type StatusError,
 } from "@knarr/apimachinery"
 import { asError, randomInt, type Env } from "@knarr/base"
-import { copyBody, forwardedHeaders, hasBody, isSafe } from "./forward.ts"
+import { copyBody, crossOrigin, forwardedHeaders, hasBody, isSafe } from "./forward.ts"
 import { endToEnd } from "./headers.ts"
-import { createLinkRewriter } from "./html-links.ts"
+import { createLinkRewriter, pageCoding } from "./html-links.ts"
+import { cleanPath, createRewrite, escapePath } from "./proxy-paths.ts"
 import type { RequestInfo, ResponseStream } from "../../contract.ts"
 import type { Handler } from "../../server/filters.ts"
 import type { HeaderLine, ServerExchange } from "../../server/exchange.ts"
@@ -54,11 +55,10 @@ interface ProxyName {
 /** `scheme:name:port`, `name:port` or `name`. */
 function parseName(text: string): ProxyName | undefined {
   const parts = text.split(":")
-  if (parts.length === 1) return { scheme: "", name: parts[0]!, port: "" }
-  if (parts.length === 2) return { scheme: "", name: parts[0]!, port: parts[1]! }
-  if (parts.length === 3 && (parts[0] === "" || parts[0] === "http" || parts[0] === "https"))
-    return { scheme: parts[0]!, name: parts[1]!, port: parts[2]! }
-  return undefined
+  if (parts.length > 3) return undefined
+  const [scheme, name, port = ""] = parts.length === 3 ? parts : ["", ...parts]
+  if (!name || (scheme !== "" && scheme !== "http" && scheme !== "https")) return undefined
+  return { scheme, name, port }
 }
 
 /** Finds what a proxy request is for. Throws StatusErrors. */
@@ -108,33 +108,37 @@ function serviceTarget(
 ): ProxyTarget {
   const { namespace } = info
   let portName = parsed.port
-  const found = registry.get(service, { namespace, name: parsed.name })
-  if (!found && /^\d+$/.test(portName)) throw notFound({ group: "", resource: "services" }, parsed.name)
-  if (found && portName !== "" && /^\d+$/.test(portName)) {
-    const port = found.spec.ports?.find((p) => p.port === Number(portName))
+  const none = (): StatusError =>
+    serviceUnavailable(`no endpoints available for service ${JSON.stringify(parsed.name)}`)
+  if (/^[+-]?\d+$/.test(portName)) {
+    const found = registry.get(service, { namespace, name: parsed.name })
+    if (!found) throw notFound({ group: "", resource: "services" }, parsed.name)
+    const port = found.spec.ports?.find((one) => one.port === Number(portName))
     if (!port)
-      throw serviceUnavailable(`no service port ${portName} found for service ${JSON.stringify(parsed.name)}`)
+      throw serviceUnavailable(
+        `no service port ${Number(portName)} found for service ${JSON.stringify(parsed.name)}`,
+      )
     portName = port.name ?? ""
-  } else if (found && portName === "" && (found.spec.ports?.length ?? 0) >= 1)
-    portName = found.spec.ports![0]!.name ?? ""
+  }
   const candidates: { host: string; port: number }[] = []
   for (const slice of registry.list(endpointSlice, namespace)) {
     if (slice.metadata.labels?.["kubernetes.io/service-name"] !== parsed.name) continue
-    const port = slice.ports?.find((p) => (p.name ?? "") === portName)?.port
+    const port = slice.ports?.find((one) => (one.name ?? "") === portName)?.port
     if (port === undefined) continue
     for (const endpoint of slice.endpoints ?? [])
-      if (endpoint.conditions?.ready !== false && endpoint.addresses[0] !== undefined)
-        candidates.push({ host: endpoint.addresses[0], port })
+      if (endpoint.conditions?.ready !== false && isPods(registry, namespace, endpoint))
+        candidates.push({ host: endpoint.addresses[0]!, port })
   }
-  if (candidates.length === 0)
-    throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(info.name)}`)
+  if (candidates.length === 0) throw none()
   const chosen = candidates[randomInt(env.random, candidates.length)]!
   return { kubelet: false, tls, host: destinations.requireProxyable(chosen.host), port: chosen.port }
 }
 
-/** The path at the target: what follows `/proxy`, with the query. */
-function targetPath(info: RequestInfo, search: string): string {
-  return `/${info.rest}${search}`
+/** Nobody is led anywhere by endpoints that somebody wrote: only to what is a pod's of the same namespace. */
+function isPods(registry: Registry, namespace: string, { targetRef, addresses }: Endpoint): boolean {
+  if (!targetRef?.name || targetRef.namespace !== namespace) return false
+  const found = registry.get(pod, { namespace, name: targetRef.name })
+  return found?.status?.podIPs?.some(({ ip }) => ip === addresses[0]) ?? false
 }
 
 /** Begins the request to the target. What becomes another protocol has a connection of its own. */
@@ -165,16 +169,18 @@ export function proxyHandler(env: Env, registry: Registry, kubelet: KubeletClien
   return async (exchange, ctx) => {
     const { info, signal } = ctx
     const target = proxyTarget(env, registry, kubelet, info)
-    const path = targetPath(info, exchange.search)
-    const prefix = withoutTrailingSlash(exchange.path.slice(0, exchange.path.length - info.rest.length))
-    const rewrite = (link: string): string => rewriteLocation(link, target, prefix)
-    const host = target.host.includes(":") ? `[${target.host}]` : target.host
-    const headers: OutgoingHttpHeaders = forwardedHeaders(exchange, `${host}:${target.port}`)
+    const asked = cleanPath(info.rest)
+    const path = escapePath(asked === "" ? "/" : asked)
+    const base = proxyBase(info)
+    const rewrite = createRewrite(target, exchange.header("host") || exchange.header(":authority"), base)
+    const headers: OutgoingHttpHeaders = forwardedHeaders(exchange)
+    headers["x-forwarded-uri"] = base + path
     const { upgrade } = exchange
+    const to = path + exchange.search
     if (upgrade) {
       headers["connection"] = "Upgrade"
       headers["upgrade"] = exchange.header("upgrade")
-      const request = openRequest(kubelet, target, exchange.method, path, headers, true)
+      const request = openRequest(kubelet, target, exchange.method, to, headers, true)
       const answer = await awaitUpgrade(request, failure, signal)
       if ("socket" in answer) return splice(upgrade, answer, signal)
       const status = answer.response.statusCode ?? 0
@@ -183,13 +189,13 @@ export function proxyHandler(env: Env, registry: Registry, kubelet: KubeletClien
       throw internalError(`invalid upgrade response: status code ${status}`)
     }
     const reading = exchange.method === "GET" || exchange.method === "HEAD"
-    if (info.rest === "" && !exchange.path.endsWith("/") && reading) {
+    if (asked === "" && reading) {
       exchange.setHeader("Location", `${exchange.path}/${exchange.search}`)
       return exchange.respond(301, "", "")
     }
     const bodiless = !hasBody(exchange)
     const response = await sendRequest(
-      () => openRequest(kubelet, target, exchange.method, path, headers),
+      () => openRequest(kubelet, target, exchange.method, to, headers),
       (request) => {
         if (bodiless) return void request.end()
         // What of the body does not come is told by the signal, and ends the request to the target.
@@ -203,6 +209,11 @@ export function proxyHandler(env: Env, registry: Registry, kubelet: KubeletClien
   }
 }
 
+/** What is before the path that is asked for. */
+function proxyBase({ inNamespace, namespace, resource, name }: RequestInfo): string {
+  return `/api/v1${inNamespace ? `/namespaces/${namespace}` : ""}/${resource}/${name}/proxy`
+}
+
 /** Sends an answer on as it comes. Throws a StatusError, before anything is sent, when the client cannot be given it. */
 async function passOn(
   exchange: ServerExchange,
@@ -211,13 +222,15 @@ async function passOn(
   signal: AbortSignal,
 ): Promise<void> {
   const { "content-type": type = "", ...answered } = endToEnd(response.headers)
-  const isPage = /^text\/html\b/.test(String(type)) && !answered["content-encoding"]
+  const isPage = /^\s*text\/html\s*(;|$)/.test(String(type)) && answered["location"] === undefined
+  const coding = isPage ? pageCoding(answered["content-encoding"]) : undefined
   // HTTP/2 clients take a 204 with a length for an error.
-  if (isPage || response.statusCode === 204) delete answered["content-length"]
+  if (coding || response.statusCode === 204) delete answered["content-length"]
   const headers: HeaderLine[] = []
   for (const name in answered)
-    for (const value of [answered[name]!].flat())
-      headers.push([name, name === "location" ? rewrite(value) : value])
+    if (!crossOrigin.test(name))
+      for (const value of [answered[name]!].flat())
+        headers.push([name, name === "location" ? rewrite(value) : value])
   let out: ResponseStream
   try {
     out = exchange.stream(response.statusCode ?? 0, String(type), headers)
@@ -225,27 +238,9 @@ async function passOn(
     response.destroy()
     throw failure(asError(thrown))
   }
-  const body = isPage ? pipeline(response, createLinkRewriter(rewrite), () => {}) : response
-  await copyBody(body, out, signal)
+  const body = coding
+    ? pipeline([response, ...coding.decode(), createLinkRewriter(rewrite), ...coding.encode()], () => {})
+    : response
+  await copyBody(body as unknown as AsyncIterable<unknown>, out, signal)
   response.destroy()
-}
-
-function withoutTrailingSlash(path: string): string {
-  return path.endsWith("/") ? path.slice(0, -1) : path
-}
-
-/** A redirect inside the target stays behind the proxy. */
-function rewriteLocation(value: string, target: ProxyTarget, prefix: string): string {
-  if (value.startsWith("/")) return prefix + value
-  try {
-    const url = new URL(value)
-    if (
-      url.hostname === target.host &&
-      Number(url.port || (url.protocol === "https:" ? 443 : 80)) === target.port
-    )
-      return prefix + url.pathname + url.search
-  } catch {
-    // A relative location needs no change.
-  }
-  return value
 }
