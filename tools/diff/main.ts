@@ -1,7 +1,7 @@
 /**
  * `npm run diff`: the same requests to the published control plane and to Knarr's, and what differs in the answers.
  *
- *   --group NAME,…    readonly, golden, minimal, onewrong, update, verbs, subresources, custom, content
+ *   --group NAME,…    readonly, golden, minimal, onewrong, update, verbs, subresources, custom, policies, content
  *   --kind RE         only scripts whose name matches: `core.v1.Pod`, `lists-pods`, …
  *   --step RE         report only steps whose name matches (whole scripts are asked)
  *   --show RE         print requests and answers of differences whose cause or place matches

@@ -60,6 +60,7 @@ export type GroupName =
   | "verbs"
   | "subresources"
   | "custom"
+  | "policies"
   | "content"
 
 export const json = { "content-type": "application/json" }

@@ -5,6 +5,7 @@ import { customScripts } from "./custom.ts"
 import { goldenScripts } from "./golden.ts"
 import { minimalScripts } from "./minimal.ts"
 import { oneWrongScripts } from "./one-wrong.ts"
+import { policyScripts } from "./policies.ts"
 import { readonlyScripts } from "./readonly.ts"
 import { subresourceScripts } from "./subresources.ts"
 import { updateScripts } from "./update.ts"
@@ -19,5 +20,6 @@ export const groups: readonly { readonly name: GroupName; scripts(): Script[] }[
   { name: "verbs", scripts: verbScripts },
   { name: "subresources", scripts: subresourceScripts },
   { name: "custom", scripts: customScripts },
+  { name: "policies", scripts: policyScripts },
   { name: "content", scripts: contentScripts },
 ]

@@ -24,9 +24,21 @@ export function admissionAttributes(
     oldObject: what.oldObject,
     user: request.user,
     dryRun: request.dryRun,
-    options: request.options,
+    options: optionsOf(what.operation, request.options),
     warnings: request.warnings,
     signal: request.signal,
     annotate: request.annotate,
   })
+}
+
+/** What a patch or an update was sent with, as the options of what comes of it. */
+function optionsOf(
+  operation: AdmissionAttributes["operation"],
+  options: WriteRequest["options"],
+): WriteRequest["options"] {
+  if (operation !== "CREATE" && operation !== "UPDATE") return options
+  const kind = operation === "CREATE" ? "CreateOptions" : "UpdateOptions"
+  if (options["kind"] === undefined || options["kind"] === kind) return options
+  const { force: _, ...others } = options
+  return { ...others, kind }
 }

@@ -30,12 +30,16 @@ export interface Deleted {
   readonly asStatus: boolean
 }
 
-/** Deletes one object, or begins to. Throws NotFound, conflicts of preconditions, or what admission says. */
+/**
+ * Deletes one object, or begins to. Throws NotFound, conflicts of preconditions, or what admission says; it is not asked
+ * when it `admitted` what the deletion is a part of.
+ */
 export async function deleteObject(
   storage: ResourceStorage,
   ref: ObjectRef,
   options: DeletionOptions,
   request: WriteRequest,
+  { admitted = false }: { readonly admitted?: boolean } = {},
 ): Promise<Deleted> {
   validateDeletion(options)
   const { kind } = storage
@@ -56,7 +60,6 @@ export async function deleteObject(
         `${first.revision}, AdditionalErrorMsg: unsafe deletion is not allowed because the object is decodable from storage`,
     )
   const asStatus = !kind.returnDeletedObject
-  let admitted = false
   const admit = async (old: Readonly<KubeObject>): Promise<void> => {
     if (admitted) return
     const attributes = admissionAttributes(

@@ -45,6 +45,12 @@ export interface UpdateOptions {
   readonly create?: boolean
   /** managedFields come with the object (apply). */
   readonly applied?: boolean
+  /** What admission is shown in the place of the object and the present one; default: these. */
+  readonly shown?: {
+    of(obj: Readonly<KubeObject>): KubeObject
+    /** Puts what admission made of it into the object. */
+    take(obj: KubeObject, admitted: Readonly<KubeObject>): void
+  }
 }
 
 /** Updates an object, or creates it where the kind or the caller allows that. */
@@ -127,15 +133,18 @@ async function changeOf(
   dedupOwnerReferences(obj, request.warnings, false)
   const nowMs = env.clock.now()
   if (!options.applied) trackUpdate(kind, old, obj, request.fieldManager, subresource, nowMs)
-  const attributes = admissionAttributes(
-    storage,
-    ref,
-    { operation: "UPDATE", object: obj, oldObject: old, subresource },
-    request,
-  )
+  const { shown } = options
+  const what = (): Parameters<typeof admissionAttributes>[2] => ({
+    operation: "UPDATE",
+    object: shown ? shown.of(obj) : obj,
+    oldObject: shown ? shown.of(old) : old,
+    subresource,
+  })
+  const attributes = admissionAttributes(storage, ref, what(), request)
   const admitting = admission.admit(attributes)
   if (admitting) await admitting
-  obj = attributes.object!
+  if (shown) shown.take(obj, attributes.object!)
+  else obj = attributes.object!
   setObjectDefaults(kind, obj, nowMs)
   dedupOwnerReferences(obj, request.warnings, true)
   keepSystemFields(obj, old)
@@ -155,14 +164,7 @@ async function changeOf(
   ]
   if (errors.length > 0) throw invalid(storage.view.stored, ref.name, toldErrors(kind, errors))
   if (kind.warnings && subresource === "") request.warnings.push(...kind.warnings(obj, old))
-  const judging = admission.validate(
-    admissionAttributes(
-      storage,
-      ref,
-      { operation: "UPDATE", object: obj, oldObject: old, subresource },
-      request,
-    ),
-  )
+  const judging = admission.validate(admissionAttributes(storage, ref, what(), request))
   if (judging) await judging
   if (endsWith(kind, obj, old)) return { remove: true, answer: obj }
   if (!current.stale && equalButManagedTimes(obj, old)) return { keep: current }

@@ -109,7 +109,8 @@ const operationFields: Readonly<Record<string, CelType>> = {
 }
 const jsonPatchStruct: StructType = {
   type: jsonPatchType,
-  field: (name) => (Object.hasOwn(operationFields, name) ? operationFields[name] : undefined),
+  // A field that there is not has no type, and nothing fits it.
+  field: (name) => (Object.hasOwn(operationFields, name) ? operationFields[name] : structOf("")),
   create(fields) {
     for (const name of ["op", "path", "from"]) {
       const value = fields.get(name)

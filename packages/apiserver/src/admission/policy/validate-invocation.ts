@@ -66,7 +66,9 @@ export function validateInvocation(policy: CompiledValidating, context: Evaluati
       const result = activation.evaluate(expression)
       return { ...result, elapsedMs: context.now() - startMs }
     })
-    const messages = messagesOf(policy, withNamespace, activation.left, results)
+    // Neither messages nor annotations see the authorizer, nor do variables that they read.
+    const { authorizer: _, "authorizer.requestResource": __, ...unasked } = withNamespace as AdmissionValues
+    const messages = messagesOf(policy, unasked, activation.left, results)
     const decisions = policy.validations.map((validation, i): Decision => {
       const { value, error, elapsedMs } = results[i]!
       if (error !== undefined) return failed(error, elapsedMs)
@@ -77,14 +79,15 @@ export function validateInvocation(policy: CompiledValidating, context: Evaluati
       const reason = validation.validation.reason ?? "Invalid"
       return { allowed: false, failed: false, message, reason, elapsedMs }
     })
-    return { decisions, ...annotationsOf(policy, withNamespace, ignoresFailures) }
+    return { decisions, ...annotationsOf(policy, unasked, ignoresFailures) }
   } catch (thrown) {
     if (!(thrown instanceof OutOfBudget)) throw thrown
     return whole(messageOf(thrown))
   }
 }
 
-/** Message expressions are evaluated only where something is refused; they are paid from what is left. */
+/**
+ * Message expressions are evaluated only where something is refused; they are paid from what is left. */
 function messagesOf(
   { validations, variables }: CompiledValidating,
   values: AdmissionValues,

@@ -241,7 +241,8 @@ async function evict(
   }
   try {
     const { resourceVersion: _, ...preconditions } = options.preconditions ?? {}
-    await deleteObject(pods, ref, { ...options, preconditions: { uid, ...preconditions } }, request)
+    const deletion = { ...options, preconditions: { uid, ...preconditions } }
+    await deleteObject(pods, ref, deletion, request, { admitted: true })
   } catch (thrown) {
     if (!isNotFound(thrown)) throw thrown
   }

@@ -10,6 +10,7 @@ import {
   goQuote,
   internalError,
   invalid,
+  type Kind,
   type KubeObject,
   type ManagedFieldsContext,
   selectorFrom,
@@ -96,16 +97,17 @@ function scaleSchema(): Schema {
 /** The scale of an object. */
 function scaleOf(storage: ResourceStorage, object: CachedObject): Scale {
   const obj = storage.view.value(object) as Scalable
-  const { kind } = storage
-  const { name, namespace, uid, creationTimestamp } = obj.metadata
+  return scaleOfObject(storage.kind, {
+    ...obj,
+    metadata: { ...obj.metadata, resourceVersion: String(object.revision) },
+  })
+}
+
+function scaleOfObject(kind: Kind, obj: Scalable): Scale {
+  const { name, namespace, uid, creationTimestamp, resourceVersion } = obj.metadata
   const replicas = kind.scale?.getReplicas(obj) ?? obj.spec?.replicas ?? 0
   const selector = kind.scale ? kind.scale.selector(obj) : selectorText(obj)
-  const metadata: KubeObject["metadata"] = {
-    name,
-    uid,
-    resourceVersion: String(object.revision),
-    creationTimestamp,
-  }
+  const metadata: KubeObject["metadata"] = { name, uid, resourceVersion, creationTimestamp }
   if (namespace) metadata.namespace = namespace
   return {
     kind: "Scale",
@@ -117,6 +119,12 @@ function scaleOf(storage: ResourceStorage, object: CachedObject): Scale {
       ...(selector === "" ? {} : { selector }),
     },
   }
+}
+
+function setReplicas(kind: Kind, obj: Scalable, { spec }: Pick<Scale, "spec">): void {
+  const replicas = spec?.replicas ?? 0
+  if (kind.scale) kind.scale.setReplicas(obj, replicas)
+  else obj.spec = { ...obj.spec, replicas }
 }
 
 function selectorText(obj: Scalable): string {
@@ -159,10 +167,12 @@ async function updateScale(
       const scale = applied ? wanted : updateManagers(context, present, wanted, request.fieldManager)
       const obj = deepClone(current) as Scalable
       setManagers(obj, managersOfScaled(kind, current, scale))
-      const replicas = scale.spec.replicas ?? 0
-      if (kind.scale) kind.scale.setReplicas(obj, replicas)
-      else obj.spec = { ...obj.spec, replicas }
+      setReplicas(kind, obj, scale)
       return obj
+    },
+    shown: {
+      of: (obj) => scaleOfObject(kind, obj as Scalable),
+      take: (obj, admitted) => setReplicas(kind, obj as Scalable, admitted as Scale),
     },
   })
   return scaleOf(storage, written.object)
