@@ -10,19 +10,12 @@ import {
   service,
   serviceAccount,
 } from "@knarr/api"
-import {
-  Scope,
-  VirtualClock,
-  createPrivateKeyPem,
-  seededRandom,
-  silentLogger,
-  type Env,
-  Meter,
-} from "@knarr/base"
+import { Scope, createPrivateKeyPem } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { createMemoryStore } from "@knarr/store"
 import { createControlPlane, type ControlPlane } from "./control-plane.ts"
 
-const env: Env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger, meter: new Meter() }
+const env = virtualEnv()
 const signal = new AbortController().signal
 
 async function withPlane(

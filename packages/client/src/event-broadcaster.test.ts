@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { pod, type Event } from "@knarr/api"
-import { Meter, Scope, seededRandom, silentLogger, VirtualClock } from "@knarr/base"
+import { Scope, VirtualClock } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { createEventRecorder, partOf } from "./event-broadcaster.ts"
 import type { EventRecorder, EventSubject } from "./event-recorder.ts"
 import { Replies, type Reply } from "./scripted-replies.ts"
@@ -24,8 +25,8 @@ async function recorded(
   fn: (recorder: EventRecorder, clock: VirtualClock) => Promise<void> | void,
   replies: readonly (Reply | Error)[] = [],
 ): Promise<Sent[]> {
-  const clock = new VirtualClock()
-  const env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+  const env = virtualEnv()
+  const { clock } = env
   await using scope = new Scope("test", { env })
   const network = new Replies(...replies)
   const client = createRestClient({ transport: network, env })

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { configMap, type ConfigMap } from "@knarr/api"
-import { deferred, Meter, Scope, seededRandom, silentLogger, VirtualClock } from "@knarr/base"
+import { deferred, Scope } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { runReflector, type ReflectorOptions, type ReflectorTarget } from "./reflector.ts"
 import { createRestClient } from "./rest-client.ts"
 import { ScriptedNetwork, type Answer } from "./scripted-network.ts"
@@ -154,8 +155,8 @@ async function run(
   told: string[],
   target: Partial<ReflectorTarget<ConfigMap>> = {},
 ) {
-  const clock = new VirtualClock()
-  const env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+  const env = virtualEnv()
+  const { clock } = env
   const network = new ScriptedNetwork(answers)
   const client = createRestClient({ transport: network, env })
   const scope = new Scope("test", { env })

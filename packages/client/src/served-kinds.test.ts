@@ -2,7 +2,8 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { configMap, event, eventsEvent } from "@knarr/api"
 import type { Kind } from "@knarr/apimachinery"
-import { Meter, Scope, seededRandom, silentLogger, VirtualClock } from "@knarr/base"
+import { Scope } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import type { Client } from "./client.ts"
 import { createRestClient } from "./rest-client.ts"
 import { Replies, type Reply } from "./scripted-replies.ts"
@@ -48,8 +49,8 @@ async function follow(
   answers: readonly (readonly (Reply | Error)[])[],
   look: (served: ServedKinds, next: () => Promise<string[]>) => Promise<void>,
 ): Promise<void> {
-  const clock = new VirtualClock()
-  const env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+  const env = virtualEnv()
+  const { clock } = env
   await using scope = new Scope("test", { env })
   // Definitions and API services are listed elsewhere: nothing hints at a change here.
   const quiet = createRestClient({ transport: new Replies("never", "never"), env })

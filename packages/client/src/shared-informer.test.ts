@@ -1,13 +1,14 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { configMap, pod, type Pod } from "@knarr/api"
-import { VirtualClock, seededRandom, silentLogger, Meter, Scope } from "@knarr/base"
+import { Scope } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { ownerIndex } from "./informer.ts"
 import { createRestClient } from "./rest-client.ts"
 import { ScriptedNetwork } from "./scripted-network.ts"
 import { SharedInformer, createInformerFactory } from "./shared-informer.ts"
 
-const env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger, meter: new Meter() }
+const env = virtualEnv()
 
 function make(
   name: string,

@@ -4,30 +4,17 @@ import { Resolver } from "node:dns/promises"
 import { connect, type Socket } from "node:net"
 import { test } from "node:test"
 import packet from "dns-packet"
-import {
-  Scope,
-  createPrivateKeyPem,
-  deferred,
-  silentLogger,
-  systemClock,
-  systemRandom,
-  Meter,
-} from "@knarr/base"
-import { endpointSlice, kinds, service, type EndpointSlice, type Service } from "@knarr/api"
+import { Scope, deferred } from "@knarr/base"
+import { startTestPlane, systemEnv } from "@knarr/testkit"
+import { endpointSlice, service, type EndpointSlice, type Service } from "@knarr/api"
 import { createInformerFactory, type InformerFactory } from "@knarr/client"
-import { createControlPlane } from "../../apiserver/src/index.ts"
-import { createMemoryStore } from "../../store/src/index.ts"
 import { ClusterZone, startDns } from "./index.ts"
 
-const env = { clock: systemClock, random: systemRandom, log: silentLogger, meter: new Meter() }
-const serviceAccounts = { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] }
+const env = systemEnv()
 
 /** The informers of a control plane that has the services below. */
 async function startCluster(scope: Scope): Promise<InformerFactory> {
-  const store = scope.use(createMemoryStore({ env }))
-  const plane = await createControlPlane({ env, store, kinds, scope, serviceAccounts })
-  await plane.bootstrap()
-  const client = plane.client()
+  const client = (await startTestPlane(scope, env)).client()
   const ports = [{ name: "http", port: 80, protocol: "TCP" }]
   const services: Record<string, Service["spec"]> = {
     web: { clusterIP: "10.96.0.20", ports },

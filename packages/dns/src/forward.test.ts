@@ -4,13 +4,14 @@ import { closeSync, openSync, readdirSync } from "node:fs"
 import { createSocket } from "node:dgram"
 import { test } from "node:test"
 import packet from "dns-packet"
-import { Scope, VirtualClock, silentLogger, systemClock, systemRandom, Meter } from "@knarr/base"
+import { Scope, VirtualClock, systemClock } from "@knarr/base"
+import { systemEnv } from "@knarr/testkit"
 import type { ClusterZone } from "./cluster-zone.ts"
 import { FairSlots, RateShares } from "./fair-slots.ts"
 import { createForwarder, type Forwarder } from "./forward.ts"
 import { Resolver } from "./resolver.ts"
 
-const env = { clock: systemClock, random: systemRandom, log: silentLogger, meter: new Meter() }
+const env = systemEnv()
 const never = new AbortController().signal
 
 function question(name: string): Buffer {

@@ -8,7 +8,8 @@ import { createSocket } from "node:dgram"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { test } from "node:test"
-import { Meter, Scope, createPrivateKeyPem, silentLogger, systemClock, systemRandom } from "@knarr/base"
+import { Scope, createPrivateKeyPem, systemClock } from "@knarr/base"
+import { systemEnv } from "@knarr/testkit"
 
 const role = process.env["KNARR_TEST_ROLE"]
 const dnsAddress = "10.96.0.10"
@@ -100,7 +101,7 @@ function testOnRealKernel(): void {
     const { applyMasquerade, dnsShareChains } = await import("@knarr/pod-network")
     const { createMemoryStore } = await import("@knarr/store")
     await using scope = new Scope("test")
-    const env = { clock: systemClock, random: systemRandom, log: silentLogger, meter: new Meter() }
+    const env = systemEnv()
     const store = scope.use(createMemoryStore({ env }))
     const serviceAccounts = { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] }
     const plane = await createControlPlane({ env, store, kinds, scope, serviceAccounts })

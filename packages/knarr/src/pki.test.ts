@@ -4,14 +4,13 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "node:test"
-import { Meter, VirtualClock, seededRandom, silentLogger } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { ensureNodePki, ensurePki, readNodePki } from "./pki.ts"
 
 test("a node's folder has its own identities, made once, and no key of the CA", (t) => {
   const dir = mkdtempSync(join(tmpdir(), "knarr-pki-"))
   t.after(() => rmSync(dir, { recursive: true }))
-  const clock = new VirtualClock()
-  const env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+  const env = virtualEnv()
   const { ca } = ensurePki(join(dir, "pki"), env, { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] })
   const node = join(dir, "node-1")
   const ensure = () => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { gunzipSync } from "node:zlib"
-import { VirtualClock, seededRandom, silentLogger, type Env, Meter } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { rotateLog } from "./log-rotation.ts"
 import { isRuntimeNotFound } from "./runtime/container-runtime.ts"
 import { SimulatedHost } from "./runtime/simulated-host.ts"
@@ -16,8 +16,8 @@ describe("log rotation", () => {
   it("keeps the newest files, of which the last stays readable", async () => {
     const dir = mkdtempSync(join(tmpdir(), "knarr-logs-"))
     try {
-      const clock = new VirtualClock()
-      const env: Env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+      const env = virtualEnv()
+      const { clock } = env
       const path = join(dir, "0.log")
       const runtime = createSimulatedRuntime(new SimulatedHost({ env, podCIDR: "10.1.0.0/24" }))
       await runtime.pullImage({ image: { image: "img" } }, { signal: never })
@@ -51,12 +51,7 @@ describe("log rotation", () => {
   it("leaves the log as it was when the runtime does not follow", async () => {
     const dir = mkdtempSync(join(tmpdir(), "knarr-logs-"))
     try {
-      const env: Env = {
-        clock: new VirtualClock(),
-        random: seededRandom(1),
-        log: silentLogger,
-        meter: new Meter(),
-      }
+      const env = virtualEnv()
       const path = join(dir, "0.log")
       writeFileSync(path, "text")
       const runtime = createSimulatedRuntime(new SimulatedHost({ env, podCIDR: "10.1.0.0/24" }))

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process"
 import { test } from "node:test"
 import { holds, ipv4, ipv6, linkName, type IPFamily } from "@knarr/apimachinery"
 import type { Node } from "@knarr/api"
+import { nodeOf } from "@knarr/testkit"
 import { cniConflist } from "./cni-config.ts"
 import { runHostCommand } from "./host-command.ts"
 import {
@@ -25,13 +26,10 @@ const four = rangesOf(ipv4, "198.18.0.0/17", "198.19.0.0/24")
 const six = rangesOf(ipv6, "fd00:10:244::/48", "fd00:10:89::/64")
 
 function node(name: string, podCIDRs: string[], addresses: string[]): Node {
-  return {
-    apiVersion: "v1",
-    kind: "Node",
-    metadata: { name, uid: name, resourceVersion: "1", creationTimestamp: "2026-01-01T00:00:00Z" },
+  return nodeOf(name, {
     spec: { podCIDR: podCIDRs[0]!, podCIDRs },
     status: { addresses: addresses.map((address) => ({ type: "InternalIP", address })) },
-  }
+  })
 }
 
 const nodes = [

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { nodeOf } from "@knarr/testkit"
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
@@ -50,13 +51,10 @@ function localCluster(name: string, index: number): LocalCluster {
 }
 
 function node(name: string, podCIDR: string | undefined, address: string | undefined): Node {
-  return {
-    apiVersion: "v1",
-    kind: "Node",
-    metadata: { name, uid: name, resourceVersion: "1", creationTimestamp: "2026-01-01T00:00:00Z" },
+  return nodeOf(name, {
     spec: podCIDR === undefined ? {} : { podCIDR, podCIDRs: [podCIDR] },
     status: address === undefined ? {} : { addresses: [{ type: "InternalIP", address }] },
-  }
+  })
 }
 
 test("The plan is the node's own range and a route to each other node that has both", () => {

@@ -5,7 +5,8 @@ import { createSocket, type Socket } from "node:dgram"
 import { get } from "node:http"
 import { createConnection, createServer } from "node:net"
 import { test } from "node:test"
-import { Scope, createPrivateKeyPem, silentLogger, systemClock, systemRandom, Meter } from "@knarr/base"
+import { Scope, systemClock } from "@knarr/base"
+import { startTestPlane, systemEnv } from "@knarr/testkit"
 import {
   ipv4,
   ipv4Address,
@@ -17,7 +18,6 @@ import {
 } from "@knarr/apimachinery"
 import {
   endpointSlice,
-  kinds,
   node,
   pod,
   service,
@@ -26,14 +26,12 @@ import {
   type Service,
 } from "@knarr/api"
 import { createInformerFactory, type Client, type EventSubject } from "@knarr/client"
-import { createControlPlane } from "../../apiserver/src/index.ts"
-import { createMemoryStore } from "../../store/src/index.ts"
 import { parseFlow } from "./conntrack.ts"
 import { KernelTable, type Programmed } from "./kernel-table.ts"
 import type { ServicePort } from "./service-map.ts"
 import { startServiceProxy } from "./service-proxy.ts"
 
-const env = { clock: systemClock, random: systemRandom, log: silentLogger, meter: new Meter() }
+const env = systemEnv()
 const inside = process.env["KNARR_TEST_NETNS"] === "1"
 const able =
   process.getuid?.() === 0 &&
@@ -334,11 +332,7 @@ interface Bench {
 
 /** A proxy for the node `a`, with endpoints' addresses on the loopback. */
 async function startBench(scope: Scope, healthz = 0): Promise<Bench> {
-  const store = scope.use(createMemoryStore({ env }))
-  const serviceAccounts = { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] }
-  const plane = await createControlPlane({ env, store, kinds, scope, serviceAccounts })
-  await plane.bootstrap()
-  const client = plane.client()
+  const client = (await startTestPlane(scope, env)).client()
   await client.create(node, { metadata: { name: "a" }, spec: {} })
   sh("ip link set lo up; for i in 2 3 4; do ip address replace 10.244.0.$i/32 dev lo; done")
   sh("ip link show out >/dev/null 2>&1 || ip link add out type veth peer name far")

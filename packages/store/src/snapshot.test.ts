@@ -3,11 +3,11 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { it } from "node:test"
-import { silentLogger, systemClock, systemRandom, Meter } from "@knarr/base"
+import { systemEnv } from "@knarr/testkit"
 import { openEmbeddedStore } from "./embedded/embedded-store.ts"
 import { DamagedSnapshotError, restoreSnapshot, saveSnapshot } from "./snapshot.ts"
 
-const env = { clock: systemClock, random: systemRandom, log: silentLogger, meter: new Meter() }
+const env = systemEnv()
 
 it("a snapshot taken under load is the store at its revision, and damage is noticed", async () => {
   const dir = await mkdtemp(join(tmpdir(), "knarr-snapshot-"))

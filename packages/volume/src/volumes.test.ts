@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { podOf } from "@knarr/testkit"
 import {
   chownSync,
   existsSync,
@@ -37,14 +38,9 @@ async function inFolder(run: (dir: string) => Promise<void>): Promise<void> {
   }
 }
 
-function podOf(spec: Partial<Pod["spec"]> = {}, metadata: Partial<Pod["metadata"]> = {}): Pod {
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { name: "p", namespace: "ns", uid: "u-1", ...metadata },
-    spec: { containers: [{ name: "app", image: "i" }], ...spec },
-    status: {},
-  } as Pod
+function podWith(spec: Partial<Pod["spec"]> = {}, metadata: Partial<Pod["metadata"]> = {}): Pod {
+  const containers = [{ name: "app", image: "i" }]
+  return podOf({ metadata: { namespace: "ns", uid: "u-1", ...metadata }, spec: { containers, ...spec } })
 }
 
 interface Objects {
@@ -72,7 +68,7 @@ function contextOf(
   dir: string,
   volume: Omit<Volume, "name">,
   objects: Objects = {},
-  pod = podOf(),
+  pod = podWith(),
 ): VolumeContext {
   const allocatable = { cpu: "4", memory: "1Gi" }
   return {
@@ -190,7 +186,7 @@ describe("volumes made from objects", () => {
         { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }] } },
         { downwardAPI: { items: [{ path: "namespace", fieldRef: { fieldPath: "metadata.namespace" } }] } },
       ]
-      const pod = podOf({ securityContext: isRoot ? { runAsUser: 1234 } : {} })
+      const pod = podWith({ securityContext: isRoot ? { runAsUser: 1234 } : {} })
       const path = await mount(contextOf(dir, { projected: { sources, defaultMode: 0o644 } }, objects, pod))
       assert.equal(readFileSync(join(path, "token"), "utf8"), "token1/api/3607")
       assert.equal(readFileSync(join(path, "ca.crt"), "utf8"), "CA")
@@ -214,7 +210,10 @@ describe("volumes made from objects", () => {
       const containers = [
         { name: "app", image: "i", resources: { limits: { cpu: "1500m" }, requests: { memory: "65Mi" } } },
       ]
-      const pod = podOf({ containers }, { labels: { b: 'say "hi"', a: "1" }, annotations: { note: "x\ny" } })
+      const pod = podWith(
+        { containers },
+        { labels: { b: 'say "hi"', a: "1" }, annotations: { note: "x\ny" } },
+      )
       const field = (path: string, fieldPath: string): object => ({ path, fieldRef: { fieldPath } })
       const resource = (path: string, name: string, divisor?: string): object => ({
         path,
@@ -240,7 +239,7 @@ describe("volumes made from objects", () => {
 
   it("belong to the pod's group", { skip: !isRoot }, () =>
     inFolder(async (dir) => {
-      const pod = podOf({ securityContext: { fsGroup: 4321 } })
+      const pod = podWith({ securityContext: { fsGroup: 4321 } })
       const secrets = { s: { data: { k: base64("v") } } }
       const path = await mount(
         contextOf(dir, { secret: { secretName: "s", defaultMode: 0o400 } }, { secrets }, pod),
@@ -280,9 +279,9 @@ describe("emptyDir", () => {
 
   it("in memory is as large as its limit, the containers' or the node's", () => {
     const limited = (memory: string): Pod =>
-      podOf({ containers: [{ name: "a", image: "i", resources: { limits: { memory } } }] })
-    assert.equal(tmpfsSize(podOf(), undefined, "1Gi"), 2 ** 30)
-    assert.equal(tmpfsSize(podOf(), "10Mi", "1Gi"), 10 * 2 ** 20)
+      podWith({ containers: [{ name: "a", image: "i", resources: { limits: { memory } } }] })
+    assert.equal(tmpfsSize(podWith(), undefined, "1Gi"), 2 ** 30)
+    assert.equal(tmpfsSize(podWith(), "10Mi", "1Gi"), 10 * 2 ** 20)
     assert.equal(tmpfsSize(limited("5Mi"), "10Mi", "1Gi"), 5 * 2 ** 20)
   })
 
@@ -316,7 +315,7 @@ describe("emptyDir", () => {
 
   it("of huge pages has the size that the pod asks for", () => {
     const asking = (...names: string[]): Pod =>
-      podOf({
+      podWith({
         containers: [
           {
             name: "a",
@@ -349,7 +348,7 @@ describe("emptyDir", () => {
 
   it("that was never finished is finished, and one that was is the pod's own", { skip: !isRoot }, () =>
     inFolder(async (dir) => {
-      const pod = podOf({ securityContext: { fsGroup: 77 } })
+      const pod = podWith({ securityContext: { fsGroup: 77 } })
       const context = contextOf(dir, { emptyDir: {} }, {}, pod)
       mkdirSync(context.dir)
       await mount(context)
@@ -362,7 +361,7 @@ describe("emptyDir", () => {
 
   it("gives everything in it to the pod's group", { skip: !isRoot }, () =>
     inFolder(async (dir) => {
-      const pod = podOf({ securityContext: { fsGroup: 77 } })
+      const pod = podWith({ securityContext: { fsGroup: 77 } })
       const path = await mount(contextOf(dir, { emptyDir: {} }, {}, pod))
       assert.equal(statSync(path).gid, 77)
       assert.equal(mode(path), "2777")
@@ -548,9 +547,12 @@ describe("fsUserOf", () => {
   it("is the one user of all containers", () => {
     const one = { name: "a", image: "i", securityContext: { runAsUser: 5 } }
     const other = { name: "b", image: "i" }
-    assert.equal(fsUserOf(podOf({ containers: [one] })), 5)
-    assert.equal(fsUserOf(podOf({ containers: [one, other] })), undefined)
-    assert.equal(fsUserOf(podOf({ containers: [one, other], securityContext: { runAsUser: 5 } })), 5)
-    assert.equal(fsUserOf(podOf({ containers: [one, other], securityContext: { runAsUser: 6 } })), undefined)
+    assert.equal(fsUserOf(podWith({ containers: [one] })), 5)
+    assert.equal(fsUserOf(podWith({ containers: [one, other] })), undefined)
+    assert.equal(fsUserOf(podWith({ containers: [one, other], securityContext: { runAsUser: 5 } })), 5)
+    assert.equal(
+      fsUserOf(podWith({ containers: [one, other], securityContext: { runAsUser: 6 } })),
+      undefined,
+    )
   })
 })

@@ -3,11 +3,12 @@ import assert from "node:assert/strict"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { test } from "node:test"
-import { Meter, Scope, silentLogger, systemClock, systemRandom } from "@knarr/base"
+import { Scope } from "@knarr/base"
+import { systemEnv } from "@knarr/testkit"
 import { serveHealthz } from "@knarr/kubelet"
 import { defineNodePart, startNodeParts, type NodeContext } from "knarr"
 
-const env = { clock: systemClock, random: systemRandom, log: silentLogger, meter: new Meter() }
+const env = systemEnv()
 
 interface Greeter {
   readonly port: number

@@ -9,20 +9,13 @@ import {
   service,
   serviceAccount,
 } from "@knarr/api"
-import {
-  Scope,
-  VirtualClock,
-  createPrivateKeyPem,
-  seededRandom,
-  silentLogger,
-  type Env,
-  Meter,
-} from "@knarr/base"
+import { Scope, createPrivateKeyPem } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import type { Client } from "@knarr/client"
 import { createMemoryStore } from "@knarr/store"
 import { createControlPlane } from "../control-plane.ts"
 
-const env: Env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger, meter: new Meter() }
+const env = virtualEnv()
 const namespace = "default"
 
 type Spec = Record<string, unknown>

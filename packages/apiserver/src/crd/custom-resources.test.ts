@@ -3,15 +3,8 @@ import { setImmediate } from "node:timers/promises"
 import { describe, it } from "node:test"
 import { clusterRole, customResourceDefinition, kinds, type CustomResourceDefinition } from "@knarr/api"
 import { isNotFound, type Kind, type KubeObject } from "@knarr/apimachinery"
-import {
-  Scope,
-  VirtualClock,
-  createPrivateKeyPem,
-  seededRandom,
-  silentLogger,
-  type Env,
-  Meter,
-} from "@knarr/base"
+import { Scope, VirtualClock, createPrivateKeyPem } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { createMemoryStore } from "@knarr/store"
 import { createControlPlane, type ControlPlane } from "../control-plane.ts"
 import { refusalOf, withTestPlane } from "../testing.ts"
@@ -93,12 +86,7 @@ describe("custom resources", () => {
   })
 
   it("have the defaults of their present schema, whenever they were written, and are there after a restart", async () => {
-    const env: Env = {
-      clock: new VirtualClock(),
-      random: seededRandom(1),
-      log: silentLogger,
-      meter: new Meter(),
-    }
+    const env = virtualEnv()
     await using scope = new Scope("test")
     const store = scope.use(createMemoryStore({ env }))
     const serviceAccounts = { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] }

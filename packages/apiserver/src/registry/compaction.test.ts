@@ -1,13 +1,14 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { Scope, VirtualClock, seededRandom, silentLogger, Meter } from "@knarr/base"
+import { Scope } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { createMemoryStore } from "@knarr/store"
 import { runCompaction } from "./compaction.ts"
 
 test("history is kept for one to two intervals", async () => {
   await using scope = new Scope("test")
-  const clock = new VirtualClock()
-  const env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+  const env = virtualEnv()
+  const { clock } = env
   const store = scope.use(createMemoryStore({ env }))
   const write = async (): Promise<number> => {
     const result = await store.put("/a", Buffer.from("x"))

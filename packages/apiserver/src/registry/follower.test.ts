@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { configMap } from "@knarr/api"
-import { VirtualClock, seededRandom, silentLogger, type Env, Meter } from "@knarr/base"
+import { type Env } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { createMemoryStore, type Store, type StoreEvent } from "@knarr/store"
 import { startTestRegistry } from "./testing.ts"
 
@@ -41,8 +42,8 @@ const data = (value: string) => ({
 })
 
 test("after a compaction that it missed the feed reads everything again, and watches end so that clients list", async () => {
-  const clock = new VirtualClock()
-  const env: Env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+  const env = virtualEnv()
+  const { clock } = env
   const { store, cut, mend } = interruptible(env)
   await using t = await startTestRegistry({ env, store, clock })
   const { registry, client } = t
@@ -100,8 +101,8 @@ test("after a compaction that it missed the feed reads everything again, and wat
 })
 
 test("a write whose change does not arrive fails with a clear error and is stored", async () => {
-  const clock = new VirtualClock()
-  const env: Env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+  const env = virtualEnv()
+  const { clock } = env
   const { store, cut } = interruptible(env)
   await using t = await startTestRegistry({ env, store, clock })
   const signal = AbortSignal.timeout(60_000)

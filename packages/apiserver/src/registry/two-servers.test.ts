@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { ipAddress, service, type Service } from "@knarr/api"
 import { Meter, seededRandom, silentLogger, VirtualClock, type Env } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import type { Client } from "@knarr/client"
 import { createMemoryStore, type Store } from "@knarr/store"
 import { startTestRegistry } from "./testing.ts"
@@ -96,8 +97,8 @@ function elsewhere(store: Store, asked: () => void): Store {
 }
 
 test("where the store has to be asked for its revision, reads see what another server was just told is written", async () => {
-  const clock = new VirtualClock()
-  const env: Env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+  const env = virtualEnv()
+  const { clock } = env
   await using inner = createMemoryStore({ env })
   let questions = 0
   const store = elsewhere(inner, () => questions++)

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import type { Pod } from "@knarr/api"
-import { Scope, VirtualClock, seededRandom, silentLogger, type Env, Meter } from "@knarr/base"
+import { Scope, VirtualClock } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { createSimulatedNodeHost, type FilesystemUse, type NodeHost } from "../node/node-host.ts"
 import type { NodePressure } from "../node/node-status.ts"
 import { containerNameLabel, podNameLabel, podNamespaceLabel, podUidLabel } from "../pod-worker/labels.ts"
@@ -55,8 +56,8 @@ async function bed(
   run: (bed: Bed) => Promise<void>,
   options: Partial<EvictionManagerOptions> = {},
 ): Promise<void> {
-  const clock = new VirtualClock()
-  const env: Env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+  const env = virtualEnv()
+  const { clock } = env
   await using scope = new Scope("test")
   const host = new SimulatedHost({
     env,

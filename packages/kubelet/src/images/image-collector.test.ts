@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { it } from "node:test"
-import { Scope, VirtualClock, seededRandom, silentLogger, type Env, Meter } from "@knarr/base"
+import { Scope } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { createSimulatedNodeHost } from "../node/node-host.ts"
 import { SimulatedHost } from "../runtime/simulated-host.ts"
 import { createSimulatedRuntime } from "../runtime/simulated-runtime.ts"
@@ -9,8 +10,8 @@ import { ImageCollector } from "./image-collector.ts"
 const never = new AbortController().signal
 
 it("removes the longest unused images when the disk is nearly full, and no more than it must", async () => {
-  const clock = new VirtualClock()
-  const env: Env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+  const env = virtualEnv()
+  const { clock } = env
   await using scope = new Scope("test")
   const runtime = createSimulatedRuntime(new SimulatedHost({ env, podCIDR: "10.1.0.0/24" }))
   const pull = (name: string): Promise<unknown> =>

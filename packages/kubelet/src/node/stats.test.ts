@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { VirtualClock, seededRandom, silentLogger, type Env, Meter } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { containerNameLabel, podNameLabel, podNamespaceLabel, podUidLabel } from "../pod-worker/labels.ts"
 import { SimulatedHost } from "../runtime/simulated-host.ts"
 import { createSimulatedRuntime } from "../runtime/simulated-runtime.ts"
@@ -11,8 +11,8 @@ const signal = new AbortController().signal
 
 describe("node stats", () => {
   it("tell what pods and containers use", async () => {
-    const clock = new VirtualClock()
-    const env: Env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+    const env = virtualEnv()
+    const { clock } = env
     const behaviour = () => ({ cpuNanoCores: 250_000_000, memoryBytes: 2 ** 20 })
     const runtime = createSimulatedRuntime(new SimulatedHost({ env, podCIDR: "10.0.0.0/24", behaviour }))
     await runtime.pullImage({ image: { image: "img" } }, { signal })

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { podOf } from "@knarr/testkit"
 import { test } from "node:test"
 import type { Container, Pod } from "@knarr/api"
 import { hashContainer } from "./labels.ts"
@@ -18,15 +19,8 @@ function containerOf(name: string, more: Partial<Container> = {}): Container {
   return { name, image: `${name}:1`, ...more }
 }
 
-function podOf(spec: Partial<Pod["spec"]>): Pod {
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { name: "p", namespace: "d", uid: "u" },
-    spec: { restartPolicy: "Always", containers: [containerOf("a")], ...spec },
-    status: {},
-  } as Pod
-}
+const podWith = (spec: Partial<Pod["spec"]>): Pod =>
+  podOf({ spec: { containers: [containerOf("a")], ...spec } })
 
 /** `a running`, `b exited 1`, `c created`; the newest first. */
 function runtimeOf(texts: readonly string[], sandboxes: readonly RuntimeSandbox[] = [sandbox]): RuntimePod {
@@ -282,7 +276,7 @@ for (const { name, spec = {}, runtime, probes = [], want } of cases) {
           ? true
           : undefined
     const { killPod, createSandbox, attempt, kill, startEphemeral, startInit, start } = planPod(
-      podOf(spec),
+      podWith(spec),
       runtime,
       probe,
     )

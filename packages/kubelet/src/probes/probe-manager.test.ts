@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import type { Container, Pod } from "@knarr/api"
-import { Scope, VirtualClock, seededRandom, silentLogger, type Env, Meter } from "@knarr/base"
+import { Scope, VirtualClock } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import type { EventRecorder } from "@knarr/client"
 import { SimulatedHost, type SimulatedExec } from "../runtime/simulated-host.ts"
 import { createSimulatedRuntime } from "../runtime/simulated-runtime.ts"
@@ -31,8 +32,8 @@ interface Setup {
 const never = new AbortController().signal
 
 async function bed(setup: Setup, run: (bed: Bed) => Promise<void>): Promise<void> {
-  const clock = new VirtualClock()
-  const env: Env = { clock, random: seededRandom(3), log: silentLogger, meter: new Meter() }
+  const env = virtualEnv(3)
+  const { clock } = env
   await using scope = new Scope("test")
   const probed: number[] = []
   let startMs = 0

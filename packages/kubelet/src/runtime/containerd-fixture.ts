@@ -1,14 +1,15 @@
 /** A real containerd for tests: its own daemon, images and network in a temporary folder. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { silentLogger, systemClock, systemRandom, type Env, Meter } from "@knarr/base"
+import { systemClock } from "@knarr/base"
+import { systemEnv } from "@knarr/testkit"
 import { ensureContainerd, importImage, type Containerd, type ContainerdOptions } from "./containerd.ts"
 import { findBinary } from "./containerd-host.ts"
 import { stopContainerd } from "./containerd-stop.ts"
 import { createImageTar, hostArchitecture } from "./oci-image.ts"
 
 /** The real world, silent. */
-export const env: Env = { clock: systemClock, random: systemRandom, log: silentLogger, meter: new Meter() }
+export const env = systemEnv()
 
 function has(program: string): boolean {
   try {

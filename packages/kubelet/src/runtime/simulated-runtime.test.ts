@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { VirtualClock, seededRandom, silentLogger, systemClock, Meter } from "@knarr/base"
+import { seededRandom, silentLogger, systemClock, Meter } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { runtimeConformance } from "./runtime.conformance.ts"
 import { SimulatedHost, type SimulatedBehaviour, type SimulatedContainer } from "./simulated-host.ts"
 import { createSimulatedRuntime } from "./simulated-runtime.ts"
@@ -42,8 +43,8 @@ runtimeConformance("The simulated runtime", {
 
 test("Simulated containers follow their script on the virtual clock, the same way from the same seed", async () => {
   const play = async (): Promise<string[]> => {
-    const clock = new VirtualClock()
-    const env = { clock, random: seededRandom(7), log: silentLogger, meter: new Meter() }
+    const env = virtualEnv(7)
+    const { clock } = env
     const host = new SimulatedHost({
       env,
       podCIDR: "10.1.0.0/29",
@@ -83,7 +84,7 @@ test("Simulated containers follow their script on the virtual clock, the same wa
 })
 
 test("A simulated node runs out of addresses and gets them back", async () => {
-  const env = { clock: new VirtualClock(), random: seededRandom(1), log: silentLogger, meter: new Meter() }
+  const env = virtualEnv()
   const runtime = createSimulatedRuntime(new SimulatedHost({ env, podCIDR: "10.1.0.0/29" }))
   const call = { signal: new AbortController().signal }
   const run = async (name: string): Promise<string> =>

@@ -1,17 +1,8 @@
 /** A control plane on a virtual clock, for the tests of what the kubelet does with the API. */
-import { kinds, pod as podKind, serviceAccount, type Pod } from "@knarr/api"
-import {
-  Scope,
-  VirtualClock,
-  createPrivateKeyPem,
-  seededRandom,
-  silentLogger,
-  type Env,
-  Meter,
-} from "@knarr/base"
+import { pod as podKind, serviceAccount, type Pod } from "@knarr/api"
+import { Scope, VirtualClock, type Env } from "@knarr/base"
+import { startTestPlane, virtualEnv } from "@knarr/testkit"
 import type { Client } from "@knarr/client"
-import { createControlPlane } from "../../../apiserver/src/index.ts"
-import { createMemoryStore } from "../../../store/src/index.ts"
 
 export interface TestPlane {
   readonly clock: VirtualClock
@@ -26,17 +17,12 @@ export interface TestPlane {
   until(what: string, done: () => boolean | Promise<boolean>): Promise<void>
 }
 
-const signingKey = createPrivateKeyPem()
-
 /** Runs `run` against a new control plane with the namespace `default`. */
 export async function withPlane(run: (plane: TestPlane) => Promise<void>): Promise<void> {
-  const clock = new VirtualClock()
-  const env: Env = { clock, random: seededRandom(7), log: silentLogger, meter: new Meter() }
+  const env = virtualEnv(7)
+  const { clock } = env
   await using root = new Scope("test")
-  const store = root.use(createMemoryStore({ env }))
-  const serviceAccounts = { signingKey, issuers: ["https://kubernetes.default.svc"] }
-  const plane = await createControlPlane({ env, store, kinds, scope: root, serviceAccounts })
-  await plane.bootstrap()
+  const plane = await startTestPlane(root, env)
   const client = plane.client()
   const account = {
     apiVersion: "v1",

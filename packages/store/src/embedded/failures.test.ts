@@ -6,12 +6,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { it } from "node:test"
 import { fileURLToPath } from "node:url"
-import { silentLogger, systemClock, systemRandom, Meter } from "@knarr/base"
+import { systemEnv } from "@knarr/testkit"
 import { DamagedStoreError } from "../store.ts"
 import { StoreInUseError } from "./directory-lock.ts"
 import { type EmbeddedStore, openEmbeddedStore } from "./embedded-store.ts"
 
-const env = { clock: systemClock, random: systemRandom, log: silentLogger, meter: new Meter() }
+const env = systemEnv()
 const openIn = (dir: string): Promise<EmbeddedStore> => openEmbeddedStore({ dir, env })
 const fileIn = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 

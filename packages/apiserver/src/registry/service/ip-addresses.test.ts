@@ -1,20 +1,13 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { ipAddress, kinds, service } from "@knarr/api"
-import {
-  Scope,
-  VirtualClock,
-  createPrivateKeyPem,
-  seededRandom,
-  silentLogger,
-  type Env,
-  Meter,
-} from "@knarr/base"
+import { Scope, createPrivateKeyPem } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { createMemoryStore } from "@knarr/store"
 import { createControlPlane, type ControlPlane } from "../../control-plane.ts"
 
-const clock = new VirtualClock()
-const env: Env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+const env = virtualEnv()
+const { clock } = env
 
 /** The parents of the address objects, when they are `wanted` at last. */
 async function settled(plane: ControlPlane, wanted: Record<string, string>): Promise<void> {

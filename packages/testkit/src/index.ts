@@ -1,0 +1,3 @@
+export { systemEnv, virtualEnv, type VirtualEnv } from "./env.ts"
+export { nodeOf, podOf } from "./objects.ts"
+export { startTestPlane } from "./plane.ts"
