@@ -3,7 +3,7 @@ import { parseArgs } from "node:util"
 import { asError, createLogger, Meter, systemClock, systemRandom } from "@knarr/base"
 import { UsageError } from "./cluster-home.ts"
 import type { CommandContext, KnarrCommand } from "./commands/command.ts"
-import { commandLoaders, type CommandEntry } from "./commands/order.ts"
+import { commandLoaders, programs, type CommandEntry } from "./commands/order.ts"
 import { stopSignal } from "./stop-signal.ts"
 
 const program = "knarr"
@@ -24,10 +24,8 @@ async function main(argv: readonly string[]): Promise<number> {
     warn: (text) => process.stderr.write(text),
   }
   const [first] = argv
-  if (first === "kubectl") {
-    const { runKubectl } = await import("./commands/kubectl.ts")
-    return runKubectl(argv.slice(1), ctx)
-  }
+  const other = programs.find(({ name }) => name === first)
+  if (other) return (await other.load())(argv.slice(1), ctx)
   if (first === undefined || first === "help" || first === "--help" || first === "-h") {
     ctx.print(helpText())
     return first === undefined ? 1 : 0

@@ -2,5 +2,6 @@
 export { type CommandContext, type KubectlCommand, defineKubectlCommand } from "./command.ts"
 export type { KubectlIo } from "./io.ts"
 export { type CommandEntry, type CommandGroup, commandList } from "./command-list.ts"
+export { type FlagSpec, type Flags, flag, parseFlags } from "./flags.ts"
 export { runKubectl } from "./run.ts"
 export { processIo } from "./process-io.ts"

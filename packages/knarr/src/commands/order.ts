@@ -1,5 +1,5 @@
 /** Every command, in the order of the help text. Loaded on use: most runs need one. */
-import type { KnarrCommand } from "./command.ts"
+import type { CommandContext, KnarrCommand } from "./command.ts"
 
 export interface CommandEntry {
   readonly name: string
@@ -39,6 +39,11 @@ export const commandLoaders: readonly CommandEntry[] = [
     load: async () => (await import("./image-load.command.ts")).imageLoad,
   },
   {
+    name: "envtest-assets",
+    summary: "Print the folder of stand-ins that Go's envtest starts",
+    load: async () => (await import("./envtest-assets.command.ts")).envtestAssets,
+  },
+  {
     name: "server",
     summary: "Run a server in the foreground",
     load: async () => (await import("./server.command.ts")).server,
@@ -48,4 +53,13 @@ export const commandLoaders: readonly CommandEntry[] = [
     summary: "Run a node's agent in the foreground",
     load: async () => (await import("./agent.command.ts")).agent,
   },
+]
+
+/** Programs that read their arguments themselves, as the ones they are the same as do; resolve with the exit code. */
+export const programs: readonly {
+  readonly name: string
+  load(): Promise<(argv: readonly string[], ctx: CommandContext) => Promise<number>>
+}[] = [
+  { name: "kubectl", load: async () => (await import("./kubectl.ts")).runKubectl },
+  { name: "envtest", load: async () => (await import("../envtest/programs.ts")).runEnvtest },
 ]
