@@ -3,6 +3,7 @@ import { allocatorSettings, serverNodeFlags } from "knarr"
 import { createInterface } from "node:readline"
 import { join } from "node:path"
 import { build } from "esbuild"
+import { bundleOptions } from "../tools/bundle-options.ts"
 import { writeCredentials } from "./credentials.ts"
 import { describeServer, waitUntilReady, type Server } from "./server.ts"
 import { freePorts, root, type Workspace } from "./workspace.ts"
@@ -15,23 +16,15 @@ let bundled: Promise<string> | undefined
 /** Bundles the server; the same settings as tools/bundle.ts, but with names that a profile can show. */
 function bundle(): Promise<string> {
   bundled ??= build({
-    absWorkingDir: root,
+    ...bundleOptions,
     entryPoints: { "knarr-apiserver": "bench/knarr-apiserver.ts" },
     outdir: bundleDir,
-    outExtension: { ".js": ".mjs" },
-    bundle: true,
-    platform: "node",
-    format: "esm",
+    splitting: false,
     target: "node26",
     minifySyntax: true,
     minifyWhitespace: false,
     sourcemap: "linked",
     sourcesContent: false,
-    external: ["lmdb"],
-    banner: {
-      js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
-    },
-    logLevel: "warning",
   }).then(() => join(bundleDir, "knarr-apiserver.mjs"))
   return bundled
 }
