@@ -25,6 +25,7 @@ import { serviceAccountController } from "./serviceaccount/serviceaccount.contro
 import { createTokensController, type TokensOptions } from "./serviceaccount/tokens.controller.ts"
 import { statefulSetController } from "./statefulset/statefulset.controller.ts"
 import { taintEvictionController } from "./taint-eviction/taint-eviction.controller.ts"
+import { validatingAdmissionPolicyStatusController } from "./validatingadmissionpolicy-status/validatingadmissionpolicy-status.controller.ts"
 import { pvProtectionController } from "./volume-protection/pv-protection.controller.ts"
 import { pvcProtectionController } from "./volume-protection/pvc-protection.controller.ts"
 import { vacProtectionController } from "./volume-protection/vac-protection.controller.ts"
@@ -105,5 +106,6 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
     vacProtectionController,
     disruptionController,
     resourceQuotaController,
+    validatingAdmissionPolicyStatusController,
   ])
 }
