@@ -3,6 +3,7 @@
  * Mirrors: apiserver pkg/endpoints/installer.go registerResourceHandlers
  */
 import type { Kind, Subresource } from "@knarr/apimachinery"
+import { customOperations, type Operation, type Operations } from "./openapi-custom.ts"
 import { article, OperationNames, title } from "./openapi-names.ts"
 import {
   collectionDeletion,
@@ -41,21 +42,6 @@ const streamTypes: readonly string[] = [
   "application/vnd.kubernetes.protobuf;stream=watch",
 ]
 const proxyMethods = ["get", "put", "post", "delete", "options", "head", "patch"]
-
-interface Operation {
-  readonly id: string
-  readonly tag: string
-  readonly description: string
-  readonly parameters?: readonly Parameter[]
-  readonly consumes?: readonly string[]
-  readonly produces?: readonly string[]
-  readonly body?: { readonly schema: Json; readonly required: boolean } | undefined
-  readonly answers: Readonly<Record<string, Json>>
-  readonly action?: string
-  readonly gvk?: Json
-}
-
-type Operations = Record<string, Operation>
 
 const anyType: readonly string[] = ["*/*"]
 const answerTexts: Readonly<Record<string, string>> = { 200: "OK", 201: "Created", 202: "Accepted" }
@@ -143,9 +129,11 @@ export class PathWriter {
       }
     const shared = kind.namespaced ? [namespaceParameter, pretty] : [pretty]
     const base = `${root}/${ofNamespace}${kind.plural}`
-    this.#put(base, collection, shared)
+    const put = (path: string, operations: Operations, ofPath: readonly Parameter[]): void =>
+      this.#put(path, kind.rules === "native" ? operations : customOperations(operations, names.gvk), ofPath)
+    put(base, collection, shared)
     if (kind.namespaced && has("list"))
-      this.#put(`${root}/${kind.plural}`, { get: list(names.ofAll("list")) }, [pretty])
+      put(`${root}/${kind.plural}`, { get: list(names.ofAll("list")) }, [pretty])
 
     const one: Operations = {}
     if (has("get"))
@@ -187,11 +175,11 @@ export class PathWriter {
         answers: { 200: schema, 201: schema },
       }
     const named = [nameParameter(kind.kind), ...shared]
-    this.#put(`${base}/{name}`, one, named)
+    put(`${base}/{name}`, one, named)
     for (const sub of kind.subresources.values())
       this.#subresource(kind, names, sub, `${base}/{name}/${sub.name}`, named)
 
-    if (!has("watch")) return
+    if (!has("watch") || kind.rules !== "native") return
     const watch = (id: string, action: string): Operations => ({
       get: {
         ...of,
@@ -275,7 +263,7 @@ export class PathWriter {
           answers: { 200: schema, 201: schema },
         }
     }
-    this.#put(path, operations, shared)
+    this.#put(path, kind.rules === "native" ? operations : customOperations(operations, names.gvk), shared)
   }
 
   /** Paths behind which another server or a stream is. */

@@ -44,7 +44,8 @@ export function openApiDocuments(kinds: readonly Kind[]): Map<string, OpenApiDoc
   for (const [path, list] of byVersion(kinds)) {
     const { group, version } = list[0]!
     const tag = tagOf(group)
-    if (group !== "" && !documents.has(`apis/${group}`))
+    const isNative = list.some(({ rules }) => rules === "native")
+    if (group !== "" && isNative && !documents.has(`apis/${group}`))
       root(`apis/${group}`, (writer) =>
         writer.addRoot(`/apis/${group}/`, `get${title(tag)}APIGroup`, tag, `${meta}.APIGroup`),
       )
@@ -52,7 +53,7 @@ export function openApiDocuments(kinds: readonly Kind[]): Map<string, OpenApiDoc
       kinds: list,
       write(writer) {
         const id = `get${title(tag)}${title(version)}APIResources`
-        writer.addRoot(`/${path}/`, id, tagOf(group, version), `${meta}.APIResourceList`)
+        if (isNative) writer.addRoot(`/${path}/`, id, tagOf(group, version), `${meta}.APIResourceList`)
         for (const kind of list) writer.add(kind)
       },
     })

@@ -156,7 +156,6 @@ describe("OpenAPI documents", () => {
       "api",
       "api/v1",
       "apis",
-      "apis/example.com",
       "apis/example.com/v1",
       "openid/v1/jwks",
       "version",

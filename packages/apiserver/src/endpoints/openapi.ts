@@ -14,6 +14,7 @@ import type { ServerExchange } from "../server/exchange.ts"
 import { respondError } from "../server/respond.ts"
 import { DocumentCache, type CachedDocument } from "./openapi-cache.ts"
 import type { OpenApiDocs } from "./openapi-docs.ts"
+import { customInfo } from "./openapi-custom.ts"
 import { encodeOpenApiV2 } from "./openapi-protobuf.ts"
 import { definitionKinds } from "./openapi-kinds.ts"
 import { PathWriter } from "./openapi-paths.ts"
@@ -140,6 +141,14 @@ export class OpenApi {
     const writer = new PathWriter(3, schemas, this.#kinds)
     document.write(writer)
     const definitions = schemas.definitions()
+    const { kinds } = document
+    if (kinds.length > 0 && kinds.every(({ rules }) => rules === "structural"))
+      return {
+        openapi: "3.0.0",
+        info: customInfo,
+        paths: writer.paths,
+        components: { schemas: definitions },
+      }
     return {
       openapi: "3.0.0",
       info,
