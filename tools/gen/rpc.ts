@@ -26,6 +26,7 @@ interface Target {
 }
 
 const targets: readonly Target[] = [
+  { package: "v2", file: "apiserver/src/encryption/kms.gen.ts", prefix: "kms" },
   { package: "runtime.v1", file: "kubelet/src/runtime/cri.gen.ts", prefix: "cri" },
 ]
 

@@ -113,6 +113,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     ["readyz"],
   )
 
+  for (const check of plane.healthChecks) health.add(check)
   health.add({ name: "tasks", check: () => tellTroubles(options.scope) }, ["readyz"])
   for (const check of options.readyChecks ?? []) health.add(check, ["readyz"])
 

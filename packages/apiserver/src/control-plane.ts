@@ -34,6 +34,8 @@ import { Rbac } from "./authz/rbac.ts"
 import { bootstrap, builtInApiServices, nodeRules } from "./bootstrap/bootstrap.ts"
 import type { AdmissionDeps, AdmissionPlugin, Authorizer, UserInfo } from "./contract.ts"
 import { CustomResources } from "./crd/custom-resources.ts"
+import { EncryptedStore } from "./encryption/encrypted-store.ts"
+import { Encryption, type EncryptionOptions } from "./encryption/encryption.ts"
 import { reviewHandlers } from "./endpoints/reviews.ts"
 import { tokenHandler } from "./endpoints/token-request.ts"
 import { createLoopbackClient } from "./loopback-client.ts"
@@ -43,6 +45,7 @@ import { convertObject } from "./registry/convert.ts"
 import { setObjectDefaults } from "./registry/defaults.ts"
 import { runCompaction } from "./registry/compaction.ts"
 import { Registry } from "./registry/registry.ts"
+import type { HealthCheck } from "./server/health.ts"
 import { keepIPAddresses } from "./registry/service/ip-addresses.ts"
 
 export interface ServiceAccountOptions extends SigningKeyOptions {
@@ -79,6 +82,8 @@ export interface ControlPlaneOptions {
     | undefined
   /** How programs in the cluster are called. Default `clusterIP`, as upstream. */
   readonly serviceRouting?: ServiceRouting | undefined
+  /** How objects are encrypted in the store; default: not at all. */
+  readonly encryption?: EncryptionOptions | undefined
   /** How long the store keeps history at the least, in milliseconds; default 300,000 (5 minutes). */
   readonly compactionIntervalMs?: number | undefined
   /** The chain of authorizers, made of the server's own (`node`, `rbac`); default: these. */
@@ -99,6 +104,8 @@ export interface ControlPlane {
   readonly signer: TokenSigner
   /** Groups of other servers; undefined where APIServices are not served. */
   readonly aggregator: Aggregator | undefined
+  /** Of parts that the server stands on. */
+  readonly healthChecks: readonly HealthCheck[]
   /** A client that acts as `user`; default: the server itself, who may do everything. */
   client(user?: UserInfo): Client
   /** Brings in what every cluster begins with. Resolves when it is there. */
@@ -112,9 +119,19 @@ const defaultCompactionIntervalMs = 300_000
 
 /** Loads the caches and puts the parts together. `bootstrap()` is left to the caller, who may open a port first. */
 export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { env, store, kinds, scope } = options
+  const { env, kinds, scope } = options
+  const encryption =
+    options.encryption &&
+    // What is at work when the server stops still writes.
+    (await Encryption.start(options.encryption, env, scope.child("encryption", { lasting: true })))
+  const store = encryption
+    ? new EncryptedStore(options.store, (key) => {
+        const kind = registry.follower.cacheOf(key)?.kind
+        return kind && encryption.of(kind)
+      })
+    : options.store
   const serviceCIDRs = options.serviceCIDRs ?? [defaultServiceCIDR]
-  const registry = new Registry({
+  const registry: Registry = new Registry({
     env,
     store,
     kinds,
@@ -122,6 +139,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   })
   // Requests that are at work when the server stops still need the caches: they end after the port.
   await registry.start(scope.child("registry", { lasting: true }))
+  if (encryption) keepDecrypting(encryption, registry, env, scope)
   const intervalMs = options.compactionIntervalMs ?? defaultCompactionIntervalMs
   scope.run(
     "compaction",
@@ -225,6 +243,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     certificates,
     signer,
     aggregator,
+    healthChecks: encryption?.healthChecks() ?? [],
     client,
     get bootstrapped() {
       return bootstrapped
@@ -247,4 +266,23 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       bootstrapped = true
     },
   }
+}
+
+/** How long after a failed try to decrypt an object the next one follows. */
+const decryptAgainMs = 5000
+
+/** Objects that cannot be decrypted are served once they can: their plugin answers, or there is another configuration. */
+function keepDecrypting(encryption: Encryption, registry: Registry, env: Env, scope: Scope): void {
+  const again = (): Promise<void> => registry.follower.recover()
+  encryption.onReload = () => scope.run("objects of another encryption", again, { contained: true })
+  scope.run(
+    "objects that cannot be decrypted",
+    async (signal) => {
+      for (;;) {
+        await env.clock.sleep(decryptAgainMs, signal)
+        await again()
+      }
+    },
+    { restart: true },
+  )
 }

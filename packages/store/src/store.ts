@@ -16,6 +16,8 @@ export interface KeyValue {
   readonly version: number
   /** The lease that the key is attached to; 0 for none. */
   readonly lease: number
+  /** Why `value` is not what was written, and cannot be read: of a store that encrypts. */
+  readonly problem?: Error | undefined
 }
 
 export interface StoreEvent {
@@ -104,6 +106,12 @@ export interface Store extends AsyncDisposable {
   /** False when there is no such lease any more. */
   renewLease(id: number): Promise<boolean>
   revokeLease(id: number): Promise<void>
+
+  /**
+   * Whether what is stored under `key` should be written again although it would not change: a store that encrypts has other
+   * keys now. Default: never. Rejects when it cannot be read.
+   */
+  isStale?(key: string): Promise<boolean>
 
   /** Bytes on disk (0 for the memory engine). */
   size(): Promise<number>

@@ -9,6 +9,7 @@ import {
   defineSchemas,
   loadYaml,
   schemaOf,
+  strictErrorMessage,
   type SchemaTable,
 } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
@@ -59,4 +60,10 @@ export async function parseConfig<T extends object>(text: string, type: ConfigTy
     if (thrown instanceof DecodeError) throw new Error(thrown.message, { cause: thrown })
     throw thrown
   }
+}
+/** As {@link parseConfig}, and what is not known is wrong. */
+export async function parseStrictConfig<T extends object>(text: string, type: ConfigType): Promise<T> {
+  const { config, strictErrors } = await parseConfig<T>(text, type)
+  if (strictErrors.length > 0) throw new Error(strictErrorMessage(strictErrors))
+  return config
 }

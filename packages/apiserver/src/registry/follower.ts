@@ -165,7 +165,7 @@ export class Follower {
   #take(batch: readonly StoreEvent[]): void {
     const changed = new Set<WatchCache>()
     for (const change of batch) {
-      const cache = this.#cacheOf(change.key)
+      const cache = this.cacheOf(change.key)
       if (!cache) continue
       const missed = this.#filling.get(cache)
       if (missed) {
@@ -197,7 +197,19 @@ export class Follower {
       this.#log.error("A watcher failed", thrown, { resource: cache.kind.plural })
   }
 
-  #cacheOf(key: string): WatchCache | undefined {
+  /** Tries again to read what could not be decrypted. */
+  async recover(): Promise<void> {
+    for (const cache of this.#caches.values()) {
+      for (const [path] of cache.undecryptable()) {
+        const kv = await this.#store.get(path)
+        if (kv) cache.recover(kv)
+      }
+      this.#flush(cache)
+    }
+  }
+
+  /** The cache that a key of the store belongs to. */
+  cacheOf(key: string): WatchCache | undefined {
     if (!key.startsWith(root)) return undefined
     // A storage prefix has one part or more: `pods`, `services/specs`, `apps/deployments`.
     for (let end = key.indexOf("/", root.length); end >= 0; end = key.indexOf("/", end + 1)) {

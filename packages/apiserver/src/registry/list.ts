@@ -74,6 +74,7 @@ export async function listObjects(
   signal?: AbortSignal,
 ): Promise<ListResult> {
   validateListQuery(query)
+  storage.checkDecrypted()
   const selection = storage.select(query)
   checkResourceVersion(query.resourceVersion ?? "")
   const version = query.resourceVersion ?? ""

@@ -14,6 +14,8 @@ import {
   notFound,
   optimisticLockMessage,
   type StatusError,
+  groupResourceText,
+  tooManyRequests,
   unexpectedError,
 } from "@knarr/apimachinery"
 import { abortable, type Env, whenReady } from "@knarr/base"
@@ -127,8 +129,7 @@ export class ResourceStorage {
   #present(ref: ObjectRef, signal: AbortSignal | undefined): CachedObject | Promise<CachedObject> {
     const key = this.keyAsked(ref)
     const found = this.cache.get(key)
-    if (!found)
-      throw this.cache.isUnreadable(key) ? unreadable(this.cache.prefix + key) : this.notFound(ref.name)
+    if (!found) throw this.cache.isUnreadable(key) ? this.#unreadable(key) : this.notFound(ref.name)
     return this.#shown(found, signal)
   }
 
@@ -137,6 +138,12 @@ export class ResourceStorage {
     const wait = this.view.waits ? this.view.ready([object]) : undefined
     if (!wait) return object
     return (signal ? abortable(wait, signal) : wait).then(() => object)
+  }
+
+  /** Whether an object is to be written even if that does not change it. */
+  isStale(object: CachedObject): boolean | Promise<boolean> {
+    const { store } = this.deps
+    return object.stale || (store.isStale?.(this.cache.prefix + object.key) ?? false)
   }
 
   /**
@@ -161,7 +168,7 @@ export class ResourceStorage {
       const wait = this.fresh(options.signal)
       if (wait) await wait
       const current = this.cache.get(key)
-      if (!current && this.cache.isUnreadable(key)) throw unreadable(path)
+      if (!current && this.cache.isUnreadable(key)) throw this.#unreadable(key)
       const seen = current && this.#shown(current, options.signal)
       if (seen instanceof Promise) await seen
       const wanted = await change(current)
@@ -184,8 +191,8 @@ export class ResourceStorage {
       const stored = form.encode(value)
       if (
         current &&
-        !current.stale &&
-        sameContent(current.bytes, prefixLength(current.bytes), form.json(stored))
+        sameContent(current.bytes, prefixLength(current.bytes), form.json(stored)) &&
+        !(await this.isStale(current))
       ) {
         return { object: current, outcome: "unchanged" }
       }
@@ -215,13 +222,33 @@ export class ResourceStorage {
     return cachedObject(this.cache.form, key, encodeStored(value), revision, value)
   }
 
+  /** What stands under `key` in the store is no object of the resource: who wants it back restores the store. */
+  #unreadable(key: string): StatusError {
+    const path = this.cache.prefix + key
+    const problem = this.cache.problemOf(key)
+    if (!problem) return internalError(`the object at ${path} of the store cannot be read`)
+    return internalError(corruptObject(path.slice("/registry".length), problem))
+  }
+
+  /** Throws when there are objects that cannot be decrypted: without them no list would be whole. Mirrors: cacher.go */
+  checkDecrypted(): void {
+    const [first, ...more] = this.cache.undecryptable()
+    if (!first) return
+    const others = more.length > 0 ? ` (and ${more.length} more)` : ""
+    throw tooManyRequests(
+      "storage is (re)initializing: failed to list <unspecified>: failed to read one or more " +
+        `${groupResourceText(this.resource)} from the storage: ${corruptObject(...first)}${others}`,
+      30,
+    )
+  }
+
   /** The failure of a write whose resourceVersion is not the present one. */
   modified(name: string): StatusError {
     return conflict(this.resource, name, optimisticLockMessage)
   }
 }
 
-/** What stands under `path` in the store is no object of the resource: who wants it back restores the store. */
-function unreadable(path: string): StatusError {
-  return internalError(`the object at ${path} of the store cannot be read`)
+/** Mirrors: apiserver pkg/storage/errors.go StorageError */
+function corruptObject(key: string, problem: Error): string {
+  return `StorageError: corrupt object, Code: 7, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${problem.message}`
 }

@@ -167,7 +167,7 @@ async function changeOf(
   const judging = admission.validate(admissionAttributes(storage, ref, what(), request))
   if (judging) await judging
   if (endsWith(kind, obj, old)) return { remove: true, answer: obj }
-  if (!current.stale && equalButManagedTimes(obj, old)) return { keep: current }
+  if (equalButManagedTimes(obj, old) && !(await storage.isStale(current))) return { keep: current }
   return { put: obj }
 }
 

@@ -52,7 +52,7 @@ export class WatchCache {
   #loadedAt = 0
   #bytes = 0
   #batch: CacheEvent[] = []
-  readonly #unreadable = new Set<string>()
+  readonly #unreadable = new Map<string, Error | undefined>()
   readonly #onUnreadable: OnUnreadable
 
   constructor(
@@ -105,7 +105,7 @@ export class WatchCache {
     for (const kv of kvs) {
       const object = this.read(kv)
       if (object) this.#put(object)
-      else this.#unreadable.add(kv.key)
+      else this.#unreadable.set(kv.key, kv.problem)
     }
     this.#loadedAt = revision
     this.#ring.clear(revision)
@@ -154,6 +154,7 @@ export class WatchCache {
   /** The state that the store has in `kv`; undefined when it cannot be read. */
   read(kv: KeyValue): CachedObject | undefined {
     try {
+      if (kv.problem) throw kv.problem
       return cachedObject(this.form, kv.key.slice(this.prefix.length), kv.value, kv.modRevision)
     } catch (thrown) {
       this.#onUnreadable(kv.key, kv.modRevision, thrown)
@@ -164,6 +165,29 @@ export class WatchCache {
   /** Whether the store has something under `key` (as in {@link get}) that cannot be read. */
   isUnreadable(key: string): boolean {
     return this.#unreadable.size > 0 && this.#unreadable.has(this.prefix + key)
+  }
+
+  /** Why that cannot be decrypted, if that is it. */
+  problemOf(key: string): Error | undefined {
+    return this.#unreadable.get(this.prefix + key)
+  }
+
+  /** What the store has and cannot decrypt, by its keys there. */
+  undecryptable(): (readonly [path: string, problem: Error])[] {
+    if (this.#unreadable.size === 0) return []
+    return [...this.#unreadable].flatMap(([path, problem]) => (problem ? [[path, problem] as const] : []))
+  }
+
+  /** Takes in what could not be read before, when it can be now; {@link flush} tells the watchers. */
+  recover(kv: KeyValue): void {
+    if (!this.#unreadable.has(kv.key) || kv.problem) return
+    const object = this.read(kv)
+    if (!object) return
+    this.#unreadable.delete(kv.key)
+    const event = new CacheEvent("ADDED", object, undefined)
+    this.#put(object)
+    this.#batch.push(event)
+    this.watchers.dispatch(event)
   }
 
   /** The changes that lead from what is here to `kvs`, the state at `revision`, in order. */
@@ -249,7 +273,7 @@ export class WatchCache {
     const key = change.key.slice(this.prefix.length)
     const previous = this.#objects.get(key)
     const object = change.kv && this.#stateOf(key, change.kv)
-    if (change.kv && !object) this.#unreadable.add(change.key)
+    if (change.kv && !object) this.#unreadable.set(change.key, change.kv.problem)
     else if (this.#unreadable.size > 0) this.#unreadable.delete(change.key)
     if (!object) {
       if (!previous) return undefined

@@ -91,6 +91,7 @@ export async function prepareWatch(
   signal?: AbortSignal,
 ): Promise<PreparedWatch> {
   validateWatchQuery(query)
+  storage.checkDecrypted()
   const selection = storage.select(query)
   const version = query.resourceVersion ?? ""
   const since = parseResourceVersion(version)

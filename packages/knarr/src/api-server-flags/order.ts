@@ -2,9 +2,10 @@
 import type { ApiServerOptions } from "@knarr/apiserver"
 import type { FlagSpec } from "../commands/command.ts"
 import { auditFlags } from "./audit.flags.ts"
+import { encryptionFlags } from "./encryption.flags.ts"
 import { absolute, GivenFlags, type FlagGroup, type FlagType, type FlagValues } from "./flag-group.ts"
 
-const groups: readonly FlagGroup[] = [auditFlags]
+const groups: readonly FlagGroup[] = [auditFlags, encryptionFlags]
 
 const types: ReadonlyMap<string, FlagType> = new Map(groups.flatMap(({ flags }) => Object.entries(flags)))
 
