@@ -4,6 +4,7 @@
  */
 import { globSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { entryOf } from "@knarr/base"
 import { isForTests, packageOf, readModules, root } from "./modules.ts"
 
 /** What those import who embed a control plane, test against one or write an extension: it needs no other user here. */
@@ -104,7 +105,7 @@ function takersOfExports(): ReadonlyMap<string, ReadonlySet<Taker>> {
     seen.add(`${file}#${name}#${taker}`)
     for (const own of module.exports)
       if (name === "*" || own.name === name)
-        takers.getOrInsertComputed(`${file}#${own.name}`, () => new Set()).add(taker)
+        entryOf(takers, `${file}#${own.name}`, () => new Set()).add(taker)
     for (const { target, names, handedOn } of module.imports) {
       if (!handedOn || target === undefined) continue
       if (name === "*") for (const one of names) take(target, one, taker)
@@ -127,12 +128,11 @@ function* unusedDependencies(): Generator<string> {
   for (const { file, imports } of modules.values())
     for (const { specifier } of imports)
       if (!specifier.startsWith(".") && !specifier.startsWith("node:"))
-        imported
-          .getOrInsertComputed(
-            file.split("/", 2).join("/") + (file.endsWith(".test.ts") ? " in tests" : ""),
-            () => new Set(),
-          )
-          .add(packageOf(specifier))
+        entryOf(
+          imported,
+          file.split("/", 2).join("/") + (file.endsWith(".test.ts") ? " in tests" : ""),
+          () => new Set(),
+        ).add(packageOf(specifier))
   for (const manifest of globSync("packages/*/package.json", { cwd: root })) {
     const dir = dirname(manifest)
     const { dependencies = {}, devDependencies = {} } = JSON.parse(

@@ -5,6 +5,7 @@
  */
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { entryOf } from "@knarr/base"
 
 /** Few enough that processors are busy to the end, and that what is left open is soon found. */
 const filesPerProcess = 16
@@ -50,7 +51,7 @@ export function processesFor(root: string, files: readonly string[]): string[] {
     if (first.includes(file)) continue
     if (file.startsWith("test/") || needsOwnProcess.test(readFileSync(absolute(file), "utf8")))
       alone.push(file)
-    else together.getOrInsertComputed(file.split("/").slice(0, 2).join("-"), () => []).push(file)
+    else entryOf(together, file.split("/").slice(0, 2).join("-"), () => []).push(file)
   }
   const shared = together.entries().flatMap(([name, members]) => {
     const processes = Math.ceil(members.length / filesPerProcess)

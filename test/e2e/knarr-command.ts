@@ -87,9 +87,12 @@ export interface Crash {
 export class KnarrHome implements AsyncDisposable {
   readonly dir = mkdtempSync(join(tmpdir(), "knarr-e2e-"))
   readonly name: string
+  readonly #command: readonly string[]
 
-  constructor(name: string) {
+  /** `command`: what runs Knarr, the clone's own by default. */
+  constructor(name: string, command: readonly string[] = [knarr]) {
     this.name = name
+    this.#command = command
   }
 
   get environment(): Record<string, string | undefined> {
@@ -103,7 +106,12 @@ export class KnarrHome implements AsyncDisposable {
 
   /** Runs a command; never rejects for its exit code. */
   try(...args: string[]): Promise<CommandResult> {
-    return runProgram(knarr, args, this.environment)
+    return this.#run(args, this.environment)
+  }
+
+  #run(args: readonly string[], environment: KnarrHome["environment"]): Promise<CommandResult> {
+    const [program, ...first] = this.#command
+    return runProgram(program!, [...first, ...args], environment)
   }
 
   /** Runs a command that must succeed. */
@@ -124,7 +132,7 @@ export class KnarrHome implements AsyncDisposable {
   tryKubectl(args: readonly string[], program?: string): Promise<CommandResult> {
     const environment = { ...this.environment, KUBECONFIG: this.kubeconfig }
     return program === undefined
-      ? runProgram(knarr, ["kubectl", ...args], environment)
+      ? this.#run(["kubectl", ...args], environment)
       : runProgram(program, args, environment)
   }
 

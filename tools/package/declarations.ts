@@ -8,15 +8,15 @@ import { dirname, join, relative } from "node:path"
 import { root } from "../bundle-options.ts"
 
 /**
- * Writes below `target` what the sources `files` and all that they name declare. Throws on what Node `oldest` does not
- * have, and on a package named that brings no types of its own.
+ * Writes below `target` what the sources `files` and all that they name declare. Throws when they name a package that
+ * whoever installs ours does not get.
  */
-export function writeDeclarations(target: string, files: readonly string[], oldest: string): void {
+export function writeDeclarations(target: string, files: readonly string[]): void {
   const cache = join(root, "node_modules/.cache")
   mkdirSync(cache, { recursive: true })
   const made = mkdtempSync(join(cache, "declarations-"))
   try {
-    compile(made, files, oldest)
+    compile(made, files)
     const wanted = files.map((file) => declarationOf(file.slice("packages/".length)))
     const seen = new Set(wanted)
     for (const file of seen) {
@@ -39,19 +39,11 @@ export function writeDeclarations(target: string, files: readonly string[], olde
   }
 }
 
-/** What a release has beyond ES2024, as TypeScript names it. */
-const libraries: Readonly<Record<string, readonly string[]>> = {
-  22: ["es2024", "es2025.iterator", "es2025.collection", "esnext.disposable"],
-}
-
-function compile(outDir: string, files: readonly string[], oldest: string): void {
-  const lib = libraries[oldest]
-  if (!lib)
-    throw new Error(`Cannot tell what Node ${oldest} has: tools/package/declarations.ts does not know it`)
+function compile(outDir: string, files: readonly string[]): void {
   const config = join(outDir, "tsconfig.json")
   const compilerOptions = {
     ...{ noEmit: false, declaration: true, emitDeclarationOnly: true, incremental: false },
-    ...{ lib, outDir, rootDir: join(root, "packages"), typeRoots: [join(root, "node_modules/@types")] },
+    ...{ outDir, rootDir: join(root, "packages"), typeRoots: [join(root, "node_modules/@types")] },
     // What is found in node_modules is declared by its own package.
     paths: { "@knarr/*": [join(root, "packages/*/src/index.ts")] },
   }
@@ -69,7 +61,7 @@ function compile(outDir: string, files: readonly string[], oldest: string): void
     cwd: root,
     encoding: "utf8",
   })
-  if (status !== 0) throw new Error(`Cannot make the declarations for Node ${oldest}:\n${stdout}`)
+  if (status !== 0) throw new Error(`Cannot make the declarations:\n${stdout}`)
 }
 
 const declarationOf = (source: string): string => source.replace(/\.ts$/, ".d.ts")

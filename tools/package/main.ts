@@ -5,9 +5,10 @@
  */
 import { spawnSync } from "node:child_process"
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { join, relative } from "node:path"
 import { build, type Metafile, type Plugin } from "esbuild"
 import { bundleOptions, root, workers } from "../bundle-options.ts"
+import { readModules } from "../modules.ts"
 import { writeDeclarations } from "./declarations.ts"
 import { noticesOf } from "./notices.ts"
 
@@ -23,7 +24,16 @@ const modules = Object.keys(manifest.exports)
   .map((name) => (name === "." ? "index" : name.slice(2)))
 const sourceOf = (name: string): string => `packages/knarr/src/${name}.ts`
 
-/** Importing a module of ours does nothing, but for those that register the schemas: what nobody uses is left out. */
+/** Modules that are imported for what they do: those that register schemas. */
+const registering = new Set(
+  readModules()
+    .values()
+    .flatMap(({ imports }) => imports)
+    .filter(({ names, handedOn, onDemand }) => names.length === 0 && !handedOn && !onDemand)
+    .map(({ target: file }) => file),
+)
+
+/** Importing any other module of ours does nothing: what nobody uses is left out. */
 const withoutSideEffects: Plugin = {
   name: "without side effects",
   setup(plugin) {
@@ -39,9 +49,8 @@ const withoutSideEffects: Plugin = {
         ...{ importer, kind, resolveDir, namespace },
         pluginData: withoutSideEffects,
       })
-      const isOurs = found.path.startsWith(join(root, "packages"))
-      const registers = /\/schemas?\.gen\.ts$/.test(found.path)
-      return isOurs && !registers ? { ...found, sideEffects: false } : found
+      const file = relative(root, found.path)
+      return file.startsWith("packages/") && !registering.has(file) ? { ...found, sideEffects: false } : found
     })
   },
 }
@@ -51,6 +60,7 @@ const common = {
   target: `node${oldest}`,
   plugins: [withoutSideEffects] as Plugin[],
   metafile: true,
+  logOverride: { "ignored-bare-import": "error" },
 } as const
 
 rmSync(target, { recursive: true, force: true })
@@ -79,7 +89,7 @@ writeFileSync(
   join(target, "THIRD-PARTY-NOTICES.txt"),
   noticesOf(made.map(({ metafile }) => metafile as Metafile)),
 )
-writeDeclarations(join(target, "types"), modules.map(sourceOf), oldest)
+writeDeclarations(join(target, "types"), modules.map(sourceOf))
 
 /** One file with all modules, so that they share what they have in common. */
 function buildForRequire() {

@@ -20,6 +20,7 @@ export {
 } from "./scope.ts"
 export { openScopes } from "./open-scopes.ts"
 export { destroySoon } from "./destroy-soon.ts"
+export { entryOf } from "./entry-of.ts"
 export { tableOf } from "./table.ts"
 export { together } from "./together.ts"
 export { trimEndOf, trimOf } from "./trim.ts"

@@ -4,7 +4,7 @@
  */
 import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from "@knarr/api"
 import { statusErrorFrom } from "@knarr/apimachinery"
-import { messageOf } from "@knarr/base"
+import { entryOf, messageOf } from "@knarr/base"
 import type { AdmissionAttributes } from "../../contract.ts"
 import type { PolicyMetrics } from "../metrics.ts"
 import { refusal } from "../refuse.ts"
@@ -98,8 +98,8 @@ export class ValidatingOutcome {
   }
 
   #annotate(policy: string, key: string, value: string): void {
-    const keys = this.#annotations.getOrInsertComputed(policy, () => new Map<string, Set<string>>())
-    keys.getOrInsertComputed(key, () => new Set()).add(cut(value))
+    const keys = entryOf(this.#annotations, policy, () => new Map<string, Set<string>>())
+    entryOf(keys, key, () => new Set()).add(cut(value))
   }
 
   /** Tells what there is to tell. Throws the StatusError that refuses the request. */
