@@ -38,6 +38,8 @@ export interface ListFrame {
 export interface Presentation {
   /** Tells it from others: objects shown under one key are equal. */
   readonly key: string
+  /** Whether an object is shown the same at all times. A row of a table tells ages. */
+  readonly lasting: boolean
   /** Of what is answered for one object, and of an event's. */
   readonly type: DocumentType
   readonly listType: DocumentType

@@ -27,6 +27,7 @@ function objects(view: KindView): Presentation {
   const listType = { apiVersion, kind: `${kind}List` }
   return {
     key: `${apiVersion}/${kind}`,
+    lasting: true,
     type: view.kind,
     listType,
     item: bytes,
@@ -61,6 +62,7 @@ function metadataOnly(view: KindView, apiVersion: string): Presentation {
   const listType = { apiVersion, kind: `${partialKind}List` }
   return {
     key: `${view.kind.apiVersion}/${view.kind.kind}/metadata/${apiVersion}`,
+    lasting: true,
     type: { apiVersion, kind: partialKind, schema: partialSchema },
     listType,
     item: show,
@@ -116,6 +118,7 @@ function table(
     revision === 0 ? {} : { resourceVersion: String(revision) }
   return {
     key: `${view.kind.apiVersion}/${view.kind.kind}/table/${apiVersion}/${include}`,
+    lasting: false,
     type,
     listType: type,
     item: row,
