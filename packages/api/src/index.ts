@@ -66,3 +66,12 @@ export { isHeadless, needsHealthCheck, validateClusterIPs } from "./core/v1/serv
 export { isExternallyAccessible } from "./core/v1/service.defaults.ts"
 export { type Schedule, parseCron } from "./batch/v1/cron.ts"
 export { columnTexts } from "./column-texts.gen.ts"
+export {
+  type BootstrapSecret,
+  bootstrapSecretName,
+  bootstrapTokenNamespace,
+  bootstrapTokenType,
+  isBootstrapExpired,
+  parseBootstrapToken,
+  readBootstrapSecret,
+} from "./core/v1/bootstrap-token.ts"

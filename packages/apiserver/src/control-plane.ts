@@ -20,6 +20,7 @@ import { createAdmission } from "./admission/chain.ts"
 import { admissionOrder } from "./admission/order.ts"
 import { Aggregator } from "./aggregator/aggregator.ts"
 import { createAuthenticator, type Authenticator, type FurtherAuthenticators } from "./authn/authenticator.ts"
+import { BootstrapTokens } from "./authn/bootstrap-tokens.ts"
 import { FrontProxyUsers, type RequestHeaderOptions } from "./authn/front-proxy.ts"
 import { markTokenUsed } from "./authn/mark-token-used.ts"
 import { type LegacyTokens, ServiceAccountTokens } from "./authn/service-account-tokens.ts"
@@ -88,6 +89,8 @@ export interface ControlPlaneOptions {
   readonly compactionIntervalMs?: number | undefined
   /** The chain of authorizers, made of the server's own (`node`, `rbac`); default: these. */
   readonly authorizers?: ((own: readonly NamedAuthorizer[]) => readonly NamedAuthorizer[]) | undefined
+  /** Whether Secrets of bootstrap tokens name users. Default false. */
+  readonly bootstrapTokens?: boolean | undefined
   /** Default true. */
   readonly anonymous?: boolean | undefined
   /** Bearer tokens with fixed users. */
@@ -178,6 +181,10 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       requests: [
         ...(options.requestHeader ? [new FrontProxyUsers(env.clock, options.requestHeader)] : []),
         ...(options.authenticators?.requests ?? []),
+      ],
+      tokens: [
+        ...(options.bootstrapTokens ? [new BootstrapTokens(registry, env.clock)] : []),
+        ...(options.authenticators?.tokens ?? []),
       ],
     },
   })

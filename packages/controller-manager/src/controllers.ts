@@ -1,5 +1,7 @@
 /** The list of controllers, in the order in which they start. */
 import type { Controller } from "@knarr/controller-kit"
+import { bootstrapSignerController } from "./bootstrap-token/bootstrap-signer.controller.ts"
+import { tokenCleanerController } from "./bootstrap-token/token-cleaner.controller.ts"
 import { clusterRoleAggregationController } from "./clusterrole-aggregation/clusterrole-aggregation.controller.ts"
 import { cronJobController } from "./cronjob/cronjob.controller.ts"
 import { daemonSetController } from "./daemonset/daemonset.controller.ts"
@@ -21,6 +23,7 @@ import { replicaSetController } from "./replicaset/replicaset.controller.ts"
 import { replicationControllerController } from "./replicationcontroller/replicationcontroller.controller.ts"
 import { resourceQuotaController } from "./resourcequota/resourcequota.controller.ts"
 import { createRootCACertPublisher } from "./root-ca-cert-publisher/root-ca-cert-publisher.controller.ts"
+import { legacyTokenCleanerController } from "./serviceaccount/legacy-token-cleaner.controller.ts"
 import { serviceAccountController } from "./serviceaccount/serviceaccount.controller.ts"
 import { createTokensController, type TokensOptions } from "./serviceaccount/tokens.controller.ts"
 import { statefulSetController } from "./statefulset/statefulset.controller.ts"
@@ -37,6 +40,8 @@ export interface ControllersOptions extends NodeLifecycleOptions {
   readonly rootCA?: string | undefined
   /** Signs service account tokens for Secrets that ask for one. Absent: such Secrets stay as they are. */
   readonly signToken?: TokensOptions["sign"] | undefined
+  /** Whether bootstrap tokens count: those whose time is over go, and the others sign `cluster-info`. Default false. */
+  readonly bootstrapTokens?: boolean | undefined
   /** The pod network: one network or one of each family, separated by a comma. Absent: nodes get no part of one. */
   readonly clusterCIDR?: string | undefined
   /** Networks of Service addresses, as in `clusterCIDR`: nodes get no part of these. */
@@ -72,6 +77,8 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
     ...(options.signToken
       ? [createTokensController({ sign: options.signToken, rootCA: options.rootCA })]
       : []),
+    legacyTokenCleanerController,
+    ...(options.bootstrapTokens ? [bootstrapSignerController, tokenCleanerController] : []),
     clusterRoleAggregationController,
     namespaceController,
     garbageCollector,

@@ -48,8 +48,9 @@ export async function startServer(options: {
     ensureNodePki(cluster.nodePki(node), env, pki.ca, node, address)
   const store = scope.use(await openEmbeddedStore({ dir: cluster.store, env }))
   if (config.hasNode) await untilAddress(addresses.hostAddress, env.clock, scope.signal)
+  const given = apiServerOptions(config.apiServer ?? {})
   const apiServer = await startApiServer({
-    ...apiServerOptions(config.apiServer ?? {}),
+    ...given,
     env,
     store,
     kinds,
@@ -88,6 +89,7 @@ export async function startServer(options: {
     rootCA: pki.ca.cert,
     signToken: (claims) => apiServer.signer.sign(claims),
     clusterCIDR: addresses.podCIDR,
+    bootstrapTokens: given.bootstrapTokens,
   })
   const manager = {
     name: "system:kube-controller-manager",

@@ -14,3 +14,13 @@ export { type TaintEffect, findUntoleratedTaint, tolerates } from "./taints.ts"
 export { matchesNodeSelectorTerm, matchesRequiredNodeAffinity } from "./node-affinity.ts"
 export { type HostPortUse, hostPortsConflict, hostPortsOf } from "./host-ports.ts"
 export { type QuotaUsage, countsAgainst, inScope, missingResources, usageOf, usedBy } from "./quota-usage.ts"
+export {
+  apiObjectReference,
+  ephemeralClaimName,
+  isMirrorPod,
+  podConfigMaps,
+  podResourceClaims,
+  podSecrets,
+  podVolumeClaims,
+  volumeSecrets,
+} from "./pod-references.ts"

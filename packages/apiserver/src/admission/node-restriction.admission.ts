@@ -25,7 +25,7 @@ import { aggregate, internalError, notFound, semanticEqual } from "@knarr/apimac
 import { messageOf, whenReady } from "@knarr/base"
 import { resourceAttributes } from "../authz/attributes.ts"
 import { nodeNameOf } from "../authn/users.ts"
-import { apiObjectReference, ephemeralClaimName, isMirrorPod } from "../authz/pod-references.ts"
+import { apiObjectReference, ephemeralClaimName, isMirrorPod } from "@knarr/pod-rules"
 import type { AdmissionAttributes, AdmissionDeps, AdmissionPlugin } from "../contract.ts"
 import { refusal } from "./refuse.ts"
 

@@ -5,7 +5,7 @@
 import { serviceAccount } from "@knarr/api"
 import type { Container, EphemeralContainer, Pod, ServiceAccount, Volume } from "@knarr/api"
 import { generateName } from "@knarr/apimachinery"
-import { isMirrorPod, podSecrets } from "../authz/pod-references.ts"
+import { isMirrorPod, podSecrets } from "@knarr/pod-rules"
 import type { AdmissionAttributes, AdmissionPlugin } from "../contract.ts"
 import { isResource } from "./is-resource.ts"
 import { refusal } from "./refuse.ts"

@@ -14,7 +14,7 @@ import {
   podSecrets,
   podVolumeClaims,
   volumeSecrets,
-} from "./pod-references.ts"
+} from "@knarr/pod-rules"
 
 /** What a node may be related to by name. */
 export type RelatedResource =

@@ -2,10 +2,11 @@
 import type { ApiServerOptions } from "@knarr/apiserver"
 import type { FlagSpec } from "../commands/command.ts"
 import { auditFlags } from "./audit.flags.ts"
+import { authenticationFlags } from "./authentication.flags.ts"
 import { encryptionFlags } from "./encryption.flags.ts"
 import { absolute, GivenFlags, type FlagGroup, type FlagType, type FlagValues } from "./flag-group.ts"
 
-const groups: readonly FlagGroup[] = [auditFlags, encryptionFlags]
+const groups: readonly FlagGroup[] = [auditFlags, authenticationFlags, encryptionFlags]
 
 const types: ReadonlyMap<string, FlagType> = new Map(groups.flatMap(({ flags }) => Object.entries(flags)))
 
