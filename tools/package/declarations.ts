@@ -20,7 +20,8 @@ export function writeDeclarations(target: string, files: readonly string[]): voi
     const wanted = files.map((file) => declarationOf(file.slice("packages/".length)))
     const seen = new Set(wanted)
     for (const file of seen) {
-      const text = readFileSync(join(made, file), "utf8")
+      // What is imported for what it does declares nothing.
+      const text = readFileSync(join(made, file), "utf8").replaceAll(/^import "[^"]+";\n/gm, "")
       const moved = text.replaceAll(
         /(\bfrom |\bimport\()"([^"]+)"/g,
         (_all, before: string, specifier: string) => {
