@@ -176,8 +176,8 @@ export interface AdmissionAttributes {
   readonly oldObject: Readonly<KubeObject> | undefined
   readonly user: UserInfo
   readonly dryRun: boolean
-  /** CreateOptions, UpdateOptions, DeleteOptions as sent. */
-  readonly options: Readonly<Record<string, unknown>>
+  /** CreateOptions, UpdateOptions, DeleteOptions as sent; a connection has none. */
+  readonly options: Readonly<Record<string, unknown>> | undefined
   readonly warnings: string[]
   /** Ends what a hook waits for. */
   readonly signal?: AbortSignal | undefined

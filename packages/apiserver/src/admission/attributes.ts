@@ -42,7 +42,7 @@ class Attributes implements AdmissionRequest {
   readonly oldObject: Readonly<KubeObject> | undefined
   readonly user: UserInfo
   readonly dryRun: boolean
-  readonly options: Readonly<Record<string, unknown>>
+  readonly options: AdmissionAttributes["options"]
   readonly warnings: string[]
   readonly signal: AbortSignal | undefined
   readonly annotate: Annotate

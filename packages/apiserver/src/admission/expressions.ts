@@ -55,7 +55,7 @@ export function requestOf(a: AdmissionAttributes, seen: Pick<Seen, "kind">): Rec
       ...(extra && Object.keys(extra).length > 0 ? { extra } : {}),
     },
     dryRun: a.dryRun,
-    options: a.options,
+    options: a.options ?? null,
   }
 }
 

@@ -1,11 +1,12 @@
 /** What expressions see of requests: each is told in a warning. */
-import { namespaceSteps, patch, post, put, remove, type Body, type Step } from "../../script.ts"
+import { get, namespaceSteps, patch, post, put, remove, type Body, type Step } from "../../script.ts"
 import { constraints, policySteps, removalSteps, rule, settledSteps, validating } from "./policy.ts"
 
 /** Which of some keys a map has. */
 const keysOf = (map: string, keys: string): string =>
   `(${map} == null ? '-' : '${keys}'.split(' ').filter(k, k in ${map}).join(' '))`
-const objectKeys = "apiVersion kind metadata spec data target deleteOptions immutable"
+const objectKeys =
+  "apiVersion kind metadata spec data target deleteOptions immutable command container stdin stdout stderr tty ports path"
 
 /** Texts that are told of each request. */
 const told: readonly string[] = [
@@ -99,6 +100,10 @@ export function seen(namespace: string): Step[] {
       kind: "Eviction",
       metadata: { name },
     }),
+    post("exec", `${at}/pods/x/exec?command=a&command=b&container=c&stdin=true&tty=0&stdout=1`, ""),
+    get("attach", `${at}/pods/x/attach?stdin=true`),
+    post("forward", `${at}/pods/x/portforward?ports=80&ports=81`, ""),
+    get("proxy", `${at}/pods/x/proxy/a/b?c=d`),
     post("token", `${at}/serviceaccounts/default/token`, { spec: {} }),
     ...removalSteps(validating, `${namespace}-settled`),
     ...removalSteps(validating, namespace),

@@ -6,6 +6,7 @@ import type { Registry } from "../../registry/registry.ts"
 import { defineHandler, type Handler as SubresourceHandler } from "../../registry/verbs/handler.ts"
 import type { ServerExchange, Upgrade } from "../../server/exchange.ts"
 import type { Handler } from "../../server/filters.ts"
+import { admitConnection } from "./admit.ts"
 import { withoutBearer } from "./headers.ts"
 import { KubeletClient, type KubeletOptions, type Location } from "./kubelet.ts"
 import { logHandler } from "./logs.ts"
@@ -38,22 +39,28 @@ export function streamingHandlers(options: StreamingOptions): SubresourceHandler
   }
   return [
     defineHandler({ resource: "pods", name: "log", connect: logHandler(registry, kubelet) }),
-    connecting("pods", "exec", streams),
-    connecting("pods", "attach", streams),
-    connecting("pods", "portforward", streams),
-    connecting("pods", "proxy", proxy),
-    connecting("services", "proxy", proxy),
-    connecting("nodes", "proxy", proxy),
+    connecting(registry, "pods", "exec", streams),
+    connecting(registry, "pods", "attach", streams),
+    connecting(registry, "pods", "portforward", streams),
+    connecting(registry, "pods", "proxy", proxy),
+    connecting(registry, "services", "proxy", proxy),
+    connecting(registry, "nodes", "proxy", proxy),
   ]
 }
 
-/** What is led to another server cannot be tried out. */
-function connecting(resource: string, name: string, handler: Handler): SubresourceHandler {
+/** What is led to another server is admitted, and cannot be tried out. */
+function connecting(
+  registry: Registry,
+  resource: string,
+  name: string,
+  handler: Handler,
+): SubresourceHandler {
   return defineHandler({
     resource,
     name,
-    connect(exchange, ctx) {
+    async connect(exchange, ctx) {
       if (exchange.query.has("dryRun")) throw badRequest("dryRun is not supported")
+      await admitConnection(registry.find("", "v1", resource)!, exchange, ctx)
       return handler(exchange, ctx)
     },
   })
