@@ -25,6 +25,7 @@ export const namespaces = {
   watch: "bench-watch",
 }
 export const json = "application/json"
+const protobuf = "application/vnd.kubernetes.protobuf"
 const table = "application/json;as=Table;v=v1;g=meta.k8s.io"
 export const listed = 5000
 /** How many objects the patches go round: enough that two clients never write the same one at once. */
@@ -135,6 +136,11 @@ export function operations(size: number): Operation[] {
       goal: { metric: "throughput", atLeast: 5 },
     },
     { name: "… consistent", load: read(all, 4) },
+    {
+      name: "… protobuf",
+      load: read(`${all}?resourceVersion=0`, 4, { accept: protobuf }),
+      goal: { metric: "throughput", atLeast: 3 },
+    },
     {
       name: "page of 500, 4 clients",
       load: read(`${all}?limit=500`, 4, { pages: true }),

@@ -345,7 +345,12 @@ export { merge as mergeTyped } from "./apply/merge.ts"
 export { extractItems, removeItems } from "./apply/remove.ts"
 export { deducedSchema } from "./apply/shape.ts"
 export { problemsText, validateTyped } from "./apply/validate.ts"
-export { type ProtobufEnvelope, decodeProtobuf, openProtobufEnvelope } from "./protobuf.ts"
+export {
+  type ProtobufEnvelope,
+  decodeProtobuf,
+  isProtobufDocument,
+  openProtobufEnvelope,
+} from "./protobuf.ts"
 export {
   encodeProtobuf,
   encodeProtobufDocument,

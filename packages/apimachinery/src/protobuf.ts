@@ -18,9 +18,14 @@ export interface ProtobufEnvelope {
   readonly raw: Buffer
 }
 
+/** Whether `body` begins as every object in protobuf does. */
+export function isProtobufDocument(body: Buffer): boolean {
+  return body.length >= magic.length && magic.compare(body, 0, magic.length) === 0
+}
+
 /** Opens the envelope around an object. Throws a {@link DecodeError} when it is none. */
 export function openProtobufEnvelope(body: Buffer): ProtobufEnvelope {
-  if (!body.subarray(0, magic.length).equals(magic)) {
+  if (!isProtobufDocument(body)) {
     throw new DecodeError(
       "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]",
     )

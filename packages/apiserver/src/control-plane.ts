@@ -47,6 +47,7 @@ import { setObjectDefaults } from "./registry/defaults.ts"
 import { runCompaction } from "./registry/compaction.ts"
 import { Registry } from "./registry/registry.ts"
 import type { HealthCheck } from "./server/health.ts"
+import type { StorageFormat } from "./registry/stored-form.ts"
 import { keepIPAddresses } from "./registry/service/ip-addresses.ts"
 
 export interface ServiceAccountOptions extends SigningKeyOptions {
@@ -59,6 +60,8 @@ export interface ServiceAccountOptions extends SigningKeyOptions {
 export interface ControlPlaneOptions {
   readonly env: Env
   readonly store: Store
+  /** How objects are stored; default `stamped`, which no kube-apiserver reads. */
+  readonly storageFormat?: StorageFormat | undefined
   readonly kinds: readonly Kind[]
   readonly scope: Scope
   readonly serviceAccounts: ServiceAccountOptions
@@ -138,6 +141,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     env,
     store,
     kinds,
+    storageFormat: options.storageFormat,
     serviceNetwork: { cidrs: serviceCIDRs, ...(options.nodePorts ? { nodePorts: options.nodePorts } : {}) },
   })
   // Requests that are at work when the server stops still need the caches: they end after the port.

@@ -5,7 +5,7 @@ import { createServer as createHttp2Server, type ServerHttp2Stream } from "node:
 import { createServer, type Socket } from "node:net"
 import { join } from "node:path"
 import { after, describe, it } from "node:test"
-import { deferred, systemClock } from "@knarr/base"
+import { createCA, deferred, issueCertificate, systemClock, systemRandom } from "@knarr/base"
 import * as grpc from "@grpc/grpc-js"
 import { createGrpcClient, type GrpcClient } from "./grpc-client.ts"
 import { frameMessage } from "./grpc-frames.ts"
@@ -327,5 +327,92 @@ describe("a gRPC client before a server that breaks the rules", () => {
     )
     for (const socket of sockets) socket.destroy()
     server.close()
+  })
+})
+
+describe("a gRPC client on a TCP port with TLS", () => {
+  const year = 365 * 24 * 60 * 60 * 1000
+  const span = { notBeforeMs: systemClock.now() - year, notAfterMs: systemClock.now() + year }
+  const serial = (): Uint8Array => systemRandom.bytes(16)
+  const ca = createCA({ subject: { commonName: "ca" }, serial: serial(), ...span })
+  const issue = (usage: "serverAuth" | "clientAuth"): { cert: string; key: string } =>
+    issueCertificate(ca, {
+      subject: { commonName: usage },
+      serial: serial(),
+      ...span,
+      ipAddresses: ["127.0.0.1"],
+      usages: [usage],
+    })
+
+  /** Answers each message with itself; ends when the client does. */
+  async function serveEcho(): Promise<{ readonly port: number } & Disposable> {
+    const server = new grpc.Server()
+    const raw = (bytes: Buffer): Buffer => bytes
+    server.addService(
+      {
+        Echo: {
+          path: "/test.Service/Echo",
+          requestStream: true,
+          responseStream: true,
+          requestSerialize: raw,
+          requestDeserialize: raw,
+          responseSerialize: raw,
+          responseDeserialize: raw,
+        },
+      },
+      {
+        Echo(call: grpc.ServerDuplexStream<Buffer, Buffer>) {
+          call.on("data", (message: Buffer) => call.write(message))
+          call.on("end", () => call.end())
+        },
+      },
+    )
+    const { cert, key } = issue("serverAuth")
+    const pair = { cert_chain: Buffer.from(cert), private_key: Buffer.from(key) }
+    const credentials = grpc.ServerCredentials.createSsl(Buffer.from(ca.cert), [pair], true)
+    const port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync("127.0.0.1:0", credentials, (error, bound) =>
+        error ? reject(error) : resolve(bound),
+      ),
+    )
+    return { port, [Symbol.dispose]: () => server.forceShutdown() }
+  }
+
+  it("sends and receives on one stream, and its certificate is asked for", async () => {
+    using server = await serveEcho()
+    const { cert, key } = issue("clientAuth")
+    const at = { host: "127.0.0.1", port: server.port }
+    const client = createGrpcClient({
+      socket: { ...at, tls: { ca: ca.cert, cert, key } },
+      clock: systemClock,
+      keepAlive: { afterMs: 1000, waitMs: 1000 },
+    })
+    const stop = new AbortController()
+    const stream = client.duplex("/test.Service/Echo", { signal: stop.signal })
+    for (const text of ["one", "two", "x".repeat(100_000)]) {
+      stream.send(Buffer.from(text))
+      assert.equal(Buffer.from((await stream.next(never))!).toString(), text)
+    }
+    stop.abort(new Error("enough"))
+    await assert.rejects(stream.next(never), /enough/)
+    client.close()
+    for (const tls of [{ ca: ca.cert }, undefined]) {
+      const stranger = createGrpcClient({ socket: { ...at, tls }, clock: systemClock })
+      await assert.rejects(
+        stranger.unary("/test.Service/Echo", Buffer.alloc(1), call),
+        failsWith(grpcCodes.unavailable, /./),
+      )
+      stranger.close()
+    }
+  })
+
+  it("says of a port where nobody listens that nothing was sent", async () => {
+    const client = createGrpcClient({ socket: { host: "127.0.0.1", port: 1 }, clock: systemClock })
+    await assert.rejects(client.unary("/test.Service/Echo", Buffer.alloc(1), call), (thrown) => {
+      assert.ok(thrown instanceof GrpcError && thrown.unsent)
+      assert.match(thrown.message, /dial tcp 127\.0\.0\.1:1: connect: connection refused/)
+      return true
+    })
+    client.close()
   })
 })

@@ -1,6 +1,6 @@
 /**
- * A gRPC client on a unix socket: calls by path, messages as bytes, one HTTP/2 connection that is opened by the first
- * call and again by the first one after it broke. A call on a socket where nobody listens fails at once.
+ * A gRPC client on a unix socket or a TCP port: calls by path, messages as bytes, one HTTP/2 connection that is opened by the
+ * first call and again by the first one after it broke. A call on a socket where nobody listens fails at once.
  * Mirrors: grpc doc/PROTOCOL-HTTP2.md
  */
 import { abortable, deferred, messageOf, type Clock, type Deferred } from "@knarr/base"
@@ -11,7 +11,8 @@ import {
   type ClientHttp2Stream,
   type IncomingHttpHeaders,
 } from "node:http2"
-import { createConnection } from "node:net"
+import { createConnection, isIP, type Socket } from "node:net"
+import { connect as connectTls, type ConnectionOptions } from "node:tls"
 import { decodeGrpcMessage, FrameReader, frameMessage } from "./grpc-frames.ts"
 import { codeOfHttpStatus, codeOfReset, GrpcError, grpcCodes } from "./grpc-status.ts"
 
@@ -19,6 +20,9 @@ const maxMessageBytes = 64 * 1024 * 1024
 
 /** What a stream may hold that its reader has not taken; then the server has to wait. */
 const windowBytes = 1024 * 1024
+
+/** What all streams of a connection may hold together. */
+const connectionWindowBytes = 16 * 1024 * 1024
 
 export interface GrpcCallOptions {
   readonly signal: AbortSignal
@@ -33,6 +37,8 @@ export interface GrpcClient {
   unary(path: string, request: Uint8Array, options: GrpcCallOptions): Promise<Uint8Array>
   /** Starts a call that is answered by a stream. */
   stream(path: string, request: Uint8Array, options: GrpcCallOptions): GrpcStream
+  /** Starts a call whose requests are a stream, too. */
+  duplex(path: string, options: GrpcCallOptions): GrpcDuplex
   /** Lets go of the socket; calls that wait for their answers still get them. Idempotent. */
   close(): void
 }
@@ -46,19 +52,38 @@ export interface GrpcStream {
   next(signal: AbortSignal): Promise<Uint8Array | undefined>
 }
 
-export interface GrpcClientOptions {
-  /** The path of the unix socket. */
-  readonly socket: string
-  readonly clock: Clock
+/** A stream in both directions. */
+export interface GrpcDuplex extends GrpcStream {
+  /** What is sent waits in the call until the server takes it: its bound is the caller's. */
+  send(request: Uint8Array): void
 }
 
-export function createGrpcClient({ socket, clock }: GrpcClientOptions): GrpcClient {
+/** A server on a TCP port. */
+export interface GrpcServer {
+  readonly host: string
+  readonly port: number
+  /** Of a server that speaks TLS: what it must show, and who the client is. */
+  readonly tls?: Pick<ConnectionOptions, "ca" | "cert" | "key"> | undefined
+}
+
+export interface GrpcClientOptions {
+  /** The path of the unix socket, or where the server listens. */
+  readonly socket: string | GrpcServer
+  readonly clock: Clock
+  /**
+   * How long a server may be silent while calls wait, before it is asked whether it is there, and how long it may take to
+   * say so; default: as long as the connection lasts.
+   */
+  readonly keepAlive?: { readonly afterMs: number; readonly waitMs: number }
+}
+
+export function createGrpcClient({ socket, clock, keepAlive }: GrpcClientOptions): GrpcClient {
   let connection: Connection | undefined
   let closed = false
-  const start = (path: string, request: Uint8Array, options: GrpcCallOptions): Call => {
+  const start = (path: string, request: Uint8Array | undefined, options: GrpcCallOptions): Call => {
     options.signal.throwIfAborted()
     if (closed) throw new GrpcError(path, grpcCodes.unavailable, "grpc: the client connection is closing")
-    if (!connection?.usable) connection = new Connection(socket)
+    if (!connection?.usable) connection = new Connection(socket, clock, keepAlive)
     return new Call(connection, path, request, options, clock)
   }
   return {
@@ -70,6 +95,7 @@ export function createGrpcClient({ socket, clock }: GrpcClientOptions): GrpcClie
       throw call.fail(new GrpcError(path, grpcCodes.internal, "the answer is not one message"))
     },
     stream: start,
+    duplex: (path, options) => start(path, undefined, options),
     close() {
       closed = true
       connection?.close()
@@ -77,25 +103,33 @@ export function createGrpcClient({ socket, clock }: GrpcClientOptions): GrpcClie
   }
 }
 
+type KeepAlive = NonNullable<GrpcClientOptions["keepAlive"]>
+
 /** One HTTP/2 connection. It holds the process only while calls run on it. */
 class Connection {
-  readonly #socket: string
+  readonly #target: string | GrpcServer
   readonly #session: ClientHttp2Session
+  readonly #clock: Clock
+  readonly #keepAlive: KeepAlive | undefined
+  #probe: Disposable | undefined
   #connected = false
   #socketError: Error | undefined
   #calls = 0
 
-  constructor(socket: string) {
-    this.#socket = socket
-    const opened = createConnection(socket)
-      .once("connect", () => (this.#connected = true))
-      .on("error", (error) => (this.#socketError = error))
-    this.#session = connect("http://localhost", {
+  constructor(target: string | GrpcServer, clock: Clock, keepAlive: KeepAlive | undefined) {
+    this.#target = target
+    this.#clock = clock
+    this.#keepAlive = keepAlive
+    const opened = open(target)
+    const ready = typeof target !== "string" && target.tls ? "secureConnect" : "connect"
+    opened.once(ready, () => (this.#connected = true)).on("error", (error) => (this.#socketError = error))
+    this.#session = connect(authorityOf(target), {
       createConnection: () => opened,
       settings: { enablePush: false, initialWindowSize: windowBytes },
     })
     // Its calls are told.
     this.#session.on("error", () => {})
+    this.#session.once("connect", () => this.#session.setLocalWindowSize(connectionWindowBytes))
     this.#session.unref()
   }
 
@@ -105,9 +139,14 @@ class Connection {
 
   request(headers: Record<string, string>): ClientHttp2Stream {
     const stream = this.#session.request(headers)
-    if (this.#calls++ === 0) this.#session.ref()
+    if (this.#calls++ === 0) {
+      this.#session.ref()
+      this.#watch()
+    }
     stream.once("close", () => {
-      if (--this.#calls === 0) this.#session.unref()
+      if (--this.#calls > 0) return
+      this.#session.unref()
+      this.#probe?.[Symbol.dispose]()
     })
     return stream
   }
@@ -116,13 +155,56 @@ class Connection {
     this.#session.close()
   }
 
+  /** Asks the server again and again whether it is there; a connection that is not answered is over. */
+  #watch(): void {
+    if (!this.#keepAlive) return
+    const { afterMs, waitMs } = this.#keepAlive
+    this.#probe = this.#clock.timer(afterMs, () => {
+      this.#probe = this.#clock.timer(waitMs, () => {
+        this.#socketError ??= new Error("keepalive ping failed to receive ACK within timeout")
+        this.#session.destroy()
+      })
+      const sent = this.usable && this.#session.ping((error) => this.#answered(error))
+      if (!sent) this.#probe[Symbol.dispose]()
+    })
+  }
+
+  #answered(error: Error | null): void {
+    this.#probe?.[Symbol.dispose]()
+    if (!error && this.#calls > 0) this.#watch()
+  }
+
+  /** Whether a server was ever reached: if not, no call was heard. */
+  get connected(): boolean {
+    return this.#connected
+  }
+
   /** Why a call that failed with `error`, if with any, has no answer. */
   whyBroken(error: Error | undefined): string {
     const cause = this.#socketError ?? error
     const why = cause ? systemText(cause) : "EOF"
     if (this.#connected) return `error reading from server: ${why}`
-    return `connection error: desc = "transport: Error while dialing: dial unix ${this.#socket}: connect: ${why}"`
+    const target = this.#target
+    const where = typeof target === "string" ? `unix ${target}` : `tcp ${addressOf(target)}`
+    return `connection error: desc = "transport: Error while dialing: dial ${where}: connect: ${why}"`
   }
+}
+
+function open(target: string | GrpcServer): Socket {
+  if (typeof target === "string") return createConnection(target)
+  const { host, port, tls } = target
+  if (!tls) return createConnection({ host, port, noDelay: true })
+  const servername = isIP(host) ? undefined : host
+  return connectTls({ ...tls, host, port, ALPNProtocols: ["h2"], ...(servername ? { servername } : {}) })
+}
+
+function addressOf({ host, port }: GrpcServer): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function authorityOf(target: string | GrpcServer): string {
+  if (typeof target === "string") return "http://localhost"
+  return `${target.tls ? "https" : "http"}://${addressOf(target)}`
 }
 
 const systemTexts: Readonly<Record<string, string>> = {
@@ -135,7 +217,7 @@ function systemText(error: NodeJS.ErrnoException): string {
   return systemTexts[error.code ?? ""] ?? error.message
 }
 
-class Call implements GrpcStream {
+class Call implements GrpcDuplex {
   readonly #path: string
   readonly #connection: Connection
   readonly #stream: ClientHttp2Stream
@@ -150,16 +232,11 @@ class Call implements GrpcStream {
   constructor(
     connection: Connection,
     path: string,
-    request: Uint8Array,
+    request: Uint8Array | undefined,
     { signal, headers, timeoutMs }: GrpcCallOptions,
     clock: Clock,
   ) {
-    if (request.length > maxMessageBytes)
-      throw new GrpcError(
-        path,
-        grpcCodes.resourceExhausted,
-        `trying to send message larger than max (${request.length} vs. ${maxMessageBytes})`,
-      )
+    if (request) checkSize(path, request)
     this.#path = path
     this.#connection = connection
     this.#stream = connection.request({
@@ -190,7 +267,12 @@ class Call implements GrpcStream {
       signal.removeEventListener("abort", onAbort)
       this.#wake()
     })
-    this.#stream.end(frameMessage(request))
+    if (request) this.#stream.end(frameMessage(request))
+  }
+
+  send(request: Uint8Array): void {
+    checkSize(this.#path, request)
+    if (!this.#closed) this.#stream.write(frameMessage(request))
   }
 
   async next(signal: AbortSignal): Promise<Uint8Array | undefined> {
@@ -226,12 +308,12 @@ class Call implements GrpcStream {
 
   /** Returns when the server said that all went well; throws what else happened. */
   #end(): undefined {
-    const { code, message } = this.#status()
-    if (code !== 0) throw this.fail(new GrpcError(this.#path, code, message))
+    const { code, message, unsent = false } = this.#status()
+    if (code !== 0) throw this.fail(new GrpcError(this.#path, code, message, { unsent }))
     if (this.#frames.partial) throw this.fail(new GrpcError(this.#path, grpcCodes.internal, "unexpected EOF"))
   }
 
-  #status(): { readonly code: number; readonly message: string } {
+  #status(): { readonly code: number; readonly message: string; readonly unsent?: boolean } {
     const from = this.#trailers["grpc-status"] === undefined ? this.#headers : this.#trailers
     const code = from["grpc-status"]
     if (code !== undefined) {
@@ -249,7 +331,11 @@ class Call implements GrpcStream {
         message: `unexpected HTTP status code received from server: ${status}`,
       }
     if (!this.#connection.usable)
-      return { code: grpcCodes.unavailable, message: this.#connection.whyBroken(this.#error) }
+      return {
+        code: grpcCodes.unavailable,
+        message: this.#connection.whyBroken(this.#error),
+        unsent: !this.#connection.connected,
+      }
     const reset = this.#stream.rstCode ?? constants.NGHTTP2_NO_ERROR
     if (reset === constants.NGHTTP2_NO_ERROR)
       return { code: grpcCodes.internal, message: "server closed the stream without sending trailers" }
@@ -260,6 +346,12 @@ class Call implements GrpcStream {
     this.#waiting?.resolve()
     this.#waiting = undefined
   }
+}
+
+function checkSize(path: string, request: Uint8Array): void {
+  if (request.length <= maxMessageBytes) return
+  const sizes = `(${request.length} vs. ${maxMessageBytes})`
+  throw new GrpcError(path, grpcCodes.resourceExhausted, `trying to send message larger than max ${sizes}`)
 }
 
 /** At most eight digits and a unit. */

@@ -33,15 +33,22 @@ export function grpcCodeName(code: number): string {
   return names.get(code) ?? `Code(${code})`
 }
 
+export interface GrpcErrorOptions extends ErrorOptions {
+  readonly unsent?: boolean
+}
+
 /** A call that failed: the server's own words, or what happened on the way to it. */
 export class GrpcError extends Error {
   /** See {@link grpcCodes}. */
   readonly code: number
   /** `/package.Service/Method`. */
   readonly path: string
+  /** No server heard of the call: it can be made again whatever it does. */
+  readonly unsent: boolean
 
-  constructor(path: string, code: number, message: string, options?: ErrorOptions) {
+  constructor(path: string, code: number, message: string, options: GrpcErrorOptions = {}) {
     super(message, options)
+    this.unsent = options.unsent ?? false
     this.name = "GrpcError"
     this.path = path
     this.code = code

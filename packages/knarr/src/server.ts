@@ -9,7 +9,8 @@ import { runControllers } from "@knarr/controller-kit"
 import { createControllers } from "@knarr/controller-manager"
 import { startImageRegistry } from "@knarr/image-registry"
 import { startScheduler } from "@knarr/scheduler"
-import { openEmbeddedStore } from "@knarr/store"
+import { openEmbeddedStore, openEtcdStore } from "@knarr/store"
+import { etcdOptions } from "./api-server-flags/etcd.flags.ts"
 import { apiServerOptions } from "./api-server-flags/order.ts"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { numbersOfUser } from "./cluster-numbers.ts"
@@ -17,6 +18,7 @@ import { firstNode, nodesOf } from "./node-names.ts"
 import { ensureNodePki, ensurePki, frontProxyName } from "./pki.ts"
 import { tellRestarting } from "./process-state.ts"
 import { serverAddresses } from "./server-certificate.ts"
+import { runElected } from "./elected.ts"
 import { ensureRegistrySecret } from "./registry-secret.ts"
 import { waitForDefaultServiceAccount } from "./default-service-account.ts"
 import { ensureDnsService } from "./dns-service.ts"
@@ -46,7 +48,10 @@ export async function startServer(options: {
   // Agents are started again without `up`, too; what they hold is renewed whenever the holder of the CA starts.
   for (const { node, address } of nodesOf(config))
     ensureNodePki(cluster.nodePki(node), env, pki.ca, node, address)
-  const store = scope.use(await openEmbeddedStore({ dir: cluster.store, env }))
+  const etcd = etcdOptions(config.apiServer ?? {})
+  const store = scope.use(
+    etcd ? await openEtcdStore({ ...etcd, env }) : await openEmbeddedStore({ dir: cluster.store, env }),
+  )
   if (config.hasNode) await untilAddress(addresses.hostAddress, env.clock, scope.signal)
   const given = apiServerOptions(config.apiServer ?? {})
   const apiServer = await startApiServer({
@@ -96,22 +101,26 @@ export async function startServer(options: {
     groups: ["system:authenticated", "system:masters"],
   }
   const scheduler = { name: "system:kube-scheduler", groups: ["system:authenticated"] }
-  await Promise.all([
-    ...(config.hasNode ? [ensureDnsService(apiServer.client(), addresses.dnsAddress, scope.signal)] : []),
-    runControllers({
-      controllers,
-      client: apiServer.client(manager),
-      env,
-      scope: scope.child("controllers"),
-      informers,
-    }),
+  const startControllers = (own: Scope): Promise<void> =>
+    runControllers({ controllers, client: apiServer.client(manager), env, scope: own, informers })
+  const startOwnScheduler = (own: Scope): Promise<void> =>
     startScheduler({
       client: apiServer.client(scheduler),
       env: { ...env, log: env.log.with({ component: "scheduler" }) },
-      scope: scope.child("scheduler"),
+      scope: own,
       informers,
-    }),
-  ])
+    })
+  if (config.hasNode) await ensureDnsService(apiServer.client(), addresses.dnsAddress, scope.signal)
+  if (etcd) {
+    // Other servers may use the same etcd, and kube-apiserver's own managers.
+    const candidate = { client: apiServer.client(), env, scope }
+    runElected({ ...candidate, name: "kube-controller-manager" }, startControllers)
+    runElected({ ...candidate, name: "kube-scheduler" }, startOwnScheduler)
+  } else
+    await Promise.all([
+      startControllers(scope.child("controllers")),
+      startOwnScheduler(scope.child("scheduler")),
+    ])
   if (config.hasNode) labelControlPlane(firstNode(config).node, apiServer.client(), informers, env, scope)
   await waitForDefaultServiceAccount(informers, scope.signal)
   steps.done("controllers and scheduler run")

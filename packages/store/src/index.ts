@@ -7,3 +7,5 @@ export {
 } from "./embedded/embedded-store.ts"
 export { StoreInUseError } from "./embedded/directory-lock.ts"
 export { DamagedSnapshotError, restoreSnapshot, saveSnapshot } from "./snapshot.ts"
+export { type EtcdStoreOptions, openEtcdStore } from "./etcd/etcd-store.ts"
+export type { EtcdTls } from "./etcd/etcd-client.ts"

@@ -2,14 +2,19 @@
 import type { KeyValue, Store, StoreEvent } from "./store.ts"
 
 export interface ConformanceOptions {
+  /**
+   * The engine is another program: a lease ends all its keys in one revision, and what was before the oldest revision that is
+   * kept is not told with it.
+   */
+  readonly remote?: boolean
   /** A new, empty store whose live watchers may fall behind by `watchBuffer` events. */
   readonly open: (options: { watchBuffer: number }) => Promise<ConformanceStore>
 }
 
 export interface ConformanceStore extends AsyncDisposable {
   readonly store: Store
-  /** Lets `ms` milliseconds pass on the store's clock. */
-  readonly advance: (ms: number) => Promise<void>
+  /** Lets `ms` milliseconds pass on the store's clock; absent when that is its own. */
+  readonly advance?: (ms: number) => Promise<void>
   /** Closes the store and opens it again, `awayMs` later; absent when the engine keeps nothing. */
   readonly reopen?: (awayMs?: number) => Promise<Store>
 }

@@ -151,6 +151,14 @@ export class NoSpaceError extends Error {
   }
 }
 
+/** The store is elsewhere and refused, or did not answer: whether a write happened is then not known. */
+export class StoreFailedError extends Error {
+  constructor(message: string, cause: unknown) {
+    super(message, { cause })
+    this.name = "StoreFailedError"
+  }
+}
+
 /** The store's file cannot be read; the message names it and says what to do. */
 export class DamagedStoreError extends Error {
   constructor(file: string, cause: unknown) {

@@ -1,4 +1,7 @@
-/** Shapes that are served and that OpenAPI does not publish: what is shown of any object, and of all resources. */
+/**
+ * Shapes that are served or stored and that OpenAPI does not publish: what is shown of any object and of all resources, and
+ * what servers keep for themselves.
+ */
 import { defineSchemas } from "../schema.ts"
 
 defineSchemas("io.k8s.apimachinery.pkg.apis.meta.v1", {
@@ -36,4 +39,14 @@ defineSchemas("io.k8s.api.apidiscovery.v2", {
     verbs: "4 []string",
   },
   APIVersionDiscovery: { freshness: "3 string", resources: "2 []APIResourceDiscovery", version: "1 string" },
+})
+
+defineSchemas("io.k8s.api.core.v1", {
+  RangeAllocation: {
+    apiVersion: "string",
+    data: "3 bytes",
+    kind: "string",
+    metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta",
+    range: "2 string",
+  },
 })

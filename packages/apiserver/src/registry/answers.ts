@@ -1,6 +1,6 @@
 /** Answers that are not objects of a kind. */
 import { unexpectedError, type Kind, type Status } from "@knarr/apimachinery"
-import { NoSpaceError } from "@knarr/store"
+import { NoSpaceError, StoreFailedError } from "@knarr/store"
 
 /** What a deletion answers when it does not answer the object. */
 export function deletedStatus(
@@ -31,6 +31,7 @@ export const createdStatus: Status = {
  * operators look for. Anything else is handed back as it is.
  */
 export function storeFailure(thrown: unknown): unknown {
+  if (thrown instanceof StoreFailedError) return unexpectedError(thrown.message)
   if (!(thrown instanceof NoSpaceError)) return thrown
   return unexpectedError("etcdserver: mvcc: database space exceeded")
 }

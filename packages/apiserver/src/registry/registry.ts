@@ -15,6 +15,7 @@ import { openServiceBooks } from "./service/books.ts"
 import { definitionHooks } from "../crd/schema-defaults.ts"
 import { createServiceHooks, type ServiceBooks, type ServiceNetwork } from "./service/service-hooks.ts"
 import { Resource, type ResourceDeps, type ResourceSpec } from "./resource.ts"
+import type { StorageFormat } from "./stored-form.ts"
 import { Slabs } from "./slabs.ts"
 import { ResourceStorage, type StorageDeps } from "./storage.ts"
 import { subresourceHandlers } from "./subresources/index.ts"
@@ -39,6 +40,8 @@ export interface RegistryOptions {
   readonly history?: EventRingLimits
   /** And all resources together, in bytes; default 48 MiB. */
   readonly historyBytes?: number
+  /** How objects are stored; default `stamped`. */
+  readonly storageFormat?: StorageFormat | undefined
 }
 
 const noAdmission: Admission = { admit() {}, validate() {} }
@@ -47,6 +50,7 @@ export class Registry implements Storages {
   readonly env: Env
   readonly store: Store
   readonly follower: Follower
+  readonly storageFormat: StorageFormat
   readonly #deps: StorageDeps
   readonly #resourceDeps: ResourceDeps
   readonly #lifetime = new AbortController()
@@ -68,7 +72,9 @@ export class Registry implements Storages {
     this.env = env
     this.store = store
     this.follower = new Follower({ store, log: env.log, clock: env.clock })
+    this.storageFormat = options.storageFormat ?? "stamped"
     this.#resourceDeps = {
+      format: this.storageFormat,
       decoded: new DecodedValues(options.decodedObjects ?? 4096),
       history: options.history ?? { events: 4096, bytes: 16 * 1024 * 1024 },
       shared: {

@@ -6,7 +6,7 @@ import type { Kind } from "@knarr/apimachinery"
 import type { DecodedValues } from "./decoded-values.ts"
 import { type Converter, kindConverter } from "./converter.ts"
 import type { EventRingLimits } from "./event-ring.ts"
-import { StoredForm } from "./stored-form.ts"
+import { type StorageFormat, StoredForm } from "./stored-form.ts"
 import { type OnUnreadable, type SharedMemory, WatchCache } from "./watch-cache.ts"
 
 /** A resource as it is declared to the registry. */
@@ -22,6 +22,7 @@ export interface ResourceSpec {
 }
 
 export interface ResourceDeps {
+  readonly format?: StorageFormat
   readonly decoded: DecodedValues
   readonly history: EventRingLimits
   readonly shared: SharedMemory
@@ -53,6 +54,7 @@ export class Resource {
       versions,
       converter: this.converter,
       decoded: deps.decoded,
+      format: deps.format,
     })
     this.cache = new WatchCache(this.form, deps.history, deps.shared, deps.onUnreadable)
   }

@@ -3,13 +3,20 @@
  * release, whose shape and defaults were others, or in another version. Each stored object ends with a stamp of the form
  * in which it was written: what has the present one is served as it is. Anything else is decoded by the shape of its own
  * version (so pruned), defaulted, converted and defaulted again, and is written anew at its next write.
+ *
+ * Where kube-apiservers use the same store, objects are written as they write them: in protobuf, custom resources and a few
+ * others in JSON, without a stamp; then every object is decoded and defaulted when it is read.
  * Mirrors: apiserver pkg/storage/etcd3/store.go (decode, stale), apiextensions-apiserver pkg/apiserver/schema_defaulting
  */
 import {
   decodeObject,
+  decodeProtobuf,
+  encodeProtobufDocument,
+  isProtobufDocument,
   type Kind,
   type KubeObject,
   nullEmpties,
+  openProtobufEnvelope,
   parseTime,
   schemaFingerprint,
 } from "@knarr/apimachinery"
@@ -25,6 +32,12 @@ export interface ReadObject {
   readonly value: KubeObject
 }
 
+/** `stamped`: JSON and a stamp. `shared`: what kube-apiserver reads and writes. */
+export type StorageFormat = "stamped" | "shared"
+
+/** Groups whose objects kube-apiserver stores in JSON. */
+const jsonGroups: ReadonlySet<string> = new Set(["apiextensions.k8s.io", "apiregistration.k8s.io"])
+
 export interface StoredFormOptions {
   /** The version in which objects are stored. */
   readonly kind: Kind
@@ -33,6 +46,8 @@ export interface StoredFormOptions {
   readonly converter: Converter
   /** Where the values of its objects are held. */
   readonly decoded: DecodedValues
+  /** Default: `stamped`. */
+  readonly format?: StorageFormat | undefined
 }
 
 const never = new AbortController().signal
@@ -43,11 +58,15 @@ export class StoredForm {
   readonly shape: ObjectShape
   readonly #options: StoredFormOptions
   readonly #staleShapes = new Map<Kind, ObjectShape>()
+  readonly #shared: boolean
+  readonly #protobuf: boolean
   #stamp: Buffer | undefined
 
   constructor(options: StoredFormOptions) {
     this.kind = options.kind
-    const { kind, decoded } = options
+    const { kind, decoded, format } = options
+    this.#shared = format === "shared"
+    this.#protobuf = this.#shared && kind.rules === "native" && !jsonGroups.has(kind.group)
     this.shape = { kind, stale: false, fieldNames: orderedFieldNames(kind), decoded }
     this.#options = options
   }
@@ -61,26 +80,39 @@ export class StoredForm {
     ))
   }
 
-  /** The bytes to store, of an object in the stored version: its JSON and the stamp. */
-  encode(object: Readonly<KubeObject>): Buffer {
-    return encodeStored(object, this.stamp)
+  /** Whether what is read of an object that {@link encode} took is that object, without defaults or anything else. */
+  get keepsValues(): boolean {
+    return !this.#shared
   }
 
-  /** The JSON in what {@link encode} made; `bytes` themselves when they have no stamp. */
+  /** The bytes to store, of an object in the stored version. */
+  encode(object: Readonly<KubeObject>): Buffer {
+    if (!this.#shared) return encodeStored(object, this.stamp)
+    if (!this.#protobuf) return encodeStored(object)
+    const { resourceVersion: _, ...metadata } = object.metadata
+    return encodeProtobufDocument(this.kind.schema, this.kind, { ...object, metadata })
+  }
+
+  /** The JSON of what {@link encode} made; `bytes` themselves when they are JSON without a stamp. */
   json(bytes: Buffer): Buffer {
+    if (isProtobufDocument(bytes)) return this.#readOther(bytes).json
     const end = bytes.length - this.stamp.length
     return end > 0 && this.stamp.compare(bytes, end) === 0 ? bytes.subarray(0, end) : bytes
   }
 
   /** Reads what the store has. Throws when that is no object of this resource. */
   read(bytes: Buffer): ReadObject {
+    if (this.#shared || isProtobufDocument(bytes)) return this.#readOther(bytes)
     const json = this.json(bytes)
     if (json !== bytes) return { shape: this.shape, json, value: JSON.parse(json.toString()) as KubeObject }
-    return this.#readOther(unstamped(bytes))
+    return this.#readOther(bytes)
   }
 
-  #readOther(text: Buffer): ReadObject {
-    const raw = JSON.parse(text.toString()) as KubeObject
+  #readOther(bytes: Buffer): ReadObject {
+    const isProtobuf = isProtobufDocument(bytes)
+    const raw = isProtobuf
+      ? this.#openProtobuf(bytes)
+      : (JSON.parse(unstamped(bytes).toString()) as KubeObject)
     const version = this.#versionOf(raw)
     const nowMs = createdAt(raw)
     let value = decodeObject<KubeObject>(version.schema, raw).object
@@ -95,10 +127,17 @@ export class StoredForm {
       setObjectDefaults(kind, value, nowMs)
     }
     value = nullEmpties(kind.schema, value)
-    return { shape: this.#staleShape(kind), json: encodeStored(value), value }
+    const isPresent = this.#shared && version === this.kind && isProtobuf === this.#protobuf
+    return { shape: isPresent ? this.shape : this.#staleShape(kind), json: encodeStored(value), value }
   }
 
-  #versionOf({ kind, apiVersion }: KubeObject): Kind {
+  #openProtobuf(bytes: Buffer): KubeObject {
+    const { raw, ...type } = openProtobufEnvelope(bytes)
+    const { schema } = this.#versionOf(type)
+    return { ...type, ...decodeProtobuf(schema, raw) } as unknown as KubeObject
+  }
+
+  #versionOf({ kind, apiVersion }: Pick<KubeObject, "kind" | "apiVersion">): Kind {
     for (const one of this.#options.versions())
       if (one.kind === kind && one.apiVersion === apiVersion) return one
     throw new Error(

@@ -288,7 +288,8 @@ export class WatchCache {
   #stateOf(key: string, kv: KeyValue): CachedObject | undefined {
     const expected = this.#expected.get(key)?.find((e) => e.stored.equals(kv.value))
     if (!expected) return this.read(kv)
-    const object = cachedObject(this.form, key, kv.value, kv.modRevision, expected.value)
+    const value = this.form.keepsValues ? expected.value : undefined
+    const object = cachedObject(this.form, key, kv.value, kv.modRevision, value)
     expected.arrived = object
     expected.cancel()
     return object

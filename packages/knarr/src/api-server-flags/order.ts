@@ -4,9 +4,10 @@ import type { FlagSpec } from "../commands/command.ts"
 import { auditFlags } from "./audit.flags.ts"
 import { authenticationFlags } from "./authentication.flags.ts"
 import { encryptionFlags } from "./encryption.flags.ts"
+import { etcdFlags } from "./etcd.flags.ts"
 import { absolute, GivenFlags, type FlagGroup, type FlagType, type FlagValues } from "./flag-group.ts"
 
-const groups: readonly FlagGroup[] = [auditFlags, authenticationFlags, encryptionFlags]
+const groups: readonly FlagGroup[] = [auditFlags, authenticationFlags, encryptionFlags, etcdFlags]
 
 const types: ReadonlyMap<string, FlagType> = new Map(groups.flatMap(({ flags }) => Object.entries(flags)))
 

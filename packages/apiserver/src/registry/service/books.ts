@@ -2,6 +2,7 @@
 import { service } from "@knarr/api"
 import type { Env, Scope } from "@knarr/base"
 import type { Store } from "@knarr/store"
+import type { StorageFormat } from "../stored-form.ts"
 import { AddressBook, type ServiceReader } from "./address-book.ts"
 import { nodePortsOf } from "./port-plan.ts"
 import { PortRange } from "./port-range.ts"
@@ -13,14 +14,18 @@ const looksBeforeFree = 3
 
 /** Resolves when the ports of all Services are in the book; both are kept until the scope closes. */
 export async function openServiceBooks(
-  registry: ServiceReader & { readonly env: Env; readonly store: Store },
+  registry: ServiceReader & {
+    readonly env: Env
+    readonly store: Store
+    readonly storageFormat: StorageFormat
+  },
   network: ServiceNetwork,
   scope: Scope,
 ): Promise<ServiceBooks> {
-  const { store, env } = registry
+  const { store, env, storageFormat } = registry
   const addresses = new AddressBook(registry)
   scope.use(addresses.follow())
-  const ports = new PortRange(store, network.nodePorts ?? { first: 30000, last: 32767 })
+  const ports = new PortRange(store, network.nodePorts ?? { first: 30000, last: 32767 }, storageFormat)
   await ports.refresh()
   const used = (): Set<number> =>
     new Set(

@@ -3,9 +3,19 @@
  * RangeAllocation, whose bits count from the range's first port. Changes of one moment share a write.
  * Mirrors: pkg/registry/core/service/allocator/storage/storage.go
  */
+import {
+  decodeProtobuf,
+  encodeProtobufDocument,
+  isProtobufDocument,
+  openProtobufEnvelope,
+  schemaOf,
+} from "@knarr/apimachinery"
 import { deferred, type Deferred } from "@knarr/base"
 import type { Store, WriteResult } from "@knarr/store"
+import type { StorageFormat } from "../stored-form.ts"
 import type { PortSpan } from "./port-allocator.ts"
+
+const rangeAllocation = schemaOf("io.k8s.api.core.v1.RangeAllocation")
 
 /** Upstream's key. */
 const path = "/registry/ranges/servicenodeports"
@@ -19,14 +29,16 @@ interface Change {
 export class PortRange {
   readonly span: PortSpan
   readonly #store: Store
+  readonly #format: StorageFormat
   #revision = 0
   /** As the store had it when it was last looked at. */
   #stored: ReadonlySet<number> = new Set()
   #waiting: Change[] = []
   #running = false
 
-  constructor(store: Store, span: PortSpan) {
+  constructor(store: Store, span: PortSpan, format: StorageFormat) {
     this.#store = store
+    this.#format = format
     this.span = span
   }
 
@@ -128,12 +140,17 @@ export class PortRange {
       range: `${first}-${last}`,
       data,
     }
-    return Buffer.from(JSON.stringify(object))
+    if (this.#format === "stamped") return Buffer.from(JSON.stringify(object))
+    return encodeProtobufDocument(rangeAllocation, object, object)
   }
 
   /** Ports that the range has no more, since its span is another, are forgotten. */
   #read(revision: number, value: Buffer): void {
-    const { range, data } = JSON.parse(value.toString()) as { range: string; data: string }
+    const { range, data } = (
+      isProtobufDocument(value)
+        ? decodeProtobuf(rangeAllocation, openProtobufEnvelope(value).raw)
+        : JSON.parse(value.toString())
+    ) as { range: string; data?: string }
     const first = Number(range.slice(0, range.indexOf("-")))
     const bits = Buffer.from(data ?? "", "base64")
     const ports = new Set<number>()

@@ -1,0 +1,28 @@
+/** What only one of several servers of a store may do at a time. */
+import { hostname } from "node:os"
+import { type Env, Scope, uuid } from "@knarr/base"
+import { type Client, runWhileLeader } from "@knarr/client"
+
+/**
+ * Starts something in a scope that lasts as long as this server is the one that is elected under `name`, and again whenever
+ * it is. Resolves at once.
+ */
+export function runElected(
+  { name, client, env, scope }: { name: string; client: Client; env: Env; scope: Scope },
+  start: (scope: Scope) => Promise<void>,
+): void {
+  const identity = `${hostname()}_${uuid(env.random)}`
+  scope.run(
+    `election of the ${name}`,
+    (signal) =>
+      runWhileLeader({ client, env, namespace: "kube-system", name, identity }, signal, async (leads) => {
+        await using elected = scope.child(name)
+        await start(elected)
+        await new Promise<void>((resolve) => {
+          if (leads.aborted) resolve()
+          else leads.addEventListener("abort", () => resolve(), { once: true })
+        })
+      }),
+    { restart: true },
+  )
+}

@@ -1,0 +1,140 @@
+/**
+ * Calls of etcd's API on the members of a cluster: one is asked until it fails, then the next one. What only reads is asked
+ * again, a write only when no member heard of it.
+ * Mirrors: etcd client/v3 (retry_interceptor.go, the balancer)
+ */
+import { Backoff, type Env } from "@knarr/base"
+import {
+  createCodec,
+  createGrpcClient,
+  type GrpcClient,
+  type GrpcDuplex,
+  GrpcError,
+  grpcCodes,
+  type GrpcServer,
+  type MessageInit,
+} from "@knarr/grpc"
+import { etcdEnums, type EtcdMessages, etcdMethods, etcdTables } from "./etcd.gen.ts"
+
+export interface EtcdTls {
+  /** PEM of the authority that signed the members' certificates; default: those that Node trusts. */
+  readonly ca?: string | Buffer | undefined
+  readonly cert?: string | Buffer | undefined
+  readonly key?: string | Buffer | undefined
+}
+
+export interface EtcdClientOptions {
+  readonly env: Env
+  /** `http://host:port`, `https://host:port` or `unix:///path` of each member. */
+  readonly endpoints: readonly string[]
+  readonly tls?: EtcdTls | undefined
+}
+
+/** A member may be silent this long. */
+const attemptMs = 10_000
+/** For this long a call is tried. */
+const callMs = 15_000
+/** Mirrors: apiserver storagebackend/factory/etcd3.go keepaliveTime, keepaliveTimeout */
+const keepAlive = { afterMs: 30_000, waitMs: 10_000 }
+
+const codec = createCodec<EtcdMessages>(etcdTables, etcdEnums)
+
+type Method = keyof typeof etcdMethods
+type RequestOf<M extends Method> = (typeof etcdMethods)[M][1]
+type ResponseOf<M extends Method> = (typeof etcdMethods)[M][2]
+
+export interface CallOptions {
+  readonly signal: AbortSignal
+  /** The call changes nothing, or the same however often it is made. */
+  readonly repeatable: boolean
+}
+
+/** Throws for an endpoint that is none. */
+function targetOf(endpoint: string, tls: EtcdTls | undefined): string | GrpcServer {
+  const url = URL.parse(/^\w+:\/\//.test(endpoint) ? endpoint : `http://${endpoint}`)
+  if (url?.protocol === "unix:") return url.host + url.pathname
+  if (!url || (url.protocol !== "http:" && url.protocol !== "https:"))
+    throw new Error(`Cannot use the etcd endpoint "${endpoint}": it is no http or https URL`)
+  const port = Number(url.port || (url.protocol === "https:" ? 443 : 80))
+  const host = url.hostname.replace(/^\[|\]$/g, "")
+  return { host, port, tls: url.protocol === "https:" ? { ...tls } : undefined }
+}
+
+/** A stream of requests and answers of one method. */
+export interface EtcdStream<M extends Method> {
+  send(request: MessageInit<EtcdMessages[RequestOf<M>]>): void
+  /** As {@link GrpcDuplex.next}. */
+  next(signal: AbortSignal): Promise<EtcdMessages[ResponseOf<M>] | undefined>
+}
+
+export class EtcdClient implements Disposable {
+  readonly #env: Env
+  readonly #members: readonly GrpcClient[]
+  #at = 0
+
+  constructor({ env, endpoints, tls }: EtcdClientOptions) {
+    if (endpoints.length === 0) throw new Error("Cannot use etcd: no endpoint is given")
+    this.#env = env
+    this.#members = endpoints.map((endpoint) =>
+      createGrpcClient({ socket: targetOf(endpoint, tls), clock: env.clock, keepAlive }),
+    )
+  }
+
+  /** Rejects with a {@link GrpcError}, or with the reason of the signal. */
+  async call<M extends Method>(
+    method: M,
+    request: MessageInit<EtcdMessages[RequestOf<M>]>,
+    { signal, repeatable }: CallOptions,
+  ): Promise<EtcdMessages[ResponseOf<M>]> {
+    const [path, requestName, responseName] = etcdMethods[method]
+    const bytes = codec.encode(requestName, request as never)
+    const { clock } = this.#env
+    const deadline = clock.monotonic() + callMs
+    const pause = new Backoff({ firstMs: 20, maxMs: 500 })
+    for (let tries = 1; ; tries++) {
+      const at = this.#at
+      try {
+        const answer = await this.#members[at]!.unary(path, bytes, { signal, timeoutMs: attemptMs })
+        return codec.decode(responseName, answer) as EtcdMessages[ResponseOf<M>]
+      } catch (thrown) {
+        if (!isOfMember(thrown)) throw thrown
+        if (this.#at === at) this.#at = (at + 1) % this.#members.length
+        const again = thrown.unsent || (repeatable && thrown.code === grpcCodes.unavailable)
+        if (!again || clock.monotonic() >= deadline) throw thrown
+        // The others first, then a while later all of them again.
+        if (tries % this.#members.length === 0) await pause.wait(clock, signal)
+      }
+    }
+  }
+
+  /** A stream on the member that is asked now. */
+  stream<M extends Method>(method: M, signal: AbortSignal): EtcdStream<M> {
+    const [path, requestName, responseName] = etcdMethods[method]
+    const at = this.#at
+    const duplex: GrpcDuplex = this.#members[at]!.duplex(path, { signal })
+    return {
+      send: (request) => duplex.send(codec.encode(requestName, request as never)),
+      next: async (waiting) => {
+        try {
+          const message = await duplex.next(waiting)
+          return message && (codec.decode(responseName, message) as EtcdMessages[ResponseOf<M>])
+        } catch (thrown) {
+          if (isOfMember(thrown) && this.#at === at) this.#at = (at + 1) % this.#members.length
+          throw thrown
+        }
+      },
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const member of this.#members) member.close()
+  }
+}
+
+/** Another member may do better. */
+function isOfMember(thrown: unknown): thrown is GrpcError {
+  return (
+    thrown instanceof GrpcError &&
+    (thrown.code === grpcCodes.unavailable || thrown.code === grpcCodes.deadlineExceeded)
+  )
+}
