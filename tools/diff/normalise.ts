@@ -52,9 +52,18 @@ const versionInMeta =
 /** Lists whose order is that of a map. */
 const unordered = new Set(["resourceRules", "nonResourceRules"])
 
+/** A group that a script has defined: whether it is still there depends on which scripts ran. */
+function isOfScript(group: unknown): boolean {
+  const { name } = (group ?? {}) as { name?: unknown }
+  return typeof name === "string" && name.endsWith(".example.com")
+}
+
 /** A copy with its keys in order. `path` is the names on the way, without indices. */
 function normalise(value: unknown, key = "", inTable = false): unknown {
-  if (Array.isArray(value)) return value.map((item) => normalise(item, key, inTable))
+  if (Array.isArray(value)) {
+    const items = key === "groups" ? value.filter((group) => !isOfScript(group)) : value
+    return items.map((item) => normalise(item, key, inTable))
+  }
   if (typeof value === "object" && value !== null) {
     const from = value as Record<string, unknown>
     const table = inTable || from["kind"] === "Table"

@@ -182,6 +182,9 @@ const documents = [
   "/apis/none.example.com/v1",
 ]
 
+/** YAML is compared as text, from which groups that other scripts define are not left out. */
+const isComparable = (path: string, accept: string): boolean => path !== "/apis" || !accept.includes("yaml")
+
 const documentAccepts = [
   "application/json",
   "application/yaml",
@@ -201,7 +204,9 @@ export function contentScripts(): Script[] {
       group: "content",
       name: "documents",
       steps: documents.flatMap((path) =>
-        documentAccepts.map((accept) => get(`${path} as ${accept}`, path, { accept })),
+        documentAccepts
+          .filter((accept) => isComparable(path, accept))
+          .map((accept) => get(`${path} as ${accept}`, path, { accept })),
       ),
     },
   ]
