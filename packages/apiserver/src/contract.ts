@@ -76,6 +76,8 @@ export interface Credentials extends Cancellable {
   readonly headers: Exchange["headers"]
   /** Names as they were written, and values, in turns: what is repeated is not joined. */
   readonly rawHeaders: readonly string[]
+  /** Without the query. */
+  readonly path: string
   readonly socket: TLSSocket | undefined
 }
 

@@ -22,6 +22,8 @@ import { Aggregator } from "./aggregator/aggregator.ts"
 import { createAuthenticator, type Authenticator, type FurtherAuthenticators } from "./authn/authenticator.ts"
 import { BootstrapTokens } from "./authn/bootstrap-tokens.ts"
 import { FrontProxyUsers, type RequestHeaderOptions } from "./authn/front-proxy.ts"
+import type { AnonymousConfig } from "./authn/jwt/config.ts"
+import { StructuredAuthentication, type StructuredOptions } from "./authn/jwt/structured.ts"
 import { markTokenUsed } from "./authn/mark-token-used.ts"
 import { type LegacyTokens, ServiceAccountTokens } from "./authn/service-account-tokens.ts"
 import { TokenSigner, type SigningKeyOptions } from "./authn/token-signer.ts"
@@ -94,7 +96,9 @@ export interface ControlPlaneOptions {
   readonly authorizers?: ((own: readonly NamedAuthorizer[]) => readonly NamedAuthorizer[]) | undefined
   /** Whether Secrets of bootstrap tokens name users. Default false. */
   readonly bootstrapTokens?: boolean | undefined
-  /** Default true. */
+  /** Issuers of tokens beside the server itself: a configuration file, or what one would say. */
+  readonly authentication?: Omit<StructuredOptions, "ours"> | undefined
+  /** Default true, or what the configuration of authentication says. */
   readonly anonymous?: boolean | undefined
   /** Bearer tokens with fixed users. */
   readonly staticTokens?: ReadonlyMap<string, UserInfo> | undefined
@@ -173,12 +177,19 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     audiences,
     markUsed: (holder, label, today) => markTokenUsed({ client: client(), scope }, holder, label, today),
   }
+  const structured =
+    options.authentication &&
+    (await StructuredAuthentication.start(
+      { ...options.authentication, ours: options.serviceAccounts.issuers },
+      env,
+      scope,
+    ))
   const authenticator = createAuthenticator({
     log: env.log,
     certificates,
     serviceAccountTokens: new ServiceAccountTokens(signer, registry, env.clock, legacyTokens),
     audiences,
-    anonymous: options.anonymous,
+    anonymous: structured?.anonymous ? pathsOf(structured.anonymous) : options.anonymous,
     staticTokens: options.staticTokens,
     further: {
       ...options.authenticators,
@@ -188,6 +199,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       ],
       tokens: [
         ...(options.bootstrapTokens ? [new BootstrapTokens(registry, env.clock)] : []),
+        ...(structured ? [structured] : []),
         ...(options.authenticators?.tokens ?? []),
       ],
     },
@@ -296,4 +308,8 @@ function keepDecrypting(encryption: Encryption, registry: Registry, env: Env, sc
     },
     { restart: true },
   )
+}
+
+function pathsOf({ enabled, conditions = [] }: AnonymousConfig): boolean | readonly string[] {
+  return enabled && conditions.length > 0 ? conditions.map(({ path }) => path) : enabled
 }

@@ -27,6 +27,7 @@ const request = (headers: Readonly<Record<string, string>>): Credentials => ({
   socket: undefined,
   headers,
   rawHeaders: [],
+  path: "/",
   header: (name) => headers[name] ?? "",
 })
 

@@ -32,8 +32,8 @@ export interface AuthenticatorOptions {
   readonly serviceAccountTokens: TokenAuthenticator
   /** What a token must be meant for. */
   readonly audiences: readonly string[]
-  /** Default true, as upstream. */
-  readonly anonymous?: boolean | undefined
+  /** Whether who brings nothing is nobody, or for which paths. Default true, as upstream. */
+  readonly anonymous?: boolean | readonly string[] | undefined
   /** Tokens with a fixed user (`--token-auth-file`, bootstrap). */
   readonly staticTokens?: ReadonlyMap<string, UserInfo> | undefined
   readonly further?: FurtherAuthenticators | undefined
@@ -90,6 +90,10 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     withToken(webSocketToken),
   ]
 
+  const { anonymous = true } = options
+  const mayBeNobody = (path: string): boolean =>
+    typeof anonymous === "boolean" ? anonymous : anonymous.includes(path)
+
   return {
     audiences,
     authenticateToken,
@@ -97,7 +101,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       const found = firstKnown(requests, (one) => one.authenticate(request), request)
       return whenReady(found, (user) => {
         if (user && "name" in user) return withGroup(user)
-        if (!user && options.anonymous !== false) return anonymousUser
+        if (!user && mayBeNobody(request.path)) return anonymousUser
         if (user) log.debug("A request could not be authenticated", { err: user.error })
         throw unauthorized("Unauthorized")
       })
