@@ -129,6 +129,8 @@ function dial(
       host,
       port: Number(url.port || 443),
       ALPNProtocols: ["h2", "http/1.1"],
+      // A certificate that a kubeconfig trusts need not be a root, as in Go.
+      allowPartialTrustChain: true,
       ...tls,
       ...(servername === undefined ? {} : { servername }),
     })
