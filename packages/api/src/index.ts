@@ -44,6 +44,7 @@ export type { Scale } from "./autoscaling/v1/types.gen.ts"
 export type * as autoscalingV1 from "./autoscaling/v1/types.gen.ts"
 export type * as eventsV1 from "./events/v1/types.gen.ts"
 export type * as flowcontrolV1 from "./flowcontrol/v1/types.gen.ts"
+export { mandatoryFlowSchemas, mandatoryPriorityLevels } from "./flowcontrol/v1/mandatory.ts"
 export type * as resourceV1 from "./resource/v1/types.gen.ts"
 export type * as storagemigrationV1 from "./storagemigration/v1/types.gen.ts"
 

@@ -1,7 +1,8 @@
 /** The API server with its port: everything of control-plane.ts behind TLS, filters and routes. */
 import type { IncomingMessage } from "node:http"
+import { flowSchema } from "@knarr/api"
 import type { IPv4Network } from "@knarr/apimachinery"
-import { CancelledError, type Scope } from "@knarr/base"
+import { CancelledError, type Clock, type Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { UserInfo } from "./contract.ts"
 import type { Encodings } from "./encoding/encodings.ts"
@@ -14,11 +15,14 @@ import { Discovery } from "./endpoints/discovery.ts"
 import type { OpenApiDocs } from "./endpoints/openapi-docs.ts"
 import { OpenApi } from "./endpoints/openapi.ts"
 import { createResourceHandler } from "./endpoints/resources.ts"
+import { keepFairnessObjects } from "./bootstrap/fairness-objects.ts"
+import { dumpPriorityLevels, dumpQueues, dumpRequests } from "./fairness/debug.ts"
+import { Fairness } from "./fairness/fairness.ts"
 import { versionInfo } from "./endpoints/version.ts"
 import { AccessMetrics } from "./server/access-metrics.ts"
 import { createFilters, type FilterOptions, type Handler } from "./server/filters.ts"
 import { Health, type HealthCheck } from "./server/health.ts"
-import { InFlight, type InFlightLimits } from "./server/in-flight.ts"
+import { defaultLimits, InFlight, type InFlightLimits } from "./server/in-flight.ts"
 import { listen, type Listener, type ServingCertificates } from "./server/listener.ts"
 import { addProcessMetrics, addStorageMetrics } from "./server/process-metrics.ts"
 import { RequestMetrics } from "./server/request-metrics.ts"
@@ -46,6 +50,8 @@ export interface ApiServerOptions extends ControlPlaneOptions {
    */
   readonly forbiddenNetworks?: (() => readonly IPv4Network[]) | undefined
   readonly limits?: InFlightLimits | undefined
+  /** Whether FlowSchemas and priority levels decide who is served first; default true. */
+  readonly fairness?: boolean | undefined
   /** What is recorded of requests, and where; default: nothing. */
   readonly audit?: AuditOptions | undefined
   /** Default 60. */
@@ -78,6 +84,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const inFlight = new InFlight(options.limits ?? {})
   const isServed = (group: string, version: string, resource: string): boolean =>
     registry.find(group, version, resource) !== undefined
+  const { maxReading = defaultLimits.maxReading, maxMutating = defaultLimits.maxMutating } =
+    options.limits ?? {}
+  const isFair = options.fairness !== false && registry.serves(flowSchema)
+  const fairness = isFair ? new Fairness(env, registry, maxReading + maxMutating, scope) : undefined
   const requestMetrics = new RequestMetrics(env.meter, scope, inFlight, (info) =>
     isServed(info.apiGroup, info.apiVersion, info.resource),
   )
@@ -148,6 +158,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   paths.set("/metrics", (exchange) =>
     exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", env.meter.text()),
   )
+  if (fairness) addDebugPaths(paths, fairness, env.clock)
   paths.set("/openapi/v2", (exchange) => openApi.respondV2(exchange))
   const openApiV3: Handler = (exchange, ctx) => openApi.respondV3(exchange, ctx)
   paths.set("/openapi/v3", openApiV3).set("/openapi/v3/", openApiV3)
@@ -196,6 +207,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     inFlight,
     metrics: requestMetrics,
     auditor,
+    fairness,
     access: new AccessMetrics(env.meter, env.clock),
     requestTimeoutSeconds: options.requestTimeoutSeconds,
     encodings: options.encodings,
@@ -259,6 +271,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   }
 
   await plane.bootstrap()
+  if (isFair) await keepFairnessObjects({ env, registry, client: plane.client(), scope })
   return {
     ...plane,
     port: listener.port,
@@ -271,6 +284,18 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 }
 
 export type { Client, UserInfo }
+
+function addDebugPaths(paths: Map<string, Handler>, fairness: Fairness, clock: Clock): void {
+  const add = (name: string, dump: (query: URLSearchParams) => string): void =>
+    void paths.set(`/debug/api_priority_and_fairness/${name}`, (exchange) =>
+      exchange.respond(200, "text/plain; charset=utf-8", dump(exchange.query)),
+    )
+  add("dump_priority_levels", () => dumpPriorityLevels(fairness))
+  add("dump_queues", () => dumpQueues(fairness))
+  add("dump_requests", (query) =>
+    dumpRequests(fairness, clock, (query.get("includeRequestDetails") ?? "") !== ""),
+  )
+}
 
 /** Throws when background work of the process has failed and waits for its next start. */
 function tellTroubles(scope: Scope): void {

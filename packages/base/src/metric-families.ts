@@ -104,13 +104,27 @@ export class Histogram implements Metric {
   }
 
   observe(value: number, ...values: string[]): void {
-    const { buckets } = this.#options
+    this.#count(this.#entryOf(values), value)
+  }
+
+  /** `observe` of one combination of label values, for who observes often. */
+  series(...values: string[]): (value: number) => void {
+    let entry: HistogramEntry | undefined
+    return (value) => this.#count((entry ??= this.#entryOf(values)), value)
+  }
+
+  #entryOf(values: readonly string[]): HistogramEntry {
     const key = values.join("\0")
     let entry = this.#entries.get(key)
     if (!entry) {
-      entry = { values, counts: new Float64Array(buckets.length + 1), sum: 0 }
+      entry = { values, counts: new Float64Array(this.#options.buckets.length + 1), sum: 0 }
       this.#entries.set(key, entry)
     }
+    return entry
+  }
+
+  #count(entry: HistogramEntry, value: number): void {
+    const { buckets } = this.#options
     let low = 0
     let high = buckets.length
     while (low < high) {

@@ -87,7 +87,8 @@ function bare({ apiVersion, kind, metadata }: KubeObject): KubeObject {
   return { apiVersion, kind, metadata }
 }
 
-function objectsOf(resource: string, kind: Kind): KubeObject[] {
+/** The objects of a resource that every cluster begins with. */
+export function objectsOf(resource: string, kind: Kind): KubeObject[] {
   const text = bootstrapText[resource]
   if (!text) return []
   return text

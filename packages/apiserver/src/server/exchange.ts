@@ -10,6 +10,7 @@ import type { TLSSocket } from "node:tls"
 import { CancelledError, abortable, deferred, destroySoon } from "@knarr/base"
 import { badRequest, requestEntityTooLarge, tooManyRequests, type StatusError } from "@knarr/apimachinery"
 import type { AuditRecord } from "../audit/record.ts"
+import type { Flow } from "../fairness/flow.ts"
 import { distinctImpersonation } from "../authn/impersonation.ts"
 import type { Exchange, ResponseStream } from "../contract.ts"
 
@@ -49,6 +50,8 @@ export abstract class ServerExchange implements Exchange {
   onFinished: ((exchange: ServerExchange) => void) | undefined
   /** The record of the request, if there is one. */
   audit: AuditRecord | undefined
+  /** By which its place among others is decided; undefined where none is. */
+  flow: Flow | undefined
   /** Told once, when an answer begins. */
   onAnswer: ((status: number) => void) | undefined
   /** Asked for each piece of the body; false: there is no room for it, and the body is refused with a 429. */

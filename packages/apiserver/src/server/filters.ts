@@ -16,6 +16,9 @@ import { impersonate } from "../authn/impersonation.ts"
 import type { Authenticator } from "../authn/authenticator.ts"
 import { RequestAttributes } from "../authz/attributes.ts"
 import { forbiddenError } from "../authz/forbidden.ts"
+import { NoSeat, type Ticket } from "../fairness/level.ts"
+import type { Fairness } from "../fairness/fairness.ts"
+import type { Flow } from "../fairness/flow.ts"
 import type { Auditor } from "../audit/auditor.ts"
 import type { AuditRecord } from "../audit/record.ts"
 import type { Authorizer, RequestAudit, RequestContext, RequestInfo, UserInfo } from "../contract.ts"
@@ -39,6 +42,8 @@ export interface FilterOptions {
   readonly inFlight: InFlight
   readonly metrics: RequestMetrics
   readonly access: AccessMetrics
+  /** Default: requests have the places of {@link inFlight} alone. */
+  readonly fairness?: Fairness | undefined
   /** Default: nothing is recorded. */
   readonly auditor?: Auditor | undefined
   /** Default 60. */
@@ -120,6 +125,7 @@ function authorizeRequest(
   const goOn = (caller: UserInfo): RequestContext | Promise<RequestContext> =>
     whenReady(impersonate(caller, exchange.headers, authorizer, exchange), (user) => {
       if (user !== caller) exchange.audit?.impersonated(user)
+      if (options.fairness) takeFlow(options.fairness, exchange, user, info)
       const attributes = new RequestAttributes(info, exchange)
       const decision = access.authorize(() => authorizer.authorize(user, attributes, exchange))
       return whenReady(decision, ({ verdict, reason, error }) => {
@@ -143,6 +149,15 @@ function authorizeRequest(
     const wait = known(user)
     return wait ? wait.then(() => goOn(user)) : goOn(user)
   })
+}
+
+/** Says of which flow a request is, unless it lasts. Mirrors: apiserver pkg/server/filters/priority-and-fairness.go */
+function takeFlow(fairness: Fairness, exchange: ServerExchange, user: UserInfo, info: RequestInfo): void {
+  if (isLongRunning(info) && info.verb !== "watch") return
+  const flow = fairness.flowOf(user, info)
+  exchange.flow = flow
+  exchange.setHeader("X-Kubernetes-PF-PriorityLevel-UID", flow.schema.level.spec.uid)
+  exchange.setHeader("X-Kubernetes-PF-FlowSchema-UID", flow.schema.uid)
 }
 
 /** Mirrors: apiserver pkg/endpoints/filters/authorization.go */
@@ -179,6 +194,7 @@ export function createFilters(options: FilterOptions): Filters {
     let timer: Disposable | undefined
     let id = ""
     let isKnown = false
+    let waitMs = limitMs / 4
     const receivedMs = auditor ? clock.now() : 0
     let elsewhere: Handler | undefined
     exchange.onFinished = () => {
@@ -234,14 +250,46 @@ export function createFilters(options: FilterOptions): Filters {
         const answer = (elsewhere ?? options.handler)(exchange, ctx)
         if (answer) answer.catch(fail)
       }
-      if (isLongRunning(ctx.info)) return run()
+      const refuse = (seconds: number): void => {
+        exchange.setHeader("Retry-After", String(seconds))
+        respondText(exchange, 429, "Too many requests, please try again later.\n")
+      }
+      const enterFlow = (fairness: Fairness, flow: Flow): void => {
+        const sit = (ticket: Ticket): void => {
+          inFlight.seated(ctx.info, 1)
+          leave = () => {
+            leave = undefined
+            inFlight.seated(ctx.info, -1)
+            fairness.leave(flow, ticket)
+          }
+          if (exchange.aborted) return leave()
+          // A watch has its seats until it has begun.
+          if (ctx.info.verb === "watch") afterAnswer(exchange, () => leave?.())
+          run()
+        }
+        const failed = (thrown: unknown): void => {
+          if (thrown instanceof NoSeat) refuse(fairness.retryAfter(flow))
+          else fail(thrown)
+        }
+        let seat: Ticket | Promise<Ticket>
+        try {
+          seat = fairness.enter(flow, ctx.info, exchange, waitMs)
+        } catch (thrown) {
+          return failed(thrown)
+        }
+        if (seat instanceof Promise) seat.then(exchange.guard(sit), exchange.guard(failed))
+        else sit(seat)
+      }
+      const { fairness } = options
+      const { flow } = exchange
+      if (isLongRunning(ctx.info)) return fairness && flow ? enterFlow(fairness, flow) : run()
       const begin = exchange.guard(() => {
         // Who is gone, or late, takes no place.
         if (exchange.aborted) return
+        if (fairness && flow) return enterFlow(fairness, flow)
         leave = inFlight.enter(ctx.info, ctx.user)
-        if (leave) return run()
-        exchange.setHeader("Retry-After", "1")
-        respondText(exchange, 429, "Too many requests, please try again later.\n")
+        if (leave) run()
+        else refuse(1)
       })
       if (elsewhere || !isMutating(ctx.info)) return begin()
       // A body that is slow to come holds no place; what is wrong with it is said by whoever wants it.
@@ -260,6 +308,7 @@ export function createFilters(options: FilterOptions): Filters {
       if (!longRunning) {
         const asked = timeoutOf(exchange)
         const ms = asked === undefined ? limitMs : Math.min(asked, limitMs)
+        waitMs = ms / 4
         const onTime = exchange.guard(() => {
           const late = timeout(timeoutMessage, 0)
           if (exchange.answered) exchange.destroy()
@@ -282,6 +331,15 @@ export function createFilters(options: FilterOptions): Filters {
     endLongRunning(reason) {
       for (const exchange of lasting) exchange.abortSignal(reason)
     },
+  }
+}
+
+/** Calls `told` when the answer begins, after who is told already. */
+function afterAnswer(exchange: ServerExchange, told: () => void): void {
+  const before = exchange.onAnswer
+  exchange.onAnswer = (status) => {
+    before?.(status)
+    told()
   }
 }
 

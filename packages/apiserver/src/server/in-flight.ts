@@ -6,6 +6,9 @@ import type { RequestInfo, UserInfo } from "../contract.ts"
 import { isMutating } from "./request-info.ts"
 import { Shares } from "./shares.ts"
 
+/** Requests that read, and that change something, at most. */
+export const defaultLimits = { maxReading: 400, maxMutating: 200 }
+
 export interface InFlightLimits {
   /** Default 400. */
   readonly maxReading?: number | undefined
@@ -19,20 +22,26 @@ export class InFlight {
   readonly #reading: Shares
   readonly #mutating: Shares
   readonly #bodies: Shares
+  readonly #seated = { reading: 0, mutating: 0 }
   refused = 0
 
   constructor(limits: InFlightLimits) {
-    this.#reading = new Shares(limits.maxReading ?? 400)
-    this.#mutating = new Shares(limits.maxMutating ?? 200)
+    this.#reading = new Shares(limits.maxReading ?? defaultLimits.maxReading)
+    this.#mutating = new Shares(limits.maxMutating ?? defaultLimits.maxMutating)
     this.#bodies = new Shares(limits.maxBodyBytes ?? 256 * 1024 * 1024)
   }
 
   get reading(): number {
-    return this.#reading.used
+    return this.#reading.used + this.#seated.reading
   }
 
   get mutating(): number {
-    return this.#mutating.used
+    return this.#mutating.used + this.#seated.mutating
+  }
+
+  /** Counts requests that fairness has given seats: `by` is 1 when one begins and -1 when it ends. */
+  seated(info: RequestInfo, by: 1 | -1): void {
+    this.#seated[isMutating(info) ? "mutating" : "reading"] += by
   }
 
   /** Takes a place: the answer gives it back. Undefined when there is none for this user. */

@@ -6,8 +6,15 @@ import { authenticationFlags } from "./authentication.flags.ts"
 import { encryptionFlags } from "./encryption.flags.ts"
 import { etcdFlags } from "./etcd.flags.ts"
 import { absolute, GivenFlags, type FlagGroup, type FlagType, type FlagValues } from "./flag-group.ts"
+import { servingFlags } from "./serving.flags.ts"
 
-const groups: readonly FlagGroup[] = [auditFlags, authenticationFlags, encryptionFlags, etcdFlags]
+const groups: readonly FlagGroup[] = [
+  auditFlags,
+  authenticationFlags,
+  encryptionFlags,
+  etcdFlags,
+  servingFlags,
+]
 
 const types: ReadonlyMap<string, FlagType> = new Map(groups.flatMap(({ flags }) => Object.entries(flags)))
 
