@@ -218,8 +218,11 @@ export interface AdmissionPlugin {
   /** Upstream's name, for example `NamespaceLifecycle`. */
   readonly name: string
   readonly enabledByDefault: boolean
-  /** Makes the plugin for a server. A hook throws a StatusError to refuse. */
-  create(deps: AdmissionDeps): AdmissionHooks
+  /**
+   * Makes the plugin for a server, with its part of the operator's configuration, parsed; throws an Error when that is
+   * wrong. A hook throws a StatusError to refuse.
+   */
+  create(deps: AdmissionDeps, configuration?: unknown): AdmissionHooks
 }
 
 export interface AdmissionHooks {
@@ -243,6 +246,8 @@ export interface AdmissionDeps {
     attributes: AuthorizationAttributes,
     request: Cancellable,
   ): Decision | Promise<Decision>
+  /** Creates an object as the server itself. Rejects with StatusErrors. */
+  create<T extends KubeObject>(kind: Kind<T>, object: T): Promise<T>
   /** Writes the status of an object as the server itself. Rejects with a conflict when the object is not the present one. */
   updateStatus<T extends KubeObject>(kind: Kind<T>, object: T): Promise<void>
   /** The object of a served kind in another version of it, a copy. A promise where the conversion waits for somebody. */

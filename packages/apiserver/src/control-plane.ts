@@ -17,6 +17,7 @@ import type { Client } from "@knarr/client"
 import type { Store } from "@knarr/store"
 import { createPodCertificateSignCheck } from "./admission/certificates.admission.ts"
 import { createAdmission } from "./admission/chain.ts"
+import { readAdmissionConfiguration } from "./admission/config-file.ts"
 import { admissionOrder } from "./admission/order.ts"
 import { Aggregator } from "./aggregator/aggregator.ts"
 import { createAuthenticator, type Authenticator, type FurtherAuthenticators } from "./authn/authenticator.ts"
@@ -82,6 +83,8 @@ export interface ControlPlaneOptions {
     | {
         readonly enable?: readonly string[]
         readonly disable?: readonly string[]
+        /** The file with the plugins' configurations. */
+        readonly configFile?: string | undefined
         /** The plugins in their order, made of the server's own; default: these. */
         readonly plugins?: (own: readonly AdmissionPlugin[]) => readonly AdmissionPlugin[]
       }
@@ -217,6 +220,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     aggregator = new Aggregator({ env, registry, client: client(), resolve, authorizer, identity }, scope)
   }
   const outbound = scope.use(createOutbound({ clock: env.clock, resolve }))
+  const { configFile } = options.admission ?? {}
+  const configurations = configFile ? await readAdmissionConfiguration(configFile) : undefined
   const admission = createAdmission({
     deps: {
       env,
@@ -225,6 +230,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       updateStatus: async (kind, object) => {
         await client().update(kind, object, { subresource: "status", signal: scope.signal })
       },
+      create: (kind, object) => client().create(kind, object as never, { signal: scope.signal }),
       convert: (object, to) => convertObject(registry, object, to),
       versionsOf: (kind) =>
         registry.serves(kind) ? [...registry.storage(kind).view.resource.served] : [kind],
@@ -243,6 +249,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     plugins: options.admission?.plugins?.(admissionOrder) ?? admissionOrder,
     enable: options.admission?.enable,
     disable: options.admission?.disable,
+    configurations,
     always: [createEscalationCheck(rbac, authorizer), createPodCertificateSignCheck(authorizer)],
   })
   registry.useAdmission(admission)

@@ -20,13 +20,20 @@ export interface AdmissionOptions {
   /** Names of plugins to switch on or off beside the defaults. Throws for a name that there is not. */
   readonly enable?: readonly string[] | undefined
   readonly disable?: readonly string[] | undefined
+  /** What the operator says to plugins, by name. Throws for a name that there is not. */
+  readonly configurations?: ReadonlyMap<string, unknown> | undefined
   /** Checks that no option switches off; they run last. */
   readonly always?: readonly AdmissionHooks[] | undefined
 }
 
 export function createAdmission(options: AdmissionOptions): Admission {
   const names = new Set(options.plugins.map((plugin) => plugin.name))
-  for (const name of [...(options.enable ?? []), ...(options.disable ?? [])])
+  const { configurations } = options
+  for (const name of [
+    ...(options.enable ?? []),
+    ...(options.disable ?? []),
+    ...(configurations?.keys() ?? []),
+  ])
     if (!names.has(name))
       throw new Error(`Cannot configure the admission plugin "${name}": there is none of that name`)
   const metrics = new ChainMetrics(options.deps.env)
@@ -36,7 +43,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
         ? false
         : plugin.enabledByDefault || options.enable?.includes(plugin.name),
     )
-    .map((plugin) => ({ name: plugin.name, hook: plugin.create(options.deps) }))
+    .map((plugin) => ({
+      name: plugin.name,
+      hook: plugin.create(options.deps, configurations?.get(plugin.name)),
+    }))
   hooks.push(...(options.always ?? []).map((hook) => ({ hook })))
   const mutating = hooks.filter(({ hook }) => hook.admit)
   const validating = hooks.filter(({ hook }) => hook.validate)

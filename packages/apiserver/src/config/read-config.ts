@@ -44,7 +44,18 @@ export async function readConfigText(path: string): Promise<string> {
 export async function parseConfig<T extends object>(text: string, type: ConfigType): Promise<ReadConfig<T>> {
   const duplicates: string[] = []
   const yaml = await loadYaml()
-  const value = yaml.parse(text, { duplicates })
+  const { config, strictErrors } = decoded<T>(yaml.parse(text, { duplicates }), type)
+  return { config, strictErrors: [...duplicates, ...strictErrors] }
+}
+
+/** The document that a parsed value is. Throws an Error when it is none of this kind, or has what is not known. */
+export function decodeConfig<T extends object>(value: unknown, type: ConfigType): T {
+  const { config, strictErrors } = decoded<T>(value, type)
+  if (strictErrors.length > 0) throw new Error(strictErrorMessage(strictErrors))
+  return config
+}
+
+function decoded<T extends object>(value: unknown, type: ConfigType): ReadConfig<T> {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw new Error("couldn't get version/kind; json parse error: the document is no object")
   const { apiVersion = "", kind = "" } = value as { apiVersion?: string; kind?: string }
@@ -55,7 +66,7 @@ export async function parseConfig<T extends object>(text: string, type: ConfigTy
   try {
     const schema = schemaOf(`${type.packageName}.${type.kind}`)
     const { object, strictErrors } = decodeObject<T>(schema, value, { strict: true })
-    return { config: object, strictErrors: [...duplicates, ...strictErrors] }
+    return { config: object, strictErrors }
   } catch (thrown) {
     if (thrown instanceof DecodeError) throw new Error(thrown.message, { cause: thrown })
     throw thrown
