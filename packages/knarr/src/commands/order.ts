@@ -39,6 +39,21 @@ export const commandLoaders: readonly CommandEntry[] = [
     load: async () => (await import("./image-load.command.ts")).imageLoad,
   },
   {
+    name: "snapshot save",
+    summary: "Write a cluster's state to a file",
+    load: async () => (await import("./snapshot.command.ts")).snapshotSave,
+  },
+  {
+    name: "snapshot restore",
+    summary: "Give a cluster the state of a snapshot",
+    load: async () => (await import("./snapshot.command.ts")).snapshotRestore,
+  },
+  {
+    name: "store migrate",
+    summary: "Move a cluster's state into an etcd, or out of it",
+    load: async () => (await import("./store-migrate.command.ts")).storeMigrate,
+  },
+  {
     name: "envtest-assets",
     summary: "Print the folder of stand-ins that Go's envtest starts",
     load: async () => (await import("./envtest-assets.command.ts")).envtestAssets,

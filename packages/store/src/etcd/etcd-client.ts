@@ -3,15 +3,15 @@
  * again, a write only when no member heard of it.
  * Mirrors: etcd client/v3 (retry_interceptor.go, the balancer)
  */
-import { Backoff, type Env } from "@knarr/base"
+import { Backoff, type Env, Semaphore } from "@knarr/base"
 import {
   createCodec,
   createGrpcClient,
   type GrpcClient,
-  type GrpcDuplex,
   GrpcError,
   grpcCodes,
   type GrpcServer,
+  type GrpcStream,
   type MessageInit,
 } from "@knarr/grpc"
 import { etcdEnums, type EtcdMessages, etcdMethods, etcdTables } from "./etcd.gen.ts"
@@ -30,6 +30,8 @@ export interface EtcdClientOptions {
   readonly tls?: EtcdTls | undefined
 }
 
+/** Others wait, without a time of theirs running. */
+const callsAtOnce = 256
 /** A member may be silent this long. */
 const attemptMs = 10_000
 /** For this long a call is tried. */
@@ -63,13 +65,14 @@ function targetOf(endpoint: string, tls: EtcdTls | undefined): string | GrpcServ
 /** A stream of requests and answers of one method. */
 export interface EtcdStream<M extends Method> {
   send(request: MessageInit<EtcdMessages[RequestOf<M>]>): void
-  /** As {@link GrpcDuplex.next}. */
+  /** As {@link GrpcStream.next}. */
   next(signal: AbortSignal): Promise<EtcdMessages[ResponseOf<M>] | undefined>
 }
 
 export class EtcdClient implements Disposable {
   readonly #env: Env
   readonly #members: readonly GrpcClient[]
+  readonly #room = new Semaphore(callsAtOnce)
   #at = 0
 
   constructor({ env, endpoints, tls }: EtcdClientOptions) {
@@ -94,6 +97,7 @@ export class EtcdClient implements Disposable {
     for (let tries = 1; ; tries++) {
       const at = this.#at
       try {
+        using _room = await this.#room.acquire(signal)
         const answer = await this.#members[at]!.unary(path, bytes, { signal, timeoutMs: attemptMs })
         return codec.decode(responseName, answer) as EtcdMessages[ResponseOf<M>]
       } catch (thrown) {
@@ -109,20 +113,43 @@ export class EtcdClient implements Disposable {
 
   /** A stream on the member that is asked now. */
   stream<M extends Method>(method: M, signal: AbortSignal): EtcdStream<M> {
-    const [path, requestName, responseName] = etcdMethods[method]
+    const [path, requestName] = etcdMethods[method]
     const at = this.#at
-    const duplex: GrpcDuplex = this.#members[at]!.duplex(path, { signal })
+    const duplex = this.#members[at]!.duplex(path, { signal })
     return {
       send: (request) => duplex.send(codec.encode(requestName, request as never)),
-      next: async (waiting) => {
-        try {
-          const message = await duplex.next(waiting)
-          return message && (codec.decode(responseName, message) as EtcdMessages[ResponseOf<M>])
-        } catch (thrown) {
-          if (isOfMember(thrown) && this.#at === at) this.#at = (at + 1) % this.#members.length
-          throw thrown
-        }
-      },
+      next: (waiting) => this.#next(method, duplex, at, waiting),
+    }
+  }
+
+  /** The answers to one request, of the member that is asked now. */
+  async *answers<M extends Method>(
+    method: M,
+    request: MessageInit<EtcdMessages[RequestOf<M>]>,
+    signal: AbortSignal,
+  ): AsyncGenerator<EtcdMessages[ResponseOf<M>]> {
+    const [path, requestName] = etcdMethods[method]
+    const at = this.#at
+    const stream = this.#members[at]!.stream(path, codec.encode(requestName, request as never), { signal })
+    for (;;) {
+      const answer = await this.#next(method, stream, at, signal)
+      if (!answer) return
+      yield answer
+    }
+  }
+
+  async #next<M extends Method>(
+    method: M,
+    stream: GrpcStream,
+    at: number,
+    signal: AbortSignal,
+  ): Promise<EtcdMessages[ResponseOf<M>] | undefined> {
+    try {
+      const message = await stream.next(signal)
+      return message && (codec.decode(etcdMethods[method][2], message) as EtcdMessages[ResponseOf<M>])
+    } catch (thrown) {
+      if (isOfMember(thrown) && this.#at === at) this.#at = (at + 1) % this.#members.length
+      throw thrown
     }
   }
 

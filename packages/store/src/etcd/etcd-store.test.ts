@@ -1,9 +1,12 @@
 import assert from "node:assert/strict"
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { describe, it } from "node:test"
 import { Meter, silentLogger, systemClock, systemRandom } from "@knarr/base"
 import { storeConformance } from "../store.conformance.ts"
 import { bytes, keysOf, never, take } from "../store-cases.conformance.ts"
 import { NoSpaceError, type Store, StoreFailedError } from "../store.ts"
+import { isEtcdSnapshot, readEtcdSnapshot, saveEtcdSnapshot } from "./etcd-snapshot.ts"
 import { openEtcdStore } from "./etcd-store.ts"
 import { etcdProgram, TestEtcd } from "./testing.ts"
 
@@ -112,6 +115,41 @@ else {
         events.map(({ key }) => key),
         ["/registry/pods/a", "foreign:/registry/pods/b"],
       )
+    })
+
+    it("is saved in a file of its own kind, which is read again, and refused when it is damaged", async () => {
+      await using etcd = await new TestEtcd().start()
+      await using store = await open(etcd)
+      const lease = await store.grantLease(3600)
+      const large = Buffer.alloc(100_000, "large")
+      await Promise.all(
+        Array.from({ length: 600 }, (_, i) => store.put(`/registry/n/${i % 300}`, bytes(`${i}`))),
+      )
+      await store.put("/registry/large", large, { lease })
+      await store.put("/registry/gone", bytes("x"))
+      await store.delete("/registry/gone")
+      const file = join(etcd.dir, "snapshot.db")
+      await saveEtcdSnapshot({ env, endpoints: [etcd.endpoint] }, file, never())
+      assert.ok(await isEtcdSnapshot(file))
+      const read = async (path: string): Promise<Map<string, { value: string; lease: number }>> => {
+        const found = new Map<string, { value: string; lease: number }>()
+        for await (const { key, value, lease: of } of readEtcdSnapshot(path))
+          found.set(key, { value: value.toString(), lease: of })
+        return found
+      }
+      const { kvs } = await store.range({ prefix: "" })
+      assert.deepEqual(
+        await read(file),
+        new Map(kvs.map(({ key, value, lease: of }) => [key, { value: value.toString(), lease: of }])),
+      )
+      const whole = readFileSync(file)
+      whole[Math.floor(whole.length / 2)]! ^= 1
+      writeFileSync(file, whole)
+      await assert.rejects(read(file), /its checksum is wrong/)
+      writeFileSync(file, whole.subarray(0, whole.length - 5))
+      await assert.rejects(read(file), /its end is missing/)
+      writeFileSync(file, Buffer.alloc(8192))
+      await assert.rejects(read(file), /it is not a database of etcd/)
     })
   })
 }
