@@ -36,6 +36,10 @@ function writeValue(
   out.push(`${name}${labels.length === 0 ? "" : `{${labelText(labels, values)}}`} ${number(value)}\n`)
 }
 
+function keyOf(values: readonly string[]): string {
+  return values.length === 1 ? values[0]! : values.join("\0")
+}
+
 /** A counter or gauge: one number per combination of label values, given in the order of the names. */
 export class Counter implements Metric {
   readonly #type: "counter" | "gauge"
@@ -48,19 +52,19 @@ export class Counter implements Metric {
   }
 
   add(amount: number, ...values: string[]): void {
-    const key = values.join("\0")
+    const key = keyOf(values)
     const entry = this.#values.get(key)
     if (entry) entry.value += amount
     else this.#values.set(key, { values, value: amount })
   }
 
   set(value: number, ...values: string[]): void {
-    this.#values.set(values.join("\0"), { values, value })
+    this.#values.set(keyOf(values), { values, value })
   }
 
   /** Forgets the values of what has ended, so that a label's values stay bounded. */
   remove(...values: string[]): void {
-    this.#values.delete(values.join("\0"))
+    this.#values.delete(keyOf(values))
   }
 
   write(out: string[]): void {
@@ -114,7 +118,7 @@ export class Histogram implements Metric {
   }
 
   #entryOf(values: readonly string[]): HistogramEntry {
-    const key = values.join("\0")
+    const key = keyOf(values)
     let entry = this.#entries.get(key)
     if (!entry) {
       entry = { values, counts: new Float64Array(this.#options.buckets.length + 1), sum: 0 }

@@ -44,6 +44,7 @@ export function impersonate(
   authorizer: Authorizer,
   request: Cancellable,
 ): UserInfo | Promise<UserInfo> {
+  if (!asksForImpersonation(headers)) return user
   const name = one(headers["impersonate-user"])
   const groups = all(headers["impersonate-group"])
   const uid = one(headers["impersonate-uid"])
@@ -90,6 +91,11 @@ export function impersonate(
     ...(extra ? { extra } : {}),
   }
   return whenReady(allowed, () => effectiveUser)
+}
+
+function asksForImpersonation(headers: Headers): boolean {
+  for (const name in headers) if (name.startsWith("impersonate-")) return true
+  return false
 }
 
 function one(value: string | string[] | undefined): string {

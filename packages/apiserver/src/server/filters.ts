@@ -24,6 +24,7 @@ import type { AuditRecord } from "../audit/record.ts"
 import type { Authorizer, RequestAudit, RequestContext, RequestInfo, UserInfo } from "../contract.ts"
 import type { Encodings } from "../encoding/encodings.ts"
 import type { AccessMetrics } from "./access-metrics.ts"
+import { Deadlines } from "./deadlines.ts"
 import type { ServerExchange } from "./exchange.ts"
 import type { InFlight } from "./in-flight.ts"
 import type { RequestMetrics } from "./request-metrics.ts"
@@ -108,6 +109,8 @@ function refusalOf(
   return refusalOfRoute(kind, exchange.method, info)
 }
 
+const noQuery: URLSearchParams = new URLSearchParams()
+
 /**
  * Authenticates, impersonates and authorises, and refuses what has no route: the path alone has decided that, but
  * only who may ask is told. Throws StatusErrors and {@link FilterFailure}.
@@ -184,6 +187,7 @@ export function createFilters(options: FilterOptions): Filters {
   const { clock, log, random } = env
   const limitMs = (options.requestTimeoutSeconds ?? 60) * 1000
 
+  const deadlines = new Deadlines(clock, limitMs)
   const lasting = new Set<ServerExchange>()
 
   const handle = (exchange: ServerExchange): void => {
@@ -302,7 +306,11 @@ export function createFilters(options: FilterOptions): Filters {
       exchange.auditId = id
       exchange.setHeader("Audit-Id", id)
       exchange.setHeader("Cache-Control", "no-cache, private")
-      info = parseRequestInfo(exchange.method, exchange.path, exchange.query)
+      info = parseRequestInfo(
+        exchange.method,
+        exchange.path,
+        exchange.search === "" ? noQuery : exchange.query,
+      )
       if (!info.isResourceRequest && info.prefix !== "") return refuseUnread(exchange)
       const longRunning = isLongRunning(info)
       if (!longRunning) {
@@ -315,7 +323,7 @@ export function createFilters(options: FilterOptions): Filters {
           else respondError(exchange, late, options.encodings)
           exchange.abortSignal(late)
         })
-        timer = clock.timer(ms, onTime)
+        timer = ms === limitMs ? deadlines.set(startedAt, onTime) : clock.timer(ms, onTime)
       }
       if (longRunning) lasting.add(exchange)
       elsewhere = options.elsewhere?.(info)
