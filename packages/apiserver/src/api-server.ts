@@ -21,6 +21,8 @@ import { Fairness } from "./fairness/fairness.ts"
 import { versionInfo } from "./endpoints/version.ts"
 import { AccessMetrics } from "./server/access-metrics.ts"
 import { createFilters, type FilterOptions, type Handler } from "./server/filters.ts"
+import { followCertificates, readCertificates, type CertificateFiles } from "./server/certificate-files.ts"
+import { lastStartHooks, startHooks } from "./server/health-names.ts"
 import { Health, type HealthCheck } from "./server/health.ts"
 import { defaultLimits, InFlight, type InFlightLimits } from "./server/in-flight.ts"
 import { listen, type Listener, type ServingCertificates } from "./server/listener.ts"
@@ -58,6 +60,12 @@ export interface ApiServerOptions extends ControlPlaneOptions {
   readonly requestTimeoutSeconds?: number | undefined
   /** In which objects and failures are answered; default: JSON and YAML. */
   readonly encodings?: Encodings | undefined
+  /** How long requests are served as ever after the server was told to stop, with `/readyz` failing; default 0. */
+  readonly shutdownDelaySeconds?: number | undefined
+  /** The share of requests over HTTP/2 after which a client is sent to another connection; default 0. */
+  readonly goawayChance?: number | undefined
+  /** Where certificates are, that count in place of {@link certificates} and are read again when they change. */
+  readonly certificateFiles?: CertificateFiles | undefined
   /** How long requests may take to finish when the server stops; default 5. */
   readonly shutdownGraceSeconds?: number | undefined
 }
@@ -71,7 +79,10 @@ export interface ApiServer extends ControlPlane {
 /** Opens the port, brings in what every cluster begins with, and resolves when the server is ready. Ends with `scope`. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { env, scope } = options
-  const clientCA = options.clientCA ?? options.certificates.clientCA
+  const files = options.certificateFiles
+  const fromFiles = files && (await readCertificates(files))
+  const serving = fromFiles ?? options.certificates
+  const clientCA = fromFiles?.clientCA ?? options.clientCA ?? options.certificates.clientCA
   const plane = await createControlPlane({ ...options, clientCA })
   const { registry, aggregator } = plane
   /** Whom handshakes are verified by: each authenticator looks for its own among them. */
@@ -101,18 +112,16 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   }
   health.add({ name: "ping", check() {} })
   health.add({ name: "log", check() {} })
+  // The loopback client needs none.
+  health.add({ name: "loopback-serving-certificate", check() {} }, ["healthz", "livez"])
   const askStore = async (): Promise<void> => void (await registry.store.currentRevision(scope.signal))
   health.add({ name: "etcd", check: askStore })
   health.add({ name: "etcd-readiness", check: askStore }, ["readyz"])
   health.add({ name: "informer-sync", check() {} }, ["readyz"])
-  for (const hook of [
-    "rbac/bootstrap-roles",
-    "scheduling/bootstrap-system-priority-classes",
-    "priority-and-fairness-config-producer",
-    "start-system-namespaces-controller",
-    "bootstrap-controller",
-  ])
-    health.add({ name: `poststarthook/${hook}`, check: isBootstrapped })
+  const addHook = (hook: string): void => health.add({ name: `poststarthook/${hook}`, check: isBootstrapped })
+  startHooks.forEach(addHook)
+  health.add({ name: "autoregister-completion", check: isBootstrapped })
+  lastStartHooks.forEach(addHook)
   health.add(
     {
       name: "shutdown",
@@ -210,6 +219,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     fairness,
     access: new AccessMetrics(env.meter, env.clock),
     requestTimeoutSeconds: options.requestTimeoutSeconds,
+    goawayChance: options.goawayChance,
     encodings: options.encodings,
     servesGroup: (name) => registry.kinds.some(({ group, rules }) => group === name && rules === "native"),
     elsewhere(info) {
@@ -240,12 +250,15 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     log: env.log,
     bindAddresses: options.bindAddresses ?? ["0.0.0.0"],
     port: options.port,
-    certificates: { ...options.certificates, clientCA: authorities(clientCA) },
+    certificates: { ...serving, clientCA: authorities(clientCA) },
     onRequest: (exchange) => chain.handle(exchange),
     takesUpgrade,
   })
   scope.defer(async () => {
     stopping = true
+    // Whoever balances load sees `/readyz` fail before connections are refused.
+    const delayMs = (options.shutdownDelaySeconds ?? 0) * 1000
+    if (delayMs > 0) await env.clock.sleep(delayMs, new AbortController().signal)
     listener.beginShutdown()
     chain.endLongRunning(new CancelledError("The server"))
     await listener.close((options.shutdownGraceSeconds ?? 5) * 1000)
@@ -272,14 +285,16 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 
   await plane.bootstrap()
   if (isFair) await keepFairnessObjects({ env, registry, client: plane.client(), scope })
+  const setCertificates = (certificates: ServingCertificates): void => {
+    const authority = certificates.clientCA ?? clientCA
+    listener.setCertificates({ ...certificates, clientCA: authorities(authority) })
+    plane.certificates.setAuthority(authority)
+  }
+  if (files) followCertificates(files, serving, env, scope, setCertificates)
   return {
     ...plane,
     port: listener.port,
-    setCertificates(certificates: ServingCertificates) {
-      const authority = certificates.clientCA ?? clientCA
-      listener.setCertificates({ ...certificates, clientCA: authorities(authority) })
-      plane.certificates.setAuthority(authority)
-    },
+    setCertificates,
   }
 }
 

@@ -46,6 +46,19 @@ export function ensurePki(dir: string, env: Env, server: ServerNames): ClusterPk
   })
 }
 
+/** Where {@link ensurePki} keeps what the API server is known by. */
+export function servingFiles(dir: string): {
+  readonly cert: string
+  readonly key: string
+  readonly clientCA: string
+} {
+  return {
+    cert: join(dir, "apiserver.crt"),
+    key: join(dir, "apiserver.key"),
+    clientCA: join(dir, "ca.crt"),
+  }
+}
+
 /** Certificates that are kept nowhere, of a cluster that ends with its process. */
 export function passingPki(env: Env, server: ServerNames, serviceAccountKey: string): ClusterPki {
   return makePki(

@@ -15,7 +15,7 @@ import { apiServerOptions } from "./api-server-flags/order.ts"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { numbersOfUser } from "./cluster-numbers.ts"
 import { firstNode, nodesOf } from "./node-names.ts"
-import { ensureNodePki, ensurePki, frontProxyName } from "./pki.ts"
+import { ensureNodePki, ensurePki, frontProxyName, servingFiles } from "./pki.ts"
 import { tellRestarting } from "./process-state.ts"
 import { serverAddresses } from "./server-certificate.ts"
 import { runElected } from "./elected.ts"
@@ -26,6 +26,9 @@ import { loadOpenApiDocs } from "./openapi-docs.ts"
 import type { Steps } from "./start-progress.ts"
 
 const serviceAccountIssuer = "https://kubernetes.default.svc.cluster.local"
+
+/** How often certificates near their end are looked for. */
+const renewalMs = 24 * 60 * 60 * 1000
 
 /** How long the address at which nodes call may take to be there: their network is made by the first node's agent. */
 const networkLimitMs = 30_000
@@ -63,6 +66,7 @@ export async function startServer(options: {
     bindAddresses,
     port: config.port,
     certificates: { ...pki.server, clientCA: pki.ca.cert },
+    certificateFiles: servingFiles(cluster.pki),
     clientCA: pki.ca.cert,
     frontProxyClient: () => pki.frontProxyClient,
     requestHeader: { clientCA: pki.frontProxyCA.cert, allowedNames: [frontProxyName] },
@@ -75,6 +79,17 @@ export async function startServer(options: {
     kubelet: { clientCert: pki.kubeletClient.cert, clientKey: pki.kubeletClient.key, ca: pki.ca.cert },
   })
   steps.done("API server ready")
+  // The API server sees what has changed in the files.
+  scope.run(
+    "renewal of certificates",
+    async (signal) => {
+      for (;;) {
+        await env.clock.sleep(renewalMs, signal)
+        ensurePki(cluster.pki, env, serverAddresses(config))
+      }
+    },
+    { restart: true },
+  )
 
   await startImageRegistry({
     dir: cluster.images,

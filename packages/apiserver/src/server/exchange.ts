@@ -4,7 +4,12 @@
  */
 import { ServerResponse, validateHeaderName, validateHeaderValue, type IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
-import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2"
+import {
+  constants,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+} from "node:http2"
 import type { Duplex, Readable } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import { CancelledError, abortable, deferred, destroySoon } from "@knarr/base"
@@ -121,6 +126,9 @@ export abstract class ServerExchange implements Exchange {
       }
     }
   }
+
+  /** Lets the client go to another connection with what it asks next; what is under way stays. */
+  sendAway(): void {}
 
   /** Set when the request asks to become another protocol and its path has a handler for that. */
   get upgrade(): Upgrade | undefined {
@@ -430,6 +438,11 @@ export class Http2Exchange extends ServerExchange {
     }
     this.begin(status)
     return new Http2Stream(this, stream)
+  }
+
+  override sendAway(): void {
+    // What the client has sent already, whatever its number, is answered.
+    this.#stream.session?.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1)
   }
 
   /** The answer is complete: when its stream closes now, nobody has broken it off. */

@@ -49,6 +49,8 @@ export interface FilterOptions {
   readonly auditor?: Auditor | undefined
   /** Default 60. */
   readonly requestTimeoutSeconds?: number | undefined
+  /** Default 0. Mirrors: apiserver pkg/server/filters/goaway.go */
+  readonly goawayChance?: number | undefined
   /** The kind that is served at a resource's path; undefined when there is none. */
   kindOf(info: RequestInfo): Kind | undefined
   /** Whether a group is the server's own: what definitions add to others is asked for by its path alone. */
@@ -183,7 +185,7 @@ export interface Filters {
 }
 
 export function createFilters(options: FilterOptions): Filters {
-  const { env, inFlight, metrics, auditor } = options
+  const { env, inFlight, metrics, auditor, goawayChance = 0 } = options
   const { clock, log, random } = env
   const limitMs = (options.requestTimeoutSeconds ?? 60) * 1000
 
@@ -305,6 +307,7 @@ export function createFilters(options: FilterOptions): Filters {
       id = auditId(exchange.header("audit-id")) ?? uuid(random)
       exchange.auditId = id
       exchange.setHeader("Audit-Id", id)
+      if (goawayChance > 0 && random.next() < goawayChance) exchange.sendAway()
       exchange.setHeader("Cache-Control", "no-cache, private")
       info = parseRequestInfo(
         exchange.method,

@@ -1,4 +1,5 @@
 /** `/healthz`, `/livez`, `/readyz` and their parts. Mirrors: apiserver pkg/server/healthz */
+import { goQuote } from "@knarr/apimachinery"
 import { asError, trimOf } from "@knarr/base"
 import type { Exchange } from "../contract.ts"
 import { respondNotFound, respondText } from "./respond.ts"
@@ -60,7 +61,7 @@ export class Health {
       } else text += `[+]${check.name} ok\n`
     }
     if (excluded.size > 0)
-      text += `warn: some health checks cannot be excluded: no matches for ${[...excluded].map((e) => JSON.stringify(e)).join(",")}\n`
+      text += `warn: some health checks cannot be excluded: no matches for ${[...excluded].sort().map(goQuote).join(",")}\n`
     if (failed !== "") return respondText(exchange, 500, `${text}${name} check failed\n`)
     if (exchange.query.get("verbose") === null) return respondText(exchange, 200, "ok")
     respondText(exchange, 200, `${text}${name} check passed\n`)

@@ -45,6 +45,10 @@ describe("Flags of the API server", () => {
       /^invalid audit batch webhook throttle QPS 0, must be a positive/,
     ],
     ["audit-webhook-version", "v1", /^invalid group version/],
+    ["goaway-chance", "0.5", /^--goaway-chance can not be less than 0 or greater than 0.02$/],
+    ["request-timeout", "-1s", /^--request-timeout can not be negative value$/],
+    ["shutdown-delay-duration", "1m", /^--shutdown-delay-duration can not be greater than 5s here$/],
+    ["max-requests-inflight", "-1", /^--max-requests-inflight can not be negative value$/],
   ] as const)
     it(`are refused: --${name}=${value}`, () => {
       assert.throws(() => keepApiServerFlags({ [name]: value }), { message })

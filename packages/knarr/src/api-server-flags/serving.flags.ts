@@ -2,11 +2,16 @@
 import { UsageError } from "../cluster-home.ts"
 import type { FlagGroup, GivenFlags } from "./flag-group.ts"
 
+const longestDelayMs = 5000
+
 export const servingFlags: FlagGroup = Object.freeze<FlagGroup>({
   flags: {
     "max-requests-inflight": "text",
     "max-mutating-requests-inflight": "text",
     "enable-priority-and-fairness": "switch",
+    "request-timeout": "text",
+    "goaway-chance": "text",
+    "shutdown-delay-duration": "text",
   },
   read(given) {
     const maxReading = notNegative(given, "max-requests-inflight")
@@ -16,7 +21,22 @@ export const servingFlags: FlagGroup = Object.freeze<FlagGroup>({
       throw new UsageError(
         "--max-requests-inflight and --max-mutating-requests-inflight must not both be 0 with priority and fairness",
       )
+    const timeoutMs = given.durationMs("request-timeout")
+    if (timeoutMs !== undefined && timeoutMs <= 0)
+      throw new UsageError("--request-timeout can not be negative value")
+    const goawayChance = given.number("goaway-chance")
+    if (goawayChance !== undefined && !(goawayChance >= 0 && goawayChance <= 0.02))
+      throw new UsageError("--goaway-chance can not be less than 0 or greater than 0.02")
+    const delayMs = given.durationMs("shutdown-delay-duration")
+    if (delayMs !== undefined && delayMs < 0)
+      throw new UsageError("--shutdown-delay-duration can not be negative value")
+    // A process that is asked to stop is ended after ten seconds.
+    if (delayMs !== undefined && delayMs > longestDelayMs)
+      throw new UsageError(`--shutdown-delay-duration can not be greater than ${longestDelayMs / 1000}s here`)
     return {
+      ...(timeoutMs === undefined ? {} : { requestTimeoutSeconds: timeoutMs / 1000 }),
+      ...(goawayChance === undefined ? {} : { goawayChance }),
+      ...(delayMs === undefined ? {} : { shutdownDelaySeconds: delayMs / 1000 }),
       ...(maxReading === undefined && maxMutating === undefined
         ? {}
         : { limits: { maxReading, maxMutating } }),

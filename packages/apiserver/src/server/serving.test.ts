@@ -1,0 +1,164 @@
+import assert from "node:assert/strict"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { connect, type ClientHttp2Session } from "node:http2"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { describe, it, type TestContext } from "node:test"
+import type { TLSSocket } from "node:tls"
+import { kinds } from "@knarr/api"
+import { Meter, Scope, VirtualClock, createPrivateKeyPem, silentLogger, systemRandom } from "@knarr/base"
+import { createMemoryStore } from "@knarr/store"
+import { startApiServer, type ApiServer, type ApiServerOptions } from "../api-server.ts"
+import { testCertificates, type TestCertificates } from "../testing.ts"
+
+interface Room extends AsyncDisposable {
+  readonly server: ApiServer
+  readonly scope: Scope
+  readonly clock: VirtualClock
+  readonly certificates: TestCertificates
+  session(): ClientHttp2Session
+}
+
+async function start(options: Partial<ApiServerOptions>, certificates = testCertificates()): Promise<Room> {
+  const clock = new VirtualClock()
+  const env = { clock, random: systemRandom, log: silentLogger, meter: new Meter() }
+  const scope = new Scope("test")
+  const server = await startApiServer({
+    env,
+    scope: scope.child("server"),
+    store: createMemoryStore({ env }),
+    kinds,
+    bindAddresses: ["127.0.0.1"],
+    port: 0,
+    certificates: { ...certificates.server, clientCA: certificates.ca.cert },
+    serviceAccounts: { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] },
+    shutdownGraceSeconds: 0.2,
+    staticTokens: new Map([["admin", { name: "admin", groups: ["system:masters"] }]]),
+    ...options,
+  })
+  return {
+    server,
+    scope,
+    clock,
+    certificates,
+    session() {
+      const session = connect(`https://127.0.0.1:${server.port}`, { ca: certificates.ca.cert })
+      session.on("error", () => {})
+      return session
+    },
+    async [Symbol.asyncDispose]() {
+      const closed = scope.close()
+      await clock.advance(20_000)
+      await closed
+    },
+  }
+}
+
+function get(session: ClientHttp2Session, path: string): Promise<{ status: number; body: string }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>()
+  const stream = session.request({ ":path": path, authorization: "Bearer admin" })
+  let status = 0
+  let body = ""
+  stream.on("response", (headers) => (status = Number(headers[":status"])))
+  stream.on("data", (chunk: Buffer) => (body += chunk.toString()))
+  stream.on("error", reject)
+  stream.on("end", () => resolve({ status, body }))
+  stream.end()
+  return promise
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+describe("Serving", () => {
+  it("names the parts of its health as the published API server does, each on a path of its own", async () => {
+    await using room = await start({})
+    const session = room.session()
+    const text = readFileSync(join(import.meta.dirname, "testdata/health.json"), "utf8")
+    for (const [path, names] of Object.entries(JSON.parse(text) as Record<string, string[]>)) {
+      const { body } = await get(session, `/${path}?verbose`)
+      const told = [...body.matchAll(/^\[\+\](\S+) ok$/gm)].map(([, name]) => name)
+      // What only this server has comes last.
+      assert.deepEqual(
+        told.filter((name) => name !== "tasks"),
+        names,
+      )
+      for (const name of names) assert.equal((await get(session, `/${path}/${name}`)).body, "ok", name)
+    }
+    const { body } = await get(session, "/readyz?verbose&exclude=etcd&exclude=b&exclude=a")
+    assert.match(body, /^\[\+\]etcd excluded: ok$/m)
+    assert.match(
+      body,
+      /\nwarn: some health checks cannot be excluded: no matches for "a","b"\nreadyz check passed\n$/,
+    )
+    session.destroy()
+  })
+
+  it("sends clients to another connection by chance, and answers what is under way", async () => {
+    await using room = await start({ goawayChance: 1 })
+    const session = room.session()
+    const away = new Promise<void>((resolve) => session.once("goaway", () => resolve()))
+    const answers = await Promise.all([get(session, "/version"), get(session, "/readyz")])
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200],
+    )
+    await away
+  })
+
+  it("serves on after it was told to stop, for as long as it is told, and is not ready any more", async () => {
+    await using room = await start({ shutdownDelaySeconds: 5 })
+    const session = room.session()
+    await get(session, "/version")
+    const closed = room.scope.close()
+    while ((await get(session, "/readyz/shutdown")).status === 200) await turn()
+    assert.equal((await get(session, "/readyz")).status, 500)
+    assert.equal((await get(session, "/livez/ping")).status, 200)
+    assert.equal((await get(session, "/version")).status, 200)
+    await room.clock.advance(5000)
+    while (!session.closed) await turn()
+    await room.clock.advance(1000)
+    await closed
+  })
+
+  it("serves with the certificates that are in the files, and keeps those it has when they do not fit", async (t) => {
+    const dir = mkdtempSync(join(tmpdir(), "knarr-certificates-"))
+    t.after(() => rmSync(dir, { recursive: true }))
+    const [first, second] = [testCertificates(), testCertificates()]
+    const certificateFiles = { cert: join(dir, "tls.crt"), key: join(dir, "tls.key") }
+    const write = (cert: string, key: string): void => {
+      writeFileSync(certificateFiles.cert, cert)
+      writeFileSync(certificateFiles.key, key)
+    }
+    write(first.server.cert, first.server.key)
+    await using room = await start({ certificateFiles }, first)
+    assert.equal(await issuerOf(room, t), true)
+    write(second.server.cert, first.server.key)
+    await lookAgain(room)
+    assert.equal(await issuerOf(room, t), true)
+    write(second.server.cert, second.server.key)
+    await lookAgain(room)
+    for (let i = 0; i < 200 && (await issuerOf(room, t)); i++) await turn()
+    assert.equal(await issuerOf(room, t), false)
+  })
+})
+
+/** The files are read in their own time. */
+async function lookAgain({ clock }: Room): Promise<void> {
+  for (let i = 0; i < 5; i++) {
+    await clock.advance(10_000)
+    for (let j = 0; j < 20; j++) await turn()
+  }
+}
+
+/** Whether a new connection is served with a certificate of the room's authority. */
+function issuerOf(room: Room, t: TestContext): Promise<boolean> {
+  const session = room.session()
+  t.after(() => session.destroy())
+  return new Promise((resolve) => {
+    session.once("connect", (_, socket) => {
+      resolve((socket as TLSSocket).authorized)
+      session.destroy()
+    })
+    session.once("error", () => resolve(false))
+  })
+}
