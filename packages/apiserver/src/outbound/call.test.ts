@@ -90,8 +90,8 @@ test("a service is called where it is, under the name that its certificate has, 
   assert.equal(connections.size, seen + 1)
   const itself = { caBundle: cert, timeoutMs: 10_000 }
   assert.equal((await outbound.call(service("/"), "{}", itself, never)).status, 200)
-  const { body } = await outbound.call({ url: `https://localhost:${port}/u` }, "{}", options, never)
-  assert.equal(body.toString(), `POST localhost:${port} /u {}`)
+  const { body } = await outbound.call({ url: `https://localhost:${port}//u/./v/?w=/` }, "{}", options, never)
+  assert.equal(body.toString(), `POST localhost:${port} /u/v?w=/ {}`)
 })
 
 test("what is wrong with a program outside is said, and is over at once", async () => {

@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage } from "node:http"
 import { Agent, request, type RequestOptions } from "node:https"
+import { posix } from "node:path"
 import { messageOf, withTimeout, type Clock } from "@knarr/base"
 import type { OutboundAnswer, OutboundCall, OutboundOptions, OutboundTarget } from "../contract.ts"
 import type { ServiceResolver } from "./service-resolver.ts"
@@ -56,12 +57,13 @@ function destinationOf(target: OutboundTarget, resolve: ServiceResolver): Destin
     if (url.protocol !== "https:")
       throw new Error(`Cannot call ${JSON.stringify(target.url)}: it is not HTTPS`)
     const host = url.hostname.replace(/^\[(.*)\]$/, "$1")
-    const path = url.pathname + url.search
-    return { url: url.href, request: { host, port: Number(url.port || 443), path } }
+    const path = cleanPath(url.pathname) + url.search
+    return { url: url.origin + path, request: { host, port: Number(url.port || 443), path } }
   }
   const { namespace, name, port = 443, path = "" } = target.service
   const serverName = `${name}.${namespace}.svc`
-  const rooted = path.startsWith("/") ? path : `/${path}`
+  const [before = "", ...query] = path.split("?")
+  const rooted = [cleanPath(before), ...query].join("?")
   const { host, port: at } = resolve(namespace, name, port)
   return {
     url: `https://${serverName}:${port}${rooted}`,
@@ -73,6 +75,12 @@ function destinationOf(target: OutboundTarget, resolve: ServiceResolver): Destin
       headers: { host: `${serverName}:${port}` },
     },
   }
+}
+
+/** As Go's client joins paths: `//a/./b/` is `/a/b`. Mirrors: client-go rest/request.go NewRequest */
+function cleanPath(path: string): string {
+  const joined = posix.join("/", path)
+  return joined.length > 1 && joined.endsWith("/") ? joined.slice(0, -1) : joined
 }
 
 function post(
