@@ -36,6 +36,8 @@ import { NodeAuthorizer } from "./authz/node.ts"
 import { NodeGraph } from "./authz/node-graph.ts"
 import { Rbac } from "./authz/rbac.ts"
 import { bootstrap, builtInApiServices, nodeRules } from "./bootstrap/bootstrap.ts"
+import { canBeReached, ensureKubernetesEndpoints } from "./bootstrap/kubernetes-endpoints.ts"
+import { ServerLease } from "./bootstrap/server-lease.ts"
 import type { AdmissionDeps, AdmissionPlugin, Authorizer, UserInfo } from "./contract.ts"
 import { CustomResources } from "./crd/custom-resources.ts"
 import { EncryptedStore } from "./encryption/encrypted-store.ts"
@@ -279,18 +281,29 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       return bootstrapped
     },
     async bootstrap() {
+      const { address, port } = options.advertise ?? {}
+      const reached = address !== undefined && port !== undefined && canBeReached(address)
+      // Of a store that is not shared this is the only server.
+      const lease =
+        reached && options.storageFormat === "shared" ? new ServerLease(store, address) : undefined
+      const addresses = lease ? await lease.renew() : reached ? [address] : []
       await bootstrap({
         env,
         client: client(),
         reader: registry,
         kinds,
         serviceCIDRs,
-        advertise: options.advertise,
+        advertise: port === undefined ? undefined : { addresses, port },
         clientCA: options.clientCA,
         requestHeader: options.requestHeader,
         signal: scope.signal,
       })
       await aggregator?.start(builtInApiServices(kinds), scope.child("aggregator"))
+      if (lease)
+        scope.run("addresses of the servers", (signal) => {
+          const endpoints = { client: client(), reader: registry, kinds, signal }
+          return lease.keep(env, (all) => ensureKubernetesEndpoints(endpoints, all, port!), signal)
+        })
       const book = registry.serviceBooks?.addresses
       if (book && registry.serves(ipAddress)) await keepIPAddresses({ env, registry, book, scope })
       bootstrapped = true

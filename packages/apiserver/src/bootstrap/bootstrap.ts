@@ -9,8 +9,6 @@ import {
   clusterRole,
   clusterRoleBinding,
   configMap,
-  endpoints,
-  endpointSlice,
   flowSchema,
   namespace,
   priorityClass,
@@ -37,6 +35,7 @@ import type { Env } from "@knarr/base"
 import type { ObjectReader } from "../authn/service-account-tokens.ts"
 import { requestHeaderNames, type RequestHeaderOptions } from "../authn/front-proxy.ts"
 import { uncoveredRules } from "../authz/rules.ts"
+import { ensureKubernetesEndpoints } from "./kubernetes-endpoints.ts"
 import { bootstrapText } from "./objects.gen.ts"
 
 export interface BootstrapOptions {
@@ -48,8 +47,8 @@ export interface BootstrapOptions {
   readonly kinds: readonly Kind[]
   /** The first address of each is the `kubernetes` Service's. */
   readonly serviceCIDRs: readonly string[]
-  /** Where clients reach this server; undefined leaves the Service without endpoints. */
-  readonly advertise?: { readonly address: string; readonly port: number } | undefined
+  /** Where clients reach the servers; without addresses the Service has no endpoints. */
+  readonly advertise?: { readonly addresses: readonly string[]; readonly port: number } | undefined
   readonly clientCA?: string | undefined
   readonly requestHeader?: RequestHeaderOptions | undefined
   readonly signal: AbortSignal
@@ -294,7 +293,7 @@ async function ensureTokenTracking(options: BootstrapOptions): Promise<void> {
 
 /** The Service that pods find the API under, and who is behind it. */
 async function ensureKubernetesService(options: BootstrapOptions): Promise<void> {
-  const { reader, client, advertise, signal, kinds } = options
+  const { reader, advertise } = options
   const ref = { namespace: "default", name: "kubernetes" }
   const port = advertise?.port ?? 6443
   if (!reader.get(service, ref)) {
@@ -313,48 +312,8 @@ async function ensureKubernetesService(options: BootstrapOptions): Promise<void>
       },
     } as unknown as KubeObject)
   }
-  // Endpoints must not be loopback addresses: from a pod they lead nowhere.
-  if (!advertise || /^(127\.|::1$)/.test(advertise.address)) return
-  const { address } = advertise
-  const family = address.includes(":") ? "IPv6" : "IPv4"
-  const subsets = [
-    { addresses: [{ ip: address }], ports: [{ name: "https", port, protocol: "TCP" as const }] },
-  ]
-  if (kinds.includes(endpoints)) {
-    const present = reader.get(endpoints, ref)
-    if (!present) {
-      await ensure(options, endpoints, {
-        apiVersion: "v1",
-        kind: "Endpoints",
-        metadata: { ...ref, labels: { "endpointslice.kubernetes.io/skip-mirror": "true" } },
-        subsets,
-      } as unknown as KubeObject)
-    } else if (JSON.stringify(present.subsets) !== JSON.stringify(subsets)) {
-      await client.update(endpoints, { ...deepClone(present), subsets }, { signal })
-    }
-  }
-  if (kinds.includes(endpointSlice)) {
-    const content = {
-      endpoints: [{ addresses: [address], conditions: { ready: true } }],
-      ports: [{ name: "https", port, protocol: "TCP" as const }],
-    }
-    const present = reader.get(endpointSlice, ref)
-    if (!present) {
-      await ensure(options, endpointSlice, {
-        apiVersion: endpointSlice.apiVersion,
-        kind: "EndpointSlice",
-        metadata: { ...ref, labels: { "kubernetes.io/service-name": "kubernetes" } },
-        addressType: family,
-        ...content,
-      } as unknown as KubeObject)
-    } else if (
-      present.endpoints?.[0]?.addresses[0] !== address ||
-      present.endpoints.length !== 1 ||
-      present.ports?.[0]?.port !== port
-    ) {
-      await client.update(endpointSlice, { ...deepClone(present), ...content }, { signal })
-    }
-  }
+  if (advertise && advertise.addresses.length > 0)
+    await ensureKubernetesEndpoints(options, advertise.addresses, advertise.port)
 }
 
 /** The first usable address of a range: `10.96.0.1` of `10.96.0.0/16`. */
