@@ -3,7 +3,8 @@ import { test } from "node:test"
 import type { CachedObject } from "../registry/cached-object.ts"
 import { CompressedRuns, endsRun } from "./compressed-runs.ts"
 
-const objectAt = (revision: number): CachedObject => ({ revision, bytes: Buffer.alloc(1000) }) as CachedObject
+const objectAt = (revision: number): CachedObject =>
+  ({ key: `o${revision}`, revision, bytes: Buffer.alloc(1000) }) as CachedObject
 
 /** The runs that a list is sent in. */
 function runsOf(objects: readonly CachedObject[]): CachedObject[][] {

@@ -12,8 +12,8 @@ const maxObjects = 4 * meanRun
 const maxBytes = 512 * 1024
 
 interface Kept {
-  /** Each state of an object has a revision of its own. */
-  readonly revisions: readonly number[]
+  /** The states that its objects are in: key, revision, key, revision, … */
+  readonly states: readonly (string | number)[]
   readonly piece: Promise<DeflatedPiece>
 }
 
@@ -46,7 +46,10 @@ export class CompressedRuns {
       this.#keep(form, first, old)
       return old.piece
     }
-    const kept = { revisions: objects.map(({ revision }) => revision), piece: deflatePiece(make()) }
+    const kept = {
+      states: objects.flatMap(({ key, revision }) => [key, revision]),
+      piece: deflatePiece(make()),
+    }
     this.#keep(form, first, kept)
     return kept.piece
   }
@@ -71,9 +74,9 @@ export class CompressedRuns {
   }
 }
 
-function isOf({ revisions }: Kept, objects: readonly CachedObject[]): boolean {
+function isOf({ states }: Kept, objects: readonly CachedObject[]): boolean {
   return (
-    revisions.length === objects.length &&
-    revisions.every((revision, at) => revision === objects[at]!.revision)
+    states.length === 2 * objects.length &&
+    objects.every(({ key, revision }, at) => states[2 * at + 1] === revision && states[2 * at] === key)
   )
 }
