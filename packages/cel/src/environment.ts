@@ -74,7 +74,7 @@ export class CelEnvironment {
     for (const type of options.types ?? []) structsOf(type, structs)
     for (const struct of options.structs ?? []) structs.set(struct.type.name, struct)
     const own = Object.entries(options.functions ?? {})
-    const functions = new Map(standardFunctions)
+    const functions = new Map(standardFunctions())
     for (const [name, forms] of own)
       functions.set(name, [...(functions.get(name) ?? []), ...forms.map(({ overload }) => overload)])
     const variables = new Map(Object.entries(options.variables ?? {}).map(([name, { type }]) => [name, type]))

@@ -24,9 +24,15 @@ export function overload(id: string, args: string, result: string): Overload {
   }
 }
 
-export const standardFunctions: ReadonlyMap<string, readonly Overload[]> = new Map(
-  Object.entries(table).map(([name, forms]) => [
-    name,
-    forms.map(([id, args, result]) => overload(id, args, result)),
-  ]),
-)
+let standard: ReadonlyMap<string, readonly Overload[]> | undefined
+
+/** Made for whoever asks first: most processes that load this never do. */
+export function standardFunctions(): ReadonlyMap<string, readonly Overload[]> {
+  standard ??= new Map(
+    Object.entries(table).map(([name, forms]) => [
+      name,
+      forms.map(([id, args, result]) => overload(id, args, result)),
+    ]),
+  )
+  return standard
+}
