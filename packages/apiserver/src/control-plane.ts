@@ -28,6 +28,7 @@ import { StructuredAuthentication, type StructuredOptions } from "./authn/jwt/st
 import { markTokenUsed } from "./authn/mark-token-used.ts"
 import { type LegacyTokens, ServiceAccountTokens } from "./authn/service-account-tokens.ts"
 import { TokenSigner, type SigningKeyOptions } from "./authn/token-signer.ts"
+import { WebhookTokens, type WebhookTokensOptions } from "./authn/webhook-tokens.ts"
 import { loopbackUser } from "./authn/users.ts"
 import { ClientCertificates } from "./authn/x509.ts"
 import { createAuthorizer, type NamedAuthorizer } from "./authz/authorizer.ts"
@@ -35,6 +36,7 @@ import { createEscalationCheck } from "./authz/escalation.ts"
 import { NodeAuthorizer } from "./authz/node.ts"
 import { NodeGraph } from "./authz/node-graph.ts"
 import { Rbac } from "./authz/rbac.ts"
+import { StructuredAuthorization, type StructuredAuthorizationOptions } from "./authz/structured.ts"
 import { bootstrap, builtInApiServices, nodeRules } from "./bootstrap/bootstrap.ts"
 import { canBeReached, ensureKubernetesEndpoints } from "./bootstrap/kubernetes-endpoints.ts"
 import { ServerLease } from "./bootstrap/server-lease.ts"
@@ -97,8 +99,12 @@ export interface ControlPlaneOptions {
   readonly encryption?: EncryptionOptions | undefined
   /** How long the store keeps history at the least, in milliseconds; default 300,000 (5 minutes). */
   readonly compactionIntervalMs?: number | undefined
+  /** The chain of authorizers as a configuration says it, in place of `authorizers`. */
+  readonly authorization?: StructuredAuthorizationOptions | undefined
   /** The chain of authorizers, made of the server's own (`node`, `rbac`); default: these. */
   readonly authorizers?: ((own: readonly NamedAuthorizer[]) => readonly NamedAuthorizer[]) | undefined
+  /** A program that knows tokens. */
+  readonly webhookTokens?: WebhookTokensOptions | undefined
   /** Whether Secrets of bootstrap tokens name users. Default false. */
   readonly bootstrapTokens?: boolean | undefined
   /** Issuers of tokens beside the server itself: a configuration file, or what one would say. */
@@ -174,7 +180,9 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     { name: "node", authorizer: new NodeAuthorizer(scope.use(new NodeGraph(registry)), nodeRules()) },
     { name: "rbac", authorizer: rbac },
   ]
-  const authorizer = createAuthorizer(options.authorizers?.(own) ?? own)
+  const authorizer = options.authorization
+    ? await StructuredAuthorization.start(options.authorization, own, env, scope)
+    : createAuthorizer(options.authorizers?.(own) ?? own)
   const signer = new TokenSigner(options.serviceAccounts)
   const audiences = options.serviceAccounts.audiences ?? options.serviceAccounts.issuers
   const certificates = new ClientCertificates(env.clock, options.clientCA)
@@ -205,6 +213,9 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       tokens: [
         ...(options.bootstrapTokens ? [new BootstrapTokens(registry, env.clock)] : []),
         ...(structured ? [structured] : []),
+        ...(options.webhookTokens
+          ? [scope.use(await WebhookTokens.open(options.webhookTokens, env, audiences))]
+          : []),
         ...(options.authenticators?.tokens ?? []),
       ],
     },

@@ -14,3 +14,4 @@ export type { AdmissionPlugin, AuthorizationAttributes, Authorizer, Decision, Us
 export type { AuditOptions } from "./audit/auditor.ts"
 export type { AuditBackendOptions } from "./audit/log-sink.ts"
 export { itemsOf, moveObjects } from "./registry/move-objects.ts"
+export { type AuthorizerSpec, type AuthorizerType, authorizerTypes } from "./authz/config.ts"

@@ -11,6 +11,9 @@ export const authenticationFlags: FlagGroup = Object.freeze<FlagGroup>({
   flags: {
     "anonymous-auth": "switch",
     "authentication-config": "file",
+    "authentication-token-webhook-config-file": "file",
+    "authentication-token-webhook-version": "text",
+    "authentication-token-webhook-cache-ttl": "text",
     "enable-bootstrap-token-auth": "switch",
     [issuer]: "text",
     [client]: "text",
@@ -32,9 +35,21 @@ export const authenticationFlags: FlagGroup = Object.freeze<FlagGroup>({
       bootstrapTokens: given.switch("enable-bootstrap-token-auth"),
       anonymous: given.switch("anonymous-auth"),
       ...(authentication ? { authentication } : {}),
+      webhookTokens: webhookOf(given),
     }
   },
 })
+
+function webhookOf(given: GivenFlags): ApiServerOptions["webhookTokens"] {
+  const configFile = given.text("authentication-token-webhook-config-file")
+  if (configFile === undefined) return undefined
+  const version = given.text("authentication-token-webhook-version") ?? "v1beta1"
+  if (version !== "v1" && version !== "v1beta1")
+    throw new UsageError(
+      `unsupported authentication webhook version ${JSON.stringify(version)}, supported versions are "v1", "v1beta1"`,
+    )
+  return { configFile, version, cacheTtlMs: given.durationMs("authentication-token-webhook-cache-ttl") }
+}
 
 /** What a configuration file would say. */
 function oidcOf(given: GivenFlags): ApiServerOptions["authentication"] {

@@ -4,6 +4,7 @@ import type { FlagSpec } from "../commands/command.ts"
 import { admissionFlags } from "./admission.flags.ts"
 import { auditFlags } from "./audit.flags.ts"
 import { authenticationFlags } from "./authentication.flags.ts"
+import { authorizationFlags } from "./authorization.flags.ts"
 import { encryptionFlags } from "./encryption.flags.ts"
 import { etcdFlags } from "./etcd.flags.ts"
 import { absolute, GivenFlags, type FlagGroup, type FlagType, type FlagValues } from "./flag-group.ts"
@@ -13,6 +14,7 @@ const groups: readonly FlagGroup[] = [
   admissionFlags,
   auditFlags,
   authenticationFlags,
+  authorizationFlags,
   encryptionFlags,
   etcdFlags,
   servingFlags,

@@ -1,0 +1,80 @@
+/**
+ * Posts reviews to the program that a kubeconfig names, and tries again what may pass by itself.
+ * Mirrors: apiserver pkg/util/webhook/webhook.go
+ */
+import { asError, Backoff, withTimeout, type Env } from "@knarr/base"
+import { createTransport, readKubeconfig, resolveContext, statusErrorOf, type Transport } from "@knarr/client"
+import { readBounded } from "../aggregator/read-bounded.ts"
+import { dialText } from "./dial-text.ts"
+
+const attempts = 5
+const firstWaitMs = 500
+const maxBytes = 3 * 1024 * 1024
+
+export class ReviewClient implements Disposable {
+  readonly #transport: Transport
+  readonly #path: string
+  readonly #env: Pick<Env, "clock" | "random">
+
+  private constructor(transport: Transport, path: string, env: Pick<Env, "clock" | "random">) {
+    this.#transport = transport
+    this.#path = path
+    this.#env = env
+  }
+
+  /** Rejects when the file cannot be read. */
+  static async open(configFile: string, env: Pick<Env, "clock" | "random">): Promise<ReviewClient> {
+    const { transport: where } = resolveContext(await readKubeconfig(configFile))
+    const path = new URL(where.server).pathname === "/" ? "/" : ""
+    return new ReviewClient(createTransport({ ...where, env }), path, env)
+  }
+
+  /** The document that comes back, within `timeoutMs` for all attempts. Rejects in upstream's words. */
+  ask(review: object, timeoutMs: number, signal: AbortSignal): Promise<unknown> {
+    const { clock, random } = this.#env
+    const what = `Post "${this.#transport.server}"`
+    return withTimeout(clock, timeoutMs, what, signal, async (limited) => {
+      const backoff = new Backoff({
+        firstMs: firstWaitMs,
+        maxMs: Infinity,
+        factor: 1.5,
+        jitter: { share: 0.2, random },
+      })
+      for (let attempt = 1; ; attempt++) {
+        const { document, failure, mayPass } = await this.#post(review, what, limited)
+        if (!failure) return document
+        if (!mayPass || attempt === attempts) throw failure
+        await backoff.wait(clock, limited)
+      }
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#transport[Symbol.dispose]()
+  }
+
+  async #post(
+    review: object,
+    what: string,
+    signal: AbortSignal,
+  ): Promise<{ document?: unknown; failure?: Error; mayPass?: boolean }> {
+    const headers = { "content-type": "application/json", accept: "application/json" }
+    const request = { method: "POST", path: this.#path, headers, body: JSON.stringify(review), signal }
+    try {
+      const {
+        status,
+        body,
+        headers: answered,
+      } = await readBounded(await this.#transport.request(request), maxBytes)
+      if (status >= 200 && status <= 299) return { document: JSON.parse(body.toString()) as unknown }
+      const again = answered["retry-after"]
+      const failure = statusErrorOf(request, status, body, again)
+      return { failure, mayPass: status === 500 || status === 429 || again !== undefined }
+    } catch (thrown) {
+      signal.throwIfAborted()
+      const error = asError(thrown)
+      const isReset = (error as NodeJS.ErrnoException).code === "ECONNRESET"
+      return { failure: new Error(`${what}: ${dialText(error)}`, { cause: thrown }), mayPass: isReset }
+    }
+  }
+}
