@@ -1,6 +1,7 @@
 /** `bench api`: both API servers under the same load, in rounds that take turns, so that noise hits both. */
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
+import { startWebhook } from "./admission.ts"
 import { LoadClient, type Load, type LoadResult } from "./load-client.ts"
 import { startKnarr } from "./knarr-server.ts"
 import { defaultServiceAccountBody, namespaceBody } from "./objects.ts"
@@ -83,13 +84,16 @@ export async function benchApi(workspace: Workspace, options: ApiOptions): Promi
   for (const { client } of contestants) await prepare(client)
 
   const rounds = options.quick ? 1 : 3
-  const all = operations(options.quick ? 0.5 : 1).filter(
+  await using webhook = await startWebhook()
+  const all = operations(options.quick ? 0.5 : 1, webhook).filter(
     ({ name }) => !options.only || options.only.some((word) => name.includes(word)),
   )
   const samples = new Map<Operation, PerSide<Sample>>()
   for (const operation of all) {
     const found: PerSide<Sample> = {}
     samples.set(operation, found)
+    for (const { client } of contestants) for (const load of operation.before ?? []) await must(client, load)
+    if (operation.before) await sleep(restMs)
     for (const { client } of contestants) await warmUp(client, operation)
     for (let round = 0; round < rounds; round++) {
       if (performance.now() - startedMs > budgetMs && found.knarr) break
@@ -129,22 +133,23 @@ function emptySample(): Sample {
   return { requests: 0, seconds: 0, cpuMs: 0, errors: 0, micros: [] }
 }
 
+async function must(client: LoadClient, load: Load): Promise<void> {
+  const { errors, firstError } = await client.run(load)
+  if (errors > 0) throw new Error(`Cannot prepare the load: ${firstError}`)
+}
+
 async function prepare(client: LoadClient): Promise<void> {
-  const must = async (load: Load): Promise<void> => {
-    const { errors, firstError } = await client.run(load)
-    if (errors > 0) throw new Error(`Cannot prepare the load: ${firstError}`)
-  }
   const post = { method: "POST", contentType: json, accept: json, clients: 1, requests: 1 } as const
   for (const name of Object.values(namespaces)) {
-    await must({ ...post, path: "/api/v1/namespaces", body: namespaceBody(name) })
-    await must({
+    await must(client, { ...post, path: "/api/v1/namespaces", body: namespaceBody(name) })
+    await must(client, {
       ...post,
       path: `/api/v1/namespaces/${name}/serviceaccounts`,
       body: defaultServiceAccountBody,
     })
   }
-  await must(createPods(namespaces.list, 16, 0, listed))
-  await must(createPods(namespaces.write, 16, 0, patched))
+  await must(client, createPods(namespaces.list, 16, 0, listed))
+  await must(client, createPods(namespaces.write, 16, 0, patched))
 }
 
 /** A tenth of a round or, where objects must be made first, one request for each. */

@@ -1,4 +1,5 @@
 /** The operations that `bench api` measures, in order. */
+import { policyLoads, type BenchWebhook } from "./admission.ts"
 import type { Load } from "./load-client.ts"
 import { configMapApply, podBody, podMergePatch, podStatusPatch, podStatusUpdate } from "./objects.ts"
 
@@ -15,6 +16,8 @@ export interface Operation {
   readonly load: (round: number) => Load
   /** Set: the load's writes are watched by this many watchers, and a figure is per delivered event. */
   readonly watchers?: number
+  /** What the server is told before the first round, one after the other; then it has a moment to take it in. */
+  readonly before?: readonly Load[]
   readonly goal?: Goal
 }
 
@@ -23,6 +26,8 @@ export const namespaces = {
   create: "bench-create",
   write: "bench-write",
   watch: "bench-watch",
+  policy: "bench-policy",
+  webhook: "bench-webhook",
 }
 export const json = "application/json"
 const protobuf = "application/vnd.kubernetes.protobuf"
@@ -48,15 +53,20 @@ export const createPods = (namespace: string, clients: number, first: number, re
  * Writes are counted, so that both servers hold the same afterwards; reads are timed. `size` scales both:
  * 1 is a round of about a second of the reference.
  */
-export function operations(size: number): Operation[] {
+export function operations(size: number, webhook: BenchWebhook): Operation[] {
   const count = (requests: number): number => Math.max(32, Math.round(requests * size))
   const seconds = 1.2 * size
   // Numbers of pods that no other operation or round uses.
   const numbers = (operation: number, round: number): number => (operation * 100 + round + 1) * 100_000
   const creates =
-    (operation: number, clients: number, requests: number): Operation["load"] =>
+    (
+      operation: number,
+      clients: number,
+      requests: number,
+      namespace: string = namespaces.create,
+    ): Operation["load"] =>
     (round) =>
-      createPods(namespaces.create, clients, numbers(operation, round), count(requests))
+      createPods(namespace, clients, numbers(operation, round), count(requests))
   const writes = { accept: json, clients: 16, modulo: patched }
   const read =
     (path: string, clients: number, more: Partial<Load> = {}): Operation["load"] =>
@@ -161,6 +171,19 @@ export function operations(size: number): Operation[] {
       watchers: 100,
       load: (round) => createPods(namespaces.watch, 16, numbers(4, round), count(250)),
       goal: { metric: "cpu", atMost: 1 / 3 },
+    },
+    // The last ones: what stands in their path stays.
+    {
+      name: "create pod, a policy in the path",
+      before: policyLoads(namespaces.policy),
+      load: creates(5, 16, 1000, namespaces.policy),
+      goal: { metric: "throughput", atLeast: 2 },
+    },
+    {
+      name: "create pod, a webhook in the path",
+      before: webhook.loads(namespaces.webhook),
+      load: creates(6, 16, 500, namespaces.webhook),
+      goal: { metric: "cpu", atMost: 1 },
     },
   ]
 }
