@@ -171,9 +171,9 @@ function placeScript({ name, steps, path, object }: Place): Script {
   }
 }
 
+/** Not what all groups are in, those of other scripts too. */
 const documents = [
   "/api",
-  "/apis",
   "/api/v1",
   "/apis/apps",
   "/apis/apps/v1",

@@ -68,6 +68,12 @@ export function checkOne(form: AnswerForm, kind: Kind): void {
   throw notAcceptableAs(form, `not a list (${goType(kind)})`)
 }
 
+/** As {@link checkOne}, of a scale of something of `kind`. */
+export function checkOneScale(form: AnswerForm, { rules }: Kind): void {
+  if (form.as !== "PartialObjectMetadataList") return
+  throw notAcceptableAs(form, `not a list (*${rules === "native" ? "autoscaling" : "v1"}.Scale)`)
+}
+
 /** Throws 406 when a list is asked for as one object's metadata. */
 export function checkMany(form: AnswerForm, kind: Kind): void {
   if (form.as !== "PartialObjectMetadata") return

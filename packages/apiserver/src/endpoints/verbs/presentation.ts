@@ -1,6 +1,6 @@
 /** What clients are shown of objects: the object itself, a row of a table, or its metadata alone. */
 import { badRequest, goQuote, schemaOf } from "@knarr/apimachinery"
-import type { Presentation } from "../../encoding/encoding.ts"
+import type { DocumentType, Presentation } from "../../encoding/encoding.ts"
 import type { CachedObject } from "../../registry/cached-object.ts"
 import type { KindView } from "../../registry/kind-view.ts"
 import type { AnswerForm } from "./negotiation.ts"
@@ -55,6 +55,16 @@ const partialSchema = schemaOf(`io.k8s.apimachinery.pkg.apis.meta.v1.${partialKi
 
 function partial(view: KindView, apiVersion: string, object: CachedObject): Record<string, unknown> {
   return { kind: partialKind, apiVersion, metadata: view.value(object).metadata }
+}
+
+/** The metadata alone of what is no stored object, and its type. */
+export function metadataOfValue(
+  { metadata }: { readonly metadata: object },
+  version: string,
+): { readonly content: object; readonly type: DocumentType } {
+  const apiVersion = `meta.k8s.io/${version}`
+  const content = { kind: partialKind, apiVersion, metadata }
+  return { content, type: { apiVersion, kind: partialKind, schema: partialSchema } }
 }
 
 function metadataOnly(view: KindView, apiVersion: string): Presentation {

@@ -18,19 +18,30 @@ import { typeOf } from "../../encoding/encoding.ts"
 import { answerDocument } from "./answer.ts"
 import { contentType, readObject, readPatch } from "./body.ts"
 import type { Call } from "./call.ts"
-import { answerForm, checkOne, plainOnly, type AnswerForm } from "./negotiation.ts"
+import { answerForm, checkOne, checkOneScale, plainOnly, type AnswerForm } from "./negotiation.ts"
 import { writeRequest } from "./options.ts"
-import { presentationOf } from "./presentation.ts"
+import { metadataOfValue, presentationOf } from "./presentation.ts"
 
 /** Sends what a verb of the registry answers. */
 export function sendAnswer(call: Call, form: AnswerForm, { code, object, value }: Answer): Promise<void> {
   const { exchange, storage, env, columns } = call
-  if (!object) return answerDocument(exchange, code, form.encoding, value, typeOf(value))
+  if (!object) {
+    if (form.as === "" || !isScale(value))
+      return answerDocument(exchange, code, form.encoding, value, typeOf(value))
+    checkOneScale(form, storage.kind)
+    if (form.as === "Table") return answerDocument(exchange, code, form.encoding, value, typeOf(value))
+    const { content, type } = metadataOfValue(value, form.version)
+    return answerDocument(exchange, code, form.encoding, content, type)
+  }
   checkOne(form, storage.kind)
   if (form.as === "")
     return answerDocument(exchange, code, form.encoding, storage.view.bytes(object), storage.kind)
   const shown = presentationOf(storage.view, form, exchange.query, () => env.clock.now(), columns)
   return answerDocument(exchange, code, form.encoding, shown.one(object), shown.type)
+}
+
+function isScale(value: object): value is { readonly metadata: object } {
+  return typeOf(value).kind === "Scale"
 }
 
 /** The form in which one object is answered. Throws 406. */
