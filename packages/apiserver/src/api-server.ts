@@ -164,9 +164,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const healthHandler: Handler = (exchange) => health.respond(exchange)
   for (const path of ["/healthz", "/livez", "/readyz"])
     paths.set(path, healthHandler).set(`${path}/`, healthHandler)
-  paths.set("/metrics", (exchange) =>
-    exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", env.meter.text()),
-  )
+  paths.set("/metrics", (exchange) => exchange.respond(200, metricsType, env.meter.text()))
+  paths.set("/metrics/slis", (exchange) => exchange.respond(200, metricsType, health.meter.text()))
   if (fairness) addDebugPaths(paths, fairness, env.clock)
   paths.set("/openapi/v2", (exchange) => openApi.respondV2(exchange))
   const openApiV3: Handler = (exchange, ctx) => openApi.respondV3(exchange, ctx)
@@ -299,6 +298,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 }
 
 export type { Client, UserInfo }
+
+const metricsType = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 
 function addDebugPaths(paths: Map<string, Handler>, fairness: Fairness, clock: Clock): void {
   const add = (name: string, dump: (query: URLSearchParams) => string): void =>

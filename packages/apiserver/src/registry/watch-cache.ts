@@ -52,6 +52,8 @@ export class WatchCache {
   #loadedAt = 0
   #bytes = 0
   #batch: CacheEvent[] = []
+  /** Changes that the store has told of. */
+  received = 0
   readonly #unreadable = new Map<string, Error | undefined>()
   readonly #onUnreadable: OnUnreadable
 
@@ -131,6 +133,7 @@ export class WatchCache {
 
   /** Takes in one committed change and tells the watchers; {@link flush} ends the batch. */
   apply(change: StoreEvent): void {
+    this.received++
     if (change.revision <= this.#loadedAt) return
     const event = this.#eventOf(change)
     if (!event) return

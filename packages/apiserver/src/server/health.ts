@@ -1,6 +1,6 @@
 /** `/healthz`, `/livez`, `/readyz` and their parts. Mirrors: apiserver pkg/server/healthz */
 import { goQuote } from "@knarr/apimachinery"
-import { asError, trimOf } from "@knarr/base"
+import { asError, Meter, trimOf, type Counter } from "@knarr/base"
 import type { Exchange } from "../contract.ts"
 import { respondNotFound, respondText } from "./respond.ts"
 
@@ -11,6 +11,20 @@ export interface HealthCheck {
 }
 
 export class Health {
+  /** What `/metrics/slis` says: how often each part was well. Mirrors: component-base metrics/prometheus/slis */
+  readonly meter = new Meter()
+  readonly #well: Counter = this.meter.gauge({
+    name: "kubernetes_healthcheck",
+    help: "This metric records the result of a single healthcheck.",
+    labels: ["name", "type"],
+    stability: "STABLE",
+  })
+  readonly #asked: Counter = this.meter.counter({
+    name: "kubernetes_healthchecks_total",
+    help: "This metric records the results of all healthcheck.",
+    labels: ["name", "type", "status"],
+    stability: "STABLE",
+  })
   readonly #checks: Readonly<Record<"healthz" | "livez" | "readyz", HealthCheck[]>> = {
     healthz: [],
     livez: [],
@@ -55,6 +69,8 @@ export class Health {
         continue
       }
       const problem = await run(check)
+      this.#well.set(problem ? 0 : 1, check.name, name)
+      this.#asked.add(1, check.name, name, problem ? "error" : "success")
       if (problem) {
         text += `[-]${check.name} failed: reason withheld\n`
         failed = failed === "" ? check.name : `${failed},${check.name}`

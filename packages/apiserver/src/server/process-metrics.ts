@@ -96,6 +96,21 @@ export function addStorageMetrics(meter: Meter, scope: Scope, registry: Registry
   )
   scope.use(
     meter.collect(
+      "counter",
+      {
+        name: "apiserver_storage_events_received_total",
+        help: "Number of etcd events received split by kind.",
+        labels: ["group", "resource"],
+        stability: "BETA",
+      },
+      () =>
+        storedKinds("watch")
+          .map((kind) => [[kind.group, kind.plural], registry.storage(kind).cache.received] as const)
+          .filter(([, received]) => received > 0),
+    ),
+  )
+  scope.use(
+    meter.collect(
       "gauge",
       {
         name: "apiserver_longrunning_requests",

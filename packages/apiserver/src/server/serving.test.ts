@@ -46,11 +46,7 @@ async function start(options: Partial<ApiServerOptions>, certificates = testCert
       session.on("error", () => {})
       return session
     },
-    async [Symbol.asyncDispose]() {
-      const closed = scope.close()
-      await clock.advance(20_000)
-      await closed
-    },
+    [Symbol.asyncDispose]: () => passUntil(clock, scope.close()),
   }
 }
 
@@ -65,6 +61,17 @@ function get(session: ClientHttp2Session, path: string): Promise<{ status: numbe
   stream.on("end", () => resolve({ status, body }))
   stream.end()
   return promise
+}
+
+/** Lets time pass, and connections end in their own, until `work` is done. */
+async function passUntil(clock: VirtualClock, work: Promise<void>): Promise<void> {
+  let isDone = false
+  const done = work.finally(() => (isDone = true))
+  while (!isDone) {
+    await clock.advance(500)
+    await turn()
+  }
+  return done
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -84,6 +91,13 @@ describe("Serving", () => {
       )
       for (const name of names) assert.equal((await get(session, `/${path}/${name}`)).body, "ok", name)
     }
+    const slis = (await get(session, "/metrics/slis")).body
+    assert.match(slis, /^kubernetes_healthcheck\{name="etcd",type="readyz"\} 1$/m)
+    assert.match(slis, /^kubernetes_healthchecks_total\{name="etcd",type="livez",status="success"\} 1$/m)
+    assert.match(
+      (await get(session, "/metrics")).body,
+      /^apiserver_storage_events_received_total\{group="",resource="namespaces"\} [1-9]/m,
+    )
     const { body } = await get(session, "/readyz?verbose&exclude=etcd&exclude=b&exclude=a")
     assert.match(body, /^\[\+\]etcd excluded: ok$/m)
     assert.match(
@@ -114,10 +128,8 @@ describe("Serving", () => {
     assert.equal((await get(session, "/readyz")).status, 500)
     assert.equal((await get(session, "/livez/ping")).status, 200)
     assert.equal((await get(session, "/version")).status, 200)
-    await room.clock.advance(5000)
-    while (!session.closed) await turn()
-    await room.clock.advance(1000)
-    await closed
+    await passUntil(room.clock, closed)
+    assert.equal(session.closed, true)
   })
 
   it("serves with the certificates that are in the files, and keeps those it has when they do not fit", async (t) => {
