@@ -2,11 +2,10 @@ import assert from "node:assert/strict"
 import { connect, type ClientHttp2Session } from "node:http2"
 import { request } from "node:https"
 import { after, before, describe, it } from "node:test"
-import { kinds, pod, serviceAccount } from "@knarr/api"
-import { Scope, VirtualClock, createPrivateKeyPem, deferred } from "@knarr/base"
-import { createMemoryStore } from "@knarr/store"
-import { startApiServer, type ApiServer } from "./api-server.ts"
-import { testCertificates, testEnv } from "./testing.ts"
+import { pod, serviceAccount } from "@knarr/api"
+import { Scope, VirtualClock, deferred } from "@knarr/base"
+import { type ApiServer } from "./api-server.ts"
+import { testCertificates, testEnv, startTestServer } from "./testing.ts"
 
 const certificates = testCertificates()
 const admin = certificates.client("admin", "system:masters")
@@ -28,15 +27,7 @@ describe("API server", () => {
   let problem = ""
 
   before(async () => {
-    server = await startApiServer({
-      env: testEnv,
-      scope,
-      store: scope.use(createMemoryStore({ env: testEnv })),
-      kinds,
-      bindAddresses: ["127.0.0.1"],
-      port: 0,
-      certificates: { ...certificates.server, clientCA: certificates.ca.cert },
-      serviceAccounts: { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] },
+    server = await startTestServer(scope, certificates, {
       advertise: { address: "192.0.2.1", port: 6443 },
       shutdownGraceSeconds: 0.2,
       readyChecks: [

@@ -17,6 +17,7 @@ import {
   Meter,
 } from "@knarr/base"
 import { createMemoryStore } from "@knarr/store"
+import { startApiServer, type ApiServer, type ApiServerOptions } from "./api-server.ts"
 import { createControlPlane, type ControlPlane, type ControlPlaneOptions } from "./control-plane.ts"
 
 export const testEnv: Env = {
@@ -62,6 +63,25 @@ export function testCertificates(): TestCertificates {
         usages: ["clientAuth"],
       }),
   }
+}
+
+/** A server of every kind on a port of loopback, in memory; `more` is what the test is about. */
+export function startTestServer(
+  scope: Scope,
+  certificates: TestCertificates,
+  more: Partial<ApiServerOptions> = {},
+): Promise<ApiServer> {
+  return startApiServer({
+    env: testEnv,
+    scope,
+    store: scope.use(createMemoryStore({ env: testEnv })),
+    kinds,
+    bindAddresses: ["127.0.0.1"],
+    port: 0,
+    certificates: { ...certificates.server, clientCA: certificates.ca.cert },
+    serviceAccounts: { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] },
+    ...more,
+  })
 }
 
 /** Runs a control plane on a virtual clock, with what every cluster begins with. */

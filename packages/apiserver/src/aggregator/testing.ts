@@ -3,11 +3,10 @@ import { createSecureServer, type Http2SecureServer } from "node:http2"
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2"
 import { request } from "node:https"
 import type { AddressInfo, Socket } from "node:net"
-import { apiService, kinds, service, type APIService } from "@knarr/api"
-import { Scope, createPrivateKeyPem, issueCertificate, systemRandom, type KeyPair } from "@knarr/base"
-import { createMemoryStore } from "@knarr/store"
-import { startApiServer, type ApiServer } from "../api-server.ts"
-import { testCertificates, testEnv } from "../testing.ts"
+import { apiService, service, type APIService } from "@knarr/api"
+import { Scope, issueCertificate, systemRandom, type KeyPair } from "@knarr/base"
+import { type ApiServer } from "../api-server.ts"
+import { testCertificates, startTestServer } from "../testing.ts"
 
 const certificates = testCertificates()
 const proxies = testCertificates()
@@ -67,15 +66,7 @@ export async function startAggregated(serve: Serve): Promise<AggregatedFixture> 
   })
   await new Promise<void>((resolve) => remote.listen(0, "127.0.0.1", resolve))
   const remotePort = (remote.address() as AddressInfo).port
-  const server = await startApiServer({
-    env: testEnv,
-    scope,
-    store: scope.use(createMemoryStore({ env: testEnv })),
-    kinds,
-    bindAddresses: ["127.0.0.1"],
-    port: 0,
-    certificates: { ...certificates.server, clientCA: certificates.ca.cert },
-    serviceAccounts: { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] },
+  const server = await startTestServer(scope, certificates, {
     requestHeader: { clientCA: proxies.ca.cert, allowedNames: ["front-proxy-client"] },
     frontProxyClient: () => frontProxy,
     shutdownGraceSeconds: 0.2,

@@ -5,11 +5,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { request } from "node:https"
-import { kinds } from "@knarr/api"
-import { Scope, createPrivateKeyPem } from "@knarr/base"
-import { createMemoryStore } from "@knarr/store"
-import { startApiServer } from "../api-server.ts"
-import { testCertificates, testEnv } from "../testing.ts"
+import { Scope } from "@knarr/base"
+import { testCertificates, startTestServer } from "../testing.ts"
 
 interface Vector {
   readonly request: {
@@ -65,15 +62,7 @@ describe("Audit", () => {
     const events = new Map<string, unknown[]>()
     {
       await using scope = new Scope("test")
-      const server = await startApiServer({
-        env: testEnv,
-        scope,
-        store: scope.use(createMemoryStore({ env: testEnv })),
-        kinds,
-        bindAddresses: ["127.0.0.1"],
-        port: 0,
-        certificates: { ...certificates.server, clientCA: certificates.ca.cert },
-        serviceAccounts: { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] },
+      const server = await startTestServer(scope, certificates, {
         staticTokens: new Map([
           ["admin-token", { name: "admin", groups: ["system:masters"] }],
           ["alice-token", { name: "alice", uid: "alice-uid", groups: ["developers"] }],

@@ -2,11 +2,9 @@ import assert from "node:assert/strict"
 import { request } from "node:https"
 import { connect } from "node:http2"
 import { test } from "node:test"
-import { configMap, kinds } from "@knarr/api"
-import { Scope, createPrivateKeyPem, type KeyPair } from "@knarr/base"
-import { createMemoryStore } from "@knarr/store"
-import { startApiServer } from "../api-server.ts"
-import { testCertificates, testEnv } from "../testing.ts"
+import { configMap } from "@knarr/api"
+import { Scope, type KeyPair } from "@knarr/base"
+import { testCertificates, startTestServer } from "../testing.ts"
 
 const certificates = testCertificates()
 const proxies = testCertificates()
@@ -15,15 +13,7 @@ const review = JSON.stringify({ apiVersion: "authentication.k8s.io/v1", kind: "S
 
 test("a front proxy names users by its headers, and nobody else does", async () => {
   await using scope = new Scope("test")
-  const server = await startApiServer({
-    env: testEnv,
-    scope,
-    store: scope.use(createMemoryStore({ env: testEnv })),
-    kinds,
-    bindAddresses: ["127.0.0.1"],
-    port: 0,
-    certificates: { ...certificates.server, clientCA: certificates.ca.cert },
-    serviceAccounts: { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] },
+  const server = await startTestServer(scope, certificates, {
     requestHeader: { clientCA: proxies.ca.cert, allowedNames: ["front-proxy-client"] },
     shutdownGraceSeconds: 0.2,
   })

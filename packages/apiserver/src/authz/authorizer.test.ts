@@ -1,12 +1,10 @@
 import assert from "node:assert/strict"
 import { request } from "node:https"
 import { describe, it, test } from "node:test"
-import { configMap, kinds, selfSubjectRulesReview, type SelfSubjectRulesReview } from "@knarr/api"
-import { CancelledError, Scope, createPrivateKeyPem, deferred } from "@knarr/base"
-import { createMemoryStore } from "@knarr/store"
-import { startApiServer } from "../api-server.ts"
+import { configMap, selfSubjectRulesReview, type SelfSubjectRulesReview } from "@knarr/api"
+import { CancelledError, Scope, deferred } from "@knarr/base"
 import type { Authorizer, Decision } from "../contract.ts"
-import { refusalMessage, testCertificates, testEnv, withTestPlane } from "../testing.ts"
+import { refusalMessage, testCertificates, testEnv, withTestPlane, startTestServer } from "../testing.ts"
 import { resourceAttributes } from "./attributes.ts"
 import { createAuthorizer, type NamedAuthorizer } from "./authorizer.ts"
 
@@ -103,15 +101,7 @@ test("over HTTP: who waits is heard, who never answers ends in time, who fails i
       return name === "denied" ? deny : allow
     },
   }
-  const server = await startApiServer({
-    env: testEnv,
-    scope,
-    store: scope.use(createMemoryStore({ env: testEnv })),
-    kinds,
-    bindAddresses: ["127.0.0.1"],
-    port: 0,
-    certificates: { ...certificates.server, clientCA: certificates.ca.cert },
-    serviceAccounts: { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] },
+  const server = await startTestServer(scope, certificates, {
     shutdownGraceSeconds: 0,
     authorizers: () => [{ name: "slow", authorizer: slow }],
   })

@@ -3,12 +3,11 @@ import { createServer as createTcpServer, type Server as TcpServer, type Socket 
 import { networkInterfaces } from "node:os"
 import type { AddressInfo } from "node:net"
 import { connect as connectTls } from "node:tls"
-import { clusterRole, kinds, node, pod, roleBinding, serviceAccount, type PolicyRule } from "@knarr/api"
-import { Scope, createPrivateKeyPem, type KeyPair } from "@knarr/base"
-import { createMemoryStore } from "@knarr/store"
-import { startApiServer, type ApiServer } from "../../api-server.ts"
+import { clusterRole, node, pod, roleBinding, serviceAccount, type PolicyRule } from "@knarr/api"
+import { Scope, type KeyPair } from "@knarr/base"
+import { type ApiServer } from "../../api-server.ts"
 import type { InFlightLimits } from "../../server/in-flight.ts"
-import { testCertificates, testEnv, type TestCertificates } from "../../testing.ts"
+import { testCertificates, type TestCertificates, startTestServer } from "../../testing.ts"
 
 /** An address of this machine that proxies may lead to; undefined when it has only loopback. */
 export const outsideAddress: string | undefined = Object.values(networkInterfaces())
@@ -41,15 +40,7 @@ export async function startStreamFixture(
 ): Promise<StreamFixture> {
   const scope = new Scope("test")
   const admin = certificates.client("admin", "system:masters")
-  const server = await startApiServer({
-    env: testEnv,
-    scope,
-    store: scope.use(createMemoryStore({ env: testEnv })),
-    kinds,
-    bindAddresses: ["127.0.0.1"],
-    port: 0,
-    certificates: { ...certificates.server, clientCA: certificates.ca.cert },
-    serviceAccounts: { signingKey: createPrivateKeyPem(), issuers: ["https://kubernetes.default.svc"] },
+  const server = await startTestServer(scope, certificates, {
     kubelet: { clientCert: admin.cert, clientKey: admin.key, ca: certificates.ca.cert, silenceMs },
     shutdownGraceSeconds: 0.2,
     limits,
