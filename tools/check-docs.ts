@@ -51,7 +51,7 @@ function namesPlace(name: string): boolean {
     name.includes("/") &&
     !name.includes("<") &&
     first !== "dist" &&
-    name !== "knarr/testing" &&
+    !/^knarr\/[\w-]+$/.test(name) &&
     starts.has(first)
   )
 }
