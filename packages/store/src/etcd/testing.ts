@@ -26,7 +26,8 @@ async function freePorts(count: number): Promise<number[]> {
 }
 
 export class TestEtcd implements AsyncDisposable {
-  readonly #dir = mkdtempSync(join(tmpdir(), "knarr-etcd-"))
+  // In memory where that can be had: etcd writes through to the disk all the time.
+  readonly #dir = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "knarr-etcd-"))
   readonly #args: readonly string[]
   #ports: readonly number[] = []
   #child: ChildProcess | undefined
