@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The set-up, without questions: npm dependencies from the lock file, the Debian packages that a node needs,
 # the bundled command and the texts of `kubectl explain`. Skips what is there and says nothing about it.
-# `setup.sh npm`: the npm dependencies alone.
+# `setup.sh npm`: the npm dependencies alone. `setup.sh test`: what tests need, too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # One set-up at a time: whoever waits finds everything done.
@@ -42,6 +42,20 @@ if [ -n "$needed" ]; then
     printf '%s\n' "$log" | tail -20 >&2
     echo "Cannot install the Debian packages:$needed" >&2
     exit 1
+  fi
+fi
+
+# ── the etcd that the store's tests ask: Debian's, unpacked beside the dependencies and not installed ──
+etcd=node_modules/.cache/etcd-server
+if [ "${1-}" = test ] && ! command -v etcd >/dev/null 2>&1 && [ ! -x $etcd/usr/bin/etcd ]; then
+  echo "Unpacking the Debian package etcd-server" >&2
+  rm -rf $etcd && mkdir -p $etcd
+  fetch_etcd() { (cd $etcd && apt-get download -qq etcd-server); }
+  if ! log=$(fetch_etcd 2>&1) && ! log=$({ apt-get update -qq && fetch_etcd; } 2>&1); then
+    printf '%s\n' "$log" | tail -5 >&2
+    echo "Cannot fetch the Debian package etcd-server; tests on a real etcd are skipped" >&2
+  else
+    dpkg -x $etcd/*.deb $etcd && rm -f $etcd/*.deb
   fi
 fi
 

@@ -9,9 +9,10 @@ import { setTimeout as sleep } from "node:timers/promises"
 
 const cache = process.env["KNARR_REFERENCE"] ?? join(homedir(), ".cache/knarr-reference")
 
-/** The program: of the Debian package etcd-server, or the reference's; undefined when there is none. */
+/** The program: of the Debian package etcd-server, installed or unpacked by the set-up, or the reference's; undefined when there is none. */
 export const etcdProgram: string | undefined = [
   ...(process.env["PATH"] ?? "").split(delimiter),
+  join(import.meta.dirname, "../../../../node_modules/.cache/etcd-server/usr/bin"),
   join(cache, "bin"),
 ]
   .map((dir) => join(dir, "etcd"))
