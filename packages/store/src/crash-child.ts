@@ -9,6 +9,7 @@
  * Arguments: engine, directory, seed. The first line of its input: the revisions from which watchers resume.
  */
 import { readSync, writeSync } from "node:fs"
+import { setTimeout as sleep } from "node:timers/promises"
 import { messageOf, seededRandom } from "@knarr/base"
 import { crashEngines, crashValue } from "./crash-engines.ts"
 
@@ -27,8 +28,14 @@ const store = await crashEngines[engine!]!.open(dir!)
 const opened = store.revision
 say(`open ${opened}`)
 
+/** Writes since the file was last made smaller: without a bound a slow disk would never be done with that. */
+let writes = 0
+const maxWrites = crashEngines[engine!]!.defragments ? 300 : Number.POSITIVE_INFINITY
+
 async function write(writer: number): Promise<never> {
   for (let n = 0; ; n++) {
+    while (writes >= maxWrites) await sleep(1)
+    writes++
     const key = `/registry/crash/${pick(3)}/${pick(20)}`
     const expected = pick(2) === 0 ? { expected: (await store.get(key))?.modRevision ?? 0 } : {}
     if (pick(8) === 0) {
@@ -58,7 +65,9 @@ async function compact(): Promise<void> {
 
 async function defragment(): Promise<void> {
   while (crashEngines[engine!]!.defragments) {
-    if (await store.defragment!()) say(`defragmented ${store.revision}`)
+    if (!(await store.defragment!())) continue
+    writes = 0
+    say(`defragmented ${store.revision}`)
   }
 }
 
