@@ -53,10 +53,10 @@ if [ "${1-}" = test ] && ! command -v etcd >/dev/null 2>&1 && [ ! -x $etcd/usr/b
   fetch_etcd() { (cd $etcd && apt-get download -qq etcd-server); }
   if ! log=$(fetch_etcd 2>&1) && ! log=$({ apt-get update -qq && fetch_etcd; } 2>&1); then
     printf '%s\n' "$log" | tail -5 >&2
-    echo "Cannot fetch the Debian package etcd-server; tests on a real etcd are skipped" >&2
-  else
-    dpkg -x $etcd/*.deb $etcd && rm -f $etcd/*.deb
+    echo "Cannot fetch the Debian package etcd-server: tests on a real etcd need it, or an etcd in PATH" >&2
+    exit 1
   fi
+  dpkg -x $etcd/*.deb $etcd && rm -f $etcd/*.deb
 fi
 
 # ── the bundle ──

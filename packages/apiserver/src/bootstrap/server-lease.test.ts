@@ -1,12 +1,12 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { Meter, seededRandom, silentLogger, VirtualClock } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { createMemoryStore } from "@knarr/store"
 import { ServerLease } from "./server-lease.ts"
 
 test("servers of a store know of one another, until one stops or is gone for its time", async () => {
-  const clock = new VirtualClock()
-  const env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+  const env = virtualEnv()
+  const { clock } = env
   await using store = createMemoryStore({ env })
   const servers = ["10.0.0.2", "10.0.0.1", "10.0.0.3"].map((address) => {
     const lease = new ServerLease(store, address)

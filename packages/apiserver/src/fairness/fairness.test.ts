@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { flowSchema, priorityLevelConfiguration } from "@knarr/api"
-import { Meter, Scope, VirtualClock, seededRandom, silentLogger, type Env } from "@knarr/base"
+import { Scope, VirtualClock } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { keepFairnessObjects } from "../bootstrap/fairness-objects.ts"
 import type { ControlPlane } from "../control-plane.ts"
 import type { UserInfo } from "../contract.ts"
@@ -27,8 +28,8 @@ interface Room {
 
 async function withFairness(seats: number, run: (room: Room) => Promise<void>): Promise<void> {
   await withTestPlane(async (plane) => {
-    const clock = new VirtualClock()
-    const env: Env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+    const env = virtualEnv()
+    const { clock } = env
     await using scope = new Scope("test")
     await run({ fairness: new Fairness(env, plane.registry, seats, scope), plane, clock })
   })

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { Meter, seededRandom, silentLogger, VirtualClock } from "@knarr/base"
+import { virtualEnv } from "@knarr/testkit"
 import { createMemoryStore, type Store } from "@knarr/store"
 import { request } from "../endpoints/testing.ts"
 import { itemsOf, moveObjects } from "./move-objects.ts"
@@ -43,8 +43,8 @@ test("objects move into another format and back, and are what they were", async 
   const lease = await t.store.grantLease(100)
   await t.store.put("/registry/masterleases/1.2.3.4", Buffer.from("{}"), { lease })
   const before = await lists(t)
-  const clock = new VirtualClock()
-  const env = { clock, random: seededRandom(1), log: silentLogger, meter: new Meter() }
+  const env = virtualEnv()
+  const { clock } = env
   let from: Store = t.store
   for (const format of ["shared", "stamped"] as readonly StorageFormat[]) {
     const to = createMemoryStore({ env })

@@ -9,8 +9,8 @@ import { setTimeout as sleep } from "node:timers/promises"
 
 const cache = process.env["KNARR_REFERENCE"] ?? join(homedir(), ".cache/knarr-reference")
 
-/** The program: of the Debian package etcd-server, installed or unpacked by the set-up, or the reference's; undefined when there is none. */
-export const etcdProgram: string | undefined = [
+/** The program: of the Debian package etcd-server, installed or unpacked by the set-up, or the reference's. */
+const etcdProgram: string | undefined = [
   ...(process.env["PATH"] ?? "").split(delimiter),
   join(import.meta.dirname, "../../../../node_modules/.cache/etcd-server/usr/bin"),
   join(cache, "bin"),
@@ -49,10 +49,11 @@ export class TestEtcd implements AsyncDisposable {
 
   /** Resolves when it answers. A second call after {@link kill} takes up the same data on the same ports. */
   async start(): Promise<this> {
+    if (etcdProgram === undefined) throw new Error("There is no etcd: tools/setup.sh test unpacks Debian's")
     if (this.#ports.length === 0) this.#ports = await freePorts(2)
     const peer = `http://127.0.0.1:${this.#ports[1]}`
     const child = spawn(
-      etcdProgram!,
+      etcdProgram,
       [
         ...["--data-dir", join(this.#dir, "data"), "--log-level", "error"],
         ...["--listen-client-urls", this.endpoint, "--advertise-client-urls", this.endpoint],
@@ -71,11 +72,6 @@ export class TestEtcd implements AsyncDisposable {
       if (healthy) return this
       await sleep(20)
     }
-  }
-
-  /** Sends a signal to the process: `SIGSTOP` makes it silent. */
-  signal(name: NodeJS.Signals): void {
-    this.#child?.kill(name)
   }
 
   /** As a power cut. */
