@@ -3,7 +3,7 @@
  * the older documents. Mirrors: kube-aggregator pkg/apiserver/handler_discovery.go
  */
 import { aggregatedDiscovery } from "@knarr/client"
-import type { Get } from "./read-bounded.ts"
+import type { Get } from "../outbound/read-bounded.ts"
 
 export interface RemoteResource {
   readonly resource: string

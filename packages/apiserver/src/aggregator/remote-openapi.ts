@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto"
 import type { Json } from "../endpoints/openapi-schemas.ts"
 import { filterPaths, isDocument } from "./merge-openapi.ts"
-import type { Get } from "./read-bounded.ts"
+import type { Get } from "../outbound/read-bounded.ts"
 
 /** The longest documents that are read. */
 const maxIndexBytes = 1024 * 1024

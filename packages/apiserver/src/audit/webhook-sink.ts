@@ -1,6 +1,11 @@
 /** Events as lists that are sent to a program. Mirrors: apiserver plugin/pkg/audit/webhook/webhook.go */
-import { Backoff, withTimeout, type Env, type Scope } from "@knarr/base"
-import { createTransport, readKubeconfig, resolveContext } from "@knarr/client"
+import { withTimeout, type Env, type Scope } from "@knarr/base"
+import {
+  openWebhook,
+  webhookAttempts,
+  webhookBackoff,
+  webhookHeaders,
+} from "../outbound/kubeconfig-webhook.ts"
 import { batchSettings, BufferedSink } from "./buffered.ts"
 import { eventItemJson, eventListJson, type AuditEvent } from "./event.ts"
 import type { AuditBackendOptions } from "./log-sink.ts"
@@ -14,7 +19,6 @@ export interface AuditWebhookOptions extends AuditBackendOptions {
   readonly initialBackoffMs?: number | undefined
 }
 
-const attempts = 5
 const attemptLimitMs = 30_000
 
 /** The default mode is `batch`. Rejects when the file cannot be read. */
@@ -25,15 +29,14 @@ export async function createWebhookSink(
   metrics: AuditMetrics,
 ): Promise<AuditSink> {
   const { configFile, mode = "batch", batch = {}, truncate, initialBackoffMs = 10_000 } = options
-  const { transport: where } = resolveContext(await readKubeconfig(configFile))
-  const transport = scope.use(createTransport({ ...where, env }))
-  const path = new URL(where.server).pathname === "/" ? "/" : ""
+  const { transport, path } = await openWebhook(configFile, env)
+  scope.use(transport)
   // What is under way when the server stops still goes out: `scope` waits for it.
   const never = new AbortController().signal
 
   const post = (body: string): Promise<void> =>
     withTimeout(env.clock, attemptLimitMs, "the answer of the audit webhook", never, async (signal) => {
-      const headers = { "content-type": "application/json", accept: "application/json" }
+      const headers = webhookHeaders
       const answer = await transport.request({ method: "POST", path, headers, body, signal })
       await answer.buffer()
       if (answer.status < 200 || answer.status > 299)
@@ -42,18 +45,13 @@ export async function createWebhookSink(
 
   const send = async (events: readonly AuditEvent[]): Promise<boolean> => {
     const body = eventListJson(events.map(eventItemJson))
-    const backoff = new Backoff({
-      firstMs: initialBackoffMs,
-      maxMs: Infinity,
-      factor: 1.5,
-      jitter: { share: 0.2, random: env.random },
-    })
+    const backoff = webhookBackoff(initialBackoffMs, env)
     for (let attempt = 1; ; attempt++) {
       try {
         await post(body)
         return true
       } catch (thrown) {
-        if (attempt === attempts || scope.signal.aborted) {
+        if (attempt === webhookAttempts || scope.signal.aborted) {
           metrics.lost("webhook", thrown, events.length)
           return false
         }

@@ -2,12 +2,12 @@
  * Posts reviews to the program that a kubeconfig names, and tries again what may pass by itself.
  * Mirrors: apiserver pkg/util/webhook/webhook.go
  */
-import { asError, Backoff, withTimeout, type Env } from "@knarr/base"
-import { createTransport, readKubeconfig, resolveContext, statusErrorOf, type Transport } from "@knarr/client"
-import { readBounded } from "../aggregator/read-bounded.ts"
+import { asError, withTimeout, type Env } from "@knarr/base"
+import { statusErrorOf, type Transport } from "@knarr/client"
 import { dialText } from "./dial-text.ts"
+import { openWebhook, webhookAttempts, webhookBackoff, webhookHeaders } from "./kubeconfig-webhook.ts"
+import { readBounded } from "./read-bounded.ts"
 
-const attempts = 5
 const firstWaitMs = 500
 const maxBytes = 3 * 1024 * 1024
 
@@ -24,26 +24,20 @@ export class ReviewClient implements Disposable {
 
   /** Rejects when the file cannot be read. */
   static async open(configFile: string, env: Pick<Env, "clock" | "random">): Promise<ReviewClient> {
-    const { transport: where } = resolveContext(await readKubeconfig(configFile))
-    const path = new URL(where.server).pathname === "/" ? "/" : ""
-    return new ReviewClient(createTransport({ ...where, env }), path, env)
+    const { transport, path } = await openWebhook(configFile, env)
+    return new ReviewClient(transport, path, env)
   }
 
   /** The document that comes back, within `timeoutMs` for all attempts. Rejects in upstream's words. */
   ask(review: object, timeoutMs: number, signal: AbortSignal): Promise<unknown> {
-    const { clock, random } = this.#env
+    const { clock } = this.#env
     const what = `Post "${this.#transport.server}"`
     return withTimeout(clock, timeoutMs, what, signal, async (limited) => {
-      const backoff = new Backoff({
-        firstMs: firstWaitMs,
-        maxMs: Infinity,
-        factor: 1.5,
-        jitter: { share: 0.2, random },
-      })
+      const backoff = webhookBackoff(firstWaitMs, this.#env)
       for (let attempt = 1; ; attempt++) {
         const { document, failure, mayPass } = await this.#post(review, what, limited)
         if (!failure) return document
-        if (!mayPass || attempt === attempts) throw failure
+        if (!mayPass || attempt === webhookAttempts) throw failure
         await backoff.wait(clock, limited)
       }
     })
@@ -58,7 +52,7 @@ export class ReviewClient implements Disposable {
     what: string,
     signal: AbortSignal,
   ): Promise<{ document?: unknown; failure?: Error; mayPass?: boolean }> {
-    const headers = { "content-type": "application/json", accept: "application/json" }
+    const headers = webhookHeaders
     const request = { method: "POST", path: this.#path, headers, body: JSON.stringify(review), signal }
     try {
       const {

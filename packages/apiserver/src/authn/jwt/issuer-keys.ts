@@ -4,7 +4,7 @@
 import { constants, createPublicKey, verify, type KeyObject, type webcrypto } from "node:crypto"
 import { withTimeout, type Env } from "@knarr/base"
 import { createTransport, type Transport } from "@knarr/client"
-import { readBounded } from "../../aggregator/read-bounded.ts"
+import { readBounded } from "../../outbound/read-bounded.ts"
 
 export interface IssuerOptions {
   readonly url: string
