@@ -4,6 +4,7 @@
  */
 import { deflatePiece, type DeflatedPiece } from "@knarr/base"
 import type { CachedObject } from "../registry/cached-object.ts"
+import { Generations } from "./generations.ts"
 
 /** One object in so many ends a run. */
 const meanRun = 64
@@ -17,60 +18,39 @@ interface Kept {
   readonly piece: Promise<DeflatedPiece>
 }
 
-/** By form, and by the first object of the run. */
-type Generation = Map<string, WeakMap<CachedObject, Kept>>
-
 /** Whether a run that has `objects` objects of `bytes` bytes ends with its last one, `object`. */
 export function endsRun(object: CachedObject, objects: number, bytes: number): boolean {
   return object.revision % meanRun === 0 || objects >= maxObjects || bytes >= maxBytes
 }
 
 export class CompressedRuns {
-  readonly #limit: number
-  #young: Generation = new Map()
-  #old: Generation = new Map()
-  #bytes = 0
+  /** By the first object of the run. */
+  readonly #kept: Generations<Kept>
 
   /** `limitBytes`: what is kept at most, compressed, but for what is being compressed. */
   constructor(limitBytes: number) {
-    this.#limit = limitBytes / 2
+    this.#kept = new Generations(limitBytes)
   }
 
   /** The run of `objects`, of which there is one at least, in the form that `form` names; `make` encodes it. */
   get(form: string, objects: readonly CachedObject[], make: () => Buffer): Promise<DeflatedPiece> {
     const first = objects[0]!
-    const young = this.#young.get(form)?.get(first)
+    const young = this.#kept.young(form, first)
     if (young && isOf(young, objects)) return young.piece
-    const old = this.#old.get(form)?.get(first)
-    if (old && isOf(old, objects)) {
-      this.#keep(form, first, old)
-      return old.piece
-    }
-    const kept = {
-      states: objects.flatMap(({ key, revision }) => [key, revision]),
-      piece: deflatePiece(make()),
-    }
-    this.#keep(form, first, kept)
-    return kept.piece
-  }
-
-  #keep(form: string, first: CachedObject, kept: Kept): void {
-    let runs = this.#young.get(form)
-    if (!runs) this.#young.set(form, (runs = new WeakMap()))
-    runs.set(first, kept)
+    const old = this.#kept.old(form, first)
+    const kept =
+      old && isOf(old, objects)
+        ? old
+        : {
+            states: objects.flatMap(({ key, revision }) => [key, revision]),
+            piece: deflatePiece(make()),
+          }
+    this.#kept.keep(form, first, kept)
     void kept.piece.then(
-      ({ blocks }) => this.#count(blocks.length),
-      () => runs.delete(first),
+      ({ blocks }) => this.#kept.grow(blocks.length),
+      () => this.#kept.forget(form, first),
     )
-  }
-
-  /** When the young generation is full it takes the place of the old one, which is forgotten. */
-  #count(bytes: number): void {
-    this.#bytes += bytes
-    if (this.#bytes <= this.#limit) return
-    this.#old = this.#young
-    this.#young = new Map()
-    this.#bytes = 0
+    return kept.piece
   }
 }
 
