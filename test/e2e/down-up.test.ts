@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { inspect } from "node:util"
 import { job, pod, type Pod, type PodSpec } from "@knarr/api"
 import { buildHelloImage } from "../../examples/hello/image.ts"
 import { KnarrHome, eventually } from "./knarr-command.ts"
@@ -49,16 +50,17 @@ test(
       const [never, finished, half, always] = await Promise.all(
         ["never", "finished", "half", "always"].map(podNamed),
       )
-      const jobDone = (await client.get(job, { namespace, name: "job" })).status?.succeeded === 2
-      return (
-        (jobDone &&
-          stateOf(never!, "main")?.running &&
-          finished!.status.phase === "Succeeded" &&
-          stateOf(half!, "done")?.terminated &&
-          stateOf(half!, "main")?.running &&
-          stateOf(always!, "main")?.running) ||
-        undefined
-      )
+      const { status } = await client.get(job, { namespace, name: "job" })
+      const there = {
+        job: status?.succeeded === 2,
+        never: stateOf(never!, "main")?.running,
+        finished: finished!.status.phase === "Succeeded",
+        half: stateOf(half!, "done")?.terminated && stateOf(half!, "main")?.running,
+        always: stateOf(always!, "main")?.running,
+      }
+      const missing = Object.entries(there).filter(([, value]) => !value)
+      assert.deepEqual(missing, [], inspect({ missing, never, finished, half, always }, { depth: 8 }))
+      return there
     })
     const before = new Map((await jobPods()).map((one) => [one.metadata.uid, one]))
     const finishedBefore = await podNamed("finished")

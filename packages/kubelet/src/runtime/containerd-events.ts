@@ -61,8 +61,10 @@ const oomTopic = "/tasks/oom"
 const eventBound = 4096
 const minBackoffMs = 25
 const maxBackoffMs = 2000
-/** How long the CRI may take to know what containerd already said. */
-const settleLimitMs = 5000
+/** How long the CRI may take to give the reason of an end: its word that memory ran out comes on its own. */
+const reasonLimitMs = 5000
+/** Between two questions whether the CRI knows of an end. */
+const maxSettlePauseMs = 1000
 
 interface WatchOptions {
   readonly socket: string
@@ -223,26 +225,30 @@ class Watch {
 
   /**
    * Waits until the CRI says that the container or sandbox has ended, since it learns of it at the same time as we
-   * do. Whoever has asked for the end is told by the CRI itself: then nobody has to ask again.
+   * do: what it says before is what the kubelet would see, and nothing would tell it to look again. Whoever has asked
+   * for the end is told by the CRI itself: then nobody has to ask again.
    */
   async #settle(id: string, signal: AbortSignal): Promise<void> {
     const { clock } = this.#env
-    const deadline = clock.monotonic() + settleLimitMs
+    const deadline = clock.monotonic() + reasonLimitMs
     const ending = this.#ending(id)
     if (ending) {
-      using limit = deadlineOf(clock, settleLimitMs)
+      using limit = deadlineOf(clock, reasonLimitMs)
       const ended = await abortable(Promise.race([ending, limit.passed]), signal)
       if (ended && !this.#outOfMemory.has(id)) return
     }
-    const pause = new Backoff({ firstMs: 2, maxMs: 100 })
-    while (!(await this.#hasEnded(id, signal)) && clock.monotonic() < deadline)
+    const pause = new Backoff({ firstMs: 2, maxMs: maxSettlePauseMs })
+    while (!(await this.#hasEnded(id, signal))) {
+      if (clock.monotonic() >= deadline) this.#outOfMemory.delete(id)
       await pause.wait(clock, signal)
+    }
   }
 
   async #hasEnded(id: string, signal: AbortSignal): Promise<boolean> {
     try {
       const { status } = await this.#runtime.containerStatus({ containerId: id }, { signal })
-      if (status?.state === "CONTAINER_RUNNING") return false
+      // While its start is still being written down, one that has already ended is "created".
+      if (status?.state === "CONTAINER_CREATED" || status?.state === "CONTAINER_RUNNING") return false
       return !this.#outOfMemory.has(id) || status?.reason === "OOMKilled"
     } catch (thrown) {
       signal.throwIfAborted()

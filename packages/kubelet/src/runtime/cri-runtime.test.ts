@@ -8,7 +8,8 @@ import { test } from "node:test"
 import { connectRuntime } from "./node-runtime.ts"
 import { defaultRunDir, ensureContainerd } from "./containerd.ts"
 import { env, pollUntil, shellImage, skip, spareImage, startContainerd } from "./containerd-fixture.ts"
-import { RuntimeError } from "./container-runtime.ts"
+import { RuntimeError, type RuntimeCalls } from "./container-runtime.ts"
+import { watchContainerd } from "./containerd-events.ts"
 import { createCriRuntime } from "./cri-runtime.ts"
 import { hostArchitecture } from "./oci-image.ts"
 import { pauseImage } from "./pause-image.ts"
@@ -115,6 +116,47 @@ test(
     }
     assert.throws(() => readdirSync(defaultRunDir(options.dir)), { code: "ENOENT" })
     assert.ok(!readFileSync("/proc/self/mountinfo", "utf8").includes(options.dir))
+  },
+)
+
+test(
+  "An end is told when the status tells it, also while the start is still being written down",
+  { skip, timeout: 120_000 },
+  async () => {
+    const { containerd, signal, dispose } = await startContainerd()
+    const stop = new AbortController()
+    try {
+      const call = { signal }
+      const { runtime, socket } = containerd
+      const behind: string[] = ["CONTAINER_CREATED", "CONTAINER_CREATED", "CONTAINER_RUNNING"]
+      const containerStatus: RuntimeCalls["containerStatus"] = async (request, options) => {
+        const answer = await runtime.containerStatus(request, options)
+        const state = behind.shift() as NonNullable<typeof answer.status>["state"] | undefined
+        return state ? { ...answer, status: { ...answer.status!, state } } : answer
+      }
+      const events = watchContainerd({
+        ...{ socket, env, signal: stop.signal, closing: stop.signal },
+        runtime: { ...runtime, containerStatus },
+        ending: () => undefined,
+      })
+      assert.equal((await events.next()).value?.type, "resync")
+      const sandboxConfig = { metadata: { name: "p", namespace: "d", uid: "u" } }
+      const { podSandboxId } = await runtime.runPodSandbox({ config: sandboxConfig }, call)
+      const config = {
+        ...{ metadata: { name: "c" }, image: { image: shellImage } },
+        command: ["/bin/sh", "-c", "exit 5"],
+      }
+      const created = await runtime.createContainer({ podSandboxId, config, sandboxConfig }, call)
+      await runtime.startContainer(created, call)
+      const told = (await events.next()).value
+      assert.deepEqual([told?.type, behind.length], ["stopped", 0])
+      const { status } = await runtime.containerStatus(created, call)
+      assert.deepEqual([status!.state, status!.exitCode], ["CONTAINER_EXITED", 5])
+      await runtime.removePodSandbox({ podSandboxId }, call)
+    } finally {
+      stop.abort()
+      await dispose()
+    }
   },
 )
 
