@@ -17,7 +17,7 @@ import { numbersOfUser } from "./cluster-numbers.ts"
 import { firstNode, nodesOf } from "./node-names.ts"
 import { ensureNodePki, ensurePki, frontProxyName, servingFiles } from "./pki.ts"
 import { tellRestarting } from "./process-state.ts"
-import { serverAddresses } from "./server-certificate.ts"
+import { ownAddresses, servedAt, serverAddresses } from "./server-addresses.ts"
 import { runElected } from "./elected.ts"
 import { ensureRegistrySecret } from "./registry-secret.ts"
 import { waitForDefaultServiceAccount } from "./default-service-account.ts"
@@ -44,8 +44,7 @@ export async function startServer(options: {
 }): Promise<void> {
   const { cluster, config, env, scope, steps } = options
   const addresses = addressesOf(config)
-  // Only a cluster with nodes can be reached from anywhere but this machine's loopback.
-  const bindAddresses = config.hasNode ? ["127.0.0.1", addresses.hostAddress] : ["127.0.0.1"]
+  const { bindAddresses, advertise } = servedAt(config)
   const numbers = numbersOfUser()
   const pki = ensurePki(cluster.pki, env, serverAddresses(config))
   // Agents are started again without `up`, too; what they hold is renewed whenever the holder of the CA starts.
@@ -72,7 +71,7 @@ export async function startServer(options: {
     requestHeader: { clientCA: pki.frontProxyCA.cert, allowedNames: [frontProxyName] },
     serviceAccounts: { signingKey: pki.serviceAccount.privateKey, issuers: [serviceAccountIssuer] },
     serviceCIDRs: [addresses.serviceCIDR],
-    ...(config.hasNode ? { advertise: { address: addresses.hostAddress, port: config.port } } : {}),
+    advertise,
     openApiDocs: loadOpenApiDocs,
     readyChecks: [{ name: "processes", check: () => checkProcesses(cluster) }],
     forbiddenNetworks: () => numbers.rangesOfOthers(config.index),
@@ -95,7 +94,7 @@ export async function startServer(options: {
     dir: cluster.images,
     env,
     scope: scope.child("image registry"),
-    addresses: bindAddresses,
+    addresses: ownAddresses(config),
     port: config.registryPort,
     secret: ensureRegistrySecret(cluster, env),
     nodeNetworks: config.hasNode ? [addresses.nodeCIDR] : [],

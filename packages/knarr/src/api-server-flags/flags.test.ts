@@ -48,6 +48,11 @@ describe("Flags of the API server", () => {
     ["goaway-chance", "0.5", /^--goaway-chance can not be less than 0 or greater than 0.02$/],
     ["request-timeout", "-1s", /^--request-timeout can not be negative value$/],
     ["shutdown-delay-duration", "1m", /^--shutdown-delay-duration can not be greater than 5s here$/],
+    [
+      "bind-address",
+      "localhost",
+      /^invalid argument "localhost" for "--bind-address" flag: failed to parse IP: "localhost"$/,
+    ],
     ["max-requests-inflight", "-1", /^--max-requests-inflight can not be negative value$/],
   ] as const)
     it(`are refused: --${name}=${value}`, () => {

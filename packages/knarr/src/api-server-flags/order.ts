@@ -1,6 +1,7 @@
 /** The groups of the API server's flags, and what is made of all of them. */
 import type { ApiServerOptions } from "@knarr/apiserver"
 import type { FlagSpec } from "../commands/command.ts"
+import { addressFlags } from "./address.flags.ts"
 import { admissionFlags } from "./admission.flags.ts"
 import { auditFlags } from "./audit.flags.ts"
 import { authenticationFlags } from "./authentication.flags.ts"
@@ -11,6 +12,7 @@ import { absolute, GivenFlags, type FlagGroup, type FlagType, type FlagValues } 
 import { servingFlags } from "./serving.flags.ts"
 
 const groups: readonly FlagGroup[] = [
+  addressFlags,
   admissionFlags,
   auditFlags,
   authenticationFlags,

@@ -1,8 +1,11 @@
 /** `knarr up`: starts a cluster on this machine and returns when it is ready. */
 import { existsSync } from "node:fs"
+import { resolve } from "node:path"
 import { Scope, type Clock } from "@knarr/base"
 import { readKubeconfig } from "@knarr/client"
 import { createNodeNetns, nodeBridge } from "@knarr/pod-network"
+import { etcdOptions } from "../api-server-flags/etcd.flags.ts"
+import type { FlagValues } from "../api-server-flags/flag-group.ts"
 import { apiServerFlags, keepApiServerFlags } from "../api-server-flags/order.ts"
 import { UsageError, type ClusterConfig, type ClusterHome } from "../cluster-home.ts"
 import { problemOf, rangeFlags, readRangeFlags, refuseChange } from "../cluster-ranges.ts"
@@ -14,7 +17,8 @@ import { holdFile } from "../pid-file.ts"
 import { ensureNodePki, ensurePki } from "../pki.ts"
 import { restoreFiles } from "../process-files.ts"
 import { isWell, processState, processesOf } from "../process-state.ts"
-import { serverAddresses } from "../server-certificate.ts"
+import { serverAddresses } from "../server-addresses.ts"
+import { adoptPki } from "../shared-pki.ts"
 import { startProcess, stopProcess } from "../supervisor.ts"
 import { clusterFlags, clusterOf, contextName, numberFlag, userKubeconfig } from "./cluster-flags.ts"
 import { defineCommand, type CommandContext } from "./command.ts"
@@ -29,7 +33,7 @@ type Flags = Readonly<Record<string, string | boolean | undefined>>
 export const up = defineCommand({
   name: "up",
   usage:
-    "[--name NAME] [--agents K] [--no-agent] [--home DIR] [--port P] [--cluster-cidr PODS] [--service-cidr SERVICES] [--node-cidr NODES] [FLAGS OF KUBE-APISERVER]",
+    "[--name NAME] [--agents K] [--no-agent] [--home DIR] [--port P] [--cluster-cidr PODS] [--service-cidr SERVICES] [--node-cidr NODES] [--pki-from DIR] [FLAGS OF KUBE-APISERVER]",
   summary:
     "Start a cluster on this machine, with K nodes beside the first, and return when it is ready; of a cluster that runs, the nodes that do not",
   flags: {
@@ -37,6 +41,7 @@ export const up = defineCommand({
     agents: { type: "string" },
     "no-agent": { type: "boolean" },
     port: { type: "string" },
+    "pki-from": { type: "string" },
     ...rangeFlags,
     ...apiServerFlags,
   },
@@ -112,6 +117,7 @@ async function startAll(
   // A cluster with nodes is known to others once its settings are written; one without, by the ports it listens on.
   using _decided = lock
   const apiServer = keepApiServerFlags(flags, before?.apiServer)
+  adopt(flags, apiServer, cluster)
   const config: ClusterConfig = {
     ...decided,
     ...(before?.kubeconfigs ? { kubeconfigs: before.kubeconfigs } : {}),
@@ -123,6 +129,15 @@ async function startAll(
   begun.push(...processesOf(config))
   await start(cluster, config, processesOf(config), ctx)
   return config
+}
+
+/** Makes the server one more of another one's cluster. */
+function adopt(flags: Flags, apiServer: FlagValues, cluster: ClusterHome): void {
+  const from = flags["pki-from"]
+  if (typeof from !== "string") return
+  if (etcdOptions(apiServer) === undefined)
+    throw new UsageError("--pki-from needs --etcd-servers: servers of one cluster have one etcd")
+  adoptPki(resolve(from), cluster.pki)
 }
 
 /** Starts what does not run, or not well, of a cluster of which something runs. Throws when there is nothing to start. */
