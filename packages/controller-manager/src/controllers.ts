@@ -27,6 +27,7 @@ import { legacyTokenCleanerController } from "./serviceaccount/legacy-token-clea
 import { serviceAccountController } from "./serviceaccount/serviceaccount.controller.ts"
 import { createTokensController, type TokensOptions } from "./serviceaccount/tokens.controller.ts"
 import { statefulSetController } from "./statefulset/statefulset.controller.ts"
+import { storageVersionMigratorController } from "./storage-version-migrator/storage-version-migrator.controller.ts"
 import { taintEvictionController } from "./taint-eviction/taint-eviction.controller.ts"
 import { validatingAdmissionPolicyStatusController } from "./validatingadmissionpolicy-status/validatingadmissionpolicy-status.controller.ts"
 import { pvProtectionController } from "./volume-protection/pv-protection.controller.ts"
@@ -114,5 +115,6 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
     disruptionController,
     resourceQuotaController,
     validatingAdmissionPolicyStatusController,
+    storageVersionMigratorController,
   ])
 }
