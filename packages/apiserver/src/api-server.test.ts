@@ -296,7 +296,7 @@ describe("API server", () => {
     })
     assert.equal(
       refused.json.message,
-      'users "bob" is forbidden: User "eve" cannot impersonate resource "users" in API group "" at the cluster scope',
+      'selfsubjectreviews.authentication.k8s.io is forbidden: User "eve" cannot impersonate-on:user-info:create resource "selfsubjectreviews" in API group "authentication.k8s.io" at the cluster scope',
     )
   })
 

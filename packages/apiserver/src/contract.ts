@@ -346,6 +346,13 @@ export interface Decision {
   readonly error?: Error | undefined
 }
 
+/** Who a request acts as. */
+export interface Impersonated {
+  readonly user: UserInfo
+  /** The verb of the constrained mode that allowed it; "" when none did. */
+  readonly constraint: string
+}
+
 /** Who waits: a request. Its signal is made when it is asked for; undefined when nothing ends it. */
 export interface Cancellable {
   readonly signal?: AbortSignal | undefined

@@ -1,6 +1,6 @@
 /** One event, and how backends write it. Mirrors: apiserver pkg/apis/audit/v1/types.go, pkg/audit/format.go */
 import { formatMicroTime, goQuote, type Status } from "@knarr/apimachinery"
-import type { UserInfo } from "../contract.ts"
+import type { Impersonated, UserInfo } from "../contract.ts"
 import type { Level, Stage } from "./policy.ts"
 
 export interface ObjectReference {
@@ -22,7 +22,7 @@ export interface AuditEvent {
   readonly requestURI: string
   readonly verb: string
   readonly user: UserInfo | undefined
-  readonly impersonatedUser: UserInfo | undefined
+  readonly impersonated: Impersonated | undefined
   readonly sourceIPs: readonly string[]
   readonly userAgent: string
   readonly objectRef: Readonly<ObjectReference> | undefined
@@ -61,12 +61,17 @@ const escapes: Readonly<Record<string, string>> = {
 }
 
 function fieldsOf(event: AuditEvent): string {
-  const { impersonatedUser, sourceIPs, objectRef, responseStatus, annotations } = event
+  const { impersonated, sourceIPs, objectRef, responseStatus, annotations } = event
   let text =
     `"level":"${event.level}","auditID":${JSON.stringify(event.auditID)},"stage":"${event.stage}",` +
     `"requestURI":${JSON.stringify(event.requestURI)},"verb":${JSON.stringify(event.verb)},` +
     `"user":${userJson(event.user)}`
-  if (impersonatedUser) text += `,"impersonatedUser":${userJson(impersonatedUser)}`
+  if (impersonated) {
+    text += `,"impersonatedUser":${userJson(impersonated.user)}`
+    const impersonationConstraint = impersonated.constraint
+    if (impersonationConstraint !== "")
+      text += `,"authenticationMetadata":${JSON.stringify({ impersonationConstraint })}`
+  }
   if (sourceIPs.length > 0) text += `,"sourceIPs":${JSON.stringify(sourceIPs)}`
   if (event.userAgent !== "") text += `,"userAgent":${JSON.stringify(event.userAgent)}`
   if (objectRef) text += `,"objectRef":${JSON.stringify(objectRef, referenceFields)}`
@@ -115,7 +120,8 @@ function sortedFields<T>(value: Readonly<Record<string, T>>): Record<string, T> 
 
 /** The event as one line of text. */
 export function legacyLine(event: AuditEvent): string {
-  const { user, impersonatedUser: other } = event
+  const { user } = event
+  const other = event.impersonated?.user
   const username = user?.name || "<none>"
   const groups = user?.name && user.groups.length > 0 ? listOf(user.groups) : "<none>"
   const asGroups = other && other.groups.length > 0 ? listOf(other.groups) : "<lookup>"

@@ -3,7 +3,7 @@
  * Mirrors: apiserver pkg/audit/{context,request}.go, pkg/endpoints/filters/audit.go
  */
 import type { KubeObject, Status } from "@knarr/apimachinery"
-import type { Annotate, RequestAudit, RequestInfo, UserInfo } from "../contract.ts"
+import type { Annotate, Impersonated, RequestAudit, RequestInfo, UserInfo } from "../contract.ts"
 import type { ObjectReference } from "./event.ts"
 import type { Recording, Stage } from "./policy.ts"
 import type { AuditMetrics, AuditSink } from "./sink.ts"
@@ -31,7 +31,7 @@ export class AuditRecord implements RequestAudit {
   readonly #options: RecordOptions
   readonly #reference: ObjectReference | undefined
   readonly #userAgent: string
-  #impersonated: UserInfo | undefined
+  #impersonated: Impersonated | undefined
   #status: Partial<Status> | undefined
   #requestObject: string | undefined
   #responseObject: string | undefined
@@ -106,8 +106,8 @@ export class AuditRecord implements RequestAudit {
     this.annotate(truncatedAnnotation, "true")
   }
 
-  impersonated(user: UserInfo): void {
-    this.#impersonated = user
+  impersonated(as: Impersonated): void {
+    this.#impersonated = as
   }
 
   /** False when the request must not go on. */
@@ -163,7 +163,7 @@ export class AuditRecord implements RequestAudit {
       requestURI,
       verb: info.verb,
       user,
-      impersonatedUser: this.#impersonated,
+      impersonated: this.#impersonated,
       sourceIPs,
       userAgent: this.#userAgent,
       objectRef: this.#reference && { ...this.#reference },

@@ -21,7 +21,7 @@ const event: AuditEvent = {
   requestURI: "/api/v1/pods?a=<b>",
   verb: "list",
   user: { name: "alice", groups: ["a", "b"] },
-  impersonatedUser: { name: "bob", groups: [] },
+  impersonated: { user: { name: "bob", groups: [] }, constraint: "impersonate:user-info" },
   sourceIPs: ["10.0.0.1"],
   userAgent: "agent",
   objectRef: { resource: "pods", namespace: "ns", apiVersion: "v1" },
@@ -65,7 +65,7 @@ describe("Audit backends", () => {
       eventJson(event),
       '{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"RequestResponse","auditID":"id","stage":"ResponseComplete",' +
         '"requestURI":"/api/v1/pods?a=\\u003cb\\u003e","verb":"list","user":{"username":"alice","groups":["a","b"]},' +
-        '"impersonatedUser":{"username":"bob"},"sourceIPs":["10.0.0.1"],"userAgent":"agent",' +
+        '"impersonatedUser":{"username":"bob"},"authenticationMetadata":{"impersonationConstraint":"impersonate:user-info"},"sourceIPs":["10.0.0.1"],"userAgent":"agent",' +
         '"objectRef":{"resource":"pods","namespace":"ns","apiVersion":"v1"},"responseStatus":{"metadata":{},"code":200},' +
         '"responseObject":{"kind":"PodList"},"requestReceivedTimestamp":"2026-01-02T03:04:05.678000Z",' +
         '"stageTimestamp":"2026-01-02T03:04:05.679000Z","annotations":{"k":"v"}}',

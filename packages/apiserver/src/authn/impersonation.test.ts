@@ -2,31 +2,43 @@ import assert from "node:assert/strict"
 import { request } from "node:https"
 import { connect } from "node:http2"
 import { test } from "node:test"
-import type { AuthorizationAttributes, Authorizer, UserInfo } from "../contract.ts"
+import type { AuthorizationAttributes, Authorizer, Impersonated, UserInfo } from "../contract.ts"
 import { listen } from "../server/listener.ts"
 import { respondText } from "../server/respond.ts"
 import { testCertificates, testEnv } from "../testing.ts"
-import { distinctImpersonation, impersonate } from "./impersonation.ts"
+import { resourceAttributes } from "../authz/attributes.ts"
+import { distinctImpersonation, Impersonation } from "./impersonation.ts"
 
 const admin: UserInfo = { name: "admin", groups: ["system:masters"] }
+const create = resourceAttributes({
+  verb: "create",
+  apiGroup: "authentication.k8s.io",
+  resource: "selfsubjectreviews",
+})
 
-/** Who the raw header lines make of the administrator, and what was asked for it. */
-function impersonated(lines: readonly string[]): { user: UserInfo; asked: string[] } {
+function joinedHeaders(lines: readonly string[]): Record<string, string> {
   const joined: Record<string, string> = {}
   for (let i = 0; i < lines.length; i += 2) {
     const name = lines[i]!.toLowerCase()
     joined[name] = joined[name] === undefined ? lines[i + 1]! : `${joined[name]}, ${lines[i + 1]!}`
   }
+  return distinctImpersonation(joined, lines)
+}
+
+/** Who the raw header lines make of the administrator, in the old way, and what was asked for it. */
+function impersonated(lines: readonly string[]): { user: UserInfo; asked: string[] } {
   const asked: string[] = []
   const authorizer: Authorizer = {
-    authorize(_user, { resource, subresource, namespace, name }: AuthorizationAttributes) {
+    authorize(_user, { verb, resource, subresource, namespace, name }: AuthorizationAttributes) {
+      if (verb !== "impersonate") return { verdict: "noOpinion", reason: "" }
       asked.push([resource, subresource, namespace, name].filter((part) => part !== "").join(" "))
       return { verdict: "allow", reason: "" }
     },
   }
-  const impersonated = impersonate(admin, distinctImpersonation(joined, lines), authorizer, {})
-  assert.ok(!(impersonated instanceof Promise))
-  return { user: impersonated, asked }
+  const answer = new Impersonation(authorizer).ask(admin, joinedHeaders(lines), create, {})
+  assert.ok(answer && !(answer instanceof Promise))
+  assert.equal(answer.constraint, "")
+  return { user: answer.user, asked }
 }
 
 test("each header is one group or value, whatever it holds", () => {
@@ -67,6 +79,7 @@ test("names of extras never reach a prototype", () => {
 
 test("repeated headers stay apart on HTTP/1.1 and HTTP/2", async () => {
   const allow: Authorizer = { authorize: () => ({ verdict: "allow", reason: "" }) }
+  const impersonation = new Impersonation(allow)
   const { server, ca } = testCertificates()
   const listener = await listen({
     ...testEnv,
@@ -77,7 +90,9 @@ test("repeated headers stay apart on HTTP/1.1 and HTTP/2", async () => {
       respondText(
         exchange,
         200,
-        JSON.stringify((impersonate(admin, exchange.headers, allow, exchange) as UserInfo).groups),
+        JSON.stringify(
+          (impersonation.ask(admin, exchange.headers, create, exchange) as Impersonated).user.groups,
+        ),
       ),
     takesUpgrade: () => false,
   })

@@ -1,22 +1,14 @@
 /**
  * Acting as somebody else, for who may: the `Impersonate-*` headers.
- * Mirrors: apiserver pkg/endpoints/filters/impersonation.go
+ * Mirrors: apiserver pkg/endpoints/filters/impersonation/constrained_impersonation.go
  */
-import { badRequest, forbidden } from "@knarr/apimachinery"
-import { inTurn, whenReady } from "@knarr/base"
-import { resourceAttributes } from "../authz/attributes.ts"
-import { forbiddenReason } from "../authz/forbidden.ts"
-import type { AuthorizationAttributes, Authorizer, Cancellable, UserInfo } from "../contract.ts"
-import {
-  allAuthenticated,
-  allUnauthenticated,
-  anonymousUser,
-  parseServiceAccountUserName,
-  serviceAccountGroups,
-} from "./users.ts"
+import { badRequest } from "@knarr/apimachinery"
+import { asError, whenReady } from "@knarr/base"
+import type { AuthorizationAttributes, Authorizer, Cancellable, Impersonated, UserInfo } from "../contract.ts"
+import { modes, type ImpersonationMode, type ModeQuestion, type WantedUser } from "./impersonation-modes.ts"
+import { Lru } from "./lru.ts"
 
 const extraPrefix = "impersonate-extra-"
-const authenticationGroup = "authentication.k8s.io"
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
@@ -25,7 +17,7 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>
  * and values.
  */
 export function distinctImpersonation<H extends Headers>(headers: H, raw: readonly string[]): H {
-  if (headers["impersonate-user"] === undefined) return headers
+  if (!asksForImpersonation(headers)) return headers
   const distinct = new Map<string, string[]>()
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!.toLowerCase()
@@ -37,60 +29,80 @@ export function distinctImpersonation<H extends Headers>(headers: H, raw: readon
   return Object.assign(Object.create(null), headers, Object.fromEntries(distinct)) as H
 }
 
-/** The user that the request acts as: `user` itself without such headers. Throws 400 and 403 StatusErrors. */
-export function impersonate(
-  user: UserInfo,
-  headers: Headers,
-  authorizer: Authorizer,
-  request: Cancellable,
-): UserInfo | Promise<UserInfo> {
-  if (!asksForImpersonation(headers)) return user
+/** For so many users it is remembered how they were allowed to act as others, as upstream. */
+const remembered = 10_000
+
+/**
+ * Tries one mode after the other, the one that last served the same user first: whoever keeps to one has the price of
+ * that one alone.
+ */
+export class Impersonation {
+  readonly #authorizer: Authorizer
+  readonly #last = new Lru<string, number>(remembered)
+
+  constructor(authorizer: Authorizer) {
+    this.#authorizer = authorizer
+  }
+
+  /**
+   * Who the request of `caller` acts as; undefined without such headers. Throws 400 and 403 StatusErrors: what the first
+   * mode says that could have served.
+   */
+  ask(
+    caller: UserInfo,
+    headers: Headers,
+    attributes: AuthorizationAttributes,
+    request: Cancellable,
+  ): Impersonated | undefined | Promise<Impersonated | undefined> {
+    if (!asksForImpersonation(headers)) return undefined
+    const wanted = wantedOf(headers)
+    if (!wanted) return undefined
+    const question = { caller, wanted, attributes, request, authorizer: this.#authorizer }
+    const last = this.#last.get(caller.name)
+    const others = modes.keys().filter((at) => at !== last)
+    return this.#try(last === undefined ? [...others] : [last, ...others], question, undefined)
+  }
+
+  #try(
+    order: readonly number[],
+    question: ModeQuestion,
+    first: { readonly refused: unknown } | undefined,
+  ): Impersonated | Promise<Impersonated> {
+    const [at, ...others] = order
+    if (at === undefined) throw asError(first?.refused)
+    return whenReady(answerOf(modes[at]!, question), (answer) => {
+      if (!answer || "refused" in answer) return this.#try(others, question, first ?? answer)
+      this.#last.set(question.caller.name, at, 1)
+      return answer
+    })
+  }
+}
+
+type Answer = Impersonated | { readonly refused: unknown } | undefined
+
+function answerOf(mode: ImpersonationMode, question: ModeQuestion): Answer | Promise<Answer> {
+  const refused = (thrown: unknown): Answer => ({ refused: thrown })
+  try {
+    const answer = mode(question)
+    return answer instanceof Promise ? answer.catch(refused) : answer
+  } catch (thrown) {
+    return refused(thrown)
+  }
+}
+
+/** Undefined when nobody is asked for. Throws 400. */
+function wantedOf(headers: Headers): WantedUser | undefined {
   const name = one(headers["impersonate-user"])
   const groups = all(headers["impersonate-group"])
   const uid = one(headers["impersonate-uid"])
-  const extras: [key: string, values: string[]][] = Object.keys(headers)
+  const extras = Object.keys(headers)
     .filter((header) => header.startsWith(extraPrefix))
-    .map((header) => [unescape(header.slice(extraPrefix.length)).toLowerCase(), all(headers[header])])
+    .map((header) => [unescape(header.slice(extraPrefix.length)), all(headers[header])] as const)
   // The client chooses the names: they become properties and never reach a prototype.
   const extra = extras.length > 0 ? Object.fromEntries(extras) : undefined
-  if (name === "" && groups.length === 0 && uid === "" && !extra) return user
-  if (name === "") {
-    const asked = goUser(uid, groups, extra)
-    throw badRequest(`requested ${asked} without impersonating a user name`)
-  }
-
-  const asked: AuthorizationAttributes[] = []
-  const ask = (what: Partial<AuthorizationAttributes> & { readonly resource: string }): void =>
-    void asked.push(resourceAttributes({ verb: "impersonate", ...what }))
-  const account = parseServiceAccountUserName(name)
-  if (account) ask({ resource: "serviceaccounts", name: account.name, namespace: account.namespace })
-  else ask({ resource: "users", name })
-  for (const group of groups) ask({ resource: "groups", name: group })
-  for (const [key, values] of extras)
-    for (const value of values)
-      ask({ apiGroup: authenticationGroup, resource: "userextras", name: value, subresource: key })
-  if (uid !== "") ask({ apiGroup: authenticationGroup, resource: "uids", name: uid })
-  const allowed = inTurn(asked, (attributes) =>
-    whenReady(authorizer.authorize(user, attributes, request), ({ verdict, reason }) => {
-      if (verdict === "allow") return
-      const because = forbiddenReason(user, attributes, reason)
-      throw forbidden({ group: attributes.apiGroup, resource: attributes.resource }, attributes.name, because)
-    }),
-  )
-
-  let effective = groups
-  if (account && groups.length === 0) effective = serviceAccountGroups(account.namespace)
-  const marked = effective.includes(allAuthenticated) || effective.includes(allUnauthenticated)
-  if (name === anonymousUser.name) {
-    if (!effective.includes(allUnauthenticated)) effective = [...effective, allUnauthenticated]
-  } else if (!marked) effective = [...effective, allAuthenticated]
-  const effectiveUser = {
-    name,
-    groups: effective,
-    ...(uid === "" ? {} : { uid }),
-    ...(extra ? { extra } : {}),
-  }
-  return whenReady(allowed, () => effectiveUser)
+  if (name !== "") return { name, groups, uid, extra }
+  if (groups.length === 0 && uid === "" && !extra) return undefined
+  throw badRequest(`requested ${goUser(uid, groups, extra)} without impersonating a user name`)
 }
 
 function asksForImpersonation(headers: Headers): boolean {
@@ -104,7 +116,7 @@ function one(value: string | string[] | undefined): string {
 
 /** Each header is one value, whatever commas it holds. */
 function all(value: string | string[] | undefined): string[] {
-  return [value ?? []].flat().filter((item) => item !== "")
+  return [value ?? []].flat()
 }
 
 function unescape(key: string): string {

@@ -5,7 +5,7 @@ export const allAuthenticated = "system:authenticated"
 export const allUnauthenticated = "system:unauthenticated"
 export const systemMasters = "system:masters"
 export const nodesGroup = "system:nodes"
-const nodeUserPrefix = "system:node:"
+export const nodeUserPrefix = "system:node:"
 const serviceAccountPrefix = "system:serviceaccount:"
 const allServiceAccounts = "system:serviceaccounts"
 

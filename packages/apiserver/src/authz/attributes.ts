@@ -24,6 +24,20 @@ export function resourceAttributes(
   }
 }
 
+/** The same question with another verb. */
+export function withVerb(attributes: AuthorizationAttributes, verb: string): AuthorizationAttributes {
+  return {
+    ...attributes,
+    verb,
+    get fieldSelector() {
+      return attributes.fieldSelector
+    },
+    get labelSelector() {
+      return attributes.labelSelector
+    },
+  }
+}
+
 const narrowed: ReadonlySet<string> = new Set(["list", "watch", "deletecollection"])
 
 /** The attributes of a request. Most authorizers ask for no selector: it is read when one does. */

@@ -3,7 +3,7 @@ import { forbidden, type StatusError } from "@knarr/apimachinery"
 import type { AuthorizationAttributes, UserInfo } from "../contract.ts"
 
 /** `User "u" cannot get resource "pods" in API group "" in the namespace "n"`, and why when that is known. */
-export function forbiddenReason(user: UserInfo, attributes: AuthorizationAttributes, reason: string): string {
+function forbiddenReason(user: UserInfo, attributes: AuthorizationAttributes, reason: string): string {
   const text = forbiddenText(user, attributes)
   return reason === "" ? text : `${text}: ${reason}`
 }

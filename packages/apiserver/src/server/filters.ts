@@ -12,7 +12,7 @@ import {
   timeout,
   type Kind,
 } from "@knarr/apimachinery"
-import { impersonate } from "../authn/impersonation.ts"
+import { Impersonation } from "../authn/impersonation.ts"
 import type { Authenticator } from "../authn/authenticator.ts"
 import { RequestAttributes } from "../authz/attributes.ts"
 import { forbiddenError } from "../authz/forbidden.ts"
@@ -121,17 +121,19 @@ function authorizeRequest(
   exchange: ServerExchange,
   options: FilterOptions,
   info: RequestInfo,
+  impersonation: Impersonation,
   known: (user: UserInfo) => void | Promise<void>,
   elsewhere: Handler | undefined,
 ): RequestContext | Promise<RequestContext> {
   const refusal = refusalOf(exchange, options, info, elsewhere)
   const { access, authenticator, authorizer } = options
+  const attributes = new RequestAttributes(info, exchange)
   const caller = access.authenticate(() => authenticator.authenticate(exchange))
   const goOn = (caller: UserInfo): RequestContext | Promise<RequestContext> =>
-    whenReady(impersonate(caller, exchange.headers, authorizer, exchange), (user) => {
-      if (user !== caller) exchange.audit?.impersonated(user)
+    whenReady(impersonation.ask(caller, exchange.headers, attributes, exchange), (other) => {
+      if (other) exchange.audit?.impersonated(other)
+      const user = other?.user ?? caller
       if (options.fairness) takeFlow(options.fairness, exchange, user, info)
-      const attributes = new RequestAttributes(info, exchange)
       const decision = access.authorize(() => authorizer.authorize(user, attributes, exchange))
       return whenReady(decision, ({ verdict, reason, error }) => {
         if (exchange.audit) recordDecision(exchange.audit, verdict === "allow", reason, error)
@@ -190,6 +192,7 @@ export function createFilters(options: FilterOptions): Filters {
   const limitMs = (options.requestTimeoutSeconds ?? 60) * 1000
 
   const deadlines = new Deadlines(clock, limitMs)
+  const impersonation = new Impersonation(options.authorizer)
   const lasting = new Set<ServerExchange>()
 
   const handle = (exchange: ServerExchange): void => {
@@ -330,7 +333,7 @@ export function createFilters(options: FilterOptions): Filters {
       }
       if (longRunning) lasting.add(exchange)
       elsewhere = options.elsewhere?.(info)
-      const ctx = authorizeRequest(exchange, options, info, known, elsewhere)
+      const ctx = authorizeRequest(exchange, options, info, impersonation, known, elsewhere)
       if (ctx instanceof Promise) ctx.then(exchange.guard(enter), fail)
       else enter(ctx)
     } catch (thrown) {
