@@ -1,5 +1,5 @@
 /** Small checks of fields that the rules of many kinds share. Mirrors: apimachinery pkg/api/validation */
-import { deepEqual, field, validateLabelName } from "@knarr/apimachinery"
+import { semanticEqual, field, validateLabelName } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { goValue } from "./go-value.ts"
 
@@ -64,7 +64,7 @@ export function oneOfIfSet(
 
 /** What must not change. `type` is how Go calls what is shown. */
 export function immutable(path: string, value: unknown, old: unknown, type?: string): FieldError[] {
-  if (deepEqual(value, old)) return []
+  if (semanticEqual(value, old)) return []
   return [field.invalid(path, type === undefined ? value : goValue(type, value), immutableMessage)]
 }
 

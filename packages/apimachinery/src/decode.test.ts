@@ -214,3 +214,25 @@ test("copies, comparison, freezing", () => {
   assert.ok(!semanticEqual({ a: {} }, {}))
   assert.ok(!semanticEqual({ a: "" }, {}))
 })
+
+test("empty lists and maps are kept for who asks, and mean nothing to comparison; copies too", () => {
+  const sent = {
+    metadata: { labels: {}, managedFields: [] },
+    spec: { parts: [], tags: [], limits: {}, raw: {} },
+    status: {},
+  }
+  const { object } = decodeObject<object>(widget, sent, { keepEmpties: true })
+  assert.deepEqual(object, sent)
+  const dropped = decodeObject<object>(widget, sent).object
+  assert.deepEqual(dropped, {
+    metadata: { managedFields: [] },
+    spec: { parts: [], raw: {} },
+    status: {},
+  })
+  assert.ok(semanticEqual(object, dropped))
+  assert.ok(semanticEqual(dropped, deepClone(object)))
+  const withoutStatus = decodeObject<object>(widget, { ...sent, status: null }).object
+  assert.ok(!semanticEqual(object, withoutStatus), "an empty struct is not the same as none")
+  Object.assign((object as { spec: { limits: object } }).spec.limits, { cpu: "1" })
+  assert.ok(!semanticEqual(object, dropped), "a map that was empty may be filled")
+})

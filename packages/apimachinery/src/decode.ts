@@ -4,10 +4,11 @@
  * shape is compiled once. Custom resources, whose objects keep nulls and empties, use `pruneUnknown` instead.
  * Mirrors: sigs.k8s.io/json, apimachinery pkg/runtime/serializer/json
  */
-import { setOwn } from "./deep.ts"
+import { markEmptyMap, setOwn } from "./deep.ts"
 import { scalarReader, TypeProblem } from "./decode-scalars.ts"
 import { parseJson } from "./json-syntax.ts"
 import { countKeys, countTextKeys, scanStrict } from "./json-strict.ts"
+import { isEmpty, isLeftOutEmpty } from "./empties.ts"
 import type { Schema } from "./schema.ts"
 
 /** What came out of decoding. */
@@ -20,6 +21,11 @@ export interface Decoded<T> {
 export interface DecodeOptions {
   /** Collect unknown (and, from text, duplicate) fields; they are dropped in any case. Default false. */
   readonly strict?: boolean
+  /**
+   * Keep empty lists and maps of fields that Go leaves out when it prints: to Go's rules they are not the same as nothing.
+   * Who asks for them makes them nothing, with `settleEmpties`, when the object is stored or shown. Default false.
+   */
+  readonly keepEmpties?: boolean
 }
 
 /** A value that does not fit its type, or is no JSON at all; the message is what Go's decoder would say. */
@@ -41,12 +47,14 @@ const maxStrictErrors = 100
 /** The state of one decoding. */
 class Run {
   readonly strict: boolean
+  readonly keepEmpties: boolean
   /** Paths of unknown fields, relative to the object that is being read. */
   unknown: string[] = []
   keys = 0
 
-  constructor(strict: boolean) {
+  constructor({ strict = false, keepEmpties = false }: DecodeOptions = {}) {
     this.strict = strict
+    this.keepEmpties = keepEmpties
   }
 }
 
@@ -90,15 +98,11 @@ class ObjectPlan {
     if (known !== undefined) return known
     const field = this.#schema.fields?.get(name)
     if (!field) return null
-    const type = field.schema.type
     const plan: FieldPlan = {
       name,
       walk: walkOf(field.schema),
       // No managers at all is not the same as nothing said of them: it resets them.
-      dropEmpty:
-        (!(field.required || field.printNull) || field.omitEmpty === true) &&
-        (type === "array" || type === "map") &&
-        name !== "managedFields",
+      dropEmpty: isLeftOutEmpty(field) && name !== "managedFields",
       dropZero: field.omitZero === true,
       path: field.inside === undefined ? name : `${field.inside}.${name}`,
       plainType: goTypeOf(field.schema),
@@ -125,7 +129,7 @@ function fillsOf(schema: Schema): Fill[] {
     if (value === undefined) continue
     if (isEmptyObject(value)) {
       const walk = walkOf(field.schema)
-      out.push({ name: field.name, make: () => walk({}, new Run(false)) })
+      out.push({ name: field.name, make: () => walk({}, new Run()) })
     } else if (!field.omitZero && (value === "" || value === 0 || value === false)) {
       out.push({ name: field.name, make: () => value })
     }
@@ -239,7 +243,7 @@ function objectWalk(plan: ObjectPlan): Walk {
         const before = run.unknown.length
         const read = field.walk(item, run)
         if (run.unknown.length > before) prefixFrom(run.unknown, before, name)
-        if (read === null || (field.dropEmpty && isEmpty(read as object))) continue
+        if (read === null || (field.dropEmpty && !run.keepEmpties && isEmpty(read))) continue
         if (field.dropZero && (read === "" || read === 0 || read === false)) continue
         out[name] = read
       }
@@ -257,12 +261,6 @@ function objectWalk(plan: ObjectPlan): Walk {
     }
     return out
   }
-}
-
-function isEmpty(value: object): boolean {
-  if (Array.isArray(value)) return value.length === 0
-  for (const _ in value) return false
-  return true
 }
 
 function prefixFrom(paths: string[], from: number, name: string): void {
@@ -293,6 +291,7 @@ function mapWalk(schema: Schema): Walk {
       if (name === "__proto__") setOwn(out, name, read)
       else out[name] = read
     }
+    if (run.keepEmpties && isEmpty(out)) markEmptyMap(out)
     return out
   }
 }
@@ -320,7 +319,7 @@ function arrayWalk(schema: Schema): Walk {
 function zeroOf(schema: Schema): () => unknown {
   switch (schema.type) {
     case "object":
-      return () => walkOf(schema)({}, new Run(false))
+      return () => walkOf(schema)({}, new Run())
     case "string":
     case "bytes":
       return () => ""
@@ -342,7 +341,7 @@ function zeroOf(schema: Schema): () => unknown {
  * FieldsV1) are shared with it. Throws {@link DecodeError}.
  */
 export function decodeObject<T>(schema: Schema, value: unknown, options?: DecodeOptions): Decoded<T> {
-  const run = new Run(options?.strict === true)
+  const run = new Run(options)
   const object = read<T>(schema, value, run)
   return { object, strictErrors: strictErrorsOf(run.unknown) }
 }
@@ -350,7 +349,7 @@ export function decodeObject<T>(schema: Schema, value: unknown, options?: Decode
 /** {@link decodeObject} of text; in strict mode it finds duplicate fields too, in the order of the text. */
 export function decodeJson<T>(schema: Schema, text: string, options?: DecodeOptions): Decoded<T> {
   const value = parseJson(text)
-  const run = new Run(options?.strict === true)
+  const run = new Run(options)
   const object = read<T>(schema, value, run, text)
   // JSON.parse drops the first of two equal keys: a text with more keys than its value has a duplicate.
   const hasDuplicates = run.strict && countTextKeys(text) !== run.keys

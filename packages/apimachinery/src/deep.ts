@@ -1,5 +1,13 @@
 /** Copies, comparison and freezing of JSON values. */
 
+/** Maps that hold nothing: no value tells them from structs of which nothing is set. */
+const emptyMaps = new WeakSet<object>()
+
+/** Says that an object, which holds nothing, is a map: to {@link semanticEqual} it is the same as none, and so are its copies. */
+export function markEmptyMap(value: object): void {
+  emptyMaps.add(value)
+}
+
 /** A copy of a JSON value that shares nothing with it; frozen input gives a mutable copy. */
 export function deepClone<T>(value: T): T {
   return clone(value) as T
@@ -18,11 +26,14 @@ function clone(value: unknown): unknown {
   }
   const source = value as Record<string, unknown>
   const out: Record<string, unknown> = {}
+  let holdsNothing = true
   for (const key in source) {
+    holdsNothing = false
     const item = source[key]
     if (key === "__proto__") setOwn(out, key, clone(item))
     else out[key] = typeof item === "object" ? clone(item) : item
   }
+  if (holdsNothing && emptyMaps.has(source)) emptyMaps.add(out)
   return out
 }
 
@@ -57,8 +68,8 @@ export function deepEqual(a: unknown, b: unknown): boolean {
 }
 
 /**
- * As {@link deepEqual}, but null and the empty list equal an absent value. An empty object does not (`emptyDir: {}`
- * says something); decoding has dropped empty maps. Mirrors: equality.Semantic.DeepEqual
+ * As {@link deepEqual}, but null, the empty list and a map that decoding found empty equal an absent value. Another empty
+ * object does not (`emptyDir: {}` says something). Mirrors: equality.Semantic.DeepEqual
  */
 export function semanticEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true
@@ -77,7 +88,9 @@ export function semanticEqual(a: unknown, b: unknown): boolean {
 }
 
 function isEmpty(value: unknown): boolean {
-  return value === undefined || value === null || (Array.isArray(value) && value.length === 0)
+  if (value === undefined || value === null) return true
+  if (Array.isArray(value)) return value.length === 0
+  return typeof value === "object" && emptyMaps.has(value) && Object.keys(value).length === 0
 }
 
 /** Freezes a JSON value and all that is in it; returns it. Stops at what is frozen already. */

@@ -25,7 +25,8 @@ export {
   schemaOf,
   schemaOfType,
 } from "./schema.ts"
-export { nullEmpties } from "./null-empties.ts"
+export { zeroValue } from "./zero-value.ts"
+export { printEmpties, settleEmpties } from "./empties.ts"
 export { schemaFingerprint } from "./schema-fingerprint.ts"
 export {
   type FieldError,

@@ -1,5 +1,5 @@
 /** Checks of `metadata`, which are the same for every kind. Mirrors: apimachinery pkg/api/validation/objectmeta.go */
-import { deepEqual } from "./deep.ts"
+import { semanticEqual } from "./deep.ts"
 import {
   child,
   forbidden,
@@ -109,7 +109,7 @@ export function validateNonnegative(value: number, path: string): FieldError[] {
 
 /** `value` must be what it was. */
 export function validateImmutable(value: unknown, old: unknown, path: string): FieldError[] {
-  return deepEqual(value, old) ? [] : [invalid(path, value, fieldImmutableMessage)]
+  return semanticEqual(value, old) ? [] : [invalid(path, value, fieldImmutableMessage)]
 }
 
 /** A label's key, or anything else that is a qualified name. */

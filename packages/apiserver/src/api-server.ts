@@ -26,7 +26,7 @@ import { lastStartHooks, startHooks } from "./server/health-names.ts"
 import { Health, type HealthCheck } from "./server/health.ts"
 import { defaultLimits, InFlight, type InFlightLimits } from "./server/in-flight.ts"
 import { listen, type Listener, type ServingCertificates } from "./server/listener.ts"
-import { addProcessMetrics, addStorageMetrics } from "./server/process-metrics.ts"
+import { addProcessMetrics, addStartTime, addStorageMetrics } from "./server/process-metrics.ts"
 import { RequestMetrics } from "./server/request-metrics.ts"
 import { TableColumns } from "./endpoints/verbs/table-columns.ts"
 import { respondJson } from "./server/respond.ts"
@@ -106,6 +106,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   addStorageMetrics(env.meter, scope, registry)
 
   const health = new Health()
+  addStartTime({ clock: env.clock, meter: health.meter }, scope)
   let stopping = false
   const isBootstrapped = (): void => {
     if (!plane.bootstrapped) throw new Error("not finished")

@@ -306,7 +306,7 @@ function valueOf<R>({ storage }: Target, { object, value }: Answer): R {
 function decode(shape: Shape, obj: unknown): KubeObject {
   const { group, version, kind, schema } = shape
   try {
-    const own = decodeObject<KubeObject>(schema, deepClone(obj)).object
+    const own = decodeObject<KubeObject>(schema, deepClone(obj), { keepEmpties: true }).object
     own.kind = kind
     own.apiVersion = group === "" ? version : `${group}/${version}`
     own.metadata ??= {} as KubeObject["metadata"]

@@ -33,6 +33,33 @@ c_count{l="v"} 4
   )
 })
 
+test("what has no labels begins at zero, and what has some is not there until it has a value", () => {
+  const meter = new Meter()
+  const labels = ["l"]
+  meter.counter({ name: "a", help: "A." })
+  meter.counter({ name: "b", help: "B.", labels })
+  meter.histogram({ name: "c", help: "C.", buckets: [1], stability: "BETA" })
+  meter.histogram({ name: "d", help: "D.", buckets: [1], labels })
+  meter.gauge({ name: "e", help: "E.", labels, stability: "" }).set(1, "v")
+  meter.collect("gauge", { name: "f", help: "F.", labels }, () => [])
+  assert.equal(
+    meter.text(),
+    `# HELP a [ALPHA] A.
+# TYPE a counter
+a 0
+# HELP c [BETA] C.
+# TYPE c histogram
+c_bucket{le="1"} 0
+c_bucket{le="+Inf"} 0
+c_sum 0
+c_count 0
+# HELP e E.
+# TYPE e gauge
+e{l="v"} 1
+`,
+  )
+})
+
 test("several owners share a family; values that are read go with their owner", () => {
   const meter = new Meter()
   const options = { name: "depth", help: "Depth.", labels: ["name"] }

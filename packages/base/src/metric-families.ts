@@ -1,4 +1,7 @@
-/** The families of a meter, and how Prometheus' text format writes them. */
+/**
+ * The families of a meter, and how Prometheus' text format writes them: as Go's library does, one without labels begins at
+ * zero, and one with labels is not there until it has a value.
+ */
 import type { HistogramOptions, MetricOptions, ReadValues } from "./metric-options.ts"
 
 /** A named family of values. */
@@ -7,7 +10,7 @@ export interface Metric {
 }
 
 function head(out: string[], type: string, { name, help, stability = "ALPHA" }: MetricOptions): void {
-  out.push(`# HELP ${name} [${stability}] ${help}\n# TYPE ${name} ${type}\n`)
+  out.push(`# HELP ${name} ${stability === "" ? "" : `[${stability}] `}${help}\n# TYPE ${name} ${type}\n`)
 }
 
 function number(value: number): string {
@@ -49,6 +52,7 @@ export class Counter implements Metric {
   constructor(type: "counter" | "gauge", options: MetricOptions) {
     this.#type = type
     this.#options = options
+    if (!options.labels?.length) this.set(0)
   }
 
   add(amount: number, ...values: string[]): void {
@@ -68,6 +72,7 @@ export class Counter implements Metric {
   }
 
   write(out: string[]): void {
+    if (this.#values.size === 0) return
     head(out, this.#type, this.#options)
     for (const { values, value } of this.#values.values()) writeValue(out, this.#options, values, value)
   }
@@ -85,9 +90,12 @@ export class CollectedMetric implements Metric {
   }
 
   write(out: string[]): void {
-    head(out, this.#type, this.#options)
+    const lines: string[] = []
     for (const read of this.readers)
-      for (const [values, value] of read()) writeValue(out, this.#options, values, value)
+      for (const [values, value] of read()) writeValue(lines, this.#options, values, value)
+    if (lines.length === 0) return
+    head(out, this.#type, this.#options)
+    for (const line of lines) out.push(line)
   }
 }
 
@@ -105,6 +113,7 @@ export class Histogram implements Metric {
 
   constructor(options: HistogramOptions) {
     this.#options = options
+    if (!options.labels?.length) this.#entryOf([])
   }
 
   observe(value: number, ...values: string[]): void {
@@ -141,6 +150,7 @@ export class Histogram implements Metric {
   }
 
   write(out: string[]): void {
+    if (this.#entries.size === 0) return
     const { name, labels = [], buckets } = this.#options
     head(out, "histogram", this.#options)
     for (const { values, counts, sum } of this.#entries.values()) {

@@ -5,8 +5,8 @@ export interface MetricOptions {
   readonly help: string
   /** Names of the labels; values are given in the same order. Default: none. */
   readonly labels?: readonly string[]
-  /** As Kubernetes promises it. Default: ALPHA. */
-  readonly stability?: "ALPHA" | "BETA" | "STABLE"
+  /** As Kubernetes promises it; "" of what is not its own. Default: ALPHA. */
+  readonly stability?: "" | "ALPHA" | "BETA" | "STABLE"
 }
 
 export interface HistogramOptions extends MetricOptions {

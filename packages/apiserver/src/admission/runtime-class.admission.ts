@@ -43,7 +43,7 @@ export const runtimeClassAdmission: AdmissionPlugin = {
     },
     validate(a) {
       const { spec } = a.object as Pod
-      if (spec.runtimeClassName || !spec.overhead || Object.keys(spec.overhead).length === 0) return
+      if (spec.runtimeClassName || !spec.overhead) return
       throw refusal(a, "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead")
     },
   }),

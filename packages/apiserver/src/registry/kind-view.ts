@@ -3,7 +3,7 @@
  * long as that state is. Where the converter waits, whoever wants to see objects asks {@link KindView.ready} for all of
  * them first; everywhere else that is nothing, and values and bytes can be had at once.
  */
-import { deepClone, deepFreeze, type Kind, type KubeObject, nullEmpties } from "@knarr/apimachinery"
+import { deepClone, deepFreeze, type Kind, type KubeObject, settleEmpties } from "@knarr/apimachinery"
 import type { CachedObject } from "./cached-object.ts"
 import { checkConverted, conversionBatch } from "./converter.ts"
 import { encodeStored, insertRevision } from "./object-codec.ts"
@@ -67,11 +67,11 @@ export class KindView {
   /** An object of this version as it is stored. May return or reuse `obj`. */
   toStored(obj: KubeObject): KubeObject | Promise<KubeObject> {
     const { kind, stored } = this
-    if (kind === stored) return nullEmpties(stored.schema, obj)
+    if (kind === stored) return settleEmpties(stored.schema, obj)
     const { converter, signal } = this.resource
     const converted = converter.convert([obj], stored, signal)
-    if (!(converted instanceof Promise)) return nullEmpties(stored.schema, converted[0]!)
-    return converted.then((list) => nullEmpties(stored.schema, checkConverted([obj], list, stored)[0]!))
+    if (!(converted instanceof Promise)) return settleEmpties(stored.schema, converted[0]!)
+    return converted.then((list) => settleEmpties(stored.schema, checkConverted([obj], list, stored)[0]!))
   }
 
   /** The text of a field for selectors; as {@link value}. */
@@ -98,7 +98,7 @@ export class KindView {
   }
 
   #keep(object: CachedObject, value: KubeObject): Converted {
-    const converted = { value: deepFreeze(nullEmpties(this.kind.schema, value)), bytes: undefined }
+    const converted = { value: deepFreeze(settleEmpties(this.kind.schema, value)), bytes: undefined }
     this.#converted.set(object, converted)
     return converted
   }

@@ -9,7 +9,9 @@ import {
   type Kind,
   type KubeObject,
   type ManagedFieldsContext,
+  printEmpties,
   updateManagers,
+  zeroValue,
 } from "@knarr/apimachinery"
 import { setObjectDefaults } from "./defaults.ts"
 
@@ -46,6 +48,20 @@ function contextOf(kind: Kind, subresource: string, nowMs: number): ManagedField
   }
 }
 
+/** What an object that is created is compared with: a new one of its type. */
+function created(kind: Kind): Readonly<Record<string, unknown>> | undefined {
+  return kind.rules === "structural" ? undefined : zeroValue(kind.schema)
+}
+
+/** What Go prints is what is owned; but no managers at all, which it does not print, resets them. */
+function printedForm(kind: Kind, obj: KubeObject): KubeObject {
+  const out = printEmpties(kind.schema, obj)
+  const { managedFields } = obj.metadata
+  return managedFields?.length === 0 && out !== obj
+    ? { ...out, metadata: { ...out.metadata, managedFields } }
+    : out
+}
+
 /** Records in `obj` what `manager` changed, compared with `live`. */
 export function trackUpdate(
   kind: Kind,
@@ -55,7 +71,12 @@ export function trackUpdate(
   subresource: string,
   nowMs: number,
 ): void {
-  const tracked = updateManagers(contextOf(kind, subresource, nowMs), live, obj, manager)
+  const tracked = updateManagers(
+    contextOf(kind, subresource, nowMs),
+    live ?? created(kind),
+    printedForm(kind, obj),
+    manager,
+  )
   const { managedFields } = tracked.metadata
   if (managedFields && managedFields.length > 0) obj.metadata.managedFields = managedFields
   else delete obj.metadata.managedFields
@@ -81,7 +102,7 @@ export function applyToObject(
   const { manager, force, subresource, nowMs } = options
   checkType(kind, config)
   const applied = applyConfig(contextOf(kind, subresource, nowMs), live, config, manager, force)
-  const { object } = decodeObject<KubeObject>(kind.schema, applied.object)
+  const { object } = decodeObject<KubeObject>(kind.schema, applied.object, { keepEmpties: true })
   object.kind = kind.kind
   object.apiVersion = kind.apiVersion
   object.metadata ??= {} as KubeObject["metadata"]

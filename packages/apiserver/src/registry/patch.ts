@@ -288,7 +288,7 @@ export function decodePatched<T>(
   const strict = patch.fieldValidation !== "Ignore"
   let decoded
   try {
-    decoded = decodeObject<T>(schema, value, { strict })
+    decoded = decodeObject<T>(schema, value, { strict, keepEmpties: true })
   } catch (thrown) {
     if (thrown instanceof DecodeError)
       return fail(patch.type === "strategic" ? thrown.unstructuredMessage : thrown.message)

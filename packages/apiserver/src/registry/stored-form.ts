@@ -15,7 +15,7 @@ import {
   isProtobufDocument,
   type Kind,
   type KubeObject,
-  nullEmpties,
+  settleEmpties,
   openProtobufEnvelope,
   parseTime,
   schemaFingerprint,
@@ -126,7 +126,7 @@ export class StoredForm {
       value = checkConverted([value], converted, kind)[0]!
       setObjectDefaults(kind, value, nowMs)
     }
-    value = nullEmpties(kind.schema, value)
+    value = settleEmpties(kind.schema, value)
     const isPresent = this.#shared && version === this.kind && isProtobuf === this.#protobuf
     return { shape: isPresent ? this.shape : this.#staleShape(kind), json: encodeStored(value), value }
   }

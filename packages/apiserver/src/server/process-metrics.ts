@@ -3,23 +3,26 @@ import { readdirSync, readFileSync } from "node:fs"
 import type { Env, Meter, Scope } from "@knarr/base"
 import type { Registry } from "../registry/registry.ts"
 
-/** `process_*` as every Prometheus client names them. */
-export function addProcessMetrics({ clock, meter }: Pick<Env, "clock" | "meter">, scope: Scope): void {
+/** When the process began, for whoever counts rates. */
+export function addStartTime({ clock, meter }: Pick<Env, "clock" | "meter">, scope: Scope): void {
   const startedAt = clock.now() / 1000 - process.uptime()
+  const name = "process_start_time_seconds"
+  const help = "Start time of the process since unix epoch in seconds."
+  scope.use(meter.collect("gauge", { name, help, stability: "" }, () => [[[], startedAt]]))
+}
+
+/** `process_*` as every Prometheus client names them, and as none says how long it keeps them. */
+export function addProcessMetrics(env: Pick<Env, "clock" | "meter">, scope: Scope): void {
+  const { meter } = env
   const single = (type: "gauge" | "counter", name: string, help: string, read: () => number): void =>
-    void scope.use(meter.collect(type, { name, help }, () => [[[], read()]]))
+    void scope.use(meter.collect(type, { name, help, stability: "" }, () => [[[], read()]]))
+  addStartTime(env, scope)
   single("counter", "process_cpu_seconds_total", "Total user and system CPU time spent in seconds.", () => {
     const { user, system } = process.cpuUsage()
     return (user + system) / 1e6
   })
   single("gauge", "process_resident_memory_bytes", "Resident memory size in bytes.", () =>
     process.memoryUsage.rss(),
-  )
-  single(
-    "gauge",
-    "process_start_time_seconds",
-    "Start time of the process since unix epoch in seconds.",
-    () => startedAt,
   )
   if (process.platform !== "linux") return
   single(

@@ -86,7 +86,7 @@ function validateExitCodes(
       ),
     )
   const at = `${path}.values`
-  if (values.length === 0) out.push(field.invalid(at, values, "at least one value is required"))
+  if (values.length === 0) out.push(field.invalid(at, codes.values ?? null, "at least one value is required"))
   else if (values.length > maxExitCodes) out.push(field.tooMany(at, values.length, maxExitCodes))
   const seen = new Set<number>()
   for (const [i, value] of values.entries()) {

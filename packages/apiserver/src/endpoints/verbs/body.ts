@@ -41,7 +41,7 @@ export async function readObject<T extends KubeObject>(
   const body = await exchange.body()
   // Nothing is an object without fields.
   const text = body.toString().trim() === "null" ? "{}" : body.toString()
-  const strict = fieldValidation !== "Ignore"
+  const options = { strict: fieldValidation !== "Ignore", keepEmpties: true }
   const yaml = type !== "application/json"
   const custom = expected.schema.reader !== undefined
   let strictErrors: readonly string[]
@@ -49,8 +49,8 @@ export async function readObject<T extends KubeObject>(
   try {
     if (custom && !yaml) checkNumbers(text)
     const decoded = yaml
-      ? decodeObject<T>(expected.schema, await parseYaml(text, signal), { strict })
-      : decodeJson<T>(expected.schema, text, { strict })
+      ? decodeObject<T>(expected.schema, await parseYaml(text, signal), options)
+      : decodeJson<T>(expected.schema, text, options)
     object = decoded.object
     strictErrors = decoded.strictErrors
   } catch (thrown) {

@@ -1,5 +1,5 @@
 /** What clients are shown of objects: the object itself, a row of a table, or its metadata alone. */
-import { badRequest, goQuote, schemaOf } from "@knarr/apimachinery"
+import { badRequest, goQuote, schemaOf, zeroValue } from "@knarr/apimachinery"
 import type { DocumentType, Presentation } from "../../encoding/encoding.ts"
 import type { CachedObject } from "../../registry/cached-object.ts"
 import type { KindView } from "../../registry/kind-view.ts"
@@ -25,6 +25,7 @@ function objects(view: KindView): Presentation {
   const native = rules === "native"
   const bytes = (object: CachedObject): Buffer => view.bytes(object)
   const listType = { apiVersion, kind: `${kind}List` }
+  const zero = native ? zeroValue(view.kind.schema) : {}
   return {
     key: `${apiVersion}/${kind}`,
     lasting: true,
@@ -46,7 +47,7 @@ function objects(view: KindView): Presentation {
     one: bytes,
     event: bytes,
     firstDiffers: false,
-    bookmark: (metadata) => ({ kind, apiVersion, metadata }),
+    bookmark: (metadata) => ({ kind, apiVersion, ...zero, metadata }),
   }
 }
 

@@ -5,6 +5,7 @@
 import {
   applySchemaDefaults,
   type KubeObject,
+  settleEmpties,
   sortKeys,
   statusErrorFrom,
   unsupportedMediaType,
@@ -23,9 +24,11 @@ import { writeRequest } from "./options.ts"
 import { metadataOfValue, presentationOf } from "./presentation.ts"
 
 /** Sends what a verb of the registry answers. */
-export function sendAnswer(call: Call, form: AnswerForm, { code, object, value }: Answer): Promise<void> {
+export function sendAnswer(call: Call, form: AnswerForm, answer: Answer): Promise<void> {
   const { exchange, storage, env, columns } = call
+  const { code, object } = answer
   if (!object) {
+    const value = settled(call, answer.value)
     if (form.as === "" || !isScale(value))
       return answerDocument(exchange, code, form.encoding, value, typeOf(value))
     checkOneScale(form, storage.kind)
@@ -38,6 +41,12 @@ export function sendAnswer(call: Call, form: AnswerForm, { code, object, value }
     return answerDocument(exchange, code, form.encoding, storage.view.bytes(object), storage.kind)
   const shown = presentationOf(storage.view, form, exchange.query, () => env.clock.now(), columns)
   return answerDocument(exchange, code, form.encoding, shown.one(object), shown.type)
+}
+
+/** What was never stored is shown as if it had been. */
+function settled({ storage, ctx }: Call, value: object): object {
+  const { kind, schema } = shapeOf(storage.kind, ctx.info.subresource)
+  return typeOf(value).kind === kind ? settleEmpties(schema, value) : value
 }
 
 function isScale(value: object): value is { readonly metadata: object } {

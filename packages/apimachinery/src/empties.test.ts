@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { deepFreeze } from "./deep.ts"
-import { nullEmpties } from "./null-empties.ts"
+import { settleEmpties } from "./empties.ts"
 import { defineSchemas, schemaOf } from "./schema.ts"
 
 defineSchemas("io.example.nulls", {
@@ -27,8 +27,8 @@ for (const [what, before, after] of [
   ["what holds something", { rules: ["a"], by: { a: "b" } }, { rules: ["a"], by: { a: "b" } }],
   [
     "what is left out when it is empty",
-    { rules: ["a"], by: { a: "" }, optional: [] },
-    { rules: ["a"], by: { a: "" }, optional: [] },
+    { rules: ["a"], by: { a: "" }, optional: [], inner: { names: ["n"] } },
+    { rules: ["a"], by: { a: "" }, inner: { names: ["n"] } },
   ],
   [
     "a shape within itself",
@@ -55,8 +55,8 @@ for (const [what, before, after] of [
 ] as const) {
   test(`${what}, as it is stored`, () => {
     deepFreeze(before)
-    const stored = nullEmpties<unknown>(shape, before)
+    const stored = settleEmpties<unknown>(shape, before)
     assert.deepEqual(stored, after)
-    assert.equal(nullEmpties<unknown>(shape, stored), stored, "what needs no change stays the same object")
+    assert.equal(settleEmpties<unknown>(shape, stored), stored, "what needs no change stays the same object")
   })
 }
