@@ -3,11 +3,22 @@ import { createPublicKey, verify, type KeyObject } from "node:crypto"
 import { tableOf } from "./table.ts"
 import { DerError, readAllDer, readDer, readObjectId, readString, type DerElement } from "./der.ts"
 
+/** What a certificate is for beside its subject. */
+export interface AlternativeNames {
+  readonly dnsNames: readonly string[]
+  readonly emailAddresses: readonly string[]
+  readonly ipAddresses: readonly string[]
+  readonly uris: readonly string[]
+}
+
 export interface CertificateRequest {
+  /** DER. */
+  readonly subject: Buffer
   /** "" when there is none; the last of several. */
   readonly commonName: string
   readonly organizations: readonly string[]
   readonly publicKey: KeyObject
+  readonly names: AlternativeNames
   /** Why the signature is not that of the key; undefined when it is. */
   signatureProblem(): string | undefined
 }
@@ -30,7 +41,7 @@ export function parseCertificateRequest(der: Buffer): CertificateRequest {
   const { element, rest } = readDer(der)
   if (rest.length > 0) throw new DerError("there is more behind the request")
   const [info, algorithm, signature] = sequence(element, 3)
-  const [version, subject, key] = sequence(info!, 3)
+  const [version, subject, key, attributes] = sequence(info!, 3)
   if (version!.tag !== 0x02) throw new DerError("the version is missing")
   const names = readName(subject!)
   if (key!.tag !== 0x30) throw new DerError("the public key is missing")
@@ -41,7 +52,9 @@ export function parseCertificateRequest(der: Buffer): CertificateRequest {
   const id = readObjectId(kind.content)
   return {
     ...names,
+    subject: subject!.raw,
     publicKey,
+    names: attributes ? readAlternativeNames(attributes) : noNames,
     signatureProblem() {
       const digest = digests[id]
       if (digest === undefined) return "x509: cannot verify signature: algorithm unimplemented"
@@ -83,6 +96,45 @@ function readName(name: DerElement): { commonName: string; organizations: string
     }
   }
   return { commonName, organizations }
+}
+
+const noNames: AlternativeNames = { dnsNames: [], emailAddresses: [], ipAddresses: [], uris: [] }
+const extensionRequest = "1.2.840.113549.1.9.14"
+const subjectAltName = "2.5.29.17"
+
+/** Those that the attributes of a request ask for. */
+function readAlternativeNames(attributes: DerElement): AlternativeNames {
+  const out = {
+    dnsNames: [] as string[],
+    emailAddresses: [] as string[],
+    ipAddresses: [] as string[],
+    uris: [] as string[],
+  }
+  if (attributes.tag !== 0xa0) return out
+  for (const attribute of readAllDer(attributes.content)) {
+    const [type, values] = sequence(attribute, 2)
+    if (type!.tag !== 0x06 || readObjectId(type!.content) !== extensionRequest) continue
+    for (const list of readAllDer(values!.content))
+      for (const extension of sequence(list, 0)) {
+        const parts = sequence(extension, 2)
+        const value = parts.at(-1)!
+        if (parts[0]!.tag !== 0x06 || readObjectId(parts[0]!.content) !== subjectAltName) continue
+        if (value.tag !== 0x04) throw new DerError("an extension has no value")
+        for (const { tag, content } of sequence(readDer(value.content).element, 0)) {
+          if (tag === 0x81) out.emailAddresses.push(content.toString("latin1"))
+          else if (tag === 0x82) out.dnsNames.push(content.toString("latin1"))
+          else if (tag === 0x86) out.uris.push(content.toString("latin1"))
+          else if (tag === 0x87) out.ipAddresses.push(readAddress(content))
+        }
+      }
+  }
+  return out
+}
+
+function readAddress(bytes: Buffer): string {
+  if (bytes.length === 4) return bytes.join(".")
+  if (bytes.length !== 16) throw new Error(`x509: cannot parse IP address of length ${bytes.length}`)
+  return Array.from({ length: 8 }, (_, at) => bytes.readUInt16BE(at * 2).toString(16)).join(":")
 }
 
 /** The parts of a sequence that has at least `count` of them. */

@@ -30,13 +30,16 @@ export { Channel, Semaphore, abortable, deferred, inTurn, whenReady, type Deferr
 export {
   type CertificateOptions,
   type KeyPair,
+  type RequestedCertificateOptions,
   type Subject,
+  certifyRequest,
   createCA,
   createCertificateRequest,
   createPrivateKeyPem,
   issueCertificate,
 } from "./x509.ts"
 export {
+  type AlternativeNames,
   type CertificateRequest,
   type PemBlock,
   parseCertificateRequest,

@@ -10,6 +10,17 @@ import {
   sign,
   type KeyObject,
 } from "node:crypto"
+import type { AlternativeNames, CertificateRequest } from "./certificate-request.ts"
+import {
+  bitString,
+  boolean,
+  contextPrimitive,
+  integer,
+  objectId,
+  octetString,
+  sequence,
+  tlv,
+} from "./der-write.ts"
 
 /** A certificate and its private key, PEM encoded (the key as PKCS #8). */
 export interface KeyPair {
@@ -49,6 +60,7 @@ const oid = {
   authorityKeyId: "2.5.29.35",
   serverAuth: "1.3.6.1.5.5.7.3.1",
   clientAuth: "1.3.6.1.5.5.7.3.2",
+  extensionRequest: "1.2.840.113549.1.9.14",
 }
 
 /** A new P-256 private key as PKCS #8 PEM. */
@@ -70,8 +82,8 @@ export function createCA(
     extension(oid.basicConstraints, true, sequence(boolean(true))),
     extension(oid.subjectKeyId, false, octetString(keyId)),
   ]
-  const issuer = distinguishedName(options.subject)
-  return { cert: build({ ...options, publicKey }, issuer, privateKey, extensions), key }
+  const name = distinguishedName(options.subject)
+  return { cert: build({ ...options, publicKey }, name, name, privateKey, extensions), key }
 }
 
 /** A certificate signed by `ca`. Without `publicKey` a key is made; with it, `key` in the answer is empty. */
@@ -89,23 +101,73 @@ export function issueCertificate(ca: KeyPair, options: CertificateOptions): KeyP
       extension(oid.extKeyUsage, false, sequence(...options.usages.map((u) => objectId(oid[u])))),
     )
   }
-  const names = [
-    ...(options.dnsNames ?? []).map((name) => contextPrimitive(2, Buffer.from(name, "ascii"))),
-    ...(options.ipAddresses ?? []).map((ip) => contextPrimitive(7, ipBytes(ip))),
-  ]
-  if (names.length > 0) extensions.push(extension(oid.subjectAltName, false, sequence(...names)))
-  const issuer = subjectOf(ca.cert)
-  return { cert: build({ ...options, publicKey }, issuer, caKey, extensions), key }
+  extensions.push(...alternativeNames(options))
+  const subject = distinguishedName(options.subject)
+  return { cert: build({ ...options, publicKey }, subject, subjectOf(ca.cert), caKey, extensions), key }
 }
 
-/** A request (PKCS #10, PEM) for a certificate for the key, a PKCS #8 PEM. */
-export function createCertificateRequest(subject: Subject, key: string): string {
+/** What somebody else's request is certified for. */
+export interface RequestedCertificateOptions extends Lifetime {
+  /** Bits of the key usage: 0 is a digital signature, 8 only to decipher. */
+  readonly keyUsageBits: readonly number[]
+  /** Object identifiers. */
+  readonly extendedKeyUsages: readonly string[]
+}
+
+/**
+ * Signs what is asked for: the subject and the names as they are, nothing else of the request. PEM. Whether it may be
+ * signed, and whether the request is its key's, the caller has seen to.
+ */
+export function certifyRequest(
+  ca: KeyPair,
+  request: CertificateRequest,
+  options: RequestedCertificateOptions,
+): string {
+  const caKey = createPrivateKey(ca.key)
+  const { keyUsageBits: bits, extendedKeyUsages } = options
+  const usages = sequence(...extendedKeyUsages.map(objectId))
+  const extensions = [
+    ...(bits.length > 0 ? [extension(oid.keyUsage, true, namedBits(bits))] : []),
+    ...(extendedKeyUsages.length > 0 ? [extension(oid.extKeyUsage, false, usages)] : []),
+    extension(oid.basicConstraints, true, sequence()),
+    extension(oid.authorityKeyId, false, sequence(contextPrimitive(0, keyIdOf(createPublicKey(caKey))))),
+    ...alternativeNames(request.names),
+  ]
+  const { publicKey, subject } = request
+  return build({ ...options, publicKey }, subject, subjectOf(ca.cert), caKey, extensions)
+}
+
+function namedBits(bits: readonly number[]): Buffer {
+  const bytes = Buffer.alloc((Math.max(...bits) >> 3) + 1)
+  for (const bit of bits) bytes[bit >> 3]! |= 0x80 >> (bit & 7)
+  return bitString(bytes, 7 - (Math.max(...bits) & 7))
+}
+
+function alternativeNames(names: Partial<AlternativeNames>): Buffer[] {
+  const text = (tag: number, value: string): Buffer => contextPrimitive(tag, Buffer.from(value, "latin1"))
+  const all = [
+    ...(names.dnsNames ?? []).map((name) => text(2, name)),
+    ...(names.emailAddresses ?? []).map((name) => text(1, name)),
+    ...(names.ipAddresses ?? []).map((ip) => contextPrimitive(7, ipBytes(ip))),
+    ...(names.uris ?? []).map((name) => text(6, name)),
+  ]
+  return all.length > 0 ? [extension(oid.subjectAltName, false, sequence(...all))] : []
+}
+
+/** A request (PKCS #10, PEM) for a certificate for the key, a PKCS #8 PEM, and for names beside the subject's. */
+export function createCertificateRequest(
+  subject: Subject,
+  key: string,
+  names: Partial<AlternativeNames> = {},
+): string {
+  const asked = alternativeNames(names)
+  const attributes = asked.map((one) => sequence(objectId(oid.extensionRequest), tlv(0x31, sequence(one))))
   const privateKey = createPrivateKey(key)
   const info = sequence(
     integer(Buffer.from([0])),
     distinguishedName(subject),
     createPublicKey(privateKey).export({ type: "spki", format: "der" }),
-    tlv(0xa0),
+    tlv(0xa0, ...attributes),
   )
   const der = sequence(info, algorithmOf(privateKey), bitString(sign("sha256", info, privateKey), 0))
   return pem("CERTIFICATE REQUEST", der)
@@ -122,8 +184,11 @@ function pem(type: string, der: Buffer): string {
   return `-----BEGIN ${type}-----\n${lines}\n-----END ${type}-----\n`
 }
 
+type Lifetime = Pick<CertificateOptions, "serial" | "notBeforeMs" | "notAfterMs">
+
 function build(
-  options: CertificateOptions & { publicKey: KeyObject },
+  options: Lifetime & { readonly publicKey: KeyObject },
+  subject: Buffer,
   issuer: Buffer,
   signer: KeyObject,
   extensions: readonly Buffer[],
@@ -135,7 +200,7 @@ function build(
     algorithm,
     issuer,
     sequence(time(options.notBeforeMs), time(options.notAfterMs)),
-    distinguishedName(options.subject),
+    subject,
     options.publicKey.export({ type: "spki", format: "der" }),
     tlv(0xa3, sequence(...extensions)),
   )
@@ -166,45 +231,6 @@ function keyIdOf(key: KeyObject): Buffer {
   return createHash("sha1")
     .update(key.export({ type: "spki", format: "der" }))
     .digest()
-}
-
-// ── DER ──
-
-function tlv(tag: number, ...parts: readonly Uint8Array[]): Buffer {
-  const length = parts.reduce((sum, part) => sum + part.length, 0)
-  const head =
-    length < 0x80
-      ? [tag, length]
-      : length < 0x100
-        ? [tag, 0x81, length]
-        : [tag, 0x82, length >> 8, length & 0xff]
-  return Buffer.concat([Buffer.from(head), ...parts])
-}
-
-const sequence = (...parts: readonly Uint8Array[]): Buffer => tlv(0x30, ...parts)
-const octetString = (bytes: Uint8Array): Buffer => tlv(0x04, bytes)
-const bitString = (bytes: Uint8Array, unused: number): Buffer => tlv(0x03, Buffer.from([unused]), bytes)
-const boolean = (value: boolean): Buffer => tlv(0x01, Buffer.from([value ? 0xff : 0]))
-const contextPrimitive = (tag: number, bytes: Uint8Array): Buffer => tlv(0x80 | tag, bytes)
-
-/** A number that is not negative, in as few bytes as DER demands. */
-function integer(bytes: Uint8Array): Buffer {
-  let start = 0
-  while (start < bytes.length - 1 && bytes[start] === 0) start++
-  const digits = bytes.subarray(start)
-  return digits[0]! & 0x80 ? tlv(0x02, Buffer.from([0]), digits) : tlv(0x02, digits)
-}
-
-function objectId(text: string): Buffer {
-  const [first, second, ...rest] = text.split(".").map(Number) as [number, number, ...number[]]
-  const bytes = [first * 40 + second]
-  for (const arc of rest) {
-    const groups = [arc & 0x7f]
-    for (let left = Math.floor(arc / 128); left > 0; left = Math.floor(left / 128))
-      groups.unshift((left & 0x7f) | 0x80)
-    bytes.push(...groups)
-  }
-  return tlv(0x06, Buffer.from(bytes))
 }
 
 function extension(id: string, critical: boolean, value: Buffer): Buffer {

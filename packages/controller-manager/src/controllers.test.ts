@@ -12,7 +12,11 @@ interface Role {
 const facts = new URL("../../../facts/bootstrap-objects.json", import.meta.url)
 const { objects } = JSON.parse(readFileSync(facts, "utf8")) as { objects: { clusterroles: Role[] } }
 const roles = new Map(objects.clusterroles.map((role) => [role.metadata.name, role]))
-const all = createControllers({ rootCA: "CA", clusterCIDR: "10.244.0.0/16" })
+const all = createControllers({
+  rootCA: "CA",
+  signingCA: { cert: "", key: "" },
+  clusterCIDR: "10.244.0.0/16",
+})
 
 test("Controllers have names of their own", () => {
   assert.equal(new Set(all.map((controller) => controller.name)).size, all.length)

@@ -1,7 +1,15 @@
 /** The list of controllers, in the order in which they start. */
+import type { KeyPair } from "@knarr/base"
 import type { Controller } from "@knarr/controller-kit"
 import { bootstrapSignerController } from "./bootstrap-token/bootstrap-signer.controller.ts"
 import { tokenCleanerController } from "./bootstrap-token/token-cleaner.controller.ts"
+import {
+  csrCleanerController,
+  podCertificateRequestCleanerController,
+} from "./certificates/cleaners.controller.ts"
+import { csrApprovingController } from "./certificates/csr-approving.controller.ts"
+import { createCSRSigningController } from "./certificates/csr-signing.controller.ts"
+import { createTrustBundlePublisher } from "./certificates/trust-bundle-publisher.controller.ts"
 import { clusterRoleAggregationController } from "./clusterrole-aggregation/clusterrole-aggregation.controller.ts"
 import { cronJobController } from "./cronjob/cronjob.controller.ts"
 import { daemonSetController } from "./daemonset/daemonset.controller.ts"
@@ -39,6 +47,8 @@ import { ttlAfterFinishedController } from "./ttl-after-finished/ttl-after-finis
 export interface ControllersOptions extends NodeLifecycleOptions {
   /** The certificate authority of the API server, PEM. Absent: nobody publishes it. */
   readonly rootCA?: string | undefined
+  /** Signs certificates for those who ask for one and are approved. Absent: nobody does. */
+  readonly signingCA?: KeyPair | undefined
   /** Signs service account tokens for Secrets that ask for one. Absent: such Secrets stay as they are. */
   readonly signToken?: TokensOptions["sign"] | undefined
   /** Whether bootstrap tokens count: those whose time is over go, and the others sign `cluster-info`. Default false. */
@@ -75,6 +85,11 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
   return Object.freeze([
     serviceAccountController,
     ...(options.rootCA === undefined ? [] : [createRootCACertPublisher(options.rootCA)]),
+    ...(options.rootCA ? [createTrustBundlePublisher(options.rootCA)] : []),
+    ...(options.signingCA ? [createCSRSigningController(options.signingCA)] : []),
+    csrApprovingController,
+    csrCleanerController,
+    podCertificateRequestCleanerController,
     ...(options.signToken
       ? [createTokensController({ sign: options.signToken, rootCA: options.rootCA })]
       : []),

@@ -106,6 +106,7 @@ export async function startServer(options: {
   })
   const controllers = createControllers({
     rootCA: pki.ca.cert,
+    signingCA: pki.ca,
     signToken: (claims) => apiServer.signer.sign(claims),
     clusterCIDR: addresses.podCIDR,
     bootstrapTokens: given.bootstrapTokens,

@@ -15,6 +15,7 @@ import {
   systemClock,
   systemRandom,
   type Env,
+  type KeyPair,
   type Logger,
 } from "@knarr/base"
 import { kinds as builtInKinds, node as nodeKind } from "@knarr/api"
@@ -158,13 +159,14 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       serviceAccounts: { signingKey, issuers: ["https://kubernetes.default.svc.cluster.local"] },
       admission: { enable, disable: controllerManager ? disable : ["ServiceAccount", ...disable] },
     }
-    const { plane, url, kubeconfig, rootCA } = await startPlane(planeOptions, signingKey, port)
+    const { plane, url, kubeconfig, ca } = await startPlane(planeOptions, signingKey, port)
     const client = plane.client()
     const informers = createInformerFactory({ client, scope: root.child("informers"), env })
     const controllers = [
       ...(controllerManager
         ? createControllers({
-            rootCA,
+            rootCA: ca?.cert ?? "",
+            signingCA: ca,
             signToken: (claims) => plane.signer.sign(claims),
             clusterCIDR: "10.244.0.0/16",
           })
@@ -253,7 +255,7 @@ interface StartedPlane {
   readonly plane: ControlPlane
   readonly url: string | undefined
   readonly kubeconfig: Kubeconfig | undefined
-  readonly rootCA: string
+  readonly ca: KeyPair | undefined
 }
 
 async function startPlane(
@@ -265,7 +267,7 @@ async function startPlane(
     const plane = await createControlPlane(options)
     await plane.bootstrap()
     // Nothing listens, so that there is nothing to trust; pods wait for the ConfigMap all the same.
-    return { plane, url: undefined, kubeconfig: undefined, rootCA: "" }
+    return { plane, url: undefined, kubeconfig: undefined, ca: undefined }
   }
   const names = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] }
   const pki = passingPki(options.env, names, signingKey)
@@ -278,5 +280,5 @@ async function startPlane(
     openApiDocs: loadOpenApiDocs,
   })
   const url = `https://127.0.0.1:${plane.port}`
-  return { plane, url, kubeconfig: adminKubeconfig("testing", url, pki), rootCA: pki.ca.cert }
+  return { plane, url, kubeconfig: adminKubeconfig("testing", url, pki), ca: pki.ca }
 }

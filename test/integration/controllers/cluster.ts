@@ -1,10 +1,11 @@
 /** A whole control plane without nodes, on a virtual clock: API server core, memory store and all controllers. */
 import assert from "node:assert/strict"
-import { generateKeyPairSync } from "node:crypto"
+import { generateKeyPairSync, randomBytes } from "node:crypto"
 import { kinds, node, pod, serviceAccount, type Pod } from "@knarr/api"
 import { createControlPlane, type ControlPlane, type UserInfo } from "@knarr/apiserver"
 import { forbidden, formatTime, type Kind, type KubeObject } from "@knarr/apimachinery"
 import {
+  createCA,
   createLogger,
   type Logger,
   Scope,
@@ -23,6 +24,14 @@ const { privateKey } = generateKeyPairSync("ec", {
   namedCurve: "P-256",
   privateKeyEncoding: { type: "pkcs8", format: "pem" },
   publicKeyEncoding: { type: "spki", format: "pem" },
+})
+
+/** As old as a virtual clock at its start. */
+const signingCA = createCA({
+  subject: { commonName: "test-ca" },
+  serial: randomBytes(16),
+  notBeforeMs: Date.UTC(1990, 0),
+  notAfterMs: Date.UTC(2049, 0),
 })
 
 export interface TestCluster extends AsyncDisposable {
@@ -72,7 +81,7 @@ export async function startCluster(
   const denied: string[] = []
   const informers = createInformerFactory({ client, scope: scope.child("informers"), env })
   const controllers = [
-    ...createControllers({ rootCA: "CA", clusterCIDR: "10.244.0.0/16" }),
+    ...createControllers({ rootCA: signingCA.cert, signingCA, clusterCIDR: "10.244.0.0/16" }),
     ...(options.extra ?? []),
   ].map(options.adapt ?? ((controller) => controller))
   await runControllers({
