@@ -28,6 +28,7 @@ import { defaultLimits, InFlight, type InFlightLimits } from "./server/in-flight
 import { listen, type Listener, type ServingCertificates } from "./server/listener.ts"
 import { addProcessMetrics, addStartTime, addStorageMetrics } from "./server/process-metrics.ts"
 import { RequestMetrics } from "./server/request-metrics.ts"
+import { askStore } from "./server/store-check.ts"
 import { TableColumns } from "./endpoints/verbs/table-columns.ts"
 import { respondJson } from "./server/respond.ts"
 import { parseRequestInfo } from "./server/request-info.ts"
@@ -66,6 +67,8 @@ export interface ApiServerOptions extends ControlPlaneOptions {
   readonly goawayChance?: number | undefined
   /** Where certificates are, that count in place of {@link certificates} and are read again when they change. */
   readonly certificateFiles?: CertificateFiles | undefined
+  /** How long the store may take to answer before it counts as failed, for the checks `etcd` and `etcd-readiness`; default 2000 each. */
+  readonly storeChecks?: { readonly healthMs?: number; readonly readyMs?: number } | undefined
   /** How long requests may take to finish when the server stops; default 5. */
   readonly shutdownGraceSeconds?: number | undefined
 }
@@ -115,9 +118,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   health.add({ name: "log", check() {} })
   // The loopback client needs none.
   health.add({ name: "loopback-serving-certificate", check() {} }, ["healthz", "livez"])
-  const askStore = async (): Promise<void> => void (await registry.store.currentRevision(scope.signal))
-  health.add({ name: "etcd", check: askStore })
-  health.add({ name: "etcd-readiness", check: askStore }, ["readyz"])
+  const { store } = registry
+  const { healthMs, readyMs } = options.storeChecks ?? {}
+  health.add({ name: "etcd", check: () => askStore(store, healthMs, env.clock, scope.signal) })
+  health.add({ name: "etcd-readiness", check: () => askStore(store, readyMs, env.clock, scope.signal) }, [
+    "readyz",
+  ])
   health.add({ name: "informer-sync", check() {} }, ["readyz"])
   const addHook = (hook: string): void => health.add({ name: `poststarthook/${hook}`, check: isBootstrapped })
   startHooks.forEach(addHook)

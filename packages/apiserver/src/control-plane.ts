@@ -97,8 +97,10 @@ export interface ControlPlaneOptions {
   readonly serviceRouting?: ServiceRouting | undefined
   /** How objects are encrypted in the store; default: not at all. */
   readonly encryption?: EncryptionOptions | undefined
-  /** How long the store keeps history at the least, in milliseconds; default 300,000 (5 minutes). */
+  /** How long the store keeps history at the least, in milliseconds; default 300,000 (5 minutes); 0: until others forget it. */
   readonly compactionIntervalMs?: number | undefined
+  /** For how long objects that end by themselves are given the same lease; default 60. */
+  readonly leaseReuseSeconds?: number | undefined
   /** The chain of authorizers as a configuration says it, in place of `authorizers`. */
   readonly authorization?: StructuredAuthorizationOptions | undefined
   /** The chain of authorizers, made of the server's own (`node`, `rbac`); default: these. */
@@ -157,20 +159,20 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     store,
     kinds,
     storageFormat: options.storageFormat,
+    leaseReuseSeconds: options.leaseReuseSeconds,
     serviceNetwork: { cidrs: serviceCIDRs, ...(options.nodePorts ? { nodePorts: options.nodePorts } : {}) },
   })
   // Requests that are at work when the server stops still need the caches: they end after the port.
   await registry.start(scope.child("registry", { lasting: true }))
   if (encryption) keepDecrypting(encryption, registry, env, scope)
   const intervalMs = options.compactionIntervalMs ?? defaultCompactionIntervalMs
-  scope.run(
-    "compaction",
-    (signal) =>
-      runCompaction({ store, env, intervalMs, compacted: (at) => registry.forgetHistory(at) }, signal),
-    {
-      restart: true,
-    },
-  )
+  if (intervalMs > 0)
+    scope.run(
+      "compaction",
+      (signal) =>
+        runCompaction({ store, env, intervalMs, compacted: (at) => registry.forgetHistory(at) }, signal),
+      { restart: true },
+    )
 
   const rbac = new Rbac(registry)
   for (const kind of [role, roleBinding, clusterRole, clusterRoleBinding]) {

@@ -383,7 +383,7 @@ describe("a gRPC client on a TCP port with TLS", () => {
     const { cert, key } = issue("clientAuth")
     const at = { host: "127.0.0.1", port: server.port }
     const client = createGrpcClient({
-      socket: { ...at, tls: { ca: ca.cert, cert, key } },
+      socket: { ...at, tls: () => ({ ca: ca.cert, cert, key }) },
       clock: systemClock,
       keepAlive: { afterMs: 1000, waitMs: 1000 },
     })
@@ -396,7 +396,7 @@ describe("a gRPC client on a TCP port with TLS", () => {
     stop.abort(new Error("enough"))
     await assert.rejects(stream.next(never), /enough/)
     client.close()
-    for (const tls of [{ ca: ca.cert }, undefined]) {
+    for (const tls of [() => ({ ca: ca.cert }), undefined]) {
       const stranger = createGrpcClient({ socket: { ...at, tls }, clock: systemClock })
       await assert.rejects(
         stranger.unary("/test.Service/Echo", Buffer.alloc(1), call),

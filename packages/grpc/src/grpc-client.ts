@@ -50,6 +50,8 @@ export interface GrpcStream {
    * reason of the call's signal when that is aborted, and with `signal.reason`.
    */
   next(signal: AbortSignal): Promise<Uint8Array | undefined>
+  /** Ends the call: whoever waits for its next message gets `error`, or why it ended before. */
+  fail(error: unknown): void
 }
 
 /** A stream in both directions. */
@@ -62,8 +64,8 @@ export interface GrpcDuplex extends GrpcStream {
 export interface GrpcServer {
   readonly host: string
   readonly port: number
-  /** Of a server that speaks TLS: what it must show, and who the client is. */
-  readonly tls?: Pick<ConnectionOptions, "ca" | "cert" | "key"> | undefined
+  /** Of a server that speaks TLS: what it must show, and who the client is. Asked at each connection. */
+  readonly tls?: (() => Pick<ConnectionOptions, "ca" | "cert" | "key">) | undefined
 }
 
 export interface GrpcClientOptions {
@@ -195,7 +197,7 @@ function open(target: string | GrpcServer): Socket {
   const { host, port, tls } = target
   if (!tls) return createConnection({ host, port, noDelay: true })
   const servername = isIP(host) ? undefined : host
-  return connectTls({ ...tls, host, port, ALPNProtocols: ["h2"], ...(servername ? { servername } : {}) })
+  return connectTls({ ...tls(), host, port, ALPNProtocols: ["h2"], ...(servername ? { servername } : {}) })
 }
 
 function addressOf({ host, port }: GrpcServer): string {

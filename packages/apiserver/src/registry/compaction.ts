@@ -23,7 +23,8 @@ export async function runCompaction(options: CompactionOptions, signal: AbortSig
     let now = before
     try {
       now = await store.currentRevision(signal)
-      if (before > store.compactRevision) {
+      // It is not when the store was restored from a copy.
+      if (before > store.compactRevision && before <= now) {
         await store.compact(before)
         compacted(before)
       }

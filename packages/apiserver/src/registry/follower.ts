@@ -38,6 +38,7 @@ export class Follower {
   readonly #filling = new Map<WatchCache, StoreEvent[]>()
   #waiters: Waiter[] = []
   #revision = 0
+  #lostUpTo = 0
   /** Counts how often the caches were read again: a cache being filled meanwhile begins anew. */
   #relists = 0
 
@@ -50,6 +51,14 @@ export class Follower {
   /** Every change up to this revision is in the caches. */
   get revision(): number {
     return this.#revision
+  }
+
+  /**
+   * Up to here revisions have been seen of a store that has an older state now: those after {@link revision} tell nothing of
+   * what is to come. 0: of no such store.
+   */
+  get lostUpTo(): number {
+    return this.#lostUpTo
   }
 
   /** Fills `caches` and follows the store from there on, as long as the scope is open. */
@@ -126,8 +135,13 @@ export class Follower {
 
   async #follow(signal: AbortSignal): Promise<void> {
     const pause = new Backoff({ firstMs: 100, maxMs: 5000 })
-    for (;;) {
+    let stale = false
+    for (let first = true; ; first = false) {
       try {
+        // A store that was restored has an older state than it had: a watch from there on would tell nothing.
+        if (!first) stale ||= (await this.#store.currentRevision(signal)) < this.#revision
+        if (stale) await this.#relist()
+        stale = false
         for await (const batch of this.#store.watch({ prefix: "", from: this.#revision + 1, signal })) {
           this.#take(batch)
           pause.reset()
@@ -135,7 +149,7 @@ export class Follower {
       } catch (thrown) {
         if (signal.aborted) throw thrown
         this.#log.warn("The watch of the store ended; watching again", { err: messageOf(thrown) })
-        if (thrown instanceof CompactedError) await this.#relist()
+        stale ||= thrown instanceof CompactedError
       }
       await pause.wait(this.#clock, signal)
     }
@@ -148,17 +162,20 @@ export class Follower {
   async #relist(): Promise<void> {
     this.#relists++
     const at = await this.#store.currentRevision()
+    // What is here may be of a history that has not been, under the revisions of what has.
+    const isOther = at < this.#revision
     const differences: [WatchCache, readonly StoreEvent[]][] = []
     for (const cache of this.#caches.values())
       if (!this.#filling.has(cache))
-        differences.push([cache, cache.changesTo(await this.#read(cache, at), at)])
+        differences.push([cache, cache.changesTo(await this.#read(cache, at), at, isOther)])
+    if (isOther) this.#lostUpTo = Math.max(this.#lostUpTo, this.#revision)
+    this.#revision = at
     for (const [cache, changes] of differences) {
       cache.watchers.closeAll()
       for (const change of changes) this.#apply(cache, change)
       cache.forgetHistory(at)
       this.#flush(cache)
     }
-    this.#revision = at
     this.#wake()
   }
 

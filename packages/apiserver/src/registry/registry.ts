@@ -42,6 +42,8 @@ export interface RegistryOptions {
   readonly historyBytes?: number
   /** How objects are stored; default `stamped`. */
   readonly storageFormat?: StorageFormat | undefined
+  /** See {@link TtlLeases}. */
+  readonly leaseReuseSeconds?: number | undefined
 }
 
 const noAdmission: Admission = { admit() {}, validate() {} }
@@ -91,7 +93,7 @@ export class Registry implements Storages {
       env,
       store,
       follower: this.follower,
-      leases: new TtlLeases(store, env.clock),
+      leases: new TtlLeases(store, env.clock, options.leaseReuseSeconds),
       admission: {
         admit: (attributes) => this.#admission.admit(attributes),
         validate: (attributes) => this.#admission.validate(attributes),

@@ -113,11 +113,17 @@ export class ResourceStorage {
     return selectionOf(this.kind, this.view, options)
   }
 
-  /** Waits until the cache holds everything that the store has committed. */
+  /** Waits until the cache holds everything that the store has committed. Rejects with a StatusError when that cannot be had. */
   fresh(signal?: AbortSignal): Promise<void> | undefined {
     const { follower, store } = this.deps
     const newest = store.currentRevision(signal)
-    if (newest instanceof Promise) return newest.then((revision) => follower.reach(revision, signal))
+    if (newest instanceof Promise)
+      return newest.then(
+        (revision) => follower.reach(revision, signal),
+        (thrown: unknown) => {
+          throw storeFailure(thrown)
+        },
+      )
     return follower.revision >= newest ? undefined : follower.reach(newest, signal)
   }
 

@@ -5,7 +5,7 @@
 import type { Clock } from "@knarr/base"
 import type { Store } from "@knarr/store"
 
-const reuseMs = 60_000
+const defaultReuseSeconds = 60
 const objectsPerLease = 1000
 
 export class TtlLeases {
@@ -13,18 +13,22 @@ export class TtlLeases {
   readonly #clock: Clock
   readonly #current = new Map<number, { id: Promise<number>; until: number; left: number }>()
 
-  constructor(store: Store, clock: Clock) {
+  readonly #reuseSeconds: number
+
+  /** `reuseSeconds`: for how long a lease is given to further objects; default 60. */
+  constructor(store: Store, clock: Clock, reuseSeconds = defaultReuseSeconds) {
     this.#store = store
     this.#clock = clock
+    this.#reuseSeconds = reuseSeconds
   }
 
-  /** A lease that ends `ttlSeconds` from now, or up to a minute later. */
+  /** A lease that ends `ttlSeconds` from now, or later by up to the time for which it is reused. */
   lease(ttlSeconds: number): Promise<number> {
     const now = this.#clock.monotonic()
     let lease = this.#current.get(ttlSeconds)
     if (!lease || lease.until <= now || lease.left <= 0) {
-      const id = this.#store.grantLease(ttlSeconds + reuseMs / 1000)
-      lease = { id, until: now + reuseMs, left: objectsPerLease }
+      const id = this.#store.grantLease(ttlSeconds + this.#reuseSeconds)
+      lease = { id, until: now + this.#reuseSeconds * 1000, left: objectsPerLease }
       this.#current.set(ttlSeconds, lease)
       const granted = lease
       id.catch(() => {

@@ -193,14 +193,18 @@ export class WatchCache {
     this.watchers.dispatch(event)
   }
 
-  /** The changes that lead from what is here to `kvs`, the state at `revision`, in order. */
-  changesTo(kvs: Iterable<KeyValue>, revision: number): StoreEvent[] {
+  /**
+   * The changes that lead from what is here to `kvs`, the state at `revision`, in order. `all`: revisions do not tell whether
+   * an object is the same. They can be applied then, however old they are.
+   */
+  changesTo(kvs: Iterable<KeyValue>, revision: number, all = false): StoreEvent[] {
+    if (all) this.#loadedAt = 0
     const gone = new Set([...this.#objects.values()].map(({ key }) => key))
     const changes: StoreEvent[] = []
     for (const kv of kvs) {
       const key = kv.key.slice(this.prefix.length)
       gone.delete(key)
-      if (this.get(key)?.revision !== kv.modRevision)
+      if (all || this.get(key)?.revision !== kv.modRevision)
         changes.push({ type: "put", key: kv.key, revision: kv.modRevision, kv, previous: undefined })
     }
     changes.sort((a, b) => a.revision - b.revision)

@@ -207,7 +207,9 @@ class Watch implements Watcher {
   /** Delivers what there is to begin with; on return the watch is live. */
   async #begin(signal: AbortSignal): Promise<void> {
     const { cache, deps } = this.#storage
-    const shown = deps.follower.revision
+    const { revision: shown, lostUpTo } = deps.follower
+    // Of a history that was lost: what is to come has the same revisions.
+    if (this.#since > shown && this.#since <= lostUpTo) throw new CompactedError(this.#since, shown)
     if (this.#initial) {
       const present = cache.candidates(this.selection)
       cache.watchers.add(this)

@@ -53,11 +53,44 @@ describe("Flags of the API server", () => {
       "localhost",
       /^invalid argument "localhost" for "--bind-address" flag: failed to parse IP: "localhost"$/,
     ],
+    [
+      "storage-backend",
+      "etcd2",
+      /^--storage-backend invalid, allowed values: etcd3\. If not specified, it will default to 'etcd3'$/,
+    ],
+    [
+      "storage-media-type",
+      "text/plain",
+      /^--storage-media-type "text\/plain" invalid, allowed values: application\/json, application\/vnd/,
+    ],
+    ["storage-media-type", "application/json", /^--storage-media-type application\/json can not be had: /],
+    ["etcd-servers-overrides", "events#http://a", /^--etcd-servers-overrides invalid, must be of format: /],
+    ["etcd-servers-overrides", "/events#http://a;;b", /^--etcd-servers-overrides invalid, must be of/],
+    ["etcd-servers-overrides", "/events#http://a", /^--etcd-servers-overrides can not be had: /],
+    ["etcd-compaction-interval", "-1s", /^--etcd-compaction-interval can not be negative value$/],
+    ["etcd-healthcheck-timeout", "2", /^invalid argument "2" for "--etcd-healthcheck-timeout" flag: /],
+    ["lease-reuse-duration-seconds", "-1", /^--lease-reuse-duration-seconds can not be negative value$/],
     ["max-requests-inflight", "-1", /^--max-requests-inflight can not be negative value$/],
   ] as const)
     it(`are refused: --${name}=${value}`, () => {
       assert.throws(() => keepApiServerFlags({ [name]: value }), { message })
     })
+
+  it("become options of the store", () => {
+    const options = apiServerOptions({
+      "etcd-compaction-interval": "0",
+      "etcd-healthcheck-timeout": "3s",
+      "etcd-readycheck-timeout": "0s",
+      "lease-reuse-duration-seconds": "30",
+      "storage-backend": "etcd3",
+      "storage-media-type": "application/vnd.kubernetes.protobuf",
+    })
+    assert.equal(options.compactionIntervalMs, 0)
+    assert.deepEqual(options.storeChecks, { healthMs: 3000 })
+    assert.equal(options.leaseReuseSeconds, 30)
+    assert.equal(options.storageFormat, undefined)
+    assert.equal(apiServerOptions({ "etcd-servers": "http://127.0.0.1:1" }).storageFormat, "shared")
+  })
 
   it("are texts, or switches", () => {
     assert.equal(apiServerFlags["audit-log-path"]?.type, "string")

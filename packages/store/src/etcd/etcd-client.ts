@@ -16,6 +16,7 @@ import {
 } from "@knarr/grpc"
 import { etcdEnums, type EtcdMessages, etcdMethods, etcdTables } from "./etcd.gen.ts"
 
+/** Files may be read anew for it. */
 export interface EtcdTls {
   /** PEM of the authority that signed the members' certificates; default: those that Node trusts. */
   readonly ca?: string | Buffer | undefined
@@ -27,15 +28,21 @@ export interface EtcdClientOptions {
   readonly env: Env
   /** `http://host:port`, `https://host:port` or `unix:///path` of each member. */
   readonly endpoints: readonly string[]
-  readonly tls?: EtcdTls | undefined
+  /** Asked at each connection to an `https` member. */
+  readonly tls?: (() => EtcdTls) | undefined
 }
 
 /** Others wait, without a time of theirs running. */
 const callsAtOnce = 256
 /** A member may be silent this long. */
 const attemptMs = 10_000
+/** And this long when another one can be asked the same. */
+const hopMs = 3_000
 /** For this long a call is tried. */
 const callMs = 15_000
+/** A member that has no leader says so instead of waiting for one. Mirrors: etcd api/v3/v3rpc/rpctypes/md.go */
+const headers = { hasleader: "true" }
+const noLeaderText = "etcdserver: no leader"
 /** Mirrors: apiserver storagebackend/factory/etcd3.go keepaliveTime, keepaliveTimeout */
 const keepAlive = { afterMs: 30_000, waitMs: 10_000 }
 
@@ -52,14 +59,14 @@ export interface CallOptions {
 }
 
 /** Throws for an endpoint that is none. */
-function targetOf(endpoint: string, tls: EtcdTls | undefined): string | GrpcServer {
+function targetOf(endpoint: string, tls: () => EtcdTls): string | GrpcServer {
   const url = URL.parse(/^\w+:\/\//.test(endpoint) ? endpoint : `http://${endpoint}`)
   if (url?.protocol === "unix:") return url.host + url.pathname
   if (!url || (url.protocol !== "http:" && url.protocol !== "https:"))
     throw new Error(`Cannot use the etcd endpoint "${endpoint}": it is no http or https URL`)
   const port = Number(url.port || (url.protocol === "https:" ? 443 : 80))
   const host = url.hostname.replace(/^\[|\]$/g, "")
-  return { host, port, tls: url.protocol === "https:" ? { ...tls } : undefined }
+  return { host, port, tls: url.protocol === "https:" ? tls : undefined }
 }
 
 /** A stream of requests and answers of one method. */
@@ -72,15 +79,18 @@ export interface EtcdStream<M extends Method> {
 export class EtcdClient implements Disposable {
   readonly #env: Env
   readonly #members: readonly GrpcClient[]
+  /** What runs on each member. */
+  readonly #streams: readonly Set<GrpcStream>[]
   readonly #room = new Semaphore(callsAtOnce)
   #at = 0
 
-  constructor({ env, endpoints, tls }: EtcdClientOptions) {
+  constructor({ env, endpoints, tls = () => ({}) }: EtcdClientOptions) {
     if (endpoints.length === 0) throw new Error("Cannot use etcd: no endpoint is given")
     this.#env = env
     this.#members = endpoints.map((endpoint) =>
       createGrpcClient({ socket: targetOf(endpoint, tls), clock: env.clock, keepAlive }),
     )
+    this.#streams = endpoints.map(() => new Set())
   }
 
   /** Rejects with a {@link GrpcError}, or with the reason of the signal. */
@@ -94,16 +104,19 @@ export class EtcdClient implements Disposable {
     const { clock } = this.#env
     const deadline = clock.monotonic() + callMs
     const pause = new Backoff({ firstMs: 20, maxMs: 500 })
+    const timeoutMs = repeatable && this.#members.length > 1 ? hopMs : attemptMs
     for (let tries = 1; ; tries++) {
       const at = this.#at
       try {
         using _room = await this.#room.acquire(signal)
-        const answer = await this.#members[at]!.unary(path, bytes, { signal, timeoutMs: attemptMs })
+        const answer = await this.#members[at]!.unary(path, bytes, { signal, timeoutMs, headers })
         return codec.decode(responseName, answer) as EtcdMessages[ResponseOf<M>]
       } catch (thrown) {
         if (!isOfMember(thrown)) throw thrown
-        if (this.#at === at) this.#at = (at + 1) % this.#members.length
-        const again = thrown.unsent || (repeatable && thrown.code === grpcCodes.unavailable)
+        this.#moveFrom(at)
+        const heard = !thrown.unsent && thrown.message !== noLeaderText
+        // Of one member that is silent nothing more can be had.
+        const again = !heard || (repeatable && (this.#members.length > 1 || isUnavailable(thrown)))
         if (!again || clock.monotonic() >= deadline) throw thrown
         // The others first, then a while later all of them again.
         if (tries % this.#members.length === 0) await pause.wait(clock, signal)
@@ -111,11 +124,13 @@ export class EtcdClient implements Disposable {
     }
   }
 
-  /** A stream on the member that is asked now. */
+  /** A stream on the member that is asked now; it fails when another one is asked. `signal` is aborted when it is not used any more. */
   stream<M extends Method>(method: M, signal: AbortSignal): EtcdStream<M> {
     const [path, requestName] = etcdMethods[method]
     const at = this.#at
-    const duplex = this.#members[at]!.duplex(path, { signal })
+    const duplex = this.#members[at]!.duplex(path, { signal, headers })
+    const streams = this.#streams[at]!.add(duplex)
+    signal.addEventListener("abort", () => streams.delete(duplex), { once: true })
     return {
       send: (request) => duplex.send(codec.encode(requestName, request as never)),
       next: (waiting) => this.#next(method, duplex, at, waiting),
@@ -148,9 +163,19 @@ export class EtcdClient implements Disposable {
       const message = await stream.next(signal)
       return message && (codec.decode(etcdMethods[method][2], message) as EtcdMessages[ResponseOf<M>])
     } catch (thrown) {
-      if (isOfMember(thrown) && this.#at === at) this.#at = (at + 1) % this.#members.length
+      if (isOfMember(thrown)) this.#moveFrom(at)
       throw thrown
     }
+  }
+
+  /** Asks the next member from now on. What runs on one that is silent would hang. */
+  #moveFrom(at: number): void {
+    if (this.#at !== at || this.#members.length === 1) return
+    this.#at = (at + 1) % this.#members.length
+    const streams = this.#streams[at]!
+    for (const stream of streams)
+      stream.fail(new GrpcError("", grpcCodes.unavailable, "another member of etcd is asked from now on"))
+    streams.clear()
   }
 
   [Symbol.dispose](): void {
@@ -160,8 +185,9 @@ export class EtcdClient implements Disposable {
 
 /** Another member may do better. */
 function isOfMember(thrown: unknown): thrown is GrpcError {
-  return (
-    thrown instanceof GrpcError &&
-    (thrown.code === grpcCodes.unavailable || thrown.code === grpcCodes.deadlineExceeded)
-  )
+  return thrown instanceof GrpcError && (isUnavailable(thrown) || thrown.code === grpcCodes.deadlineExceeded)
+}
+
+function isUnavailable({ code }: GrpcError): boolean {
+  return code === grpcCodes.unavailable
 }

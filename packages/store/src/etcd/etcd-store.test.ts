@@ -2,13 +2,12 @@ import assert from "node:assert/strict"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it } from "node:test"
-import { systemEnv } from "@knarr/testkit"
+import { systemEnv, TestEtcd } from "@knarr/testkit"
 import { storeConformance } from "../store.conformance.ts"
 import { bytes, keysOf, never, take } from "../store-cases.conformance.ts"
 import { NoSpaceError, type Store, StoreFailedError } from "../store.ts"
 import { isEtcdSnapshot, readEtcdSnapshot, saveEtcdSnapshot } from "./etcd-snapshot.ts"
 import { openEtcdStore } from "./etcd-store.ts"
-import { TestEtcd } from "./testing.ts"
 
 const env = systemEnv()
 

@@ -9,6 +9,7 @@ import {
   CompactedError,
   type Expected,
   type KeyValue,
+  NoSpaceError,
   type RangeOptions,
   type RangeResult,
   type Store,
@@ -28,7 +29,8 @@ export interface EtcdStoreOptions {
   readonly env: Env
   /** `http://host:port`, `https://host:port` or `unix:///path` of each member. */
   readonly endpoints: readonly string[]
-  readonly tls?: EtcdTls | undefined
+  /** Asked at each connection to an `https` member. */
+  readonly tls?: (() => EtcdTls) | undefined
   /** Where the objects are, as `--etcd-prefix`; default `/registry`. */
   readonly prefix?: string | undefined
   /** How many events a live watcher may fall behind; default 10,000. */
@@ -77,6 +79,9 @@ interface EtcdCalls {
   status: [MessageInit<etcd.StatusRequest>, etcd.StatusResponse]
 }
 
+/** Answered only when most members agree on the state. */
+const isOfAll: ReadonlySet<keyof EtcdCalls> = new Set(["range", "put", "deleteRange", "txn"])
+
 class EtcdStore implements Store {
   readonly #env: Env
   readonly #client: EtcdClient
@@ -84,6 +89,11 @@ class EtcdStore implements Store {
   readonly #watchBuffer: number
   readonly #compactKey: Buffer | undefined
   readonly #end = new AbortController()
+  /** Until etcd turns out to be another one, or to have an older state: watches end with it. */
+  #life = new AbortController()
+  #cluster = 0
+  /** Up to here revisions were heard of in former lives: who goes on from one of them may have missed others. */
+  #lostUpTo = 0
   /** The last write to each key that is on its way: etcd may take those of one caller in any order. */
   readonly #writes = new Map<string, Promise<unknown>>()
   #revision = 0
@@ -247,9 +257,16 @@ class EtcdStore implements Store {
   async *#watch(prefix: string, from: number, signal: AbortSignal): AsyncGenerator<readonly StoreEvent[]> {
     if (this.#end.signal.aborted) throw this.#end.signal.reason
     if (from < this.#compactRevision) throw new CompactedError(from, this.#compactRevision)
+    // Etcd would wait for what it has not seen.
+    if (from > this.#revision + 1 && from <= this.#lostUpTo + 1)
+      throw new CompactedError(from, this.#revision + 1)
+    const life = this.#life.signal
     const stop = new AbortController()
-    const onAbort = (): void => stop.abort(signal.aborted ? signal.reason : this.#end.signal.reason)
-    const signals = [signal, this.#end.signal]
+    const onAbort = (): void => {
+      const ended = [signal, this.#end.signal].find(({ aborted }) => aborted)
+      stop.abort(ended ? ended.reason : new CompactedError(from, this.#revision + 1))
+    }
+    const signals = [signal, this.#end.signal, life]
     for (const one of signals) one.addEventListener("abort", onAbort, { once: true })
     if (signal.aborted) onAbort()
     const key = this.#keys.toEtcd(prefix)
@@ -277,7 +294,12 @@ class EtcdStore implements Store {
   async compact(revision: number): Promise<void> {
     this.#checkOpen()
     if (revision <= this.#compactRevision) return
-    await this.#tellOfCompaction(revision)
+    try {
+      await this.#tellOfCompaction(revision)
+    } catch (thrown) {
+      // Of all that can be done about it this is the first.
+      if (!(thrown instanceof NoSpaceError)) throw thrown
+    }
     try {
       await this.#call("compact", { revision }, true, revision)
       this.#wasCompacted(revision)
@@ -354,11 +376,12 @@ class EtcdStore implements Store {
     repeatable: boolean,
     revision = 0,
   ): Promise<EtcdCalls[M][1]> {
+    const before = this.#revision
     try {
-      return (await this.#client.call(method, request as never, {
-        signal: this.#end.signal,
-        repeatable,
-      })) as EtcdCalls[M][1]
+      const options = { signal: this.#end.signal, repeatable }
+      const answer = (await this.#client.call(method, request as never, options)) as EtcdCalls[M][1]
+      if (isOfAll.has(method)) this.#checkLife(answer.header, before)
+      return answer
     } catch (thrown) {
       if (!(thrown instanceof GrpcError)) throw thrown
       const failure = failureOf(thrown, {
@@ -383,6 +406,24 @@ class EtcdStore implements Store {
     } finally {
       if (this.#writes.get(key) === mine) this.#writes.delete(key)
     }
+  }
+
+  /**
+   * An answer of all members is of no older state than what was known when it was asked for: if it is, etcd was restored from
+   * a copy, and what is known here is of what has not been. `before` is that revision.
+   */
+  #checkLife({ revision = 0, clusterId = 0 }: Partial<etcd.ResponseHeader> = {}, before: number): void {
+    const same = this.#cluster === 0 || this.#cluster === clusterId
+    this.#cluster = clusterId
+    if (same && revision >= before) return
+    this.#env.log.warn("Etcd has another state than before; watches begin anew", { revision, before })
+    this.#lostUpTo = Math.max(this.#lostUpTo, this.#revision)
+    this.#revision = revision
+    this.#compactRevision = 0
+    this.#compactions = 0
+    const life = this.#life
+    this.#life = new AbortController()
+    life.abort()
   }
 
   #heard(header: etcd.ResponseHeader | undefined): number {
