@@ -25,6 +25,7 @@ export {
   schemaOf,
   schemaOfType,
 } from "./schema.ts"
+export { inGoOrder } from "./go-order.ts"
 export { zeroValue } from "./zero-value.ts"
 export { printEmpties, settleEmpties } from "./empties.ts"
 export { schemaFingerprint } from "./schema-fingerprint.ts"

@@ -73,5 +73,6 @@ export {
   type AdmissionEvaluation,
   type AdmissionValues,
 } from "./admission/activation.ts"
+export { selectorProblem, type SelectorProblem } from "./devices/selector.ts"
 export { MadeObject, MadeOperation, jsonPatchType, objectType } from "./admission/mutation-types.ts"
 export { NotJSON, jsonValue } from "./admission/json-value.ts"

@@ -13,6 +13,8 @@ export interface Comparison {
   readonly added: FieldSet
   readonly modified: FieldSet
   readonly removed: FieldSet
+  /** An item of a list with keys has not got them, so that the values do not fit their schema. Default false. */
+  readonly hasKeylessItems?: boolean
 }
 
 /** The paths that an applied value owns. */
@@ -81,12 +83,14 @@ class CompareWalk {
   #added: FieldSetBuilder | undefined
   #modified: FieldSetBuilder | undefined
   #removed: FieldSetBuilder | undefined
+  #hasKeylessItems = false
 
   result(): Comparison {
     return {
       added: this.#added?.build() ?? FieldSet.empty,
       modified: this.#modified?.build() ?? FieldSet.empty,
       removed: this.#removed?.build() ?? FieldSet.empty,
+      hasKeylessItems: this.#hasKeylessItems,
     }
   }
 
@@ -175,8 +179,8 @@ class CompareWalk {
     const now = Array.isArray(after) ? after : []
     if (old.length === 0 && now.length === 0) return true
     if (old.length === now.length && this.#inStep(shape, old, now)) return false
-    const left = groups(shape, old)
-    const right = groups(shape, now)
+    const left = this.#groups(shape, old)
+    const right = this.#groups(shape, now)
     for (const [element, items] of left) this.#items(element, shape.items!, items, right.get(element) ?? [])
     for (const [element, items] of right)
       if (!left.has(element)) this.#items(element, shape.items!, [], items)
@@ -198,6 +202,21 @@ class CompareWalk {
       i++
     }
     return true
+  }
+
+  #groups(shape: Shape, list: readonly unknown[]): Map<string, unknown[]> {
+    const out = new Map<string, unknown[]>()
+    for (const item of list) {
+      const element = itemElementIfAny(shape, item)
+      if (element === undefined) {
+        this.#hasKeylessItems = true
+        continue
+      }
+      const same = out.get(element)
+      if (same) same.push(item)
+      else out.set(element, [item])
+    }
+    return out
   }
 
   /** Items of one key, of which there may be several in either list. */
@@ -227,16 +246,4 @@ function fieldOf(object: JsonObject, key: string, zero: unknown): unknown {
 
 function orZero(value: unknown, zero: unknown): unknown {
   return value === undefined ? zero : value
-}
-
-function groups(shape: Shape, list: readonly unknown[]): Map<string, unknown[]> {
-  const out = new Map<string, unknown[]>()
-  for (const item of list) {
-    const element = itemElementIfAny(shape, item)
-    if (element === undefined) continue
-    const same = out.get(element)
-    if (same) same.push(item)
-    else out.set(element, [item])
-  }
-  return out
 }

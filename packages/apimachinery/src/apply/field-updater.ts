@@ -54,8 +54,9 @@ function compareIn(
   const old = inVersion(ctx, before, apiVersion)
   const now = inVersion(ctx, after, apiVersion)
   if (!old || !now) return undefined
-  const { added, modified, removed } = compare(schemaIn(ctx, apiVersion), old, now)
+  const { added, modified, removed, hasKeylessItems = false } = compare(schemaIn(ctx, apiVersion), old, now)
   return {
+    hasKeylessItems,
     added: withoutResetFields(ctx, added),
     modified: withoutResetFields(ctx, modified),
     removed: withoutResetFields(ctx, removed),
@@ -80,6 +81,9 @@ function takeOver(
   force: boolean,
 ): Comparison {
   const own = compareIn(ctx, before, after, ctx.apiVersion)!
+  // A plain write of what does not fit its schema is not tracked.
+  if (own.hasKeylessItems && self === undefined)
+    return { added: FieldSet.empty, modified: FieldSet.empty, removed: FieldSet.empty }
   const comparisons = new Map([[ctx.apiVersion, takenBy(own)]])
   const conflicts: Conflict[] = []
   const left = new Map<string, Owner>()

@@ -13,6 +13,7 @@ import {
   genericServerResponse,
   goJson,
   goTypeOf,
+  inGoOrder,
   goValue,
   internalError,
   invalid,
@@ -206,28 +207,7 @@ function touchedBy(patch: Pick<Patch, "type" | "body">): unknown {
 
 /** A patched document as it is shown: what the patch went into has its fields by name, the rest as Go orders them. */
 function shownDocument(schema: Schema, value: unknown, patch: Pick<Patch, "type" | "body">): unknown {
-  return inOrder(schema, value, touchedBy(patch) ?? {})
-}
-
-function inOrder(schema: Schema | undefined, value: unknown, touched: unknown): unknown {
-  if (Array.isArray(value)) {
-    const at = touched as Record<number, unknown> | undefined
-    return value.map((item, i) => inOrder(schema?.items, item, at?.[i]))
-  }
-  if (typeof value !== "object" || value === null) return value
-  const from = value as Record<string, unknown>
-  const isTouched = typeof touched === "object" && touched !== null
-  const names = Object.keys(from)
-  const { order } = schema ?? {}
-  if (isTouched || schema?.type === "map" || (schema?.fields && !order)) names.sort()
-  else if (order) names.sort((a, b) => order.indexOf(a) - order.indexOf(b))
-  const inner = (name: string): Schema | undefined => schema?.fields?.get(name)?.schema ?? schema?.values
-  return Object.fromEntries(
-    names.map((name) => [
-      name,
-      inOrder(inner(name), from[name], isTouched ? (touched as Record<string, unknown>)[name] : undefined),
-    ]),
-  )
+  return inGoOrder(schema, value, touchedBy(patch) ?? {})
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Lists with a most of items and, some, with items of their own. Mirrors: pkg/apis/resource/validation/validation.go */
-import { field } from "@knarr/apimachinery"
+import { field, inGoOrder, schemaOf } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 
 /**
@@ -19,7 +19,7 @@ export function allProblems({ found, declared }: Problems): FieldError[] {
   return [...found, ...declared]
 }
 
-/** Looks at every item, or says that there are too many. `key` is what is different in each. */
+/** Looks at every item, or says that there are too many. `key` is what is different in each, `type` the schema of all. */
 export function eachOf<T>(
   problems: Problems,
   path: string,
@@ -27,6 +27,7 @@ export function eachOf<T>(
   most: number,
   validate: (item: T, path: string) => void,
   key?: (item: T) => string,
+  type?: string,
 ): void {
   const list = items ?? []
   if (list.length > most) {
@@ -38,7 +39,8 @@ export function eachOf<T>(
   const seen = new Set<string>()
   for (const [i, item] of list.entries()) {
     const own = key(item)
-    if (seen.has(own)) problems.declared.push(field.duplicate(`${path}[${i}]`, item))
+    if (seen.has(own))
+      problems.declared.push(field.duplicate(`${path}[${i}]`, type ? inGoOrder(schemaOf(type), item) : item))
     seen.add(own)
   }
 }

@@ -1,8 +1,9 @@
 /**
- * What a claim asks for, but for what its expressions say.
+ * What a claim asks for.
  * Mirrors: pkg/apis/resource/validation/validation.go (validateDeviceClaim)
  */
-import { byteLength, field, isDNS1123Label, isDNS1123Subdomain } from "@knarr/apimachinery"
+import { byteLength, field, type FieldError, isDNS1123Label, isDNS1123Subdomain } from "@knarr/apimachinery"
+import { selectorProblem } from "@knarr/cel"
 import { declaredReasons, oneOf, reasons } from "../../checks.ts"
 import { eachOf, type Problems } from "./bounded-list.ts"
 import { validateConfiguration } from "./device-config.validate.ts"
@@ -41,6 +42,7 @@ export function validateDeviceClaim(problems: Problems, path: string, claim: Dev
     maxItems,
     (request, at) => validateRequest(problems, at, request),
     ({ name }) => name,
+    "io.k8s.api.resource.v1.DeviceRequest",
   )
   eachOf(problems, `${path}.constraints`, claim?.constraints, maxItems, (constraint, at) =>
     validateConstraint(problems, at, constraint, names),
@@ -55,9 +57,11 @@ function validateRequest(problems: Problems, path: string, request: DeviceReques
   const { name = "", exactly, firstAvailable = [] } = request
   problems.found.push(...reasons(`${path}.name`, name, isDNS1123Label(name)))
   const detail = "exactly one of `exactly` or `firstAvailable` is required"
-  if (firstAvailable.length > 0 && exactly)
+  if (firstAvailable.length > 0 && exactly) {
     problems.found.push(field.invalid(path, null, `${detail}, but multiple fields are set`))
-  else if (firstAvailable.length > 0)
+    for (const [i, { deviceClassName }] of firstAvailable.entries())
+      problems.declared.push(...validateClass(`${path}.firstAvailable[${i}]`, deviceClassName))
+  } else if (firstAvailable.length > 0)
     eachOf(
       problems,
       `${path}.firstAvailable`,
@@ -65,6 +69,7 @@ function validateRequest(problems: Problems, path: string, request: DeviceReques
       maxAlternatives,
       (one, at) => validateAlternative(problems, at, one),
       (one) => one.name,
+      "io.k8s.api.resource.v1.DeviceSubRequest",
     )
   else if (exactly) {
     const at = `${path}.exactly`
@@ -82,11 +87,14 @@ function validateAlternative(problems: Problems, path: string, request: DeviceSu
   const { name = "", deviceClassName } = request
   problems.found.push(...reasons(`${path}.name`, name, isDNS1123Label(name)))
   validateWanted(problems, path, request)
-  problems.declared.push(
-    ...(deviceClassName
-      ? declaredReasons(`${path}.deviceClassName`, deviceClassName, isDNS1123Subdomain(deviceClassName))
-      : [field.required(`${path}.deviceClassName`, "")]),
-  )
+  problems.declared.push(...validateClass(path, deviceClassName))
+}
+
+function validateClass(path: string, deviceClassName: string): FieldError[] {
+  const at = `${path}.deviceClassName`
+  return deviceClassName
+    ? declaredReasons(at, deviceClassName, isDNS1123Subdomain(deviceClassName))
+    : [field.required(at, "")]
 }
 
 /** How many devices of which kind. */
@@ -116,9 +124,17 @@ export function validateSelectors(
 ): void {
   eachOf(problems, path, selectors, maxItems, ({ cel }, at) => {
     if (!cel) problems.found.push(field.required(`${at}.cel`, ""))
-    else if (!stored && byteLength(cel.expression ?? "") > maxExpressionLength)
-      problems.found.push(field.tooLong(`${at}.cel.expression`, "", maxExpressionLength))
+    else if (!stored) problems.found.push(...validateSelector(`${at}.cel.expression`, cel.expression ?? ""))
   })
+}
+
+function validateSelector(path: string, text: string): FieldError[] {
+  if (byteLength(text) > maxExpressionLength) return [field.tooLong(path, "", maxExpressionLength)]
+  const problem = selectorProblem(text)
+  if (!problem) return []
+  const { kind, detail } = problem
+  if (kind === "invalid") return [field.invalid(path, text, detail)]
+  return [kind === "internal" ? field.internalError(path, new Error(detail)) : field.forbidden(path, detail)]
 }
 
 function validateConstraint(

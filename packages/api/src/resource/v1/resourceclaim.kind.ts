@@ -2,6 +2,7 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age, text } from "../../columns.ts"
 import { setClaimSpecDefaults } from "./claim.defaults.ts"
+import { dropDisabledClaimFields } from "./claim.strategy.ts"
 import { validateResourceClaimStatus } from "./resourceclaim-status.validate.ts"
 import { validateResourceClaim } from "./resourceclaim.validate.ts"
 import type { ResourceClaim } from "./types.gen.ts"
@@ -33,5 +34,7 @@ export const resourceClaim: Kind<ResourceClaim> = defineKind<ResourceClaim>({
   setDefaults({ spec }) {
     setClaimSpecDefaults(spec)
   },
+  prepareForCreate: ({ spec }) => dropDisabledClaimFields(spec),
+  prepareForUpdate: ({ spec }, old) => dropDisabledClaimFields(spec, old.spec),
   hasGeneration: false,
 })

@@ -2,6 +2,7 @@
 import { defineKind, type Kind } from "@knarr/apimachinery"
 import { age } from "../../columns.ts"
 import { setClaimSpecDefaults } from "./claim.defaults.ts"
+import { dropDisabledClaimFields } from "./claim.strategy.ts"
 import { validateResourceClaimTemplate } from "./resourceclaim.validate.ts"
 import type { ResourceClaimTemplate } from "./types.gen.ts"
 
@@ -19,4 +20,6 @@ export const resourceClaimTemplate: Kind<ResourceClaimTemplate> = defineKind<Res
   setDefaults({ spec }) {
     setClaimSpecDefaults(spec.spec)
   },
+  prepareForCreate: ({ spec }) => dropDisabledClaimFields(spec.spec),
+  prepareForUpdate: ({ spec }, old) => dropDisabledClaimFields(spec.spec, old.spec.spec),
 })
