@@ -13,7 +13,17 @@ export {
 export { type TaintEffect, findUntoleratedTaint, tolerates } from "./taints.ts"
 export { matchesNodeSelectorTerm, matchesRequiredNodeAffinity } from "./node-affinity.ts"
 export { type HostPortUse, hostPortsConflict, hostPortsOf } from "./host-ports.ts"
-export { type QuotaUsage, countsAgainst, inScope, missingResources, usageOf, usedBy } from "./quota-usage.ts"
+export {
+  type QuotaScope,
+  type QuotaUsage,
+  countsAgainst,
+  inScope,
+  isInScope,
+  missingResources,
+  quotaScopes,
+  usageOf,
+  usedBy,
+} from "./quota-usage.ts"
 export {
   apiObjectReference,
   ephemeralClaimName,

@@ -247,23 +247,32 @@ function claimInScope(
   return names.some((name) => values.includes(name!) === (operator === "In"))
 }
 
+/** What a quota, or a configuration, asks of the objects that it is about. */
+export interface QuotaScope {
+  readonly scopeName: string
+  readonly operator: string
+  readonly values?: readonly string[] | undefined
+}
+
+export function quotaScopes({ spec }: Readonly<ResourceQuota>): readonly QuotaScope[] {
+  const named = (spec.scopes ?? []).map((scopeName) => ({ scopeName, operator: "Exists" }))
+  return [...named, ...(spec.scopeSelector?.matchExpressions ?? [])]
+}
+
+export function isInScope(
+  { scopeName, operator, values = [] }: QuotaScope,
+  kind: Kind,
+  obj: KubeObject,
+): boolean {
+  if (kind.group !== "") return false
+  if (kind.kind === "Pod") return podInScope(obj as Pod, scopeName, operator, values)
+  if (kind.kind !== "PersistentVolumeClaim") return false
+  return claimInScope(obj as PersistentVolumeClaim, scopeName, operator, values)
+}
+
 /** Whether the object is in every scope of the quota. */
 export function inScope(quota: ResourceQuota, kind: Kind, obj: KubeObject): boolean {
-  const scopes = [
-    ...(quota.spec.scopes ?? []).map((scopeName) => ({
-      scopeName,
-      operator: "Exists",
-      values: [] as string[],
-    })),
-    ...(quota.spec.scopeSelector?.matchExpressions ?? []),
-  ]
-  if (scopes.length === 0) return true
-  if (kind.group !== "") return false
-  return scopes.every(({ scopeName, operator, values = [] }) => {
-    if (kind.kind === "Pod") return podInScope(obj as Pod, scopeName, operator, values)
-    if (kind.kind !== "PersistentVolumeClaim") return false
-    return claimInScope(obj as PersistentVolumeClaim, scopeName, operator, values)
-  })
+  return quotaScopes(quota).every((scope) => isInScope(scope, kind, obj))
 }
 
 /** `status.used` of a quota: an entry for each of its hard limits. */

@@ -1,23 +1,24 @@
 /**
  * Holds pods to the security level that their namespace's labels name, and warns about workloads whose pods would
- * not pass and about pods that a namespace's new level would not let in. Nobody and nothing is exempt.
+ * not pass and about pods that a namespace's new level would not let in. Whom the configuration exempts it leaves alone.
  * Mirrors: pod-security-admission admission
  */
 import { namespace, pod } from "@knarr/api"
 import type { Container, Namespace, Pod } from "@knarr/api"
-import {
-  aggregateMessage,
-  field,
-  invalid,
-  semanticEqual,
-  type FieldError,
-  type KubeObject,
-} from "@knarr/apimachinery"
+import { aggregateMessage, invalid, semanticEqual, type KubeObject } from "@knarr/apimachinery"
 import type { AdmissionAttributes, AdmissionDeps, AdmissionPlugin } from "../contract.ts"
-import { violations, type Level, type PodLike, type Violation } from "./pod-security-checks.ts"
+import { violations, type PodLike, type Violation } from "./pod-security-checks.ts"
+import { readPodSecurityConfiguration, type Exemptions } from "./pod-security-configuration.ts"
+import {
+  isPrivileged,
+  labelPrefix as prefix,
+  policyOf,
+  strictness,
+  type LevelVersion,
+  type Policy,
+} from "./pod-security-policy.ts"
 import { refusal } from "./refuse.ts"
 
-const prefix = "pod-security.kubernetes.io/"
 const workloads = new Set([
   "podtemplates",
   "replicationcontrollers",
@@ -39,60 +40,8 @@ const ignoredSubresources = new Set([
   "proxy",
   "status",
 ])
-const levels: readonly string[] = ["privileged", "baseline", "restricted"] satisfies Level[]
 /** Pods that are looked at when a namespace changes its level. */
 const maxPodsToCheck = 3000
-
-interface LevelVersion {
-  readonly level: Level
-  readonly version: string
-}
-
-type Labels = Readonly<Record<string, string>>
-
-/** What a namespace's labels ask for, and what is wrong with them. Mirrors: api/helpers.go PolicyToEvaluate */
-function policyOf(labels: Labels = {}): {
-  enforce: LevelVersion
-  warn: LevelVersion
-  audit: LevelVersion
-  errors: FieldError[]
-} {
-  const errors: FieldError[] = []
-  const problem = (name: string, value: string, detail: string): void =>
-    void errors.push(field.invalid(`metadata.labels[${prefix}${name}]`, value, detail))
-  /** `fallback` stands for a level that nobody knows. */
-  const read = (
-    mode: string,
-    fallback: Level,
-  ): { set: boolean; valid: boolean; versioned: boolean; policy: LevelVersion } => {
-    const level = labels[`${prefix}${mode}`]
-    const version = labels[`${prefix}${mode}-version`]
-    const valid = level !== undefined && levels.includes(level)
-    if (level !== undefined && !valid) problem(mode, level, `must be one of ${levels.join(", ")}`)
-    const goodVersion =
-      version === undefined || version === "latest" || /^v1\.([0-9]|[1-9][0-9]*)$/.test(version)
-    if (!goodVersion) problem(`${mode}-version`, version, 'must be "latest" or "v1.x"')
-    return {
-      set: level !== undefined,
-      valid,
-      versioned: version !== undefined,
-      policy: {
-        level: valid ? (level as Level) : level === undefined ? "privileged" : fallback,
-        version: goodVersion ? (version ?? "latest") : "latest",
-      },
-    }
-  }
-  const enforce = read("enforce", "restricted")
-  const audit = read("audit", "privileged")
-  const warn = read("warn", "privileged")
-  let warned = warn.policy
-  if (!warn.set && enforce.valid && enforce.policy.level !== "privileged")
-    warned = {
-      level: enforce.policy.level,
-      version: warn.versioned ? warned.version : enforce.policy.version,
-    }
-  return { enforce: enforce.policy, warn: warned, audit: audit.policy, errors }
-}
 
 const nameOf = ({ level, version }: LevelVersion): string => JSON.stringify(`${level}:${version}`)
 
@@ -101,16 +50,25 @@ function describe(policy: LevelVersion, found: readonly Violation[]): string {
   return `violate PodSecurity ${nameOf(policy)}: ${parts.join(", ")}`
 }
 
+/** What the operator has decided. */
+interface Configured extends AdmissionDeps {
+  readonly defaults: Policy
+  readonly exempt: Exemptions
+}
+
 export const podSecurity: AdmissionPlugin = {
   name: "PodSecurity",
   enabledByDefault: true,
-  create: (deps) => ({
-    handles: (a) => (a.operation === "CREATE" || a.operation === "UPDATE") && validatorOf(a) !== undefined,
-    validate: (a) => validatorOf(a)!(deps, a),
-  }),
+  create(deps, configuration) {
+    const configured: Configured = { ...deps, ...readPodSecurityConfiguration(configuration) }
+    return {
+      handles: (a) => (a.operation === "CREATE" || a.operation === "UPDATE") && validatorOf(a) !== undefined,
+      validate: (a) => validatorOf(a)!(configured, a),
+    }
+  },
 }
 
-type Validator = (deps: AdmissionDeps, a: AdmissionAttributes) => void
+type Validator = (configured: Configured, a: AdmissionAttributes) => void
 
 function validatorOf({ kind, subresource }: AdmissionAttributes): Validator | undefined {
   const resource = kind.group === "" ? kind.plural : `${kind.plural}.${kind.group}`
@@ -120,11 +78,17 @@ function validatorOf({ kind, subresource }: AdmissionAttributes): Validator | un
   return workloads.has(resource) ? validateWorkload : undefined
 }
 
-function validatePod({ get }: AdmissionDeps, a: AdmissionAttributes): void {
-  const policy = policyOf(get(namespace, { name: a.namespace })?.metadata.labels)
+function policyIn({ get, defaults }: Configured, a: AdmissionAttributes): ReturnType<typeof policyOf> {
+  return policyOf(get(namespace, { name: a.namespace })?.metadata.labels, defaults)
+}
+
+function validatePod(configured: Configured, a: AdmissionAttributes): void {
+  if (isExempt(configured, a)) return
+  const policy = policyIn(configured, a)
   const { enforce, warn } = policy
   const target = a.object as Pod
   if (a.operation === "UPDATE" && !isSignificant(target, a.oldObject as Readonly<Pod>)) return
+  if (isExemptClass(configured, a, target)) return
   a.annotate(`${prefix}enforce-policy`, `${enforce.level}:${enforce.version}`)
   recordAbout(a, policy, target)
   const found = violations(enforce.level, target)
@@ -132,12 +96,32 @@ function validatePod({ get }: AdmissionDeps, a: AdmissionAttributes): void {
   warnAbout(a, warn, target)
 }
 
-function validateWorkload({ get }: AdmissionDeps, a: AdmissionAttributes): void {
-  const policy = policyOf(get(namespace, { name: a.namespace })?.metadata.labels)
+function validateWorkload(configured: Configured, a: AdmissionAttributes): void {
+  if (isExempt(configured, a)) return
+  const policy = policyIn(configured, a)
   const target = templateOf(a.object!)
   if (!target) return
+  const { warn, audit, errors } = policy
+  if (errors.length === 0 && warn.level === "privileged" && audit.level === "privileged") return
+  if (isExemptClass(configured, a, target)) return
   recordAbout(a, policy, target)
-  warnAbout(a, policy.warn, target)
+  warnAbout(a, warn, target)
+}
+
+/** Says in the audit log why something is left alone. */
+function exempted(a: AdmissionAttributes, reason: string): true {
+  a.annotate(`${prefix}exempt`, reason)
+  return true
+}
+
+function isExempt({ exempt }: Configured, a: AdmissionAttributes): boolean {
+  if (exempt.namespaces.has(a.namespace)) return exempted(a, "namespace")
+  return exempt.usernames.has(a.user.name) && exempted(a, "user")
+}
+
+function isExemptClass({ exempt }: Configured, a: AdmissionAttributes, { spec }: PodLike): boolean {
+  const { runtimeClassName } = spec
+  return !!runtimeClassName && exempt.runtimeClasses.has(runtimeClassName) && exempted(a, "runtimeClass")
 }
 
 function recordAbout(
@@ -179,22 +163,53 @@ function templateOf(obj: KubeObject): PodLike | undefined {
 }
 
 /** A word that is no level would switch protection off without anybody noticing. */
-function validateNamespace(deps: AdmissionDeps, a: AdmissionAttributes): void {
-  const next = policyOf(a.object!.metadata.labels)
+function validateNamespace(configured: Configured, a: AdmissionAttributes): void {
+  const { defaults, exempt, list } = configured
+  const { labels } = a.object!.metadata
+  const next = policyOf(labels, defaults)
   const refuse = (): never => {
     throw invalid({ group: "", kind: "Namespace" }, a.name, next.errors)
   }
   if (a.operation === "CREATE") {
     if (next.errors.length > 0) refuse()
+    if (exempt.namespaces.has(a.name)) a.warnings.push(...ignoredPolicy(a.name, next, defaults, labels))
     return
   }
-  const old = policyOf((a.oldObject as Readonly<Namespace>).metadata.labels)
+  const old = policyOf((a.oldObject as Readonly<Namespace>).metadata.labels, defaults)
   if (next.errors.length > 0 && !semanticEqual(next.errors, old.errors)) refuse()
   const { enforce } = next
   if (semanticEqual(enforce, old.enforce) || enforce.level === "privileged") return
-  const rank = (level: Level): number => levels.indexOf(level)
-  if (enforce.version === old.enforce.version && rank(enforce.level) <= rank(old.enforce.level)) return
-  a.warnings.push(...warningsAboutPods(enforce, a.name, deps.list(pod, a.name)))
+  const isRelaxed = strictness(enforce.level) <= strictness(old.enforce.level)
+  if (enforce.version === old.enforce.version && isRelaxed) return
+  if (exempt.namespaces.has(a.name)) {
+    a.warnings.push(...ignoredPolicy(a.name, next, defaults, labels))
+    return
+  }
+  const pods = list(pod, a.name).filter(
+    ({ spec }) => !spec.runtimeClassName || !exempt.runtimeClasses.has(spec.runtimeClassName),
+  )
+  a.warnings.push(...warningsAboutPods(enforce, a.name, pods))
+}
+
+/** What the labels of an exempt namespace ask for in vain. */
+function ignoredPolicy(
+  name: string,
+  policy: Policy,
+  defaults: Policy,
+  labels: Readonly<Record<string, string>> = {},
+): string[] {
+  const modes = ["enforce", "audit", "warn"] as const
+  const differs = ({ level, version }: LevelVersion, other: LevelVersion): boolean =>
+    level !== other.level || (level !== "privileged" && version !== other.version)
+  if (isPrivileged(policy) || !modes.some((mode) => differs(policy[mode], defaults[mode]))) return []
+  const asked = modes.flatMap((mode) => {
+    const { level, version } = policy[mode]
+    const isLabelled = [mode, `${mode}-version`].some((label) => `${prefix}${label}` in labels)
+    return level !== "privileged" && isLabelled ? `${mode}=${level}:${version}` : []
+  })
+  return [
+    `namespace ${JSON.stringify(name)} is exempt from Pod Security, and the policy (${asked.join(", ")}) will be ignored`,
+  ]
 }
 
 /** What the pods that are there have to say to a new level. Mirrors: EvaluatePodsInNamespace */

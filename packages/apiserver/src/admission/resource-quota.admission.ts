@@ -7,6 +7,7 @@ import {
   isConflict,
   isNotFound,
   parseQuantity,
+  unexpectedError,
   type Kind,
   type KubeObject,
   type Quantity,
@@ -14,6 +15,12 @@ import {
 import { countsAgainst, inScope, missingResources, usageOf, type QuotaUsage } from "@knarr/pod-rules"
 import type { AdmissionAttributes, AdmissionDeps, AdmissionPlugin } from "../contract.ts"
 import { refusal } from "./refuse.ts"
+import {
+  readLimitedResources,
+  uncoveredNames,
+  uncoveredScopes,
+  type LimitedResource,
+} from "./resource-quota-limits.ts"
 
 /** How often a quota that others write too is charged again. */
 const attempts = 10
@@ -21,14 +28,15 @@ const attempts = 10
 export const resourceQuotaAdmission: AdmissionPlugin = {
   name: "ResourceQuota",
   enabledByDefault: true,
-  create(deps) {
+  create(deps, configuration) {
+    const limited = readLimitedResources(configuration)
     const queues = new Map<string, Promise<void>>()
     const waiting = new Map<string, Waiter[]>()
     return {
       handles: isCounted,
       async validate(a) {
         const { namespace } = a
-        if (deps.list(resourceQuota, namespace).length === 0) return
+        if (limited.length === 0 && deps.list(resourceQuota, namespace).length === 0) return
         const waiter: Waiter = { a, done: false, error: undefined }
         // One batch of a namespace at a time: whoever comes while one is at work is checked in the next.
         const batch = waiting.get(namespace)
@@ -39,7 +47,7 @@ export const resourceQuotaAdmission: AdmissionPlugin = {
           const turn = (queues.get(namespace) ?? Promise.resolve()).then(async () => {
             waiting.delete(namespace)
             try {
-              await checkBatch(deps, namespace, next)
+              await checkBatch(deps, limited, namespace, next)
             } catch (thrown) {
               for (const each of next) if (!each.done) each.error = thrown
             }
@@ -107,12 +115,17 @@ function isTerminating({ spec }: Pod): boolean {
  * Checks all, then charges each quota once for all that fit; again with those whose quota was written meanwhile.
  * Rejects when a quota cannot be charged: all that are not done are refused then.
  */
-async function checkBatch(deps: AdmissionDeps, namespace: string, waiters: readonly Waiter[]): Promise<void> {
+async function checkBatch(
+  deps: AdmissionDeps,
+  limited: readonly LimitedResource[],
+  namespace: string,
+  waiters: readonly Waiter[],
+): Promise<void> {
   let quotas = deps.list<ResourceQuota>(resourceQuota, namespace)
-  for (let attempt = 1; quotas.length > 0; attempt++) {
+  for (let attempt = 1; quotas.length > 0 || attempt === 1; attempt++) {
     const used = new Map(quotas.map((quota) => [quota, usedOf(quota)]))
     const before = new Map(used)
-    for (const waiter of waiters) if (!waiter.done) check(deps, used, waiter)
+    for (const waiter of waiters) if (!waiter.done) check(deps, limited, used, waiter)
     const failed = new Set<string>()
     let error: unknown
     let again = attempt < attempts
@@ -137,7 +150,12 @@ async function checkBatch(deps: AdmissionDeps, namespace: string, waiters: reado
 }
 
 /** Sets the waiter's refusal, or what is used of each quota once it has its share. */
-function check({ env }: AdmissionDeps, used: Map<Readonly<ResourceQuota>, QuotaUsage>, waiter: Waiter): void {
+function check(
+  { env }: AdmissionDeps,
+  limited: readonly LimitedResource[],
+  used: Map<Readonly<ResourceQuota>, QuotaUsage>,
+  waiter: Waiter,
+): void {
   const { a } = waiter
   const { kind } = a
   const object = a.object!
@@ -163,9 +181,23 @@ function check({ env }: AdmissionDeps, used: Map<Readonly<ResourceQuota>, QuotaU
     return refuse(`quota usage is negative for resource(s): ${negative.sort().join(",")}`)
   const old = a.operation === "UPDATE" ? a.oldObject : undefined
   const more = old ? increase(usage, usageOf(kind, old, nowMs)) : usage
+  const deltaOf = (quota: Readonly<ResourceQuota>): QuotaUsage =>
+    old && inScope(quota, kind, old as KubeObject) ? more : usage
+  const deltas = pertinent.length > 0 ? pertinent.map(({ quota }) => deltaOf(quota)) : [more]
+  if (limited.length > 0 && deltas.some((delta) => [...delta.values()].some((amount) => !amount.isZero()))) {
+    const covered = new Set(pertinent.flatMap(({ limits }) => limits))
+    const names = uncoveredNames(limited, kind, usage, covered)
+    if (names.length > 0) return refuse(`insufficient quota to consume: ${names.join(",")}`)
+    const scopes = uncoveredScopes(limited, kind, object, used.keys())
+    if (scopes.length > 0) {
+      waiter.done = true
+      waiter.error = unexpectedError(`insufficient quota to match these scopes: [${scopes.join(" ")}]`)
+      return
+    }
+  }
   const charged = new Map<Readonly<ResourceQuota>, QuotaUsage>()
   for (const { quota, limits } of pertinent) {
-    const delta = old && inScope(quota, kind, old as KubeObject) ? more : usage
+    const delta = deltaOf(quota)
     const requested = [...delta].filter(([name, amount]) => !amount.isZero() && quota.status.hard?.[name])
     if (requested.length === 0 || limits.length === 0) continue
     const present = used.get(quota)!
