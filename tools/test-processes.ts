@@ -25,6 +25,8 @@ const longest = [
   "test/integration/kubelet/kubelet.test.ts",
   "test/integration/kubelet/one-bad-pod.test.ts",
   "test/integration/kubelet/kubelet-containerd.test.ts",
+  "test/integration/several-servers.test.ts",
+  "test/integration/etcd-faults.test.ts",
   "test/integration/virtual-cluster.test.ts",
   "packages/proxy/src/service-proxy.test.ts",
   "packages/kubelet/src/runtime/cri-runtime.test.ts",

@@ -1,4 +1,5 @@
 export { systemEnv, virtualEnv, type VirtualEnv } from "./env.ts"
+export { freePorts } from "./free-ports.ts"
 export { nodeOf, podOf } from "./objects.ts"
 export { startTestPlane } from "./plane.ts"
 export { TestEtcd, TestEtcdCluster } from "./test-etcd.ts"

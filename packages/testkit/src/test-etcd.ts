@@ -5,10 +5,10 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs"
-import { createServer, type AddressInfo } from "node:net"
 import { homedir, tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { freePorts } from "./free-ports.ts"
 import { PeerRelay } from "./peer-relay.ts"
 
 const cache = process.env["KNARR_REFERENCE"] ?? join(homedir(), ".cache/knarr-reference")
@@ -21,14 +21,6 @@ const etcdProgram: string | undefined = [
 ]
   .map((dir) => join(dir, "etcd"))
   .find((file) => existsSync(file))
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"))
-  await Promise.all(servers.map((server) => once(server, "listening")))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
-}
 
 interface Membership {
   readonly name: string
