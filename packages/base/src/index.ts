@@ -35,8 +35,10 @@ export {
   certifyRequest,
   createCA,
   createCertificateRequest,
+  createKeyProof,
   createPrivateKeyPem,
   issueCertificate,
+  writePem,
 } from "./x509.ts"
 export {
   type AlternativeNames,

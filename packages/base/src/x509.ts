@@ -51,6 +51,9 @@ const oid = {
   commonName: "2.5.4.3",
   organization: "2.5.4.10",
   ecdsaWithSha256: "1.2.840.10045.4.3.2",
+  ecdsaWithSha384: "1.2.840.10045.4.3.3",
+  ecdsaWithSha512: "1.2.840.10045.4.3.4",
+  ed25519: "1.3.101.112",
   rsaWithSha256: "1.2.840.113549.1.1.11",
   basicConstraints: "2.5.29.19",
   keyUsage: "2.5.29.15",
@@ -162,24 +165,51 @@ export function createCertificateRequest(
 ): string {
   const asked = alternativeNames(names)
   const attributes = asked.map((one) => sequence(objectId(oid.extensionRequest), tlv(0x31, sequence(one))))
-  const privateKey = createPrivateKey(key)
+  return writePem(
+    "CERTIFICATE REQUEST",
+    certificateRequest(distinguishedName(subject), createPrivateKey(key), attributes),
+  )
+}
+
+/** A request (PKCS #10, DER) that names nobody: it proves that whoever asks has the key. */
+export function createKeyProof(key: KeyObject): Buffer {
+  return certificateRequest(sequence(), key, [])
+}
+
+function certificateRequest(subject: Buffer, key: KeyObject, attributes: readonly Buffer[]): Buffer {
   const info = sequence(
     integer(Buffer.from([0])),
-    distinguishedName(subject),
-    createPublicKey(privateKey).export({ type: "spki", format: "der" }),
+    subject,
+    createPublicKey(key).export({ type: "spki", format: "der" }),
     tlv(0xa0, ...attributes),
   )
-  const der = sequence(info, algorithmOf(privateKey), bitString(sign("sha256", info, privateKey), 0))
-  return pem("CERTIFICATE REQUEST", der)
+  const { identifier, digest } = algorithmOf(key)
+  return sequence(info, identifier, bitString(sign(digest, info, key), 0))
 }
 
-function algorithmOf(signer: KeyObject): Buffer {
-  return signer.asymmetricKeyType === "rsa"
-    ? sequence(objectId(oid.rsaWithSha256), Buffer.from([5, 0]))
-    : sequence(objectId(oid.ecdsaWithSha256))
+/** What a key signs with; `digest` is null where the algorithm digests on its own. */
+function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): {
+  readonly identifier: Buffer
+  readonly digest: string | null
+} {
+  switch (asymmetricKeyType) {
+    case "rsa":
+      return { identifier: sequence(objectId(oid.rsaWithSha256), Buffer.from([5, 0])), digest: "sha256" }
+    case "ed25519":
+      return { identifier: sequence(objectId(oid.ed25519)), digest: null }
+  }
+  switch (asymmetricKeyDetails?.namedCurve) {
+    case "secp384r1":
+      return { identifier: sequence(objectId(oid.ecdsaWithSha384)), digest: "sha384" }
+    case "secp521r1":
+      return { identifier: sequence(objectId(oid.ecdsaWithSha512)), digest: "sha512" }
+    default:
+      return { identifier: sequence(objectId(oid.ecdsaWithSha256)), digest: "sha256" }
+  }
 }
 
-function pem(type: string, der: Buffer): string {
+/** One block of PEM. */
+export function writePem(type: string, der: Buffer): string {
   const lines = der.toString("base64").replace(/.{64}(?=.)/g, "$&\n")
   return `-----BEGIN ${type}-----\n${lines}\n-----END ${type}-----\n`
 }
@@ -193,19 +223,19 @@ function build(
   signer: KeyObject,
   extensions: readonly Buffer[],
 ): string {
-  const algorithm = algorithmOf(signer)
+  const { identifier, digest } = algorithmOf(signer)
   const tbs = sequence(
     tlv(0xa0, integer(Buffer.from([2]))),
     integer(options.serial),
-    algorithm,
+    identifier,
     issuer,
     sequence(time(options.notBeforeMs), time(options.notAfterMs)),
     subject,
     options.publicKey.export({ type: "spki", format: "der" }),
     tlv(0xa3, sequence(...extensions)),
   )
-  const der = sequence(tbs, algorithm, bitString(sign("sha256", tbs, signer), 0))
-  return pem("CERTIFICATE", der)
+  const der = sequence(tbs, identifier, bitString(sign(digest, tbs, signer), 0))
+  return writePem("CERTIFICATE", der)
 }
 
 /** The raw subject of a certificate: the issuer field must repeat it byte for byte. */

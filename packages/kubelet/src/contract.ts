@@ -2,8 +2,8 @@
  * What the parts of the kubelet hand to one another, along the path of a pod:
  * `sources/` → `pod-worker/` → `runtime/` → `probes/` → `status/`.
  */
-import type { Pod, PodStatus, Secret, ConfigMap, Service } from "@knarr/api"
-import type { VolumeUsage } from "@knarr/volume"
+import type { Pod, PodStatus, Service } from "@knarr/api"
+import type { VolumeReader, VolumeUsage } from "@knarr/volume"
 
 /** Where a pod came from. Static pods come from files and are mirrored into the API. */
 export type PodSource = "api" | "file"
@@ -15,16 +15,7 @@ export interface SourcedPod {
 }
 
 /** Reads what pods refer to. Values are as fresh as a watch; a miss is looked up once at the API. */
-export interface ObjectReader {
-  secret(namespace: string, name: string, signal: AbortSignal): Promise<Readonly<Secret> | undefined>
-  configMap(namespace: string, name: string, signal: AbortSignal): Promise<Readonly<ConfigMap> | undefined>
-  /** A bound service account token for the pod, renewed before it expires. */
-  serviceAccountToken(
-    pod: Readonly<Pod>,
-    audience: string | undefined,
-    expirationSeconds: number,
-    signal: AbortSignal,
-  ): Promise<string>
+export interface ObjectReader extends VolumeReader {
   services(namespace: string): readonly Readonly<Service>[]
 }
 

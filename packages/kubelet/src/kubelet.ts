@@ -19,7 +19,7 @@ import type { Machine } from "./machine.ts"
 import { createNodeAgent, type NodeAgent } from "./node/node-agent.ts"
 import { createImageFilesystem } from "./node/image-filesystem.ts"
 import { createNodeStats } from "./node/stats.ts"
-import { createObjectReader } from "./objects/object-reader.ts"
+import { createObjectReader, type PodObjectReader } from "./objects/object-reader.ts"
 import { boundRuntime } from "./pod-worker/bounded-runtime.ts"
 import { addPodMetrics } from "./pod-metrics.ts"
 import { meterRuntime } from "./runtime/metered-runtime.ts"
@@ -136,7 +136,10 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     ])
     const informers = createInformerFactory({ client, scope, env })
     const events = createEventRecorder({ client, scope, env, component: "kubelet", host: nodeName })
-    const objects = createObjectReader({ env, scope, client, informers })
+    const objects = createObjectReader({
+      ...{ env, scope, client, informers },
+      node: { name: nodeName, uid: () => node.node()?.metadata.uid, events },
+    })
     const limits: EvictionSettings = options.eviction || {}
     const thresholds = parseThresholds(limits)
     let eviction: EvictionManager | undefined
@@ -241,7 +244,8 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
         maxPodGraceSeconds: limits.maxPodGracePeriodSeconds ?? 0,
       })
     const server =
-      options.tls && (await listen(options, options.tls, runtime, settings, workers, status, probes, volumes))
+      options.tls &&
+      (await listen(options, options.tls, runtime, settings, workers, status, probes, volumes, objects))
     if (server) scope.use(server)
     const sources = startPodSources({
       ...{ env, client, scope, informers, nodeName, workers },
@@ -284,9 +288,10 @@ function listen(
   status: StatusManager,
   probes: NodeProbeManager,
   volumes: VolumeManager,
+  objects: PodObjectReader,
 ): Promise<KubeletServer> {
   const { env, scope, client, nodeName, version, machine, nodeLogDir, port = defaultPort, address } = options
-  addPodMetrics({ meter: env.meter, scope, nodeName, version }, workers, status)
+  addPodMetrics({ meter: env.meter, scope, nodeName, version }, workers, status, objects)
   const api = createKubeletApi({
     ...{
       env,

@@ -1,6 +1,7 @@
 /** What the kubelet tells of its node and its pods. Mirrors: pkg/kubelet/metrics/metrics.go */
 import type { Meter, Scope } from "@knarr/base"
 import type { StatusManager } from "./contract.ts"
+import type { PodObjectReader } from "./objects/object-reader.ts"
 import type { NodePodWorkers } from "./pod-worker/pod-workers.ts"
 
 /** Adds the gauges; they are taken away with `scope`. */
@@ -13,6 +14,7 @@ export function addPodMetrics(
   },
   workers: NodePodWorkers,
   status: StatusManager,
+  objects: PodObjectReader,
 ): void {
   const { meter, scope, nodeName, version } = options
   const statuses = () => workers.pods().map(({ pod }) => status.get(pod.metadata.uid) ?? pod.status)
@@ -22,6 +24,17 @@ export function addPodMetrics(
   gauge(
     { name: "kubelet_node_name", help: "The node's name. The count is always 1.", labels: ["node"] },
     () => [[[nodeName], 1]],
+  )
+  gauge(
+    {
+      name: "kubelet_podcertificate_states",
+      help: "Gauge vector reporting the number of pod certificate projected volume sources, faceted by signer_name and state.",
+      labels: ["signer_name", "state"],
+    },
+    () =>
+      [...objects.certificateStates()].flatMap(([signer, counts]) =>
+        [...counts].map(([state, count]) => [[signer, state], count] as const),
+      ),
   )
   gauge(
     {

@@ -1,6 +1,7 @@
 /** Volumes: the plugin contract, the plugins, and what they do to a machine. */
 export {
   type Attaching,
+  type PodCredentials,
   type StageContext,
   type Staging,
   type UnpublishContext,

@@ -6,7 +6,14 @@
  * A volume's way: (attach to the node) → stage on the node, once → publish to each pod → unpublish → unstage.
  * Mirrors: pkg/volume/plugins.go
  */
-import type { ConfigMap, PersistentVolume, Pod, Secret, Volume } from "@knarr/api"
+import type {
+  ClusterTrustBundleProjection,
+  ConfigMap,
+  PersistentVolume,
+  Pod,
+  Secret,
+  Volume,
+} from "@knarr/api"
 import type { Payload } from "./payload.ts"
 import type { VolumeHost, VolumeUsage } from "./volume-host.ts"
 
@@ -25,12 +32,28 @@ export interface VolumeSpec {
 export interface VolumeReader {
   secret(namespace: string, name: string, signal: AbortSignal): Promise<Readonly<Secret> | undefined>
   configMap(namespace: string, name: string, signal: AbortSignal): Promise<Readonly<ConfigMap> | undefined>
+  /** A bound service account token for the pod, renewed before it expires. */
   serviceAccountToken(
     pod: Readonly<Pod>,
     audience: string | undefined,
     expirationSeconds: number,
     signal: AbortSignal,
   ): Promise<string>
+  /** The certificates (PEM, each once) of the chosen bundles. Rejects when there are none, unless they are optional. */
+  trustAnchors(projection: Readonly<ClusterTrustBundleProjection>, signal: AbortSignal): Promise<string>
+  /** Of the certificate that source `index` of the pod's projected volume asks for. Rejects while it is not issued. */
+  podCertificate(
+    pod: Readonly<Pod>,
+    volume: string,
+    index: number,
+    signal: AbortSignal,
+  ): Promise<PodCredentials>
+}
+
+/** A private key (PKCS #8) and the certificate chain for it, both PEM. */
+export interface PodCredentials {
+  readonly key: string
+  readonly chain: string
 }
 
 /** What a plugin is given to publish one volume to one pod. */
@@ -137,11 +160,13 @@ export interface VolumePluginSpec {
   references?(spec: VolumeSpec): VolumeReferences
 }
 
-/** What a volume is made from. */
+/** What a volume is made from. Default of each: none. */
 export interface VolumeReferences {
-  readonly secrets: readonly string[]
-  readonly configMaps: readonly string[]
-  readonly tokens: boolean
+  readonly secrets?: readonly string[]
+  readonly configMaps?: readonly string[]
+  readonly tokens?: boolean
+  readonly trustBundles?: boolean
+  readonly certificates?: boolean
 }
 
 export type VolumePlugin = Readonly<VolumePluginSpec>

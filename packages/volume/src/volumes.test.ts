@@ -23,7 +23,7 @@ import { systemClock } from "@knarr/base"
 import { createLinuxVolumeHost } from "./linux-host.ts"
 import { pluginFor } from "./plugins.ts"
 import { hugePageSize, tmpfsSize } from "./plugins/empty-dir.volume.ts"
-import { fsUserOf, podVolume, type VolumeContext, type VolumeReader } from "./volume.ts"
+import { fsUserOf, podVolume, type PodCredentials, type VolumeContext, type VolumeReader } from "./volume.ts"
 
 const isRoot = process.getuid?.() === 0
 const signal = new AbortController().signal
@@ -47,10 +47,19 @@ interface Objects {
   configMaps?: Record<string, Partial<ConfigMap>>
   secrets?: Record<string, Partial<Secret>>
   token?: () => string
+  certificate?: PodCredentials
 }
 
-function readerOf({ configMaps = {}, secrets = {}, token }: Objects): VolumeReader {
+function readerOf({ configMaps = {}, secrets = {}, token, certificate }: Objects): VolumeReader {
   return {
+    async trustAnchors({ name = "", optional = false }) {
+      if (!optional) throw new Error("while getting ClusterTrustBundle: none")
+      return `anchors of ${name}`
+    },
+    async podCertificate(_, volume, index) {
+      if (!certificate) throw new Error("credential bundle is not issued yet")
+      return { key: certificate.key, chain: `${certificate.chain} of ${volume} ${index}` }
+    },
     async secret(_, name) {
       return secrets[name] as Secret | undefined
     },
@@ -162,6 +171,14 @@ describe("volumes made from objects", () => {
           '[configmap "x" not found, secret "y" not found]',
         ],
         [{ projected: { sources: [{ serviceAccountToken: { path: "t" } }] } }, "failed to fetch token: no"],
+        [
+          { projected: { sources: [{ clusterTrustBundle: { name: "b", path: "p" } }] } },
+          "while getting ClusterTrustBundle: none",
+        ],
+        [
+          { projected: { sources: [{ podCertificate: { signerName: "e.com/s", keyType: "ED25519" } }] } },
+          "credential bundle is not issued yet",
+        ],
         [{ nfs: { server: "s", path: "/" } }, 'no volume plugin matched: this node has none for "nfs"'],
       ]
       for (const [volume, message] of cases)
@@ -203,6 +220,40 @@ describe("volumes made from objects", () => {
         await mount(contextOf(dir, { projected }, objects, pod))
         assert.equal(statSync(join(path, "token")).uid, want)
       }
+    }))
+
+  it("show what the pod trusts, and its own certificate for it alone", () =>
+    inFolder(async (dir) => {
+      const certificate = { key: "key\n", chain: "chain" }
+      const podCertificate = { signerName: "e.com/s", keyType: "ED25519" }
+      const sources = [
+        { clusterTrustBundle: { name: "b", optional: true, path: "trusted" } },
+        {
+          podCertificate: {
+            ...podCertificate,
+            ...{ credentialBundlePath: "both", keyPath: "key", certificateChainPath: "chain" },
+          },
+        },
+        { podCertificate: { ...podCertificate, credentialBundlePath: "another" } },
+      ]
+      const volume = { projected: { sources, defaultMode: 0o444 } }
+      const path = await mount(contextOf(dir, volume, { certificate }))
+      const texts = ["trusted", "both", "key", "chain", "another"].map((name) =>
+        readFileSync(join(path, name), "utf8"),
+      )
+      assert.deepEqual(texts, [
+        "anchors of b",
+        "key\nchain of v 1",
+        "key\n",
+        "chain of v 1",
+        "key\nchain of v 2",
+      ])
+      assert.equal(mode(join(path, "key")), "444")
+      if (!isRoot) return
+      const pod = podWith({ securityContext: { runAsUser: 1234 } })
+      const own = await mount(contextOf(join(dir, "own"), volume, { certificate }, pod))
+      for (const name of ["trusted", "both", "key", "chain"])
+        assert.deepEqual([statSync(join(own, name)).uid, mode(join(own, name))], [1234, "600"])
     }))
 
   it("tell the pod about itself", () =>

@@ -4,13 +4,16 @@ import type { Env, Scope } from "@knarr/base"
 import { createInformerFactory, type Client, type InformerFactory } from "@knarr/client"
 import type { ObjectReader } from "../contract.ts"
 import { ObjectCache } from "./object-cache.ts"
+import { PodCertificates, type CertifyingNode } from "./pod-certificates.ts"
 import { podReferences, type PodReferences } from "./references.ts"
 import { TokenCache } from "./token-cache.ts"
+import { TrustBundles } from "./trust-bundles.ts"
 
 /** What a pod was made from has changed. */
 export type ObjectChange =
   | { readonly kind: "secret" | "configMap"; readonly namespace: string; readonly name: string }
-  | { readonly kind: "token"; readonly podUid: string }
+  | { readonly kind: "token" | "certificate"; readonly podUid: string }
+  | { readonly kind: "trustBundle" }
 
 export interface PodObjectReader extends ObjectReader {
   /** Watches what the pod refers to until it is unregistered. Idempotent; call it again when the pod changes. */
@@ -20,6 +23,8 @@ export interface PodObjectReader extends ObjectReader {
   onChange(fn: (change: ObjectChange) => void): Disposable
   /** Resolves when {@link ObjectReader.services} is complete. */
   servicesSynced(signal: AbortSignal): Promise<void>
+  /** How many certificates of pods are in which state, by signer. */
+  certificateStates(): ReadonlyMap<string, ReadonlyMap<string, number>>
 }
 
 export interface ObjectReaderOptions {
@@ -28,6 +33,8 @@ export interface ObjectReaderOptions {
   readonly client: Client
   /** Where the Services come from; default: an informer of its own. */
   readonly informers?: InformerFactory
+  /** Default: pods get no certificates. */
+  readonly node?: CertifyingNode
 }
 
 export function createObjectReader(options: ObjectReaderOptions): PodObjectReader {
@@ -61,6 +68,13 @@ export function createObjectReader(options: ObjectReaderOptions): PodObjectReade
   const tokens = new TokenCache({ env, scope, client, onDue: (podUid) => tell({ kind: "token", podUid }) })
   const informers = options.informers ?? createInformerFactory({ client, scope, env })
   const services = informers.informer<Service>(service)
+  const trustBundles = new TrustBundles({ env, informers, onChange: () => tell({ kind: "trustBundle" }) })
+  const certificates =
+    options.node &&
+    new PodCertificates({
+      ...{ env, scope, client, informers, node: options.node },
+      onIssued: (podUid) => tell({ kind: "certificate", podUid }),
+    })
   const registered = new Map<string, { readonly namespace: string; readonly references: PodReferences }>()
 
   const release = (podUid: string): void => {
@@ -69,6 +83,7 @@ export function createObjectReader(options: ObjectReaderOptions): PodObjectReade
     registered.delete(podUid)
     for (const name of old.references.secrets) secrets.release(old.namespace, name)
     for (const name of old.references.configMaps) configMaps.release(old.namespace, name)
+    if (old.references.trustBundles) trustBundles.release()
   }
   return {
     registerPod(pod) {
@@ -77,22 +92,31 @@ export function createObjectReader(options: ObjectReaderOptions): PodObjectReade
       const references = podReferences(pod)
       for (const name of references.secrets) secrets.retain(namespace, name)
       for (const name of references.configMaps) configMaps.retain(namespace, name)
+      if (references.trustBundles) trustBundles.retain()
+      certificates?.register(pod)
       release(uid)
       registered.set(uid, { namespace, references })
     },
     unregisterPod(podUid) {
       release(podUid)
       tokens.forget(podUid)
+      certificates?.forget(podUid)
     },
     onChange(fn) {
       listeners.add(fn)
       return { [Symbol.dispose]: () => void listeners.delete(fn) }
     },
+    certificateStates: () => certificates?.states() ?? new Map(),
     servicesSynced: (signal) => services.waitForSync(signal),
     secret: (namespace, name, signal) => secrets.get(namespace, name, signal),
     configMap: (namespace, name, signal) => configMaps.get(namespace, name, signal),
     serviceAccountToken: (pod, audience, expirationSeconds, signal) =>
       tokens.get(pod, audience, expirationSeconds, signal),
+    trustAnchors: (projection, signal) => trustBundles.anchors(projection, signal),
+    async podCertificate(pod, volume, index, signal) {
+      if (!certificates) throw new Error("PodCertificate projection is not supported in static kubelet mode")
+      return certificates.get(pod, volume, index, signal)
+    },
     services: (namespace) => services.list(namespace),
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Which Secrets and ConfigMaps a pod refers to.
+ * Which Secrets, ConfigMaps and trust bundles a pod refers to.
  * Mirrors: pkg/api/v1/pod/util.go (VisitPodSecretNames, VisitPodConfigmapNames)
  */
 import type { Container, Pod } from "@knarr/api"
@@ -7,6 +7,8 @@ import type { Container, Pod } from "@knarr/api"
 export interface PodReferences {
   readonly secrets: ReadonlySet<string>
   readonly configMaps: ReadonlySet<string>
+  /** Whether one of its volumes shows ClusterTrustBundles. */
+  readonly trustBundles: boolean
 }
 
 export function podReferences(pod: Readonly<Pod>): PodReferences {
@@ -15,6 +17,7 @@ export function podReferences(pod: Readonly<Pod>): PodReferences {
   const note = (set: Set<string>, name: string | undefined): void => {
     if (name) set.add(name)
   }
+  let trustBundles = false
   const { spec } = pod
   for (const reference of spec.imagePullSecrets ?? []) note(secrets, reference.name)
   const containers = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])]
@@ -34,7 +37,8 @@ export function podReferences(pod: Readonly<Pod>): PodReferences {
     for (const source of volume.projected?.sources ?? []) {
       note(secrets, source.secret?.name)
       note(configMaps, source.configMap?.name)
+      trustBundles ||= source.clusterTrustBundle !== undefined
     }
   }
-  return { secrets, configMaps }
+  return { secrets, configMaps, trustBundles }
 }

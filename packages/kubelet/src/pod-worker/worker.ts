@@ -162,9 +162,19 @@ export class PodWorker {
 
   /** What the pod could not start for may be there now. */
   objectChanged(change: ObjectChange): void {
-    if (change.kind === "token" || this.#phase !== "syncing") return
+    if (this.#phase !== "syncing" || !(this.#blocked || this.#step)) return
     const { pod } = this.#sourced
-    if (change.namespace !== pod.metadata.namespace || !(this.#blocked || this.#step)) return
+    switch (change.kind) {
+      case "token":
+        return
+      case "certificate":
+        if (change.podUid === this.uid) this.wake()
+        return
+      case "trustBundle":
+        if (podReferences(pod).trustBundles) this.wake()
+        return
+    }
+    if (change.namespace !== pod.metadata.namespace) return
     const { secrets, configMaps } = podReferences(pod)
     if ((change.kind === "secret" ? secrets : configMaps).has(change.name)) this.wake()
   }

@@ -171,15 +171,11 @@ class Manager implements VolumeManager {
   }
 
   #changedFor(uid: string, entry: PodVolumes, change: ObjectChange): void {
-    if (change.kind === "token" ? change.podUid !== uid : change.namespace !== entry.pod.metadata.namespace)
-      return
+    if ("podUid" in change ? change.podUid !== uid : !isInNamespace(change, entry.pod)) return
     if (entry.mounting.size > 0) entry.missed = true
-    const concerned = [...entry.mounted.values()].some(({ refresh }) => {
-      if (!refresh) return false
-      if (change.kind === "token") return refresh.references.tokens
-      const names = change.kind === "secret" ? refresh.references.secrets : refresh.references.configMaps
-      return names.includes(change.name)
-    })
+    const concerned = [...entry.mounted.values()].some(
+      ({ refresh }) => refresh && isMadeFrom(refresh.references, change),
+    )
     if (concerned) this.#scope.run(`refresh of ${uid}`, () => this.#refresh(entry), { contained: true })
   }
 
@@ -228,6 +224,25 @@ class Manager implements VolumeManager {
         if (!signal.aborted) this.#scope.run("refresh again", () => this.#refresh(entry), { contained: true })
       })
     }
+  }
+}
+
+function isInNamespace(change: ObjectChange, pod: Readonly<Pod>): boolean {
+  return !("namespace" in change) || change.namespace === pod.metadata.namespace
+}
+
+function isMadeFrom(references: VolumeReferences, change: ObjectChange): boolean {
+  switch (change.kind) {
+    case "token":
+      return references.tokens ?? false
+    case "certificate":
+      return references.certificates ?? false
+    case "trustBundle":
+      return references.trustBundles ?? false
+    case "secret":
+      return references.secrets?.includes(change.name) ?? false
+    case "configMap":
+      return references.configMaps?.includes(change.name) ?? false
   }
 }
 

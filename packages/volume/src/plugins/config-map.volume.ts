@@ -16,5 +16,5 @@ export const configMapVolume: VolumePlugin = defineVolume({
     if (!configMap && !optional) throw new Error(`configmap "${name}" not found`)
     return configMapPayload(configMap, { items, optional, defaultMode, defaultUser })
   },
-  references: ({ volume }) => ({ secrets: [], configMaps: [volume!.configMap!.name ?? ""], tokens: false }),
+  references: ({ volume }) => ({ configMaps: [volume!.configMap!.name ?? ""] }),
 })

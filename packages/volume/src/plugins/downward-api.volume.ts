@@ -14,5 +14,5 @@ export const downwardAPIVolume: VolumePlugin = defineVolume({
     const { items, defaultMode = 0o644, defaultUser } = spec.volume!.downwardAPI!
     return downwardPayload(pod, items, { defaultMode, defaultUser, allocatable })
   },
-  references: () => ({ secrets: [], configMaps: [], tokens: false }),
+  references: () => ({}),
 })

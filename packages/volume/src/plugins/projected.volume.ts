@@ -1,12 +1,12 @@
 /**
- * Several sources in one folder: the service account token among them.
+ * Several sources in one folder: the service account token, trust bundles and the pod's own certificates among them.
  * Mirrors: pkg/volume/projected/projected.go
  */
 import type { VolumeProjection } from "@knarr/api"
 import { messageOf } from "@knarr/base"
 import { aggregate, downwardPayload } from "../downward.ts"
 import { mountPayload } from "../mount-payload.ts"
-import { configMapPayload, secretPayload, type Payload } from "../payload.ts"
+import { configMapPayload, secretPayload, type Payload, type PayloadFile } from "../payload.ts"
 import { defineVolume, fsGroupOf, fsUserOf, type VolumeContext, type VolumePlugin } from "../volume.ts"
 
 export const projectedVolume: VolumePlugin = defineVolume({
@@ -16,9 +16,9 @@ export const projectedVolume: VolumePlugin = defineVolume({
   async payload(context) {
     const { projected } = context.spec.volume!
     const parts = await Promise.all(
-      (projected!.sources ?? []).map(async (source): Promise<Payload | Error> => {
+      (projected!.sources ?? []).map(async (source, index): Promise<Payload | Error> => {
         try {
-          return await project(source, context)
+          return await project(source, index, context)
         } catch (thrown) {
           context.signal.throwIfAborted()
           return new Error(messageOf(thrown))
@@ -34,21 +34,33 @@ export const projectedVolume: VolumePlugin = defineVolume({
   references({ volume }) {
     const secrets: string[] = []
     const configMaps: string[] = []
-    let tokens = false
+    let [tokens, trustBundles, certificates] = [false, false, false]
     for (const source of volume!.projected!.sources ?? []) {
       if (source.secret?.name) secrets.push(source.secret.name)
       if (source.configMap?.name) configMaps.push(source.configMap.name)
       tokens ||= source.serviceAccountToken !== undefined
+      trustBundles ||= source.clusterTrustBundle !== undefined
+      certificates ||= source.podCertificate !== undefined
     }
-    return { secrets, configMaps, tokens }
+    return { secrets, configMaps, tokens, trustBundles, certificates }
   },
 })
 
-async function project(source: Readonly<VolumeProjection>, context: VolumeContext): Promise<Payload> {
+async function project(
+  source: Readonly<VolumeProjection>,
+  index: number,
+  context: VolumeContext,
+): Promise<Payload> {
   const { pod, spec, reader, signal, allocatable } = context
   const namespace = pod.metadata.namespace!
   const { defaultMode = 0o644, defaultUser } = spec.volume!.projected!
   const defaults = { defaultMode, defaultUser }
+  /** A file for the pod alone; its group gets access together with the ownership. */
+  const owned = (text: string, own: number | undefined): PayloadFile => {
+    const user = own ?? defaultUser ?? fsUserOf(pod)
+    const mode = user !== undefined || fsGroupOf(pod) !== undefined ? 0o600 : defaultMode
+    return { data: Buffer.from(text), mode, user }
+  }
   if (source.secret) {
     const { name = "", items, optional = false } = source.secret
     const secret = await reader.secret(namespace, name, signal)
@@ -65,13 +77,23 @@ async function project(source: Readonly<VolumeProjection>, context: VolumeContex
   if (source.serviceAccountToken) {
     const { audience, expirationSeconds = 3600, path, user: own } = source.serviceAccountToken
     const token = await reader.serviceAccountToken(pod, audience, expirationSeconds, signal)
-    const user = own ?? defaultUser ?? fsUserOf(pod)
-    // The token is for the pod alone; its group gets access together with the ownership.
-    const mode = user !== undefined || fsGroupOf(pod) !== undefined ? 0o600 : defaultMode
-    return new Map([[path, { data: Buffer.from(token), mode, user }]])
+    return new Map([[path, owned(token, own)]])
   }
-  if (source.clusterTrustBundle)
-    throw new Error("ClusterTrustBundle projection is not supported by this node")
-  if (source.podCertificate) throw new Error("PodCertificate projection is not supported by this node")
+  if (source.clusterTrustBundle) {
+    const { path, user } = source.clusterTrustBundle
+    return new Map([[path, owned(await reader.trustAnchors(source.clusterTrustBundle, signal), user)]])
+  }
+  if (source.podCertificate) {
+    const { credentialBundlePath, keyPath, certificateChainPath, user } = source.podCertificate
+    const { key, chain } = await reader.podCertificate(pod, spec.volume!.name, index, signal)
+    const out: Payload = new Map()
+    for (const [path, text] of [
+      [credentialBundlePath, key + chain],
+      [keyPath, key],
+      [certificateChainPath, chain],
+    ] as const)
+      if (path) out.set(path, owned(text, user))
+    return out
+  }
   return new Map()
 }

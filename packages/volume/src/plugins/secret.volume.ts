@@ -22,9 +22,5 @@ export const secretVolume: VolumePlugin = defineVolume({
     if (!secret && !optional) throw new Error(`secret "${secretName}" not found`)
     return secretPayload(secret, { items, optional, defaultMode, defaultUser })
   },
-  references: ({ volume }) => ({
-    secrets: [volume!.secret!.secretName ?? ""],
-    configMaps: [],
-    tokens: false,
-  }),
+  references: ({ volume }) => ({ secrets: [volume!.secret!.secretName ?? ""] }),
 })

@@ -21,6 +21,11 @@ export function nameOfTrustBundle(
   isPrefix: boolean,
   { spec: { signerName = "" } }: Readonly<ClusterTrustBundle>,
 ): string[] {
+  return trustBundleNameProblems(name, signerName, isPrefix)
+}
+
+/** What is wrong with the name of a bundle of that signer; "": of none. */
+export function trustBundleNameProblems(name: string, signerName: string, isPrefix = false): string[] {
   if (signerName === "")
     return name.includes(":")
       ? ['ClusterTrustBundle without signer name must not have ":" in its name']

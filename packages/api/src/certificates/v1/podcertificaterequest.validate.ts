@@ -3,23 +3,20 @@ import { X509Certificate, type KeyObject } from "node:crypto"
 import {
   field,
   fieldImmutableMessage,
-  isDomainPrefixedKey,
   nameIsDNSSubdomain,
   parseTime,
   semanticEqual,
-  totalAnnotationSizeLimit,
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { parseCertificateRequest, readPem, type CertificateRequest, tableOf } from "@knarr/base"
 import { validateConditions } from "../../conditions.validate.ts"
-import { isKubernetesSigner, validateSignerName } from "./signer-name.validate.ts"
+import { maxCertificateSeconds, validateUserAnnotations } from "./pod-certificates.ts"
+import { validateSignerName } from "./signer-name.validate.ts"
 import type { PodCertificateRequest } from "./types.gen.ts"
 
 type Request = Readonly<PodCertificateRequest>
 
 const minSeconds = 60 * 60
-const maxSeconds = 91 * 24 * 60 * 60
-const maxKubernetesSeconds = 24 * 60 * 60
 const maxRequestBytes = 10 * 1024
 const maxChainBytes = 100 * 1024
 const maxUidBytes = 128
@@ -30,15 +27,7 @@ const terminal = ["Issued", "Denied", "Failed"]
 
 export function validatePodCertificateRequest({ spec }: Request): FieldError[] {
   const out = validateSignerName("spec.signerName", spec.signerName)
-  const annotations = Object.entries(spec.unverifiedUserAnnotations ?? {})
-  for (const [key] of annotations)
-    out.push(...isDomainPrefixedKey("spec.unverifiedUserAnnotations", key.toLowerCase()))
-  const bytes = annotations.reduce(
-    (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value),
-    0,
-  )
-  if (bytes > totalAnnotationSizeLimit)
-    out.push(field.tooLong("spec.unverifiedUserAnnotations", "", totalAnnotationSizeLimit))
+  out.push(...validateUserAnnotations("spec.unverifiedUserAnnotations", spec.unverifiedUserAnnotations))
   for (const [name, uid] of [
     ["podName", "podUID"],
     ["serviceAccountName", "serviceAccountUID"],
@@ -52,7 +41,7 @@ export function validatePodCertificateRequest({ spec }: Request): FieldError[] {
   }
   const seconds = spec.maxExpirationSeconds
   if (seconds === undefined) return [...out, field.required("spec.maxExpirationSeconds", "must be set")]
-  const most = isKubernetesSigner(spec.signerName) ? maxKubernetesSeconds : maxSeconds
+  const most = maxCertificateSeconds(spec.signerName)
   if (seconds < minSeconds || seconds > most)
     out.push(
       field.invalid("spec.maxExpirationSeconds", seconds, `must be in the range [${minSeconds}, ${most}]`),

@@ -4,11 +4,14 @@ import {
   isDNS1123Label,
   nameIsDNSSubdomain,
   parseQuantity,
-  validateLabelSelector,
   validateObjectMeta,
 } from "@knarr/apimachinery"
 import type { FieldError, ObjectMeta } from "@knarr/apimachinery"
 import { descendingPath, noBacksteps, oneOf, reasons, required } from "../../checks.ts"
+import {
+  validateCertificateProjection,
+  validateTrustBundleProjection,
+} from "./certificate-projections.validate.ts"
 import { validateClaimSpec } from "./claim.validate.ts"
 import { validateFieldRef, validateResourceFieldRef, volumeFieldPaths } from "./env.validate.ts"
 import { validateDriverName, validateLegacySource } from "./volume-source.validate.ts"
@@ -247,11 +250,13 @@ function downwardFiles(path: string, items: readonly DownwardAPIVolumeFile[] | u
 function validateProjected(path: string, projected: ProjectedVolumeSource): FieldError[] {
   const out = fileMode(`${path}.defaultMode`, projected.defaultMode)
   const taken = new Set<string>()
-  const take = (file: string, value: unknown): void => {
-    if (!file) return
-    if (taken.has(file)) out.push(field.invalid(path, value, "conflicting duplicate paths"))
+  const take = (file: string, value: unknown): FieldError[] => {
+    if (!file) return []
+    const isTaken = taken.has(file)
     taken.add(file)
+    return isTaken ? [field.invalid(path, value, "conflicting duplicate paths")] : []
   }
+  const newFile = (at: string, file: string): FieldError[] => [...localPath(at, file), ...take(file, file)]
   for (const [i, source] of (projected.sources ?? []).entries()) {
     const at = `${path}.sources[${i}]`
     const kinds = (
@@ -270,12 +275,12 @@ function validateProjected(path: string, projected: ProjectedVolumeSource): Fiel
       out.push(...required(`${at}.${kind}.name`, ref.name))
       for (const [j, item] of (ref.items ?? []).entries()) {
         out.push(...keyToPath(`${at}.${kind}.items[${j}]`, item))
-        take(item.path, ref.name)
+        out.push(...take(item.path, ref.name))
       }
     }
     for (const file of source.downwardAPI?.items ?? []) {
       out.push(...downwardFile(`${at}.downwardAPI`, file))
-      take(file.path, file.path)
+      out.push(...take(file.path, file.path))
     }
     if (source.serviceAccountToken) {
       const { expirationSeconds: seconds, path: file } = source.serviceAccountToken
@@ -298,64 +303,13 @@ function validateProjected(path: string, projected: ProjectedVolumeSource): Fiel
           ),
         )
       if (!file) out.push(field.required(`${path}.path`, ""))
-      else {
-        out.push(...localPath(`${path}.path`, file))
-        take(file, file)
-      }
+      else out.push(...newFile(`${path}.path`, file))
     }
-    if (source.clusterTrustBundle) {
-      const bundle = source.clusterTrustBundle
-      const where = `${at}.clusterTrustBundle`
-      if (bundle.name !== undefined && bundle.signerName !== undefined)
-        out.push(field.invalid(where, bundle, "only one of name and signerName may be used"))
-      else if (bundle.name !== undefined) {
-        if (!bundle.name) out.push(field.required(`${where}.name`, "must be a valid object name"))
-        if (bundle.labelSelector)
-          out.push(
-            field.invalid(
-              `${where}.labelSelector`,
-              bundle.labelSelector,
-              "labelSelector must be unset if name is specified",
-            ),
-          )
-      } else if (bundle.signerName !== undefined) {
-        if (!bundle.signerName) out.push(field.required(`${where}.signerName`, "must be a valid signer name"))
-        if (bundle.labelSelector)
-          out.push(...validateLabelSelector(bundle.labelSelector, `${where}.labelSelector`))
-      } else out.push(field.required(where, "either name or signerName must be specified"))
-      if (!bundle.path) out.push(field.required(`${where}.path`, ""))
-      else {
-        out.push(...localPath(`${where}.path`, bundle.path))
-        take(bundle.path, bundle.path)
-      }
-    }
-    if (source.podCertificate) {
-      const cert = source.podCertificate
-      const where = `${at}.podCertificate`
-      const keyTypes = ["RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519"]
-      if (!keyTypes.includes(cert.keyType))
-        out.push(field.notSupported(`${where}.keyType`, cert.keyType ?? "", keyTypes))
-      const age = cert.maxExpirationSeconds
-      if (age !== undefined && age < 3600)
-        out.push(
-          field.invalid(
-            `${where}.maxExpirationSeconds`,
-            age,
-            "if provided, maxExpirationSeconds must be >= 3600",
-          ),
-        )
-      const paths = [cert.credentialBundlePath, cert.keyPath, cert.certificateChainPath]
-      const names = ["credentialBundlePath", "keyPath", "certificateChainPath"]
-      paths.forEach((file, j) => {
-        if (!file) return
-        out.push(...localPath(`${where}.${names[j]}`, file))
-        take(file, file)
-      })
-      if (!paths.some(Boolean)) {
-        const detail = "specify at least one of credentialBundlePath, keyPath, and certificateChainPath"
-        out.push(field.required(where, detail))
-      }
-    }
+    const { clusterTrustBundle, podCertificate } = source
+    if (clusterTrustBundle)
+      out.push(...validateTrustBundleProjection(`${at}.clusterTrustBundle`, clusterTrustBundle, newFile))
+    if (podCertificate)
+      out.push(...validateCertificateProjection(`${at}.podCertificate`, podCertificate, newFile))
     if (kinds.length > 1) out.push(field.forbidden(at, "may not specify more than 1 volume type per source"))
   }
   return out
