@@ -223,6 +223,11 @@ export interface AdmissionPlugin {
    * wrong. A hook throws a StatusError to refuse.
    */
   create(deps: AdmissionDeps, configuration?: unknown): AdmissionHooks
+  /**
+   * Reads the files that the configuration names; {@link create} is given what comes of it in its place. Rejects for what is
+   * wrong.
+   */
+  prepare?(configuration: unknown, env: Pick<Env, "clock" | "random">): Promise<unknown>
 }
 
 export interface AdmissionHooks {
@@ -291,6 +296,8 @@ export interface OutboundOptions {
   /** Default 3 MiB. */
   readonly maxAnswerBytes?: number | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Who asks: a certificate and its key, PEM. Default: nobody. */
+  readonly client?: { readonly cert?: string | undefined; readonly key?: string | undefined } | undefined
 }
 
 export interface OutboundAnswer {

@@ -237,7 +237,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const outbound = scope.use(createOutbound({ clock: env.clock, resolve }))
   const { configFile } = options.admission ?? {}
   const configurations = configFile ? await readAdmissionConfiguration(configFile) : undefined
-  const admission = createAdmission({
+  const admission = await createAdmission({
     deps: {
       env,
       ...reader,

@@ -26,7 +26,7 @@ export interface AdmissionOptions {
   readonly always?: readonly AdmissionHooks[] | undefined
 }
 
-export function createAdmission(options: AdmissionOptions): Admission {
+export async function createAdmission(options: AdmissionOptions): Promise<Admission> {
   const names = new Set(options.plugins.map((plugin) => plugin.name))
   const { configurations } = options
   for (const name of [
@@ -37,16 +37,14 @@ export function createAdmission(options: AdmissionOptions): Admission {
     if (!names.has(name))
       throw new Error(`Cannot configure the admission plugin "${name}": there is none of that name`)
   const metrics = new ChainMetrics(options.deps.env)
-  const hooks: { readonly name?: string; readonly hook: AdmissionHooks }[] = options.plugins
-    .filter((plugin) =>
-      options.disable?.includes(plugin.name)
-        ? false
-        : plugin.enabledByDefault || options.enable?.includes(plugin.name),
-    )
-    .map((plugin) => ({
-      name: plugin.name,
-      hook: plugin.create(options.deps, configurations?.get(plugin.name)),
-    }))
+  const hooks: { readonly name?: string; readonly hook: AdmissionHooks }[] = []
+  for (const plugin of options.plugins) {
+    const { name, enabledByDefault } = plugin
+    if (options.disable?.includes(name) || !(enabledByDefault || options.enable?.includes(name))) continue
+    const said = configurations?.get(name)
+    const prepare = said === undefined ? undefined : plugin.prepare?.(said, options.deps.env)
+    hooks.push({ name, hook: plugin.create(options.deps, prepare ? await prepare : said) })
+  }
   hooks.push(...(options.always ?? []).map((hook) => ({ hook })))
   const mutating = hooks.filter(({ hook }) => hook.admit)
   const validating = hooks.filter(({ hook }) => hook.validate)

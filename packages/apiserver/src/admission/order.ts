@@ -11,6 +11,7 @@ import { defaultIngressClass } from "./default-ingress-class.admission.ts"
 import { defaultTolerationSeconds } from "./default-toleration-seconds.admission.ts"
 import { denyServiceExternalIPs } from "./deny-service-external-ips.admission.ts"
 import { eventRateLimit } from "./event-rate-limit.admission.ts"
+import { imagePolicyWebhook } from "./image-policy.admission.ts"
 import { limitRanger } from "./limit-ranger.admission.ts"
 import { namespaceLifecycle } from "./namespace-lifecycle.admission.ts"
 import { namespaceAutoProvision, namespaceExists } from "./namespaces.admission.ts"
@@ -50,6 +51,7 @@ export const admissionOrder: readonly AdmissionPlugin[] = [
   nodeRestriction,
   taintNodesByCondition,
   alwaysPullImages,
+  imagePolicyWebhook,
   podSecurity,
   podNodeSelector,
   priority,

@@ -99,6 +99,7 @@ function post(
   }
   const sent = request({
     ...where,
+    ...options.client,
     method: "POST",
     headers,
     signal,

@@ -8,24 +8,35 @@ import { dialText } from "./dial-text.ts"
 import { openWebhook, webhookAttempts, webhookBackoff, webhookHeaders } from "./kubeconfig-webhook.ts"
 import { readBounded } from "./read-bounded.ts"
 
-const firstWaitMs = 500
+const defaultFirstWaitMs = 500
 const maxBytes = 3 * 1024 * 1024
 
 export class ReviewClient implements Disposable {
   readonly #transport: Transport
   readonly #path: string
   readonly #env: Pick<Env, "clock" | "random">
+  readonly #firstWaitMs: number
 
-  private constructor(transport: Transport, path: string, env: Pick<Env, "clock" | "random">) {
+  private constructor(
+    transport: Transport,
+    path: string,
+    env: Pick<Env, "clock" | "random">,
+    firstWaitMs: number,
+  ) {
     this.#transport = transport
     this.#path = path
     this.#env = env
+    this.#firstWaitMs = firstWaitMs
   }
 
-  /** Rejects when the file cannot be read. */
-  static async open(configFile: string, env: Pick<Env, "clock" | "random">): Promise<ReviewClient> {
+  /** `firstWaitMs`: before the second attempt, and longer before each further one. Rejects when the file cannot be read. */
+  static async open(
+    configFile: string,
+    env: Pick<Env, "clock" | "random">,
+    firstWaitMs: number = defaultFirstWaitMs,
+  ): Promise<ReviewClient> {
     const { transport, path } = await openWebhook(configFile, env)
-    return new ReviewClient(transport, path, env)
+    return new ReviewClient(transport, path, env, firstWaitMs)
   }
 
   /** The document that comes back, within `timeoutMs` for all attempts. Rejects in upstream's words. */
@@ -33,7 +44,7 @@ export class ReviewClient implements Disposable {
     const { clock } = this.#env
     const what = `Post "${this.#transport.server}"`
     return withTimeout(clock, timeoutMs, what, signal, async (limited) => {
-      const backoff = webhookBackoff(firstWaitMs, this.#env)
+      const backoff = webhookBackoff(this.#firstWaitMs, this.#env)
       for (let attempt = 1; ; attempt++) {
         const { document, failure, mayPass } = await this.#post(review, what, limited)
         if (!failure) return document

@@ -2,6 +2,7 @@
  * Changes objects as MutatingAdmissionPolicies say.
  * Mirrors: apiserver pkg/admission/plugin/policy/mutating/{plugin,dispatcher}.go
  */
+import { checkPolicyConfiguration } from "../manifests.ts"
 import { mutatingAdmissionPolicy, mutatingAdmissionPolicyBinding } from "@knarr/api"
 import { inTurn, whenReady } from "@knarr/base"
 import type { AdmissionHooks, AdmissionPlugin } from "../../contract.ts"
@@ -14,7 +15,8 @@ import { MutatingRun } from "./mutating-run.ts"
 export const mutatingPolicies: AdmissionPlugin = {
   name: "MutatingAdmissionPolicy",
   enabledByDefault: true,
-  create(deps) {
+  create(deps, configuration) {
+    checkPolicyConfiguration("MutatingAdmissionPolicyConfiguration", configuration)
     const policies = new BoundPolicies(
       deps,
       mutatingAdmissionPolicy,

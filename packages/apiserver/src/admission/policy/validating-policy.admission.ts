@@ -2,6 +2,7 @@
  * Judges requests by ValidatingAdmissionPolicies.
  * Mirrors: apiserver pkg/admission/plugin/policy/validating/{plugin,dispatcher}.go
  */
+import { checkPolicyConfiguration } from "../manifests.ts"
 import { validatingAdmissionPolicy, validatingAdmissionPolicyBinding } from "@knarr/api"
 import { messageOf, whenReady } from "@knarr/base"
 import type { AdmissionAttributes, AdmissionDeps, AdmissionPlugin } from "../../contract.ts"
@@ -15,7 +16,8 @@ import { ValidatingOutcome, type ValidatingInvocation } from "./validating-outco
 export const validatingPolicies: AdmissionPlugin = {
   name: "ValidatingAdmissionPolicy",
   enabledByDefault: true,
-  create(deps) {
+  create(deps, configuration) {
+    checkPolicyConfiguration("ValidatingAdmissionPolicyConfiguration", configuration)
     const policies = new BoundPolicies(
       deps,
       validatingAdmissionPolicy,

@@ -21,11 +21,20 @@ import { WebhookMetrics } from "../metrics.ts"
 import { Reinvocations } from "../reinvocations.ts"
 import { askWebhook, type Verdict } from "./ask.ts"
 import { type Configured, Webhooks } from "./configured.ts"
+import { WebhookUsers } from "../../outbound/webhook-users.ts"
+import { prepareWebhooks } from "./webhook-configuration.ts"
+
+/** `users`: what {@link prepareWebhooks} made. */
+function asUser(deps: AdmissionDeps, users: unknown): AdmissionDeps {
+  return users instanceof WebhookUsers ? { ...deps, call: users.identified(deps.call) } : deps
+}
 
 export const validatingWebhooks: AdmissionPlugin = {
   name: "ValidatingAdmissionWebhook",
   enabledByDefault: true,
-  create: (deps) => {
+  prepare: prepareWebhooks,
+  create: (server, users) => {
+    const deps = asUser(server, users)
     const webhooks = new Webhooks<ValidatingWebhook>(deps, validatingWebhookConfiguration, "validate")
     const metrics = new WebhookMetrics(deps.env)
     return {
@@ -50,7 +59,9 @@ export const validatingWebhooks: AdmissionPlugin = {
 export const mutatingWebhooks: AdmissionPlugin = {
   name: "MutatingAdmissionWebhook",
   enabledByDefault: true,
-  create: (deps) => {
+  prepare: prepareWebhooks,
+  create: (server, users) => {
+    const deps = asUser(server, users)
     const webhooks = new Webhooks<MutatingWebhook>(deps, mutatingWebhookConfiguration, "admit")
     const metrics = new WebhookMetrics(deps.env)
     const hooks: AdmissionHooks = {
