@@ -4,7 +4,7 @@ import { flowSchema } from "@knarr/api"
 import type { IPv4Network } from "@knarr/apimachinery"
 import { CancelledError, type Clock, type Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
-import type { UserInfo } from "./contract.ts"
+import type { Exchange, UserInfo } from "./contract.ts"
 import type { Encodings } from "./encoding/encodings.ts"
 import { createAuditor, type AuditOptions } from "./audit/auditor.ts"
 import { createControlPlane, type ControlPlane, type ControlPlaneOptions } from "./control-plane.ts"
@@ -59,6 +59,8 @@ export interface ApiServerOptions extends ControlPlaneOptions {
   readonly audit?: AuditOptions | undefined
   /** Default 60. */
   readonly requestTimeoutSeconds?: number | undefined
+  /** Further paths that are no resources. They do not stand in the index. */
+  readonly paths?: ReadonlyMap<string, PathHandler> | undefined
   /** In which objects and failures are answered; default: JSON and YAML. */
   readonly encodings?: Encodings | undefined
   /** How long requests are served as ever after the server was told to stop, with `/readyz` failing; default 0. */
@@ -72,6 +74,9 @@ export interface ApiServerOptions extends ControlPlaneOptions {
   /** How long requests may take to finish when the server stops; default 5. */
   readonly shutdownGraceSeconds?: number | undefined
 }
+
+/** Answers requests to one path, of those who may; what it throws becomes the answer. */
+export type PathHandler = (exchange: Exchange) => void | Promise<void>
 
 export interface ApiServer extends ControlPlane {
   readonly port: number
@@ -179,6 +184,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   paths.set("/openapi/v3", openApiV3).set("/openapi/v3/", openApiV3)
   const indexHandler: Handler = (exchange) => respondJson(exchange, 200, { paths: index() })
   paths.set("/", indexHandler).set("/index.html", indexHandler)
+  const known = [...paths.keys()]
+  for (const [path, handler] of options.paths ?? []) paths.set(path, handler)
   const routes: RouterOptions["routes"] = new Map([
     [
       "/version",
@@ -272,7 +279,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 
   function index(): string[] {
     const all = new Set<string>([
-      ...paths.keys(),
+      ...known,
       ...routes.keys(),
       ...health.paths(),
       "/api",

@@ -1,4 +1,4 @@
-export { type ApiServer, type ApiServerOptions, startApiServer } from "./api-server.ts"
+export { type ApiServer, type ApiServerOptions, type PathHandler, startApiServer } from "./api-server.ts"
 export {
   type ControlPlane,
   type ControlPlaneOptions,

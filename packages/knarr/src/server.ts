@@ -14,6 +14,7 @@ import { etcdOptions } from "./api-server-flags/etcd.flags.ts"
 import { apiServerOptions } from "./api-server-flags/order.ts"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { numbersOfUser } from "./cluster-numbers.ts"
+import { liveSnapshots, snapshotPath, sweepSnapshots } from "./live-snapshot.ts"
 import { firstNode, nodesOf } from "./node-names.ts"
 import { ensureNodePki, ensurePki, frontProxyName, servingFiles } from "./pki.ts"
 import { tellRestarting } from "./process-state.ts"
@@ -51,9 +52,9 @@ export async function startServer(options: {
   for (const { node, address } of nodesOf(config))
     ensureNodePki(cluster.nodePki(node), env, pki.ca, node, address)
   const etcd = etcdOptions(config.apiServer ?? {})
-  const store = scope.use(
-    etcd ? await openEtcdStore({ ...etcd, env }) : await openEmbeddedStore({ dir: cluster.store, env }),
-  )
+  await sweepSnapshots(cluster)
+  const own = etcd ? undefined : scope.use(await openEmbeddedStore({ dir: cluster.store, env }))
+  const store = own ?? scope.use(await openEtcdStore({ ...etcd!, env }))
   if (config.hasNode) await untilAddress(addresses.hostAddress, env.clock, scope.signal)
   const given = apiServerOptions(config.apiServer ?? {})
   const apiServer = await startApiServer({
@@ -73,6 +74,7 @@ export async function startServer(options: {
     serviceCIDRs: [addresses.serviceCIDR],
     advertise,
     openApiDocs: loadOpenApiDocs,
+    ...(own ? { paths: new Map([[snapshotPath, liveSnapshots(own, cluster, env.random)]]) } : {}),
     readyChecks: [{ name: "processes", check: () => checkProcesses(cluster) }],
     forbiddenNetworks: () => numbers.rangesOfOthers(config.index),
     kubelet: { clientCert: pki.kubeletClient.cert, clientKey: pki.kubeletClient.key, ca: pki.ca.cert },

@@ -32,6 +32,8 @@ export async function saveSnapshot(store: EmbeddedStore, file: string): Promise<
     await store.backup(part)
     const revision = await revisionOf(part)
     await using handle = await open(part, "r+")
+    // Secrets are in it.
+    await handle.chmod(0o600)
     const { size } = await handle.stat()
     const hash = createHash("sha256")
     await readInto(handle, size, hash)

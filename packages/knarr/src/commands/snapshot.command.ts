@@ -14,6 +14,7 @@ import {
 } from "@knarr/store"
 import { etcdOptions } from "../api-server-flags/etcd.flags.ts"
 import { UsageError, type ClusterHome } from "../cluster-home.ts"
+import { saveLiveSnapshot } from "../live-snapshot.ts"
 import { runningPid } from "../pid-file.ts"
 import { clusterFlags, existingCluster } from "./cluster-flags.ts"
 import { defineCommand, type CommandContext } from "./command.ts"
@@ -22,17 +23,21 @@ export function storeEnv(ctx: CommandContext): Env {
   return { clock: ctx.clock, random: ctx.random, log: silentLogger, meter: new Meter() }
 }
 
-/** Throws while the cluster's server has its store open. */
+/** Whether the cluster's server has its store open. */
+function isRunning(cluster: ClusterHome): boolean {
+  return runningPid(cluster.pidFile("server")) !== undefined
+}
+
+/** Throws while it has. */
 export function refuseRunning(cluster: ClusterHome): void {
-  if (runningPid(cluster.pidFile("server")) !== undefined)
+  if (isRunning(cluster))
     throw new UsageError(`the cluster "${cluster.name}" is running; stop it first with "knarr down"`)
 }
 
 export const snapshotSave = defineCommand({
   name: "snapshot save",
   usage: "[--name NAME] [--home DIR] FILE",
-  summary:
-    "Write a cluster's state to a file: of a stopped cluster, or at any time of one whose state is in etcd",
+  summary: "Write a cluster's state to a file, whether it runs or not",
   flags: clusterFlags,
   positionals: ["FILE"],
   async run({ flags, positionals: [file] }, ctx) {
@@ -44,13 +49,22 @@ export const snapshotSave = defineCommand({
       ctx.print(`Saved ${bytes} bytes of etcd to ${file}\n`)
       return 0
     }
-    refuseRunning(cluster)
-    await using store = await openEmbeddedStore({ dir: cluster.store, env })
-    const { revision } = await saveSnapshot(store, file!)
+    const { revision } = isRunning(cluster)
+      ? await saveLiveSnapshot(cluster, file!, ctx.signal)
+      : await saveStopped(cluster, file!, env)
     ctx.print(`Saved revision ${revision} to ${file}\n`)
     return 0
   },
 })
+
+async function saveStopped(
+  cluster: ClusterHome,
+  file: string,
+  env: Env,
+): Promise<{ readonly revision: number }> {
+  await using store = await openEmbeddedStore({ dir: cluster.store, env })
+  return await saveSnapshot(store, file)
+}
 
 export const snapshotRestore = defineCommand({
   name: "snapshot restore",

@@ -1,0 +1,78 @@
+/**
+ * Snapshots of a store that a running server has open: the server writes one into its cluster's folder when `knarr snapshot save`
+ * asks for it, and the command takes it from there. Whoever asks never says where a file is written.
+ */
+import { copyFile, readdir, rename, rm } from "node:fs/promises"
+import { join } from "node:path"
+import { tooManyRequests } from "@knarr/apimachinery"
+import type { PathHandler } from "@knarr/apiserver"
+import { asError, uuid, type Random } from "@knarr/base"
+import { createTransport, readKubeconfig, resolveContext } from "@knarr/client"
+import { saveSnapshot, type EmbeddedStore } from "@knarr/store"
+import type { ClusterHome } from "./cluster-home.ts"
+
+/** A path of the API server, for those who may `post` to it. */
+export const snapshotPath = "/knarr/snapshot"
+
+const prefix = "snapshot-"
+
+interface Made {
+  readonly file: string
+  readonly revision: number
+}
+
+/** What the server answers at {@link snapshotPath}: one snapshot at a time. */
+export function liveSnapshots(store: EmbeddedStore, cluster: ClusterHome, random: Random): PathHandler {
+  let busy = false
+  return async (exchange) => {
+    if (exchange.method !== "POST") {
+      exchange.setHeader("Allow", "POST")
+      return exchange.respond(405, "text/plain; charset=utf-8", "Method Not Allowed\n")
+    }
+    if (busy) throw tooManyRequests("a snapshot is being saved", 1)
+    busy = true
+    try {
+      const file = join(cluster.dir, `${prefix}${uuid(random)}`)
+      const { revision } = await saveSnapshot(store, file)
+      const made: Made = { file, revision }
+      exchange.respond(200, "application/json", JSON.stringify(made))
+    } finally {
+      busy = false
+    }
+  }
+}
+
+/** Removes what nobody took. */
+export async function sweepSnapshots(cluster: ClusterHome): Promise<void> {
+  for (const name of await readdir(cluster.dir))
+    if (name.startsWith(prefix)) await rm(join(cluster.dir, name), { force: true })
+}
+
+/** Has the cluster's server, which runs, write its state to `file`. Rejects with what the server says. */
+export async function saveLiveSnapshot(
+  cluster: ClusterHome,
+  file: string,
+  signal: AbortSignal,
+): Promise<{ readonly revision: number }> {
+  const { transport: to } = resolveContext(await readKubeconfig(cluster.kubeconfig))
+  using transport = createTransport(to)
+  const response = await transport.request({ method: "POST", path: snapshotPath, signal })
+  const text = String(await response.buffer())
+  if (response.status !== 200)
+    throw new Error(`Cannot save a snapshot: the server answered ${response.status}: ${text}`)
+  const made = JSON.parse(text) as Made
+  await move(made.file, file)
+  return { revision: made.revision }
+}
+
+/** Also to another file system; `to` appears only when it is whole. */
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to)
+  } catch (thrown) {
+    if ((asError(thrown) as NodeJS.ErrnoException).code !== "EXDEV") throw thrown
+    await copyFile(from, `${to}.part`)
+    await rename(`${to}.part`, to)
+    await rm(from)
+  }
+}
