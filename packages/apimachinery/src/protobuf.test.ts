@@ -256,3 +256,26 @@ test("schemas of custom resources: unions, JSON and names with signs", () => {
     "x-kubernetes-validations": [{ rule: "self.a > 1" }],
   })
 })
+
+test("A time that no text can say is refused, in every kind of time", () => {
+  const lease = (seconds: number, nanos = 0): unknown => {
+    const time: readonly Part[] = [
+      [1, seconds],
+      [2, nanos],
+    ]
+    return (
+      decodeProtobuf(schemaOf("io.k8s.api.coordination.v1.Lease")!, message([[2, [[3, time]]]])) as {
+        spec: { acquireTime: unknown }
+      }
+    ).spec.acquireTime
+  }
+  assert.equal(lease(1, 2_000_999), "1970-01-01T00:00:01.002000Z")
+  assert.equal(lease(253_402_300_799), "9999-12-31T23:59:59.000000Z")
+  assert.equal(lease(-62_167_219_200), "0000-01-01T00:00:00.000000Z")
+  const beyond = /^proto: -?\d+ seconds are beyond the times that can be told$/
+  for (const seconds of [253_402_300_800, -62_167_219_201, 2 ** 53 - 1, -(2 ** 53 - 1)]) {
+    assert.throws(() => lease(seconds), { name: "DecodeError", message: beyond }, String(seconds))
+    const metadata = message([[1, [[8, [[1, seconds]]]]]])
+    assert.throws(() => decodeProtobuf(schemaOf("io.k8s.api.core.v1.Pod")!, metadata), { message: beyond })
+  }
+})

@@ -6,7 +6,7 @@
 import { WireError, WireReader } from "@knarr/base"
 import { DecodeError } from "./decode.ts"
 import { schemaOf, type Field, type Schema } from "./schema.ts"
-import { formatMicroTime, formatTime } from "./time.ts"
+import { formatMicroTime, formatTime, hasForm } from "./time.ts"
 
 /** What every protobuf body begins with. */
 const magic = Buffer.from("k8s\0", "latin1")
@@ -178,8 +178,10 @@ function readValue(schema: Schema, reader: WireReader): unknown {
       const { 1: seconds = 0, 2: nanos = 0 } = numbersOf(reader.message())
       // Go's zero time is what an absent one becomes.
       if (seconds === 0 && nanos === 0) return null
-      const ms = seconds * 1000
-      return schema.type === "time" ? formatTime(ms) : formatMicroTime(ms + nanos / 1e6)
+      const ms = seconds * 1000 + Math.floor(nanos / 1000) / 1000
+      if (!hasForm(ms))
+        throw new DecodeError(`proto: ${seconds} seconds are beyond the times that can be told`)
+      return schema.type === "time" ? formatTime(ms) : formatMicroTime(ms)
     }
     case "quantity": {
       const inner = reader.message()

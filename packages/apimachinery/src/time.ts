@@ -19,6 +19,11 @@ const monthDays = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 const firstMs = Date.parse("0000-01-01T00:00:00Z")
 const endMs = Date.parse("+010000-01-01T00:00:00Z")
 
+/** Whether RFC 3339 can say this moment (milliseconds since the epoch). */
+export function hasForm(ms: number): boolean {
+  return ms >= firstMs && ms < endMs
+}
+
 /**
  * Milliseconds since the epoch (with a fraction down to microseconds), or NaN when `text` is not RFC 3339, or has no
  * such form in UTC.
@@ -44,7 +49,7 @@ export function parseTime(text: string): number {
     if (offsetHours > 24 || offsetMinutes > 60) return NaN
     const offset = (offsetHours * 60 + offsetMinutes) * 60_000
     ms += m[8] === "+" ? -offset : offset
-    if (ms < firstMs || ms >= endMs) return NaN
+    if (!hasForm(ms)) return NaN
   }
   return ms
 }
