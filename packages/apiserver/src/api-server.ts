@@ -1,12 +1,13 @@
 /** The API server with its port: everything of control-plane.ts behind TLS, filters and routes. */
 import type { IncomingMessage } from "node:http"
-import { flowSchema } from "@knarr/api"
+import { flowSchema, kubernetesVersion } from "@knarr/api"
 import type { IPv4Network } from "@knarr/apimachinery"
 import { CancelledError, type Clock, type Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import type { Exchange, UserInfo } from "./contract.ts"
 import type { Encodings } from "./encoding/encodings.ts"
 import { createAuditor, type AuditOptions } from "./audit/auditor.ts"
+import { AuditMetrics } from "./audit/sink.ts"
 import { createControlPlane, type ControlPlane, type ControlPlaneOptions } from "./control-plane.ts"
 import { streamingHandlers } from "./endpoints/connect/connect.ts"
 import type { KubeletOptions } from "./endpoints/connect/kubelet.ts"
@@ -26,8 +27,11 @@ import { lastStartHooks, startHooks } from "./server/health-names.ts"
 import { Health, type HealthCheck } from "./server/health.ts"
 import { defaultLimits, InFlight, type InFlightLimits } from "./server/in-flight.ts"
 import { listen, type Listener, type ServingCertificates } from "./server/listener.ts"
-import { addProcessMetrics, addStartTime, addStorageMetrics } from "./server/process-metrics.ts"
+import { addBuildMetrics } from "./server/build-metrics.ts"
+import { addProcessMetrics, addStartTime } from "./server/process-metrics.ts"
+import { addStorageMetrics, addStoreSize } from "./server/storage-metrics.ts"
 import { RequestMetrics } from "./server/request-metrics.ts"
+import { zPages } from "./server/zpages.ts"
 import { askStore } from "./server/store-check.ts"
 import { TableColumns } from "./endpoints/verbs/table-columns.ts"
 import { respondJson } from "./server/respond.ts"
@@ -71,6 +75,8 @@ export interface ApiServerOptions extends ControlPlaneOptions {
   readonly certificateFiles?: CertificateFiles | undefined
   /** How long the store may take to answer before it counts as failed, for the checks `etcd` and `etcd-readiness`; default 2000 each. */
   readonly storeChecks?: { readonly healthMs?: number; readonly readyMs?: number } | undefined
+  /** With which flags the program was started, without secrets, for `/flagz`; default none. */
+  readonly flags?: Readonly<Record<string, string>> | undefined
   /** How long requests may take to finish when the server stops; default 5. */
   readonly shutdownGraceSeconds?: number | undefined
 }
@@ -111,10 +117,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     isServed(info.apiGroup, info.apiVersion, info.resource),
   )
   addProcessMetrics(env, scope)
+  addBuildMetrics(env.meter, scope)
+  const askStoreSize = addStoreSize(env.meter, options.store, env.log)
+  if (!options.audit) new AuditMetrics(env.meter, env.log)
   addStorageMetrics(env.meter, scope, registry)
 
   const health = new Health()
-  addStartTime({ clock: env.clock, meter: health.meter }, scope)
+  addStartTime({ clock: env.clock, meter: health.meter }, scope, "ALPHA")
   let stopping = false
   const isBootstrapped = (): void => {
     if (!plane.bootstrapped) throw new Error("not finished")
@@ -145,7 +154,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   )
 
   for (const check of plane.healthChecks) health.add(check)
-  health.add({ name: "tasks", check: () => tellTroubles(options.scope) }, ["readyz"])
+  health.add({ name: "tasks", listed: false, check: () => tellTroubles(options.scope) }, ["readyz"])
   for (const check of options.readyChecks ?? []) health.add(check, ["readyz"])
 
   const advertised = (): { readonly address: string; readonly port: number } =>
@@ -176,9 +185,21 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const healthHandler: Handler = (exchange) => health.respond(exchange)
   for (const path of ["/healthz", "/livez", "/readyz"])
     paths.set(path, healthHandler).set(`${path}/`, healthHandler)
-  paths.set("/metrics", (exchange) => exchange.respond(200, metricsType, env.meter.text()))
+  paths.set("/metrics", async (exchange) => {
+    await askStoreSize()
+    exchange.respond(200, metricsType, env.meter.text())
+  })
   paths.set("/metrics/slis", (exchange) => exchange.respond(200, metricsType, health.meter.text()))
-  if (fairness) addDebugPaths(paths, fairness, env.clock)
+  /** Paths that are served and stand in no index. */
+  const unlisted: ReadonlyMap<string, Handler> = fairness ? debugPaths(fairness, env.clock) : new Map()
+  for (const [path, handler] of zPages({
+    clock: env.clock,
+    component: "kube-apiserver",
+    flags: options.flags ?? {},
+    programVersion: kubernetesVersion,
+    paths: index,
+  }))
+    paths.set(path, handler)
   paths.set("/openapi/v2", (exchange) => openApi.respondV2(exchange))
   const openApiV3: Handler = (exchange, ctx) => openApi.respondV3(exchange, ctx)
   paths.set("/openapi/v3", openApiV3).set("/openapi/v3/", openApiV3)
@@ -246,7 +267,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
         const storage = registry.find(apiGroup, apiVersion, resource)
         return storage && handlers.connectOf(storage.kind, subresource)
       },
-      paths,
+      paths: new Map([...paths, ...unlisted]),
       routes,
       discovery: (exchange) => discovery.respond(exchange),
     }),
@@ -258,6 +279,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     return mayUpgrade(info, request.headers.upgrade ?? "") || aggregator?.serviceOf(info) !== undefined
   }
   const chain = createFilters(filters)
+  const handshakeFailures = env.meter.counter({
+    name: "apiserver_tls_handshake_errors_total",
+    help: "Number of requests dropped with 'TLS handshake error from' error",
+  })
   const listener: Listener = await listen({
     clock: env.clock,
     log: env.log,
@@ -265,6 +290,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     port: options.port,
     certificates: { ...serving, clientCA: authorities(clientCA) },
     onRequest: (exchange) => chain.handle(exchange),
+    onHandshakeFailed: () => handshakeFailures.add(1),
     takesUpgrade,
   })
   scope.defer(async () => {
@@ -315,7 +341,8 @@ export type { Client, UserInfo }
 
 const metricsType = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 
-function addDebugPaths(paths: Map<string, Handler>, fairness: Fairness, clock: Clock): void {
+function debugPaths(fairness: Fairness, clock: Clock): Map<string, Handler> {
+  const paths = new Map<string, Handler>()
   const add = (name: string, dump: (query: URLSearchParams) => string): void =>
     void paths.set(`/debug/api_priority_and_fairness/${name}`, (exchange) =>
       exchange.respond(200, "text/plain; charset=utf-8", dump(exchange.query)),
@@ -325,6 +352,7 @@ function addDebugPaths(paths: Map<string, Handler>, fairness: Fairness, clock: C
   add("dump_requests", (query) =>
     dumpRequests(fairness, clock, (query.get("includeRequestDetails") ?? "") !== ""),
   )
+  return paths
 }
 
 /** Throws when background work of the process has failed and waits for its next start. */

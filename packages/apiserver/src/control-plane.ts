@@ -27,6 +27,7 @@ import type { AnonymousConfig } from "./authn/jwt/config.ts"
 import { StructuredAuthentication, type StructuredOptions } from "./authn/jwt/structured.ts"
 import { markTokenUsed } from "./authn/mark-token-used.ts"
 import { type LegacyTokens, ServiceAccountTokens } from "./authn/service-account-tokens.ts"
+import { TokenUses } from "./authn/token-uses.ts"
 import { TokenSigner, type SigningKeyOptions } from "./authn/token-signer.ts"
 import { WebhookTokens, type WebhookTokensOptions } from "./authn/webhook-tokens.ts"
 import { loopbackUser } from "./authn/users.ts"
@@ -202,7 +203,13 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const authenticator = createAuthenticator({
     log: env.log,
     certificates,
-    serviceAccountTokens: new ServiceAccountTokens(signer, registry, env.clock, legacyTokens),
+    serviceAccountTokens: new ServiceAccountTokens(
+      signer,
+      registry,
+      env.clock,
+      legacyTokens,
+      new TokenUses(env.meter),
+    ),
     audiences,
     anonymous: structured?.anonymous ? pathsOf(structured.anonymous) : options.anonymous,
     staticTokens: options.staticTokens,

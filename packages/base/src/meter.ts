@@ -39,6 +39,16 @@ export class Meter {
     return out.join("")
   }
 
+  /** How many families there are of each stability. */
+  countByStability(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>()
+    for (const { metric } of this.#families.values()) {
+      const { stability = "ALPHA" } = metric.options
+      counts.set(stability, (counts.get(stability) ?? 0) + 1)
+    }
+    return counts
+  }
+
   #family<M extends Metric>(type: string, { name, labels = [] }: MetricOptions, make: () => M): M {
     const shape = `${type} with the labels [${labels.join()}]`
     const known = this.#families.get(name)

@@ -6,6 +6,7 @@ import type { HistogramOptions, MetricOptions, ReadValues } from "./metric-optio
 
 /** A named family of values. */
 export interface Metric {
+  readonly options: MetricOptions
   write(out: string[]): void
 }
 
@@ -46,12 +47,12 @@ function keyOf(values: readonly string[]): string {
 /** A counter or gauge: one number per combination of label values, given in the order of the names. */
 export class Counter implements Metric {
   readonly #type: "counter" | "gauge"
-  readonly #options: MetricOptions
+  readonly options: MetricOptions
   readonly #values = new Map<string, { values: readonly string[]; value: number }>()
 
   constructor(type: "counter" | "gauge", options: MetricOptions) {
     this.#type = type
-    this.#options = options
+    this.options = options
     if (!options.labels?.length) this.set(0)
   }
 
@@ -73,8 +74,8 @@ export class Counter implements Metric {
 
   write(out: string[]): void {
     if (this.#values.size === 0) return
-    head(out, this.#type, this.#options)
-    for (const { values, value } of this.#values.values()) writeValue(out, this.#options, values, value)
+    head(out, this.#type, this.options)
+    for (const { values, value } of this.#values.values()) writeValue(out, this.options, values, value)
   }
 }
 
@@ -82,19 +83,19 @@ export class Counter implements Metric {
 export class CollectedMetric implements Metric {
   readonly readers = new Set<ReadValues>()
   readonly #type: "counter" | "gauge"
-  readonly #options: MetricOptions
+  readonly options: MetricOptions
 
   constructor(type: "counter" | "gauge", options: MetricOptions) {
     this.#type = type
-    this.#options = options
+    this.options = options
   }
 
   write(out: string[]): void {
     const lines: string[] = []
     for (const read of this.readers)
-      for (const [values, value] of read()) writeValue(lines, this.#options, values, value)
+      for (const [values, value] of read()) writeValue(lines, this.options, values, value)
     if (lines.length === 0) return
-    head(out, this.#type, this.#options)
+    head(out, this.#type, this.options)
     for (const line of lines) out.push(line)
   }
 }
@@ -108,11 +109,11 @@ interface HistogramEntry {
 
 /** A histogram: cumulative buckets, sum and count per combination of label values. */
 export class Histogram implements Metric {
-  readonly #options: HistogramOptions
+  readonly options: HistogramOptions
   readonly #entries = new Map<string, HistogramEntry>()
 
   constructor(options: HistogramOptions) {
-    this.#options = options
+    this.options = options
     if (!options.labels?.length) this.#entryOf([])
   }
 
@@ -130,14 +131,14 @@ export class Histogram implements Metric {
     const key = keyOf(values)
     let entry = this.#entries.get(key)
     if (!entry) {
-      entry = { values, counts: new Float64Array(this.#options.buckets.length + 1), sum: 0 }
+      entry = { values, counts: new Float64Array(this.options.buckets.length + 1), sum: 0 }
       this.#entries.set(key, entry)
     }
     return entry
   }
 
   #count(entry: HistogramEntry, value: number): void {
-    const { buckets } = this.#options
+    const { buckets } = this.options
     let low = 0
     let high = buckets.length
     while (low < high) {
@@ -151,8 +152,8 @@ export class Histogram implements Metric {
 
   write(out: string[]): void {
     if (this.#entries.size === 0) return
-    const { name, labels = [], buckets } = this.#options
-    head(out, "histogram", this.#options)
+    const { name, labels = [], buckets } = this.options
+    head(out, "histogram", this.options)
     for (const { values, counts, sum } of this.#entries.values()) {
       const text = labelText(labels, values)
       const open = text === "" ? "" : `${text},`

@@ -1,8 +1,9 @@
 /** What is counted about a queue. Mirrors: client-go util/workqueue/metrics.go, component-base metrics/prometheus/workqueue (names) */
 import type { Clock, Meter } from "@knarr/base"
 
-/** 10 ns to 10 s, in steps of ten. */
-const buckets = Array.from({ length: 10 }, (_, i) => 10 ** (i - 8))
+/** 10 ns to 10 s, in steps of ten, each made of the one before. */
+const buckets = [1e-8]
+while (buckets.length < 10) buckets.push(buckets.at(-1)! * 10)
 
 const family = (name: string, help: string) =>
   ({ name: `workqueue_${name}`, help, labels: ["name"], stability: "BETA" }) as const
@@ -25,6 +26,8 @@ export class WorkQueueMetrics implements Disposable {
     this.#name = name
     this.#adds = meter.counter(family("adds_total", "Total number of adds handled by workqueue"))
     this.#retries = meter.counter(family("retries_total", "Total number of retries handled by workqueue"))
+    this.#adds.add(0, name)
+    this.#retries.add(0, name)
     this.#waited = meter.histogram({
       ...family(
         "queue_duration_seconds",

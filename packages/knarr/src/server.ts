@@ -56,7 +56,7 @@ export async function startServer(options: {
   const own = etcd ? undefined : scope.use(await openEmbeddedStore({ dir: cluster.store, env }))
   const store = own ?? scope.use(await openEtcdStore({ ...etcd!, env }))
   if (config.hasNode) await untilAddress(addresses.hostAddress, env.clock, scope.signal)
-  const given = apiServerOptions(config.apiServer ?? {})
+  const given = { ...apiServerOptions(config.apiServer ?? {}), flags: config.apiServer ?? {} }
   const apiServer = await startApiServer({
     ...given,
     env,

@@ -1,6 +1,6 @@
 /** What a server says of itself: discovery, OpenAPI, columns, health, metrics, first objects, reviews. */
 import { samplesOf } from "../objects.ts"
-import { get, post, tableHeaders, type Script, type Step } from "../script.ts"
+import { get, post, quiet, tableHeaders, type Script, type Step } from "../script.ts"
 
 const samples = samplesOf("readonly")
 const aggregated = (version: string): Record<string, string> => ({
@@ -100,6 +100,22 @@ function health(): Step[] {
       get(`${name}/log`, `/${name}/log`),
       get(`${name}/nothing`, `/${name}/nothing`),
     ]),
+    // What has labels is there when it was counted.
+    quiet(get("a list", "/api/v1/namespaces")),
+    quiet(
+      get(
+        "a watch",
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles?watch=true&timeoutSeconds=1" +
+          "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true",
+      ),
+    ),
+    quiet(
+      post("a write", "/api/v1/namespaces?dryRun=All", {
+        apiVersion: "v1",
+        kind: "Namespace",
+        metadata: { name: "metrics" },
+      }),
+    ),
     { ...get("metrics", "/metrics"), metrics: true },
     get("nothing", "/nothing"),
   ]

@@ -7,6 +7,7 @@ import { node, pod, secret, serviceAccount, type Secret } from "@knarr/api"
 import type { Clock } from "@knarr/base"
 import type { AdmissionDeps, Refused, TokenAuthenticator, TokenOwner, UserInfo } from "../contract.ts"
 import { Lru } from "./lru.ts"
+import type { TokenUses } from "./token-uses.ts"
 import { allAuthenticated, serviceAccountGroups, serviceAccountUserName } from "./users.ts"
 import { issuerOf, type Claims, type TokenSigner } from "./token-signer.ts"
 
@@ -29,6 +30,8 @@ interface Token {
   readonly audiences: readonly string[]
   readonly notBefore: number
   readonly expires: number
+  /** When a new token should have been asked for; 0 when that is not said. */
+  readonly warnAfter: number
   readonly user: UserInfo
 }
 
@@ -60,8 +63,17 @@ export class ServiceAccountTokens implements TokenAuthenticator {
   /** By hash, and only what is signed by us: strangers put nothing here. */
   readonly #known = new Lru<string, Token>(maxKnownBytes)
 
-  /** Without `legacy` tokens of Secrets are not accepted. */
-  constructor(signer: TokenSigner, reader: ObjectReader, clock: Clock, legacy?: LegacyTokens) {
+  readonly #uses: TokenUses | undefined
+
+  /** Without `legacy` tokens of Secrets are not accepted. With `uses` what is accepted is counted. */
+  constructor(
+    signer: TokenSigner,
+    reader: ObjectReader,
+    clock: Clock,
+    legacy?: LegacyTokens,
+    uses?: TokenUses,
+  ) {
+    this.#uses = uses
     this.#legacy = legacy
     this.#signer = signer
     this.#reader = reader
@@ -93,7 +105,9 @@ export class ServiceAccountTokens implements TokenAuthenticator {
       token.legacySecret === undefined
         ? this.#problemWithBoundObjects(token)
         : this.#problemWithLegacy(token, token.legacySecret, text)
-    return problem === undefined ? { user: token.user, audiences: meant } : { error: problem }
+    if (problem !== undefined) return { error: problem }
+    if (token.legacySecret === undefined) this.#uses?.bound(token.warnAfter !== 0 && now > token.warnAfter)
+    return { user: token.user, audiences: meant }
   }
 
   /** Undefined when the claims are not those of a service account's token. */
@@ -135,6 +149,7 @@ export class ServiceAccountTokens implements TokenAuthenticator {
       audiences,
       notBefore: Number(claims["nbf"] ?? 0),
       expires: Number(claims["exp"] ?? 0),
+      warnAfter: Number(bound["warnafter"] ?? 0),
       user,
     }
   }
@@ -160,6 +175,7 @@ export class ServiceAccountTokens implements TokenAuthenticator {
       audiences: this.#legacy!.audiences,
       notBefore: 0,
       expires: Infinity,
+      warnAfter: 0,
       user: Object.freeze({
         name: serviceAccountUserName(namespace, name),
         uid,
@@ -182,7 +198,10 @@ export class ServiceAccountTokens implements TokenAuthenticator {
     if (owner.metadata.uid !== account.uid)
       return `ServiceAccount UID (${owner.metadata.uid}) does not match claim (${account.uid})`
     this.#markUsed(holder)
-    if (!holder.metadata.labels?.[invalidSinceLabel]) return undefined
+    const isInvalid = Boolean(holder.metadata.labels?.[invalidSinceLabel])
+    const isGenerated = owner.secrets?.some((one) => one.name === name) === true
+    this.#uses?.legacy(isInvalid ? "invalid" : isGenerated ? "generated" : "manual")
+    if (!isInvalid) return undefined
     return (
       `the token in secret ${namespace}/${name} for service account ${namespace}/${account.name} has been marked ` +
       "invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the " +

@@ -17,6 +17,7 @@ import { answerForm, checkMany } from "./verbs/negotiation.ts"
 import { listQuery } from "./verbs/options.ts"
 import { presentationOf } from "./verbs/presentation.ts"
 import { TableColumns } from "./verbs/table-columns.ts"
+import { WatchMetrics } from "./verbs/watch-metrics.ts"
 import { WatchStream } from "./verbs/watch-stream.ts"
 import { formOf, handleCreate, handlePatch, handleUpdate, sendAnswer } from "./verbs/write.ts"
 
@@ -34,6 +35,7 @@ export function createResourceHandler(
   columns: TableColumns = new TableColumns(),
   encodings: Encodings = builtInEncodings,
 ): ResourceHandler {
+  const watches = new WatchMetrics(registry.env.meter)
   return async (exchange, ctx) => {
     const { info } = ctx
     const storage = registry.find(info.apiGroup, info.apiVersion, info.resource)
@@ -58,7 +60,7 @@ export function createResourceHandler(
       case "list":
         return handleList(call)
       case "watch":
-        return handleWatch(call)
+        return handleWatch(call, watches)
       case "delete":
         return handleDelete(call)
       case "deletecollection":
@@ -96,7 +98,11 @@ async function handleList({ exchange, ctx, storage, env, columns, encodings }: C
   return sendList(exchange, form.encoding, storage.view, shown, result)
 }
 
-async function handleWatch({ exchange, ctx, storage, env, columns, encodings }: Call): Promise<void> {
+async function handleWatch(
+  { exchange, ctx, storage, env, columns, encodings }: Call,
+  metrics: WatchMetrics,
+): Promise<void> {
+  const counts = metrics.begin(ctx.info, env.clock)
   const form = answerForm(exchange, encodings, storage.kind, "watch")
   const encoding = form.encoding.watch!
   const { query } = exchange
@@ -106,7 +112,7 @@ async function handleWatch({ exchange, ctx, storage, env, columns, encodings }: 
   const stream = exchange.stream(200, encoding.mediaType)
   // No event is a list: there is nothing to be told.
   if (form.as === "PartialObjectMetadataList") return stream.end()
-  await watch.run(new WatchStream(stream, { encoding, shown }, ctx.signal), ctx.signal)
+  await watch.run(new WatchStream(stream, { encoding, shown }, ctx.signal, counts), ctx.signal)
   // A reader that takes nothing any more must not hold what it was sent.
   using _late = env.clock.timer(lastBytesMs, () => stream.abort())
   try {

@@ -84,8 +84,9 @@ export class Fairness {
       if (this.#byUser.size >= maxUsers) this.#byUser.clear()
       this.#byUser.set(key, rules)
     }
-    for (const [schema, rule] of rules) if (isAboutRequest(rule, info)) return { schema, user }
-    return { schema: this.#catchAll!, user }
+    const isWatch = info.verb === "watch"
+    for (const [schema, rule] of rules) if (isAboutRequest(rule, info)) return { schema, user, isWatch }
+    return { schema: this.#catchAll!, user, isWatch }
   }
 
   /**
@@ -112,6 +113,7 @@ export class Fairness {
       seats: seatsOf(info, () => asking.query, cache, level.maxSeats),
       describe: () => describe(user, info),
     }
+    schema.counts.asked(work.seats)
     try {
       const ticket = level.enter(work, now, waitMs, () => asking.signal)
       if (!(ticket instanceof Promise)) {
@@ -130,10 +132,10 @@ export class Fairness {
     }
   }
 
-  leave({ schema }: Flow, ticket: Ticket): void {
+  leave({ schema, isWatch }: Flow, ticket: Ticket): void {
     const now = this.#env.clock.monotonic()
     schema.level.leave(ticket, now)
-    schema.counts.left((now - ticket.startedMs) / 1000)
+    schema.counts.left((now - ticket.startedMs) / 1000, isWatch)
     if (schema.level.quiescing && schema.level.isIdle) this.#digest()
   }
 

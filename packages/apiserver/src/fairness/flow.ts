@@ -5,10 +5,12 @@ import type { Level } from "./level.ts"
 
 /** What is counted of a schema's requests. Times in seconds. */
 export interface SchemaCounts {
+  /** A request wants so many seats. */
+  asked(seats: number): void
   /** A request has its seats, after it waited so long. */
   entered(seconds: number): void
-  /** It is over. */
-  left(seconds: number): void
+  /** It is over, or has begun as a watch. */
+  left(seconds: number, isWatch: boolean): void
 }
 
 /** A FlowSchema as it is in force. */
@@ -25,4 +27,5 @@ export interface Schema {
 export interface Flow {
   readonly schema: Schema
   readonly user: UserInfo
+  readonly isWatch: boolean
 }

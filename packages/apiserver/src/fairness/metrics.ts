@@ -9,6 +9,7 @@ export class FairnessMetrics {
   readonly #rejected: Counter
   readonly #wait: Histogram
   readonly #execution: Histogram
+  readonly #seats: Histogram
   /** Requests that had their seats, by schema and level. */
   readonly #dispatched = new Map<string, { readonly labels: readonly string[]; count: number }>()
 
@@ -31,10 +32,16 @@ export class FairnessMetrics {
       buckets: waitBuckets,
       stability: "BETA",
     })
+    this.#seats = meter.histogram({
+      name: "apiserver_flowcontrol_work_estimated_seats",
+      help: "Number of estimated seats (maximum of initial and final seats) associated with requests in API Priority and Fairness",
+      labels,
+      buckets: [1, 2, 4, 8, 16, 32, 64, 100],
+    })
     this.#execution = meter.histogram({
       name: "apiserver_flowcontrol_request_execution_seconds",
-      help: "Duration of initial stage (for a WATCH) or any (for a non-WATCH) request execution in the API Priority and Fairness subsystem",
-      labels,
+      help: "Duration of initial stage (for a WATCH) or any (for a non-WATCH) stage of request execution in the API Priority and Fairness subsystem",
+      labels: [...labels, "type"],
       buckets: waitBuckets,
     })
     const collect = (
@@ -167,13 +174,16 @@ export class FairnessMetrics {
     if (!dispatched) this.#dispatched.set(key, (dispatched = { labels: [name, schema], count: 0 }))
     const counted = dispatched
     const waited = this.#wait.series(name, schema, "true")
+    const watched = this.#execution.series(name, schema, "watch")
+    const answered = this.#execution.series(name, schema, "regular")
     return {
+      asked: this.#seats.series(name, schema),
       entered(seconds) {
         counted.count++
         // Who is exempt never waits, and is not asked.
         if (!isExempt) waited(seconds)
       },
-      left: this.#execution.series(name, schema),
+      left: (seconds, isWatch) => (isWatch ? watched : answered)(seconds),
     }
   }
 

@@ -48,6 +48,11 @@ export class EventRing {
     return this.#events.length > this.#head ? this.#events[this.#events.length - 1]!.revision : this.#since
   }
 
+  /** Events at most, as far as their bytes allow. */
+  get capacity(): number {
+    return this.#limits.events
+  }
+
   /** What the events may hold on to. */
   get bytes(): number {
     return this.#bytes

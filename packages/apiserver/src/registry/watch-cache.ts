@@ -54,6 +54,10 @@ export class WatchCache {
   #batch: CacheEvent[] = []
   /** Changes that the store has told of. */
   received = 0
+  /** Of these, those that watchers were told. */
+  dispatched = 0
+  /** How often it was filled with a whole state. */
+  loads = 0
   readonly #unreadable = new Map<string, Error | undefined>()
   readonly #onUnreadable: OnUnreadable
 
@@ -92,6 +96,11 @@ export class WatchCache {
     return this.#ring.bytes
   }
 
+  /** How many past events are kept at most. */
+  get historyCapacity(): number {
+    return this.#ring.capacity
+  }
+
   /** Every event after this revision can be had from {@link eventsAfter}. */
   get historySince(): number {
     return this.#ring.since
@@ -104,6 +113,7 @@ export class WatchCache {
 
   /** Fills an empty cache with the state at `revision`. */
   load(kvs: Iterable<KeyValue>, revision: number): void {
+    this.loads++
     for (const kv of kvs) {
       const object = this.read(kv)
       if (object) this.#put(object)
@@ -142,6 +152,7 @@ export class WatchCache {
     this.#ring.push(event)
     this.#batch.push(event)
     this.watchers.dispatch(event)
+    this.dispatched++
   }
 
   /** Returns what watchers threw. */
@@ -191,6 +202,7 @@ export class WatchCache {
     this.#put(object)
     this.#batch.push(event)
     this.watchers.dispatch(event)
+    this.dispatched++
   }
 
   /**

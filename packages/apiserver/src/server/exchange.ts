@@ -51,6 +51,8 @@ export abstract class ServerExchange implements Exchange {
   status = 0
   /** Bytes of body in the answer so far. */
   sentBytes = 0
+  /** Bytes of body in the request, as far as they were read. */
+  bodyBytes = 0
   /** Called once, when the answer is complete or broken off. */
   onFinished: ((exchange: ServerExchange) => void) | undefined
   /** The record of the request, if there is one. */

@@ -303,7 +303,11 @@ export function createFilters(options: FilterOptions): Filters {
       if (elsewhere || !isMutating(ctx.info)) return begin()
       // A body that is slow to come holds no place; what is wrong with it is said by whoever wants it.
       body = inFlight.bodyOf(ctx.user)
-      exchange.takeBody = body.take
+      const { take } = body
+      exchange.takeBody = (bytes) => {
+        exchange.bodyBytes += bytes
+        return take(bytes)
+      }
       exchange.body().then(begin, begin)
     }
     try {

@@ -6,6 +6,8 @@ import { respondNotFound, respondText } from "./respond.ts"
 
 export interface HealthCheck {
   readonly name: string
+  /** Whether its path stands in the index. Default true. */
+  readonly listed?: boolean
   /** Throws, or rejects, with what is wrong. */
   check(): void | Promise<void>
 }
@@ -43,7 +45,7 @@ export class Health {
   paths(): string[] {
     return (["healthz", "livez", "readyz"] as const).flatMap((name) => [
       `/${name}`,
-      ...this.#checks[name].map((check) => `/${name}/${check.name}`),
+      ...this.#checks[name].filter(({ listed = true }) => listed).map((check) => `/${name}/${check.name}`),
     ])
   }
 

@@ -42,6 +42,8 @@ export interface ListenerOptions {
   readonly certificates: ServingCertificates
   /** Also told of upgrades that {@link takesUpgrade} wants. Must not throw. */
   onRequest(exchange: ServerExchange): void
+  /** A client could not agree on a connection. Must not throw. */
+  onHandshakeFailed?(): void
   /** Whether a request that asks for another protocol may have it; else it is a request like any other. */
   takesUpgrade(request: IncomingMessage): boolean
 }
@@ -177,7 +179,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
         onSession(performServerHandshake(socket, sessionOptions))
       } else onHttp1.call(server, socket)
     })
-    server.on("tlsClientError", (error) => log.debug("A TLS handshake failed", { err: messageOf(error) }))
+    server.on("tlsClientError", (error) => {
+      options.onHandshakeFailed?.()
+      log.debug("A TLS handshake failed", { err: messageOf(error) })
+    })
     server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
       // Without TLS nothing can be said: a socket that waits to say it would stay for ever.
       if (!sockets.has(socket) || error.code === "ECONNRESET" || !socket.writable)

@@ -1,14 +1,17 @@
-/** What a server tells of its process and its storage. */
+/** What a server tells of its process. */
 import { readdirSync, readFileSync } from "node:fs"
-import type { Env, Meter, Scope } from "@knarr/base"
-import type { Registry } from "../registry/registry.ts"
+import type { Env, MetricOptions, Scope } from "@knarr/base"
 
 /** When the process began, for whoever counts rates. */
-export function addStartTime({ clock, meter }: Pick<Env, "clock" | "meter">, scope: Scope): void {
+export function addStartTime(
+  { clock, meter }: Pick<Env, "clock" | "meter">,
+  scope: Scope,
+  stability: NonNullable<MetricOptions["stability"]>,
+): void {
   const startedAt = clock.now() / 1000 - process.uptime()
   const name = "process_start_time_seconds"
   const help = "Start time of the process since unix epoch in seconds."
-  scope.use(meter.collect("gauge", { name, help, stability: "" }, () => [[[], startedAt]]))
+  scope.use(meter.collect("gauge", { name, help, stability }, () => [[[], startedAt]]))
 }
 
 /** `process_*` as every Prometheus client names them, and as none says how long it keeps them. */
@@ -16,7 +19,7 @@ export function addProcessMetrics(env: Pick<Env, "clock" | "meter">, scope: Scop
   const { meter } = env
   const single = (type: "gauge" | "counter", name: string, help: string, read: () => number): void =>
     void scope.use(meter.collect(type, { name, help, stability: "" }, () => [[[], read()]]))
-  addStartTime(env, scope)
+  addStartTime(env, scope, "")
   single("counter", "process_cpu_seconds_total", "Total user and system CPU time spent in seconds.", () => {
     const { user, system } = process.cpuUsage()
     return (user + system) / 1e6
@@ -76,56 +79,4 @@ function octets(name: string): number {
     .filter((line) => line.startsWith("IpExt:"))
     .map((line) => line.split(" "))
   return Number(values[names.indexOf(name)] ?? 0)
-}
-
-/** Objects and watches per resource. */
-export function addStorageMetrics(meter: Meter, scope: Scope, registry: Registry): void {
-  const storedKinds = (verb: "list" | "watch") =>
-    registry.kinds.filter((kind) => kind.verbs.includes(verb) && !kind.storedAs)
-  scope.use(
-    meter.collect(
-      "gauge",
-      {
-        name: "apiserver_resource_objects",
-        help: "Number of stored objects at the time of last check split by kind.",
-        labels: ["resource"],
-      },
-      () =>
-        storedKinds("list").map((kind) => [
-          [kind.group === "" ? kind.plural : `${kind.plural}.${kind.group}`],
-          registry.storage(kind).cache.size,
-        ]),
-    ),
-  )
-  scope.use(
-    meter.collect(
-      "counter",
-      {
-        name: "apiserver_storage_events_received_total",
-        help: "Number of etcd events received split by kind.",
-        labels: ["group", "resource"],
-        stability: "BETA",
-      },
-      () =>
-        storedKinds("watch")
-          .map((kind) => [[kind.group, kind.plural], registry.storage(kind).cache.received] as const)
-          .filter(([, received]) => received > 0),
-    ),
-  )
-  scope.use(
-    meter.collect(
-      "gauge",
-      {
-        name: "apiserver_longrunning_requests",
-        help: "Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope and component.",
-        labels: ["verb", "group", "version", "resource", "subresource", "scope", "component"],
-        stability: "STABLE",
-      },
-      () =>
-        storedKinds("watch").map((kind) => [
-          ["WATCH", kind.group, kind.version, kind.plural, "", "cluster", "apiserver"],
-          registry.storage(kind).cache.watchers.size,
-        ]),
-    ),
-  )
 }

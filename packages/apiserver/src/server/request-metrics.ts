@@ -15,6 +15,8 @@ export class RequestMetrics {
   readonly #duration: Histogram
   readonly #ownDuration: Histogram
   readonly #sizes: Histogram
+  readonly #bodies: Histogram
+  readonly #validations: Histogram
   readonly #isServed: (info: RequestInfo) => boolean
 
   /** `isServed` keeps resource names that nobody serves out of the labels, whose number would have no bound. */
@@ -46,6 +48,18 @@ export class RequestMetrics {
       labels: ["verb", ...resource],
       buckets: sizeBuckets,
       stability: "STABLE",
+    })
+    this.#bodies = meter.histogram({
+      name: "apiserver_request_body_size_bytes",
+      help: "Apiserver request body size in bytes broken out by resource and verb.",
+      labels: ["group", "resource", "verb"],
+      buckets: Array.from({ length: 31 }, (_, i) => 50_000 + i * 100_000),
+    })
+    this.#validations = meter.histogram({
+      name: "field_validation_request_duration_seconds",
+      help: "Response latency distribution in seconds for each field validation value",
+      labels: ["field_validation"],
+      buckets: [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60],
     })
     scope.use(
       meter.collect(
@@ -84,6 +98,14 @@ export class RequestMetrics {
       scope,
       "apiserver",
     )
+    if (info.isResourceRequest && writes.has(info.verb)) {
+      const { search } = exchange
+      const asked = search.includes("fieldValidation=")
+        ? validationLabel(new URLSearchParams(search).getAll("fieldValidation"))
+        : ""
+      this.#validations.observe(seconds, asked)
+      if (served) this.#bodies.observe(exchange.bodyBytes, apiGroup, resource, info.verb)
+    }
     // There are no webhooks, and no queues, whose time would not count.
     this.#ownDuration.observe(seconds, verb, apiGroup, apiVersion, resource, subresource, scope, "apiserver")
     if (info.isResourceRequest && (info.verb === "get" || info.verb === "list"))
@@ -98,6 +120,15 @@ export class RequestMetrics {
         "apiserver",
       )
   }
+}
+
+/** What has a body that is an object or a patch. */
+const writes: ReadonlySet<string> = new Set(["create", "update", "patch"])
+
+function validationLabel(given: readonly string[]): string {
+  const [value = ""] = given
+  if (given.length !== 1) return given.length === 0 ? "" : "invalid"
+  return ["", "Ignore", "Warn", "Strict"].includes(value) ? value : "invalid"
 }
 
 const unknown = { apiGroup: "", apiVersion: "", resource: "", subresource: "" }

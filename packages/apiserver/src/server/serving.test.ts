@@ -50,9 +50,17 @@ async function start(options: Partial<ApiServerOptions>, certificates = testCert
   }
 }
 
-function get(session: ClientHttp2Session, path: string): Promise<{ status: number; body: string }> {
+function get(
+  session: ClientHttp2Session,
+  path: string,
+  accept?: string,
+): Promise<{ status: number; body: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>()
-  const stream = session.request({ ":path": path, authorization: "Bearer admin" })
+  const stream = session.request({
+    ":path": path,
+    authorization: "Bearer admin",
+    ...(accept === undefined ? {} : { accept }),
+  })
   let status = 0
   let body = ""
   stream.on("response", (headers) => (status = Number(headers[":status"])))
@@ -75,6 +83,45 @@ async function passUntil(clock: VirtualClock, work: Promise<void>): Promise<void
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+interface MetricFamily {
+  readonly type: string
+  readonly help: string
+  readonly labels: readonly string[]
+  readonly buckets?: readonly number[]
+}
+
+/** What stands in the text form, by name; only what has values. */
+function metricFamilies(text: string): Map<string, MetricFamily> {
+  const families = new Map<string, MetricFamily>()
+  for (const [, name, help, type, lines] of text.matchAll(
+    /^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)\n((?:[^#].*\n)*)/gm,
+  )) {
+    const labels = new Set<string>()
+    const buckets = new Set<string>()
+    for (const [, label, value] of lines!.matchAll(/[{,]([a-z_]+)="((?:[^"\\]|\\.)*)"/g))
+      if (label === "le") buckets.add(value!)
+      else labels.add(label!)
+    buckets.delete("+Inf")
+    families.set(name!, {
+      type: type!,
+      help: help!,
+      labels: [...labels].sort(),
+      ...(type === "histogram" ? { buckets: [...buckets].map(Number) } : {}),
+    })
+  }
+  return families
+}
+
+/** Without labels, and of what this server has not: two ways to validate, and expressions that are timed. */
+const notCounted = [
+  "apiserver_cel_compilation_duration_seconds",
+  "apiserver_cel_evaluation_duration_seconds",
+  "apiserver_validation_declarative_validation_mismatch_total",
+  "apiserver_validation_declarative_validation_panic_total",
+  "apiserver_webhooks_x509_insecure_sha1_total",
+  "apiserver_webhooks_x509_missing_san_total",
+]
 
 describe("Serving", () => {
   it("names the parts of its health as the published API server does, each on a path of its own", async () => {
@@ -103,6 +150,68 @@ describe("Serving", () => {
     assert.match(
       body,
       /\nwarn: some health checks cannot be excluded: no matches for "a","b"\nreadyz check passed\n$/,
+    )
+    session.destroy()
+  })
+
+  it("has the metrics that the published API server promises, and counts in its names, labels and buckets", async () => {
+    await using room = await start({})
+    const session = room.session()
+    await get(session, "/api/v1/namespaces")
+    const families = metricFamilies((await get(session, "/metrics")).body)
+    const text = readFileSync(join(import.meta.dirname, "testdata/metrics.json"), "utf8")
+    const published = new Map(Object.entries(JSON.parse(text) as Record<string, MetricFamily>))
+    const shared = [...families].filter(([name]) => published.has(name))
+    assert.deepEqual(
+      shared,
+      shared.map(([name]) => [name, published.get(name)]),
+    )
+    const missing = [...published].filter(
+      ([name, { help, labels }]) =>
+        /^\[(STABLE|BETA)\]/.test(help) && labels.length === 0 && !families.has(name),
+    )
+    assert.deepEqual(
+      missing.map(([name]) => name),
+      notCounted,
+    )
+    session.destroy()
+  })
+
+  it("tells with which flags it was started and since when it runs, in text or as a document", async () => {
+    await using room = await start({ flags: { v: "2", "bind-address": "::" } })
+    const session = room.session()
+    const as = (kind: string, type: string, version = "v1beta1"): string =>
+      `${type};as=${kind};v=${version};g=config.k8s.io`
+    const flagz = await get(session, "/flagz")
+    assert.match(flagz.body, /^\nkube-apiserver flagz\nWarning: .*\nbind-address=::\nv=2\n$/)
+    assert.equal((await get(session, "/flagz", "text/plain")).body, flagz.body)
+    assert.deepEqual(JSON.parse((await get(session, "/flagz", as("Flagz", "application/json"))).body), {
+      kind: "Flagz",
+      apiVersion: "config.k8s.io/v1beta1",
+      metadata: { name: "kube-apiserver" },
+      flags: { v: "2", "bind-address": "::" },
+    })
+    assert.match((await get(session, "/statusz")).body, /\nPaths: .*\/healthz .*\/version\n$/)
+    const statusz = await get(session, "/statusz", as("Statusz", "application/yaml"))
+    assert.match(statusz.body, /^apiVersion: config.k8s.io\/v1beta1\n/)
+    for (const accept of [
+      "application/json",
+      as("Statusz", "application/json"),
+      as("Flagz", "application/json", "v1"),
+      as("Flagz", "text/plain"),
+    ]) {
+      const { status, body } = await get(session, "/flagz", accept)
+      assert.equal(status, 406, accept)
+      assert.equal(
+        (JSON.parse(body) as { message: string }).message,
+        "only the following media types are accepted: application/json, application/yaml, text/plain",
+      )
+    }
+    const { paths } = JSON.parse((await get(session, "/", "application/json")).body) as { paths: string[] }
+    assert.ok(paths.includes("/flagz") && paths.includes("/statusz"))
+    assert.deepEqual(
+      paths.filter((path) => /tasks|debug/.test(path)),
+      [],
     )
     session.destroy()
   })

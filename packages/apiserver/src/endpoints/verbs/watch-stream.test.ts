@@ -10,6 +10,7 @@ import { startTestRegistry } from "../../registry/testing.ts"
 import type { WatchItem } from "../../registry/watchers.ts"
 import { presentationOf } from "./presentation.ts"
 import { TableColumns } from "./table-columns.ts"
+import type { WatchCounts } from "./watch-metrics.ts"
 import { HeldBytes, WatchStream } from "./watch-stream.ts"
 
 class SlowStream implements ResponseStream {
@@ -40,6 +41,8 @@ class SlowStream implements ResponseStream {
   abort(): void {}
 }
 
+const uncounted: WatchCounts = { sent() {}, listed() {} }
+
 test("a reader that stalls gets everything later, in order, or is too slow", async () => {
   await using t = await startTestRegistry()
   const storage = t.registry.storage(configMap)
@@ -54,7 +57,11 @@ test("a reader that stalls gets everything later, in order, or is too slow", asy
   const form = { as: "", version: "" } as const
   const shown = presentationOf(storage.view, form, new URLSearchParams(), () => 0, new TableColumns())
   const stream = new SlowStream()
-  const watch = new WatchStream(stream, { encoding: json.watch!, shown }, new AbortController().signal)
+  let sent = 0
+  const watch = new WatchStream(stream, { encoding: json.watch!, shown }, new AbortController().signal, {
+    ...uncounted,
+    sent: () => sent++,
+  })
   assert.ok(watch.deliver([item(1)]))
   stream.pendingBytes = 64 * 1024 * 1024
   for (let i = 2; i <= 600; i++) assert.ok(watch.deliver([item(i)]))
@@ -75,6 +82,7 @@ test("a reader that stalls gets everything later, in order, or is too slow", asy
     seen,
     Array.from({ length: 600 }, (_, i) => i + 1),
   )
+  assert.equal(sent, 600)
   stream.pendingBytes = 64 * 1024 * 1024
   const many = Array.from({ length: 20_001 }, () => item(700))
   assert.equal(watch.deliver(many), false)
@@ -99,6 +107,7 @@ test("a reader that stalls holds so many bytes, and all of them together so many
       stream,
       { encoding: json.watch!, shown },
       new AbortController().signal,
+      uncounted,
       held,
     )
     let taken = 0
@@ -136,6 +145,7 @@ test("one batch of large events does not go out at once", async () => {
     stream,
     { encoding: json.watch!, shown },
     new AbortController().signal,
+    uncounted,
     new HeldBytes(1e9),
   )
   const items = Array.from({ length: 40 }, (): WatchItem => ({ type: "ADDED", object, event: undefined }))

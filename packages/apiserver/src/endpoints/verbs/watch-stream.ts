@@ -9,6 +9,7 @@ import { type Presentation, statusType, type WatchEncoding } from "../../encodin
 import type { CachedObject } from "../../registry/cached-object.ts"
 import type { WatchSink } from "../../registry/watch-sink.ts"
 import type { WatchItem } from "../../registry/watchers.ts"
+import type { WatchCounts } from "./watch-metrics.ts"
 
 /** Beyond this many bytes on their way, further events wait here. */
 const softLimit = 2 * 1024 * 1024
@@ -58,13 +59,21 @@ export class WatchStream implements WatchSink {
   readonly #key: string
   readonly #signal: AbortSignal
   readonly #held: HeldBytes
+  readonly #counts: WatchCounts
   #first = true
   #waiting: WatchItem[] = []
   #draining: Promise<void> | undefined
   /** Of what waits, and of what was written and has not left. */
   #bytes = 0
 
-  constructor(stream: ResponseStream, form: WatchForm, signal: AbortSignal, held: HeldBytes = shared) {
+  constructor(
+    stream: ResponseStream,
+    form: WatchForm,
+    signal: AbortSignal,
+    counts: WatchCounts,
+    held: HeldBytes = shared,
+  ) {
+    this.#counts = counts
     this.#stream = stream
     this.#form = form
     this.#key = ` ${form.encoding.mediaType} ${form.shown.key}`
@@ -97,7 +106,10 @@ export class WatchStream implements WatchSink {
     const metadata: Record<string, unknown> = { resourceVersion: String(revision) }
     if (initialEventsEnd) metadata.annotations = { "k8s.io/initial-events-end": "true" }
     const { encoding, shown } = this.#form
-    this.#send(encoding.event("BOOKMARK", shown.bookmark(metadata), shown.type))
+    const bytes = encoding.event("BOOKMARK", shown.bookmark(metadata), shown.type)
+    this.#counts.sent(bytes.length)
+    if (initialEventsEnd) this.#counts.listed()
+    this.#send(bytes)
   }
 
   fail(error: StatusError): void {
@@ -121,7 +133,11 @@ export class WatchStream implements WatchSink {
 
   #write(items: readonly WatchItem[]): void {
     const frames: Buffer[] = []
-    for (const item of items) frames.push(this.#frameOf(item))
+    for (const item of items) {
+      const bytes = this.#frameOf(item)
+      this.#counts.sent(bytes.length)
+      frames.push(bytes)
+    }
     this.#send(together(frames))
   }
 
