@@ -1,5 +1,5 @@
 /** Elects one of several candidates through a Lease. Mirrors: client-go tools/leaderelection */
-import { Scope, type Env } from "@knarr/base"
+import { abortable, Scope, withTimeout, type Env } from "@knarr/base"
 import { isAlreadyExists, isConflict, isNotFound } from "@knarr/apimachinery"
 import { lease as leaseKind, type Lease } from "@knarr/api"
 import type { Client } from "./client.ts"
@@ -92,8 +92,18 @@ export async function runWhileLeader(
         let renewedMs = env.clock.monotonic()
         for (;;) {
           await env.clock.sleep(retryPeriodMs, termSignal)
-          if (await tryAcquireQuietly()) renewedMs = env.clock.monotonic()
-          else if (env.clock.monotonic() - renewedMs > renewDeadlineMs) throw new Error("the lease was lost")
+          // A server that does not answer must not make two leaders: others wait only for so long.
+          const begunMs = env.clock.monotonic()
+          const leftMs = renewedMs + renewDeadlineMs - begunMs
+          if (leftMs <= 0) throw new Error("the lease was lost")
+          const renewed = await withTimeout(
+            env.clock,
+            leftMs,
+            "the lease to be renewed",
+            termSignal,
+            (inner) => abortable(tryAcquireQuietly(), inner),
+          )
+          if (renewed) renewedMs = begunMs
         }
       })
       await lead(term.signal)

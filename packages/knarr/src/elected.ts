@@ -2,6 +2,7 @@
 import { hostname } from "node:os"
 import { type Env, Scope, uuid } from "@knarr/base"
 import { type Client, runWhileLeader } from "@knarr/client"
+import { untilAborted } from "@knarr/controller-kit"
 
 /**
  * Starts something in a scope that lasts as long as this server is the one that is elected under `name`, and again whenever
@@ -17,11 +18,11 @@ export function runElected(
     (signal) =>
       runWhileLeader({ client, env, namespace: "kube-system", name, identity }, signal, async (leads) => {
         await using elected = scope.child(name)
+        const ended = untilAborted(leads)
+        // Also what is only starting, and waits for a store that does not answer.
+        void ended.then(() => elected.close()).catch(() => {})
         await start(elected)
-        await new Promise<void>((resolve) => {
-          if (leads.aborted) resolve()
-          else leads.addEventListener("abort", () => resolve(), { once: true })
-        })
+        await ended
       }),
     { restart: true },
   )
