@@ -63,7 +63,10 @@ for (const queue of queues) {
     concurrency: parallel ? cpus().length : 1,
     cwd: root,
     timeout: processLimitMs,
-    execArgv: ["--disable-warning=ExperimentalWarning", "--import", join(root, "tools/leaks.ts")],
+    execArgv: [
+      "--disable-warning=ExperimentalWarning",
+      ...["tools/uncaught.ts", "tools/leaks.ts"].flatMap((file) => ["--import", join(root, file)]),
+    ],
   })
   stream.on("test:pass", (event) => {
     // Suites and files count through the tests in them.
