@@ -1,6 +1,7 @@
 /** The contract of a controller: one file that exports a frozen descriptor; importing it does nothing. */
+import type { PolicyRuleLike } from "@knarr/api"
+import type { Kind, KubeObject } from "@knarr/apimachinery"
 import type { Env } from "@knarr/base"
-import type { Kind, KubeObject, PolicyRuleLike } from "./rbac.ts"
 import type { Client, EventRecorder, Informer, InformerLease, Lister, Ref, ServedKinds } from "@knarr/client"
 
 export type { Ref }

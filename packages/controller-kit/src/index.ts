@@ -7,7 +7,7 @@ export {
   type WatchSpec,
   defineController,
 } from "./controller.ts"
-export type { PolicyRuleLike } from "./rbac.ts"
+export type { PolicyRuleLike } from "@knarr/api"
 export { type RunControllersOptions, runControllers } from "./manager.ts"
 export { type ControllerRole, controllerNamespace, ensureRbac, rbacObjects } from "./rbac-objects.ts"
 export { allow, covers, recordEvents } from "./rules.ts"

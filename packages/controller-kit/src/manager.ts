@@ -2,7 +2,16 @@
  * Runs controllers: shared informers, a work queue and workers each, events to keys, retries with back-off.
  * Mirrors: cmd/kube-controller-manager/app/controllermanager.go
  */
-import { controllerOf, isConflict, isNotFound, parseKey, refKey, refOf } from "@knarr/apimachinery"
+import {
+  controllerOf,
+  isConflict,
+  isNotFound,
+  parseKey,
+  refKey,
+  refOf,
+  type Kind,
+  type KubeObject,
+} from "@knarr/apimachinery"
 import { asError, TerminalError, type Env, type Scope } from "@knarr/base"
 import {
   createEventRecorder,
@@ -20,7 +29,6 @@ import { refersToKind } from "./controller-ref.ts"
 import type { Controller, ReconcileContext } from "./controller.ts"
 import { eventSource } from "./event-source.ts"
 import { controllerNamespace, ensureRbac } from "./rbac-objects.ts"
-import type { Kind, KubeObject } from "./rbac.ts"
 
 export interface RunControllersOptions {
   readonly controllers: readonly Controller[]

@@ -8,11 +8,11 @@ import {
   type ClusterRole,
   type ClusterRoleBinding,
   type PolicyRule,
+  type PolicyRuleLike,
 } from "@knarr/api"
 import { isAlreadyExists, isNotFound } from "@knarr/apimachinery"
 import type { Client } from "@knarr/client"
 import type { Controller } from "./controller.ts"
-import type { PolicyRuleLike } from "./rbac.ts"
 import { covers } from "./rules.ts"
 
 /** The namespace of controllers' service accounts. */
@@ -65,9 +65,7 @@ async function ensureRole(client: Client, role: ControllerRole, signal: AbortSig
     await ignoreExisting(() => client.create(clusterRole, created, { signal }))
     return
   }
-  const missing = role.rules.filter(
-    (rule) => !covers((present.rules ?? []) as readonly PolicyRuleLike[], rule),
-  )
+  const missing = role.rules.filter((rule) => !covers(present.rules ?? [], rule))
   if (missing.length === 0) return
   const rules = [...(present.rules ?? []), ...missing.map(mutableRule)]
   await client.update(clusterRole, { ...present, rules }, { signal })

@@ -2,14 +2,21 @@
  * Nobody grants by RBAC what they do not have themselves, unless they hold the verbs `escalate` or `bind`.
  * Mirrors: pkg/registry/rbac/{role,clusterrole,rolebinding,clusterrolebinding}/policybased
  */
-import type { ClusterRole, PolicyRule, Role, RoleBinding, RoleRef } from "@knarr/api"
+import {
+  uncoveredRules,
+  type ClusterRole,
+  type PolicyRule,
+  type Role,
+  type RoleBinding,
+  type RoleRef,
+} from "@knarr/api"
 import { forbidden, notFound, semanticEqual, type KubeObject } from "@knarr/apimachinery"
 import { whenReady } from "@knarr/base"
 import { systemMasters } from "../authn/users.ts"
 import type { AdmissionAttributes, AdmissionDeps, AdmissionHooks, UserInfo } from "../contract.ts"
 import { resourceAttributes } from "./attributes.ts"
 import type { Rbac } from "./rbac.ts"
-import { compactRules, ruleText, uncoveredRules } from "./rules.ts"
+import { compactRules, ruleText } from "./rules.ts"
 
 const group = "rbac.authorization.k8s.io"
 const guarded = new Set(["roles", "clusterroles", "rolebindings", "clusterrolebindings"])

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { clusterRole, clusterRoleBinding, role, roleBinding } from "@knarr/api"
+import { clusterRole, clusterRoleBinding, role, roleBinding, uncoveredRules } from "@knarr/api"
 import type { PolicyRule } from "@knarr/api"
 import type { Kind, KubeObject } from "@knarr/apimachinery"
 import type { ObjectReader } from "../authn/service-account-tokens.ts"
@@ -9,7 +9,7 @@ import { createAdmissionRequest } from "../admission/attributes.ts"
 import { resourceAttributes } from "./attributes.ts"
 import { createEscalationCheck } from "./escalation.ts"
 import { Rbac } from "./rbac.ts"
-import { compactRules, ruleAllows, ruleText, uncoveredRules } from "./rules.ts"
+import { compactRules, ruleAllows, ruleText } from "./rules.ts"
 
 function readerOf(objects: readonly [Kind, object][]): ObjectReader {
   const typed = objects as readonly [Kind, KubeObject][]

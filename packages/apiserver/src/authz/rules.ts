@@ -1,5 +1,5 @@
 /**
- * What a policy rule allows, and whether a set of rules covers another.
+ * What a policy rule allows, and how rules are told of.
  * Mirrors: component-helpers auth/rbac/validation, plugin/pkg/auth/authorizer/rbac
  */
 import type { PolicyRule } from "@knarr/api"
@@ -45,52 +45,6 @@ function urlMatches(list: List, path: string): boolean {
     if (entry.endsWith("*") && path.startsWith(trimEndOf(entry, "*"))) return true
   }
   return false
-}
-
-/** The parts of `wanted` that `owned` does not cover, each broken down to one verb on one thing. */
-export function uncoveredRules(owned: readonly PolicyRule[], wanted: readonly PolicyRule[]): PolicyRule[] {
-  const missing: PolicyRule[] = []
-  for (const rule of wanted)
-    for (const part of breakdown(rule)) if (!owned.some((own) => covers(own, part))) missing.push(part)
-  return missing
-}
-
-function breakdown(rule: PolicyRule): PolicyRule[] {
-  const parts: PolicyRule[] = []
-  for (const group of rule.apiGroups ?? []) {
-    for (const resource of rule.resources ?? []) {
-      for (const verb of rule.verbs) {
-        const part = { apiGroups: [group], resources: [resource], verbs: [verb] }
-        if (rule.resourceNames && rule.resourceNames.length > 0)
-          for (const name of rule.resourceNames) parts.push({ ...part, resourceNames: [name] })
-        else parts.push(part)
-      }
-    }
-  }
-  for (const url of rule.nonResourceURLs ?? [])
-    for (const verb of rule.verbs) parts.push({ nonResourceURLs: [url], verbs: [verb] })
-  return parts
-}
-
-function covers(owner: PolicyRule, sub: PolicyRule): boolean {
-  const all = (own: List, asked: List): boolean => !asked || asked.every((value) => has(own, value))
-  if (!has(owner.verbs, "*") && !all(owner.verbs, sub.verbs)) return false
-  if (sub.nonResourceURLs) {
-    return sub.nonResourceURLs.every((url) =>
-      (owner.nonResourceURLs ?? []).some(
-        (own) => own === "*" || own === url || (own.endsWith("*") && url.startsWith(trimEndOf(own, "*"))),
-      ),
-    )
-  }
-  if (!has(owner.apiGroups, "*") && !all(owner.apiGroups, sub.apiGroups)) return false
-  const resources = (sub.resources ?? []).every((resource) => {
-    if (has(owner.resources, "*") || has(owner.resources, resource)) return true
-    const slash = resource.indexOf("/")
-    return slash >= 0 && has(owner.resources, `*${resource.slice(slash)}`)
-  })
-  if (!resources) return false
-  const names = owner.resourceNames ?? []
-  return names.length === 0 || ((sub.resourceNames ?? []).length > 0 && all(names, sub.resourceNames))
 }
 
 /** Rules on the same thing become one with all their verbs, where that loses nothing. */

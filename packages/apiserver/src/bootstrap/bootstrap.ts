@@ -17,6 +17,7 @@ import {
   roleBinding,
   service,
   serviceCIDR,
+  uncoveredRules,
 } from "@knarr/api"
 import type { APIService, flowcontrolV1, ClusterRole, Creatable, PolicyRule, Subject } from "@knarr/api"
 import {
@@ -34,7 +35,6 @@ import type { Client } from "@knarr/client"
 import type { Env } from "@knarr/base"
 import type { ObjectReader } from "../authn/service-account-tokens.ts"
 import { requestHeaderNames, type RequestHeaderOptions } from "../authn/front-proxy.ts"
-import { uncoveredRules } from "../authz/rules.ts"
 import { ensureKubernetesEndpoints } from "./kubernetes-endpoints.ts"
 import { bootstrapText } from "./objects.gen.ts"
 
