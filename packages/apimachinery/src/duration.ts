@@ -43,49 +43,62 @@ export function shortHumanDuration(ms: number): string {
   return `${Math.trunc(hours / 24 / 365)}y`
 }
 
-const unitNanos: Readonly<Record<string, number>> = tableOf({
-  ns: 1,
-  us: 1e3,
-  "\u00b5s": 1e3,
-  "\u03bcs": 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
+const unitNanos: Readonly<Record<string, bigint>> = tableOf({
+  ns: 1n,
+  us: 1_000n,
+  "\u00b5s": 1_000n,
+  "\u03bcs": 1_000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
 })
 
 /** Milliseconds (with a fraction) of a Go duration such as `1h30m`, `-1.5s`. Throws with Go's message. */
 export function parseGoDuration(text: string): number {
-  const bad = (): Error => new Error(`time: invalid duration ${JSON.stringify(text)}`)
-  let rest = text
-  let sign = 1
-  if (rest[0] === "-" || rest[0] === "+") {
-    if (rest[0] === "-") sign = -1
-    rest = rest.slice(1)
+  const nanos = goNanoseconds(text)
+  if (typeof nanos === "string") throw new Error(nanos)
+  return Number(nanos) / 1e6
+}
+
+/** Nanoseconds of a Go duration, or what Go says is wrong with it. */
+export function goNanoseconds(text: string): bigint | string {
+  const bad = (what: string): string => `time: ${what} duration ${JSON.stringify(text)}`
+  const negative = text.startsWith("-")
+  const from = /^[+-]/.test(text) ? 1 : 0
+  if (text.length === from) return bad("invalid")
+  if (text.length === from + 1 && text[from] === "0") return 0n
+  const part = /0*(\d*)(?:(\.)(\d*))?([^.\d]*)/y
+  let total = 0n
+  for (let at = from; at < text.length; at = part.lastIndex) {
+    part.lastIndex = at
+    const [all, whole = "", , fraction = "", unit = ""] = part.exec(text)!
+    // A dot alone is no number; more digits than these are more than there is room for.
+    if (!/^\.?\d/.test(all) || whole.length > 19) return bad("invalid")
+    if (unit === "") return bad("missing unit in")
+    const nanos = unitNanos[unit]
+    if (nanos === undefined) return bad(`unknown unit ${JSON.stringify(unit)} in`)
+    total += BigInt(whole) * nanos + fractionOf(fraction, Number(nanos))
+    if (total > 2n ** 63n) return bad("invalid")
   }
-  if (rest === "0") return 0
-  if (rest === "") throw bad()
-  let nanos = 0
-  while (rest !== "") {
-    const number = /^(?:\d+\.?\d*|\.\d+)/.exec(rest)?.[0]
-    if (number === undefined) throw bad()
-    rest = rest.slice(number.length)
-    const unit = /^[^.\d]+/.exec(rest)?.[0]
-    if (unit === undefined) throw new Error(`time: missing unit in duration ${JSON.stringify(text)}`)
-    rest = rest.slice(unit.length)
-    const scale = unitNanos[unit]
-    if (scale === undefined) {
-      throw new Error(`time: unknown unit ${JSON.stringify(unit)} in duration ${JSON.stringify(text)}`)
-    }
-    nanos += Number(number) * scale
-  }
-  if (nanos > 2 ** 63) throw bad()
-  return (sign * nanos) / 1e6
+  if (negative) return -total
+  return total < 2n ** 63n ? total : bad("invalid")
+}
+
+/** Nanoseconds of what is behind the dot, computed and rounded as Go does. */
+function fractionOf(digits: string, unit: number): bigint {
+  const significant = digits.replace(/^0+/, "")
+  const fits = (length: number): boolean => BigInt(significant.slice(0, length)) <= 2n ** 63n
+  const used = significant.slice(0, fits(19) ? 19 : 18)
+  const scale = 10 ** (digits.length - significant.length + used.length)
+  return BigInt(Math.trunc(Number(used) * (unit / scale)))
 }
 
 /** A Go duration as Go prints it: `1h0m0s`, `1.5s`, `300ms`, `0s`. */
 export function formatGoDuration(ms: number): string {
-  const nanos = BigInt(Math.round(ms * 1e6))
+  const rounded = BigInt(Math.round(ms * 1e6))
+  // The longest that Go knows is none of the numbers.
+  const nanos = rounded < 2n ** 63n ? rounded : 2n ** 63n - 1n
   if (nanos === 0n) return "0s"
   const sign = nanos < 0n ? "-" : ""
   const abs = nanos < 0n ? -nanos : nanos

@@ -97,7 +97,13 @@ export {
 } from "./status-predicates.ts"
 export { goTimeError } from "./go-time-error.ts"
 export { canonicalMicroTime, canonicalTime, formatMicroTime, formatTime, parseTime } from "./time.ts"
-export { formatGoDuration, humanDuration, parseGoDuration, shortHumanDuration } from "./duration.ts"
+export {
+  formatGoDuration,
+  goNanoseconds,
+  humanDuration,
+  parseGoDuration,
+  shortHumanDuration,
+} from "./duration.ts"
 export {
   type QuantityFormat,
   Quantity,

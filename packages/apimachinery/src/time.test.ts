@@ -1,7 +1,13 @@
 import assert from "node:assert/strict"
 import { goTimeError } from "./go-time-error.ts"
 import { test } from "node:test"
-import { formatGoDuration, humanDuration, parseGoDuration, shortHumanDuration } from "./duration.ts"
+import {
+  formatGoDuration,
+  goNanoseconds,
+  humanDuration,
+  parseGoDuration,
+  shortHumanDuration,
+} from "./duration.ts"
 import { canonicalMicroTime, canonicalTime, formatMicroTime, formatTime, parseTime } from "./time.ts"
 
 const s = 1000
@@ -60,12 +66,49 @@ test("Go durations", () => {
     assert.equal(formatGoDuration(ms), printed)
   }
   assert.throws(() => parseGoDuration("x"), /time: invalid duration "x"/)
-  assert.throws(() => parseGoDuration("1"), /time: missing unit in duration "1"/)
   for (const unit of ["d", "constructor", "__proto__"])
     assert.throws(
       () => parseGoDuration(`1${unit}`),
       new Error(`time: unknown unit "${unit}" in duration "1${unit}"`),
     )
+})
+
+test("Go durations to the nanosecond, as Go's time.ParseDuration answers", () => {
+  const cases: [text: string, answer: bigint | string][] = [
+    ["", "invalid"],
+    ["-", "invalid"],
+    ["-0", 0n],
+    ["00", "missing unit in"],
+    ["+5s", 5_000_000_000n],
+    ["1.s", 1_000_000_000n],
+    [".s", "invalid"],
+    ["1.", "missing unit in"],
+    ["1..2s", "missing unit in"],
+    ["3e4s", 'unknown unit "e" in'],
+    ["1 s", 'unknown unit " s" in'],
+    ["1h-1m", 'unknown unit "h-" in'],
+    ["1\u00b5s", 1000n],
+    ["1\u03bcs", 1000n],
+    ["0.9999ns", 0n],
+    ["9223372036854775807ns", 9223372036854775807n],
+    ["9223372036854775808ns", "invalid"],
+    ["-9223372036854775808ns", -9223372036854775808n],
+    ["-9223372036854775809ns", "invalid"],
+    ["2562047h47m16.854775807s", 9223372036854775807n],
+    ["2562047h47m16.854775808s", "invalid"],
+    ["-9223372036854775.808us", -9223372036854775808n],
+    ["5000000000s5000000000s", "invalid"],
+    ["0000000000000000000000000000001s", 1_000_000_000n],
+    ["99999999999999999999s", "invalid"],
+    ["0.3333333333333333333h", 1_200_000_000_000n],
+    ["1.00000000000000000001h", 3_600_000_000_000n],
+  ]
+  for (const [text, answer] of cases)
+    assert.equal(
+      goNanoseconds(text),
+      typeof answer === "bigint" ? answer : `time: ${answer} duration ${JSON.stringify(text)}`,
+    )
+  assert.equal(formatGoDuration(parseGoDuration("9223372036854775807ns")), "2562047h47m16.854775807s")
 })
 
 test("what Go says of times whose fraction is not as long as the layout's", () => {

@@ -2,7 +2,8 @@
  * The formats of texts that schemas of custom resources may ask for; what is not among them is ignored.
  * Mirrors: apiextensions pkg/apiserver/validation/formats.go, kube-openapi pkg/validation/strfmt
  */
-import { parseCIDR, parseGoDuration, parseIP } from "@knarr/apimachinery"
+import { parseCIDR, parseIP } from "@knarr/apimachinery"
+import { lenientDuration } from "@knarr/cel"
 import { tableOf } from "@knarr/base"
 
 type IsFormat = (text: string) => boolean
@@ -92,33 +93,6 @@ function isDateTime(text: string): boolean {
   return parts !== null && parts[1]! <= "23" && parts[2]! <= "59" && parts[3]! <= "59"
 }
 
-/** Names of units of time; of each the last is also taken as a beginning. */
-const timeUnits = [
-  ["ns", "nano"],
-  ["us", "µs", "micro"],
-  ["ms", "milli"],
-  ["s", "sec"],
-  ["m", "min"],
-  ["h", "hr", "hour"],
-  ["d", "day"],
-  ["w", "wk", "week"],
-]
-
-function isDuration(text: string): boolean {
-  try {
-    parseGoDuration(text)
-    return true
-  } catch {
-    let known = false
-    for (const [, digits, unit] of text.matchAll(/(\d+)\s*([A-Za-zµ]+)/g)) {
-      if (BigInt(digits!) > 2n ** 63n - 1n) return false
-      const name = unit!.toLowerCase()
-      known ||= timeUnits.some((names) => names.includes(name) || name.startsWith(names.at(-1)!))
-    }
-    return known
-  }
-}
-
 /** Mirrors: Go's url.ParseRequestURI, as far as what it refuses */
 function isRequestURI(text: string): boolean {
   if (
@@ -150,7 +124,7 @@ export const formats: Readonly<Record<string, IsFormat>> = tableOf<IsFormat>({
   creditcard: isCreditCard,
   date: isDate,
   datetime: isDateTime,
-  duration: isDuration,
+  duration: (text) => lenientDuration(text) !== undefined,
   email: isEmail,
   hexcolor: matches(/^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$/),
   hostname: isHostname,

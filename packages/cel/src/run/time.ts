@@ -2,6 +2,7 @@
  * Moments and lengths of time: reading, printing and computing with them.
  * Mirrors: cel-go common/types/timestamp.go, duration.go; Go time
  */
+import { goNanoseconds } from "@knarr/apimachinery"
 import { CelError, Duration, Timestamp, isInt, noSuchOverload, toInt, type Value } from "./values.ts"
 
 const minSeconds = -62135596800
@@ -91,37 +92,10 @@ export function formatTimestamp({ seconds, nanos, offset }: Timestamp): string {
   return `${text}${fraction}${offset < 0 ? "-" : "+"}${two(Math.trunc(minutes / 60))}:${two(minutes % 60)}`
 }
 
-const units: Readonly<Record<string, bigint>> = {
-  ns: 1n,
-  us: 1000n,
-  "\u00b5s": 1000n,
-  "\u03bcs": 1000n,
-  ms: 1_000_000n,
-  s: bigBillion,
-  m: 60n * bigBillion,
-  h: 3600n * bigBillion,
-}
-
 /** The nanoseconds of Go's text for a length of time, undefined when it is none. */
 export function parseDuration(text: string): bigint | undefined {
-  const negative = text.startsWith("-")
-  const body = /^[+-]/.test(text) ? text.slice(1) : text
-  if (body === "0") return 0n
-  if (body === "") return undefined
-  const part = /(\d*)(?:\.(\d*))?([^\d.]+)/y
-  let total = 0n
-  for (let at = 0; at < body.length; at = part.lastIndex) {
-    part.lastIndex = at
-    const match = part.exec(body)
-    const unit = match === null ? undefined : Object.hasOwn(units, match[3]!) ? units[match[3]!] : undefined
-    if (match === null || unit === undefined || (match[1] === "" && !match[2])) return undefined
-    if (match[1]!.length > 40) return undefined
-    total += BigInt(match[1] || "0") * unit
-    const fraction = (match[2] ?? "").slice(0, 18)
-    if (fraction !== "") total += (BigInt(fraction) * unit) / 10n ** BigInt(fraction.length)
-  }
-  const limit = 2n ** 63n - (negative ? 0n : 1n)
-  return total > limit ? undefined : negative ? -total : total
+  const nanos = goNanoseconds(text)
+  return typeof nanos === "bigint" ? nanos : undefined
 }
 
 /** Seconds as a number prints them: `90s`, `1.5s`. */

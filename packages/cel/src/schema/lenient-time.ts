@@ -24,10 +24,11 @@ export function lenientDuration(text: string): bigint | undefined {
   if (strict !== undefined) return strict
   let total: bigint | undefined
   for (const [, count, name] of text.matchAll(part)) {
-    if (count!.length > 18) return undefined
+    const digits = count!.replace(/^0+/, "")
+    if (digits.length > 19 || BigInt(digits) >= 2n ** 63n) return undefined
     const unit = name!.toLowerCase()
     const known = units.find(([, names]) => names.includes(unit) || unit.startsWith(names.at(-1)!))
-    if (known !== undefined) total = (total ?? 0n) + BigInt(count!) * known[0]
+    if (known !== undefined) total = (total ?? 0n) + BigInt(digits) * known[0]
   }
   return total === undefined ? undefined : BigInt.asIntN(64, total)
 }
