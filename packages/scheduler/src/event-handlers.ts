@@ -20,6 +20,7 @@ import type { Kind } from "@knarr/apimachinery"
 import type { InformerFactory, InformerHandler } from "@knarr/client"
 import { isPodTerminal } from "@knarr/pod-rules"
 import type { ClusterCache } from "./cache/cluster-cache.ts"
+import { priorityOf } from "./cache/node-info.ts"
 import type { Nominator } from "./cache/nominator.ts"
 import {
   ActionType,
@@ -150,12 +151,7 @@ function podHandler(targets: EventTargets): InformerHandler<Pod> {
   }
   /** Pods that gave way to this one need not any more. */
   const giveUpNomination = (old: Pod): void =>
-    queue.moveAll(
-      assignedPodDelete,
-      old,
-      undefined,
-      (other) => (other.spec.priority ?? 0) <= (old.spec.priority ?? 0),
-    )
+    queue.moveAll(assignedPodDelete, old, undefined, (other) => priorityOf(other) <= priorityOf(old))
   /** A pod that will not get a node any more. */
   const dropWaiting = (gone: Pod): void => {
     const { uid } = gone.metadata

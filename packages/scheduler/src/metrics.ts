@@ -20,6 +20,8 @@ export class SchedulerMetrics {
   readonly #pointSeconds: Histogram
   readonly #permitSeconds: Histogram
   readonly #incoming: Counter
+  readonly #preemptions: Counter
+  readonly #victims: Histogram
 
   constructor({ clock, meter }: Pick<Env, "clock" | "meter">) {
     this.#clock = clock
@@ -75,6 +77,27 @@ export class SchedulerMetrics {
       labels: ["queue", "event"],
       stability: "STABLE",
     })
+    this.#preemptions = meter.counter({
+      name: "scheduler_preemption_attempts_total",
+      help: "Total preemption attempts in the cluster till now",
+      stability: "STABLE",
+    })
+    this.#victims = meter.histogram({
+      name: "scheduler_preemption_victims",
+      help: "Number of selected preemption victims",
+      buckets: doubling(1, 7),
+      stability: "STABLE",
+    })
+  }
+
+  /** A plugin was asked to make room. */
+  preemptionTried(): void {
+    this.#preemptions.add(1)
+  }
+
+  /** It drives so many pods away. */
+  preempted(victims: number): void {
+    this.#victims.observe(victims)
   }
 
   /** Milliseconds since an arbitrary start. */

@@ -11,7 +11,8 @@ const start = (): Promise<TestControlPlane> =>
   startControlPlane({
     seed: 1,
     nodes: [{ name: "node-0", behaviour: () => ({ stopAfterMs: 10_000 }) }],
-    schedulerPlugins: [configurePlugin({ plugin: toyBoxes, args: { boxes: 2 } })],
+    // Before the preemption of all: what makes room first, is not asked to again.
+    schedulerPlugins: (defaults) => [configurePlugin({ plugin: toyBoxes, args: { boxes: 2 } }), ...defaults],
   })
 
 const podOf = (name: string, labels: Record<string, string>, priorityClassName?: string) => ({

@@ -19,6 +19,11 @@ export interface PodInfo {
   readonly terms: PodTerms
 }
 
+/** The higher, the more important; a pod of no class has 0. */
+export function priorityOf(pod: Readonly<Pod>): number {
+  return pod.spec.priority ?? 0
+}
+
 const infos = new WeakMap<Readonly<Pod>, PodInfo>()
 
 /** Computed once per pod object: objects are frozen. */

@@ -4,7 +4,7 @@
  */
 import type { Pod } from "@knarr/api"
 import { messageOf } from "@knarr/base"
-import type { NodeInfo, PodInfo } from "../cache/node-info.ts"
+import { priorityOf, type NodeInfo, type PodInfo } from "../cache/node-info.ts"
 import type { Nominator } from "../cache/nominator.ts"
 import { everyEvent, type ClusterEventWithHint } from "./cluster-event.ts"
 import { stateKey, type CycleState } from "./cycle-state.ts"
@@ -263,10 +263,10 @@ export class Profile {
     pod: Readonly<Pod>,
     node: NodeInfo,
   ): Status | undefined {
-    const priority = pod.spec.priority ?? 0
+    const priority = priorityOf(pod)
     let what: { state: CycleState; node: NodeInfo } | undefined
     for (const info of nominated) {
-      if ((info.pod.spec.priority ?? 0) < priority || info.pod.metadata.uid === pod.metadata.uid) continue
+      if (priorityOf(info.pod) < priority || info.pod.metadata.uid === pod.metadata.uid) continue
       what ??= { state: state.clone(), node: node.clone() }
       this.addPod(what.state, pod, info, what.node)
     }

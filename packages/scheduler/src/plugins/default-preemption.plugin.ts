@@ -1,31 +1,132 @@
 /**
- * Says how preemption would fare: it evicts nobody yet, and tells for how many nodes that could not help anyway.
- * Mirrors: plugins/defaultpreemption
+ * Makes room for a pod that no node can take, by driving less important ones from a node.
+ * Mirrors: pkg/scheduler/framework/plugins/defaultpreemption
  */
+import { setImmediate } from "node:timers/promises"
+import { podDisruptionBudget, type Pod } from "@knarr/api"
+import { randomInt } from "@knarr/base"
+import { priorityOf, type NodeInfo } from "../cache/node-info.ts"
 import { fitMessage } from "../cycle.ts"
-import { definePlugin } from "../framework/plugin.ts"
-import { NodeStatuses, unresolvable, unschedulable } from "../framework/status.ts"
+import type { CycleState } from "../framework/cycle-state.ts"
+import { definePlugin, type Handle } from "../framework/plugin.ts"
+import { NodeStatuses, Status, success, unresolvable, unschedulable } from "../framework/status.ts"
+import { Evictor, isGivingWay } from "../preemption/evictor.ts"
+import {
+  budgetsOf,
+  pickCandidate,
+  selectVictims,
+  type Budget,
+  type Candidate,
+} from "../preemption/victims.ts"
+import { SchedulerMetrics } from "../metrics.ts"
 
+export interface DefaultPreemptionArgs {
+  /** Of the nodes that could help, in percent: so many have to be found before the best is chosen. Default 10. */
+  readonly minCandidateNodesPercentage: number
+  /** At least so many. Default 100. */
+  readonly minCandidateNodesAbsolute: number
+}
+
+const name = "DefaultPreemption"
 const notHelpful = unresolvable("Preemption is not helpful for scheduling")
-const noVictims = unresolvable("No preemption victims found for incoming pod")
+/** Nodes that are looked at before others have their turn. */
+const nodesPerTurn = 50
 
-export const defaultPreemption = definePlugin({
-  name: "DefaultPreemption",
-  create: () => ({
-    postFilter({ snapshot }, pod, statuses) {
-      if (pod.spec.preemptionPolicy === "Never")
-        return { status: unschedulable("preemption: not eligible due to preemptionPolicy=Never.") }
-      const outcomes = new NodeStatuses()
-      outcomes.absent = notHelpful
-      for (const node of statuses.nodesWith("Unschedulable", snapshot)) outcomes.set(node.name, noVictims)
-      const diagnosis = {
-        total: snapshot.nodes.length,
-        statuses: outcomes,
-        unschedulablePlugins: new Set<string>(),
-        pendingPlugins: new Set<string>(),
-        evaluated: 0,
-      }
-      return { status: unschedulable(`preemption: ${fitMessage(diagnosis)}`), nominatedNode: "" }
-    },
-  }),
+export const defaultPreemption = definePlugin<DefaultPreemptionArgs>({
+  name,
+  defaultArgs: { minCandidateNodesPercentage: 10, minCandidateNodesAbsolute: 100 },
+  create(handle, args) {
+    checkArgs(args)
+    const budgets = handle.informers.informer(podDisruptionBudget)
+    const evictor = new Evictor(handle, name)
+    const metrics = new SchedulerMetrics(handle.env)
+    return {
+      // Those that refused the pod say when it is worth another try.
+      eventsToRegister: () => [],
+      async postFilter(state, pod, statuses, signal) {
+        metrics.preemptionTried()
+        const refused = (message: string) => ({ status: unschedulable(`preemption: ${message}`) })
+        if (evictor.isRunning(pod)) return refused("waiting for the preemption for this pod to be finished")
+        const ineligible = problemOf(state, pod, statuses)
+        if (ineligible) return refused(ineligible)
+        const helpful = statuses.nodesWith("Unschedulable", state.snapshot)
+        const search = { handle, state, pod, budgets: budgetsOf(budgets.list()), args, signal }
+        const { candidates, outcomes } = await findCandidates(search, helpful)
+        const best = pickCandidate(candidates, handle.env.clock.now())
+        if (!best) return { ...refused(noneMessage(state, outcomes)), nominatedNode: "" }
+        metrics.preempted(best.victims.length)
+        evictor.start(pod, best)
+        const placement = `found a potential placement for pod on node ${best.nodeName}, preempting ${best.victims.length} victims`
+        return { status: success(`preemption: ${placement}`), nominatedNode: best.nodeName }
+      },
+    }
+  },
 })
+
+function checkArgs(args: Readonly<DefaultPreemptionArgs>): void {
+  const { minCandidateNodesPercentage: percentage, minCandidateNodesAbsolute: absolute } = args
+  if (!(percentage >= 0 && percentage <= 100))
+    throw new Error(`minCandidateNodesPercentage: Invalid value: ${percentage}: not in valid range [0, 100]`)
+  if (!(absolute >= 0))
+    throw new Error(`minCandidateNodesAbsolute: Invalid value: ${absolute}: not in valid range [0, inf)`)
+  if (percentage === 0 && absolute === 0)
+    throw new Error(
+      "minCandidateNodesPercentage: Invalid value: 0: cannot be zero at the same time as minCandidateNodesAbsolute",
+    )
+}
+
+/** Why the pod may drive nobody away; undefined when it may. */
+function problemOf(state: CycleState, pod: Readonly<Pod>, statuses: NodeStatuses): string | undefined {
+  if (pod.spec.preemptionPolicy === "Never") return "not eligible due to preemptionPolicy=Never."
+  const { nominatedNodeName } = pod.status
+  const node = nominatedNodeName ? state.snapshot.get(nominatedNodeName) : undefined
+  if (!node || statuses.get(node.name).code === "UnschedulableAndUnresolvable") return undefined
+  const mine = priorityOf(pod)
+  for (const info of node.pods.values())
+    if (priorityOf(info.pod) < mine && isGivingWay(info.pod))
+      return "not eligible due to a terminating pod on the nominated node."
+  return undefined
+}
+
+interface Search {
+  readonly handle: Handle
+  readonly state: CycleState
+  readonly pod: Readonly<Pod>
+  readonly budgets: readonly Budget[]
+  readonly args: Readonly<DefaultPreemptionArgs>
+  readonly signal: AbortSignal
+}
+
+/** Enough nodes that could take the pod, from a random one on, and why the others could not. */
+async function findCandidates(
+  { handle, state, pod, budgets, args, signal }: Search,
+  nodes: readonly NodeInfo[],
+): Promise<{ candidates: readonly Candidate[]; outcomes: NodeStatuses }> {
+  const candidates: Candidate[] = []
+  const outcomes = new NodeStatuses()
+  outcomes.absent = notHelpful
+  const { minCandidateNodesPercentage, minCandidateNodesAbsolute } = args
+  const share = Math.floor((nodes.length * minCandidateNodesPercentage) / 100)
+  const enough = Math.min(Math.max(share, minCandidateNodesAbsolute), nodes.length)
+  const first = nodes.length > 0 ? randomInt(handle.env.random, nodes.length) : 0
+  for (let i = 0; i < nodes.length; i++) {
+    if (i % nodesPerTurn === nodesPerTurn - 1) {
+      await setImmediate()
+      signal.throwIfAborted()
+    }
+    const node = nodes[(first + i) % nodes.length]!
+    const found = selectVictims(handle, state, pod, node, budgets, handle.env.clock.now())
+    if (found instanceof Status) outcomes.set(node.name, found)
+    else candidates.push(found)
+    if (candidates.length >= enough && candidates.some(({ violations }) => violations === 0)) break
+  }
+  return { candidates, outcomes }
+}
+
+function noneMessage({ snapshot }: CycleState, statuses: NodeStatuses): string {
+  return fitMessage({
+    ...{ total: snapshot.nodes.length, statuses, evaluated: 0 },
+    unschedulablePlugins: new Set<string>(),
+    pendingPlugins: new Set<string>(),
+  })
+}
