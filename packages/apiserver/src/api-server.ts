@@ -22,11 +22,22 @@ import { Fairness } from "./fairness/fairness.ts"
 import { versionInfo } from "./endpoints/version.ts"
 import { AccessMetrics } from "./server/access-metrics.ts"
 import { createFilters, type FilterOptions, type Handler } from "./server/filters.ts"
-import { followCertificates, readCertificates, type CertificateFiles } from "./server/certificate-files.ts"
+import {
+  dnsNamesOf,
+  followCertificates,
+  readCertificates,
+  type CertificateFiles,
+} from "./server/certificate-files.ts"
 import { lastStartHooks, startHooks } from "./server/health-names.ts"
 import { Health, type HealthCheck } from "./server/health.ts"
 import { defaultLimits, InFlight, type InFlightLimits } from "./server/in-flight.ts"
-import { listen, type Listener, type ServingCertificates } from "./server/listener.ts"
+import {
+  listen,
+  type Http2Settings,
+  type Listener,
+  type ServingCertificates,
+  type TlsSettings,
+} from "./server/listener.ts"
 import { addBuildMetrics } from "./server/build-metrics.ts"
 import { addProcessMetrics, addStartTime } from "./server/process-metrics.ts"
 import { addStorageMetrics, addStoreSize } from "./server/storage-metrics.ts"
@@ -69,10 +80,18 @@ export interface ApiServerOptions extends ControlPlaneOptions {
   readonly encodings?: Encodings | undefined
   /** How long requests are served as ever after the server was told to stop, with `/readyz` failing; default 0. */
   readonly shutdownDelaySeconds?: number | undefined
+  /** Directives of `Strict-Transport-Security`, which every answer has then; default: none. */
+  readonly strictTransportSecurity?: readonly string[] | undefined
   /** The share of requests over HTTP/2 after which a client is sent to another connection; default 0. */
   readonly goawayChance?: number | undefined
   /** Where certificates are, that count in place of {@link certificates} and are read again when they change. */
   readonly certificateFiles?: CertificateFiles | undefined
+  /** Certificates for who asks for other names, read again when they change; `names` default to the certificate's own. */
+  readonly namedCertificateFiles?:
+    | readonly (CertificateFiles & { readonly names?: readonly string[] | undefined })[]
+    | undefined
+  readonly tls?: TlsSettings | undefined
+  readonly http2?: Http2Settings | undefined
   /** How long the store may take to answer before it counts as failed, for the checks `etcd` and `etcd-readiness`; default 2000 each. */
   readonly storeChecks?: { readonly healthMs?: number; readonly readyMs?: number } | undefined
   /** With which flags the program was started, without secrets, for `/flagz`; default none. */
@@ -232,7 +251,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
           exchange.respond(
             200,
             "application/json",
-            plane.signer.openIdConfiguration(`https://${host}:${port}/openid/v1/jwks`),
+            plane.signer.openIdConfiguration(
+              options.serviceAccounts.jwksUri ?? `https://${host}:${port}/openid/v1/jwks`,
+            ),
           )
         },
       },
@@ -254,6 +275,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     access: new AccessMetrics(env.meter, env.clock),
     requestTimeoutSeconds: options.requestTimeoutSeconds,
     goawayChance: options.goawayChance,
+    strictTransportSecurity: options.strictTransportSecurity,
     encodings: options.encodings,
     servesGroup: (name) => registry.kinds.some(({ group, rules }) => group === name && rules === "native"),
     elsewhere(info) {
@@ -289,6 +311,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     bindAddresses: options.bindAddresses ?? ["0.0.0.0"],
     port: options.port,
     certificates: { ...serving, clientCA: authorities(clientCA) },
+    tls: options.tls,
+    http2: options.http2,
     onRequest: (exchange) => chain.handle(exchange),
     onHandshakeFailed: () => handshakeFailures.add(1),
     takesUpgrade,
@@ -330,6 +354,16 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     plane.certificates.setAuthority(authority)
   }
   if (files) followCertificates(files, serving, env, scope, setCertificates)
+  for (const { names, ...pair } of options.namedCertificateFiles ?? []) {
+    const set = (own: ServingCertificates): void =>
+      listener.setNamedCertificates(names ?? dnsNamesOf(own.cert), {
+        ...own,
+        clientCA: authorities(clientCA),
+      })
+    const present = await readCertificates(pair)
+    set(present)
+    followCertificates(pair, present, env, scope, set)
+  }
   return {
     ...plane,
     port: listener.port,

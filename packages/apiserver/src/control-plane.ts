@@ -63,6 +63,10 @@ export interface ServiceAccountOptions extends SigningKeyOptions {
   readonly audiences?: readonly string[] | undefined
   /** Default true: see {@link tokenHandler}. */
   readonly extendExpiration?: boolean | undefined
+  /** How long tokens last at the most that somebody asks for; default: as long as he asks. */
+  readonly maxExpirationSeconds?: number | undefined
+  /** Where the keys are that check tokens, as the issuer says; default: this server. */
+  readonly jwksUri?: string | undefined
 }
 
 export interface ControlPlaneOptions {
@@ -102,6 +106,10 @@ export interface ControlPlaneOptions {
   readonly compactionIntervalMs?: number | undefined
   /** For how long objects that end by themselves are given the same lease; default 60. */
   readonly leaseReuseSeconds?: number | undefined
+  /** How long events stay; default 3600. */
+  readonly eventTtlSeconds?: number | undefined
+  /** How long a watch lasts at the least when it does not say, and at the most twice as long; default 1,800,000. */
+  readonly watchTimeoutMs?: number | undefined
   /** The chain of authorizers as a configuration says it, in place of `authorizers`. */
   readonly authorization?: StructuredAuthorizationOptions | undefined
   /** The chain of authorizers, made of the server's own (`node`, `rbac`); default: these. */
@@ -161,6 +169,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     kinds,
     storageFormat: options.storageFormat,
     leaseReuseSeconds: options.leaseReuseSeconds,
+    ttlSeconds: options.eventTtlSeconds,
+    watchTimeoutMs: options.watchTimeoutMs,
     serviceNetwork: { cidrs: serviceCIDRs, ...(options.nodePorts ? { nodePorts: options.nodePorts } : {}) },
   })
   // Requests that are at work when the server stops still need the caches: they end after the port.
@@ -275,10 +285,10 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     always: [createEscalationCheck(rbac, authorizer), createPodCertificateSignCheck(authorizer)],
   })
   registry.useAdmission(admission)
-  const { extendExpiration } = options.serviceAccounts
+  const { extendExpiration, maxExpirationSeconds } = options.serviceAccounts
   for (const handler of [
     ...reviewHandlers({ clock: env.clock, authorizer, authenticator }),
-    tokenHandler(registry, { env, signer, audiences, extendExpiration }),
+    tokenHandler(registry, { env, signer, audiences, extendExpiration, maxExpirationSeconds }),
   ])
     registry.handlers.add(handler)
   if (kinds.includes(customResourceDefinition))

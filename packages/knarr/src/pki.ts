@@ -46,16 +46,19 @@ export function ensurePki(dir: string, env: Env, server: ServerNames): ClusterPk
   })
 }
 
-/** Where {@link ensurePki} keeps what the API server is known by. */
-export function servingFiles(dir: string): {
+/** Where {@link ensurePki} keeps what the API server is known by; `clientCA` has further authorities of clients. */
+export function servingFiles(
+  dir: string,
+  clientCA?: string,
+): {
   readonly cert: string
   readonly key: string
-  readonly clientCA: string
+  readonly clientCA: readonly string[]
 } {
   return {
     cert: join(dir, "apiserver.crt"),
     key: join(dir, "apiserver.key"),
-    clientCA: join(dir, "ca.crt"),
+    clientCA: [join(dir, "ca.crt"), ...(clientCA === undefined ? [] : [clientCA])],
   }
 }
 

@@ -12,6 +12,7 @@ import { startScheduler } from "@knarr/scheduler"
 import { openEmbeddedStore, openEtcdStore } from "@knarr/store"
 import { etcdOptions } from "./api-server-flags/etcd.flags.ts"
 import { apiServerOptions } from "./api-server-flags/order.ts"
+import { givenServiceAccounts } from "./api-server-flags/service-account.flags.ts"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { numbersOfUser } from "./cluster-numbers.ts"
 import { liveSnapshots, snapshotPath, sweepSnapshots } from "./live-snapshot.ts"
@@ -66,11 +67,15 @@ export async function startServer(options: {
     bindAddresses,
     port: config.port,
     certificates: { ...pki.server, clientCA: pki.ca.cert },
-    certificateFiles: servingFiles(cluster.pki),
+    certificateFiles: servingFiles(cluster.pki, config.apiServer?.["client-ca-file"]),
     clientCA: pki.ca.cert,
     frontProxyClient: () => pki.frontProxyClient,
     requestHeader: { clientCA: pki.frontProxyCA.cert, allowedNames: [frontProxyName] },
-    serviceAccounts: { signingKey: pki.serviceAccount.privateKey, issuers: [serviceAccountIssuer] },
+    serviceAccounts: {
+      signingKey: pki.serviceAccount.privateKey,
+      issuers: [serviceAccountIssuer],
+      ...givenServiceAccounts(config.apiServer ?? {}),
+    },
     serviceCIDRs: [addresses.serviceCIDR],
     advertise,
     openApiDocs: loadOpenApiDocs,

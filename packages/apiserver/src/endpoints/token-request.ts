@@ -30,6 +30,8 @@ export interface TokenRequestOptions {
   readonly audiences: readonly string[]
   /** Tokens that the ServiceAccount admission asks for live a year, for clients that do not reload them. Default true. */
   readonly extendExpiration?: boolean | undefined
+  /** The longest lifetime that is given. */
+  readonly maxExpirationSeconds?: number | undefined
 }
 
 /** The lifetime that stands for "as the admission plugin asks". */
@@ -94,6 +96,13 @@ export function tokenHandler(registry: Registry, options: TokenRequestOptions): 
       await admission.validate(attributes)
       const bound = bindTo(registry, ref, spec.boundObjectRef)
 
+      const most = options.maxExpirationSeconds ?? Infinity
+      if (spec.expirationSeconds! > most) {
+        call.warnings.push(
+          `requested expiration of ${spec.expirationSeconds} seconds shortened to ${most} seconds`,
+        )
+        spec.expirationSeconds = most
+      }
       let seconds = spec.expirationSeconds!
       let warnAfter: number | undefined
       const forUs = spec.audiences.every((audience) => options.audiences.includes(audience))

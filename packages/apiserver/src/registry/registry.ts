@@ -44,6 +44,9 @@ export interface RegistryOptions {
   readonly storageFormat?: StorageFormat | undefined
   /** See {@link TtlLeases}. */
   readonly leaseReuseSeconds?: number | undefined
+  /** See {@link StorageDeps}. */
+  readonly ttlSeconds?: number | undefined
+  readonly watchTimeoutMs?: number | undefined
 }
 
 const noAdmission: Admission = { admit() {}, validate() {} }
@@ -94,6 +97,8 @@ export class Registry implements Storages {
       store,
       follower: this.follower,
       leases: new TtlLeases(store, env.clock, options.leaseReuseSeconds),
+      ttlSeconds: options.ttlSeconds,
+      watchTimeoutMs: options.watchTimeoutMs,
       admission: {
         admit: (attributes) => this.#admission.admit(attributes),
         validate: (attributes) => this.#admission.validate(attributes),

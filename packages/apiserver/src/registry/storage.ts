@@ -40,6 +40,10 @@ export interface StorageDeps {
   readonly store: Store
   readonly follower: Follower
   readonly leases: TtlLeases
+  /** How long objects stay that end by themselves; default: as their kind says. */
+  readonly ttlSeconds?: number | undefined
+  /** How long a watch lasts at the least when it does not say, and at the most twice as long; default 1,800,000. */
+  readonly watchTimeoutMs?: number | undefined
   readonly admission: Admission
   /** Allocations around the writes of a kind (services). */
   hooksOf(kind: Kind): WriteHooks | undefined
@@ -208,7 +212,8 @@ export class ResourceStorage {
       }
       if (stored.length > maxStoredBytes) throw unexpectedError("etcdserver: request is too large")
       const { ttlSeconds } = this.view.stored
-      const lease = ttlSeconds === undefined ? 0 : await this.deps.leases.lease(ttlSeconds)
+      const lease =
+        ttlSeconds === undefined ? 0 : await this.deps.leases.lease(this.deps.ttlSeconds ?? ttlSeconds)
       const pending = this.cache.expect(key, stored, value)
       try {
         const result = await store.put(path, stored, { expected: current?.revision ?? 0, lease })

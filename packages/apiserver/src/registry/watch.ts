@@ -43,7 +43,7 @@ const shortestWithBookmarkMs = 2000
 const initialSlice = 256
 const initialSliceBytes = 256 * 1024
 /** How long a watch lasts when the client does not say; up to twice that. */
-const minTimeoutMs = 30 * 60_000
+const defaultTimeoutMs = 30 * 60_000
 
 /** Mirrors: apimachinery internalversion/validation validateWatchOptions */
 function validateWatchQuery(query: WatchQuery): void {
@@ -164,8 +164,9 @@ class Watch implements Watcher {
     const controller = new AbortController()
     let bookmarks: Disposable | undefined
     const { timeoutSeconds } = this.#query
+    const { watchTimeoutMs = defaultTimeoutMs } = this.#storage.deps
     const timeoutMs =
-      timeoutSeconds && timeoutSeconds > 0 ? timeoutSeconds * 1000 : minTimeoutMs * (1 + env.random.next())
+      timeoutSeconds && timeoutSeconds > 0 ? timeoutSeconds * 1000 : watchTimeoutMs * (1 + env.random.next())
     const timer = env.clock.timer(timeoutMs, () => {
       const bookmark = this.#query.allowWatchBookmarks && timeoutMs >= shortestWithBookmarkMs
       if (this.#live && bookmark) this.#bookmark(false)

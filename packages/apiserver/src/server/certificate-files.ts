@@ -12,7 +12,7 @@ export interface CertificateFiles {
   readonly cert: string
   readonly key: string
   /** Of the authorities of client certificates; default: those that the server has anyway. */
-  readonly clientCA?: string | undefined
+  readonly clientCA?: string | readonly string[] | undefined
 }
 
 const lookMs = 10_000
@@ -22,12 +22,24 @@ export async function readCertificates(files: CertificateFiles): Promise<Serving
   const [cert, key, clientCA] = await Promise.all([
     readFile(files.cert, "utf8"),
     readFile(files.key, "utf8"),
-    files.clientCA === undefined ? undefined : readFile(files.clientCA, "utf8"),
+    files.clientCA === undefined ? undefined : readAll([files.clientCA].flat()),
   ])
   if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
     throw new Error(`the key in ${files.key} is not that of the certificate in ${files.cert}`)
-  if (clientCA !== undefined) void new X509Certificate(clientCA)
   return { cert, key, ...(clientCA === undefined ? {} : { clientCA }) }
+}
+
+/** The names that a certificate is for. */
+export function dnsNamesOf(cert: string): string[] {
+  const names = new X509Certificate(cert).subjectAltName?.split(", ") ?? []
+  return names.flatMap((name) => (name.startsWith("DNS:") ? name.slice("DNS:".length) : []))
+}
+
+/** Each of the files has certificates. */
+async function readAll(files: readonly string[]): Promise<string> {
+  const texts = await Promise.all(files.map((file) => readFile(file, "utf8")))
+  for (const text of texts) void new X509Certificate(text)
+  return texts.join("\n")
 }
 
 /** Calls `changed` with what is in the files whenever that differs from `present`. Ends with the scope. */

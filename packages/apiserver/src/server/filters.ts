@@ -49,6 +49,8 @@ export interface FilterOptions {
   readonly auditor?: Auditor | undefined
   /** Default 60. */
   readonly requestTimeoutSeconds?: number | undefined
+  /** Default: none. Mirrors: apiserver pkg/server/filters/hsts.go */
+  readonly strictTransportSecurity?: readonly string[] | undefined
   /** Default 0. Mirrors: apiserver pkg/server/filters/goaway.go */
   readonly goawayChance?: number | undefined
   /** The kind that is served at a resource's path; undefined when there is none. */
@@ -193,6 +195,7 @@ export function createFilters(options: FilterOptions): Filters {
 
   const deadlines = new Deadlines(clock, limitMs)
   const impersonation = new Impersonation(options.authorizer)
+  const hsts = options.strictTransportSecurity?.join("; ") ?? ""
   const lasting = new Set<ServerExchange>()
 
   const handle = (exchange: ServerExchange): void => {
@@ -314,6 +317,7 @@ export function createFilters(options: FilterOptions): Filters {
       id = auditId(exchange.header("audit-id")) ?? uuid(random)
       exchange.auditId = id
       exchange.setHeader("Audit-Id", id)
+      if (hsts !== "") exchange.setHeader("Strict-Transport-Security", hsts)
       if (goawayChance > 0 && random.next() < goawayChance) exchange.sendAway()
       exchange.setHeader("Cache-Control", "no-cache, private")
       info = parseRequestInfo(

@@ -7,7 +7,7 @@ import type { IncomingMessage } from "node:http"
 import { constants, performServerHandshake, type ServerHttp2Session } from "node:http2"
 import type { AddressInfo, Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import type { TLSSocket } from "node:tls"
+import type { SecureContextOptions, TLSSocket } from "node:tls"
 import { destroySoon, messageOf, type Clock, type Logger } from "@knarr/base"
 import { Http1Exchange, Http2Exchange, type ServerExchange } from "./exchange.ts"
 
@@ -17,6 +17,21 @@ export interface ServingCertificates {
   readonly key: string
   /** Named to clients, so that they know which certificate to offer; verified by OpenSSL, read in authn/x509.ts. */
   readonly clientCA?: string | undefined
+}
+
+/** How connections are made. */
+export interface TlsSettings {
+  /** Default `TLSv1.2`. */
+  readonly minVersion?: "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3" | undefined
+  /** Names of OpenSSL, for versions below 1.3. Default: those of Node.js. */
+  readonly ciphers?: readonly string[] | undefined
+}
+
+export interface Http2Settings {
+  /** Default true. */
+  readonly enabled?: boolean | undefined
+  /** Default 1000. */
+  readonly maxStreams?: number | undefined
 }
 
 /** A connection beyond a bound is closed before it costs anything. */
@@ -40,6 +55,8 @@ export interface ListenerOptions {
   readonly port: number
   readonly limits?: ConnectionLimits | undefined
   readonly certificates: ServingCertificates
+  readonly tls?: TlsSettings | undefined
+  readonly http2?: Http2Settings | undefined
   /** Also told of upgrades that {@link takesUpgrade} wants. Must not throw. */
   onRequest(exchange: ServerExchange): void
   /** A client could not agree on a connection. Must not throw. */
@@ -52,6 +69,8 @@ export interface Listener {
   readonly port: number
   /** Serves new connections with other certificates; those that are open stay. */
   setCertificates(certificates: ServingCertificates): void
+  /** Serves new connections that ask for one of the names (`a.example.com`, `*.example.com`) with a certificate of their own. */
+  setNamedCertificates(names: readonly string[], certificates: ServingCertificates): void
   /** No new connections; HTTP/2 clients are told to go away, idle connections are closed. */
   beginShutdown(): void
   /** Waits up to `graceMs` for requests to finish, then breaks off what is left. */
@@ -72,14 +91,17 @@ const sessionOptions = {
   settings: { maxConcurrentStreams: 1000, initialWindowSize: 256 * 1024, maxHeaderListSize: maxHeaderBytes },
 }
 
-function tlsOptions(certificates: ServingCertificates): {
-  cert: string
-  key: string
-  ca?: string
-  minVersion: "TLSv1.2"
-} {
-  const { cert, key, clientCA } = certificates
-  return { cert, key, minVersion: "TLSv1.2", ...(clientCA === undefined ? {} : { ca: clientCA }) }
+function tlsOptions(
+  { cert, key, clientCA }: ServingCertificates,
+  { minVersion = "TLSv1.2", ciphers }: TlsSettings = {},
+): SecureContextOptions {
+  return {
+    cert,
+    key,
+    minVersion,
+    ...(ciphers ? { ciphers: ciphers.join(":") } : {}),
+    ...(clientCA === undefined ? {} : { ca: clientCA }),
+  }
 }
 
 /** Whether bytes of the request itself follow its head. */
@@ -143,10 +165,18 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     if (closing) session.close()
   }
 
+  const { maxStreams } = options.http2 ?? {}
+  const session = {
+    ...sessionOptions,
+    settings: {
+      ...sessionOptions.settings,
+      ...(maxStreams === undefined ? {} : { maxConcurrentStreams: maxStreams }),
+    },
+  }
   const create = (): HttpsServer => {
     const server = createHttpsServer({
-      ...tlsOptions(options.certificates),
-      ALPNProtocols: ["h2", "http/1.1"],
+      ...tlsOptions(options.certificates, options.tls),
+      ALPNProtocols: options.http2?.enabled === false ? ["http/1.1"] : ["h2", "http/1.1"],
       requestCert: true,
       rejectUnauthorized: false,
       handshakeTimeout: handshakeMs,
@@ -176,7 +206,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       socket.setKeepAlive(true, 60_000)
       if (socket.alpnProtocol === "h2") {
         socket.setNoDelay(true)
-        onSession(performServerHandshake(socket, sessionOptions))
+        onSession(performServerHandshake(socket, session))
       } else onHttp1.call(server, socket)
     })
     server.on("tlsClientError", (error) => {
@@ -238,7 +268,11 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       return sockets.size
     },
     setCertificates(certificates) {
-      for (const server of servers) server.setSecureContext(tlsOptions(certificates))
+      for (const server of servers) server.setSecureContext(tlsOptions(certificates, options.tls))
+    },
+    setNamedCertificates(names, certificates) {
+      for (const server of servers)
+        for (const name of names) server.addContext(name, tlsOptions(certificates, options.tls))
     },
     beginShutdown,
     async close(graceMs) {

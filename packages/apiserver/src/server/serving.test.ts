@@ -241,6 +241,38 @@ describe("Serving", () => {
     assert.equal(session.closed, true)
   })
 
+  it("tells browsers how to come again, and clients of another authority are known, too", async (t) => {
+    const dir = mkdtempSync(join(tmpdir(), "knarr-authorities-"))
+    t.after(() => rmSync(dir, { recursive: true }))
+    const [own, other] = [testCertificates(), testCertificates()]
+    const write = (name: string, text: string): string => {
+      writeFileSync(join(dir, name), text)
+      return join(dir, name)
+    }
+    const certificateFiles = {
+      cert: write("tls.crt", own.server.cert),
+      key: write("tls.key", own.server.key),
+      clientCA: [write("own.crt", own.ca.cert), write("other.crt", other.ca.cert)],
+    }
+    const strictTransportSecurity = ["max-age=60", "preload"]
+    await using room = await start({ certificateFiles, strictTransportSecurity }, own)
+    for (const { client } of [own, other]) {
+      const session = connect(`https://127.0.0.1:${room.server.port}`, {
+        ca: own.ca.cert,
+        ...client("eve", "system:masters"),
+      })
+      const stream = session.request({ ":path": "/api/v1/nodes" })
+      const headers = await new Promise<Record<string, unknown>>((resolve) =>
+        stream.once("response", resolve),
+      )
+      assert.deepEqual(
+        [headers[":status"], headers["strict-transport-security"]],
+        [200, "max-age=60; preload"],
+      )
+      session.destroy()
+    }
+  })
+
   it("serves with the certificates that are in the files, and keeps those it has when they do not fit", async (t) => {
     const dir = mkdtempSync(join(tmpdir(), "knarr-certificates-"))
     t.after(() => rmSync(dir, { recursive: true }))

@@ -8,8 +8,11 @@ import { parseGoDuration } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import { UsageError } from "../cluster-home.ts"
 
-/** What follows a flag. `file`: a path, relative to where the command was given; `switch`: nothing, or `=true` or `=false`. */
-export type FlagType = "text" | "file" | "switch"
+/**
+ * What follows a flag. `file`: a path, relative to where the command was given; `certificate`: two of them with a comma
+ * between, and maybe names after a colon; `switch`: nothing, or `=true` or `=false`.
+ */
+export type FlagType = "text" | "file" | "certificate" | "switch"
 
 /** Given flags by name; a switch is "true" or "false". */
 export type FlagValues = Readonly<Record<string, string>>
@@ -76,6 +79,14 @@ export class GivenFlags {
       )
     }
   }
+}
+
+/** The two paths of a certificate and its key, as {@link absolute}. */
+export function absolutePair(text: string): string {
+  const at = text.indexOf(":")
+  const [files, names] = at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at)]
+  const paths = files.split(",").map((path) => absolute(path.trim()))
+  return paths.join(",") + names
 }
 
 /** A file's path as the server, which runs elsewhere, can read it. "-" is no file. */

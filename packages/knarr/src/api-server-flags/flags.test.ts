@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { resolve } from "node:path"
 import { describe, it } from "node:test"
 import { apiServerFlags, apiServerOptions, keepApiServerFlags } from "./order.ts"
+import { givenServiceAccounts } from "./service-account.flags.ts"
 
 describe("Flags of the API server", () => {
   it("are kept from one start to the next, with paths that stay right, until they are taken back", () => {
@@ -70,6 +71,26 @@ describe("Flags of the API server", () => {
     ["etcd-compaction-interval", "-1s", /^--etcd-compaction-interval can not be negative value$/],
     ["etcd-healthcheck-timeout", "2", /^invalid argument "2" for "--etcd-healthcheck-timeout" flag: /],
     ["lease-reuse-duration-seconds", "-1", /^--lease-reuse-duration-seconds can not be negative value$/],
+    ["min-request-timeout", "-1", /^--min-request-timeout can not be negative value$/],
+    ["strict-transport-security-directives", "x", /^--strict-transport-security-directives invalid, allowed/],
+    ["tls-min-version", "x", /^unknown tls version "x"$/],
+    ["tls-min-version", "VersionTLS10", /^--tls-min-version VersionTLS10: versions below VersionTLS12/],
+    ["tls-cipher-suites", "A", /^Cipher suite A not supported or doesn't exist$/],
+    [
+      "tls-sni-cert-key",
+      "a",
+      /^invalid argument ".*a" for "--tls-sni-cert-key" flag: expected comma separated certificate/,
+    ],
+    ["tls-sni-cert-key", "a,b: ", /: empty names list is not allowed$/],
+    ["tls-cert-file", "a", /^--tls-cert-file can not be given here: the cluster's authority signs/],
+    ["feature-gates", "A=true", /^--feature-gates can not be given here: what is on is what/],
+    [
+      "service-account-jwks-uri",
+      "http://a",
+      /^service-account-jwks-uri requires https scheme, parsed as: http/,
+    ],
+    ["service-account-issuer", "https://a,https://a", /^service-account-issuer "https:\/\/a" is already/],
+    ["service-account-max-token-expiration", "1m", /must be between 1 hour and 2\^32 seconds$/],
     ["max-requests-inflight", "-1", /^--max-requests-inflight can not be negative value$/],
   ] as const)
     it(`are refused: --${name}=${value}`, () => {
@@ -90,6 +111,37 @@ describe("Flags of the API server", () => {
     assert.equal(options.leaseReuseSeconds, 30)
     assert.equal(options.storageFormat, undefined)
     assert.equal(apiServerOptions({ "etcd-servers": "http://127.0.0.1:1" }).storageFormat, "shared")
+  })
+
+  it("become options of connections", () => {
+    const kept = keepApiServerFlags({
+      "tls-min-version": "VersionTLS13",
+      "tls-cipher-suites": "TLS_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305",
+      "tls-sni-cert-key": "a.crt,a.key:*.example.com,b",
+      "http2-max-streams-per-connection": "7",
+      "min-request-timeout": "60",
+    })
+    const { tls, http2, namedCertificateFiles, watchTimeoutMs } = apiServerOptions(kept)
+    assert.equal(tls?.minVersion, "TLSv1.3")
+    assert.equal(tls.ciphers?.at(-1), "ECDHE-RSA-CHACHA20-POLY1305")
+    assert.deepEqual([http2, watchTimeoutMs], [{ enabled: true, maxStreams: 7 }, 60_000])
+    const [cert, key] = [resolve("a.crt"), resolve("a.key")]
+    assert.deepEqual(namedCertificateFiles, [{ cert, key, names: ["*.example.com", "b"] }])
+  })
+
+  it("say what tokens of service accounts are like", () => {
+    const given = {
+      "service-account-issuer": "https://a,https://b",
+      "service-account-jwks-uri": "https://a/keys",
+      "service-account-max-token-expiration": "2h",
+      "api-audiences": "a,b",
+    }
+    assert.deepEqual(givenServiceAccounts(given), {
+      issuers: ["https://a", "https://b"],
+      audiences: ["a", "b"],
+      jwksUri: "https://a/keys",
+      maxExpirationSeconds: 7200,
+    })
   })
 
   it("are texts, or switches", () => {

@@ -8,8 +8,18 @@ import { authenticationFlags } from "./authentication.flags.ts"
 import { authorizationFlags } from "./authorization.flags.ts"
 import { encryptionFlags } from "./encryption.flags.ts"
 import { etcdFlags } from "./etcd.flags.ts"
-import { absolute, GivenFlags, type FlagGroup, type FlagType, type FlagValues } from "./flag-group.ts"
+import {
+  absolute,
+  absolutePair,
+  GivenFlags,
+  type FlagGroup,
+  type FlagType,
+  type FlagValues,
+} from "./flag-group.ts"
+import { refusedFlags } from "./refused.flags.ts"
+import { serviceAccountFlags } from "./service-account.flags.ts"
 import { servingFlags } from "./serving.flags.ts"
+import { tlsFlags } from "./tls.flags.ts"
 
 const groups: readonly FlagGroup[] = [
   addressFlags,
@@ -19,7 +29,10 @@ const groups: readonly FlagGroup[] = [
   authorizationFlags,
   encryptionFlags,
   etcdFlags,
+  refusedFlags,
+  serviceAccountFlags,
   servingFlags,
+  tlsFlags,
 ]
 
 const types: ReadonlyMap<string, FlagType> = new Map(groups.flatMap(({ flags }) => Object.entries(flags)))
@@ -42,7 +55,8 @@ export function keepApiServerFlags(
     const value = given[name]
     if (value === undefined) continue
     if (value === "") delete kept[name]
-    else kept[name] = type === "file" ? absolute(String(value)) : String(value)
+    else if (type === "file") kept[name] = absolute(String(value))
+    else kept[name] = type === "certificate" ? absolutePair(String(value)) : String(value)
   }
   apiServerOptions(kept)
   return kept

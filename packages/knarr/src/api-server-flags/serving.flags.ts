@@ -12,6 +12,9 @@ export const servingFlags: FlagGroup = Object.freeze<FlagGroup>({
     "request-timeout": "text",
     "goaway-chance": "text",
     "shutdown-delay-duration": "text",
+    "min-request-timeout": "text",
+    "strict-transport-security-directives": "text",
+    "event-ttl": "text",
   },
   read(given) {
     const maxReading = notNegative(given, "max-requests-inflight")
@@ -33,7 +36,19 @@ export const servingFlags: FlagGroup = Object.freeze<FlagGroup>({
     // A process that is asked to stop is ended after ten seconds.
     if (delayMs !== undefined && delayMs > longestDelayMs)
       throw new UsageError(`--shutdown-delay-duration can not be greater than ${longestDelayMs / 1000}s here`)
+    const watchSeconds = notNegative(given, "min-request-timeout")
+    const ttlMs = given.durationMs("event-ttl")
+    // Leases are of whole seconds.
+    if (ttlMs !== undefined && ttlMs < 1000) throw new UsageError("--event-ttl can not be less than 1s")
+    const hsts = given.list("strict-transport-security-directives")
+    if (!hsts?.every((one) => /^(includeSubDomains|preload|max-age=[^=]*)$/.test(one)) && hsts)
+      throw new UsageError(
+        "--strict-transport-security-directives invalid, allowed values: max-age=expireTime, includeSubDomains, preload. see https://tools.ietf.org/html/rfc6797#section-6.1 for more information",
+      )
     return {
+      ...(watchSeconds ? { watchTimeoutMs: watchSeconds * 1000 } : {}),
+      ...(ttlMs === undefined ? {} : { eventTtlSeconds: Math.floor(ttlMs / 1000) }),
+      ...(hsts?.length ? { strictTransportSecurity: hsts } : {}),
       ...(timeoutMs === undefined ? {} : { requestTimeoutSeconds: timeoutMs / 1000 }),
       ...(goawayChance === undefined ? {} : { goawayChance }),
       ...(delayMs === undefined ? {} : { shutdownDelaySeconds: delayMs / 1000 }),
