@@ -57,6 +57,11 @@ class Server implements AsyncDisposable {
     return this.ask("POST", path, { metadata: { name }, data: { x: "x".repeat(size) } })
   }
 
+  async createEvent(name: string): Promise<Answer> {
+    const involvedObject = { kind: "ConfigMap", namespace: "default", name: "x" }
+    return this.ask("POST", "/api/v1/namespaces/default/events", { metadata: { name }, involvedObject })
+  }
+
   /** Resolves when a request is answered well. */
   async until(ask: () => Promise<Answer>): Promise<void> {
     for (let answer = await ask(); answer.code >= 300; answer = await ask()) await sleep(50)
@@ -232,6 +237,7 @@ describe("An API server whose etcd", { concurrency: true }, () => {
     await etcd.start()
     await server.until(() => server.ask("GET", path))
     const lost = JSON.parse((await server.create("lost")).text) as ConfigMap
+    assert.equal((await server.createEvent("a")).code, 201)
     const data = { x: "of a history that is lost" }
     assert.equal((await server.ask("PUT", `${path}/changed`, { ...changed, data })).code, 200)
     for (let i = 0; i < 20; i++) assert.equal((await server.create(`lost-${i}`)).code, 201)
@@ -251,6 +257,8 @@ describe("An API server whose etcd", { concurrency: true }, () => {
     const { failure: late } = server.follow(String(Number(lost.metadata.resourceVersion) + 15), stop.signal)
     assert.equal((await late).code, 410)
     assert.equal((await server.create("next")).code, 201)
+    // Its lease was lost, too.
+    if ((await server.createEvent("b")).code !== 201) assert.equal((await server.createEvent("b")).code, 201)
     assert.deepEqual(await server.names(), ["changed", "kept", "next"])
     const again = server.follow(present.metadata.resourceVersion, stop.signal)
     while (!again.seen.includes("next")) await sleep(20)

@@ -221,6 +221,9 @@ export class ResourceStorage {
         if (!result.ok) continue
         const object = pending.arrived ?? cachedObject(form, key, stored, result.revision)
         return { object, outcome }
+      } catch (thrown) {
+        if (ttlSeconds !== undefined) this.deps.leases.forget(ttlSeconds)
+        throw thrown
       } finally {
         pending.cancel()
       }

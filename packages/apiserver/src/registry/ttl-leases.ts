@@ -38,4 +38,9 @@ export class TtlLeases {
     lease.left--
     return lease.id
   }
+
+  /** Gives that lease to nobody any more: a store that was restored from a copy may have none such. */
+  forget(ttlSeconds: number): void {
+    this.#current.delete(ttlSeconds)
+  }
 }

@@ -6,6 +6,15 @@ import { GivenFlags, type FlagGroup, type FlagValues } from "./flag-group.ts"
 
 const mediaTypes = ["application/json", "application/vnd.kubernetes.protobuf", "application/yaml"]
 
+/** Which etcd it is. The others count for every store, or stand for what is had anyway. */
+export const placeFlags = [
+  "etcd-servers",
+  "etcd-prefix",
+  "etcd-cafile",
+  "etcd-certfile",
+  "etcd-keyfile",
+] as const
+
 export const etcdFlags: FlagGroup = Object.freeze<FlagGroup>({
   flags: {
     "etcd-servers": "text",

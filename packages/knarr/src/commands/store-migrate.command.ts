@@ -4,14 +4,12 @@ import { kinds } from "@knarr/api"
 import { itemsOf, moveObjects } from "@knarr/apiserver"
 import type { Env } from "@knarr/base"
 import { type EtcdStoreOptions, openEmbeddedStore, openEtcdStore } from "@knarr/store"
-import { etcdFlags, etcdOptions } from "../api-server-flags/etcd.flags.ts"
+import { etcdOptions, placeFlags } from "../api-server-flags/etcd.flags.ts"
 import { apiServerFlags, keepApiServerFlags } from "../api-server-flags/order.ts"
 import { UsageError } from "../cluster-home.ts"
 import { clusterFlags, existingCluster } from "./cluster-flags.ts"
 import { defineCommand } from "./command.ts"
 import { refuseRunning, storeEnv } from "./snapshot.command.ts"
-
-const names = Object.keys(etcdFlags.flags)
 
 export const storeMigrate = defineCommand({
   name: "store migrate",
@@ -20,7 +18,7 @@ export const storeMigrate = defineCommand({
   flags: {
     ...clusterFlags,
     to: { type: "string" },
-    ...Object.fromEntries(names.map((name) => [name, apiServerFlags[name]!])),
+    ...Object.fromEntries(placeFlags.map((name) => [name, apiServerFlags[name]!])),
   },
   async run({ flags }, ctx) {
     const { cluster, config } = existingCluster(flags, ctx)
@@ -39,7 +37,7 @@ export const storeMigrate = defineCommand({
       rmSync(`${cluster.store}.moved`, { recursive: true, force: true })
       renameSync(cluster.store, `${cluster.store}.moved`)
     }
-    const taken = Object.fromEntries(names.map((name) => [name, ""]))
+    const taken = Object.fromEntries(placeFlags.map((name) => [name, ""]))
     cluster.write({ ...config, apiServer: intoEtcd ? kept : keepApiServerFlags(taken, config.apiServer) })
     for (const key of left) ctx.print(`left: ${key}\n`)
     ctx.print(`Moved ${moved} objects; "knarr up" goes on with them\n`)
