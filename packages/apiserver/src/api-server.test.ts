@@ -323,6 +323,6 @@ describe("API server", () => {
   it("counts requests", async () => {
     const { text } = await get("/metrics")
     assert.match(text, /apiserver_request_total\{verb="GET",dry_run="",group="",version="v1",resource="pods"/)
-    assert.match(text, /apiserver_resource_objects\{resource="namespaces"\} 4/)
+    assert.match(text, /apiserver_resource_objects\{group="",resource="namespaces"\} 4/)
   })
 })
