@@ -8,7 +8,7 @@ import { groups } from "./groups/index.ts"
 import { describeFinding, Report } from "./report.ts"
 import { normaliseAnswers, runScripts, type Target } from "./send.ts"
 import { knarrTarget } from "./servers.ts"
-import { readVectors } from "./vectors.ts"
+import { isOfTheMoment, readVectors } from "./vectors.ts"
 
 describe("Knarr's answers are the reference's", () => {
   const scope = new Scope("diff-test")
@@ -29,7 +29,7 @@ describe("Knarr's answers are the reference's", () => {
         const got = normaliseAnswers(script, raw)
         for (const step of script.steps) {
           const answer = expected.get(script)![step.name]
-          if (!answer) continue
+          if (!answer || isOfTheMoment(answer)) continue
           const { total, differences } = compareAnswers(answer, got[step.name]!)
           report.add(script, step, total, differences)
         }

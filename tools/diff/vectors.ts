@@ -49,9 +49,14 @@ export function writeVectors(
   writeFileSync(file, gzipSync(JSON.stringify([...others, ...vectors]), { level: 9 }))
 }
 
-/** Managed fields within a text are ordered by the second in which they were written. */
-function isOfTheMoment(answer: Answer): boolean {
-  return Object.values(answer).some((text) => text.includes(String.raw`\\\"managedFields`))
+/** Managed fields within a text are ordered by the second in which they were written: JSON in a text, or several in YAML. */
+export function isOfTheMoment(answer: Answer): boolean {
+  const count = (text: string, part: RegExp): number => text.match(part)?.length ?? 0
+  return Object.values(answer).some(
+    (text) =>
+      text.includes(String.raw`\\\"managedFields`) ||
+      count(text, /\\n +manager: /g) > count(text, /\bmanagedFields:\\n/g),
+  )
 }
 
 /**
