@@ -1,0 +1,126 @@
+/** The command as its user meets it, with clusters that do not run. */
+import assert from "node:assert/strict"
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { test } from "node:test"
+import { systemEnv } from "@knarr/testkit"
+import { ClusterHome, defaultRanges } from "./cluster-home.ts"
+import { runCommandLine } from "./command-line.ts"
+import { commandLoaders } from "./commands/order.ts"
+
+/** A home of its own; what the command prints is kept. */
+class Home implements Disposable {
+  readonly dir = mkdtempSync(join(tmpdir(), "knarr-command-"))
+
+  async run(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+    let [stdout, stderr] = ["", ""]
+    const code = await runCommandLine(argv, {
+      ...systemEnv(),
+      signal: new AbortController().signal,
+      environment: { KNARR_HOME: this.dir, HOME: this.dir },
+      print: (text) => void (stdout += text),
+      warn: (text) => void (stderr += text),
+    })
+    return { code, stdout, stderr }
+  }
+
+  /** A control plane alone, as `up` and `down` leave it. */
+  stopped(name: string): ClusterHome {
+    const cluster = new ClusterHome(this.dir, name)
+    const ports = { port: 6443, registryPort: 5000 }
+    cluster.write({ name, index: 0, ...defaultRanges(0), ...ports, agents: 0, hasNode: false })
+    return cluster
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.dir, { recursive: true, force: true })
+  }
+}
+
+test("what is wrong on the command line is said in a line, with exit code 1, and nothing is made", async () => {
+  using home = new Home()
+  const cases: readonly [args: readonly string[], message: RegExp][] = [
+    [["upp"], /^error: unknown command "upp"; run "knarr help"\n$/],
+    [["image"], /^error: unknown command "image"; run "knarr help"\n$/],
+    [["image", "save"], /^error: unknown command "image"; run "knarr help"\n$/],
+    [["up", "--agentz", "2"], /^error: Unknown option '--agentz'\nusage: knarr up \[--name NAME\]/],
+    [["up", "extra"], /^error: knarr up takes no arguments\nusage: knarr up/],
+    [["status", "--name"], /^error: Option '--name <value>' argument missing\nusage: knarr status/],
+    [["image", "load"], /^error: knarr image load takes FILE\nusage: knarr image load/],
+    [["image", "load", "a", "b"], /^error: knarr image load takes FILE\n/],
+    [
+      ["up", "--agents", "many"],
+      /^error: invalid argument "many" for "--agents": must be a number between 0 and 32\n$/,
+    ],
+    [["up", "--agents", "33"], /^error: invalid argument "33" for "--agents"/],
+    [
+      ["up", "--port", "70000"],
+      /^error: invalid argument "70000" for "--port": must be a number between 1 and 65535\n$/,
+    ],
+    [["up", "--name", "No_Such"], /^error: invalid cluster name "No_Such": /],
+    [["up", "--name", "../evil"], /^error: invalid cluster name "\.\.\/evil": /],
+    [
+      ["up", "--agents", "1", "--no-agent=true"],
+      /^error: --agents needs the first node: leave --no-agent out\n$/,
+    ],
+    [["down", "--name", "none"], /^error: there is no cluster "none" in .*; create it with "knarr up"\n$/],
+    [["delete"], /^error: there is no cluster "default" in /],
+    [["status", "--name", "none"], /^error: there is no cluster "none" in /],
+    [["kubeconfig", "--name", "none"], /^error: there is no cluster "none" in /],
+    [["image", "load", "x.tar", "--name", "none"], /^error: there is no cluster "none" in /],
+  ]
+  for (const [args, message] of cases) {
+    const { code, stdout, stderr } = await home.run(...args)
+    assert.match(stderr, message)
+    assert.deepEqual([code, stdout], [1, ""], args.join(" "))
+  }
+  assert.deepEqual(readdirSync(home.dir), [])
+})
+
+test("help names every command, and each its usage", async () => {
+  using home = new Home()
+  const help = await home.run("help")
+  assert.deepEqual(await home.run("--help"), help)
+  assert.deepEqual(await home.run(), { ...help, code: 1 })
+  assert.equal(help.code, 0)
+  for (const { name, summary, load } of commandLoaders) {
+    assert.match(help.stdout, new RegExp(`^  ${name} +${summary}$`, "m"))
+    const command = await load()
+    assert.equal(command.name, name)
+    const own = await home.run(...name.split(" "), "-h")
+    assert.deepEqual(own, {
+      code: 0,
+      stdout: `${command.summary}\n\nusage: knarr ${name} ${command.usage}\n`,
+      stderr: "",
+    })
+  }
+})
+
+test("a cluster that does not run is shown, found, stopped once more and deleted", async () => {
+  using home = new Home()
+  assert.deepEqual(await home.run("status"), {
+    code: 0,
+    stdout: `No clusters in ${home.dir}; create one with "knarr up"\n`,
+    stderr: "",
+  })
+  const [one, other] = [home.stopped("one"), home.stopped("other")]
+  const shown = (cluster: ClusterHome): string =>
+    `cluster ${cluster.name}: stopped\n  kubeconfig  ${cluster.kubeconfig}\n`
+  assert.deepEqual(await home.run("status"), { code: 1, stdout: shown(one) + shown(other), stderr: "" })
+  assert.deepEqual(await home.run("status", "--name", "other"), {
+    code: 1,
+    stdout: shown(other),
+    stderr: "",
+  })
+  const find = await home.run("kubeconfig", "--name=one")
+  assert.deepEqual(find, { code: 0, stdout: `${one.kubeconfig}\n`, stderr: "" })
+  const load = await home.run("image", "load", "x.tar", "--name", "one")
+  assert.deepEqual(load, { code: 1, stdout: "", stderr: 'error: the cluster "one" is not running\n' })
+  const stop = await home.run("down", "--name", "one")
+  assert.deepEqual(stop, { code: 0, stdout: 'Cluster "one" is not running\n', stderr: "" })
+  const gone = await home.run("delete", "--name", "one")
+  assert.deepEqual(gone, { code: 0, stdout: 'Deleted cluster "one"\n', stderr: "" })
+  assert.equal(existsSync(one.dir), false)
+  assert.deepEqual((await home.run("status")).stdout, shown(other))
+})
