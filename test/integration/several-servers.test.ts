@@ -342,7 +342,7 @@ describe("Two servers on an etcd", { concurrency: true }, () => {
         for (const victim of await etcd.victims()) {
           await victim.kill()
           if (etcd.endpoints.length > 1) await load.progress()
-          await victim.launch()
+          await victim.start()
           await load.progress()
         }
       }
