@@ -267,6 +267,8 @@ export interface AdmissionDeps {
   decode(kind: Kind, document: unknown, options?: { readonly strict?: boolean }): KubeObject
   /** Posts to a program outside. */
   readonly call: OutboundCall
+  /** Work beside the requests, begun anew when it fails; it ends with the server. */
+  background(name: string, work: (signal: AbortSignal) => Promise<void>): void
 }
 
 /** The chain in `admission/order.ts`, as the registry calls it. */

@@ -277,6 +277,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         return object
       },
       call: outbound.call,
+      background: (name, work) => scope.run(name, work, { restart: true }),
     },
     plugins: options.admission?.plugins?.(admissionOrder) ?? admissionOrder,
     enable: options.admission?.enable,

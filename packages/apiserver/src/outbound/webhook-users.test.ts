@@ -49,7 +49,7 @@ test("each webhook is told who asks by what the kubeconfig has for its host", as
     kubeConfigFile: file,
   })
   using outbound = createOutbound({ clock: systemClock, resolve: () => ({ host: "localhost", port }) })
-  const call = known!.identified(async (target, body, options, signal) =>
+  const call = known.users!.identified(async (target, body, options, signal) =>
     // The certificate is for one name only.
     outbound.call({ url: `https://localhost:${port}/` }, body, { ...options, caBundle: ca.cert }, signal),
   )
@@ -70,10 +70,7 @@ test("each webhook is told who asks by what the kubeconfig has for its host", as
 test("what a configuration of webhooks asks for in vain is refused", async () => {
   for (const [own, message] of [
     [{ kubeConfigFile: "a/b" }, 'kubeConfigFile: Invalid value: "a/b": must be an absolute file path'],
-    [
-      { staticManifestsDir: "/a" },
-      "staticManifestsDir: Forbidden: admission objects in files are not supported: create them through the API",
-    ],
+    [{ staticManifestsDir: "a" }, 'staticManifestsDir: Invalid value: "a": must be an absolute file path'],
   ] as const) {
     const type = { apiVersion: "apiserver.config.k8s.io/v1", kind: "WebhookAdmissionConfiguration" }
     await assert.rejects(prepareWebhooks({ ...type, ...own }), { message })

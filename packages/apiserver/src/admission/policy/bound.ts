@@ -9,6 +9,7 @@ import { type Kind, type KubeObject, notFound } from "@knarr/apimachinery"
 import type { AdmissionAttributes, AdmissionDeps } from "../../contract.ts"
 import { compiledFrom } from "../compiled.ts"
 import { isResource } from "../is-resource.ts"
+import { isFromFile } from "../manifests.ts"
 import { isExempt, Matcher } from "../matching.ts"
 import { findParams, paramKindName, type Param } from "./params.ts"
 
@@ -97,7 +98,15 @@ export class BoundPolicies<P extends Policy, B extends Binding, C> {
 
   /** Whether a request can meet any. */
   handles({ kind }: Pick<AdmissionAttributes, "kind">): boolean {
-    return this.#pairs.length > 0 && !isExempt({ kind }) && !excluded[kind.group]?.has(kind.plural)
+    return this.#pairsFor({ kind }).length > 0 && !excluded[kind.group]?.has(kind.plural)
+  }
+
+  /** What configures admission is judged by policies from files alone. */
+  #pairsFor(
+    a: Pick<AdmissionAttributes, "kind">,
+  ): readonly (readonly [BoundPolicy<P, C>, readonly BoundBinding<B>[]])[] {
+    const all = this.#pairs
+    return all.length > 0 && isExempt(a) ? all.filter(([{ policy }]) => isFromFile(policy)) : all
   }
 
   get #pairs(): readonly (readonly [BoundPolicy<P, C>, readonly BoundBinding<B>[]])[] {
@@ -115,7 +124,7 @@ export class BoundPolicies<P extends Policy, B extends Binding, C> {
     fault: (fault: ConfigurationFault<P, B>) => void,
   ): readonly Invocation<P, B, C>[] {
     const found: Invocation<P, B, C>[] = []
-    for (const [{ policy, matcher, compiled }, bindings] of this.#pairs) {
+    for (const [{ policy, matcher, compiled }, bindings] of this.#pairsFor(a)) {
       let kind: Kind | undefined
       let paramKind: Kind | undefined
       try {

@@ -2,7 +2,7 @@
  * Changes objects as MutatingAdmissionPolicies say.
  * Mirrors: apiserver pkg/admission/plugin/policy/mutating/{plugin,dispatcher}.go
  */
-import { checkPolicyConfiguration } from "../manifests.ts"
+import { preparePolicies, withPolicyManifests } from "./policy-manifests.ts"
 import { mutatingAdmissionPolicy, mutatingAdmissionPolicyBinding } from "@knarr/api"
 import { inTurn, whenReady } from "@knarr/base"
 import type { AdmissionHooks, AdmissionPlugin } from "../../contract.ts"
@@ -15,14 +15,11 @@ import { MutatingRun } from "./mutating-run.ts"
 export const mutatingPolicies: AdmissionPlugin = {
   name: "MutatingAdmissionPolicy",
   enabledByDefault: true,
-  create(deps, configuration) {
-    checkPolicyConfiguration("MutatingAdmissionPolicyConfiguration", configuration)
-    const policies = new BoundPolicies(
-      deps,
-      mutatingAdmissionPolicy,
-      mutatingAdmissionPolicyBinding,
-      compileMutating,
-    )
+  prepare: preparePolicies("MutatingAdmissionPolicyConfiguration"),
+  create(server, prepared) {
+    const kinds = [mutatingAdmissionPolicy, mutatingAdmissionPolicyBinding] as const
+    const deps = withPolicyManifests(server, prepared, ...kinds)
+    const policies = new BoundPolicies(deps, ...kinds, compileMutating)
     const metrics = new PolicyMetrics(deps.env, "mutating")
     const conditionMetrics = new MatchConditionMetrics(deps.env)
     const hooks: AdmissionHooks = {

@@ -2,7 +2,7 @@
  * Judges requests by ValidatingAdmissionPolicies.
  * Mirrors: apiserver pkg/admission/plugin/policy/validating/{plugin,dispatcher}.go
  */
-import { checkPolicyConfiguration } from "../manifests.ts"
+import { preparePolicies, withPolicyManifests } from "./policy-manifests.ts"
 import { validatingAdmissionPolicy, validatingAdmissionPolicyBinding } from "@knarr/api"
 import { messageOf, whenReady } from "@knarr/base"
 import type { AdmissionAttributes, AdmissionDeps, AdmissionPlugin } from "../../contract.ts"
@@ -16,14 +16,11 @@ import { ValidatingOutcome, type ValidatingInvocation } from "./validating-outco
 export const validatingPolicies: AdmissionPlugin = {
   name: "ValidatingAdmissionPolicy",
   enabledByDefault: true,
-  create(deps, configuration) {
-    checkPolicyConfiguration("ValidatingAdmissionPolicyConfiguration", configuration)
-    const policies = new BoundPolicies(
-      deps,
-      validatingAdmissionPolicy,
-      validatingAdmissionPolicyBinding,
-      compileValidating,
-    )
+  prepare: preparePolicies("ValidatingAdmissionPolicyConfiguration"),
+  create(server, prepared) {
+    const kinds = [validatingAdmissionPolicy, validatingAdmissionPolicyBinding] as const
+    const deps = withPolicyManifests(server, prepared, ...kinds)
+    const policies = new BoundPolicies(deps, ...kinds, compileValidating)
     const metrics = new PolicyMetrics(deps.env, "validating")
     const conditionMetrics = new MatchConditionMetrics(deps.env)
     const now = (): number => metrics.now()

@@ -9,7 +9,8 @@ import type { AdmissionAttributes, AdmissionDeps } from "../../contract.ts"
 import { compiledFrom } from "../compiled.ts"
 import { Asking, requestOf, seenAs, type Seen } from "../expressions.ts"
 import { MatchConditions } from "../match-conditions.ts"
-import { Matcher } from "../matching.ts"
+import { isFromFile } from "../manifests.ts"
+import { isExempt, Matcher } from "../matching.ts"
 import { MatchConditionMetrics } from "../metrics.ts"
 
 export type Webhook = ValidatingWebhook | MutatingWebhook
@@ -22,6 +23,7 @@ export interface Configured<W extends Webhook> {
   /** Among all of its kind. */
   readonly id: string
   readonly configuration: string
+  readonly isFromFile: boolean
   readonly webhook: W
   readonly matcher: Matcher
   readonly conditions: MatchConditions | undefined
@@ -35,12 +37,14 @@ export class Webhooks<W extends Webhook> {
   constructor(deps: AdmissionDeps, kind: Kind<Configuration<W>>, type: "admit" | "validate") {
     this.#deps = deps
     this.#metrics = new MatchConditionMetrics(deps.env)
-    this.#configurations = compiledFrom(deps, kind, ({ metadata, webhooks = [] }) =>
-      webhooks.map((webhook, at): Configured<W> => {
+    this.#configurations = compiledFrom(deps, kind, (object) => {
+      const { metadata, webhooks = [] } = object
+      return webhooks.map((webhook, at): Configured<W> => {
         const { name, matchConditions: conditions = [], rules = [] } = webhook
         return {
           id: `${metadata.name}/${name}/${at}`,
           configuration: metadata.name ?? "",
+          isFromFile: isFromFile(object),
           webhook,
           matcher: new Matcher({ ...webhook, rules }),
           conditions:
@@ -48,8 +52,8 @@ export class Webhooks<W extends Webhook> {
               ? undefined
               : new MatchConditions(conditions, { name, kind: "webhook", type }),
         }
-      }),
-    )
+      })
+    })
   }
 
   /** Whether there is any. */
@@ -57,10 +61,14 @@ export class Webhooks<W extends Webhook> {
     return this.#configurations.present.length > 0
   }
 
-  /** In the order of their configurations' names. */
-  get all(): readonly Configured<W>[] {
+  /**
+   * Those that a request can meet, in the order of their configurations' names: what configures admission is judged by
+   * those from files alone.
+   */
+  of(a: AdmissionAttributes): readonly Configured<W>[] {
     const { present } = this.#configurations
-    return present.length === 1 ? present[0]! : present.flat()
+    const all = present.length === 1 ? present[0]! : present.flat()
+    return isExempt(a) ? all.filter((one) => one.isFromFile) : all
   }
 
   /** The request in the version that a webhook wants; undefined when it is not asked. Throws StatusErrors. */
@@ -68,7 +76,8 @@ export class Webhooks<W extends Webhook> {
     { webhook, matcher, conditions }: Configured<W>,
     a: AdmissionAttributes,
   ): Promise<Seen | undefined> {
-    const kind = matcher.versionFor(a, this.#deps)
+    // A policy without rules is about everything, a webhook about nothing.
+    const kind = webhook.rules?.length ? matcher.versionFor(a, this.#deps) : undefined
     if (!kind) return undefined
     let seen: Seen
     try {

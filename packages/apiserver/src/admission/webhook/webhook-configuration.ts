@@ -3,7 +3,7 @@ import { isAbsolute } from "node:path"
 import { field, fieldErrorMessage } from "@knarr/apimachinery"
 import { decodeConfig, type ConfigType } from "../../config/read-config.ts"
 import { WebhookUsers } from "../../outbound/webhook-users.ts"
-import { refuseManifests } from "../manifests.ts"
+import { readManifests, type Manifests } from "../manifests.ts"
 
 const type: ConfigType = {
   apiVersions: ["apiserver.config.k8s.io/v1"],
@@ -19,8 +19,14 @@ const type: ConfigType = {
   },
 }
 
-/** Who the server is to webhooks; undefined when the configuration does not say. */
-export async function prepareWebhooks(configuration: unknown): Promise<WebhookUsers | undefined> {
+/** Undefined: what the configuration does not say. */
+export interface PreparedWebhooks {
+  /** Who the server is to webhooks. */
+  readonly users: WebhookUsers | undefined
+  readonly manifests: Manifests | undefined
+}
+
+export async function prepareWebhooks(configuration: unknown): Promise<PreparedWebhooks> {
   const { kubeConfigFile = "", staticManifestsDir } = decodeConfig<{
     kubeConfigFile?: string
     staticManifestsDir?: string
@@ -29,6 +35,8 @@ export async function prepareWebhooks(configuration: unknown): Promise<WebhookUs
     throw new Error(
       fieldErrorMessage(field.invalid("kubeConfigFile", kubeConfigFile, "must be an absolute file path")),
     )
-  refuseManifests(staticManifestsDir)
-  return kubeConfigFile === "" ? undefined : WebhookUsers.open(kubeConfigFile)
+  return {
+    users: kubeConfigFile === "" ? undefined : await WebhookUsers.open(kubeConfigFile),
+    manifests: await readManifests(staticManifestsDir),
+  }
 }

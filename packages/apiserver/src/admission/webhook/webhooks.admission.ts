@@ -9,6 +9,7 @@ import {
   deepEqual,
   goQuote,
   internalError,
+  type Kind,
   type KubeObject,
   StatusError,
 } from "@knarr/apimachinery"
@@ -16,32 +17,35 @@ import { messageOf } from "@knarr/base"
 import type { AdmissionAttributes, AdmissionDeps, AdmissionHooks, AdmissionPlugin } from "../../contract.ts"
 import { withObject } from "../attributes.ts"
 import type { Seen } from "../expressions.ts"
-import { isExempt } from "../matching.ts"
 import { WebhookMetrics } from "../metrics.ts"
 import { Reinvocations } from "../reinvocations.ts"
 import { askWebhook, type Verdict } from "./ask.ts"
 import { type Configured, Webhooks } from "./configured.ts"
-import { WebhookUsers } from "../../outbound/webhook-users.ts"
-import { prepareWebhooks } from "./webhook-configuration.ts"
+import { prepareWebhooks, type PreparedWebhooks } from "./webhook-configuration.ts"
+import { checkWebhookManifest } from "./webhook-manifests.ts"
+import { withManifests } from "../manifests.ts"
 
-/** `users`: what {@link prepareWebhooks} made. */
-function asUser(deps: AdmissionDeps, users: unknown): AdmissionDeps {
-  return users instanceof WebhookUsers ? { ...deps, call: users.identified(deps.call) } : deps
+/** `prepared`: what {@link prepareWebhooks} made. */
+function configured(deps: AdmissionDeps, kind: Kind, prepared: unknown): AdmissionDeps {
+  if (prepared === undefined) return deps
+  const { users, manifests } = prepared as PreparedWebhooks
+  const call = users ? users.identified(deps.call) : deps.call
+  return withManifests({ ...deps, call }, manifests, [kind], checkWebhookManifest)
 }
 
 export const validatingWebhooks: AdmissionPlugin = {
   name: "ValidatingAdmissionWebhook",
   enabledByDefault: true,
   prepare: prepareWebhooks,
-  create: (server, users) => {
-    const deps = asUser(server, users)
+  create: (server, prepared) => {
+    const deps = configured(server, validatingWebhookConfiguration, prepared)
     const webhooks = new Webhooks<ValidatingWebhook>(deps, validatingWebhookConfiguration, "validate")
     const metrics = new WebhookMetrics(deps.env)
     return {
-      handles: (a) => webhooks.any && !isExempt(a),
+      handles: (a) => webhooks.any && webhooks.of(a).length > 0,
       async validate(a) {
         const questions = []
-        for (const one of webhooks.all) {
+        for (const one of webhooks.of(a)) {
           const seen = await webhooks.seenBy(one, a)
           if (seen) questions.push({ webhook: one.webhook, mutating: false, attributes: a, seen })
         }
@@ -60,16 +64,16 @@ export const mutatingWebhooks: AdmissionPlugin = {
   name: "MutatingAdmissionWebhook",
   enabledByDefault: true,
   prepare: prepareWebhooks,
-  create: (server, users) => {
-    const deps = asUser(server, users)
+  create: (server, prepared) => {
+    const deps = configured(server, mutatingWebhookConfiguration, prepared)
     const webhooks = new Webhooks<MutatingWebhook>(deps, mutatingWebhookConfiguration, "admit")
     const metrics = new WebhookMetrics(deps.env)
     const hooks: AdmissionHooks = {
-      handles: (a) => webhooks.any && !isExempt(a),
+      handles: (a) => webhooks.any && webhooks.of(a).length > 0,
       async admit(a) {
         const reinvocations = Reinvocations.begin(a, hooks)
         let present = a
-        for (const [at, one] of webhooks.all.entries()) {
+        for (const [at, one] of webhooks.of(a).entries()) {
           const { id, webhook } = one
           const seen = reinvocations.isDue(id) ? await webhooks.seenBy(one, present) : undefined
           if (!seen) continue
