@@ -237,6 +237,11 @@ export interface AdmissionHooks {
   validate?(attributes: AdmissionAttributes): void | Promise<void>
 }
 
+export interface TolerationSeconds {
+  readonly notReady?: number | undefined
+  readonly unreachable?: number | undefined
+}
+
 export interface AdmissionDeps {
   readonly env: Env
   /** Reads from the watch caches; undefined when there is no such object. Synchronous, consistent with what this server has committed. */
@@ -265,6 +270,8 @@ export interface AdmissionDeps {
   follow(kind: Kind, changed: () => void): void
   /** An answer from outside as an object of the kind: decoded, defaulted. Throws for what is none, and when `strict` for unknown fields. */
   decode(kind: Kind, document: unknown, options?: { readonly strict?: boolean }): KubeObject
+  /** How long pods stay on a node that is not ready or not reachable when they do not say; default 300 each. */
+  readonly tolerationSeconds?: TolerationSeconds | undefined
   /** Posts to a program outside. */
   readonly call: OutboundCall
   /** Work beside the requests, begun anew when it fails; it ends with the server. */

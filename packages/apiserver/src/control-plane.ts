@@ -94,6 +94,8 @@ export interface ControlPlaneOptions {
         readonly disable?: readonly string[]
         /** The file with the plugins' configurations. */
         readonly configFile?: string | undefined
+        /** See {@link AdmissionDeps}. */
+        readonly tolerationSeconds?: AdmissionDeps["tolerationSeconds"]
         /** The plugins in their order, made of the server's own; default: these. */
         readonly plugins?: (own: readonly AdmissionPlugin[]) => readonly AdmissionPlugin[]
       }
@@ -276,6 +278,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         setObjectDefaults(kind, object, env.clock.now())
         return object
       },
+      tolerationSeconds: options.admission?.tolerationSeconds,
       call: outbound.call,
       background: (name, work) => scope.run(name, work, { restart: true }),
     },

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { test } from "node:test"
-import { kinds, runtimeClass, serviceAccount } from "@knarr/api"
+import { kinds, pod, runtimeClass, serviceAccount } from "@knarr/api"
 import { messageOf } from "@knarr/base"
 import { loopbackUser } from "../authn/users.ts"
 import { createLoopbackClient } from "../loopback-client.ts"
@@ -58,6 +58,25 @@ test("levels, exemptions and what nobody uses without a quota are the operator's
       }
     },
     { admission: { configFile } },
+  )
+})
+
+test("pods stay on lost nodes as long as the operator says", async () => {
+  await withTestPlane(
+    async (plane) => {
+      const { spec } = await plane.client().create(pod, {
+        metadata: { namespace: "default", name: "a" },
+        spec: { containers: [{ name: "c", image: "i" }] },
+      })
+      assert.deepEqual(
+        spec.tolerations?.map(({ key, tolerationSeconds }) => [key, tolerationSeconds]),
+        [
+          ["node.kubernetes.io/not-ready", 300],
+          ["node.kubernetes.io/unreachable", 30],
+        ],
+      )
+    },
+    { admission: { disable: ["ServiceAccount"], tolerationSeconds: { unreachable: 30 } } },
   )
 })
 

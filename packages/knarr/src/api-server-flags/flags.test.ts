@@ -129,6 +129,12 @@ describe("Flags of the API server", () => {
     assert.deepEqual(namedCertificateFiles, [{ cert, key, names: ["*.example.com", "b"] }])
   })
 
+  it("say how long pods stay on lost nodes", () => {
+    const { admission } = apiServerOptions({ "default-unreachable-toleration-seconds": "30" })
+    assert.deepEqual(admission?.tolerationSeconds, { notReady: undefined, unreachable: 30 })
+    assert.equal(apiServerOptions({}).admission, undefined)
+  })
+
   it("say what tokens of service accounts are like", () => {
     const given = {
       "service-account-issuer": "https://a,https://b",

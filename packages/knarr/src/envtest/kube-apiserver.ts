@@ -74,9 +74,12 @@ export const kubeApiServer: StandIn = Object.freeze<StandIn>({
       }),
     }
     await using scope = new Scope("kube-apiserver", { env })
+    const given = sharedOptions(flags)
+    const options = optionsOf(flags, env)
     await startApiServer({
-      ...sharedOptions(flags),
-      ...optionsOf(flags, env),
+      ...given,
+      ...options,
+      admission: { ...given.admission, ...options.admission },
       ...{ env, scope, kinds, openApiDocs: loadOpenApiDocs, shutdownGraceSeconds },
       store: scope.use(createMemoryStore({ env })),
     })
