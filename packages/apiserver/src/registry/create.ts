@@ -96,7 +96,8 @@ async function createNamed(
     const wait = deps.admission.validate(admissionAttributes(storage, ref, what, request))
     if (wait) await wait
     refuseVersion(obj, request)
-    const written = await storage.write(storage.key(ref), request, async (current) => {
+    const run = { dryRun: request.dryRun, signal: request.signal, creates: true }
+    const written = await storage.write(storage.key(ref), run, async (current) => {
       if (!current) return { put: obj }
       const error = alreadyExists(storage.resource, name)
       if (!current.value.metadata.deletionTimestamp) throw error

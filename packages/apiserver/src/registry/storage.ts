@@ -62,6 +62,8 @@ type ChangeOf = (current: CachedObject | undefined) => Promise<Change>
 
 interface WriteRun {
   readonly dryRun: boolean
+  /** What is not there is made: the store refuses it when it is, so that nobody need ask beforehand. */
+  readonly creates?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -174,8 +176,9 @@ export class ResourceStorage {
     const { store, follower } = this.deps
     const { form } = this.cache
     const path = this.cache.prefix + key
-    for (;;) {
-      const wait = this.fresh(options.signal)
+    for (let first = true; ; first = false) {
+      const isNew = first && options.creates && !options.dryRun && !this.cache.get(key)
+      const wait = isNew ? undefined : this.fresh(options.signal)
       if (wait) await wait
       const current = this.cache.get(key)
       if (!current && this.cache.isUnreadable(key)) throw this.#unreadable(key)

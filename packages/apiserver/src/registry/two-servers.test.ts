@@ -109,6 +109,10 @@ test("where the store has to be asked for its revision, reads see what another s
   assert.equal((await two.client.get(service, at)).metadata.uid, made.metadata.uid)
   assert.equal((await two.client.list(service, { namespace: ns })).items.length, 1)
   const before = questions
+  await one.client.create(service, svc("b", {}))
+  assert.equal(questions, before, "the store itself refuses what is there")
+  await assert.rejects(two.client.create(service, svc("b", {})), /services "b" already exists/)
+  await one.client.delete(service, { namespace: ns, name: "b" })
   await two.client.delete(service, at)
   assert.ok(questions > before)
   await assert.rejects(one.client.get(service, at), /not found/)
