@@ -7,6 +7,7 @@ import {
   newControllerRef,
   refOf,
   semanticEqual,
+  sortKeys,
   type Kind,
   type KubeObject,
 } from "@knarr/apimachinery"
@@ -48,9 +49,10 @@ export async function ownRevisions(
   return claimed.sort(byRevision)
 }
 
-/** The template as a revision stores it: a patch that replaces it. */
+/** The template as a revision stores it: a patch that replaces it. Clients compare its bytes, keys in order, with their own. */
 function dataOf(owner: Owner): Record<string, unknown> {
-  return { spec: { template: { ...deepClone(owner.spec.template), $patch: "replace" } } }
+  const template = { ...owner.spec.template, $patch: "replace" }
+  return sortKeys({ spec: { template } }) as Record<string, unknown>
 }
 
 /** The template that a revision stores. */
