@@ -51,19 +51,19 @@ export class GoFacts {
 
   /** How Go calls the type of a value in an error, where that is not what the schema says; undefined otherwise. */
   nameOf({ type, packageName }: GoField): string | undefined {
-    let isNamed = false
-    const text = type.replace(/^\*/, "").replace(/[A-Za-z_][\w.]*$/, (last) => {
-      const key = this.#key(last, packageName)
-      const isLocal = /^[A-Z]/.test(last)
-      if (last === "types.UID" || this.#facts.named[key] !== undefined) {
-        isNamed = true
-        return isLocal
-          ? `${packageName.split(".").at(-1)}.${last}`
-          : last.replace(/^(metav1|apimachineryv1|corev1)\./, "v1.")
-      }
-      return last
-    })
-    return isNamed ? text : undefined
+    const isNamed = (name: string): boolean =>
+      name.startsWith("types.") || this.#facts.named[this.#key(name, packageName)] !== undefined
+    const called = (name: string): string =>
+      /^[A-Z]/.test(name)
+        ? `${packageName.split(".").at(-1)}.${name}`
+        : name.replace(/^(metav1|apimachineryv1|corev1|apiv1)\./, "v1.")
+    const plain = type.replace(/^\*/, "")
+    const [, key, value] = /^map\[([\w.]+)\]([\w.]+)$/.exec(plain) ?? []
+    if (key !== undefined && isNamed(key)) return `map[${called(key)}]${called(value!)}`
+    const last = /[A-Za-z_][\w.]*$/.exec(plain)?.[0]
+    return last !== undefined && isNamed(last)
+      ? plain.slice(0, -last.length) + called(last)
+      : undefined
   }
 
   /** The full name of a type as a file of a package calls it. */
@@ -72,7 +72,7 @@ export class GoFacts {
     if (name === undefined) return `${packageName}.${alias}`
     if (alias === "metav1" || alias === "apimachineryv1") return `${meta}.${name}`
     if (alias === "api" || alias === "core") return `core.${name}`
-    if (alias === "v1" || alias === "corev1")
+    if (alias === "v1" || alias === "corev1" || alias === "apiv1")
       return this.#facts.structs[`${meta}.${name}`] && alias === "v1"
         ? `${meta}.${name}`
         : `io.k8s.api.core.v1.${name}`

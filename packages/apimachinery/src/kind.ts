@@ -31,6 +31,8 @@ export interface Column<T> {
   readonly format?: string
   readonly priority?: number
   readonly description?: string
+  /** Its cells stand at the end of each row, and no definition tells of them. Default false. */
+  readonly isUntold?: boolean
   /** The cell of one object; `nowMs` is the time for ages. */
   read(obj: T, nowMs: number): string | number | boolean | null
 }
@@ -189,6 +191,8 @@ export interface KindSpec<T extends KubeObject> {
    * fields. Default: none, so that labels and annotations may change with the status.
    */
   readonly statusKeeps?: "metadata" | readonly ("labels" | "ownerReferences")[]
+  /** Annotations that are fields of upstream's internal type: metadata alone, and tables, do not show them. */
+  readonly internalAnnotations?: readonly string[]
   /** A create may bring `status` along: nodes register with theirs. Default false. */
   readonly keepsStatusOnCreate?: boolean
   /** An update without resourceVersion is taken as it is; default true. */

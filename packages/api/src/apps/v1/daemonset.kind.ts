@@ -17,6 +17,9 @@ import { validateDaemonSetStatus } from "./workload-status.validate.ts"
 import { validateDaemonSet } from "./workload.validate.ts"
 import type { DaemonSet } from "./types.gen.ts"
 
+/** Counts the templates that a set has had, for clients of another age. */
+const generationAnnotation = "deprecated.daemonset.template.generation"
+
 export const daemonSet: Kind<DaemonSet> = defineKind<DaemonSet>({
   group: "apps",
   version: "v1",
@@ -28,6 +31,7 @@ export const daemonSet: Kind<DaemonSet> = defineKind<DaemonSet>({
   subresources: ["status"],
   schema: "io.k8s.api.apps.v1.DaemonSet",
   storagePrefix: "daemonsets",
+  internalAnnotations: [generationAnnotation],
   columns: [
     integer("Desired", ({ status }) => status.desiredNumberScheduled),
     integer("Current", ({ status }) => status.currentNumberScheduled),
@@ -66,6 +70,3 @@ export const daemonSet: Kind<DaemonSet> = defineKind<DaemonSet>({
       ? []
       : templateWarnings("spec.template", spec.template),
 })
-
-/** Counts the templates that a set has had, for clients of another age. */
-const generationAnnotation = "deprecated.daemonset.template.generation"

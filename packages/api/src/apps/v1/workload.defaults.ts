@@ -55,8 +55,9 @@ export function setStatefulSetDefaults({ spec, status }: StatefulSet): void {
   spec.serviceName ??= ""
   setPodTemplateDefaults((spec.template ??= emptyTemplate()))
   for (const claim of spec.volumeClaimTemplates ?? []) {
-    claim.apiVersion ||= "v1"
-    claim.kind ||= "PersistentVolumeClaim"
+    // Whatever is said: there is no type within upstream's internal one.
+    claim.apiVersion = "v1"
+    claim.kind = "PersistentVolumeClaim"
     setClaimDefaults(claim)
   }
 }

@@ -78,7 +78,7 @@ defineSchemas("io.k8s.api.certificates.v1", {
   PodCertificateRequestSpec: {
     $order: "signerName,podName,podUID,serviceAccountName,serviceAccountUID,nodeName,nodeUID,maxExpirationSeconds,stubPKCS10Request,unverifiedUserAnnotations",
     maxExpirationSeconds: "8 int32 pointer default=86400",
-    nodeName: "6 string required default=\"\"",
+    nodeName: "6 string required go=types.NodeName default=\"\"",
     nodeUID: "7 string required go=types.UID default=\"\"",
     podName: "2 string required default=\"\"",
     podUID: "3 string required go=types.UID default=\"\"",

@@ -40,21 +40,30 @@ export const persistentVolumeClaim: Kind<PersistentVolumeClaim> = defineKind<Per
     obj.status = { phase: "Pending" }
     copyDataSource(obj.spec)
   },
-  prepareForUpdate(obj) {
-    copyDataSource(obj.spec)
+  prepareForUpdate(obj, old) {
+    copyDataSource(obj.spec, old.spec)
   },
   validate: ({ spec }) => validateClaimSpec("spec", spec),
   validateUpdate: validateClaimUpdate,
   warnings: claimWarnings,
 })
 
-/** `dataSource` and `dataSourceRef` mean the same within a namespace: one fills the other. */
-function copyDataSource(spec: PersistentVolumeClaimSpec): void {
-  if (spec.dataSource && !spec.dataSourceRef) spec.dataSourceRef = { ...spec.dataSource }
-  else if (spec.dataSourceRef && !spec.dataSource && spec.dataSourceRef.namespace === undefined) {
-    const { apiGroup, kind, name } = spec.dataSourceRef
-    const volume = !apiGroup && kind === "PersistentVolumeClaim"
-    const snapshot = apiGroup === "snapshot.storage.k8s.io" && kind === "VolumeSnapshot"
-    if (volume || snapshot) spec.dataSource = { ...(apiGroup ? { apiGroup } : {}), kind, name }
+/**
+ * `dataSource` and `dataSourceRef` mean the same within a namespace: one fills the other. Alone, `dataSource` is taken for
+ * nothing when it is neither a claim nor a snapshot, but for claims that have a source already.
+ */
+function copyDataSource(spec: PersistentVolumeClaimSpec, old?: PersistentVolumeClaimSpec): void {
+  const hadOne = old?.dataSource !== undefined || old?.dataSourceRef !== undefined
+  if (!hadOne && !spec.dataSourceRef && !isKnownSource(spec.dataSource)) delete spec.dataSource
+  const { dataSource, dataSourceRef } = spec
+  if (dataSource && !dataSourceRef) spec.dataSourceRef = { ...dataSource }
+  else if (dataSourceRef && !dataSource && !dataSourceRef.namespace) {
+    const { namespace: _, ...source } = dataSourceRef
+    spec.dataSource = source
   }
+}
+
+function isKnownSource(source: PersistentVolumeClaimSpec["dataSource"]): boolean {
+  if (source?.kind === "PersistentVolumeClaim") return !source.apiGroup
+  return source?.kind === "VolumeSnapshot" && source.apiGroup === "snapshot.storage.k8s.io"
 }

@@ -1,16 +1,10 @@
 /** Validation of pods: on create, update and of their status. Mirrors: pkg/apis/core/validation/validation.go */
-import {
-  deepClone,
-  field,
-  isQualifiedName,
-  nameIsDNSSubdomain,
-  parseIP,
-  semanticEqual,
-} from "@knarr/apimachinery"
+import { deepClone, field, isQualifiedName, nameIsDNSSubdomain, semanticEqual } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { immutable, maxInt32, notNegative, reasons } from "../../checks.ts"
 import { validateImageSpace } from "./container.validate.ts"
 import { validatePodAnnotations, validatePodSpec } from "./pod-spec.validate.ts"
+import { validateStatusFields } from "./pod-status.validate.ts"
 import { goDiff } from "../../unified-diff.ts"
 import type { Container, ContainerStatus, NodeAffinity, Pod, PodSpec, Toleration } from "./types.gen.ts"
 
@@ -224,7 +218,7 @@ export function validatePodStatusUpdate(pod: Readonly<Pod>, old: Readonly<Pod>):
   const restarts = old.spec.restartPolicy
   out.push(
     ...stateTransitions("status.containerStatuses", status.containerStatuses, old, restarts),
-    ...podIPs(pod),
+    ...validateStatusFields(pod),
   )
   return out
 }
@@ -251,26 +245,5 @@ function stateTransitions(
     if (at >= 0 && !statuses![at]!.state?.terminated)
       out.push(field.forbidden(`${path}[${at}].state`, "may not be transitioned to non-terminated state"))
   }
-  return out
-}
-
-function podIPs({ status }: Readonly<Pod>): FieldError[] {
-  const ips = status.podIPs ?? []
-  const out: FieldError[] = []
-  const families = new Map<boolean, number>()
-  for (const [i, { ip }] of ips.entries()) {
-    const parsed = parseIP(ip)
-    if (!parsed)
-      out.push(
-        field.invalid(
-          `status.podIPs[${i}]`,
-          ip,
-          "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
-        ),
-      )
-    else families.set(ip.includes(":"), (families.get(ip.includes(":")) ?? 0) + 1)
-  }
-  if (ips.length > 1 && [...families.values()].some((count) => count > 1))
-    out.push(field.invalid("status.podIPs", ips, "may specify no more than one IP for each IP family"))
   return out
 }

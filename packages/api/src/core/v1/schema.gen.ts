@@ -893,7 +893,7 @@ defineSchemas("io.k8s.api.core.v1", {
   PersistentVolumeClaimStatus: {
     $order: "phase,accessModes,capacity,conditions,allocatedResources,allocatedResourceStatuses,currentVolumeAttributesClassName,modifyVolumeStatus,healthStatus",
     accessModes: "2 []string go=[]v1.PersistentVolumeAccessMode each=[\"ReadOnlyMany\",\"ReadWriteMany\",\"ReadWriteOnce\",\"ReadWriteOncePod\"] list=atomic",
-    allocatedResourceStatuses: "7 map[string] go=map[ResourceName]v1.ClaimResourceStatus each=[\"ControllerResizeInProgress\",\"ControllerResizeInfeasible\",\"NodeResizeInProgress\",\"NodeResizeInfeasible\",\"NodeResizePending\"] granular",
+    allocatedResourceStatuses: "7 map[string] go=map[v1.ResourceName]v1.ClaimResourceStatus each=[\"ControllerResizeInProgress\",\"ControllerResizeInfeasible\",\"NodeResizeInProgress\",\"NodeResizeInfeasible\",\"NodeResizePending\"] granular",
     allocatedResources: "5 map[io.k8s.apimachinery.pkg.api.resource.Quantity] go=v1.ResourceList",
     capacity: "3 map[io.k8s.apimachinery.pkg.api.resource.Quantity] go=v1.ResourceList",
     conditions: "4 []PersistentVolumeClaimCondition list=map:type patch=merge key=type",

@@ -9,9 +9,7 @@ function hasClusterIP(spec: Readonly<ServiceSpec>): boolean {
 }
 
 function hasNodePorts(spec: Readonly<ServiceSpec>): boolean {
-  return (
-    spec.type === "NodePort" || (spec.type === "LoadBalancer" && spec.allocateLoadBalancerNodePorts !== false)
-  )
+  return spec.type === "NodePort" || spec.type === "LoadBalancer"
 }
 
 /** Drops fields that the old type needed and the new one does not, as long as the user has not touched them. */

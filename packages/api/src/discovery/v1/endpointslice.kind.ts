@@ -29,10 +29,13 @@ export const endpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
     }
   },
   hasGeneration: true,
+  prepareForCreate: (slice) => dropTopology(slice),
   // Labels say which service it is of: they count as well.
-  prepareForUpdate({ metadata }, old) {
+  prepareForUpdate(slice, old) {
+    const { metadata } = slice
     if (!semanticEqual(metadata.labels, old.metadata.labels))
       metadata.generation = (old.metadata.generation ?? 0) + 1
+    if (!semanticEqual(slice.endpoints, old.endpoints)) dropTopology(slice, old)
   },
   validate: validateEndpointSlice,
   validateUpdate: validateEndpointSliceUpdate,
@@ -50,4 +53,16 @@ function addressWarnings({ metadata, endpoints }: Readonly<EndpointSlice>): stri
   return (endpoints ?? []).flatMap(({ addresses }, i) =>
     (addresses ?? []).flatMap((ip, j) => warningsForIP(`endpoints[${i}].addresses[${j}]`, ip)),
   )
+}
+
+const hostname = "kubernetes.io/hostname"
+
+/** The old topology is not written any more; a node that it named before stays known. Mirrors: dropTopologyOnV1 */
+function dropTopology(slice: EndpointSlice, old?: Readonly<EndpointSlice>): void {
+  const known = new Set(old?.endpoints?.map(({ deprecatedTopology }) => deprecatedTopology?.[hostname]))
+  for (const endpoint of slice.endpoints ?? []) {
+    const node = endpoint.deprecatedTopology?.[hostname]
+    if (endpoint.nodeName === undefined && node !== undefined && known.has(node)) endpoint.nodeName = node
+    delete endpoint.deprecatedTopology
+  }
 }

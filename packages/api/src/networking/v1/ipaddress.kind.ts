@@ -12,7 +12,7 @@ import {
   type Kind,
 } from "@knarr/apimachinery"
 import { immutableMessage, reasons } from "../../checks.ts"
-import { text } from "../../columns.ts"
+import { age, text } from "../../columns.ts"
 import type { IPAddress, ParentReference } from "./types.gen.ts"
 
 export const ipAddress: Kind<IPAddress> = defineKind<IPAddress>({
@@ -47,6 +47,7 @@ export const ipAddress: Kind<IPAddress> = defineKind<IPAddress>({
         parentRef.name,
       ].join("/")
     }),
+    { ...age, isUntold: true },
   ],
 })
 

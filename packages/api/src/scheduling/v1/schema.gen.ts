@@ -9,7 +9,7 @@ defineSchemas("io.k8s.api.scheduling.v1", {
     globalDefault: "3 boolean omitzero",
     kind: "string",
     metadata: "1 io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta default={}",
-    preemptionPolicy: "5 string pointer enum=Never,PreemptLowerPriority",
+    preemptionPolicy: "5 string go=v1.PreemptionPolicy pointer enum=Never,PreemptLowerPriority",
     value: "2 int32 default=0",
   },
   PriorityClassList: {

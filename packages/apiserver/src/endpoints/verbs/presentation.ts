@@ -1,5 +1,5 @@
 /** What clients are shown of objects: the object itself, a row of a table, or its metadata alone. */
-import { badRequest, goQuote, schemaOf, zeroValue } from "@knarr/apimachinery"
+import { badRequest, goQuote, type Kind, type KubeObject, schemaOf, zeroValue } from "@knarr/apimachinery"
 import type { DocumentType, Presentation } from "../../encoding/encoding.ts"
 import type { CachedObject } from "../../registry/cached-object.ts"
 import type { KindView } from "../../registry/kind-view.ts"
@@ -55,7 +55,18 @@ const partialKind = "PartialObjectMetadata"
 const partialSchema = schemaOf(`io.k8s.apimachinery.pkg.apis.meta.v1.${partialKind}`)
 
 function partial(view: KindView, apiVersion: string, object: CachedObject): Record<string, unknown> {
-  return { kind: partialKind, apiVersion, metadata: view.value(object).metadata }
+  const { metadata } = view.value(object)
+  return { kind: partialKind, apiVersion, metadata: withoutInternal(metadata, view.kind) }
+}
+
+function withoutInternal(
+  metadata: KubeObject["metadata"],
+  { internalAnnotations = [] }: Kind,
+): KubeObject["metadata"] {
+  if (!internalAnnotations.some((name) => metadata.annotations?.[name] !== undefined)) return metadata
+  const kept = Object.entries(metadata.annotations!).filter(([name]) => !internalAnnotations.includes(name))
+  const { annotations: _, ...rest } = metadata
+  return kept.length === 0 ? rest : { ...metadata, annotations: Object.fromEntries(kept) }
 }
 
 /** The metadata alone of what is no stored object, and its type. */
@@ -87,6 +98,33 @@ function metadataOnly(view: KindView, apiVersion: string): Presentation {
     event: show,
     firstDiffers: false,
     bookmark: (metadata) => ({ kind: partialKind, apiVersion, metadata }),
+  }
+}
+
+/** A row of what is no stored object, and its type; `query` as for {@link presentationOf}. */
+export function tableOfValue(
+  value: Readonly<KubeObject>,
+  version: string,
+  query: URLSearchParams,
+  nowMs: number,
+  { definitions, cells }: Cells,
+): { readonly content: object; readonly type: DocumentType } {
+  const apiVersion = `meta.k8s.io/${version}`
+  const type = { apiVersion, kind: "Table" }
+  const include = includeOf(query)
+  const { metadata } = value
+  const { resourceVersion } = metadata
+  const object =
+    include === "None" ? null : include === "Object" ? value : { kind: partialKind, apiVersion, metadata }
+  return {
+    content: {
+      kind: type.kind,
+      apiVersion,
+      metadata: resourceVersion ? { resourceVersion } : {},
+      columnDefinitions: definitions,
+      rows: [{ cells: cells(value, nowMs), object }],
+    },
+    type,
   }
 }
 

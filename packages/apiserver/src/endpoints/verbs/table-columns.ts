@@ -1,6 +1,6 @@
 /** The columns of kinds' tables, with their texts. Mirrors: pkg/printers/internalversion/printers.go */
 import { columnTexts } from "@knarr/api"
-import type { Column, Kind, KubeObject } from "@knarr/apimachinery"
+import { type Column, humanDuration, type Kind, type KubeObject, parseTime } from "@knarr/apimachinery"
 import type { OpenApiDocs } from "../openapi-docs.ts"
 
 export interface Cells {
@@ -24,6 +24,44 @@ const createdAt: Column<KubeObject> = {
   read: (obj) => obj.metadata.creationTimestamp,
 }
 
+interface ScaleLike extends KubeObject {
+  readonly spec?: { readonly replicas?: number }
+  readonly status?: { readonly replicas?: number }
+}
+
+/** Of the scale of a built-in kind, and of one that a definition describes. */
+const scaleColumns: Readonly<Record<"native" | "structural", readonly Column<ScaleLike>[]>> = {
+  native: scaleColumnsOf("", "string", [
+    `${ofField}io.k8s.api.autoscaling.v1.ScaleSpec.replicas`,
+    `${ofField}io.k8s.api.autoscaling.v1.ScaleStatus.replicas`,
+  ]),
+  structural: scaleColumnsOf("name", "date", ["Number of desired replicas", "Number of actual replicas"]),
+}
+
+function scaleColumnsOf(
+  nameFormat: string,
+  ageType: "string" | "date",
+  [desired, available]: readonly [string, string],
+): Column<ScaleLike>[] {
+  return [
+    { ...named, format: nameFormat },
+    { name: "Desired", type: "integer", description: desired, read: ({ spec }) => spec?.replicas ?? 0 },
+    {
+      name: "Available",
+      type: "integer",
+      description: available,
+      read: ({ status }) => status?.replicas ?? 0,
+    },
+    {
+      name: "Age",
+      type: ageType,
+      description: createdAt.description!,
+      read: ({ metadata: { creationTimestamp } }, nowMs) =>
+        creationTimestamp ? humanDuration(nowMs - parseTime(creationTimestamp)) : "<unknown>",
+    },
+  ]
+}
+
 export class TableColumns {
   readonly #docs: () => OpenApiDocs | undefined
   readonly #cells = new WeakMap<Kind, Cells>()
@@ -44,8 +82,20 @@ export class TableColumns {
     const own: readonly Column<KubeObject>[] = kind.columns.length > 0 ? kind.columns : [createdAt]
     // Events have their name at the end.
     const columns = own.some(({ name }) => name === "Name") ? own : [named, ...own]
-    const texts = columnTexts[`${kind.apiVersion}/${kind.plural}`] ?? {}
-    const definitions = columns.map(({ name, type, format = "", description, priority = 0 }) => ({
+    return this.#cellsOf(columns, columnTexts[`${kind.apiVersion}/${kind.plural}`])
+  }
+
+  /** Of the scale of a kind's objects. */
+  ofScale({ rules }: Kind): Cells {
+    return this.#cellsOf(scaleColumns[rules === "native" ? "native" : "structural"])
+  }
+
+  #cellsOf(
+    columns: readonly Column<KubeObject>[],
+    texts: Readonly<Partial<Record<string, string>>> = {},
+  ): Cells {
+    const told = columns.filter(({ isUntold = false }) => !isUntold)
+    const definitions = told.map(({ name, type, format = "", description, priority = 0 }) => ({
       name,
       type,
       format,
@@ -77,6 +127,7 @@ function fieldTexts(docs: OpenApiDocs | undefined): ReadonlyMap<string, string> 
     ...Object.values(columnTexts).flatMap((columns) => Object.values(columns ?? {})),
     named.description,
     createdAt.description,
+    ...scaleColumns.native.map(({ description }) => description),
   ]
   for (const text of wanted) {
     if (!text?.startsWith(ofField)) continue

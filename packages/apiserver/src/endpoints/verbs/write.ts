@@ -21,7 +21,7 @@ import { contentType, readObject, readPatch } from "./body.ts"
 import type { Call } from "./call.ts"
 import { answerForm, checkOne, checkOneScale, plainOnly, type AnswerForm } from "./negotiation.ts"
 import { writeRequest } from "./options.ts"
-import { metadataOfValue, presentationOf } from "./presentation.ts"
+import { metadataOfValue, presentationOf, tableOfValue } from "./presentation.ts"
 
 /** Sends what a verb of the registry answers. */
 export function sendAnswer(call: Call, form: AnswerForm, answer: Answer): Promise<void> {
@@ -32,8 +32,10 @@ export function sendAnswer(call: Call, form: AnswerForm, answer: Answer): Promis
     if (form.as === "" || !isScale(value))
       return answerDocument(exchange, code, form.encoding, value, typeOf(value))
     checkOneScale(form, storage.kind)
-    if (form.as === "Table") return answerDocument(exchange, code, form.encoding, value, typeOf(value))
-    const { content, type } = metadataOfValue(value, form.version)
+    const { content, type } =
+      form.as === "Table"
+        ? tableOfValue(value, form.version, exchange.query, env.clock.now(), columns.ofScale(storage.kind))
+        : metadataOfValue(value, form.version)
     return answerDocument(exchange, code, form.encoding, content, type)
   }
   checkOne(form, storage.kind)
@@ -49,7 +51,7 @@ function settled({ storage, ctx }: Call, value: object): object {
   return typeOf(value).kind === kind ? settleEmpties(schema, value) : value
 }
 
-function isScale(value: object): value is { readonly metadata: object } {
+function isScale(value: object): value is KubeObject {
   return typeOf(value).kind === "Scale"
 }
 
