@@ -185,9 +185,13 @@ function nameOf(item: unknown, index: string): string {
   return typeof namespace === "string" ? `${namespace}/${name}` : name
 }
 
+/** Metrics of Go's runtime and of libraries for Go: another language has none of them. */
+const ofGo = /^(go|grpc|etcd|rest_client)_/
+
 function metricPieces(head: object, text: string): Answer {
   const answer: Record<string, string> = { "": JSON.stringify(head) }
   for (const [, name, type] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
+    if (ofGo.test(name!)) continue
     const help = new RegExp(`^# HELP ${name} \\[(\\w+)`, "m").exec(text)
     answer[`/${name}`] = JSON.stringify({ type, stability: help?.[1] ?? "" })
   }

@@ -61,9 +61,7 @@ export class GoFacts {
     const [, key, value] = /^map\[([\w.]+)\]([\w.]+)$/.exec(plain) ?? []
     if (key !== undefined && isNamed(key)) return `map[${called(key)}]${called(value!)}`
     const last = /[A-Za-z_][\w.]*$/.exec(plain)?.[0]
-    return last !== undefined && isNamed(last)
-      ? plain.slice(0, -last.length) + called(last)
-      : undefined
+    return last !== undefined && isNamed(last) ? plain.slice(0, -last.length) + called(last) : undefined
   }
 
   /** The full name of a type as a file of a package calls it. */

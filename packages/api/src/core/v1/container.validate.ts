@@ -215,7 +215,7 @@ function validateCommon(
 
 const ruleActions = ["Restart", "RestartAllContainers"]
 
-function validateRestartPolicy(path: string, container: Container, init: boolean): FieldError[] {
+function validateRestartPolicy(path: string, container: Container): FieldError[] {
   const { restartPolicy, restartPolicyRules: rules = [] } = container
   const out: FieldError[] = []
   if (restartPolicy === undefined) {
@@ -225,10 +225,6 @@ function validateRestartPolicy(path: string, container: Container, init: boolean
       )
   } else if (!["Always", "Never", "OnFailure"].includes(restartPolicy))
     out.push(field.notSupported(`${path}.restartPolicy`, restartPolicy, ["Always", "Never", "OnFailure"]))
-  if (init && restartPolicy === "Always" && rules.length > 0) {
-    const detail = "restartPolicyRules are not allowed for init containers with restart policy Always"
-    out.push(field.forbidden(`${path}.restartPolicyRules`, detail))
-  }
   if (rules.length > 20) out.push(field.tooMany(`${path}.restartPolicyRules`, rules.length, 20))
   for (const [i, { action, exitCodes }] of rules.entries()) {
     const at = `${path}.restartPolicyRules[${i}]`
@@ -263,7 +259,7 @@ export function validateContainers(path: string, context: PodContext): FieldErro
         context.spec.os?.name,
       ),
       ...validateProbes(at, container, context.graceSeconds),
-      ...validateRestartPolicy(at, container, false),
+      ...validateRestartPolicy(at, container),
     )
   }
   return [...out, ...hostPortConflicts(path, containers)]
@@ -275,7 +271,7 @@ export function validateInitContainers(path: string, context: PodContext): Field
   const names = new Set((context.spec.containers ?? []).map(({ name }) => name))
   for (const [i, container] of (context.spec.initContainers ?? []).entries()) {
     const at = `${path}[${i}]`
-    out.push(...validateCommon(at, container, context), ...validateRestartPolicy(at, container, true))
+    out.push(...validateCommon(at, container, context), ...validateRestartPolicy(at, container))
     if (names.has(container.name)) out.push(field.duplicate(`${at}.name`, container.name))
     else if (container.name) names.add(container.name)
     out.push(...hostPortConflicts(path, [container]))

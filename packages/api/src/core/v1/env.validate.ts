@@ -93,8 +93,8 @@ function validateValueFrom(path: string, from: EnvVarSource, value: string | und
     const ref = from[source]
     if (!ref) continue
     sources++
-    if (ref.name)
-      out.push(...reasons(`${path}.${source}.name`, ref.name, nameIsDNSSubdomain(ref.name, false)))
+    const { name = "" } = ref
+    out.push(...reasons(`${path}.${source}.name`, name, nameIsDNSSubdomain(name, false)))
     if (!ref.key) out.push(field.required(`${path}.${source}.key`, ""))
     else out.push(...reasons(`${path}.${source}.key`, ref.key, isConfigMapKey(ref.key)))
   }

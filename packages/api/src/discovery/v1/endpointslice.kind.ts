@@ -33,9 +33,10 @@ export const endpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
   // Labels say which service it is of: they count as well.
   prepareForUpdate(slice, old) {
     const { metadata } = slice
-    if (!semanticEqual(metadata.labels, old.metadata.labels))
+    const isChanged = !semanticEqual(slice.endpoints, old.endpoints)
+    if (isChanged || !semanticEqual(metadata.labels, old.metadata.labels))
       metadata.generation = (old.metadata.generation ?? 0) + 1
-    if (!semanticEqual(slice.endpoints, old.endpoints)) dropTopology(slice, old)
+    if (isChanged) dropTopology(slice, old)
   },
   validate: validateEndpointSlice,
   validateUpdate: validateEndpointSliceUpdate,

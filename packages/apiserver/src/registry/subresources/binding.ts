@@ -51,6 +51,8 @@ async function bindPod(
   binding: Binding,
   request: WriteRequest,
 ): Promise<void> {
+  if (ref.name !== "" && binding.metadata.name !== ref.name)
+    throw badRequest("name in URL does not match name in Binding object")
   const errors: FieldError[] = []
   const asked = binding.target
   if (asked?.kind && asked.kind !== "Node") {
@@ -62,8 +64,6 @@ async function bindPod(
       errors.push(field.invalid("target.name", asked.name, why))
   if (errors.length > 0) throw unreadable(errors)
   if (ref.name === "") throw badRequest("Name parameter required.")
-  if (binding.metadata.name !== ref.name)
-    throw badRequest("name in URL does not match name in Binding object")
   const attributes = admissionAttributes(
     pods,
     ref,

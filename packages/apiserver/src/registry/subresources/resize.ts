@@ -70,7 +70,7 @@ function validateResize(pod: Readonly<Pod>, old: Readonly<Pod>): FieldError[] {
           field.forbidden(`${here}.resources`, "resources for non-sidecar init containers are immutable"),
         )
       }
-      for (const kind of ["limits", "requests"] as const) {
+      for (const kind of ["requests", "limits"] as const) {
         const now = container.resources?.[kind] ?? {}
         const then = was.resources?.[kind] ?? {}
         for (const name of new Set([...Object.keys(now), ...Object.keys(then)])) {
