@@ -101,7 +101,7 @@ for (const file of readdirSync(folder)) {
       )!
       for (const one of cases) {
         test(one.name, async () => {
-          await using t = await startTestRegistry()
+          await using t = await startTestRegistry({ kinds: [kind] })
           const { answer } = one
           const mine = await ask(t, kind, base, one)
           const shown =

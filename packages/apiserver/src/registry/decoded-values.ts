@@ -13,7 +13,7 @@ export class DecodedValues {
   #hand = 0
 
   constructor(capacity: number) {
-    this.#slots = Array.from({ length: Math.max(1, capacity) }, () => undefined)
+    this.#slots = Array<Holder | undefined>(Math.max(1, capacity)).fill(undefined)
   }
 
   /** Keeps `object`'s value until its turn comes; returns its place, for {@link drop}. */
