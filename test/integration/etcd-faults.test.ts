@@ -3,7 +3,7 @@ import assert from "node:assert/strict"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { describe, it } from "node:test"
+import { test, type TestContext } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises"
 import { configMap, type ConfigMap } from "@knarr/api"
 import type { Status } from "@knarr/apimachinery"
@@ -133,7 +133,12 @@ const faults: readonly Fault[] = [
   },
 ]
 
-describe("An API server whose etcd", { concurrency: true }, () => {
+// They wait most of the time: all at once.
+test("An API server whose etcd", { concurrency: true }, async (suite) => {
+  const running: Promise<void>[] = []
+  const it = (name: string, run: (t: TestContext) => Promise<void>): void => {
+    running.push(suite.test(name, run))
+  }
   for (const { name, begin, end, message, health } of faults)
     it(`is ${name} says so, is not ready, and goes on by itself, watches too`, async () => {
       await using etcd = await new TestEtcd().start()
@@ -360,4 +365,5 @@ describe("An API server whose etcd", { concurrency: true }, () => {
     await server.until(() => server.create("b"))
     assert.deepEqual(await server.names(), ["a", "b"])
   })
+  await Promise.all(running)
 })

@@ -18,7 +18,7 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { describe, it } from "node:test"
+import { test } from "node:test"
 import { setTimeout as sleep } from "node:timers/promises"
 import { configMap, deployment, lease, replicaSet, type ConfigMap, type Deployment } from "@knarr/api"
 import { isNotFound } from "@knarr/apimachinery"
@@ -308,9 +308,10 @@ async function holders(client: Client): Promise<readonly (string | undefined)[]>
   )
 }
 
-describe("Two servers on an etcd", { concurrency: true }, () => {
-  for (const { name, start } of etcds)
-    it(`${name} lose nothing, whichever process is killed`, async (t) => {
+// They wait most of the time: all at once.
+test("Two servers on an etcd", { concurrency: true }, async (suite) => {
+  const running = etcds.map(({ name, start }) =>
+    suite.test(`${name} lose nothing, whichever process is killed`, async (t) => {
       const home = mkdtempSync(join(tmpdir(), "knarr-servers-"))
       t.after(() => rmSync(home, { recursive: true, force: true }))
       await using etcd = await start()
@@ -390,5 +391,7 @@ describe("Two servers on an etcd", { concurrency: true }, () => {
       } as unknown as Deployment)
       const sets = () => one.client.list(replicaSet, { namespace, labelSelector: "app=a" })
       while ((await sets()).items.length === 0) await sleep(pollMs)
-    })
+    }),
+  )
+  await Promise.all(running)
 })
