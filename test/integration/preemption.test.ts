@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { event, pod, podDisruptionBudget, priorityClass, type Pod } from "@knarr/api"
+import { event, pod, podDisruptionBudget, priorityClass, replicaSet, type Pod } from "@knarr/api"
 import { startControlPlane, type TestControlPlane } from "knarr/testing"
 
 const namespace = "default"
@@ -9,7 +9,10 @@ const namespace = "default"
 async function inCluster(run: (cluster: Preempting) => Promise<void>): Promise<void> {
   await using cluster = await startControlPlane({
     seed: 3,
-    nodes: ["a", "b"].map((name) => ({ name, behaviour: () => ({ stopAfterMs: 5000 }) })),
+    nodes: ["a", "b"].map((name) => ({
+      name,
+      behaviour: ({ config }) => ({ stopAfterMs: config.image?.image === "second" ? 5400 : 5000 }),
+    })),
   })
   const { client, clock, informers } = cluster
   const pods = informers.informer(pod)
@@ -25,12 +28,13 @@ async function inCluster(run: (cluster: Preempting) => Promise<void>): Promise<v
     cluster,
     pods: () => pods.list(namespace),
     find: (name) => pods.get({ namespace, name }),
-    create: (name, priorityClassName, cpu) =>
+    create: (name, priorityClassName, cpu, more = {}) =>
       client.create(pod, {
         metadata: { namespace, name, labels: { app: name } },
         spec: {
           priorityClassName,
           containers: [{ name: "c", image: "c", resources: { requests: { cpu } } }],
+          ...more,
         },
       } as never),
     until: (what, done) => clock!.runUntil(done, { what, limitMs: 120_000 }),
@@ -41,7 +45,7 @@ interface Preempting {
   readonly cluster: TestControlPlane
   pods(): readonly Pod[]
   find(name: string): Pod | undefined
-  create(name: string, priorityClassName: string, cpu: string): Promise<Pod>
+  create(name: string, priorityClassName: string, cpu: string, more?: object): Promise<Pod>
   until(what: string, done: () => boolean): Promise<void>
 }
 
@@ -122,4 +126,37 @@ test("many important pods at once drive away as many as they need, and all of th
     await until("the important ones to run", () => important().filter(isRunning).length === 6)
     await until("the victims to be gone", () => pods().length === 8)
     assert.equal(pods().filter((one) => isRunning(one) && one.spec.priorityClassName === "low").length, 2)
+  }))
+
+test("what takes a victim's place waits until the important pod has its own", () =>
+  inCluster(async ({ cluster, pods, find, create, until }) => {
+    const { client } = cluster
+    const set = (name: string, priorityClassName: string, cpu: string) =>
+      client.create(replicaSet, {
+        metadata: { namespace, name },
+        spec: {
+          replicas: 1,
+          selector: { matchLabels: { app: name } },
+          template: {
+            metadata: { labels: { app: name } },
+            spec: {
+              priorityClassName,
+              nodeSelector: { "kubernetes.io/hostname": "a" },
+              containers: [{ name: "c", image: name, resources: { requests: { cpu } } }],
+            },
+          },
+        },
+      } as never)
+    const made = new Set<string>()
+    const count = (prefix: string): number => [...made].filter((name) => name.startsWith(prefix)).length
+    cluster.informers.informer(pod).subscribe({ added: ({ metadata }) => void made.add(metadata.name) })
+    await set("first", "low", "800m")
+    await set("second", "mid", "1200m")
+    await set("third", "high", "1800m")
+    await until("all to run", () => pods().length === 3 && pods().every(isRunning))
+    await client.create(priorityClass, { metadata: { name: "highest" }, value: 2000 } as never)
+    await create("important", "highest", "2", { nodeSelector: { "kubernetes.io/hostname": "a" } })
+    await until("the important one to run", () => isRunning(find("important")))
+    await cluster.clock!.advance(60_000)
+    assert.deepEqual([count("first"), count("second"), count("third")], [2, 2, 1])
   }))

@@ -86,7 +86,7 @@ export class Attempts {
 
   #failed(profile: Profile, queued: QueuedPod, beganMs: number, thrown: unknown): void {
     this.#metrics.attempted("error", profile.name, beganMs)
-    this.#comeBack(queued, undefined)
+    this.#comeBack(queued, undefined, "")
     this.sayFailure(profile, queued.pod, thrown)
   }
 
@@ -213,16 +213,12 @@ export class Attempts {
   #refusedAt({ profile, queued, nodeName, beganMs }: Binding, status: Status): void {
     this.#metrics.attempted("unschedulable", profile.name, beganMs)
     const diagnosis = refusalOfNode(nodeName, status)
-    this.#comeBack(queued, diagnosis)
+    this.#comeBack(queued, diagnosis, "")
     this.#say(profile, queued.pod, "Unschedulable", fitMessage(diagnosis), "")
   }
 
-  /** Back into the queue, unless the pod is gone or has its node meanwhile. */
-  #comeBack(
-    queued: QueuedPod,
-    diagnosis: Diagnosis | undefined,
-    nominatedNode: string | undefined = "",
-  ): void {
+  /** Back into the queue, unless the pod is gone or has its node meanwhile. `nominatedNode` as in `PostFilterResult`. */
+  #comeBack(queued: QueuedPod, diagnosis: Diagnosis | undefined, nominatedNode: string | undefined): void {
     const { queue, pods, nominator } = this.#context
     const { metadata } = queued.pod
     const now = pods.get(metadata)
