@@ -229,6 +229,11 @@ const quoteUnsafe = /[\\"]/g
 const maxWarnings = 4096
 const maxWarning = 256
 
+/** The `Warning` headers of an answer, on every protocol alike. */
+function warningHeaders(texts: readonly string[]): string[] {
+  return texts.length === 0 ? [] : sentWarnings(texts).map(warningHeader)
+}
+
 /** What is sent of the warnings. Mirrors: apiserver pkg/endpoints/filters/warning.go */
 function sentWarnings(texts: readonly string[]): readonly string[] {
   const distinct = [...new Set(texts)].map((text) => Array.from(text))
@@ -322,7 +327,7 @@ export class Http1Exchange extends ServerExchange {
   #head(contentType: string): string[] {
     const headers = this.#headers ? [...this.#headers] : []
     if (contentType !== "") headers.push("Content-Type", contentType)
-    for (const text of sentWarnings(this.warnings)) headers.push("Warning", warningHeader(text))
+    for (const value of warningHeaders(this.warnings)) headers.push("Warning", value)
     return headers
   }
 
@@ -405,7 +410,7 @@ export class Http2Exchange extends ServerExchange {
     const headers = this.#headers
     headers[":status"] = status
     if (contentType !== "") headers["content-type"] = contentType
-    if (this.warnings.length > 0) headers["warning"] = this.warnings.map(warningHeader) as unknown as string
+    if (this.warnings.length > 0) headers["warning"] = warningHeaders(this.warnings) as unknown as string
     return headers
   }
 

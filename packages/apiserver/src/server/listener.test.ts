@@ -120,6 +120,23 @@ describe("listener", () => {
     }
   })
 
+  it("sends so many warnings as headers hold, on every protocol alike", async () => {
+    const listener = await start((exchange) => {
+      for (let i = 0; i < 1000; i++) exchange.warnings.push(`${i} ${"x".repeat(500)}`)
+      exchange.respond(200, "text/plain", "")
+    })
+    const session = connect(`https://127.0.0.1:${listener.port}`, { ca: certificates.ca.cert })
+    try {
+      const [one, two] = [await overHttp1(listener.port, "/"), await overHttp2(session, "/")]
+      assert.equal(two.status, 200)
+      assert.equal(two.headers["warning"], one.headers["warning"])
+      assert.equal(String(two.headers["warning"]).split(", ").length, 16)
+    } finally {
+      session.destroy()
+      await listener.close(100)
+    }
+  })
+
   it("refuses certificates of another authority", async () => {
     const listener = await start(echo)
     const stranger = testCertificates().client("admin", "system:masters")
