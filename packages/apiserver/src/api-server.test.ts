@@ -325,4 +325,28 @@ describe("API server", () => {
     assert.match(text, /apiserver_request_total\{verb="GET",dry_run="",group="",version="v1",resource="pods"/)
     assert.match(text, /apiserver_resource_objects\{group="",resource="namespaces"\} 4/)
   })
+
+  it("counts what nobody serves together, whatever a client makes up", async () => {
+    const paths: [method: string, path: string][] = [
+      ["GET", "/api/v1/namespaces/default/pods/x/made-up"],
+      ["POST", "/api/v1/namespaces/default/pods/x/made-up"],
+      ["GET", "/api/v1/namespaces/default/made-up/x/status"],
+      ["GET", "/apis/made-up/v1/pods"],
+      ["GET", "/apis/apps/made-up/deployments"],
+      ["MKCOL", "/api/v1/pods"],
+      ["GET", "/made-up"],
+      ["PATCH", "/api/v1/namespaces/default/configmaps/x?fieldValidation=made-up&dryRun=made-up"],
+    ]
+    const headers = { "user-agent": "made-up", "x-request-id": "made-up" }
+    for (const [method, path] of paths)
+      for (const as of [admin, null]) await call(method, path, { as, headers })
+    const { text } = await get("/metrics")
+    assert.doesNotMatch(text, /made-up|MKCOL/i)
+    assert.match(
+      text,
+      /apiserver_request_total\{verb="GET",dry_run="",group="",version="",resource="",subresource=""/,
+    )
+    await get("/api/v1/namespaces/default/pods/x/log")
+    assert.match((await get("/metrics")).text, /resource="pods",subresource="log"/)
+  })
 })

@@ -126,14 +126,15 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     // Requests that are at work when the server stops are recorded still.
     (await createAuditor(options.audit, env, scope.child("audit", { lasting: true })))
   const inFlight = new InFlight(options.limits ?? {})
-  const isServed = (group: string, version: string, resource: string): boolean =>
-    registry.find(group, version, resource) !== undefined
   const { maxReading = defaultLimits.maxReading, maxMutating = defaultLimits.maxMutating } =
     options.limits ?? {}
   const isFair = options.fairness !== false && registry.serves(flowSchema)
   const fairness = isFair ? new Fairness(env, registry, maxReading + maxMutating, scope) : undefined
-  const requestMetrics = new RequestMetrics(env.meter, scope, inFlight, (info) =>
-    isServed(info.apiGroup, info.apiVersion, info.resource),
+  const requestMetrics = new RequestMetrics(
+    env.meter,
+    scope,
+    inFlight,
+    (info) => registry.find(info.apiGroup, info.apiVersion, info.resource)?.kind.subresources,
   )
   addProcessMetrics(env, scope)
   addBuildMetrics(env.meter, scope)

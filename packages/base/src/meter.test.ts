@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { Meter } from "./meter.ts"
+import { maxSeries } from "./metric-families.ts"
 
 test("a meter prints what was counted, in order of name, with labels escaped", () => {
   const meter = new Meter()
@@ -79,4 +80,31 @@ test("a name has one shape", () => {
       'Cannot add the metric "n" as gauge with the labels [a]: it exists as counter with the labels [a]',
   })
   assert.throws(() => meter.counter({ name: "n", help: "N." }), /with the labels \[\]: it exists/)
+})
+
+test("a family keeps so many series and no more, and what it drops is counted", () => {
+  const meter = new Meter()
+  const labels = ["l"]
+  const counter = meter.counter({ name: "a", help: "A.", labels })
+  const gauge = meter.gauge({ name: "b", help: "B.", labels })
+  const histogram = meter.histogram({ name: "d", help: "D.", buckets: [1], labels })
+  assert.doesNotMatch(meter.text(), /cardinality/)
+  for (let i = 0; i < maxSeries + 2; i++) {
+    counter.add(1, `${i}`)
+    gauge.set(1, `${i}`)
+    histogram.observe(1, `${i}`)
+  }
+  counter.add(1, "0")
+  gauge.set(5, "0")
+  gauge.remove("1")
+  gauge.set(7, "late")
+  const text = meter.text()
+  for (const [pattern, count] of [
+    [/^a\{/gm, maxSeries],
+    [/^b\{/gm, maxSeries],
+    [/^d_count\{/gm, maxSeries],
+    [/^(a\{l="0"\} 2|b\{l="0"\} 5|b\{l="late"\} 7)$/gm, 3],
+    [/^cardinality_enforcement_unexpected_categorizations_total 6$/gm, 1],
+  ] as const)
+    assert.equal(text.match(pattern)?.length, count, String(pattern))
 })

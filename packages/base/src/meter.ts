@@ -1,10 +1,16 @@
 /**
  * What a component counts: counters, gauges and histograms in Prometheus' text format. One meter belongs to one
  * process (a simulated node has one of its own); every component of the process adds to it through its `Env`, under
- * the names that Kubernetes gives them.
+ * the names that Kubernetes gives them. A family has a bounded number of series: the meter's memory does not grow with what
+ * clients say.
  */
 import type { HistogramOptions, MetricOptions, ReadValues } from "./metric-options.ts"
 import { CollectedMetric, Counter, Histogram, type Metric } from "./metric-families.ts"
+
+const droppedMetric = {
+  name: "cardinality_enforcement_unexpected_categorizations_total",
+  help: "The count of unexpected categorizations during cardinality enforcement.",
+} as const
 
 /**
  * Holds the metrics of a process and prints them. Whoever asks for a metric that exists gets that one: two queues
@@ -13,16 +19,23 @@ import { CollectedMetric, Counter, Histogram, type Metric } from "./metric-famil
 export class Meter {
   readonly #families = new Map<string, { readonly shape: string; readonly metric: Metric }>()
 
+  /** Is not there until it happens: what it tells of should not. */
+  readonly #dropped = (): void => this.counter(droppedMetric).add(1)
+
   counter(options: MetricOptions): Counter {
-    return this.#family("counter", options, () => new Counter("counter", options))
+    return this.#family("counter", options, () => new Counter("counter", options, this.#dropped))
   }
 
   gauge(options: MetricOptions): Counter {
-    return this.#family("gauge", options, () => new Counter("gauge", options))
+    return this.#family("gauge", options, () => new Counter("gauge", options, this.#dropped))
   }
 
   histogram(options: HistogramOptions): Histogram {
-    return this.#family(`histogram of ${options.buckets.join()}`, options, () => new Histogram(options))
+    return this.#family(
+      `histogram of ${options.buckets.join()}`,
+      options,
+      () => new Histogram(options, this.#dropped),
+    )
   }
 
   /** A metric whose values are read when somebody asks; several may add theirs. Disposing takes them away. */

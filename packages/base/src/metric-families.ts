@@ -40,6 +40,9 @@ function writeValue(
   out.push(`${name}${labels.length === 0 ? "" : `{${labelText(labels, values)}}`} ${number(value)}\n`)
 }
 
+/** Series of one family: far more than a cluster's kinds, verbs and codes make. Further ones are not kept. */
+export const maxSeries = 20_000
+
 function keyOf(values: readonly string[]): string {
   return values.length === 1 ? values[0]! : values.join("\0")
 }
@@ -49,10 +52,13 @@ export class Counter implements Metric {
   readonly #type: "counter" | "gauge"
   readonly options: MetricOptions
   readonly #values = new Map<string, { values: readonly string[]; value: number }>()
+  readonly #onDropped: () => void
 
-  constructor(type: "counter" | "gauge", options: MetricOptions) {
+  /** `onDropped` is told of each value that is not kept, because there are too many series. */
+  constructor(type: "counter" | "gauge", options: MetricOptions, onDropped: () => void) {
     this.#type = type
     this.options = options
+    this.#onDropped = onDropped
     if (!options.labels?.length) this.set(0)
   }
 
@@ -60,11 +66,19 @@ export class Counter implements Metric {
     const key = keyOf(values)
     const entry = this.#values.get(key)
     if (entry) entry.value += amount
-    else this.#values.set(key, { values, value: amount })
+    else this.#begin(key, values, amount)
   }
 
   set(value: number, ...values: string[]): void {
-    this.#values.set(keyOf(values), { values, value })
+    const key = keyOf(values)
+    const entry = this.#values.get(key)
+    if (entry) entry.value = value
+    else this.#begin(key, values, value)
+  }
+
+  #begin(key: string, values: readonly string[], value: number): void {
+    if (this.#values.size < maxSeries) this.#values.set(key, { values, value })
+    else this.#onDropped()
   }
 
   /** Forgets the values of what has ended, so that a label's values stay bounded. */
@@ -112,8 +126,12 @@ export class Histogram implements Metric {
   readonly options: HistogramOptions
   readonly #entries = new Map<string, HistogramEntry>()
 
-  constructor(options: HistogramOptions) {
+  readonly #onDropped: () => void
+
+  /** `onDropped` is told of each series that is not kept, because there are too many. */
+  constructor(options: HistogramOptions, onDropped: () => void) {
     this.options = options
+    this.#onDropped = onDropped
     if (!options.labels?.length) this.#entryOf([])
   }
 
@@ -132,7 +150,8 @@ export class Histogram implements Metric {
     let entry = this.#entries.get(key)
     if (!entry) {
       entry = { values, counts: new Float64Array(this.options.buckets.length + 1), sum: 0 }
-      this.#entries.set(key, entry)
+      if (this.#entries.size < maxSeries) this.#entries.set(key, entry)
+      else this.#onDropped()
     }
     return entry
   }

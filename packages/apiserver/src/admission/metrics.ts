@@ -2,10 +2,10 @@
 import type { Clock, Counter, Env, Histogram } from "@knarr/base"
 
 const buckets = [0.005, 0.025, 0.1, 0.5, 1, 2.5]
-/** Codes beyond it are counted as it: their number has a bound. */
+/** Codes beyond it are counted as it, and negative ones as 0: their number has a bound. */
 const highestCode = 600
 
-const codeLabel = (code: number): string => String(Math.min(code, highestCode))
+const codeLabel = (code: number): string => String(Math.max(0, Math.min(code, highestCode)))
 const secondsSince = (clock: Clock, startMs: number): number => (clock.monotonic() - startMs) / 1000
 
 /** How long the steps and the plugins of the chain take. */

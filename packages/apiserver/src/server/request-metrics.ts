@@ -10,6 +10,12 @@ const durationBuckets = [
 ]
 const sizeBuckets = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9]
 
+/**
+ * The subresources of the kind that a request asks for; undefined when there is no such kind. Names that nobody serves
+ * stay out of the labels, whose number would have no bound.
+ */
+export type ServedBy = (info: RequestInfo) => Pick<ReadonlySet<string>, "has"> | undefined
+
 export class RequestMetrics {
   readonly #total: Counter
   readonly #duration: Histogram
@@ -17,11 +23,10 @@ export class RequestMetrics {
   readonly #sizes: Histogram
   readonly #bodies: Histogram
   readonly #validations: Histogram
-  readonly #isServed: (info: RequestInfo) => boolean
+  readonly #servedBy: ServedBy
 
-  /** `isServed` keeps resource names that nobody serves out of the labels, whose number would have no bound. */
-  constructor(meter: Meter, scope: Scope, inFlight: InFlight, isServed: (info: RequestInfo) => boolean) {
-    this.#isServed = isServed
+  constructor(meter: Meter, scope: Scope, inFlight: InFlight, servedBy: ServedBy) {
+    this.#servedBy = servedBy
     const resource = ["group", "version", "resource", "subresource", "scope", "component"]
     this.#total = meter.counter({
       name: "apiserver_request_total",
@@ -79,7 +84,10 @@ export class RequestMetrics {
   }
 
   finished(exchange: ServerExchange, info: RequestInfo, seconds: number): void {
-    const served = !info.isResourceRequest || this.#isServed(info)
+    const subresources = info.isResourceRequest ? this.#servedBy(info) : undefined
+    const served =
+      !info.isResourceRequest ||
+      (subresources !== undefined && (info.subresource === "" || subresources.has(info.subresource)))
     const verb = verbLabel(exchange.method, info)
     const { apiGroup, apiVersion, resource, subresource } = served ? info : unknown
     const scope = scopeOf(info)
