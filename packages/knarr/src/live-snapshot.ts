@@ -2,6 +2,8 @@
  * Snapshots of a store that a running server has open: the server writes one into its cluster's folder when `knarr snapshot save`
  * asks for it, and the command takes it from there. Whoever asks never says where a file is written.
  */
+import { randomBytes } from "node:crypto"
+import { constants } from "node:fs"
 import { copyFile, readdir, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { tooManyRequests } from "@knarr/apimachinery"
@@ -32,6 +34,7 @@ export function liveSnapshots(store: EmbeddedStore, cluster: ClusterHome, random
     if (busy) throw tooManyRequests("a snapshot is being saved", 1)
     busy = true
     try {
+      await sweepSnapshots(cluster)
       const file = join(cluster.dir, `${prefix}${uuid(random)}`)
       const { revision } = await saveSnapshot(store, file)
       const made: Made = { file, revision }
@@ -42,7 +45,7 @@ export function liveSnapshots(store: EmbeddedStore, cluster: ClusterHome, random
   }
 }
 
-/** Removes what nobody took. */
+/** Removes what nobody took: at the server's start, and when the next one is asked for. */
 export async function sweepSnapshots(cluster: ClusterHome): Promise<void> {
   for (const name of await readdir(cluster.dir))
     if (name.startsWith(prefix)) await rm(join(cluster.dir, name), { force: true })
@@ -71,8 +74,14 @@ async function move(from: string, to: string): Promise<void> {
     await rename(from, to)
   } catch (thrown) {
     if ((asError(thrown) as NodeJS.ErrnoException).code !== "EXDEV") throw thrown
-    await copyFile(from, `${to}.part`)
-    await rename(`${to}.part`, to)
-    await rm(from)
+    // Beside it and of a name that nobody can have waiting, with a file or a link of their own.
+    const part = `${to}.${randomBytes(8).toString("hex")}.part`
+    try {
+      await copyFile(from, part, constants.COPYFILE_EXCL)
+      await rename(part, to)
+    } finally {
+      await rm(part, { force: true })
+      await rm(from, { force: true })
+    }
   }
 }

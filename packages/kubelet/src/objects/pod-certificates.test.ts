@@ -10,8 +10,10 @@ import {
 } from "@knarr/api"
 import { formatTime } from "@knarr/apimachinery"
 import { createCA, issueCertificate, parseCertificateRequest, readPem } from "@knarr/base"
-import { createEventRecorder } from "@knarr/client"
+import { createEventRecorder, createInformerFactory } from "@knarr/client"
 import { withPlane, type TestPlane } from "../status/plane.test.ts"
+import { PodCertificates } from "./pod-certificates.ts"
+import { generateKey } from "./pod-keys.ts"
 import { createObjectReader, type ObjectChange, type PodObjectReader } from "./object-reader.ts"
 
 const never = new AbortController().signal
@@ -148,6 +150,42 @@ test("a request that is taken away is made again; until it is answered a pod wai
     await until("another request", async () => (await requests()).some((one) => one.metadata.name !== name))
     reader.unregisterPod(pod.metadata.uid)
     await assert.rejects(reader.podCertificate(pod, "v", 1, never), { message: "no credentials yet" })
+  }))
+
+test("keys are made one after another, and once however often a request fails", () =>
+  withPlane(async ({ env, scope, client, nodeClient, createPod, clock }) => {
+    const keyPath = "k"
+    const projection = { podCertificate: { signerName: "example.com/s", keyType: "ED25519", keyPath } }
+    const volume = (name: string) => ({ name, projected: { sources: [projection] } })
+    const pod = await createPod({ volumes: ["a", "b", "c", "d"].map(volume) })
+    const making = { now: 0, most: 0, all: 0 }
+    let uid: string | undefined
+    const certificates = new PodCertificates({
+      ...{
+        env,
+        scope,
+        client: nodeClient,
+        informers: createInformerFactory({ client: nodeClient, scope, env }),
+      },
+      node: { name: "n1", uid: () => uid, events: { event() {} } },
+      onIssued() {},
+      async makeKey(type) {
+        making.all++
+        making.most = Math.max(making.most, ++making.now)
+        await env.clock.sleep(100, never)
+        making.now--
+        return await generateKey(type)
+      },
+    })
+    certificates.register(pod)
+    await clock.advance(60_000)
+    assert.equal(making.all, 0, "without the node there is nothing to ask for")
+    // Not the node's: what it asks for is refused.
+    uid = "another"
+    await client.create(nodeKind, { metadata: { name: "n1" } } as never)
+    await clock.advance(3_600_000)
+    assert.deepEqual(making, { now: 0, most: 1, all: 4 })
+    assert.equal((await client.list(podCertificateRequest, {})).items.length, 0)
   }))
 
 test("trust bundles are shown by name and by signer, each certificate once, in an order that stays", () =>

@@ -15,6 +15,7 @@ import { goQuote, isNotFound, parseTime, type Ref } from "@knarr/apimachinery"
 import {
   Backoff,
   Scope,
+  Semaphore,
   abortable,
   createKeyProof,
   deferred,
@@ -45,6 +46,8 @@ export interface PodCertificatesOptions {
   readonly node: CertifyingNode
   /** Called when a certificate of the pod is there, and when it is replaced. */
   readonly onIssued: (podUid: string) => void
+  /** Default: {@link generateKey}. */
+  readonly makeKey?: (type: string) => Promise<KeyObject>
 }
 
 type State =
@@ -65,6 +68,8 @@ interface Entry {
   readonly scope: Scope
   state: State
   changed: Deferred<void>
+  /** Of a request that could not be made yet. */
+  key: KeyObject | undefined
 }
 
 /** A request that nothing is heard of for so long is looked for. */
@@ -82,6 +87,8 @@ const keyLimitMs = 60_000
 export class PodCertificates {
   readonly #options: PodCertificatesOptions
   readonly #entries = new Map<string, Map<string, Entry>>()
+  /** A long key takes a processor for a second, and one of the few threads that files are read and written on, too. */
+  readonly #keys = new Semaphore(1)
 
   constructor(options: PodCertificatesOptions) {
     this.#options = options
@@ -101,7 +108,7 @@ export class PodCertificates {
         const state = { kind: "waiting" } as const
         const entry: Entry = {
           ...{ pod, volume: volume.name, index, projection, scope, state },
-          changed: deferred(),
+          ...{ changed: deferred(), key: undefined },
         }
         entries.set(key, entry)
         scope.run("keep", (signal) => this.#keep(entry, signal), { restart: true })
@@ -191,7 +198,8 @@ export class PodCertificates {
   }
 
   /** One key, one request, and what becomes of it. */
-  async #obtain({ pod, projection }: Entry, signal: AbortSignal): Promise<State> {
+  async #obtain(entry: Entry, signal: AbortSignal): Promise<State> {
+    const { pod, projection } = entry
     const { client, informers, node, env } = this.#options
     const { uid, name } = pod.metadata
     const namespace = pod.metadata.namespace!
@@ -199,7 +207,7 @@ export class PodCertificates {
     const account = await client.get(serviceAccount, { namespace, name: accountName }, { signal })
     const nodeUID = node.uid()
     if (nodeUID === undefined) throw new Error("the node is not known to the API yet")
-    const key = await this.#newKey(projection.keyType)
+    const key = (entry.key ??= await this.#newKey(projection.keyType, signal))
     using lease = informers.lease(podCertificateRequest, { fieldSelector: `spec.nodeName=${node.name}` })
     const request = await client.create(
       podCertificateRequest,
@@ -224,6 +232,7 @@ export class PodCertificates {
     )
     const ref = { namespace, name: request.metadata.name }
     const done = await this.#whenDecided(lease.informer, ref, signal)
+    entry.key = undefined
     const condition = decisionOf(done)!
     const { type, reason = "", message = "" } = condition
     if (type === "Issued") {
@@ -248,9 +257,11 @@ export class PodCertificates {
     return { kind: "refused", state, message: text }
   }
 
-  async #newKey(type: string): Promise<KeyObject> {
-    using _held = this.#options.env.clock.hold(keyLimitMs)
-    return await generateKey(type)
+  async #newKey(type: string, signal: AbortSignal): Promise<KeyObject> {
+    const { env, makeKey = generateKey } = this.#options
+    using _turn = await this.#keys.acquire(signal)
+    using _held = env.clock.hold(keyLimitMs)
+    return await makeKey(type)
   }
 
   /** The request once it is issued, denied or failed. Rejects when it is gone. */

@@ -21,11 +21,17 @@ export interface KubeletAccess {
 /** The user in the client's certificate, when the cluster's CA signed it. */
 export function certificateUser(socket: TLSSocket): KubeletUser | undefined {
   if (!socket.authorized) return undefined
-  const { subject } = socket.getPeerCertificate()
-  if (!subject?.CN) return undefined
-  const groups: unknown = subject.O
-  const list = Array.isArray(groups) ? groups.map(String) : groups === undefined ? [] : [String(groups)]
-  return { name: String(subject.CN), groups: [...list, "system:authenticated"] }
+  return subjectUser(socket.getPeerCertificate().subject ?? {})
+}
+
+/** The user that a subject names: of several common names the last one counts, as to Go and so to the API server. */
+export function subjectUser(subject: {
+  readonly CN?: unknown
+  readonly O?: unknown
+}): KubeletUser | undefined {
+  const valuesOf = (value: unknown): string[] => (value === undefined ? [] : [value].flat().map(String))
+  const name = valuesOf(subject.CN).at(-1)
+  return name ? { name, groups: [...valuesOf(subject.O), "system:authenticated"] } : undefined
 }
 
 const verbs: Readonly<Record<string, string>> = tableOf({
