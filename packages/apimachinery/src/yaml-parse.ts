@@ -61,6 +61,7 @@ class Conversion {
   readonly #strict: boolean
   readonly #problems: string[] = []
   readonly #open = new Set<Node>()
+  readonly #known = new Map<Scalar, YamlScalar>()
   #decoded = 0
   #decodedInAlias = 0
   #aliasDepth = 0
@@ -83,11 +84,18 @@ class Conversion {
   #value(node: unknown): unknown {
     if (node === null || node === undefined) return null
     this.#count()
-    if (isAlias(node)) return this.#alias(node.source)
-    if (isScalar(node)) return scalarValue(node)
+    if (isAlias(node)) return this.#inAlias(node.source, (target) => this.#value(target))
+    if (isScalar(node)) return this.#aliasDepth === 0 ? scalarValue(node) : this.#again(node)
     if (isSeq(node)) return node.items.map((item) => this.#value(item))
     if (isMap(node)) return this.#map(node)
     return null
+  }
+
+  /** What is read through aliases is read many times. */
+  #again(node: Scalar): YamlScalar {
+    let value = this.#known.get(node)
+    if (value === undefined) this.#known.set(node, (value = scalarValue(node)))
+    return value
   }
 
   /** Small texts must not stand for huge values. The bounds are go-yaml's. */
@@ -133,11 +141,11 @@ class Conversion {
     return (this.#anchorsByName = out)
   }
 
-  #alias(name: string): unknown {
+  #inAlias<T>(name: string, read: (target: Node) => T): T {
     const target = this.#target(name)
     this.#aliasDepth++
     this.#open.add(target)
-    const value = this.#value(target)
+    const value = read(target)
     this.#open.delete(target)
     this.#aliasDepth--
     return value
@@ -145,10 +153,17 @@ class Conversion {
 
   #map(node: YAMLMap): Record<string, unknown> {
     const out: Record<string, unknown> = {}
-    const own = new Set<string>()
-    const merges: Pair[] = []
     const wasOpen = this.#open.has(node)
     this.#open.add(node)
+    this.#fill(node, out)
+    if (!wasOpen) this.#open.delete(node)
+    return out
+  }
+
+  /** Puts what a map holds into `into`, but for keys that are `taken` already, and takes its own. */
+  #fill(node: YAMLMap, into: Record<string, unknown>, taken?: Set<string>): void {
+    const own = new Set<string>()
+    const merges: Pair[] = []
     for (const pair of node.items) {
       const key = pair.key
       if (isScalar(key) && key.type === Scalar.PLAIN && key.value === "<<") {
@@ -160,25 +175,27 @@ class Conversion {
         this.#problems.push(`line ${this.#lineOf(key)}: key ${goQuote(name)} already set in map`)
       }
       own.add(name)
-      setOwn(out, name, this.#value(pair.value))
+      const value = this.#value(pair.value)
+      if (!taken?.has(name)) setOwn(into, name, value)
     }
-    for (const pair of merges) this.#merge(pair.value, out, own)
-    if (!wasOpen) this.#open.delete(node)
-    return out
+    if (taken) for (const name of own) taken.add(name)
+    for (const pair of merges) this.#merge(pair.value, into, taken ?? own)
   }
 
-  #merge(source: unknown, into: Record<string, unknown>, own: Set<string>): void {
-    const node = isAlias(source) ? this.#target(source.source) : source
-    if (isSeq(node)) {
-      for (const item of node.items) this.#merge(item, into, own)
-      return
-    }
-    if (!isMap(node)) throw new Error("yaml: map merge requires map or sequence of maps as the value")
-    const values = this.#value(source) as Record<string, unknown>
-    for (const name in values) {
-      if (own.has(name)) continue
-      own.add(name)
-      setOwn(into, name, values[name])
+  /** Merges where the keys come to lie: a chain of merges is not built anew at each of its links. */
+  #merge(source: unknown, into: Record<string, unknown>, taken: Set<string>): void {
+    this.#count()
+    if (isAlias(source)) {
+      this.#inAlias(source.source, (target) => this.#merge(target, into, taken))
+    } else if (isSeq(source)) {
+      for (const item of source.items) this.#merge(item, into, taken)
+    } else if (isMap(source)) {
+      const wasOpen = this.#open.has(source)
+      this.#open.add(source)
+      this.#fill(source, into, taken)
+      if (!wasOpen) this.#open.delete(source)
+    } else {
+      throw new Error("yaml: map merge requires map or sequence of maps as the value")
     }
   }
 

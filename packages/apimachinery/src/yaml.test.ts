@@ -108,6 +108,14 @@ test("anchors, merges, keys and documents", () => {
     d: { b: 1, c: 3 },
     true: "z",
   })
+  assert.deepEqual(
+    yaml.parse(
+      "a: &a {k: 1, l: 1, k: 2}\nb: &b {<<: *a, l: 2, m: {w: 1}}\nc: {<<: [*b, {k: 3, o: 3}], __proto__: 4, <<: {__proto__: 5, p: 5}}",
+    ),
+    JSON.parse(
+      '{"a":{"k":2,"l":1},"b":{"l":2,"m":{"w":1},"k":2},"c":{"__proto__":4,"l":2,"m":{"w":1},"k":2,"o":3,"p":5}}',
+    ),
+  )
   assert.deepEqual(yaml.parseAll('a: 1\n---\n# c\n---\nb: 2\n--- # hi\n{"c": 3}\n'), [
     { a: 1 },
     { b: 2 },
@@ -124,6 +132,13 @@ test("errors", () => {
     message: "yaml: line 2: mapping values are not allowed in this context",
   })
   assert.throws(() => yaml.parse("a: *b"), { message: "yaml: unknown anchor 'b' referenced" })
+  assert.throws(() => yaml.parse("a: &a [*a]\nb: {<<: *a}"), {
+    message: /^yaml: anchor 'a' value contains itself$/,
+  })
+  assert.throws(() => yaml.parse("a: &a {<<: *a}"), { message: "yaml: anchor 'a' value contains itself" })
+  assert.throws(() => yaml.parse("a: &a 1\nb: {<<: *a}"), {
+    message: "yaml: map merge requires map or sequence of maps as the value",
+  })
   const bomb = ["a: &a [x,x,x,x,x,x,x,x,x]"]
   for (let i = 1; i < 9; i++) {
     const name = String.fromCharCode(97 + i)
@@ -145,4 +160,19 @@ test("a text is no dearer for being full of errors", async () => {
     const [small, large] = [cost(piece.repeat(10_000)), cost(piece.repeat(40_000))]
     assert.ok(large < 12 * small + 400, `${JSON.stringify(piece)}: ${small} ms, then ${large} ms`)
   }
+})
+
+test("a chain of merges is read link by link, and one that is long is refused", async () => {
+  const { parse } = await loadYaml()
+  const chain = (keys: number, links: number): string =>
+    [
+      `x0: &a0 {${Array.from({ length: keys }, (_, i) => `k${i}: 1`).join(", ")}}`,
+      ...Array.from({ length: links }, (_, i) => `x${i + 1}: &a${i + 1} {<<: *a${i}, z${i + 1}: 1}`),
+    ].join("\n")
+  const before = process.cpuUsage()
+  const read = parse(chain(100, 180)) as Record<string, Record<string, number>>
+  assert.equal(Object.keys(read["x180"]!).length, 280)
+  assert.throws(() => parse(chain(2000, 100)), { message: "yaml: document contains excessive aliasing" })
+  const { user, system } = process.cpuUsage(before)
+  assert.ok((user + system) / 1000 < 4_000, `${user + system} microseconds`)
 })
