@@ -16,7 +16,7 @@ function isSystem({ name, groups }: UserInfo): boolean {
 }
 
 /** The service accounts of one namespace count as one: whoever may make one may make many. */
-function ownerOf({ name }: UserInfo): string {
+export function ownerOf({ name }: UserInfo): string {
   const account = parseServiceAccountUserName(name)
   return account ? `serviceaccounts:${account.namespace}` : name
 }

@@ -20,6 +20,9 @@ import type { Shape } from "../../registry/verbs/shape.ts"
 import { mediaTypes, protobufType } from "../../server/accept.ts"
 import { parseYamlBody } from "./yaml-body.ts"
 
+/** Who sent a body, and whether it is still wanted. */
+type Caller = Pick<RequestContext, "user" | "signal">
+
 /** The media type of a body, without parameters; JSON when it does not say. */
 export function contentType(exchange: Exchange): string {
   const header = exchange.headers["content-type"]
@@ -33,7 +36,7 @@ export async function readObject<T extends KubeObject>(
   exchange: Exchange,
   expected: Shape,
   fieldValidation: FieldValidation,
-  { warnings, signal }: Pick<RequestContext, "warnings" | "signal">,
+  ctx: Pick<RequestContext, "user" | "warnings" | "signal">,
 ): Promise<T> {
   const type = contentType(exchange)
   if (!mediaTypes.includes(type)) throw unsupportedMediaType(mediaTypes)
@@ -49,7 +52,7 @@ export async function readObject<T extends KubeObject>(
   try {
     if (custom && !yaml) checkNumbers(text)
     const decoded = yaml
-      ? decodeObject<T>(expected.schema, await parseYaml(text, signal), options)
+      ? decodeObject<T>(expected.schema, await parseYaml(text, ctx), options)
       : decodeJson<T>(expected.schema, text, options)
     object = decoded.object
     strictErrors = decoded.strictErrors
@@ -66,7 +69,7 @@ export async function readObject<T extends KubeObject>(
     if (fieldValidation === "Strict") {
       throw badRequest(cannotBeHandled(expected.kind, expected, strictErrorMessage(strictErrors)))
     }
-    warnings.push(...strictErrors)
+    ctx.warnings.push(...strictErrors)
   }
   if (custom) checkVersion(object, expected)
   object.metadata ??= {} as T["metadata"]
@@ -105,11 +108,11 @@ function readProtobuf<T extends KubeObject>(body: Buffer, expected: Shape): T {
 /** How it is said that YAML has a number that JSON has not. */
 const noNumber = "json: unsupported value"
 
-async function parseYaml(text: string, signal: AbortSignal): Promise<unknown> {
+async function parseYaml(text: string, ctx: Caller): Promise<unknown> {
   try {
-    return await parseYamlBody(text, signal)
+    return await parseYamlBody(text, ctx)
   } catch (thrown) {
-    signal.throwIfAborted()
+    ctx.signal.throwIfAborted()
     const why = messageOf(thrown)
     throw new DecodeError(why.startsWith(noNumber) ? why : `error converting YAML to JSON: ${why}`)
   }
@@ -199,7 +202,7 @@ function checkType(object: KubeObject, expected: Shape, sent: () => unknown): vo
 export async function readPatch(
   exchange: Exchange,
   type: PatchType,
-  signal: AbortSignal,
+  ctx: Caller,
 ): Promise<{ value: unknown; strictErrors: readonly string[] }> {
   const text = (await exchange.body()).toString()
   if (type === "apply") {
@@ -216,9 +219,9 @@ export async function readPatch(
     let value: unknown
     const duplicates: string[] = []
     try {
-      value = await parseYamlBody(text, signal, duplicates)
+      value = await parseYamlBody(text, ctx, duplicates)
     } catch (thrown) {
-      signal.throwIfAborted()
+      ctx.signal.throwIfAborted()
       throw badRequest(`error encoding patch: ${messageOf(thrown)}`)
     }
     if (value !== null && (typeof value !== "object" || Array.isArray(value)))

@@ -42,7 +42,7 @@ async function readOptions(call: Call): Promise<{ options: DeletionOptions; requ
   try {
     const schema = schemaOf("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions")
     if (type === protobufType) value = decodeProtobuf(schema, openProtobufEnvelope(body).raw)
-    else if (type === "application/yaml") value = await parseYamlBody(body.toString(), ctx.signal)
+    else if (type === "application/yaml") value = await parseYamlBody(body.toString(), ctx)
     else value = parseJson(body.toString())
     value = decodeObject<Options>(schema, value ?? {}).object
   } catch (thrown) {

@@ -93,7 +93,7 @@ export async function handlePatch(call: Call): Promise<void> {
   const type = patchTypeIn(call)
   const apply = type === "apply"
   const { request, fieldValidation, force = false } = writeRequest(exchange.query, ctx, "PatchOptions", apply)
-  const { value, strictErrors } = await readPatch(exchange, type, ctx.signal)
+  const { value, strictErrors } = await readPatch(exchange, type, ctx)
   ctx.audit?.request(apply ? sortKeys(value) : value)
   const patch = { type, body: value, strictErrors, fieldValidation, force }
   return sendAnswer(call, form, await handler.patch(call.target, patch, request))

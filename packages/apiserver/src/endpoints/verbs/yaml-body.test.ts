@@ -2,7 +2,8 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { parseYamlBody } from "./yaml-body.ts"
 
-const never = new AbortController().signal
+const user = { name: "a", groups: [] }
+const never = { user, signal: new AbortController().signal }
 const long = "- a: b\n".repeat(5_000)
 
 describe("A long YAML body", () => {
@@ -24,9 +25,20 @@ describe("A long YAML body", () => {
     })
   })
 
+  it("of one user is no other's to wait for", async () => {
+    const others = new AbortController()
+    const many = Promise.allSettled(
+      Array.from({ length: 20 }, () => parseYamlBody(long, { user, signal: others.signal })),
+    )
+    const read = await parseYamlBody(long, { ...never, user: { name: "b", groups: [] } })
+    assert.equal((read as unknown[]).length, 5_000)
+    others.abort(new Error("gone"))
+    assert.ok((await many).filter(({ status }) => status === "rejected").length >= 15)
+  })
+
   it("is given up when nobody waits for it any more, and the next has its turn", async () => {
     const controller = new AbortController()
-    const two = Promise.allSettled([1, 2].map(() => parseYamlBody(long, controller.signal)))
+    const two = Promise.allSettled([1, 2].map(() => parseYamlBody(long, { user, signal: controller.signal })))
     controller.abort(new Error("gone"))
     const reasons = (await two).map((one) => (one.status === "rejected" ? String(one.reason) : "read"))
     assert.deepEqual(reasons, ["Error: gone", "Error: gone"])

@@ -1,17 +1,20 @@
 /**
- * Reads YAML that clients send. That takes microseconds a byte, so what is long is read in a thread of its own, one
- * text at a time: a body of three megabytes delays no other request.
+ * Reads YAML that clients send. That takes microseconds a byte, so what is long, or may stand for much more than its
+ * length, is read in a thread of its own, one text of a user at a time: a body of three megabytes delays no other request.
  */
 import { Worker } from "node:worker_threads"
 import { loadYaml } from "@knarr/apimachinery"
-import { Semaphore, deferred } from "@knarr/base"
+import { deferred } from "@knarr/base"
+import type { RequestContext } from "../../contract.ts"
+import { UserTurns } from "./user-turns.ts"
 
 /** A tenth of a second at the worst. */
 const longChars = 32 * 1024
 /** Of the thread: what takes more has aliases that grow without end. */
 const maxHeapMB = 512
 
-const turns = new Semaphore(1)
+/** Threads at once. */
+const turns = new UserTurns(2)
 
 /** What the thread answers. */
 export type YamlAnswer =
@@ -21,11 +24,12 @@ export type YamlAnswer =
 /** The value of the first document; keys that occur twice are told in `duplicates`. Throws in go-yaml's words; the signal's reason when it is aborted meanwhile. */
 export async function parseYamlBody(
   text: string,
-  signal: AbortSignal,
+  { user, signal }: Pick<RequestContext, "user" | "signal">,
   duplicates: string[] = [],
 ): Promise<unknown> {
-  if (text.length <= longChars) return (await loadYaml()).parse(text, { duplicates })
-  using _turn = await turns.acquire(signal)
+  const aliases = text.includes("&") && text.includes("*")
+  if (text.length <= longChars && !aliases) return (await loadYaml()).parse(text, { duplicates })
+  using _turn = await turns.acquire(user, signal)
   signal.throwIfAborted()
   const answer = await readAside(text, signal)
   if ("error" in answer) throw new Error(answer.error)
