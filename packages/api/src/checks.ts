@@ -8,6 +8,16 @@ export const positiveMessage = "must be greater than zero"
 export const immutableMessage = "field is immutable"
 export const maxInt32: number = 2 ** 31 - 1
 
+/** The places of values that stand in the list before. */
+export function repeated(values: readonly string[]): ReadonlySet<number> {
+  const seen = new Set<string>()
+  const again = new Set<number>()
+  for (const [i, value] of values.entries())
+    if (seen.has(value)) again.add(i)
+    else seen.add(value)
+  return again
+}
+
 /** An error for each reason why `value` is not acceptable. */
 export function reasons(path: string, value: unknown, why: readonly string[]): FieldError[] {
   return why.map((detail) => field.invalid(path, value, detail))

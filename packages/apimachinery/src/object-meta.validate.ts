@@ -207,7 +207,7 @@ export function validateNoNewFinalizers(
   old: readonly string[],
   path: string,
 ): FieldError[] {
-  const extra = [...new Set(finalizers)].filter((name) => !old.includes(name)).sort()
+  const extra = [...new Set(finalizers).difference(new Set(old))].sort()
   if (extra.length === 0) return []
   return [
     forbidden(

@@ -143,13 +143,13 @@ function warnAbout(a: AdmissionAttributes, warn: LevelVersion, target: PodLike):
 function isSignificant(next: Readonly<Pod>, old: Readonly<Pod>): boolean {
   const differs = (a: readonly Container[] = [], b: readonly Container[] = []): boolean =>
     a.length !== b.length || a.some((container, i) => container.image !== b[i]!.image)
+  const before = new Map(old.spec.ephemeralContainers?.map(({ name, image }) => [name, image]))
   return (
     differs(next.spec.containers, old.spec.containers) ||
     differs(next.spec.initContainers, old.spec.initContainers) ||
-    (next.spec.ephemeralContainers ?? []).some((container) => {
-      const before = old.spec.ephemeralContainers?.find(({ name }) => name === container.name)
-      return !before || before.image !== container.image
-    })
+    (next.spec.ephemeralContainers ?? []).some(
+      ({ name, image }) => !before.has(name) || before.get(name) !== image,
+    )
   )
 }
 

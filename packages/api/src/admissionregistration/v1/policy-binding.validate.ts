@@ -4,7 +4,7 @@
  */
 import { field, isPathSegmentName, nameIsDNSSubdomain, validateLabelSelector } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { oneOf, reasons } from "../../checks.ts"
+import { oneOf, reasons, repeated } from "../../checks.ts"
 import { validateReservedName } from "./reserved-name.ts"
 import { validateMatchResources, validateMutatingOperations } from "./rule.validate.ts"
 import type {
@@ -64,9 +64,10 @@ function validateParamRef(path: string, ref: ParamRef | undefined): FieldError[]
 
 function validateActions(path: string, chosen: readonly string[]): FieldError[] {
   const out: FieldError[] = []
+  const again = repeated(chosen)
   for (const [i, action] of chosen.entries()) {
     if (!actions.includes(action)) out.push(field.notSupported(`${path}[${i}]`, action, actions))
-    if (chosen.indexOf(action) < i) out.push(field.duplicate(`${path}[${i}]`, action))
+    if (again.has(i)) out.push(field.duplicate(`${path}[${i}]`, action))
   }
   if (chosen.includes("Deny") && chosen.includes("Warn"))
     out.push(

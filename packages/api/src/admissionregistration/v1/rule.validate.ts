@@ -1,7 +1,7 @@
 /** Which requests admission is asked about. Mirrors: pkg/apis/admissionregistration/validation/validation.go */
 import { field, isPathSegmentName, validateLabelSelector } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { oneOfDefaulted, oneOfIfSet, reasons } from "../../checks.ts"
+import { oneOfDefaulted, oneOfIfSet, reasons, repeated } from "../../checks.ts"
 import type { MatchResources, NamedRuleWithOperations, RuleWithOperations } from "./types.gen.ts"
 
 const operations = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"]
@@ -91,9 +91,10 @@ export function validateMatchResources(path: string, match: MatchResources | und
 function validateNamedRule(path: string, rule: NamedRuleWithOperations): FieldError[] {
   const out: FieldError[] = []
   const names = rule.resourceNames ?? []
+  const again = repeated(names)
   for (const [i, name] of names.entries()) {
     out.push(...reasons(`${path}.resourceNames[${i}]`, name, isPathSegmentName(name)))
-    if (names.indexOf(name) < i) out.push(field.duplicate(`${path}.resourceNames[${i}]`, name))
+    if (again.has(i)) out.push(field.duplicate(`${path}.resourceNames[${i}]`, name))
   }
   return [...out, ...validateRule(path, rule)]
 }

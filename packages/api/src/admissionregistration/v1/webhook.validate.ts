@@ -10,7 +10,7 @@ import {
   validateLabelSelector,
 } from "@knarr/apimachinery"
 import type { FieldError, KubeObject } from "@knarr/apimachinery"
-import { oneOfIfSet, reasons } from "../../checks.ts"
+import { oneOfIfSet, reasons, repeated } from "../../checks.ts"
 import { validateClientConfig } from "../../webhook-client.validate.ts"
 import { validateMatchConditions } from "./match-condition.validate.ts"
 import { reservedNameWarnings, validateReservedName } from "./reserved-name.ts"
@@ -128,8 +128,9 @@ function validateVersions(
   const known = reviewVersions.join(", ")
   if (versions.length === 0) return [field.required(path, `must specify one of ${known}`)]
   const out: FieldError[] = []
+  const again = repeated(versions)
   for (const [i, version] of versions.entries())
-    if (versions.indexOf(version) < i) out.push(field.invalid(`${path}[${i}]`, version, "duplicate version"))
+    if (again.has(i)) out.push(field.invalid(`${path}[${i}]`, version, "duplicate version"))
     else out.push(...reasons(`${path}[${i}]`, version, isDNS1035Label(version)))
   if (knownVersion && !versions.some((version) => reviewVersions.includes(version)))
     out.push(field.invalid(path, versions, `must include at least one of ${known}`))

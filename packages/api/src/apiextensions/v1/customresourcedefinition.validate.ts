@@ -12,7 +12,7 @@ import {
   validateObjectMetaUpdate,
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { immutable, oneOf, reasons, required } from "../../checks.ts"
+import { immutable, oneOf, reasons, repeated, required } from "../../checks.ts"
 import { goValue } from "../../go-value.ts"
 import { validateClientConfig } from "../../webhook-client.validate.ts"
 import { hoist } from "./hoisted-spec.ts"
@@ -245,9 +245,9 @@ function validateConversion(
   if (clientConfig) out.push(...validateClientConfig(clientPath, clientConfig))
   else out.push(field.required(clientPath, "required when strategy is set to Webhook"))
   if (conversionReviewVersions.length === 0) return [...out, field.required(versionsPath, "")]
+  const again = repeated(conversionReviewVersions)
   for (const [i, version] of conversionReviewVersions.entries())
-    if (conversionReviewVersions.indexOf(version) < i)
-      out.push(field.invalid(`${versionsPath}[${i}]`, version, "duplicate version"))
+    if (again.has(i)) out.push(field.invalid(`${versionsPath}[${i}]`, version, "duplicate version"))
     else out.push(...reasons(`${versionsPath}[${i}]`, version, isDNS1035Label(version)))
   if (knownReview && !conversionReviewVersions.some((version) => reviewVersions.includes(version)))
     out.push(
@@ -270,8 +270,9 @@ function validateStoredVersions({ spec, status }: Readonly<CustomResourceDefinit
   for (const { name, storage } of spec.versions ?? [])
     if (storage && !stored.includes(name))
       out.push(field.invalid(path, stored, `must have the storage version ${name}`))
+  const there = new Set(spec.versions?.map(({ name }) => name))
   for (const [i, name] of stored.entries())
-    if (!spec.versions?.some((version) => version.name === name))
+    if (!there.has(name))
       out.push(
         field.invalid(
           `${path}[${i}]`,

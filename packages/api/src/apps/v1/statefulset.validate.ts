@@ -111,8 +111,9 @@ function validateStrategy(spec: StatefulSetSpec): FieldError[] {
 function templateOfPods(spec: StatefulSetSpec): PodTemplateSpec {
   const { hostname: _hostname, subdomain: _subdomain, ...rest } = spec.template.spec
   const claimed = (spec.volumeClaimTemplates ?? []).map(({ metadata }) => metadata?.name ?? "")
+  const names = new Set(claimed)
   const volumes = claimed.map((name) => ({ name, persistentVolumeClaim: { claimName: name } }))
-  const own = (rest.volumes ?? []).filter(({ name }) => !claimed.includes(name))
+  const own = (rest.volumes ?? []).filter(({ name }) => !names.has(name))
   return { ...spec.template, spec: claimed.length > 0 ? { ...rest, volumes: [...volumes, ...own] } : rest }
 }
 

@@ -41,11 +41,12 @@ export function validateAppArmorAnnotations(
   spec: Readonly<PodSpec>,
 ): FieldError[] {
   const out: FieldError[] = []
+  let names: Set<string> | undefined
   for (const [key, profile] of Object.entries(annotations)) {
     if (!key.startsWith(appArmorAnnotationPrefix)) continue
     const name = key.slice(appArmorAnnotationPrefix.length)
-    if (!containersOf("", spec).some(([, container]) => container.name === name))
-      out.push(field.invalid(`${path}[${key}]`, name, "container not found"))
+    names ??= new Set(Array.from(containersOf("", spec), ([, container]) => container.name))
+    if (!names.has(name)) out.push(field.invalid(`${path}[${key}]`, name, "container not found"))
     const known = ["", "runtime/default", "unconfined"].includes(profile) || profile.startsWith("localhost/")
     if (!known)
       out.push(

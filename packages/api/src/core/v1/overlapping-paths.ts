@@ -1,6 +1,7 @@
 /** Files of one volume that would lie on each other. Mirrors: pkg/api/pod/warnings.go (warningsForOverlappingVirtualPaths) */
 import { goQuote } from "@knarr/apimachinery"
 import { trimEndOf } from "@knarr/base"
+import { mostWarnings } from "./pod-ports.warnings.ts"
 import type { Volume, VolumeProjection } from "./types.gen.ts"
 
 interface FilePath {
@@ -9,15 +10,24 @@ interface FilePath {
   readonly source: string
 }
 
+/** What is longer than this altogether, and more than are sent when each is cut, is not all told. */
+const mostChars = 1_000_000
+const fewestWarnings = 32
+
 type Items = readonly { readonly path: string }[] | undefined
 
 export function overlappingPathWarnings(volumes: readonly Volume[] | undefined): string[] {
   const out: string[] = []
+  let chars = 0
   for (const volume of volumes ?? []) {
     const { name, configMap, secret, downwardAPI, projected } = volume
-    const warn = (what: string, overlaps: readonly string[]): void => {
-      for (const overlap of overlaps)
-        out.push(`volume ${goQuote(name)} (${what}): overlapping paths: ${overlap}`)
+    const warn = (what: string, overlaps: Iterable<string>): void => {
+      for (const overlap of overlaps) {
+        if (out.length >= mostWarnings || (chars > mostChars && out.length >= fewestWarnings)) return
+        const text = `volume ${goQuote(name)} (${what}): overlapping paths: ${overlap}`
+        out.push(text)
+        chars += text.length
+      }
     }
     if (configMap) warn(`ConfigMap ${goQuote(configMap.name ?? "")}`, overlapsOf([files(configMap.items)]))
     if (secret) warn(`Secret ${goQuote(secret.secretName ?? "")}`, overlapsOf([files(secret.items)]))
@@ -59,19 +69,39 @@ function textOf({ path, source }: FilePath): string {
   return source === "" ? goQuote(path) : `${goQuote(path)} (${source})`
 }
 
+/** Files by the parts of their paths; numbers are their places in the order of all. */
+interface Directory {
+  readonly entries: Map<string, Directory>
+  /** Files of just this path. */
+  readonly here: number[]
+  /** Files further down. */
+  readonly below: number[]
+}
+
+function directory(): Directory {
+  return { entries: new Map(), here: [], below: [] }
+}
+
 /** Pairs of files of which one is, or lies below, the other; the later first. */
-function overlapsOf(lists: readonly (readonly FilePath[])[]): string[] {
-  const out: string[] = []
-  const seen: FilePath[] = []
-  for (const item of lists.flat()) {
-    const file = { ...item, path: trimEndOf(item.path, "/") }
-    if (file.path !== "")
-      for (const other of seen) {
-        if (other.path === "") continue
-        const [a, b] = [`${file.path}/`, `${other.path}/`]
-        if (a.startsWith(b) || b.startsWith(a)) out.push(`${textOf(file)} with ${textOf(other)}`)
-      }
-    seen.push(file)
+function* overlapsOf(lists: readonly (readonly FilePath[])[]): Generator<string> {
+  const files = lists.flat().map((file) => ({ ...file, path: trimEndOf(file.path, "/") }))
+  const root = directory()
+  for (const [at, file] of files.entries()) {
+    if (file.path === "") continue
+    const others: number[][] = []
+    const through: Directory[] = []
+    let place = root
+    for (const part of file.path.split("/")) {
+      if (place.here.length > 0) others.push(place.here)
+      through.push(place)
+      let next = place.entries.get(part)
+      if (!next) place.entries.set(part, (next = directory()))
+      place = next
+    }
+    others.push(place.here, place.below)
+    const found = others.flat().sort((a, b) => a - b)
+    for (const other of found) yield `${textOf(file)} with ${textOf(files[other]!)}`
+    for (const above of through) above.below.push(at)
+    place.here.push(at)
   }
-  return out
 }

@@ -11,7 +11,7 @@ interface Seen {
 }
 
 /** Far more than the headers of an answer hold: they are cut off at 4096 characters. */
-const mostWarnings = 1000
+export const mostWarnings = 1000
 
 /** Ports of one number and protocol, by what of the host they take. */
 class SamePorts {

@@ -234,6 +234,7 @@ function stateTransitions(
 ): FieldError[] {
   if (restartPolicy === "Always") return []
   const out: FieldError[] = []
+  const places = new Map((statuses ?? []).map(({ name }, i) => [name, i]).reverse() as [string, number][])
   const rules = new Map(old.spec.containers.map((container) => [container.name, container]))
   for (const before of old.status.containerStatuses ?? []) {
     const ended = before.state?.terminated
@@ -241,8 +242,8 @@ function stateTransitions(
     const container = rules.get(before.name)
     if (ended.exitCode !== 0 && restartPolicy === "OnFailure") continue
     if (container?.restartPolicy !== undefined || container?.restartPolicyRules?.length) continue
-    const at = (statuses ?? []).findIndex(({ name }) => name === before.name)
-    if (at >= 0 && !statuses![at]!.state?.terminated)
+    const at = places.get(before.name)
+    if (at !== undefined && !statuses![at]!.state?.terminated)
       out.push(field.forbidden(`${path}[${at}].state`, "may not be transitioned to non-terminated state"))
   }
   return out

@@ -1,7 +1,7 @@
 /** Validation of storage classes. Mirrors: pkg/apis/storage/validation/validation.go (ValidateStorageClass) */
 import { field, semanticEqual, validateLabelName } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { immutableMessage, oneOfDefaulted, oneOfIfSet, required } from "../../checks.ts"
+import { immutableMessage, oneOfDefaulted, oneOfIfSet, repeated, required } from "../../checks.ts"
 import type { TopologySelectorTerm } from "../../core/v1/types.gen.ts"
 import { validateParameters, validateProvisioner } from "./parameters.validate.ts"
 import type { StorageClass } from "./types.gen.ts"
@@ -41,8 +41,9 @@ function validateTopologies(path: string, terms: readonly TopologySelectorTerm[]
     for (const [j, { key, values }] of (matchLabelExpressions ?? []).entries()) {
       const here = `${at}[${j}]`
       if (!values?.length) out.push(field.required(`${here}.values`, ""))
+      const again = repeated(values ?? [])
       for (const [k, value] of (values ?? []).entries())
-        if (values.indexOf(value) < k) out.push(field.duplicate(`${here}.values[${k}]`, value))
+        if (again.has(k)) out.push(field.duplicate(`${here}.values[${k}]`, value))
       out.push(...validateLabelName(key, `${here}.key`))
       if (byKey.has(key)) out.push(field.duplicate(`${here}.key`, key))
       byKey.set(key, [...new Set(values)].sort())
