@@ -1,5 +1,6 @@
 /** Flags that many commands share. */
-import { join } from "node:path"
+import { existsSync, realpathSync } from "node:fs"
+import { basename, dirname, join, resolve } from "node:path"
 import { homedir } from "node:os"
 import { ClusterHome, UsageError, knarrHome, type ClusterConfig } from "../cluster-home.ts"
 import type { CommandContext, FlagSpec } from "./command.ts"
@@ -51,8 +52,30 @@ export function contextName(cluster: ClusterHome): string {
   return `knarr-${cluster.name}`
 }
 
-/** The file that kubectl reads and that `up` merges the context into. */
-export function userKubeconfig(ctx: CommandContext): string {
-  const [first] = (ctx.environment["KUBECONFIG"] ?? "").split(":").filter(Boolean)
-  return first ?? join(ctx.environment["HOME"] ?? homedir(), ".kube", "config")
+/**
+ * The file that `up` merges the context into: the one that kubectl would change, but never a cluster's own, which the
+ * cluster writes anew. Mirrors: client-go tools/clientcmd/config.go (GetDefaultFilename)
+ */
+export function userKubeconfig(ctx: Pick<CommandContext, "environment">, home: string): string {
+  const files = (ctx.environment["KUBECONFIG"] ?? "")
+    .split(":")
+    .filter((file) => file !== "" && !isClustersOwn(file, home))
+  const fallback = join(ctx.environment["HOME"] ?? homedir(), ".kube", "config")
+  return files.find((file) => existsSync(file)) ?? files.at(-1) ?? fallback
+}
+
+/** Of a cluster of this home, which may be gone, or of one of another home. */
+function isClustersOwn(file: string, home: string): boolean {
+  const path = realPath(file)
+  if (basename(path) !== "kubeconfig") return false
+  const dir = dirname(path)
+  return dirname(dir) === realPath(home) || existsSync(join(dir, "cluster.json"))
+}
+
+function realPath(file: string): string {
+  try {
+    return realpathSync(file)
+  } catch {
+    return resolve(file)
+  }
 }

@@ -24,7 +24,7 @@ export const deleteCluster = defineCommand({
     }
     if (existsSync(cluster.caCertificate)) {
       const ca = readFileSync(cluster.caCertificate, "utf8")
-      for (const file of new Set([userKubeconfig(ctx), ...(config.kubeconfigs ?? [])]))
+      for (const file of new Set([userKubeconfig(ctx, cluster.home), ...(config.kubeconfigs ?? [])]))
         await removeFromKubeconfig(file, contextName(cluster), ca, ctx)
     }
     cluster.remove()

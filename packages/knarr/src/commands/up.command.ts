@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { Scope, type Clock } from "@knarr/base"
-import { readKubeconfig } from "@knarr/client"
+import { defaultKubeconfigFiles, readKubeconfig } from "@knarr/client"
 import { createNodeNetns, nodeBridge } from "@knarr/pod-network"
 import { etcdOptions } from "../api-server-flags/etcd.flags.ts"
 import type { FlagValues } from "../api-server-flags/flag-group.ts"
@@ -65,11 +65,13 @@ export const up = defineCommand({
       await takeBack(cluster, begun, isPart, ctx)
       return interruptedCode
     }
-    const userFile = userKubeconfig(ctx)
+    const userFile = userKubeconfig(ctx, cluster.home)
     await mergeIntoKubeconfig(userFile, await readKubeconfig(cluster.kubeconfig), ctx)
     cluster.write({ ...config, kubeconfigs: [...new Set([...(config.kubeconfigs ?? []), userFile])] })
     ctx.print(` ${formatSeconds(ctx.clock.monotonic() - startedMs)}  ready\n`)
     ctx.print(`kubectl is now configured to use the context "${contextName(cluster)}" (${userFile})\n`)
+    if (defaultKubeconfigFiles(ctx.environment)[0] !== userFile)
+      ctx.print("KUBECONFIG names another file first: unset it, or kubectl goes on using that one\n")
     return 0
   },
 })
