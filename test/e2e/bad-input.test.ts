@@ -119,6 +119,36 @@ test("a port that is taken is named, and nothing is started", { timeout: 60_000 
   }
 })
 
+test(
+  "a flag with which no server can start is named with its file, and is not kept",
+  { timeout: 120_000 },
+  async () => {
+    await using home = new KnarrHome("flags")
+    const broken = join(home.dir, "broken.yaml")
+    writeFileSync(broken, "{")
+    const nope = join(home.dir, "nope.yaml")
+    const cases: readonly (readonly [flag: string, file: string, ...more: string[]])[] = [
+      ["encryption-provider-config", nope],
+      ["authentication-config", broken],
+      ["authorization-config", broken],
+      ["admission-control-config-file", broken],
+      ["audit-policy-file", broken, "--audit-log-path=-"],
+    ]
+    for (const [flag, file, ...more] of cases) {
+      const { code, stderr } = await home.try(
+        "up",
+        "--name=flags",
+        "--no-agent",
+        `--${flag}=${file}`,
+        ...more,
+      )
+      assert.equal(code, 1)
+      assert.ok(stderr.startsWith(`error: --${flag}: `) && stderr.includes(file), stderr)
+    }
+    await home.up()
+  },
+)
+
 test("a damaged store is told apart from an empty one", { timeout: 60_000 }, async () => {
   await using home = new KnarrHome("damaged")
   await home.up("--no-agent")

@@ -37,6 +37,7 @@ import { createEscalationCheck } from "./authz/escalation.ts"
 import { NodeAuthorizer } from "./authz/node.ts"
 import { NodeGraph } from "./authz/node-graph.ts"
 import { Rbac } from "./authz/rbac.ts"
+import { usingConfigFile } from "./config/read-config.ts"
 import { StructuredAuthorization, type StructuredAuthorizationOptions } from "./authz/structured.ts"
 import { bootstrap, builtInApiServices, nodeRules } from "./bootstrap/bootstrap.ts"
 import { canBeReached, ensureKubernetesEndpoints } from "./bootstrap/kubernetes-endpoints.ts"
@@ -157,7 +158,10 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const encryption =
     options.encryption &&
     // What is at work when the server stops still writes.
-    (await Encryption.start(options.encryption, env, scope.child("encryption", { lasting: true })))
+    (await usingConfigFile(
+      options.encryption.configFile,
+      Encryption.start(options.encryption, env, scope.child("encryption", { lasting: true })),
+    ))
   const store = encryption
     ? new EncryptedStore(options.store, (key) => {
         const kind = registry.follower.cacheOf(key)?.kind
@@ -196,7 +200,10 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     { name: "rbac", authorizer: rbac },
   ]
   const authorizer = options.authorization
-    ? await StructuredAuthorization.start(options.authorization, own, env, scope)
+    ? await usingConfigFile(
+        "file" in options.authorization ? options.authorization.file : undefined,
+        StructuredAuthorization.start(options.authorization, own, env, scope),
+      )
     : createAuthorizer(options.authorizers?.(own) ?? own)
   const signer = new TokenSigner(options.serviceAccounts)
   const audiences = options.serviceAccounts.audiences ?? options.serviceAccounts.issuers
@@ -207,10 +214,13 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   }
   const structured =
     options.authentication &&
-    (await StructuredAuthentication.start(
-      { ...options.authentication, ours: options.serviceAccounts.issuers },
-      env,
-      scope,
+    (await usingConfigFile(
+      options.authentication.file,
+      StructuredAuthentication.start(
+        { ...options.authentication, ours: options.serviceAccounts.issuers },
+        env,
+        scope,
+      ),
     ))
   const authenticator = createAuthenticator({
     log: env.log,
@@ -255,7 +265,9 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   }
   const outbound = scope.use(createOutbound({ clock: env.clock, resolve }))
   const { configFile } = options.admission ?? {}
-  const configurations = configFile ? await readAdmissionConfiguration(configFile) : undefined
+  const configurations = configFile
+    ? await usingConfigFile(configFile, readAdmissionConfiguration(configFile))
+    : undefined
   const admission = await createAdmission({
     deps: {
       env,

@@ -11,6 +11,7 @@ import { startImageRegistry } from "@knarr/image-registry"
 import { startScheduler } from "@knarr/scheduler"
 import { openEmbeddedStore, openEtcdStore } from "@knarr/store"
 import { etcdOptions } from "./api-server-flags/etcd.flags.ts"
+import { namingFlag } from "./api-server-flags/naming-flag.ts"
 import { apiServerOptions } from "./api-server-flags/order.ts"
 import { givenServiceAccounts } from "./api-server-flags/service-account.flags.ts"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
@@ -58,7 +59,7 @@ export async function startServer(options: {
   const store = own ?? scope.use(await openEtcdStore({ ...etcd!, env }))
   if (config.hasNode) await untilAddress(addresses.hostAddress, env.clock, scope.signal)
   const given = { ...apiServerOptions(config.apiServer ?? {}), flags: config.apiServer ?? {} }
-  const apiServer = await startApiServer({
+  const starting = startApiServer({
     ...given,
     env,
     store,
@@ -83,6 +84,9 @@ export async function startServer(options: {
     readyChecks: [{ name: "processes", check: () => checkProcesses(cluster) }],
     forbiddenNetworks: () => numbers.rangesOfOthers(config.index),
     kubelet: { clientCert: pki.kubeletClient.cert, clientKey: pki.kubeletClient.key, ca: pki.ca.cert },
+  })
+  const apiServer = await starting.catch((thrown: unknown) => {
+    throw namingFlag(thrown, config.apiServer ?? {})
   })
   steps.done("API server ready")
   // The API server sees what has changed in the files.

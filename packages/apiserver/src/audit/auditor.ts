@@ -1,6 +1,7 @@
 /** Begins the records of requests. Mirrors: apiserver pkg/endpoints/filters/audit.go, pkg/server/options/audit.go */
 import type { Env, Scope } from "@knarr/base"
 import type { RequestInfo, UserInfo } from "../contract.ts"
+import { usingConfigFile } from "../config/read-config.ts"
 import type { ServerExchange } from "../server/exchange.ts"
 import { createLogSink, type AuditLogOptions } from "./log-sink.ts"
 import { loadPolicy, PolicyEvaluator } from "./policy.ts"
@@ -70,7 +71,9 @@ export async function createAuditor(
   env: Env,
   scope: Scope,
 ): Promise<Auditor | undefined> {
-  const policy = new PolicyEvaluator(await loadPolicy(options.policyFile, env.log))
+  const policy = new PolicyEvaluator(
+    await usingConfigFile(options.policyFile, loadPolicy(options.policyFile, env.log)),
+  )
   const metrics = new AuditMetrics(env.meter, env.log)
   const sinks: AuditSink[] = []
   if (options.log) sinks.push(createLogSink(options.log, env, scope, metrics))

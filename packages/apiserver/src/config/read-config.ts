@@ -29,6 +29,27 @@ export interface ReadConfig<T> {
   readonly strictErrors: readonly string[]
 }
 
+/** What is wrong with a file that the server was told to read at its start. */
+export class ConfigFileError extends Error {
+  readonly file: string
+
+  constructor(file: string, cause: unknown) {
+    const message = messageOf(cause)
+    super(message.includes(file) ? message : `${file}: ${message}`, { cause })
+    this.name = "ConfigFileError"
+    this.file = file
+  }
+}
+
+/** Rejects with a {@link ConfigFileError} when what makes use of the file does. */
+export async function usingConfigFile<T>(file: string | undefined, use: Promise<T>): Promise<T> {
+  try {
+    return await use
+  } catch (thrown) {
+    throw file === undefined || thrown instanceof ConfigFileError ? thrown : new ConfigFileError(file, thrown)
+  }
+}
+
 /** Reads a file. Rejects when there is none. */
 export async function readConfigText(path: string): Promise<string> {
   try {

@@ -1,6 +1,7 @@
 /** The program that a kubeconfig names: how it is reached, and how it is asked again. Mirrors: apiserver pkg/util/webhook/webhook.go */
 import { Backoff, type Env } from "@knarr/base"
 import { createTransport, readKubeconfig, resolveContext, type Transport } from "@knarr/client"
+import { usingConfigFile } from "../config/read-config.ts"
 
 export const webhookAttempts = 5
 export const webhookHeaders = Object.freeze({
@@ -13,7 +14,7 @@ export async function openWebhook(
   configFile: string,
   env: Pick<Env, "clock" | "random">,
 ): Promise<{ readonly transport: Transport; readonly path: string }> {
-  const { transport: where } = resolveContext(await readKubeconfig(configFile))
+  const { transport: where } = resolveContext(await usingConfigFile(configFile, readKubeconfig(configFile)))
   const path = new URL(where.server).pathname === "/" ? "/" : ""
   return { transport: createTransport({ ...where, env }), path }
 }

@@ -1,5 +1,4 @@
 /** Flags about who asks. Mirrors: kubernetes pkg/kubeapiserver/options/authentication.go */
-import { readFileSync } from "node:fs"
 import type { ApiServerOptions } from "@knarr/apiserver"
 import { UsageError } from "../cluster-home.ts"
 import type { FlagGroup, GivenFlags } from "./flag-group.ts"
@@ -61,7 +60,7 @@ function oidcOf(given: GivenFlags): ApiServerOptions["authentication"] {
   const claim = given.text("oidc-username-claim") ?? "sub"
   const prefix = given.text("oidc-username-prefix") ?? ""
   const groups = given.text("oidc-groups-claim")
-  const caFile = given.text("oidc-ca-file")
+  const ca = given.content("oidc-ca-file")?.toString("utf8")
   const required = given.list("oidc-required-claim") ?? []
   return {
     signingAlgorithms: given.list("oidc-signing-algs") ?? ["RS256"],
@@ -71,7 +70,7 @@ function oidcOf(given: GivenFlags): ApiServerOptions["authentication"] {
           issuer: {
             url,
             audiences: [audience],
-            ...(caFile === undefined ? {} : { certificateAuthority: readFileSync(caFile, "utf8") }),
+            ...(ca === undefined ? {} : { certificateAuthority: ca }),
           },
           claimMappings: {
             username: { claim, prefix: usernamePrefix(prefix, claim, url) },

@@ -1,5 +1,4 @@
 /** Flags of the store, most of them of one in etcd. Mirrors: apiserver pkg/server/options/etcd.go */
-import { readFileSync } from "node:fs"
 import type { EtcdStoreOptions, EtcdTls } from "@knarr/store"
 import { UsageError } from "../cluster-home.ts"
 import { GivenFlags, type FlagGroup, type FlagValues } from "./flag-group.ts"
@@ -92,14 +91,10 @@ export function etcdOptions(values: FlagValues): Omit<EtcdStoreOptions, "env"> |
   const given = new GivenFlags(values)
   const endpoints = given.list("etcd-servers")
   if (!endpoints) return undefined
-  const read = (flag: string): Buffer | undefined => {
-    const file = given.text(flag)
-    return file === undefined ? undefined : readFileSync(file)
-  }
   const readAll = (): EtcdTls => ({
-    ca: read("etcd-cafile"),
-    cert: read("etcd-certfile"),
-    key: read("etcd-keyfile"),
+    ca: given.content("etcd-cafile"),
+    cert: given.content("etcd-certfile"),
+    key: given.content("etcd-keyfile"),
   })
   let last = readAll()
   return {

@@ -2,6 +2,7 @@
  * The contract of the API server's flags: they have kube-apiserver's names, stand in groups, one file each, and become
  * options of the server. `knarr up` keeps what it is given with the cluster; `knarr server` takes them, too.
  */
+import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import type { ApiServerOptions } from "@knarr/apiserver"
 import { parseGoDuration } from "@knarr/apimachinery"
@@ -66,6 +67,17 @@ export class GivenFlags {
   list(name: string): readonly string[] | undefined {
     const text = this.#values[name]
     return text?.split(",").filter((item) => item !== "")
+  }
+
+  /** What is in the file that the flag names. */
+  content(name: string): Buffer | undefined {
+    const file = this.#values[name]
+    if (file === undefined) return undefined
+    try {
+      return readFileSync(file)
+    } catch (thrown) {
+      throw new UsageError(`--${name}: ${messageOf(thrown)}`)
+    }
   }
 
   #read<T>(name: string, read: (text: string) => T): T | undefined {

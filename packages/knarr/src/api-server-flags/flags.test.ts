@@ -1,6 +1,9 @@
 import assert from "node:assert/strict"
 import { resolve } from "node:path"
 import { describe, it } from "node:test"
+import { ConfigFileError } from "@knarr/apiserver"
+import { etcdOptions } from "./etcd.flags.ts"
+import { namingFlag } from "./naming-flag.ts"
 import { apiServerFlags, apiServerOptions, keepApiServerFlags } from "./order.ts"
 import { givenServiceAccounts } from "./service-account.flags.ts"
 
@@ -148,6 +151,20 @@ describe("Flags of the API server", () => {
       jwksUri: "https://a/keys",
       maxExpirationSeconds: 7200,
     })
+  })
+
+  it("are named when the file cannot be used that one of them names", async () => {
+    const missing = { "oidc-issuer-url": "https://a", "oidc-client-id": "b", "oidc-ca-file": "/nope.pem" }
+    assert.throws(() => keepApiServerFlags(missing), { message: /^--oidc-ca-file: ENOENT.*'\/nope\.pem'$/ })
+    const etcd = { "etcd-servers": "http://127.0.0.1:1", "etcd-cafile": "/nope.pem" }
+    assert.throws(() => etcdOptions(etcd), { message: /^--etcd-cafile: ENOENT.*'\/nope\.pem'$/ })
+    const values = { "audit-log-path": "/log", "authentication-config": "/a.yaml" }
+    const cause = new Error("yaml: line 1")
+    const named = namingFlag(new ConfigFileError("/a.yaml", cause), values) as Error
+    assert.equal(named.message, "--authentication-config: /a.yaml: yaml: line 1")
+    assert.equal(namingFlag(cause, values), cause)
+    const other = new ConfigFileError("/b.yaml", cause)
+    assert.equal(namingFlag(other, values), other)
   })
 
   it("are texts, or switches", () => {

@@ -61,8 +61,9 @@ export const up = defineCommand({
           ? await mend(cluster, before, flags, ctx, begun)
           : await startAll(cluster, before, flags, ctx, begun)
     } catch (thrown) {
+      if (ctx.signal.aborted) await takeBack(cluster, begun, isPart, ctx)
+      forgetFlags(cluster, before)
       if (!ctx.signal.aborted) throw thrown
-      await takeBack(cluster, begun, isPart, ctx)
       return interruptedCode
     }
     const userFile = userKubeconfig(ctx, cluster.home)
@@ -105,6 +106,13 @@ async function takeBack(
     ? `the rest of the cluster "${cluster.name}" runs on`
     : `nothing of the cluster "${cluster.name}" runs`
   ctx.warn(`${rest}; "knarr up" goes on, "knarr delete" removes everything\n`)
+}
+
+/** Flags with which no server runs now are not kept: the next `up` without them is as it was before. */
+function forgetFlags(cluster: ClusterHome, before: ClusterConfig | undefined): void {
+  const config = cluster.read()
+  if (config && processState(cluster, "server").pid === undefined)
+    cluster.write({ ...config, apiServer: before?.apiServer ?? {} })
 }
 
 /** Starts a cluster of which nothing runs. */
