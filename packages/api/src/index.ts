@@ -66,7 +66,7 @@ export { isExtendedResource, isHugePages, isOvercommitAllowed } from "./core/v1/
 export { isHeadless, needsHealthCheck, validateClusterIPs } from "./core/v1/service.validate.ts"
 export { isExternallyAccessible } from "./core/v1/service.defaults.ts"
 export { type Schedule, parseCron } from "./batch/v1/cron.ts"
-export { type PolicyRuleLike, uncoveredRules } from "./rbac/v1/uncovered-rules.ts"
+export { comparedParts, type PolicyRuleLike, uncoveredRules } from "./rbac/v1/uncovered-rules.ts"
 export { columnTexts } from "./column-texts.gen.ts"
 export {
   type BootstrapSecret,

@@ -295,6 +295,69 @@ const shapes: readonly (readonly [kind: string, what: string, make: (length: num
       },
     }),
   ],
+  [
+    "apps/v1/statefulsets",
+    "volumes beside claim templates",
+    (n) => ({
+      spec: {
+        serviceName: "s",
+        selector: { matchLabels: { a: "b" } },
+        template: {
+          metadata: { labels: { a: "b" } },
+          spec: { containers: [container], volumes: list(n, (i) => ({ name: `w${i}`, emptyDir: {} })) },
+        },
+        volumeClaimTemplates: list(n, (i) => ({ metadata: { name: `v${i}` }, spec: {} })),
+      },
+    }),
+  ],
+  [
+    "v1/pods",
+    "annotations of containers",
+    (n) => ({
+      metadata: {
+        name: "x",
+        namespace: "n",
+        annotations: Object.fromEntries(
+          list(n, (i) => [`container.apparmor.security.beta.kubernetes.io/c${i}`, "runtime/default"]),
+        ),
+      },
+      spec: { containers: list(n, (i) => ({ name: `c${i}`, image: "i" })) },
+    }),
+  ],
+  [
+    "storage.k8s.io/v1/storageclasses",
+    "values of a topology",
+    (n) => ({
+      provisioner: "a.io/b",
+      allowedTopologies: [{ matchLabelExpressions: [{ key: "k", values: list(n, (i) => `v${i}`) }] }],
+    }),
+  ],
+  [
+    "admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+    "versions of a webhook",
+    (n) => ({
+      webhooks: [
+        {
+          name: "w.a.io",
+          rules,
+          sideEffects: "None",
+          admissionReviewVersions: list(n, (i) => `v${i + 1}`),
+          clientConfig: { url: "https://a.io" },
+        },
+      ],
+    }),
+  ],
+  [
+    "admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+    "actions, and names in rules",
+    (n) => ({
+      spec: {
+        policyName: "p",
+        validationActions: list(n, (i) => `a${i}`),
+        matchResources: { resourceRules: [{ ...rules[0], resourceNames: list(n, (i) => `n${i}`) }] },
+      },
+    }),
+  ],
 ]
 
 const kindOf = new Map<string, Kind>(kinds.map((kind) => [`${kind.apiVersion}/${kind.plural}`, kind]))

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { clusterRole, clusterRoleBinding, role, roleBinding, uncoveredRules } from "@knarr/api"
+import { clusterRole, clusterRoleBinding, role, roleBinding, comparedParts, uncoveredRules } from "@knarr/api"
 import type { PolicyRule } from "@knarr/api"
 import type { Kind, KubeObject } from "@knarr/apimachinery"
 import type { ObjectReader } from "../authn/service-account-tokens.ts"
@@ -156,24 +156,41 @@ describe("Rbac", () => {
     })
   })
 
+  const attempt = (rules: PolicyRule[]): void =>
+    void createEscalationCheck(rbac, rbac).validate!(
+      createAdmissionRequest({
+        operation: "CREATE",
+        kind: role,
+        subresource: "",
+        namespace: "x",
+        name: "r",
+        object: { apiVersion: "", kind: "Role", metadata: { name: "r" }, rules } as unknown as KubeObject,
+        oldObject: undefined,
+        user: { name: "eve", groups: ["devs"] },
+        dryRun: false,
+        options: {},
+        warnings: [],
+      }),
+    )
+
+  it("are looked up in bounded time, however much a short role stands for", () => {
+    const many = (prefix: string): string[] => Array.from({ length: 1000 }, (_, i) => `${prefix}${i}`)
+    const product = { apiGroups: many("g"), resources: many("r"), verbs: many("v") }
+    const wide = [{ apiGroups: ["*"], resources: ["*"], verbs: ["*"] }]
+    assert.equal(comparedParts(wide, [product]), 0)
+    assert.deepEqual(uncoveredRules(wide, [product]), [])
+    assert.equal(comparedParts([], [product]), 1e9)
+    assert.equal(comparedParts([], [{ nonResourceURLs: many("/"), verbs: many("v") }]), 1e6)
+    const named = { apiGroups: ["a"], resources: ["b", "c"], resourceNames: ["d", "e", "f"], verbs: ["g"] }
+    assert.equal(comparedParts([], [named, named]), 12)
+    assert.throws(() => attempt([product]), {
+      message:
+        'roles.rbac.authorization.k8s.io "r" is forbidden: the rules stand for 1000000000 permissions, ' +
+        "and no more than 50000 are compared with those that the user holds",
+    })
+  })
+
   it("refuses to grant what one does not have", () => {
-    const check = createEscalationCheck(rbac, rbac)
-    const attempt = (rules: PolicyRule[]): void =>
-      void check.validate!(
-        createAdmissionRequest({
-          operation: "CREATE",
-          kind: role,
-          subresource: "",
-          namespace: "x",
-          name: "r",
-          object: { apiVersion: "", kind: "Role", metadata: { name: "r" }, rules } as unknown as KubeObject,
-          oldObject: undefined,
-          user: { name: "eve", groups: ["devs"] },
-          dryRun: false,
-          options: {},
-          warnings: [],
-        }),
-      )
     attempt([{ verbs: ["get"], apiGroups: [""], resources: ["pods"] }])
     assert.throws(() => attempt([{ verbs: ["get", "list"], apiGroups: [""], resources: ["nodes"] }]), {
       message:
