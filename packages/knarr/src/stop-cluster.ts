@@ -1,6 +1,6 @@
 /** Ends a cluster's processes and takes its network apart. */
 import { globSync } from "node:fs"
-import { basename } from "node:path"
+import { basename, join } from "node:path"
 import { ipv4 } from "@knarr/apimachinery"
 import type { Env } from "@knarr/base"
 import { createLinuxMachine, stopContainerd, unmountBelow } from "@knarr/kubelet"
@@ -63,10 +63,17 @@ export async function removeClusterNetwork(
   await removeNodeNetwork(networkOf(config), signal)
 }
 
+/**
+ * Unmounts the volumes of pods in a cluster's folder, which must not keep the folder, nor lose what they lead to. A disk that
+ * somebody mounted there for the folder, or for the store in it, is theirs: without it the next start would find nothing.
+ */
+export async function unmountVolumes(clusterDir: string, signal: AbortSignal): Promise<void> {
+  await unmountBelow([join(clusterDir, "nodes")], signal)
+}
+
 /** Removes what a stopped cluster has in the kernel: mounts, network and cgroups. Idempotent. */
 export async function clearMachine(cluster: ClusterHome, config: ClusterConfig, ctx: Context): Promise<void> {
-  // Pods' volumes are mounts: they must not keep the folder, nor lose what they lead to.
-  await unmountBelow([cluster.dir], ctx.signal)
+  await unmountVolumes(cluster.dir, ctx.signal)
   await removeClusterNetwork(config, ctx)
   for (const node of nodesOf(config)) {
     const machine = createLinuxMachine({ clock: ctx.clock, rootDir: cluster.node(node.node) })
@@ -85,7 +92,7 @@ export async function sweepNumber(
   gone: ClusterRanges & { readonly index: number; readonly dir?: string },
   ctx: Pick<Context, "clock" | "signal">,
 ): Promise<void> {
-  if (gone.dir !== undefined) await unmountBelow([gone.dir], ctx.signal)
+  if (gone.dir !== undefined) await unmountVolumes(gone.dir, ctx.signal)
   await removeClusterNetwork(gone, ctx)
   const { pods } = createLinuxMachine({ clock: ctx.clock, rootDir: "/" })
   for (const path of globSync(`/sys/fs/cgroup/{,*/}knarr-${gone.index}-*`))
