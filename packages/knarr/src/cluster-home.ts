@@ -13,7 +13,17 @@
  *
  * The processes are `server` and, by its name, the agent of each node.
  */
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
 import { homedir } from "node:os"
 import { join, resolve } from "node:path"
 import {
@@ -23,6 +33,7 @@ import {
   type IPv4Address,
   type IPv4Network,
 } from "@knarr/apimachinery"
+import { asError } from "@knarr/base"
 import { nodeAddress } from "@knarr/pod-network"
 
 /** The addresses of a cluster. Everything is host-only: nothing leaves the machine. */
@@ -47,6 +58,8 @@ export interface ClusterConfig extends ClusterRanges {
   readonly hasNode: boolean
   /** The users' kubeconfig files into which `up` put the cluster. */
   readonly kubeconfigs?: readonly string[]
+  /** Whether the cluster's own store was made: it is not made anew when it is gone. */
+  readonly hasStore?: boolean
   /** Flags of the API server, by name, as `up` was given them. */
   readonly apiServer?: Readonly<Record<string, string>>
 }
@@ -156,11 +169,25 @@ export class ClusterHome {
     writeAtomically(join(this.dir, "cluster.json"), JSON.stringify(config, undefined, 2) + "\n")
   }
 
-  /** Removes everything, the settings last: a removal that fails half-way can be tried again. */
+  /**
+   * Removes everything, the settings last: a removal that fails half-way can be tried again, and until then the settings
+   * keep the server from making what is gone anew. Throws when the disk is read-only, before anything is removed.
+   */
   remove(): void {
-    for (const name of existsSync(this.dir) ? readdirSync(this.dir) : [])
-      if (name !== "cluster.json") rmSync(join(this.dir, name), { recursive: true, force: true })
-    rmSync(this.dir, { recursive: true, force: true })
+    if (!existsSync(this.dir)) return
+    try {
+      accessSync(this.dir, constants.W_OK)
+      for (const name of readdirSync(this.dir))
+        if (name !== "cluster.json") rmSync(join(this.dir, name), { recursive: true, force: true })
+      rmSync(this.dir, { recursive: true, force: true })
+    } catch (thrown) {
+      throw new Error(
+        `Cannot remove "${this.dir}": ${whyNot(thrown)}; nothing runs, and "knarr delete" goes on`,
+        {
+          cause: thrown,
+        },
+      )
+    }
   }
 }
 
@@ -176,8 +203,34 @@ export function listClusters(home: string): ClusterHome[] {
 
 /** A crash leaves the old file or the new one, never half of one. */
 export function writeAtomically(file: string, text: string, mode = 0o600): void {
-  writeFileSync(`${file}.tmp`, text, { mode })
-  renameSync(`${file}.tmp`, file)
+  try {
+    writeFileSync(`${file}.tmp`, text, { mode })
+    renameSync(`${file}.tmp`, file)
+  } catch (thrown) {
+    // What a full disk took of it would be in the way of whoever makes room.
+    rmSync(`${file}.tmp`, { force: true })
+    throw thrown
+  }
+}
+
+/** What kept a file from being written or removed: of common causes in words of their own. */
+function whyNot(thrown: unknown): string {
+  const error = asError(thrown)
+  // What Node's recursive removal throws has no code for most errors, only the system's text.
+  const known = Object.entries(reasons).find(
+    ([code, { text }]) => ("code" in error && error.code === code) || error.message.includes(text),
+  )
+  return known?.[1].why ?? error.message
+}
+
+const reasons: Readonly<Record<string, { readonly text: string; readonly why: string }>> = {
+  EROFS: { text: "Read-only file system", why: "its disk is read-only" },
+  ENOSPC: { text: "No space left on device", why: "no space is left on its disk" },
+  EDQUOT: { text: "Disk quota exceeded", why: "the quota of its disk is used up" },
+  EACCES: { text: "Permission denied", why: "permission is denied" },
+  EPERM: { text: "Operation not permitted", why: "the operation is not permitted" },
+  ENOENT: { text: "No such file or directory", why: "its folder is not there" },
+  ENOTDIR: { text: "Not a directory", why: "what should be its folder is none" },
 }
 
 /** The text of a file; undefined when there is none (any more). */

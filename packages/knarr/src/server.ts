@@ -55,7 +55,9 @@ export async function startServer(options: {
     ensureNodePki(cluster.nodePki(node), env, pki.ca, node, address)
   const etcd = etcdOptions(config.apiServer ?? {})
   await sweepSnapshots(cluster)
-  const own = etcd ? undefined : scope.use(await openEmbeddedStore({ dir: cluster.store, env }))
+  const own = etcd
+    ? undefined
+    : scope.use(await openEmbeddedStore({ dir: cluster.store, env, mustExist: config.hasStore }))
   const store = own ?? scope.use(await openEtcdStore({ ...etcd!, env }))
   if (config.hasNode) await untilAddress(addresses.hostAddress, env.clock, scope.signal)
   const given = { ...apiServerOptions(config.apiServer ?? {}), flags: config.apiServer ?? {} }

@@ -159,6 +159,14 @@ export class StoreFailedError extends Error {
   }
 }
 
+/** There was a store, and its file is gone or empty. */
+export class StoreGoneError extends Error {
+  constructor(file: string) {
+    super(`Cannot open the store "${file}": the file is gone. Restore a snapshot, or delete the cluster`)
+    this.name = "StoreGoneError"
+  }
+}
+
 /** The store's file cannot be read; the message names it and says what to do. */
 export class DamagedStoreError extends Error {
   constructor(file: string, cause: unknown) {

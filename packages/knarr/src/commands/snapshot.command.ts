@@ -62,7 +62,7 @@ async function saveStopped(
   file: string,
   env: Env,
 ): Promise<{ readonly revision: number }> {
-  await using store = await openEmbeddedStore({ dir: cluster.store, env })
+  await using store = await openEmbeddedStore({ dir: cluster.store, env, mustExist: true })
   return await saveSnapshot(store, file)
 }
 

@@ -38,7 +38,8 @@ export const storeMigrate = defineCommand({
       renameSync(cluster.store, `${cluster.store}.moved`)
     }
     const taken = Object.fromEntries(placeFlags.map((name) => [name, ""]))
-    cluster.write({ ...config, apiServer: intoEtcd ? kept : keepApiServerFlags(taken, config.apiServer) })
+    const apiServer = intoEtcd ? kept : keepApiServerFlags(taken, config.apiServer)
+    cluster.write({ ...config, apiServer, hasStore: !intoEtcd })
     for (const key of left) ctx.print(`left: ${key}\n`)
     ctx.print(`Moved ${moved} objects; "knarr up" goes on with them\n`)
     return 0

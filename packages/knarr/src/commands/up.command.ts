@@ -68,7 +68,13 @@ export const up = defineCommand({
     }
     const userFile = userKubeconfig(ctx, cluster.home)
     await mergeIntoKubeconfig(userFile, await readKubeconfig(cluster.kubeconfig), ctx)
-    cluster.write({ ...config, kubeconfigs: [...new Set([...(config.kubeconfigs ?? []), userFile])] })
+    // Also after a removal that was cut off, or of the store alone, there is no other one to be made.
+    const hasStore = config.hasStore === true || etcdOptions(config.apiServer ?? {}) === undefined
+    cluster.write({
+      ...config,
+      hasStore,
+      kubeconfigs: [...new Set([...(config.kubeconfigs ?? []), userFile])],
+    })
     ctx.print(` ${formatSeconds(ctx.clock.monotonic() - startedMs)}  ready\n`)
     ctx.print(`kubectl is now configured to use the context "${contextName(cluster)}" (${userFile})\n`)
     if (defaultKubeconfigFiles(ctx.environment)[0] !== userFile)
@@ -131,6 +137,7 @@ async function startAll(
   const config: ClusterConfig = {
     ...decided,
     ...(before?.kubeconfigs ? { kubeconfigs: before.kubeconfigs } : {}),
+    ...(before?.hasStore ? { hasStore: true } : {}),
     apiServer,
   }
   cluster.write(config)

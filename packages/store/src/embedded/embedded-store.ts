@@ -1,6 +1,6 @@
 /** The embedded engine: one file, one process, no server. Its parts and its layout on disk: ../../README.md. */
 import { stat } from "node:fs/promises"
-import { mkdirSync } from "node:fs"
+import { mkdirSync, statSync } from "node:fs"
 import { Backoff, type Env, Scope, messageOf } from "@knarr/base"
 import { type LeaseState, LeaseTable } from "../lease-table.ts"
 import {
@@ -12,6 +12,7 @@ import {
   type RangeResult,
   type Store,
   type StoreEvent,
+  StoreGoneError,
   type WatchOptions,
   type WriteOptions,
   type WriteResult,
@@ -33,6 +34,8 @@ export interface EmbeddedStoreOptions {
   /** The store's own directory; made when it does not exist. */
   readonly dir: string
   readonly env: Env
+  /** Whether there must be a store with something in it: it is not made anew; default false. */
+  readonly mustExist?: boolean | undefined
   /** How many events a live watcher may fall behind; default 10,000. */
   readonly watchBuffer?: number
 }
@@ -51,10 +54,11 @@ export interface EmbeddedStore extends Store {
 
 /**
  * Opens the store in `dir`, or makes one at revision 1. Throws {@link StoreInUseError} while a process has it
- * open, {@link DamagedStoreError}, {@link NoSpaceError}, or the system's error.
+ * open, {@link StoreGoneError}, {@link DamagedStoreError}, {@link NoSpaceError}, or the system's error.
  */
 export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
   const { dir, env } = options
+  if (options.mustExist && isGone(dataFile(dir))) throw new StoreGoneError(dataFile(dir))
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const lock = lockDirectory(dir)
   let database: Database | undefined
@@ -71,6 +75,11 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
     lock[Symbol.dispose]()
     throw thrown
   }
+}
+
+/** LMDB would make an empty file a new store, too. */
+function isGone(file: string): boolean {
+  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0
 }
 
 /** What was written last is what a broken disk or a copy of a running store most likely lost. */

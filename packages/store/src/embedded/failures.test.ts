@@ -1,13 +1,13 @@
 import assert from "node:assert/strict"
 import { type SpawnSyncReturns, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { copyFile, mkdtemp, open, readFile, rm, truncate, writeFile } from "node:fs/promises"
+import { copyFile, mkdtemp, open, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { it } from "node:test"
 import { fileURLToPath } from "node:url"
 import { systemEnv } from "@knarr/testkit"
-import { DamagedStoreError } from "../store.ts"
+import { DamagedStoreError, StoreGoneError } from "../store.ts"
 import { StoreInUseError } from "./directory-lock.ts"
 import { type EmbeddedStore, openEmbeddedStore } from "./embedded-store.ts"
 
@@ -119,6 +119,28 @@ it("a damaged file is named, not served", () =>
     await assert.rejects(store.get("/k/17"), DamagedStoreError)
     await assert.rejects(store.range({ prefix: "/k/" }), DamagedStoreError)
     assert.ok(await store.get("/k/18"))
+  }))
+
+it("a store that must be there is not made anew when its file, or all of it, is gone", () =>
+  inTemporary(async (dir) => {
+    const store = join(dir, "store")
+    const open = (): Promise<EmbeddedStore> => openEmbeddedStore({ dir: store, env, mustExist: true })
+    const file = join(store, "data.mdb")
+    await assert.rejects(open(), StoreGoneError)
+    assert.deepEqual(await readdir(dir), [])
+    {
+      await using made = await openIn(store)
+      await made.put("/a", Buffer.from("1"))
+    }
+    {
+      await using again = await open()
+      assert.equal(again.revision, 2)
+    }
+    await truncate(file, 0)
+    await assert.rejects(open(), StoreGoneError)
+    await rm(file)
+    await assert.rejects(open(), (error) => error instanceof StoreGoneError && error.message.includes(file))
+    assert.ok(!(await readdir(store)).includes("data.mdb"))
   }))
 
 const canLimit = spawnSync("prlimit", ["--version"]).status === 0
