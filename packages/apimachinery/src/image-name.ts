@@ -30,27 +30,31 @@ const maxNameLength = 255
  * Neither tag nor digest is made up. Throws an Error in upstream's words.
  */
 export function parseImageName(text: string): ImageName {
-  const fail = (message: string): never => {
-    throw new Error(`couldn't parse image name ${JSON.stringify(text)}: ${message}`)
-  }
+  const read = readImageName(text)
+  if (typeof read !== "string") return read
+  throw new Error(`couldn't parse image name ${JSON.stringify(text)}: ${read}`)
+}
+
+/** The name, or what is wrong with it. */
+function readImageName(text: string): ImageName | string {
   if (/^[a-f0-9]{64}$/.test(text)) {
-    fail(`invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`)
+    return `invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`
   }
   const { domain, remainder } = splitDomain(text)
   const end = remainder.search(/[:@]/)
   const remote = end < 0 ? remainder : remainder.slice(0, end)
   if (remote !== remote.toLowerCase()) {
-    fail(`invalid reference format: repository name (${remote}) must be lowercase`)
+    return `invalid reference format: repository name (${remote}) must be lowercase`
   }
   const m = reference.exec(`${domain}/${remainder}`)
-  if (!m || m[1] === undefined) return fail("invalid reference format")
+  if (!m || m[1] === undefined) return "invalid reference format"
   const path = m[2]!
   if (domain.length + 1 + path.length > maxNameLength) {
-    fail(`repository name must not be more than ${maxNameLength} characters`)
+    return `repository name must not be more than ${maxNameLength} characters`
   }
   const digest = m[4]
   if (digest?.startsWith("sha256:") && !/^sha256:[a-f0-9]{64}$/.test(digest)) {
-    fail("invalid checksum digest format")
+    return "invalid checksum digest format"
   }
   const out: { -readonly [K in keyof ImageName]: ImageName[K] } = { domain, path }
   if (m[3] !== undefined) out.tag = m[3]
@@ -88,8 +92,13 @@ export function imageRepository(image: ImageName): string {
   return `${image.domain}/${image.path}`
 }
 
-/** The tag as pull policies see it: `latest` when there is neither tag nor digest, "" with only a digest. */
-export function imageTag(text: string): string {
-  const { tag, digest } = parseImageName(text)
+/**
+ * The tag as pull policies see it: `latest` when there is neither tag nor digest, "" with only a digest. Undefined of what
+ * is no image name: it costs no error with its stack, of which a list of thousands would make thousands.
+ */
+export function imageTag(text: string): string | undefined {
+  const read = readImageName(text)
+  if (typeof read === "string") return undefined
+  const { tag, digest } = read
   return tag ?? (digest === undefined ? "latest" : "")
 }

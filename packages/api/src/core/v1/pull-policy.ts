@@ -3,9 +3,5 @@ import { imageTag } from "@knarr/apimachinery"
 
 /** `Always` for the tag `latest`, stated or implied, and `IfNotPresent` for any other image. */
 export function pullPolicyOf(image: string): "Always" | "IfNotPresent" {
-  try {
-    return imageTag(image) === "latest" ? "Always" : "IfNotPresent"
-  } catch {
-    return "IfNotPresent"
-  }
+  return imageTag(image) === "latest" ? "Always" : "IfNotPresent"
 }
