@@ -34,7 +34,9 @@ function key(kind: Kind): string {
 const byKey = new Map(kinds.map((kind) => [key(kind), kind]))
 
 function columnsOf(kind: Kind): (string | number)[][] {
-  const own = kind.columns.map(({ name, type, format = "", priority = 0 }) => [name, type, format, priority])
+  const own = kind.columns
+    .filter(({ isUntold = false }) => !isUntold)
+    .map(({ name, type, format = "", priority = 0 }) => [name, type, format, priority])
   if (own.length === 0)
     return [
       ["Name", "string", "name", 0],
