@@ -214,7 +214,7 @@ export function writeAtomically(file: string, text: string, mode = 0o600): void 
 }
 
 /** What kept a file from being written or removed: of common causes in words of their own. */
-function whyNot(thrown: unknown): string {
+export function whyNot(thrown: unknown): string {
   const error = asError(thrown)
   // What Node's recursive removal throws has no code for most errors, only the system's text.
   const known = Object.entries(reasons).find(

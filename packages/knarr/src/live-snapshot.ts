@@ -6,12 +6,13 @@ import { randomBytes } from "node:crypto"
 import { constants } from "node:fs"
 import { copyFile, readdir, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { tooManyRequests } from "@knarr/apimachinery"
+import { internalError, tooManyRequests } from "@knarr/apimachinery"
 import type { PathHandler } from "@knarr/apiserver"
 import { asError, uuid, type Random } from "@knarr/base"
 import { createTransport, readKubeconfig, resolveContext } from "@knarr/client"
 import { saveSnapshot, type EmbeddedStore } from "@knarr/store"
-import type { ClusterHome } from "./cluster-home.ts"
+import { whyNot, type ClusterHome } from "./cluster-home.ts"
+import { savingTo } from "./snapshot-target.ts"
 
 /** A path of the API server, for those who may `post` to it. */
 export const snapshotPath = "/knarr/snapshot"
@@ -36,7 +37,7 @@ export function liveSnapshots(store: EmbeddedStore, cluster: ClusterHome, random
     try {
       await sweepSnapshots(cluster)
       const file = join(cluster.dir, `${prefix}${uuid(random)}`)
-      const { revision } = await saveSnapshot(store, file)
+      const { revision } = await saved(store, file)
       const made: Made = { file, revision }
       exchange.respond(200, "application/json", JSON.stringify(made))
     } finally {
@@ -62,10 +63,29 @@ export async function saveLiveSnapshot(
   const response = await transport.request({ method: "POST", path: snapshotPath, signal })
   const text = String(await response.buffer())
   if (response.status !== 200)
-    throw new Error(`Cannot save a snapshot: the server answered ${response.status}: ${text}`)
+    throw new Error(`Cannot save a snapshot: the server answered ${response.status}: ${messageIn(text)}`)
   const made = JSON.parse(text) as Made
-  await move(made.file, file)
+  await savingTo(file, () => move(made.file, file))
   return { revision: made.revision }
+}
+
+async function saved(store: EmbeddedStore, file: string): Promise<{ readonly revision: number }> {
+  try {
+    return await saveSnapshot(store, file)
+  } catch (thrown) {
+    throw internalError(
+      new Error(`cannot write it into the cluster's folder: ${whyNot(thrown)}`, { cause: thrown }),
+    )
+  }
+}
+
+/** That of a Status, or else all of it. */
+function messageIn(text: string): string {
+  try {
+    return (JSON.parse(text) as { readonly message?: string }).message ?? text
+  } catch {
+    return text
+  }
 }
 
 /** Also to another file system; `to` appears only when it is whole. */

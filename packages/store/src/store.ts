@@ -162,7 +162,9 @@ export class StoreFailedError extends Error {
 /** There was a store, and its file is gone or empty. */
 export class StoreGoneError extends Error {
   constructor(file: string) {
-    super(`Cannot open the store "${file}": the file is gone. Restore a snapshot, or delete the cluster`)
+    super(
+      `Cannot open the store "${file}": the file is gone. Restore a snapshot ("knarr snapshot restore"), or delete the cluster`,
+    )
     this.name = "StoreGoneError"
   }
 }
@@ -170,9 +172,12 @@ export class StoreGoneError extends Error {
 /** The store's file cannot be read; the message names it and says what to do. */
 export class DamagedStoreError extends Error {
   constructor(file: string, cause: unknown) {
-    super(`Cannot open the store "${file}": the file is damaged. Restore a snapshot, or delete the cluster`, {
-      cause,
-    })
+    super(
+      `Cannot open the store "${file}": the file is damaged. Restore a snapshot ("knarr snapshot restore --replace"), or delete the cluster`,
+      {
+        cause,
+      },
+    )
     this.name = "DamagedStoreError"
   }
 }

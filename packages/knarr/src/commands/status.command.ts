@@ -4,6 +4,7 @@ import { createRestClient, createTransport, loadKubeconfig, resolveContext } fro
 import { knarrHome, listClusters, type ClusterConfig, type ClusterHome } from "../cluster-home.ts"
 import { restoreFiles } from "../process-files.ts"
 import { lastErrorLine, processState, processesOf, type ProcessState } from "../process-state.ts"
+import { errorOf, readProgress } from "../start-progress.ts"
 import { clusterFlags, existingCluster } from "./cluster-flags.ts"
 import { defineCommand, type CommandContext } from "./command.ts"
 
@@ -38,7 +39,12 @@ async function show(cluster: ClusterHome, config: ClusterConfig, ctx: CommandCon
     `cluster ${cluster.name}: ${isStopped ? "stopped" : server.pid === undefined ? `server ${describe(server)}` : `running (process ${server.pid})`}\n`,
   )
   ctx.print(`  kubeconfig  ${cluster.kubeconfig}\n`)
-  if (isStopped) return false
+  if (isStopped) {
+    const start = readProgress(cluster.progressFile("server"))
+    const failed = start?.told.some((one) => "ready" in one) ? undefined : errorOf(start)
+    if (failed !== undefined) ctx.print(`              its last start failed: ${failed}\n`)
+    return false
+  }
   ctx.print(`  API server  https://127.0.0.1:${config.port}  ${await readiness(cluster, ctx)}\n`)
   for (const [name, state] of states) {
     const lines = troubles(cluster, name, state, ctx)
