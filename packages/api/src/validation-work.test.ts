@@ -312,6 +312,26 @@ const shapes: readonly (readonly [kind: string, what: string, make: (length: num
   ],
   [
     "v1/pods",
+    "huge pages of containers and of the pod",
+    (n) => {
+      const sizes = Object.fromEntries(list(n, (i) => [`hugepages-${i}Mi`, "1"]))
+      const containers = list(n, (i) => ({ name: `c${i}`, image: "i", resources: {} }))
+      return {
+        spec: {
+          resources: { requests: sizes },
+          containers: [{ ...container, resources: { limits: sizes } }, ...containers],
+          initContainers: list(n, (i) => ({
+            name: `i${i}`,
+            image: "i",
+            restartPolicy: "Always",
+            resources: { limits: { [`hugepages-${i}Mi`]: "1", cpu: "1" } },
+          })),
+        },
+      }
+    },
+  ],
+  [
+    "v1/pods",
     "annotations of containers",
     (n) => ({
       metadata: {

@@ -21,11 +21,14 @@ export function completePodLevelResources(spec: PodSpec): void {
   for (const [name, sum] of sumContainers(spec, "requests"))
     if (isPodLevel(name) && !isHugePages(name)) requests[name] ??= sum.toString()
   for (const name in limits) if (isPodLevel(name)) requests[name] ??= limits[name]!
+  const all = [...spec.containers, ...(spec.initContainers ?? [])]
+  const stated = new Map<string, number>()
+  for (const { resources } of all)
+    for (const name in resources?.limits) stated.set(name, (stated.get(name) ?? 0) + 1)
   for (const name of Object.keys(requests)) {
     if (!isPodLevel(name) || limits[name] !== undefined) continue
-    const all = [...spec.containers, ...(spec.initContainers ?? [])]
     const sum = limitSums.get(name)
-    if (!sum || !all.every((container) => container.resources?.limits?.[name] !== undefined)) continue
+    if (!sum || stated.get(name) !== all.length) continue
     const request = parseQuantity(requests[name]!)
     limits[name] = (compareQuantities(request, sum) > 0 ? request : sum).toString()
   }

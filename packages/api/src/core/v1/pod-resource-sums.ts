@@ -15,11 +15,9 @@ function add(into: Amounts, list: Readonly<Record<string, string>> | undefined):
   }
 }
 
-function raise(into: Amounts, other: Amounts): void {
-  for (const [name, amount] of other) {
-    const now = into.get(name)
-    if (!now || compareQuantities(amount, now) > 0) into.set(name, amount)
-  }
+function raise(into: Amounts, name: string, amount: Quantity): void {
+  const now = into.get(name)
+  if (!now || compareQuantities(amount, now) > 0) into.set(name, amount)
 }
 
 /** The sum of the containers' requests or limits; without the pod's own and without overhead. */
@@ -33,13 +31,15 @@ export function sumContainers(spec: Readonly<PodSpec>, list: "requests" | "limit
     if (container.restartPolicy === "Always") {
       add(sum, own)
       add(sidecars, own)
-      raise(peak, sidecars)
+      // What it does not ask for stands as high as before.
+      for (const name in own) raise(peak, name, sidecars.get(name)!)
     } else {
-      const beside = new Map(sidecars)
-      add(beside, own)
-      raise(peak, beside)
+      for (const name in own) {
+        const amount = parseQuantity(own[name]!)
+        raise(peak, name, sidecars.get(name)?.add(amount) ?? amount)
+      }
     }
   }
-  raise(sum, peak)
+  for (const [name, amount] of peak) raise(sum, name, amount)
   return sum
 }

@@ -10,7 +10,7 @@ import {
   validateIP,
   validateLabels,
 } from "@knarr/apimachinery"
-import type { FieldError } from "@knarr/apimachinery"
+import type { FieldError, Quantity } from "@knarr/apimachinery"
 import { maxInt32, oneOf, oneOfIfSet, reasons } from "../../checks.ts"
 import { goValue } from "../../go-value.ts"
 import {
@@ -35,6 +35,7 @@ import { validateHostUsers, validatePodSecurityContext } from "./security.valida
 import { validateVolumes } from "./volume.validate.ts"
 import { validateAppArmorAnnotations } from "./app-armor.ts"
 import { validateOS } from "./pod-os.validate.ts"
+import { sumContainers } from "./pod-resource-sums.ts"
 import type { HostAlias, PodDNSConfig, PodSpec, PodTemplateSpec } from "./types.gen.ts"
 
 /** Checks a pod's spec. `podName` is known in a pod (even before its name is made up: then ""), not in a template. */
@@ -172,8 +173,11 @@ function validatePodResources(path: string, spec: PodSpec, claims: ReadonlySet<s
     }),
   )
   const { limits, requests } = spec.resources
+  const running = { ...spec, initContainers: [] }
+  const [requestSums, limitSums] = [sumContainers(running, "requests"), sumContainers(running, "limits")]
+  const limitsByName = containerLimits(spec)
   for (const name of Object.keys(requests ?? {}).sort()) {
-    const sum = sumOf(spec, "requests", name)
+    const sum = requestSums.get(name)
     const own = parseQuantity(requests![name]!)
     if (sum && own.compare(sum) < 0)
       out.push(
@@ -187,7 +191,7 @@ function validatePodResources(path: string, spec: PodSpec, claims: ReadonlySet<s
   for (const name of Object.keys(limits ?? {}).sort()) {
     const own = parseQuantity(limits![name]!)
     if (name.startsWith("hugepages-")) {
-      const sum = sumOf(spec, "limits", name)
+      const sum = limitSums.get(name)
       if (sum && own.compare(sum) < 0)
         out.push(
           field.invalid(
@@ -198,35 +202,38 @@ function validatePodResources(path: string, spec: PodSpec, claims: ReadonlySet<s
         )
       continue
     }
-    for (const kind of ["containers", "initContainers"] as const) {
-      for (const [i, container] of (spec[kind] ?? []).entries()) {
-        const text = container.resources?.limits?.[name]
-        if (text === undefined || parseQuantity(text).compare(own) <= 0) continue
-        out.push(
-          field.invalid(
-            `${path}.${kind}[${i}][${name}].limits`,
-            parseQuantity(text).toString(),
-            `must be less than or equal to pod limits of ${own}`,
-          ),
-        )
-      }
+    for (const { at, amount } of limitsByName.get(name) ?? []) {
+      if (amount.compare(own) <= 0) continue
+      out.push(
+        field.invalid(
+          `${path}.${at}[${name}].limits`,
+          amount.toString(),
+          `must be less than or equal to pod limits of ${own}`,
+        ),
+      )
     }
   }
   return out
 }
 
-function sumOf(
-  spec: PodSpec,
-  list: "requests" | "limits",
-  name: string,
-): ReturnType<typeof parseQuantity> | undefined {
-  let sum: ReturnType<typeof parseQuantity> | undefined
-  for (const container of spec.containers) {
-    const text = container.resources?.[list]?.[name]
-    if (text === undefined) continue
-    sum = sum ? sum.add(parseQuantity(text)) : parseQuantity(text)
-  }
-  return sum
+interface ContainerLimit {
+  /** `containers[0]` */
+  readonly at: string
+  readonly amount: Quantity
+}
+
+/** The containers' limits by the names of resources, in the order of the containers. */
+function containerLimits(spec: PodSpec): ReadonlyMap<string, readonly ContainerLimit[]> {
+  const out = new Map<string, ContainerLimit[]>()
+  for (const kind of ["containers", "initContainers"] as const)
+    for (const [i, { resources }] of (spec[kind] ?? []).entries())
+      for (const [name, text] of Object.entries(resources?.limits ?? {})) {
+        const limit = { at: `${kind}[${i}]`, amount: parseQuantity(text) }
+        const known = out.get(name)
+        if (known) known.push(limit)
+        else out.set(name, [limit])
+      }
+  return out
 }
 
 /** On the node's network a container's port is the node's. */

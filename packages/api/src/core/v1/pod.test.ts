@@ -47,6 +47,19 @@ test("Init containers count one at a time, beside the sidecars before them", () 
     containers: [cpu("1"), cpu("2", { name: "d" })],
   })
   assert.equal(sumContainers(spec, "requests").get("cpu")!.toString(), "5")
+  const memory = (amount: string, more: object): object => container({ requests: { memory: amount } }, more)
+  const mixed = load({
+    initContainers: [
+      memory("9", { name: "a" }),
+      cpu("2", { name: "s", restartPolicy: "Always" }),
+      memory("3", { name: "t", restartPolicy: "Always" }),
+      memory("4", { name: "b" }),
+      cpu("6", { name: "e" }),
+    ],
+    containers: [cpu("1")],
+  }).spec
+  const sums = [...sumContainers(mixed, "requests")].map(([name, sum]) => `${name} ${sum.toString()}`)
+  assert.deepEqual(sums, ["cpu 8", "memory 9"])
 })
 
 test("A pod gets time to end only where a kubelet has it and it has not ended", () => {

@@ -8,7 +8,7 @@ import {
   validateLabelName,
 } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { oneOf, reasons, required } from "../../checks.ts"
+import { oneOf, reasons, repeated, required } from "../../checks.ts"
 import { validateConditions } from "../../conditions.validate.ts"
 import { validateNodeSelector } from "../../core/v1/affinity.validate.ts"
 import { validateDriverName } from "../../core/v1/volume-source.validate.ts"
@@ -146,15 +146,18 @@ export function validateBinding(
     eachOf(problems, `${path}.${name}`, list, maxBindingConditions, (condition, at) =>
       found.push(...validateLabelName(condition, at)),
     )
-  for (const [name, list] of Object.entries(lists))
+  const known = new Set(conditions)
+  for (const [name, list] of Object.entries(lists)) {
+    const again = repeated(list)
     for (const [i, condition] of list.entries()) {
       const at = `${path}.${name}[${i}]`
-      if (list.indexOf(condition) < i) found.push(field.duplicate(at, condition))
-      if (list === failures && conditions.includes(condition))
+      if (again.has(i)) found.push(field.duplicate(at, condition))
+      if (list === failures && known.has(condition))
         found.push(
           field.invalid(at, condition, "bindingFailureConditions must not overlap with bindingConditions"),
         )
     }
+  }
   const needed = (name: string, value: readonly string[] | undefined, other: string): number =>
     found.push(field.invalid(`${path}.${name}`, value ?? null, `${name} are required to use ${other}`))
   if (conditions.length === 0 && failures.length > 0)
