@@ -1,11 +1,11 @@
 /** Events word for word as the published API server writes them: testdata/events.json holds its answers to the same policy. */
 import assert from "node:assert/strict"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { request } from "node:https"
-import { Scope } from "@knarr/base"
+import { messageOf, Scope } from "@knarr/base"
 import { testCertificates, startTestServer } from "../testing.ts"
 
 interface Vector {
@@ -97,6 +97,42 @@ describe("Audit", () => {
         `${i} ${asked.method} ${asked.path}`,
       )
   })
+
+  // As the published API server ends, in the words of its log; how a file cannot be read the system says.
+  for (const [title, text, message] of [
+    [
+      "missing",
+      undefined,
+      /^loading audit policy file: failed to read file path "FILE": .*no such file or directory/,
+    ],
+    [
+      "garbage",
+      "garbage\n",
+      /^loading audit policy file: failed decoding: couldn't get version\/kind; json parse error: /,
+    ],
+    [
+      "of another kind",
+      "apiVersion: v1\nkind: ConfigMap\n",
+      /^loading audit policy file: failed decoding: no kind "ConfigMap" is registered for version "v1"/,
+    ],
+  ] as const)
+    it(`does not start with a policy that is ${title}, also without a place to record to`, async () => {
+      const dir = mkdtempSync(join(tmpdir(), "knarr-audit-"))
+      try {
+        const policyFile = join(dir, "policy.yaml")
+        if (text !== undefined) writeFileSync(policyFile, text)
+        await using scope = new Scope("test")
+        await assert.rejects(
+          startTestServer(scope, testCertificates(), { audit: { policyFile } }),
+          (error) => {
+            assert.match(messageOf(error).replaceAll(policyFile, "FILE"), message)
+            return true
+          },
+        )
+      } finally {
+        rmSync(dir, { recursive: true })
+      }
+    })
 })
 
 function send(

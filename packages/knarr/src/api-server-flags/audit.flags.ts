@@ -54,8 +54,8 @@ export const auditFlags: FlagGroup = Object.freeze<FlagGroup>({
         given.durationMs("audit-webhook-batch-initial-backoff"),
       ...backendOf(given, "webhook"),
     }
-    // Without a policy nothing is recorded, as upstream.
-    if (policyFile === undefined || (path === undefined && configFile === undefined)) return {}
+    // Without a policy nothing is recorded, as upstream; one that has no place to record to is read and must be right.
+    if (policyFile === undefined) return {}
     return {
       audit: {
         policyFile,

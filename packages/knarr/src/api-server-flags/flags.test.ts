@@ -37,6 +37,7 @@ describe("Flags of the API server", () => {
     )
     assert.equal(audit.log?.truncate?.maxEventBytes, 1000)
     assert.equal(apiServerOptions({ "audit-log-path": "/l" }).audit, undefined)
+    assert.deepEqual(apiServerOptions({ "audit-policy-file": "/p" }).audit, { policyFile: "/p" })
   })
 
   for (const [name, value, message] of [
