@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
-import { X509Certificate } from "node:crypto"
-import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { X509Certificate, createPrivateKey } from "node:crypto"
+import { copyFileSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "node:test"
@@ -29,4 +29,28 @@ test("a node's folder has its own identities, made once, and no key of the CA", 
     "kubelet.key",
   ])
   assert.deepEqual(ensure(), first)
+})
+
+test("the key of an authority must fit its certificate; a leaf whose key does not is made anew", (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "knarr-pki-"))
+  t.after(() => rmSync(dir, { recursive: true }))
+  const env = virtualEnv()
+  const names = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] }
+  const [one, other] = [join(dir, "one"), join(dir, "other")]
+  const first = ensurePki(one, env, names)
+  ensurePki(other, env, names)
+  assert.deepEqual(ensurePki(one, env, names), first)
+
+  copyFileSync(join(other, "admin.key"), join(one, "admin.key"))
+  const mended = ensurePki(one, env, names)
+  assert.ok(new X509Certificate(mended.admin.cert).checkPrivateKey(createPrivateKey(mended.admin.key)))
+  assert.deepEqual({ ...mended, admin: first.admin }, first)
+
+  for (const name of ["front-proxy-ca", "ca"]) {
+    const file = join(one, `${name}.crt`)
+    copyFileSync(join(other, `${name}.crt`), file)
+    assert.throws(() => ensurePki(one, env, names), {
+      message: `"${join(one, name)}.key" is not the key of the certificate in "${file}": put both back as they were together`,
+    })
+  }
 })

@@ -1,5 +1,5 @@
 /** The cluster's certificates: made once, renewed by `up` when they are near their end. */
-import { X509Certificate, createPublicKey } from "node:crypto"
+import { X509Certificate, createPrivateKey, createPublicKey } from "node:crypto"
 import { existsSync, mkdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import {
@@ -10,7 +10,7 @@ import {
   type Env,
   type KeyPair,
 } from "@knarr/base"
-import { writeAtomically } from "./cluster-home.ts"
+import { UsageError, writeAtomically } from "./cluster-home.ts"
 
 export interface ClusterPki {
   readonly ca: KeyPair
@@ -37,7 +37,10 @@ const renewBeforeMs = 30 * dayMs
 
 type ServerNames = Required<Pick<CertificateOptions, "dnsNames" | "ipAddresses">>
 
-/** Reads the certificates in `dir`, making what is missing, near its end, or names other addresses. */
+/**
+ * Reads the certificates in `dir`, making what is missing, near its end, or names other addresses. Throws when the key of an
+ * authority is not that of its certificate: nobody would trust what it signs.
+ */
 export function ensurePki(dir: string, env: Env, server: ServerNames): ClusterPki {
   return makePki(pairsIn(dir, env), env, server, () => {
     const keyFile = join(dir, "sa.key")
@@ -72,7 +75,7 @@ export function passingPki(env: Env, server: ServerNames, serviceAccountKey: str
   )
 }
 
-/** The pair of a name: the one that is kept, when it is good, or else a new one. */
+/** The pair of a name: the one that is kept, when it is good, or else a new one. An authority has no `isGood`: its pair must fit. */
 type Pairs = (name: string, make: () => KeyPair, isGood?: (cert: X509Certificate) => boolean) => KeyPair
 
 function makePki(pairs: Pairs, env: Env, server: ServerNames, serviceAccountKey: () => string): ClusterPki {
@@ -163,13 +166,18 @@ function leavesOf(pairs: Pairs, env: Env, ca: KeyPair) {
 function pairsIn(dir: string, env: Env): Pairs {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const now = env.clock.now()
-  return (name, make, isGood = () => true) => {
+  return (name, make, isGood) => {
     const certFile = join(dir, `${name}.crt`)
     const keyFile = join(dir, `${name}.key`)
     if (existsSync(certFile) && existsSync(keyFile)) {
       const pair = { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") }
       const cert = new X509Certificate(pair.cert)
-      if (Date.parse(cert.validTo) - now > renewBeforeMs && isGood(cert)) return pair
+      const fits = cert.checkPrivateKey(createPrivateKey(pair.key))
+      if (!fits && !isGood)
+        throw new UsageError(
+          `"${keyFile}" is not the key of the certificate in "${certFile}": put both back as they were together`,
+        )
+      if (fits && Date.parse(cert.validTo) - now > renewBeforeMs && (isGood?.(cert) ?? true)) return pair
     }
     const pair = make()
     writeAtomically(keyFile, pair.key)
