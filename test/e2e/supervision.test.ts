@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, readFileSync, renameSync, rmSync } from "node:fs"
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
 import { configMap, deployment, pod, type Pod } from "@knarr/api"
@@ -215,6 +215,44 @@ nothing of the cluster "interrupted" runs; "knarr up" goes on, "knarr delete" re
   assert.deepEqual(await interrupt(remove), expected)
   assert.equal(existsSync(join(home.dir, home.name)), false)
 })
+
+test(
+  "a start that waits says of what, and an interrupt leaves a server that answers",
+  { timeout: 120_000 },
+  async () => {
+    await using home = new KnarrHome("waiting")
+    await home.up()
+    const file = join(home.dir, "webhook.json")
+    const service = { namespace: "default", name: "missing", path: "/" }
+    const everything = { apiGroups: ["*"], apiVersions: ["*"], resources: ["*"], operations: ["*"] }
+    const closed = {
+      ...{ name: "closed.example.com", clientConfig: { service }, rules: [everything] },
+      ...{ failurePolicy: "Fail", sideEffects: "None", admissionReviewVersions: ["v1"] },
+    }
+    const webhooks = {
+      ...{ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingWebhookConfiguration" },
+      ...{ metadata: { name: "closed" }, webhooks: [closed] },
+    }
+    writeFileSync(file, JSON.stringify(webhooks))
+    await home.kubectl(["create", "-f", file])
+    await home.knarr("down", "--name", home.name)
+    const child = spawn(knarr, ["up", "--name", home.name], {
+      env: home.environment,
+      stdio: ["ignore", "pipe", "pipe"],
+    })
+    const said = { out: "", err: "" }
+    child.stdout.on("data", (data) => (said.out += String(data)))
+    child.stderr.on("data", (data) => (said.err += String(data)))
+    const ended = once(child, "close")
+    const reason = /waiting for node-0 to be ready: .*closed\.example\.com/
+    await eventually("the reason", () => reason.test(said.out) || undefined)
+    child.kill("SIGINT")
+    assert.deepEqual(await ended, [130, null], said.err)
+    assert.match(said.err, /^Interrupted: stopping node-0 again\nserver of the cluster "waiting" stays up; /)
+    await home.kubectl(["delete", "validatingwebhookconfigurations", "closed"])
+    await home.up()
+  },
+)
 
 test("files of a running cluster that are removed are made again, and nothing starts twice", async () => {
   await using home = new KnarrHome("forgotten")

@@ -2,7 +2,7 @@
 import { readIfThere, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { nodesOf } from "./node-names.ts"
 import { runningPid } from "./pid-file.ts"
-import { readProgress } from "./start-progress.ts"
+import { answeringStep, readProgress } from "./start-progress.ts"
 
 /** How a process of a cluster is doing. */
 export interface ProcessState {
@@ -12,6 +12,8 @@ export interface ProcessState {
   readonly supervisorPid: number | undefined
   /** It runs and has said so. */
   readonly ready: boolean
+  /** It runs, has not failed, and can be asked: true of a server before it is ready. */
+  readonly answers: boolean
   /** What it failed of while it started, and tries again; undefined of one that is ready or has not failed. */
   readonly problem: string | undefined
   /** Since the supervisor was started. */
@@ -34,9 +36,13 @@ export function processState(cluster: ClusterHome, process: string): ProcessStat
   const supervisorPid = runningPid(cluster.supervisorFile(process))
   const progress = readProgress(cluster.progressFile(process))
   const ready = pid !== undefined && progress?.pid === pid && progress.told.some((one) => "ready" in one)
+  const steps = pid !== undefined && progress?.pid === pid ? progress.told : []
+  const answers =
+    ready ||
+    (steps.some((one) => "step" in one && one.step === answeringStep) && !steps.some((one) => "error" in one))
   const told = supervisorPid === undefined ? undefined : readState(cluster.stateFile(process))
   return {
-    ...{ pid, supervisorPid, ready },
+    ...{ pid, supervisorPid, ready, answers },
     problem:
       ready || pid === undefined || progress?.pid !== pid
         ? undefined
@@ -66,8 +72,18 @@ export function tellRestarting(cluster: ClusterHome): string {
 
 /** The last line that the process logged as an error, without its stack; undefined when its log has none. */
 export function lastErrorLine(cluster: ClusterHome, name: string): string | undefined {
-  const errors = readIfThere(cluster.log(name))?.match(/^(\S+Z ERROR |error: ).*$/gm)
-  return errors?.at(-1)?.replace(/ stack="(\\.|[^"\\])*"/, "")
+  return lines(cluster, name, /^(\S+Z ERROR |error: ).*$/gm).at(-1)
+}
+
+/** The last line that the process logged as an error or a warning after `since` (as times are in the log). */
+export function lastTrouble(cluster: ClusterHome, name: string, since: string): string | undefined {
+  return lines(cluster, name, /^\S+Z (ERROR|WARN) .*$/gm).findLast((line) => line > since)
+}
+
+/** Those of the process's log that match, without stacks. */
+function lines(cluster: ClusterHome, name: string, pattern: RegExp): string[] {
+  const found = readIfThere(cluster.log(name))?.match(pattern) ?? []
+  return found.map((line) => line.replace(/ stack="(\\.|[^"\\])*"/, ""))
 }
 
 interface SupervisorState {

@@ -26,7 +26,7 @@ import { ensureRegistrySecret } from "./registry-secret.ts"
 import { waitForDefaultServiceAccount } from "./default-service-account.ts"
 import { ensureDnsService } from "./dns-service.ts"
 import { loadOpenApiDocs } from "./openapi-docs.ts"
-import type { Steps } from "./start-progress.ts"
+import { answeringStep, type Steps } from "./start-progress.ts"
 
 const serviceAccountIssuer = "https://kubernetes.default.svc.cluster.local"
 
@@ -90,7 +90,7 @@ export async function startServer(options: {
   const apiServer = await starting.catch((thrown: unknown) => {
     throw namingFlag(thrown, config.apiServer ?? {})
   })
-  steps.done("API server ready")
+  steps.done(answeringStep)
   // The API server sees what has changed in the files.
   scope.run(
     "renewal of certificates",

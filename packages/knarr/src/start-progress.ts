@@ -11,6 +11,9 @@ export type Progress =
   | { readonly ready: true }
   | { readonly error: string }
 
+/** The server's step with which its API can be asked. */
+export const answeringStep = "API server ready"
+
 export interface Steps {
   /** A step is done; its time counts from the start of the process. */
   done(step: string): void

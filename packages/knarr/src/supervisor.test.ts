@@ -10,7 +10,8 @@ import { ClusterHome, defaultRanges } from "./cluster-home.ts"
 import { isRunning, runningPid, runningProcess } from "./pid-file.ts"
 import { restoreFiles } from "./process-files.ts"
 import { lastErrorLine, processState, tellRestarting } from "./process-state.ts"
-import { stopProcess, unitArguments } from "./supervisor.ts"
+import { answeringStep } from "./start-progress.ts"
+import { startProcess, stopProcess, unitArguments } from "./supervisor.ts"
 
 const script = join(import.meta.dirname, "supervise.sh")
 const { signal } = new AbortController()
@@ -215,3 +216,27 @@ test("a unit starts again what is killed, ends in order when asked, and spares c
     ],
   )
 })
+
+for (const [what, step, stays] of [
+  ["a server that can be asked", answeringStep, true],
+  ["a process that cannot", "containerd started", false],
+] as const)
+  test(`what does not get further is told of and given up; ${what} ${stays ? "stays up" : "is stopped"}`, async (t) => {
+    const { cluster } = begin(t)
+    writeFileSync(cluster.log("server"), "2026-01-01T00:00:00.000Z ERROR An older one\n")
+    const [pid, progress] = [cluster.pidFile("server"), cluster.progressFile("server")]
+    const work = `echo $$ $(cut -d' ' -f22 /proc/$$/stat) >${pid}
+      printf '{"pid":%d}\\n{"step":"${step}","ms":1}\\n' $$ >${progress}
+      echo "9999-01-01T00:00:00.000Z ERROR No such webhook" >&2; ${forever}`
+    const [steps, waits]: string[][] = [[], []]
+    const options = { cluster, process: "server", command: ["sh", "-c", work], clock: systemClock, signal }
+    const onStep = (one: string): void => void steps!.push(one)
+    const onWait = (why: string): void => void waits!.push(why)
+    const why = "9999-01-01T00:00:00.000Z ERROR No such webhook"
+    await assert.rejects(startProcess({ ...options, onStep, onWait, patienceMs: 200, stepLimitMs: 500 }), {
+      message: `server is not ready, and has not got further for 0.5 s: ${why}`,
+    })
+    assert.deepEqual(steps, [step])
+    assert.equal(waits!.at(-1), why)
+    assert.equal(processState(cluster, "server").pid !== undefined, stays)
+  })

@@ -11,7 +11,7 @@ import type { Clock } from "@knarr/base"
 import type { ClusterHome } from "./cluster-home.ts"
 import { allocatorSettings } from "./daemon-settings.ts"
 import { isRunning, runningProcess, type ProcessIdentity } from "./pid-file.ts"
-import { processState } from "./process-state.ts"
+import { lastTrouble, processState } from "./process-state.ts"
 import { errorOf, readProgress } from "./start-progress.ts"
 
 export interface StartOptions {
@@ -22,6 +22,12 @@ export interface StartOptions {
   readonly clock: Clock
   readonly signal: AbortSignal
   readonly onStep: (step: string, ms: number) => void
+  /** Told now and then, when the process does not get further: what it warned of last. */
+  readonly onWait: (why: string) => void
+  /** How long a process may take from one step to the next; default 300_000. */
+  readonly stepLimitMs?: number
+  /** After this time without a step `onWait` is told, and again each time when it has doubled; default 5_000. */
+  readonly patienceMs?: number
 }
 
 /** Beside the bundle, beside a chunk of it, or beside this source. */
@@ -35,7 +41,8 @@ const stopGraceMs = 15_000
 
 /**
  * Starts a process that outlives us under a supervisor of its own, ending what is left of an earlier one; resolves
- * when it says that it is ready. Rejects with what went wrong when its first start fails; nothing of it runs then.
+ * when it says that it is ready. Rejects with what went wrong when its first start fails, or does not get further;
+ * nothing of it runs then, but for a server that can be asked: it is where the cause is to be found and mended.
  */
 export async function startProcess(options: StartOptions): Promise<void> {
   const { cluster, process: name, clock, signal } = options
@@ -46,7 +53,8 @@ export async function startProcess(options: StartOptions): Promise<void> {
     await followStart(options)
   } catch (thrown) {
     // Also when it was our own stop that ended the wait.
-    await stopProcess(cluster, name, clock, new AbortController().signal)
+    if (!processState(cluster, name).answers)
+      await stopProcess(cluster, name, clock, new AbortController().signal)
     throw thrown
   }
 }
@@ -162,8 +170,13 @@ function unitName(cluster: ClusterHome, process: string): string {
 }
 
 async function followStart(options: StartOptions): Promise<void> {
-  const { cluster, process: name, clock, signal, onStep } = options
+  const { cluster, process: name, clock, signal, onStep, onWait } = options
+  const { stepLimitMs = 300_000, patienceMs = 5_000 } = options
   const begun = clock.monotonic()
+  const since = new Date(clock.now()).toISOString()
+  const why = (): string => lastTrouble(cluster, name, since) ?? `no reason is in ${cluster.log(name)}`
+  let lastStep = begun
+  let patience = patienceMs
   for (let seen = 0; ;) {
     // In this order: whoever ended has told before.
     const { lastExit, supervisorPid } = processState(cluster, name)
@@ -174,7 +187,16 @@ async function followStart(options: StartOptions): Promise<void> {
       if ("ready" in one) return
       if ("step" in one) onStep(one.step, one.ms)
       seen++
+      lastStep = clock.monotonic()
+      patience = patienceMs
     }
+    const waitedMs = clock.monotonic() - lastStep
+    if (waitedMs > patience) {
+      onWait(why())
+      patience *= 2
+    }
+    if (waitedMs > stepLimitMs)
+      throw new Error(`${name} is not ready, and has not got further for ${stepLimitMs / 1000} s: ${why()}`)
     if (lastExit !== undefined) throw new Error(`${name} ended (${lastExit}); see ${cluster.log(name)}`)
     if (supervisorPid === undefined && clock.monotonic() - begun > supervisorLimitMs)
       throw new Error(`the supervisor of ${name} ended; see ${cluster.log(name)}`)

@@ -61,7 +61,9 @@ export const up = defineCommand({
           ? await mend(cluster, before, flags, ctx, begun)
           : await startAll(cluster, before, flags, ctx, begun)
     } catch (thrown) {
+      const answering = begun.filter((name) => processState(cluster, name).answers)
       if (ctx.signal.aborted) await takeBack(cluster, begun, isPart, ctx)
+      else if (answering.length > 0) tellLeft(cluster, answering, ctx)
       forgetFlags(cluster, before)
       if (!ctx.signal.aborted) throw thrown
       return interruptedCode
@@ -89,8 +91,8 @@ function runs(cluster: ClusterHome, name: string): boolean {
 }
 
 /**
- * After an interrupt: what this `up` began is stopped again, with containers and network when nothing of the cluster
- * ran before. What is on disk stays, as after `down`.
+ * After an interrupt: what this `up` began and could not bring to answer is stopped again, with containers and network
+ * when nothing of the cluster runs then. What is on disk stays, as after `down`.
  */
 async function takeBack(
   cluster: ClusterHome,
@@ -99,9 +101,12 @@ async function takeBack(
   ctx: CommandContext,
 ): Promise<void> {
   if (begun.length === 0) return ctx.warn("Interrupted: nothing was started\n")
-  ctx.warn(`Interrupted: stopping ${begun.join(", ")} again\n`)
+  const answering = begun.filter((name) => processState(cluster, name).answers)
+  const stopped = begun.filter((name) => !answering.includes(name))
+  ctx.warn(`Interrupted${stopped.length > 0 ? `: stopping ${stopped.join(", ")} again` : ""}\n`)
   const anew = { ...ctx, signal: new AbortController().signal }
-  for (const name of begun) await stopProcess(cluster, name, anew.clock, anew.signal)
+  for (const name of stopped) await stopProcess(cluster, name, anew.clock, anew.signal)
+  if (answering.length > 0) return tellLeft(cluster, answering, ctx)
   const config = cluster.read()
   if (config && !isPart) {
     const { clearMachine, stopCluster } = await import("../stop-cluster.ts")
@@ -112,6 +117,16 @@ async function takeBack(
     ? `the rest of the cluster "${cluster.name}" runs on`
     : `nothing of the cluster "${cluster.name}" runs`
   ctx.warn(`${rest}; "knarr up" goes on, "knarr delete" removes everything\n`)
+}
+
+/** How to look further into what a start has left running. */
+function tellLeft(cluster: ClusterHome, answering: readonly string[], ctx: CommandContext): void {
+  ctx.warn(
+    `${answering.join(", ")} of the cluster "${cluster.name}" stay${answering.length === 1 ? "s" : ""} up; ` +
+      `look further with "knarr status --name ${cluster.name}" and ` +
+      `"knarr kubectl --kubeconfig ${cluster.kubeconfig} get --raw /readyz?verbose"; ` +
+      `"knarr up" tries again, "knarr down" stops it\n`,
+  )
 }
 
 /** Flags with which no server runs now are not kept: the next `up` without them is as it was before. */
@@ -222,6 +237,7 @@ async function start(
         ...(name === "server" ? ["server"] : ["agent", "--node-name", name]),
         ...["--cluster-dir", cluster.dir],
       ],
+      onWait: (why) => ctx.print(`         waiting for ${name} to be ready: ${why}\n`),
       onStep: (step, ms) => ctx.print(` ${formatSeconds(ms)}  ${node ? `${name}: ` : ""}${step}\n`),
     })
   }
