@@ -3,13 +3,13 @@ import { createServer } from "node:net"
 import { startApiServer } from "@knarr/apiserver"
 import { isNotFound } from "@knarr/apimachinery"
 import { kinds, node as nodeKind } from "@knarr/api"
-import { TimeoutError, type Clock, type Env, type Scope } from "@knarr/base"
+import { Backoff, messageOf, TimeoutError, type Clock, type Env, type Scope } from "@knarr/base"
 import { createInformerFactory, type Client, type InformerFactory } from "@knarr/client"
 import { runControllers } from "@knarr/controller-kit"
 import { createControllers } from "@knarr/controller-manager"
 import { startImageRegistry } from "@knarr/image-registry"
 import { startScheduler } from "@knarr/scheduler"
-import { openEmbeddedStore, openEtcdStore } from "@knarr/store"
+import { openEmbeddedStore, openEtcdStore, type EtcdStoreOptions, type Store } from "@knarr/store"
 import { etcdOptions } from "./api-server-flags/etcd.flags.ts"
 import { namingFlag } from "./api-server-flags/naming-flag.ts"
 import { apiServerOptions } from "./api-server-flags/order.ts"
@@ -58,7 +58,7 @@ export async function startServer(options: {
   const own = etcd
     ? undefined
     : scope.use(await openEmbeddedStore({ dir: cluster.store, env, mustExist: config.hasStore }))
-  const store = own ?? scope.use(await openEtcdStore({ ...etcd!, env }))
+  const store = own ?? scope.use(await openGivenEtcd({ ...etcd!, env }))
   if (config.hasNode) await untilAddress(addresses.hostAddress, env.clock, scope.signal)
   const given = { ...apiServerOptions(config.apiServer ?? {}), flags: config.apiServer ?? {} }
   const starting = startApiServer({
@@ -154,6 +154,15 @@ export async function startServer(options: {
   steps.done("controllers and scheduler run")
 }
 
+/** The error names the flag. */
+async function openGivenEtcd(options: EtcdStoreOptions): Promise<Store> {
+  try {
+    return await openEtcdStore(options)
+  } catch (thrown) {
+    throw new Error(`--etcd-servers: ${messageOf(thrown)}`, { cause: thrown })
+  }
+}
+
 function checkProcesses(cluster: ClusterHome): void {
   const waiting = tellRestarting(cluster)
   if (waiting !== "") throw new Error(waiting)
@@ -170,11 +179,17 @@ function labelControlPlane(
   const labels = { "node-role.kubernetes.io/control-plane": "" }
   const label = async (signal: AbortSignal): Promise<void> => {
     const options = { signal, fieldManager: "knarr" }
-    try {
-      await client.patch(nodeKind, { name }, "merge", { metadata: { labels } }, options)
-    } catch (thrown) {
-      if (!isNotFound(thrown)) throw thrown
-    }
+    const backoff = new Backoff({ firstMs: 100, maxMs: 30_000 })
+    for (;;)
+      try {
+        await client.patch(nodeKind, { name }, "merge", { metadata: { labels } }, options)
+        return
+      } catch (thrown) {
+        if (signal.aborted || isNotFound(thrown)) return
+        // A webhook of the user may refuse it: no reason not to be ready.
+        env.log.warn("Cannot label the first node, retrying", { node: name, err: thrown })
+        await backoff.wait(env.clock, signal)
+      }
   }
   const added = ({ metadata }: { readonly metadata: { readonly name: string } }): void => {
     if (metadata.name === name) scope.run("control plane label", label, { restart: true })
