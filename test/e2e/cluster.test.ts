@@ -76,10 +76,11 @@ test("one node, from up to delete", { timeout: 240_000 }, async (t: TestContext)
   }
 
   await t.test("a second up, status and kubeconfig", async () => {
-    const again = await home.try("up", "--name", "cluster")
-    assert.equal(again.code, 1)
+    assert.match(await home.up("--event-ttl="), /^The cluster "cluster" is already running \(process \d+\)\n/)
+    const moved = await home.try("up", "--name", "cluster", "--port", "1")
+    assert.equal(moved.code, 1)
     assert.match(
-      again.stderr,
+      moved.stderr,
       /^error: the cluster "cluster" is already running \(process \d+\); stop it with "knarr down" first\n$/,
     )
     const status = await home.knarr("status")

@@ -266,7 +266,7 @@ test("files of a running cluster that are removed are made again, and nothing st
   assert.match(await home.knarr("status", "--name", home.name), /running \(process \d+\)/)
   assert.deepEqual([home.pid("server"), home.pid("server", "supervisor")], pids)
   forget()
-  assert.match((await home.try("up", "--name", home.name, "--no-agent")).stderr, /is already running/)
+  assert.match(await home.up("--no-agent"), /is already running/)
   forget()
   assert.match(await home.knarr("down", "--name", home.name), /Stopped cluster/)
   await eventually(

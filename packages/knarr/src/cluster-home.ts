@@ -34,6 +34,7 @@ import {
   type IPv4Network,
 } from "@knarr/apimachinery"
 import { asError } from "@knarr/base"
+import { messageOf } from "@knarr/base"
 import { nodeAddress } from "@knarr/pod-network"
 
 /** The addresses of a cluster. Everything is host-only: nothing leaves the machine. */
@@ -68,6 +69,16 @@ export class UsageError extends Error {
   constructor(message: string) {
     super(message)
     this.name = "UsageError"
+  }
+}
+
+/** What a cluster keeps cannot be read. */
+export class DamagedClusterError extends UsageError {
+  constructor(name: string, file: string, problem: string) {
+    super(
+      `the cluster "${name}" cannot be used: ${file}: ${problem}; put a copy of the file back, or remove the cluster with "knarr delete --name ${name}"`,
+    )
+    this.name = "DamagedClusterError"
   }
 }
 
@@ -151,16 +162,15 @@ export class ClusterHome {
     return join(this.pki, "ca.crt")
   }
 
-  /** Undefined when there is no such cluster. Throws when the file cannot be read. */
+  /** Undefined when there is no such cluster. Throws a {@link DamagedClusterError} when what is kept cannot be read. */
   read(): ClusterConfig | undefined {
-    if (!this.exists) return undefined
-    const stored = JSON.parse(readFileSync(join(this.dir, "cluster.json"), "utf8")) as ClusterConfig
-    const { podCIDR, serviceCIDR, nodeCIDR } = { ...defaultRanges(stored.index), ...stored }
-    return {
-      ...stored,
-      podCIDR: ipv4Network(podCIDR),
-      serviceCIDR: ipv4Network(serviceCIDR),
-      nodeCIDR: ipv4Network(nodeCIDR),
+    const file = join(this.dir, "cluster.json")
+    const text = readIfThere(file)
+    if (text === undefined) return undefined
+    try {
+      return parseConfig(text)
+    } catch (thrown) {
+      throw new DamagedClusterError(this.name, file, messageOf(thrown))
     }
   }
 
@@ -191,6 +201,19 @@ export class ClusterHome {
   }
 }
 
+function parseConfig(text: string): ClusterConfig {
+  const stored = JSON.parse(text) as ClusterConfig
+  if (typeof stored?.index !== "number" || typeof stored.port !== "number")
+    throw new Error("it has no number or no port")
+  const { podCIDR, serviceCIDR, nodeCIDR } = { ...defaultRanges(stored.index), ...stored }
+  return {
+    ...stored,
+    podCIDR: ipv4Network(podCIDR),
+    serviceCIDR: ipv4Network(serviceCIDR),
+    nodeCIDR: ipv4Network(nodeCIDR),
+  }
+}
+
 /** The clusters under a home, by name. */
 export function listClusters(home: string): ClusterHome[] {
   if (!existsSync(home)) return []
@@ -204,7 +227,8 @@ export function listClusters(home: string): ClusterHome[] {
 /** A crash leaves the old file or the new one, never half of one. */
 export function writeAtomically(file: string, text: string, mode = 0o600): void {
   try {
-    writeFileSync(`${file}.tmp`, text, { mode })
+    // Also when the machine crashes: a name must not come to the disk before what it stands for.
+    writeFileSync(`${file}.tmp`, text, { mode, flush: true })
     renameSync(`${file}.tmp`, file)
   } catch (thrown) {
     // What a full disk took of it would be in the way of whoever makes room.

@@ -1,11 +1,13 @@
 /** The command as its user meets it, with clusters that do not run. */
 import assert from "node:assert/strict"
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "node:test"
+import { systemClock } from "@knarr/base"
 import { systemEnv } from "@knarr/testkit"
 import { ClusterHome, defaultRanges } from "./cluster-home.ts"
+import { decideConfig } from "./decide-config.ts"
 import { runCommandLine } from "./command-line.ts"
 import { commandLoaders } from "./commands/order.ts"
 
@@ -123,4 +125,37 @@ test("a cluster that does not run is shown, found, stopped once more and deleted
   assert.deepEqual(gone, { code: 0, stdout: 'Deleted cluster "one"\n', stderr: "" })
   assert.equal(existsSync(one.dir), false)
   assert.deepEqual((await home.run("status")).stdout, shown(other))
+})
+
+test("a cluster whose settings are damaged is named with their file, can be deleted, and is in nobody's way", async () => {
+  for (const [text, problem] of [
+    ["", "Unexpected end of JSON input"],
+    ['{"name":"bad","ind', "Unterminated string in JSON at position 18 (line 1 column 19)"],
+    ["null", "it has no number or no port"],
+    ["{}", "it has no number or no port"],
+  ]) {
+    using home = new Home()
+    const [bad, good] = [home.stopped("bad"), home.stopped("good")]
+    const file = join(bad.dir, "cluster.json")
+    writeFileSync(file, text!)
+    const message = `error: the cluster "bad" cannot be used: ${file}: ${problem}; put a copy of the file back, or remove the cluster with "knarr delete --name bad"\n`
+    for (const command of ["up", "down", "status", "kubeconfig"]) {
+      const refused = await home.run(command, "--name", "bad")
+      assert.deepEqual(refused, { code: 1, stdout: "", stderr: message }, command)
+    }
+    assert.deepEqual(await home.run("status"), {
+      code: 1,
+      stdout: `cluster bad: damaged\ncluster good: stopped\n  kubeconfig  ${good.kubeconfig}\n`,
+      stderr: message,
+    })
+    const print = (): void => {}
+    const ctx = { clock: systemClock, signal: new AbortController().signal, print }
+    const wish = { ranges: {}, port: undefined, agents: 0, hasNode: false }
+    const other = await decideConfig(new ClusterHome(home.dir, "other"), wish, ctx)
+    other.lock[Symbol.dispose]()
+    assert.equal(other.config.name, "other")
+    const gone = await home.run("delete", "--name", "bad")
+    assert.deepEqual(gone, { code: 0, stdout: 'Deleted cluster "bad"\n', stderr: "" })
+    assert.equal(existsSync(bad.dir), false)
+  }
 })

@@ -6,6 +6,7 @@ import { existsSync, readdirSync } from "node:fs"
 import type { Clock } from "@knarr/base"
 import type { UsedNetwork } from "@knarr/pod-network"
 import {
+  DamagedClusterError,
   UsageError,
   defaultRanges,
   listClusters,
@@ -53,7 +54,7 @@ export async function decideConfig(
     const before = cluster.read()
     if (before) refuseChange(cluster.name, before, wish.ranges)
     const others = listClusters(cluster.home).flatMap((other) => {
-      const config = other.name === cluster.name ? undefined : other.read()
+      const config = other.name === cluster.name ? undefined : readUndamaged(other)
       return config ? [config] : []
     })
     const place = wish.hasNode
@@ -78,6 +79,16 @@ export async function decideConfig(
     return { config, lock }
   } catch (thrown) {
     lock[Symbol.dispose]()
+    throw thrown
+  }
+}
+
+/** What a damaged cluster has of the machine, its claim tells. */
+function readUndamaged(cluster: ClusterHome): ClusterConfig | undefined {
+  try {
+    return cluster.read()
+  } catch (thrown) {
+    if (thrown instanceof DamagedClusterError) return undefined
     throw thrown
   }
 }

@@ -1,11 +1,13 @@
 /** `knarr delete`: stops a cluster and removes all that it left. */
-import { existsSync, readFileSync } from "node:fs"
-import { ClusterNumbers } from "../cluster-numbers.ts"
+import { existsSync, readFileSync, readdirSync } from "node:fs"
+import { join } from "node:path"
+import { DamagedClusterError, defaultRanges, type ClusterConfig, type ClusterHome } from "../cluster-home.ts"
+import { ClusterNumbers, numbersOfUser } from "../cluster-numbers.ts"
 import { removeFromKubeconfig } from "../kubeconfig-file.ts"
 import { restoreFiles } from "../process-files.ts"
 import { clearMachine, interruptStart, removeNodes, stopCluster } from "../stop-cluster.ts"
-import { clusterFlags, contextName, existingCluster, userKubeconfig } from "./cluster-flags.ts"
-import { defineCommand } from "./command.ts"
+import { clusterFlags, clusterOf, contextName, existingCluster, userKubeconfig } from "./cluster-flags.ts"
+import { defineCommand, type CommandContext } from "./command.ts"
 
 export const deleteCluster = defineCommand({
   name: "delete",
@@ -13,7 +15,7 @@ export const deleteCluster = defineCommand({
   summary: "Stop a cluster and remove everything that it left on this machine",
   flags: clusterFlags,
   async run({ flags }, ctx) {
-    const { cluster, config } = existingCluster(flags, ctx)
+    const { cluster, config } = clusterToDelete(flags, ctx)
     await interruptStart(cluster, ctx)
     restoreFiles(cluster, config)
     await stopCluster(cluster, config, ctx, { keepState: false })
@@ -32,3 +34,26 @@ export const deleteCluster = defineCommand({
     return 0
   },
 })
+
+/** The cluster; of one whose settings cannot be read, as much of them as the machine and its folder tell. */
+function clusterToDelete(
+  flags: Readonly<Record<string, string | boolean | undefined>>,
+  ctx: CommandContext,
+): { cluster: ClusterHome; config: ClusterConfig } {
+  try {
+    return existingCluster(flags, ctx)
+  } catch (thrown) {
+    if (!(thrown instanceof DamagedClusterError)) throw thrown
+    const cluster = clusterOf(flags, ctx)
+    const claim = numbersOfUser()
+      .claims()
+      .find(({ dir }) => dir === cluster.dir)
+    const nodes = join(cluster.dir, "nodes")
+    // Without a claim the cluster has nothing in the kernel.
+    const nodeCount = claim && existsSync(nodes) ? readdirSync(nodes).length : 0
+    const [port = 0, registryPort = 0] = claim?.ports ?? []
+    const ranges = claim ?? { index: 0, ...defaultRanges(0) }
+    const counts = { agents: Math.max(0, nodeCount - 1), hasNode: nodeCount > 0 }
+    return { cluster, config: { ...ranges, name: cluster.name, port, registryPort, ...counts } }
+  }
+}

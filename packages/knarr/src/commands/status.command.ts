@@ -1,7 +1,13 @@
 /** `knarr status`: the clusters of this home, or one of them with its nodes. */
 import { node } from "@knarr/api"
 import { createRestClient, createTransport, loadKubeconfig, resolveContext } from "@knarr/client"
-import { knarrHome, listClusters, type ClusterConfig, type ClusterHome } from "../cluster-home.ts"
+import {
+  DamagedClusterError,
+  knarrHome,
+  listClusters,
+  type ClusterConfig,
+  type ClusterHome,
+} from "../cluster-home.ts"
 import { restoreFiles } from "../process-files.ts"
 import { lastErrorLine, processState, processesOf, type ProcessState } from "../process-state.ts"
 import { errorOf, readProgress } from "../start-progress.ts"
@@ -13,7 +19,8 @@ const answerTimeoutMs = 5_000
 export const status = defineCommand({
   name: "status",
   usage: "[--name NAME] [--home DIR]",
-  summary: "Show which clusters there are and how they are; exits 1 when one that is shown does not run",
+  summary:
+    "Show which clusters there are and how they are; exits 1 when one that is shown does not run or is not ready",
   flags: clusterFlags,
   async run({ flags }, ctx) {
     const home = knarrHome(flags["home"] as string | undefined, ctx.environment)
@@ -23,11 +30,26 @@ export const status = defineCommand({
       return 0
     }
     let allRun = true
-    for (const cluster of clusters) allRun = (await show(cluster, cluster.read()!, ctx)) && allRun
+    for (const cluster of clusters) allRun = (await showIfReadable(cluster, ctx)) && allRun
     return allRun ? 0 : 1
   },
 })
 
+/** A cluster whose settings cannot be read does not hide the others. */
+async function showIfReadable(cluster: ClusterHome, ctx: CommandContext): Promise<boolean> {
+  let config
+  try {
+    config = cluster.read()
+  } catch (thrown) {
+    if (!(thrown instanceof DamagedClusterError)) throw thrown
+    ctx.print(`cluster ${cluster.name}: damaged\n`)
+    ctx.warn(`error: ${thrown.message}\n`)
+    return false
+  }
+  return config === undefined || show(cluster, config, ctx)
+}
+
+/** Whether all of it runs and its API server is ready. */
 async function show(cluster: ClusterHome, config: ClusterConfig, ctx: CommandContext): Promise<boolean> {
   restoreFiles(cluster, config)
   const states = new Map(processesOf(config).map((name) => [name, processState(cluster, name)]))
@@ -45,7 +67,8 @@ async function show(cluster: ClusterHome, config: ClusterConfig, ctx: CommandCon
     if (failed !== undefined) ctx.print(`              its last start failed: ${failed}\n`)
     return false
   }
-  ctx.print(`  API server  https://127.0.0.1:${config.port}  ${await readiness(cluster, ctx)}\n`)
+  const { isReady, told } = await readiness(cluster, ctx)
+  ctx.print(`  API server  https://127.0.0.1:${config.port}  ${told}\n`)
   for (const [name, state] of states) {
     const lines = troubles(cluster, name, state, ctx)
     if (name !== "server") {
@@ -58,7 +81,7 @@ async function show(cluster: ClusterHome, config: ClusterConfig, ctx: CommandCon
     const { readObstacles } = await import("../node/host-watch.ts")
     for (const obstacle of await readObstacles(config, ctx.signal)) ctx.print(`  warning     ${obstacle}\n`)
   }
-  return [...states.values()].every(({ pid }) => pid !== undefined)
+  return isReady && [...states.values()].every(({ pid }) => pid !== undefined)
 }
 
 function describe({ pid, supervisorPid, pauseMs, ready, restarts }: ProcessState): string {
@@ -87,11 +110,15 @@ function troubles(cluster: ClusterHome, name: string, state: ProcessState, ctx: 
   return lines
 }
 
-async function readiness(cluster: ClusterHome, ctx: CommandContext): Promise<string> {
+async function readiness(
+  cluster: ClusterHome,
+  ctx: CommandContext,
+): Promise<{ readonly isReady: boolean; readonly told: string }> {
   const { status, failed } = await failedChecks(cluster, "/readyz", ctx)
-  if (status === 0) return "does not answer"
+  if (status === 0) return { isReady: false, told: "does not answer" }
   const reasons = failed.map(({ name, reason }) => `${name}: ${reason}`).join("; ")
-  return status === 200 ? "ready" : [`not ready (${status})`, reasons].filter(Boolean).join(": ")
+  if (status === 200) return { isReady: true, told: "ready" }
+  return { isReady: false, told: [`not ready (${status})`, reasons].filter(Boolean).join(": ") }
 }
 
 /** What of an agent fails or waits for its next start, as its kubelet says: a line each. */

@@ -172,7 +172,7 @@ function adopt(flags: Flags, apiServer: FlagValues, cluster: ClusterHome): void 
   adoptPki(resolve(from), cluster.pki)
 }
 
-/** Starts what does not run, or not well, of a cluster of which something runs. Throws when there is nothing to start. */
+/** Starts what does not run, or not well, of a cluster of which something runs. Nothing when all is well and as it is asked for. */
 async function mend(
   cluster: ClusterHome,
   before: ClusterConfig,
@@ -184,22 +184,26 @@ async function mend(
   if (agents > 0 && !before.hasNode)
     throw new UsageError(`the cluster "${cluster.name}" was started with --no-agent: stop it first`)
   refuseChange(cluster.name, before, readRangeFlags(flags))
-  const [changed] = Object.keys(apiServerFlags).filter((name) => flags[name] !== undefined)
+  const apiServer = keepApiServerFlags(flags, before.apiServer)
+  const [changed] = Object.keys(apiServerFlags).filter((name) => apiServer[name] !== before.apiServer?.[name])
   if (changed !== undefined && processState(cluster, "server").pid !== undefined)
     throw new UsageError(
       `the server of the cluster "${cluster.name}" runs, and --${changed} counts from its start: stop the cluster first`,
     )
-  const apiServer = keepApiServerFlags(flags, before.apiServer)
   const problem = before.hasNode ? problemOf(before, 1 + agents) : undefined
   if (problem) throw new UsageError(problem)
   const config = { ...before, agents, apiServer }
   const names = processesOf(config).filter((name) => !isWell(processState(cluster, name)))
   const { pid } = processState(cluster, "server")
   const port = numberFlag(flags, "port", 1, 65_535) ?? before.port
-  if (names.length === 0 || port !== before.port)
+  if (port !== before.port)
     throw new UsageError(
       `the cluster "${cluster.name}" is already running (process ${pid}); stop it with "knarr down" first`,
     )
+  if (names.length === 0) {
+    ctx.print(`The cluster "${cluster.name}" is already running (process ${pid})\n`)
+    return config
+  }
   cluster.write(config)
   ctx.print(`Starting ${names.join(", ")} of the running cluster "${cluster.name}"\n`)
   begun.push(...names)
