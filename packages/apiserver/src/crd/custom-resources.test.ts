@@ -144,6 +144,57 @@ describe("custom resources", () => {
     })
   })
 
+  // As the published API server does.
+  for (const isFormer of [false, true])
+    it(`${isFormer ? "keep their definition when they cannot be" : "go with their definition when they need not be"} converted to the version that is stored`, async () => {
+      await withTestPlane(async (plane) => {
+        const client = plane.client()
+        const two = definition()
+        two.spec.versions.push({ ...two.spec.versions[0]!, name: "v2", storage: false })
+        const clientConfig = { url: "https://127.0.0.1:1/convert" }
+        two.spec.conversion = {
+          strategy: "Webhook",
+          webhook: { conversionReviewVersions: ["v1"], clientConfig },
+        }
+        await client.create(customResourceDefinition, two)
+        await until(() => served(plane) !== undefined && conditions(plane).length === 2)
+        await client.create(served(plane)!, thing("kept", {}))
+        const ref = { name: `things.${group}` }
+        if (isFormer) {
+          const before = served(plane)
+          const there = await client.get(customResourceDefinition, ref)
+          const versions = there.spec.versions.map((one) => ({ ...one, storage: one.name === "v2" }))
+          await client.update(customResourceDefinition, { ...there, spec: { ...there.spec, versions } })
+          await until(() => served(plane) !== undefined && served(plane) !== before)
+        }
+        await client.delete(customResourceDefinition, ref)
+        if (isFormer) await until(() => conditions(plane).includes("Terminating=True InstanceDeletionFailed"))
+        else await until(() => plane.registry.get(customResourceDefinition, ref) === undefined)
+        const { kvs } = await plane.registry.store.range({ prefix: `/registry/${group}/` })
+        assert.equal(kvs.length, isFormer ? 1 : 0)
+      })
+    })
+
+  it("keep their definition when one of them cannot be read, until it is gone", async () => {
+    await withTestPlane(async (plane) => {
+      const client = plane.client()
+      await client.create(customResourceDefinition, definition())
+      await until(() => served(plane) !== undefined && conditions(plane).length === 2)
+      const key = `/registry/${group}/things/default/bad`
+      await plane.registry.store.put(key, Buffer.from("bad"))
+      await until(() => plane.registry.storage(served(plane)!).cache.unreadable === 1)
+      const ref = { name: `things.${group}` }
+      await client.delete(customResourceDefinition, ref)
+      await until(() => conditions(plane).includes("Terminating=True InstanceDeletionFailed"))
+      await plane.registry.store.delete(key)
+      for (let seconds = 0; seconds < 5; seconds++) {
+        await (plane.registry.env.clock as VirtualClock).advance(1000)
+        await setImmediate()
+      }
+      await until(() => plane.registry.get(customResourceDefinition, ref) === undefined)
+    })
+  })
+
   it("go with their definition when no version of it is served any more", async () => {
     await withTestPlane(async (plane) => {
       const client = plane.client()

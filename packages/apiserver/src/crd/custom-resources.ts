@@ -197,7 +197,9 @@ export class CustomResources {
       return client.update(customResourceDefinition, next, { subresource: "status", signal })
     }
     await this.#serve(crd, true)
-    const [kind] = this.#served.get(crd.metadata.name)?.kinds ?? []
+    const kinds = this.#served.get(crd.metadata.name)?.kinds ?? []
+    const storage = crd.spec.versions.find((version) => version.storage)!.name
+    const kind = kinds.find(({ version }) => version === storage) ?? kinds[0]
     if (!isTrue(crd, "Established")) {
       await set(crd, "False", "NeverEstablished", "resource was never established", true)
       return
@@ -206,19 +208,29 @@ export class CustomResources {
       await set(crd, "False", "InstanceDeletionCompleted", "removed all instances", true)
       return
     }
-    const isBegun = conditionOf(crd, "Terminating")?.reason === "InstanceDeletionInProgress"
-    const begun = isBegun
-      ? crd
-      : await set(crd, "True", "InstanceDeletionInProgress", "CustomResource deletion is in progress")
-    try {
-      await client.deleteCollection(kind, {}, { signal })
-    } catch (thrown) {
-      const message = `could not issue all deletes: ${messageOf(thrown)}`
-      await set(begun, "True", "InstanceDeletionFailed", message)
-      throw thrown
+    // One that failed is tried again after a pause: to say first that it begins anew would be a change that ends the pause.
+    const reason = conditionOf(crd, "Terminating")?.reason
+    const begin = (): Promise<CustomResourceDefinition> =>
+      set(crd, "True", "InstanceDeletionInProgress", "CustomResource deletion is in progress")
+    const hasFailed = reason === "InstanceDeletionFailed"
+    const begun = hasFailed || reason === "InstanceDeletionInProgress" ? crd : await begin()
+    const step = async (what: string, run: () => Promise<unknown>): Promise<void> => {
+      try {
+        await run()
+      } catch (thrown) {
+        await set(begun, "True", "InstanceDeletionFailed", `could not ${what}: ${messageOf(thrown)}`)
+        throw thrown
+      }
     }
-    const left = this.#options.registry.storage(kind).cache.size
-    if (left > 0) {
+    // As upstream: what cannot be read as it is to be stored is not deleted, and keeps its definition.
+    const { cache } = this.#options.registry.storage(kind)
+    await step("list instances", async () => {
+      if (cache.unreadable > 0) throw new Error(`${cache.unreadable} in the store cannot be read`)
+      if (crd.spec.conversion?.strategy === "Webhook") await client.list(kind, { signal })
+    })
+    await step("issue all deletes", () => client.deleteCollection(kind, {}, { signal }))
+    if (cache.size > 0) {
+      if (hasFailed) await begin()
       this.#queue.addAfter(crd.metadata.name, countMs)
       return
     }

@@ -181,6 +181,11 @@ export class WatchCache {
     return this.#unreadable.size > 0 && this.#unreadable.has(this.prefix + key)
   }
 
+  /** How many of these there are. */
+  get unreadable(): number {
+    return this.#unreadable.size
+  }
+
   /** Why that cannot be decrypted, if that is it. */
   problemOf(key: string): Error | undefined {
     return this.#unreadable.get(this.prefix + key)
