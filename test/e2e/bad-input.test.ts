@@ -171,7 +171,7 @@ test("a damaged store is told apart from an empty one", { timeout: 60_000 }, asy
     assert.equal(code, 1, `${what}: ${stderr}`)
     assert.match(
       stderr,
-      /^error: Cannot open the store ".*": the file is damaged\. Restore a snapshot, or delete the cluster\n$/,
+      /^error: Cannot open the store ".*": the file is damaged\. Restore a snapshot \("knarr snapshot restore --replace"\), or delete the cluster\n$/,
       what,
     )
     assert.equal((await home.try("status", "--name", "damaged")).code, 1)
