@@ -3,7 +3,7 @@
  * counting up of repeated ones. Mirrors: client-go tools/record/events_cache.go, event.go
  */
 import { Channel, type Env, type Scope } from "@knarr/base"
-import { isAlreadyExists, isNotFound, type KubeObject, type Kind } from "@knarr/apimachinery"
+import { formatTime, isAlreadyExists, isNotFound, type KubeObject, type Kind } from "@knarr/apimachinery"
 import { event as eventKind, type Event } from "@knarr/api"
 import type { Client } from "./client.ts"
 import type { EventRecorder, EventSubject } from "./event-recorder.ts"
@@ -64,7 +64,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   return {
     event(regarding, type, reason, message) {
       const nowMs = env.clock.now()
-      const now = new Date(nowMs).toISOString().replace(/\.\d+Z$/, "Z")
+      const now = formatTime(nowMs)
       const { metadata } = regarding
       const fieldPath = "fieldPath" in regarding ? regarding.fieldPath : undefined
       const source = host ? { component, host } : { component }

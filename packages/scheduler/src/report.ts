@@ -1,7 +1,7 @@
 /** What the scheduler writes into a pod's status. Mirrors: pkg/scheduler/util/utils.go PatchPodStatus, schedule_one.go updatePod */
 import type { Env } from "@knarr/base"
 import { pod as podKind, type Pod } from "@knarr/api"
-import { findCondition, isConflict, isNotFound } from "@knarr/apimachinery"
+import { findCondition, formatTime, isConflict, isNotFound } from "@knarr/apimachinery"
 import type { Client } from "@knarr/client"
 
 /** No node can take the pod, or deciding failed. */
@@ -49,7 +49,7 @@ function conditionOf(
   const current = findCondition(pod.status.conditions, "PodScheduled")
   if (current?.status === "False" && current.reason === reason && current.message === message)
     return undefined
-  const now = new Date(nowMs).toISOString().replace(/\.\d+Z$/, "Z")
+  const now = formatTime(nowMs)
   return {
     type: "PodScheduled",
     status: "False",

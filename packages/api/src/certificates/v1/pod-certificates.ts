@@ -2,6 +2,8 @@
 import { field, isDomainPrefixedKey, totalAnnotationSizeLimit, type FieldError } from "@knarr/apimachinery"
 import { isKubernetesSigner } from "./signer-name.validate.ts"
 
+/** How long each certificate of a pod serves at the least. */
+export const minCertificateSeconds = 60 * 60
 const maxSeconds = 91 * 24 * 60 * 60
 const maxKubernetesSeconds = 24 * 60 * 60
 

@@ -10,13 +10,12 @@ import {
 import type { FieldError } from "@knarr/apimachinery"
 import { parseCertificateRequest, readPem, type CertificateRequest, tableOf } from "@knarr/base"
 import { validateConditions } from "../../conditions.validate.ts"
-import { maxCertificateSeconds, validateUserAnnotations } from "./pod-certificates.ts"
+import { maxCertificateSeconds, minCertificateSeconds, validateUserAnnotations } from "./pod-certificates.ts"
 import { validateSignerName } from "./signer-name.validate.ts"
 import type { PodCertificateRequest } from "./types.gen.ts"
 
 type Request = Readonly<PodCertificateRequest>
 
-const minSeconds = 60 * 60
 const maxRequestBytes = 10 * 1024
 const maxChainBytes = 100 * 1024
 const maxUidBytes = 128
@@ -42,9 +41,13 @@ export function validatePodCertificateRequest({ spec }: Request): FieldError[] {
   const seconds = spec.maxExpirationSeconds
   if (seconds === undefined) return [...out, field.required("spec.maxExpirationSeconds", "must be set")]
   const most = maxCertificateSeconds(spec.signerName)
-  if (seconds < minSeconds || seconds > most)
+  if (seconds < minCertificateSeconds || seconds > most)
     out.push(
-      field.invalid("spec.maxExpirationSeconds", seconds, `must be in the range [${minSeconds}, ${most}]`),
+      field.invalid(
+        "spec.maxExpirationSeconds",
+        seconds,
+        `must be in the range [${minCertificateSeconds}, ${most}]`,
+      ),
     )
   return [...out, ...validateStub(spec.stubPKCS10Request)]
 }
@@ -195,7 +198,7 @@ function validateIssued({ spec, status }: Request, nowMs: number): FieldError[] 
     return wrong("notAfter", "must be set to the NotAfter time encoded in the leaf certificate")
   // A duration is told in nanoseconds.
   const lifetime = (notAfter - notBefore) * 1e6
-  if (notAfter - notBefore < minSeconds * 1000)
+  if (notAfter - notBefore < minCertificateSeconds * 1000)
     return bad("leaf certificate lifetime must be >= 1 hour", lifetime)
   const most = spec.maxExpirationSeconds ?? 0
   if (notAfter - notBefore > most * 1000)

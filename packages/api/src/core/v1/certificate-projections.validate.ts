@@ -5,7 +5,11 @@
 import { field, validateLabelSelector } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
 import { trustBundleNameProblems } from "../../certificates/v1/clustertrustbundle.validate.ts"
-import { maxCertificateSeconds, validateUserAnnotations } from "../../certificates/v1/pod-certificates.ts"
+import {
+  maxCertificateSeconds,
+  minCertificateSeconds,
+  validateUserAnnotations,
+} from "../../certificates/v1/pod-certificates.ts"
 import { validateSignerName } from "../../certificates/v1/signer-name.validate.ts"
 import type { ClusterTrustBundleProjection, PodCertificateProjection } from "./types.gen.ts"
 
@@ -13,7 +17,6 @@ import type { ClusterTrustBundleProjection, PodCertificateProjection } from "./t
 type FileRule = (at: string, file: string) => FieldError[]
 
 const keyTypes = ["RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519"]
-const minSeconds = 3600
 
 export function validateTrustBundleProjection(
   at: string,
@@ -64,7 +67,7 @@ export function validateCertificateProjection(
       seconds,
       `if provided, maxExpirationSeconds must be ${relation}`,
     )
-  if (seconds !== undefined && seconds < minSeconds) out.push(bound(`>= ${minSeconds}`))
+  if (seconds !== undefined && seconds < minCertificateSeconds) out.push(bound(`>= ${minCertificateSeconds}`))
   const most = maxCertificateSeconds(signerName)
   if (seconds !== undefined && seconds > most) out.push(bound(`<= ${most}`))
   const files = (["credentialBundlePath", "keyPath", "certificateChainPath"] as const).filter(
