@@ -6,7 +6,6 @@ export {
   createControlPlane,
   defaultServiceCIDR,
 } from "./control-plane.ts"
-export { ConfigFileError } from "./config/read-config.ts"
 export type { KubeletOptions } from "./endpoints/connect/kubelet.ts"
 export { type OpenApiDocs, readOpenApiDocs } from "./endpoints/openapi-docs.ts"
 export type { ServingCertificates } from "./server/listener.ts"

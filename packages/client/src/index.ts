@@ -24,6 +24,16 @@ export {
   ownerIndex,
 } from "./informer.ts"
 export type { EventRecorder, EventSubject } from "./event-recorder.ts"
+export {
+  ConfigFileError,
+  type ConfigType,
+  type ReadConfig,
+  decodeConfig,
+  parseConfig,
+  parseStrictConfig,
+  readConfigText,
+  usingConfigFile,
+} from "./config-file.ts"
 export { collectionPath, groupVersionPath, objectPath, queryText } from "./paths.ts"
 export { ConnectionError, type Transport, type TransportOptions, createTransport } from "./transport.ts"
 export type { HttpRequest, HttpResponse } from "./http-exchange.ts"

@@ -5,7 +5,7 @@
 import { dirname, resolve } from "node:path"
 import { loadYaml } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
-import { decodeConfig, readConfigText, type ConfigType } from "../config/read-config.ts"
+import { decodeConfig, readConfigText, type ConfigType } from "@knarr/client"
 
 interface AdmissionConfiguration {
   readonly plugins?: readonly {

@@ -8,7 +8,7 @@ import {
   tooManyRequests,
 } from "@knarr/apimachinery"
 import type { Clock } from "@knarr/base"
-import { decodeConfig, type ConfigType } from "../config/read-config.ts"
+import { decodeConfig, type ConfigType } from "@knarr/client"
 import type { AdmissionAttributes, AdmissionPlugin } from "../contract.ts"
 
 interface Limit {

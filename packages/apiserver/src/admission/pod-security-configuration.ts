@@ -9,7 +9,7 @@ import {
   isDNS1123Subdomain,
   type FieldError,
 } from "@knarr/apimachinery"
-import { decodeConfig, type ConfigType } from "../config/read-config.ts"
+import { decodeConfig, type ConfigType } from "@knarr/client"
 import type { Level } from "./pod-security-checks.ts"
 import { levelProblem, versionProblem, type Policy } from "./pod-security-policy.ts"
 

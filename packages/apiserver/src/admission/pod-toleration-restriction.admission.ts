@@ -4,7 +4,7 @@ import type { Namespace, Pod, Toleration } from "@knarr/api"
 import { decodeJson, notFound, schemaOf, semanticEqual, unexpectedError } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import { podLimits, podRequests } from "@knarr/pod-rules"
-import { decodeConfig, type ConfigType } from "../config/read-config.ts"
+import { decodeConfig, type ConfigType } from "@knarr/client"
 import type { AdmissionAttributes, AdmissionDeps, AdmissionPlugin } from "../contract.ts"
 import { isPodWrite } from "./pods.admission.ts"
 

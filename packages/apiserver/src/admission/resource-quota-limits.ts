@@ -5,7 +5,7 @@
 import type { ResourceQuota } from "@knarr/api"
 import { aggregateMessage, field, type Kind, type KubeObject } from "@knarr/apimachinery"
 import { isInScope, quotaScopes, type QuotaScope, type QuotaUsage } from "@knarr/pod-rules"
-import { decodeConfig, type ConfigType } from "../config/read-config.ts"
+import { decodeConfig, type ConfigType } from "@knarr/client"
 
 export interface LimitedResource {
   readonly apiGroup?: string

@@ -1,7 +1,7 @@
 /** Begins the records of requests. Mirrors: apiserver pkg/endpoints/filters/audit.go, pkg/server/options/audit.go */
 import type { Env, Scope } from "@knarr/base"
 import type { RequestInfo, UserInfo } from "../contract.ts"
-import { usingConfigFile } from "../config/read-config.ts"
+import { usingConfigFile } from "@knarr/client"
 import type { ServerExchange } from "../server/exchange.ts"
 import { createLogSink, type AuditLogOptions } from "./log-sink.ts"
 import { loadPolicy, PolicyEvaluator } from "./policy.ts"

@@ -2,7 +2,7 @@
 import { field, isDNS1123Subdomain, aggregateMessage, type FieldError } from "@knarr/apimachinery"
 import { messageOf, type Logger } from "@knarr/base"
 import { strictErrorMessage } from "@knarr/apimachinery"
-import { parseConfig, readConfigText, type ConfigType } from "../config/read-config.ts"
+import { parseConfig, readConfigText, type ConfigType } from "@knarr/client"
 import type { RequestInfo, UserInfo } from "../contract.ts"
 
 const levels = ["None", "Metadata", "Request", "RequestResponse"] as const

@@ -12,7 +12,7 @@ import {
   type FieldError,
 } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
-import { parseStrictConfig, type ConfigType } from "../config/read-config.ts"
+import { parseStrictConfig, type ConfigType } from "@knarr/client"
 import { compileMatchCondition, type MatchCondition } from "./match-conditions.ts"
 import type { WebhookAuthorizerOptions } from "./webhook.ts"
 

@@ -4,7 +4,7 @@
  */
 import { readFile } from "node:fs/promises"
 import type { Env, Scope } from "@knarr/base"
-import { readConfigText } from "../config/read-config.ts"
+import { readConfigText } from "@knarr/client"
 import type {
   AuthorizationAttributes,
   Authorizer,

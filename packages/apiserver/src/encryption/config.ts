@@ -1,7 +1,7 @@
 /** The file that says what is encrypted, and how. Mirrors: apiserver pkg/apis/apiserver/{v1,validation/validation_encryption.go} */
 import { aggregateMessage, field, parseGoDuration, type FieldError } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
-import { parseStrictConfig, type ConfigType } from "../config/read-config.ts"
+import { parseStrictConfig, type ConfigType } from "@knarr/client"
 
 export interface Key {
   readonly name?: string

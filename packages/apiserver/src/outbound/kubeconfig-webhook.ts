@@ -1,7 +1,12 @@
 /** The program that a kubeconfig names: how it is reached, and how it is asked again. Mirrors: apiserver pkg/util/webhook/webhook.go */
 import { Backoff, type Env } from "@knarr/base"
-import { createTransport, readKubeconfig, resolveContext, type Transport } from "@knarr/client"
-import { usingConfigFile } from "../config/read-config.ts"
+import {
+  createTransport,
+  readKubeconfig,
+  resolveContext,
+  type Transport,
+  usingConfigFile,
+} from "@knarr/client"
 
 export const webhookAttempts = 5
 export const webhookHeaders = Object.freeze({

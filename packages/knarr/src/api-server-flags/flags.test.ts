@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { resolve } from "node:path"
 import { describe, it } from "node:test"
-import { ConfigFileError } from "@knarr/apiserver"
+import { ConfigFileError } from "@knarr/client"
 import { etcdOptions } from "./etcd.flags.ts"
 import { namingFlag } from "./naming-flag.ts"
 import { apiServerFlags, apiServerOptions, keepApiServerFlags } from "./order.ts"

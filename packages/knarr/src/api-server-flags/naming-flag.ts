@@ -1,5 +1,5 @@
 /** Whose fault it is that a server cannot start: the flag that named a file. Apart, as commands need no API server. */
-import { ConfigFileError } from "@knarr/apiserver"
+import { ConfigFileError } from "@knarr/client"
 import { UsageError } from "../cluster-home.ts"
 import type { FlagValues } from "./flag-group.ts"
 

@@ -1,6 +1,6 @@
 /** Policies and bindings in files. Mirrors: apiserver pkg/admission/plugin/policy/manifest/loader, policy/config */
 import { goQuote, type Kind, type KubeObject } from "@knarr/apimachinery"
-import { decodeConfig, type ConfigType } from "../../config/read-config.ts"
+import { decodeConfig, type ConfigType } from "@knarr/client"
 import type { AdmissionDeps } from "../../contract.ts"
 import { readManifests, withManifests, type Manifests } from "../manifests.ts"
 

@@ -1,7 +1,7 @@
 /** The operator's configuration of webhooks. Mirrors: apiserver pkg/admission/plugin/webhook/config */
 import { isAbsolute } from "node:path"
 import { field, fieldErrorMessage } from "@knarr/apimachinery"
-import { decodeConfig, type ConfigType } from "../../config/read-config.ts"
+import { decodeConfig, type ConfigType } from "@knarr/client"
 import { WebhookUsers } from "../../outbound/webhook-users.ts"
 import { readManifests, type Manifests } from "../manifests.ts"
 

@@ -5,7 +5,7 @@
 import { X509Certificate } from "node:crypto"
 import { aggregateMessage, field, isDomainPrefixedPath, type FieldError } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
-import { parseStrictConfig, type ConfigType } from "../../config/read-config.ts"
+import { parseStrictConfig, type ConfigType } from "@knarr/client"
 import { compileClaims, type ClaimsProgram, compileUser, usesClaim } from "./expressions.ts"
 
 export interface PrefixedClaim {

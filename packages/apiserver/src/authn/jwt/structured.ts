@@ -5,7 +5,7 @@
 import { readFile } from "node:fs/promises"
 import { messageOf, type Env, type Scope } from "@knarr/base"
 import type { Cancellable, Refused, TokenAuthenticator, TokenOwner } from "../../contract.ts"
-import { readConfigText } from "../../config/read-config.ts"
+import { readConfigText } from "@knarr/client"
 import { firstKnown } from "../first-known.ts"
 import {
   checkAuthentication,

@@ -1,5 +1,5 @@
 /**
- * Reads files that configure the server: a YAML or JSON document of a known kind. What is wrong with it is an error, except
+ * Reads files that configure a component: a YAML or JSON document of a known kind. What is wrong with it is an error, except
  * where upstream only warns. Mirrors: apimachinery pkg/runtime/serializer strict decoding
  */
 import { readFile } from "node:fs/promises"
@@ -29,7 +29,7 @@ export interface ReadConfig<T> {
   readonly strictErrors: readonly string[]
 }
 
-/** What is wrong with a file that the server was told to read at its start. */
+/** What is wrong with a file that a component was told to read at its start. */
 export class ConfigFileError extends Error {
   readonly file: string
 
