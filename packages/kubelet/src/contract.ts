@@ -42,6 +42,8 @@ export interface VolumeManager {
    * the pod's `FailedMount` event, worded as upstream's: `MountVolume.SetUp failed for volume "x" : …`.
    */
   mount(pod: Readonly<Pod>, signal: AbortSignal): Promise<ReadonlyMap<string, MountedVolume>>
+  /** Mounts an image that the runtime has for one of the pod's volumes of images, and answers where. Idempotent. */
+  mountImage(podUid: string, volume: string, imageId: string, signal: AbortSignal): Promise<string>
   /** Unmounts and removes what the pod had. Idempotent, works from what is on disk after a restart. */
   unmount(podUid: string, signal: AbortSignal): Promise<void>
   /** How full the pod's mounted volumes are, of those whose plugin can tell. What cannot be asked is left out. */

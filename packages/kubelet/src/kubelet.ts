@@ -222,6 +222,10 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     const imageFilesystem = createImageFilesystem(runtime, machine.node)
     const collector = new ImageCollector({
       ...{ env, scope, runtime, host: machine.node, spared: [pauseImage], filesystem: imageFilesystem },
+      mounted: () =>
+        workers
+          .livePods()
+          .flatMap(({ spec }) => (spec.volumes ?? []).flatMap(({ image }) => image?.reference ?? [])),
     })
     if (!machine.simulated)
       scope.run(

@@ -1,6 +1,11 @@
 /** The machine around the kubelet, as its parts see it: a real one, or one that is simulated. */
 import type { Clock } from "@knarr/base"
-import { createLinuxVolumeHost, simulatedVolumeHost, type VolumeHost } from "@knarr/volume"
+import {
+  createLinuxVolumeHost,
+  simulatedVolumeHost,
+  type ImageSnapshots,
+  type VolumeHost,
+} from "@knarr/volume"
 import { createLinuxNodeHost } from "./node/linux-node-host.ts"
 import { createSimulatedNodeHost, type HostFacts, type NodeHost } from "./node/node-host.ts"
 import { createDiskHost } from "./pod-worker/disk-host.ts"
@@ -27,11 +32,13 @@ export interface LinuxMachineOptions {
   readonly cgroups?: boolean
   /** The file that pods get the node's resolvers from; default `/etc/resolv.conf`; empty: none. */
   readonly resolvConf?: string
+  /** The runtime's; default: volumes of images cannot be mounted. */
+  readonly images?: ImageSnapshots
 }
 
 /** The machine that this process runs on. Needs root. */
 export function createLinuxMachine(options: LinuxMachineOptions): Machine {
-  const { clock, rootDir, facts, cgroups, resolvConf } = options
+  const { clock, rootDir, facts, cgroups, resolvConf, images } = options
   return {
     node: createLinuxNodeHost({ rootDir, ...(facts ? { facts } : {}) }),
     pods: createDiskHost({
@@ -39,7 +46,7 @@ export function createLinuxMachine(options: LinuxMachineOptions): Machine {
       ...(cgroups === undefined ? {} : { cgroups }),
       ...(resolvConf === undefined ? {} : { resolvConf }),
     }),
-    volumes: createLinuxVolumeHost({ clock, rootDir }),
+    volumes: createLinuxVolumeHost({ clock, rootDir, ...(images ? { images } : {}) }),
     probes: createHostProbeNetwork(clock),
     simulated: false,
   }

@@ -21,6 +21,7 @@ import { release } from "node:os"
 import { dirname, join, relative } from "node:path"
 import type { Clock } from "@knarr/base"
 import { writeAtomically } from "./atomic-writer.ts"
+import { snapshotMountArguments, type ImageSnapshots } from "./image-snapshots.ts"
 import { checkHostPathType } from "./host-path.ts"
 import { applyOwnership } from "./ownership.ts"
 import type { VolumeHost } from "./volume-host.ts"
@@ -34,10 +35,12 @@ export interface LinuxVolumeHostOptions {
    * where they belong: a mount for each would slow down every start of a container. Default: they share none.
    */
   readonly rootDir?: string
+  /** Of the node's runtime; without it images cannot be mounted. */
+  readonly images?: ImageSnapshots
 }
 
 export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHost {
-  const { clock, rootDir } = options
+  const { clock, rootDir, images } = options
   const canMount = options.canMount ?? process.getuid?.() === 0
   const noswap = hasTmpfsNoswap(release())
   const shared = canMount && rootDir !== undefined ? join(rootDir, "memory") : undefined
@@ -110,10 +113,21 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
       await command("mount", ["--bind", ...(readOnly ? ["-o", "ro"] : []), source, target], signal)
       return true
     },
-    async unmount(path, signal) {
-      // One umount may take away several mounts, where they are shared.
-      while ((await mountPointsIn(path)).includes(path)) await command("umount", [path], signal)
+    async mountImage(dir, imageId, signal) {
+      if (!images) throw new Error("this node's runtime has no image volumes")
+      await makeDirectory(dir, 0o750)
+      if ((await mountPointsIn(dir)).includes(dir)) return false
+      for (const mount of await images.view(imageId, dir, signal)) {
+        const { args, cwd } = snapshotMountArguments(mount, dir)
+        await command("mount", args, signal, cwd)
+      }
+      return true
     },
+    async releaseImage(dir, signal) {
+      await unmount(dir, signal)
+      await images?.remove(dir, signal)
+    },
+    unmount,
     writePayload: (dir, payload, ownership) =>
       writeAtomically(dir, payload, {
         nowMs: clock.now(),
@@ -201,6 +215,11 @@ export function createLinuxVolumeHost(options: LinuxVolumeHostOptions): VolumeHo
   }
 }
 
+/** One umount may take away several mounts, where they are shared. */
+async function unmount(path: string, signal: AbortSignal): Promise<void> {
+  while ((await mountPointsIn(path)).includes(path)) await command("umount", [path], signal)
+}
+
 /** As upstream's. */
 const recordName = "vol_data.json"
 
@@ -271,9 +290,12 @@ async function readMounts(): Promise<{ readonly point: string; readonly shared: 
   })
 }
 
-function command(file: string, args: readonly string[], signal: AbortSignal): Promise<void> {
+/** The newer system calls take at most 256 bytes of an option. */
+const mountEnvironment = { ...process.env, LIBMOUNT_FORCE_MOUNT2: "always" }
+
+function command(file: string, args: readonly string[], signal: AbortSignal, cwd = "/"): Promise<void> {
   return new Promise((resolve, reject) => {
-    execFile(file, args, { signal }, (error, _stdout, stderr) => {
+    execFile(file, args, { signal, cwd, env: mountEnvironment }, (error, _stdout, stderr) => {
       if (!error) return resolve()
       if (signal.aborted) return reject(signal.reason)
       const text = stderr.trim() || error.message

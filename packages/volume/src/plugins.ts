@@ -3,6 +3,7 @@ import { configMapVolume } from "./plugins/config-map.volume.ts"
 import { downwardAPIVolume } from "./plugins/downward-api.volume.ts"
 import { emptyDirVolume } from "./plugins/empty-dir.volume.ts"
 import { hostPathVolume } from "./plugins/host-path.volume.ts"
+import { imageVolume } from "./plugins/image.volume.ts"
 import { localVolume } from "./plugins/local.volume.ts"
 import { projectedVolume } from "./plugins/projected.volume.ts"
 import { secretVolume } from "./plugins/secret.volume.ts"
@@ -16,6 +17,7 @@ export const volumePlugins: readonly VolumePlugin[] = Object.freeze([
   secretVolume,
   downwardAPIVolume,
   projectedVolume,
+  imageVolume,
 ])
 
 /** The first of the plugins that takes the volume. Throws when none does. */

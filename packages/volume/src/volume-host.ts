@@ -63,6 +63,13 @@ export interface VolumeHost {
     options: { readonly readOnly: boolean },
     signal: AbortSignal,
   ): Promise<boolean>
+  /**
+   * Mounts the files of an image that the runtime has, by its id there, read-only on the folder, which is made. False:
+   * something is mounted there already.
+   */
+  mountImage(dir: string, imageId: string, signal: AbortSignal): Promise<boolean>
+  /** Takes away what {@link VolumeHost.mountImage} mounted, also if it was cut short, and lets go of the image. Idempotent. */
+  releaseImage(dir: string, signal: AbortSignal): Promise<void>
   /** Takes away all that is mounted at `path`, and nothing else. Idempotent. */
   unmount(path: string, signal: AbortSignal): Promise<void>
   /** Replaces the folder's files, all at one moment. False: they were the same already. */
@@ -113,6 +120,10 @@ export const simulatedVolumeHost: VolumeHost = Object.freeze({
   async bindMount() {
     return true
   },
+  async mountImage() {
+    return true
+  },
+  async releaseImage() {},
   async unmount() {},
   async writePayload() {
     return true

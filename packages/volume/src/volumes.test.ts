@@ -20,6 +20,7 @@ import { dirname, join } from "node:path"
 import { describe, it } from "node:test"
 import type { ConfigMap, Pod, Secret, Volume } from "@knarr/api"
 import { systemClock } from "@knarr/base"
+import { snapshotMountArguments, type SnapshotMount } from "./image-snapshots.ts"
 import { createLinuxVolumeHost } from "./linux-host.ts"
 import { pluginFor } from "./plugins.ts"
 import { hugePageSize, tmpfsSize } from "./plugins/empty-dir.volume.ts"
@@ -524,6 +525,87 @@ describe("the kubelet's folder", () => {
       }
     }),
   )
+})
+
+describe("image volumes", () => {
+  it("are mounted by paths from the folder of all layers, which a page of options can hold", () => {
+    const layers = Array.from({ length: 100 }, (_, i) => `/a/long/way/to/snapshots/${i}/fs`)
+    const options = ["index=off", `lowerdir=${layers.join(":")}`]
+    const { args, cwd } = snapshotMountArguments({ type: "overlay", source: "overlay", options }, "/mnt")
+    const short = layers.map((_, i) => `${i}/fs`).join(":")
+    assert.deepEqual(args, ["-t", "overlay", "-o", `index=off,lowerdir=${short},ro`, "overlay", "/mnt"])
+    assert.equal(cwd, "/a/long/way/to/snapshots")
+    const apart = { type: "overlay", source: "overlay", options: ["lowerdir=/a/1:/b/2"] }
+    assert.deepEqual(snapshotMountArguments(apart, "/mnt").args[3], "lowerdir=/a/1:/b/2,ro")
+    assert.deepEqual(snapshotMountArguments({ type: "bind", source: "/a/1", options: ["rbind"] }, "/mnt"), {
+      args: ["--bind", "-o", "ro", "/a/1", "/mnt"],
+      cwd: "/",
+    })
+  })
+
+  it("are made once, read-only, and let go of with what the runtime keeps for them", { skip: !isRoot }, () =>
+    inFolder(async (dir) => {
+      const kept = new Set<string>()
+      const layer = (name: string): string => join(dir, name)
+      for (const name of ["1", "2"]) {
+        mkdirSync(layer(name))
+        writeFileSync(join(layer(name), name), name)
+      }
+      const mounts: Record<string, SnapshotMount> = {
+        "sha256:one": { type: "bind", source: layer("1"), options: ["rbind", "ro"] },
+        "sha256:two": {
+          type: "overlay",
+          source: "overlay",
+          options: [`lowerdir=${layer("2")}:${layer("1")}`],
+        },
+      }
+      const real = createLinuxVolumeHost({
+        clock: systemClock,
+        images: {
+          async view(imageId, key) {
+            kept.add(key)
+            return [mounts[imageId]!]
+          },
+          async remove(key) {
+            kept.delete(key)
+          },
+        },
+      })
+      const plugin = pluginFor(podVolume({ name: "files", image: { reference: "r" } }))
+      const at = join(dir, "volumes")
+      try {
+        const context = { ...contextOf(at, { image: { reference: "r" } }), dir: at, host: real }
+        assert.deepEqual(await plugin.publish(context), { hostPath: at, readOnly: true })
+        for (const [id, files] of [
+          ["sha256:one", ["1"]],
+          ["sha256:two", ["1", "2"]],
+        ] as const) {
+          const target = join(at, id)
+          assert.equal(await real.mountImage(target, id, signal), true)
+          assert.equal(await real.mountImage(target, id, signal), false)
+          assert.deepEqual(readdirSync(target).sort(), files)
+          assert.throws(() => writeFileSync(join(target, "1"), "z"), { code: "EROFS" })
+        }
+        assert.equal(kept.size, 2)
+        const data = {}
+        await plugin.unpublish!({
+          ...{ podUid: "u-1", name: "files", dir: at, deviceDir: undefined, data, host: real, signal },
+        })
+        assert.deepEqual([...kept], [])
+        assert.deepEqual(readdirSync(join(at, "sha256:two")), [])
+      } finally {
+        await real.removeTree(dir, signal)
+      }
+    }),
+  )
+
+  it("say so where there is no runtime to have them from", () =>
+    inFolder(async (dir) => {
+      const plain = createLinuxVolumeHost({ clock: systemClock })
+      await assert.rejects(plain.mountImage(dir, "sha256:one", signal), {
+        message: "this node's runtime has no image volumes",
+      })
+    }))
 })
 
 describe("mounts", { skip: !isRoot }, () => {

@@ -11,8 +11,10 @@ import {
   rmdirSync,
   writeFileSync,
 } from "node:fs"
+import { execFile } from "node:child_process"
 import { join } from "node:path"
 import { test } from "node:test"
+import { promisify } from "node:util"
 import { request } from "node:https"
 import {
   type KeyPair,
@@ -153,7 +155,7 @@ class World implements AsyncDisposable {
     this.kubelet = await startKubelet({
       ...{ env, scope: this.scope, client: nodeClient(this.cluster), nodeName, version: "v1.37.2", rootDir },
       runtime: this.containerd.runtime,
-      machine: createLinuxMachine({ clock: env.clock, rootDir }),
+      machine: createLinuxMachine({ clock: env.clock, rootDir, images: this.containerd.snapshots }),
       nodeIPs: ["127.0.0.1"],
       podLogsDir: join(this.dir, "logs"),
       containerLogsDir: join(this.dir, "container-logs"),
@@ -380,6 +382,45 @@ test("Kubelet runs pods on containerd", { skip, timeout: 170_000 }, async (t) =>
   assert.equal(again.lastState?.terminated?.exitCode, 1)
   await api.deletePod("sub", 0)
   await world.until(() => !api.pod("sub"))
+
+  // A volume of an image: all of it and a part, read-only, also after the image is gone; its last user frees it.
+  await api.createPod("files", {
+    terminationGracePeriodSeconds: 1,
+    volumes: [{ name: "files", image: { reference: image, pullPolicy: "Never" } }],
+    containers: [
+      {
+        name: "app",
+        image,
+        command: ["sh", "-c", "ls /files /part; touch /files/tmp/x /part/x; exec sleep 1000"],
+        volumeMounts: [
+          { name: "files", mountPath: "/files" },
+          { name: "files", mountPath: "/part", subPath: "bin" },
+        ],
+      },
+    ],
+  })
+  await world.until(() => world.api.isReady("files"))
+  const files = await world.until(async () => {
+    const found = await world.get("/containerLogs/default/files/app")
+    return found.includes("/part/x") && found
+  })
+  for (const line of [
+    "/files:\nbin\n",
+    "/part:\nbusybox\n",
+    "touch: /files/tmp/x: Read-only file system",
+    "touch: /part/x: Read-only file system",
+  ])
+    assert.ok(files.includes(line), `${line} in ${files}`)
+  const views = async (): Promise<string> => {
+    const command = ["-a", world.containerd.socket, "-n", "k8s.io", "snapshots", "ls"]
+    return (await promisify(execFile)("ctr", command)).stdout
+  }
+  const { uid } = api.pod("files")!.metadata
+  assert.match(await views(), new RegExp(`pods/${uid}/volumes/kubernetes.io~image/files/sha256-\\w+ .* View`))
+  await world.kubelet.close()
+  await api.deletePod("files", 0)
+  await world.startKubelet()
+  await world.until(async () => !(await views()).includes(uid))
 
   // A restart of the kubelet leaves containers alone, and ends what was deleted meanwhile.
   await api.createPod("gone", {

@@ -166,6 +166,43 @@ test("Kubelet says why an image cannot be had, and tries again", async () => {
     assert.ok(events.includes(event), `${event} in\n${events.join("\n")}`)
 })
 
+test("Kubelet pulls the images of volumes before a container that mounts them, and says why it cannot", async () => {
+  let works = false
+  await using world = await startSimulatedWorld({
+    pull: (image) => (works || image === app.image ? { delayMs: 10 } : { error: "no such host" }),
+  })
+  const { api, clock } = world
+  const reference = "example.com/files:1"
+  const mount = { name: "files", mountPath: "/files" }
+  await api.createPod("web", {
+    volumes: [{ name: "files", image: { reference } }],
+    containers: [
+      { ...app, volumeMounts: [mount] },
+      { ...app, name: "beside" },
+    ],
+  })
+  const of = (name: string) =>
+    api.pod("web")!.status.containerStatuses?.find((one) => one.name === name)?.state
+  await world.until(
+    () => of("app")?.waiting?.reason === "ErrImagePull" && of("beside")?.running !== undefined,
+  )
+  assert.equal(of("app")!.waiting!.message, "no such host")
+  await clock.advance(5000)
+  world.node.kubelet!.workers.wake(api.pod("web")!.metadata.uid)
+  await world.until(() => of("app")?.waiting?.reason === "ImagePullBackOff")
+  works = true
+  await world.until(() => world.api.isReady("web"))
+  const events = api.eventsOf("web")
+  for (const event of [
+    `Failed: Failed to pull image "${reference}": no such host`,
+    "Failed: Error: ErrImagePull",
+    `BackOff: Back-off pulling image "${reference}"`,
+    "Failed: Error: ImagePullBackOff",
+    `Pulled: Successfully pulled image "${reference}" in 10ms (10ms including waiting). Image size: 10000000 bytes.`,
+  ])
+    assert.ok(events.includes(event), `${event} in\n${events.join("\n")}`)
+})
+
 test("Kubelet adopts after a restart, and ends what nobody wants", async () => {
   await using world = await startSimulatedWorld()
   const { api, clock } = world

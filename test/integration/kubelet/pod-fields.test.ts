@@ -119,16 +119,17 @@ const decisions: Readonly<Record<string, { readonly [D in Decision]?: string }>>
   Toleration: { here: "effect key operator value", elsewhere: "tolerationSeconds" },
   Volume: {
     // What `ephemeral` asks for is a claim that a controller makes; the node waits for it.
-    here: "configMap downwardAPI emptyDir ephemeral hostPath name persistentVolumeClaim projected secret",
+    here: "configMap downwardAPI emptyDir ephemeral hostPath image name persistentVolumeClaim projected secret",
     refused:
       "awsElasticBlockStore azureDisk azureFile cephfs cinder csi fc flexVolume flocker gcePersistentDisk gitRepo " +
-      "glusterfs image iscsi nfs photonPersistentDisk portworxVolume quobyte rbd scaleIO storageos vsphereVolume",
+      "glusterfs iscsi nfs photonPersistentDisk portworxVolume quobyte rbd scaleIO storageos vsphereVolume",
   },
   ConfigMapVolumeSource: { here: "defaultMode defaultUser items name optional" },
   KeyToPath: { here: "key mode path user" },
   DownwardAPIVolumeSource: { here: "defaultMode defaultUser items" },
   DownwardAPIVolumeFile: { here: "fieldRef mode path resourceFieldRef user" },
   EmptyDirVolumeSource: { here: "medium sizeLimit", off: "mode" },
+  ImageVolumeSource: { here: "pullPolicy reference" },
   EphemeralVolumeSource: { elsewhere: "volumeClaimTemplate" },
   HostPathVolumeSource: { here: "path type" },
   PersistentVolumeClaimVolumeSource: { here: "claimName readOnly" },
@@ -254,7 +255,6 @@ const volumeSources: readonly Omit<Volume, "name">[] = [
   { gcePersistentDisk: { pdName: "d" } },
   { gitRepo: { repository: "r" } },
   { glusterfs: { endpoints: "e", path: "p" } },
-  { image: { reference: "example.com/app:1" } },
   { iscsi: { targetPortal: "192.0.2.1", iqn: "iqn.2001-04.com.example:a", lun: 0 } },
   { nfs: { server: "s", path: "/" } },
   { photonPersistentDisk: { pdID: "p" } },

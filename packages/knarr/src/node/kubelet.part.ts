@@ -17,12 +17,14 @@ export const kubelet = defineNodePart<Kubelet>({
     const { client } = need(apiClient)
     const dir = cluster.node(local.node)
     const rootDir = join(dir, "kubelet")
+    const { runtime, snapshots } = need(containerRuntime)
+    const facts = { hostname: local.node }
     const started = await startKubelet({
       ...{ env, client, scope, rootDir, nodeName: local.node },
       version: `v${kubernetesVersion}+knarr`,
       nodeIPs: [local.address],
-      runtime: need(containerRuntime).runtime,
-      machine: createLinuxMachine({ clock: env.clock, rootDir, facts: { hostname: local.node } }),
+      runtime,
+      machine: createLinuxMachine({ clock: env.clock, rootDir, facts, images: snapshots }),
       podLogsDir: join(dir, "logs", "pods"),
       containerLogsDir: join(dir, "logs", "containers"),
       manifestDir: join(dir, "manifests"),

@@ -9,6 +9,24 @@ import { ImageCollector } from "./image-collector.ts"
 
 const never = new AbortController().signal
 
+it("leaves an image that a pod has as a volume", async () => {
+  const env = virtualEnv()
+  await using scope = new Scope("test")
+  const runtime = createSimulatedRuntime(new SimulatedHost({ env, podCIDR: "10.1.0.0/24" }))
+  for (const image of ["example.com/files:1", "example.com/other:1"])
+    await runtime.pullImage({ image: { image } }, { signal: never })
+  const collector = new ImageCollector({
+    ...{ env, scope, runtime, host: createSimulatedNodeHost({ hostname: "n1" }), spared: [] },
+    mounted: () => ["example.com/files:1", "example.com/never-pulled:1"],
+  })
+  await collector.prune(never)
+  const { images } = await runtime.listImages({}, { signal: never })
+  assert.deepEqual(
+    images.flatMap(({ repoTags }) => repoTags),
+    ["example.com/files:1"],
+  )
+})
+
 it("removes the longest unused images when the disk is nearly full, and no more than it must", async () => {
   const env = virtualEnv()
   const { clock } = env

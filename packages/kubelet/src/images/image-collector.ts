@@ -16,6 +16,8 @@ export interface ImageCollectorOptions {
   readonly filesystem?: (signal: AbortSignal) => Promise<FilesystemUse | undefined>
   /** Names of images that are never removed, beside those that the runtime pins. */
   readonly spared: readonly string[]
+  /** Names of images that are used by others than containers. */
+  readonly mounted?: () => Iterable<string>
   /** Default 5 min. */
   readonly periodMs?: number
 }
@@ -85,6 +87,20 @@ export class ImageCollector {
       env.log.warn("Not enough of the images can be removed", { wantedBytes, freed })
   }
 
+  async #mounted(signal: AbortSignal): Promise<readonly string[]> {
+    const { runtime, mounted } = this.#options
+    const ids: string[] = []
+    for (const image of new Set(mounted?.())) {
+      try {
+        const found = await runtime.imageStatus({ image: { image } }, { signal })
+        if (found.image) ids.push(found.image.id)
+      } catch (thrown) {
+        if (!isRuntimeNotFound(thrown)) throw thrown
+      }
+    }
+    return ids
+  }
+
   /** Notes which images are used, and answers the others, the longest unused first. */
   async #unused(signal: AbortSignal): Promise<readonly Image[]> {
     const { env, runtime, spared } = this.#options
@@ -96,6 +112,7 @@ export class ImageCollector {
     const used = new Set(
       containers.flatMap(({ image, imageRef, imageId }) => [image?.image, imageRef, imageId]),
     )
+    for (const id of await this.#mounted(signal)) used.add(id)
     const present = new Set(images.map(({ id }) => id))
     for (const id of this.#seen.keys()) if (!present.has(id)) this.#seen.delete(id)
     const out: Image[] = []

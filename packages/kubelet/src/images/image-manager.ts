@@ -1,11 +1,11 @@
 /**
- * Gets the images of containers: pull policies, credentials, back-off, and so many pulls at a time.
+ * Gets the images of containers and volumes: pull policies, credentials, back-off, and so many pulls at a time.
  * Mirrors: pkg/kubelet/images/image_manager.go
  */
-import type { Container, Pod } from "@knarr/api"
+import type { Pod } from "@knarr/api"
 import { formatGoDuration, goQuote, parseImageName } from "@knarr/apimachinery"
 import { Semaphore, type Env } from "@knarr/base"
-import { partOf, type EventRecorder } from "@knarr/client"
+import type { EventRecorder } from "@knarr/client"
 import { grpcCodes } from "@knarr/grpc"
 import type { ObjectReader } from "../contract.ts"
 import { Backoffs } from "../pod-worker/backoffs.ts"
@@ -29,11 +29,17 @@ export interface ImageManagerOptions {
   readonly maxParallelPulls?: number
 }
 
-export interface ImageRequest {
+/** What a container or a volume says of its image. */
+export interface WantedImage {
+  readonly name: string
+  /** Default `IfNotPresent`. */
+  readonly policy: string | undefined
+}
+
+export interface ImageRequest extends WantedImage {
   readonly pod: Readonly<Pod>
-  readonly container: Readonly<Container>
-  /** For example `spec.containers{app}`. */
-  readonly fieldPath: string
+  /** Whom events are about: the container in the pod, or the pod. */
+  readonly subject: Parameters<EventRecorder["event"]>[0]
   readonly sandboxConfig: RuntimeRequest<"runPodSandbox">["config"]
 }
 
@@ -64,11 +70,11 @@ export class ImageManager {
     this.#turns = new Semaphore(options.maxParallelPulls ?? 5)
   }
 
-  /** Whether the container's image must be fetched first, which takes a while. */
-  async needsPull(container: Readonly<Container>, signal: AbortSignal): Promise<boolean> {
-    if (container.imagePullPolicy === "Always") return true
+  /** Whether the image must be fetched first, which takes a while. */
+  async needsPull({ name, policy }: WantedImage, signal: AbortSignal): Promise<boolean> {
+    if (policy === "Always") return true
     try {
-      return (await this.status(withTag(container.image ?? ""), signal)) === undefined
+      return (await this.status(withTag(name), signal)) === undefined
     } catch {
       signal.throwIfAborted()
       return false
@@ -80,11 +86,10 @@ export class ImageManager {
    * `ErrImagePull`, `ImagePullBackOff`, `ErrImageNeverPull`, `InvalidImageName` or `ImageInspectError`.
    */
   async ensure(request: ImageRequest, signal: AbortSignal): Promise<Image> {
-    const { pod, container, fieldPath } = request
+    const { pod, name, subject, policy = "IfNotPresent" } = request
     const { env, events } = this.#options
     const event = (type: "Normal" | "Warning", reason: string, message: string): void =>
-      events.event(partOf(pod, fieldPath), type, reason, message)
-    const name = container.image ?? ""
+      events.event(subject, type, reason, message)
     let full: string
     try {
       full = withTag(name)
@@ -102,7 +107,6 @@ export class ImageManager {
       event("Warning", "InspectFailed", message)
       throw new StartError("ImageInspectError", message)
     }
-    const policy = container.imagePullPolicy ?? "IfNotPresent"
     if (present && policy !== "Always") {
       const message = `Container image ${goQuote(name)} already present on machine and can be accessed by the pod`
       event("Normal", "Pulled", message)

@@ -11,12 +11,13 @@ import { isRuntimeNotFound } from "../runtime/container-runtime.ts"
 import { formatGoDuration } from "@knarr/apimachinery"
 import type { Backoffs } from "./backoffs.ts"
 import { containerNamed, fieldPathOf } from "./container-paths.ts"
+import { ImageVolumes } from "./image-volumes.ts"
 import { hashContainer, podText } from "./labels.ts"
 import type { PodActions } from "./plan.ts"
 import type { RuntimePod, RuntimePods } from "./runtime-pod.ts"
 import { sandboxConfig, type SandboxConfig } from "./sandbox-config.ts"
 import { podLogDir, type PodWorkerParts } from "./settings.ts"
-import { startContainer, type StartContext } from "./start-container.ts"
+import { startContainer, wantedImage, type StartContext } from "./start-container.ts"
 import { StartError, callErrorText } from "./start-error.ts"
 import { stopContainers, type StopMemory } from "./stop-containers.ts"
 import { requireNoUserNamespace } from "./unsupported.ts"
@@ -77,7 +78,10 @@ export async function performActions(context: PerformContext, signal: AbortSigna
     const { ips } = await pods.made(sandboxId, pod.metadata.uid, signal)
     if (!pod.spec.hostNetwork) podIPs = ips
   }
-  const start: StartContext = { ...context, sandboxId: sandboxId!, sandboxConfig: config, podIPs }
+  const start: Start = {
+    ...{ ...context, sandboxId: sandboxId!, sandboxConfig: config, podIPs },
+    images: new ImageVolumes({ ...context, sandboxConfig: config }),
+  }
   for (const container of actions.startEphemeral) await tryStart(container, start, context, signal)
   for (const container of actions.startInit) {
     const done = await tryStart(container, start, context, signal)
@@ -85,6 +89,10 @@ export async function performActions(context: PerformContext, signal: AbortSigna
     if (!done && !isSidecar(container)) return
   }
   for (const container of actions.start) await tryStart(container, start, context, signal)
+}
+
+interface Start extends StartContext {
+  readonly images: ImageVolumes
 }
 
 async function prepareResources({ pod, parts }: PerformContext, signal: AbortSignal): Promise<void> {
@@ -121,7 +129,7 @@ async function createSandbox(
 /** Whether the container was started. */
 async function tryStart(
   container: Readonly<Container>,
-  start: StartContext,
+  start: Start,
   context: PerformContext,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -129,8 +137,13 @@ async function tryStart(
   try {
     waitOutBackoff(container, context)
     // The other containers of the pod have started by now; that must not wait for this image.
-    if (await parts.images.needsPull(container, signal)) await context.publish(signal)
-    const id = await startContainer(container, start, signal)
+    const volumes = await start.images.volumesFor(container, signal)
+    if (await parts.images.needsPull(wantedImage(container), signal)) await context.publish(signal)
+    const id = await startContainer(
+      container,
+      volumes === start.volumes ? start : { ...start, volumes },
+      signal,
+    )
     failures.delete(container.name)
     context.started(container, id, start.podIPs[0] ?? "")
     return true

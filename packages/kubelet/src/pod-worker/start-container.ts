@@ -6,6 +6,7 @@ import type { Container, EphemeralContainer, Pod } from "@knarr/api"
 import { messageOf } from "@knarr/base"
 import { partOf } from "@knarr/client"
 import type { MountedVolume } from "../contract.ts"
+import type { WantedImage } from "../images/image-manager.ts"
 import type { Image } from "../runtime/cri.gen.ts"
 import { containerConfig, type ContainerConfig } from "./container-config.ts"
 import { fieldPathOf, legacyLogLink } from "./container-paths.ts"
@@ -28,6 +29,11 @@ export interface StartContext {
   readonly memory: StopMemory
 }
 
+/** What the container says of its image. */
+export function wantedImage({ image = "", imagePullPolicy }: Readonly<Container>): WantedImage {
+  return { name: image, policy: imagePullPolicy }
+}
+
 /** The id of the started container. Throws a {@link StartError}. */
 export async function startContainer(
   container: Readonly<Container>,
@@ -48,7 +54,10 @@ export async function startContainer(
 
   let image: Image
   try {
-    image = await images.ensure({ pod, container, fieldPath, sandboxConfig }, signal)
+    image = await images.ensure(
+      { ...wantedImage(container), pod, subject: partOf(pod, fieldPath), sandboxConfig },
+      signal,
+    )
   } catch (thrown) {
     if (thrown instanceof StartError) event("Warning", "Failed", `Error: ${thrown.reason}`)
     throw thrown

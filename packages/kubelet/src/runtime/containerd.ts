@@ -19,6 +19,7 @@ import { join } from "node:path"
 import { Backoff, TimeoutError, abortable, deferred, messageOf, type Env } from "@knarr/base"
 import { isRuntimeNotFound, type ContainerRuntime } from "./container-runtime.ts"
 import { containerdToml, mirrorToml } from "./containerd-config.ts"
+import { createContainerdSnapshots, type ContainerdSnapshots } from "./containerd-snapshots.ts"
 import { createCriRuntime } from "./cri-runtime.ts"
 import { probeHost, type HostFeatures } from "./containerd-host.ts"
 import { untilGone, type NodeRuntime } from "./node-runtime.ts"
@@ -116,6 +117,7 @@ class Daemon implements Containerd {
   readonly #options: ContainerdOptions
   readonly #paths: ContainerdPaths
   readonly runtime: ContainerRuntime
+  readonly snapshots: ContainerdSnapshots
   #pid = 0
   #adopted = false
   #problem: string | undefined
@@ -127,7 +129,9 @@ class Daemon implements Containerd {
       throw new Error(
         `Cannot listen on "${this.#paths.socket}": the path is longer than a unix socket's may be`,
       )
-    this.runtime = createCriRuntime({ socket: this.#paths.socket, env: options.env })
+    const { socket } = this.#paths
+    this.runtime = createCriRuntime({ socket, env: options.env })
+    this.snapshots = createContainerdSnapshots({ socket, env: options.env, runtime: this.runtime })
   }
 
   get socket(): string {
@@ -218,6 +222,7 @@ class Daemon implements Containerd {
   }
 
   async close(): Promise<void> {
+    this.snapshots.close()
     await this.runtime.close()
   }
 

@@ -5,13 +5,16 @@
 import { connect } from "node:http2"
 import { createConnection } from "node:net"
 import { abortable, deferred, messageOf, type Env } from "@knarr/base"
+import type { ImageSnapshots } from "@knarr/volume"
 import type { ContainerRuntime } from "./container-runtime.ts"
+import { createContainerdSnapshots } from "./containerd-snapshots.ts"
 import { createCriRuntime } from "./cri-runtime.ts"
 
 export interface NodeRuntime {
   /** As the runtime calls itself; for example `containerd`. */
   readonly name: string
   readonly runtime: ContainerRuntime
+  readonly snapshots: ImageSnapshots
   /** Whether it ran already. */
   readonly adopted: boolean
   /** Looks after the runtime until `signal` is aborted, and leaves it running. */
@@ -52,6 +55,11 @@ export async function connectRuntime(
   signal: AbortSignal,
 ): Promise<NodeRuntime> {
   const runtime = createCriRuntime({ socket, env })
+  const snapshots = createContainerdSnapshots({ socket, env, runtime })
+  const close = async (): Promise<void> => {
+    snapshots.close()
+    await runtime.close()
+  }
   let problem: string | undefined
   const answers = async (inner: AbortSignal): Promise<string> => {
     for (;;) {
@@ -72,7 +80,7 @@ export async function connectRuntime(
   try {
     const name = await answers(signal)
     return {
-      ...{ name, runtime, adopted: true },
+      ...{ name, runtime, snapshots, adopted: true },
       async run(inner) {
         for (;;) {
           await untilGone(socket, inner)
@@ -81,10 +89,10 @@ export async function connectRuntime(
         }
       },
       problem: () => problem,
-      close: () => runtime.close(),
+      close,
     }
   } catch (thrown) {
-    await runtime.close()
+    await close()
     throw thrown
   }
 }

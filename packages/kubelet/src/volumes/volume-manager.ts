@@ -104,6 +104,10 @@ class Manager implements VolumeManager {
     return out
   }
 
+  mountImage(podUid: string, volume: string, imageId: string, signal: AbortSignal): Promise<string> {
+    return this.#mounter.mountImage(podUid, volume, imageId, signal)
+  }
+
   async unmount(podUid: string, signal: AbortSignal): Promise<void> {
     const entry = this.#pods.get(podUid)
     this.#pods.delete(podUid)

@@ -8,6 +8,7 @@ import type { Pod, Volume } from "@knarr/api"
 import { messageOf, type Env, type Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
 import {
+  imageVolume,
   isBlock,
   pluginFolder,
   pluginFor,
@@ -97,6 +98,13 @@ export class VolumeMounter {
       )
     const result = await step(setUp, () => plugin.publish(this.context(pod, spec, plugin, signal, attached)))
     return { spec, plugin, result }
+  }
+
+  /** Each image in a folder of its own: a container that starts again may get a newer one than those that run. */
+  async mountImage(podUid: string, volume: string, imageId: string, signal: AbortSignal): Promise<string> {
+    const dir = join(this.#folder(podUid, "volumes", imageVolume, volume), imageId.replaceAll(":", "-"))
+    await this.#options.host.mountImage(dir, imageId, signal)
+    return dir
   }
 
   /** Takes away everything that the pod had. Idempotent. */
