@@ -10,6 +10,7 @@ import { createAuditor, type AuditOptions } from "./audit/auditor.ts"
 import { AuditMetrics } from "./audit/sink.ts"
 import { createControlPlane, type ControlPlane, type ControlPlaneOptions } from "./control-plane.ts"
 import { streamingHandlers } from "./endpoints/connect/connect.ts"
+import { type HostedVersion, respondHosted } from "./aggregator/hosted.ts"
 import type { KubeletOptions } from "./endpoints/connect/kubelet.ts"
 import { Destinations } from "./endpoints/connect/proxyable.ts"
 import { Discovery } from "./endpoints/discovery.ts"
@@ -29,6 +30,8 @@ import {
   type CertificateFiles,
 } from "./server/certificate-files.ts"
 import { lastStartHooks, startHooks } from "./server/health-names.ts"
+import type { Registry } from "./registry/registry.ts"
+import { resourceMetrics } from "./resource-metrics/resource-metrics.ts"
 import { Health, type HealthCheck } from "./server/health.ts"
 import { defaultLimits, InFlight, type InFlightLimits } from "./server/in-flight.ts"
 import {
@@ -62,6 +65,8 @@ export interface ApiServerOptions extends ControlPlaneOptions {
   readonly readyChecks?: readonly HealthCheck[] | undefined
   /** How to reach kubelets; without it logs, exec and the other streams answer 503. */
   readonly kubelet?: KubeletOptions | undefined
+  /** Whether `metrics.k8s.io` is answered from what kubelets tell, until somebody registers another server for it. Default false. */
+  readonly resourceMetrics?: boolean | undefined
   /**
    * Networks that nobody is led to through this server, whether as a pod, a service's endpoint or a node; asked anew
    * with each connection. Default: none.
@@ -116,7 +121,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const fromFiles = files && (await readCertificates(files))
   const serving = fromFiles ?? options.certificates
   const clientCA = fromFiles?.clientCA ?? options.clientCA ?? options.certificates.clientCA
-  const plane = await createControlPlane({ ...options, clientCA })
+  const destinations = new Destinations(options.forbiddenNetworks)
+  const hosted = (registry: Registry): readonly HostedVersion[] =>
+    options.resourceMetrics
+      ? [resourceMetrics({ env, registry, kubelet: options.kubelet, destinations, scope })]
+      : []
+  const plane = await createControlPlane({ ...options, clientCA, hosted })
   const { registry, aggregator } = plane
   /** Whom handshakes are verified by: each authenticator looks for its own among them. */
   const authorities = (clients: string | undefined): string | undefined =>
@@ -262,7 +272,6 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   ])
 
   const { handlers } = registry
-  const destinations = new Destinations(options.forbiddenNetworks)
   for (const handler of streamingHandlers({ env, registry, kubelet: options.kubelet, destinations, scope }))
     handlers.add(handler)
   const filters: FilterOptions = {
@@ -281,7 +290,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     servesGroup: (name) => registry.kinds.some(({ group, rules }) => group === name && rules === "native"),
     elsewhere(info) {
       const remote = aggregator?.serviceOf(info)
-      return remote && ((exchange, ctx) => aggregator!.proxy(remote, exchange, ctx))
+      if (remote) return (exchange, ctx) => aggregator!.proxy(remote, exchange, ctx)
+      const hosted = aggregator?.hostedOf(info)
+      return hosted && ((exchange, ctx) => respondHosted(hosted, exchange, ctx.info))
     },
     kindOf: (info) => registry.find(info.apiGroup, info.apiVersion, info.resource)?.kind,
     handler: createRouter({

@@ -20,6 +20,7 @@ import { createAdmission } from "./admission/chain.ts"
 import { readAdmissionConfiguration } from "./admission/config-file.ts"
 import { admissionOrder } from "./admission/order.ts"
 import { Aggregator } from "./aggregator/aggregator.ts"
+import type { HostedVersion } from "./aggregator/hosted.ts"
 import { createAuthenticator, type Authenticator, type FurtherAuthenticators } from "./authn/authenticator.ts"
 import { BootstrapTokens } from "./authn/bootstrap-tokens.ts"
 import { FrontProxyUsers, type RequestHeaderOptions } from "./authn/front-proxy.ts"
@@ -127,6 +128,8 @@ export interface ControlPlaneOptions {
   /** Bearer tokens with fixed users. */
   readonly staticTokens?: ReadonlyMap<string, UserInfo> | undefined
   readonly authenticators?: FurtherAuthenticators | undefined
+  /** Groups of which nothing is stored; default: none. */
+  readonly hosted?: ((registry: Registry) => readonly HostedVersion[]) | undefined
 }
 
 export interface ControlPlane {
@@ -260,7 +263,11 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const resolve = createServiceResolver(reader, env.random, options.serviceRouting ?? "clusterIP")
   if (registry.serves(apiService)) {
     const identity = (): KeyPair | undefined => options.frontProxyClient?.()
-    aggregator = new Aggregator({ env, registry, client: client(), resolve, authorizer, identity }, scope)
+    const hosted = options.hosted?.(registry) ?? []
+    aggregator = new Aggregator(
+      { env, registry, client: client(), resolve, authorizer, identity, hosted },
+      scope,
+    )
   }
   const outbound = scope.use(createOutbound({ clock: env.clock, resolve }))
   const { configFile } = options.admission ?? {}

@@ -85,6 +85,7 @@ export async function startServer(options: {
     ...(own ? { paths: new Map([[snapshotPath, liveSnapshots(own, cluster, env.random)]]) } : {}),
     readyChecks: [{ name: "processes", check: () => checkProcesses(cluster) }],
     forbiddenNetworks: () => numbers.rangesOfOthers(config.index),
+    resourceMetrics: true,
     kubelet: { clientCert: pki.kubeletClient.cert, clientKey: pki.kubeletClient.key, ca: pki.ca.cert },
   })
   const apiServer = await starting.catch((thrown: unknown) => {

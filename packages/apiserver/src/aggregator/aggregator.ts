@@ -13,6 +13,7 @@ import type { Registry } from "../registry/registry.ts"
 import type { ServerExchange } from "../server/exchange.ts"
 import { autoRegister } from "./auto-register.ts"
 import { keepAvailability } from "./availability.ts"
+import { hostedApiService, type HostedVersion } from "./hosted.ts"
 import { proxyTo } from "./proxy.ts"
 import { readBounded, type Get } from "../outbound/read-bounded.ts"
 import { fetchDiscovery, type RemoteDocument, type RemoteResource } from "./remote-discovery.ts"
@@ -31,6 +32,8 @@ export interface AggregatorOptions {
   readonly authorizer: Authorizer
   /** Who the server is to other servers; undefined: it says nobody's name that they would believe. */
   readonly identity: () => KeyPair | undefined
+  /** Groups that this server answers for without storing anything, where no other server does. */
+  readonly hosted: readonly HostedVersion[]
 }
 
 /** One group and version of another server, as discovery tells of it. */
@@ -91,7 +94,8 @@ export class Aggregator {
   /** Registers what this server serves by itself, and begins to ask the others. */
   async start(builtIn: readonly Creatable<APIService>[], scope: Scope): Promise<void> {
     const { env, registry, client } = this.#options
-    await autoRegister({ env, registry, client, builtIn }, scope)
+    const hosted = this.#options.hosted.map(hostedApiService)
+    await autoRegister({ env, registry, client, builtIn, hosted }, scope)
     keepAvailability({ env, registry, client, transports: this.#transports }, scope)
     const queue = scope.use(createWorkQueue(env, "discovery-manager"))
     this.#queue = queue
@@ -106,27 +110,51 @@ export class Aggregator {
     return { [Symbol.dispose]: () => void this.#watchers.delete(changed) }
   }
 
-  /** Every version of another server, in no order. */
+  /** Every version of another server, and those that are hosted here, in no order. */
   get versions(): readonly RemoteVersion[] {
-    this.#versions ??= [...this.#known.values()].map(({ remote, resources, isStale }) => {
-      const { group, version, groupPriority, versionPriority } = remote
-      return { group, version, groupPriority, versionPriority, resources, isStale }
-    })
+    this.#versions ??= [
+      ...[...this.#known.values()].map(({ remote, resources, isStale }) => {
+        const { group, version, groupPriority, versionPriority } = remote
+        return { group, version, groupPriority, versionPriority, resources, isStale }
+      }),
+      ...this.#options.hosted
+        .filter(({ group, version }) => !this.#known.has(`${version}.${group}`))
+        .map(({ group, version, groupPriority, versionPriority, resources }) => ({
+          group,
+          version,
+          groupPriority,
+          versionPriority,
+          resources,
+          isStale: false,
+        })),
+    ]
     return this.#versions
   }
 
   /** Who answers what a request asks for; undefined: this server. */
   serviceOf(info: RequestInfo): RemoteService | undefined {
     if (this.#known.size === 0) return undefined
-    if (info.isResourceRequest) return this.#known.get(`${info.apiVersion}.${info.apiGroup}`)?.remote
-    const [, root, group, version, rest] = info.path.split("/")
-    if (root !== "apis" || !version || (rest !== undefined && rest !== "")) return undefined
-    return this.#known.get(`${version}.${group}`)?.remote
+    const name = serviceNameOf(info)
+    return name === undefined ? undefined : this.#known.get(name)?.remote
   }
 
-  /** Whether objects of a group and version are another server's. */
+  /** The version that is hosted here and asked for, unless another server answers for it. */
+  hostedOf(info: RequestInfo): HostedVersion | undefined {
+    for (const one of this.#options.hosted) {
+      const isAsked = info.isResourceRequest
+        ? info.apiGroup === one.group && info.apiVersion === one.version
+        : info.path.startsWith(pathOf(one)) && serviceNameOf(info) === `${one.version}.${one.group}`
+      if (isAsked) return this.#known.has(`${one.version}.${one.group}`) ? undefined : one
+    }
+    return undefined
+  }
+
+  /** Whether objects of a group and version are in no registry: another server's, or hosted here. */
   has(group: string, version: string): boolean {
-    return this.#known.has(`${version}.${group}`)
+    return (
+      this.#known.has(`${version}.${group}`) ||
+      this.#options.hosted.some((one) => one.group === group && one.version === version)
+    )
   }
 
   proxy(remote: RemoteService, exchange: ServerExchange, ctx: RequestContext): Promise<void> {
@@ -140,6 +168,7 @@ export class Aggregator {
       user,
       authorizer: this.#options.authorizer,
       serviceOf: (info) => this.serviceOf(info),
+      hostedOf: (info) => this.hostedOf(info),
       transports: this.#transports,
     })
   }
@@ -272,6 +301,14 @@ export class Aggregator {
         return readBounded(answer, maxBytes)
       })
   }
+}
+
+/** The APIService that a request is about: of a resource, or of a version's document. */
+function serviceNameOf(info: RequestInfo): string | undefined {
+  if (info.isResourceRequest) return `${info.apiVersion}.${info.apiGroup}`
+  const [, root, group, version, rest] = info.path.split("/")
+  if (root !== "apis" || !version || (rest !== undefined && rest !== "")) return undefined
+  return `${version}.${group}`
 }
 
 function serviceKey({ service: { namespace, name, port } }: RemoteService): string {

@@ -19,6 +19,7 @@ test("what becomes of an API service is upstream's table", () => {
   const later = { synced: false, presentAtStart: false }
   const start = of("onstart", 2)
   const always = of("true", 2)
+  const service = { ...of("true"), spec: { ...of().spec, service: { namespace: "kube-system", name: "m" } } }
   for (const [what, desired, current, state, step] of [
     ["neither", undefined, undefined, fresh, undefined],
     ["wanted at start", start, undefined, fresh, "create"],
@@ -32,7 +33,10 @@ test("what becomes of an API service is upstream's table", () => {
     ["of the start, another", start, of("onstart"), fresh, "update"],
     ["unwanted", undefined, of("true"), synced, "delete"],
     ["another", always, of("true"), synced, "update"],
+    ["another's", always, service, synced, "update"],
+    ["another's, who may", always, service, { ...synced, yields: true }, undefined],
+    ["deleted by whoever took its place", always, undefined, { ...synced, yields: true }, "create"],
     ["the same", always, of("true", 2), synced, undefined],
   ] as const)
-    assert.equal(nextStep(desired, current, state), step, what)
+    assert.equal(nextStep(desired, current, { yields: false, ...state }), step, what)
 })

@@ -16,25 +16,38 @@ export interface AutoRegisterOptions {
   readonly client: Client
   /** Those of built-in groups. */
   readonly builtIn: readonly Creatable<APIService>[]
+  /** Those that stand back where somebody names a service for them. */
+  readonly hosted: readonly Creatable<APIService>[]
 }
 
 const managedLabel = "kube-aggregator.kubernetes.io/automanaged"
 const onStart = "onstart"
 const always = "true"
+/** The labels of what comes again when it is deleted. */
+export const alwaysManaged: Readonly<Record<string, string>> = Object.freeze({ [managedLabel]: always })
 /** Custom resources stand behind built-in ones, and their versions are told apart by their names. */
 const customPriority = { groupPriorityMinimum: 1000, versionPriority: 100 }
 
 export type Step = "create" | "update" | "delete" | undefined
 
-/** What is to be done about one APIService. `synced`: it was right once since the server started. */
+interface ServiceState {
+  /** It was right once since the server started. */
+  readonly synced: boolean
+  readonly presentAtStart: boolean
+  /** Another server may take its place. */
+  readonly yields: boolean
+}
+
+/** What is to be done about one APIService. */
 export function nextStep(
   desired: Creatable<APIService> | undefined,
   current: Readonly<APIService> | undefined,
-  { synced, presentAtStart }: { readonly synced: boolean; readonly presentAtStart: boolean },
+  { synced, presentAtStart, yields }: ServiceState,
 ): Step {
   if (!desired && !current) return undefined
   if (managementOf(desired) === onStart && synced) return undefined
   if (!current) return "create"
+  if (yields && current.spec.service) return undefined
   const management = managementOf(current)
   if (management === "") return undefined
   if (management === onStart && (!presentAtStart || synced)) return undefined
@@ -62,14 +75,19 @@ function isSameSpec({ spec }: Readonly<APIService>, { spec: wanted }: Creatable<
 export async function autoRegister(options: AutoRegisterOptions, scope: Scope): Promise<void> {
   const { env, registry, client } = options
   const atStart = new Set(registry.list(apiService).map(({ metadata }) => metadata.name))
-  const builtIn = new Map(options.builtIn.map((object) => [object.metadata.name!, object]))
+  const named = (object: Creatable<APIService>): [string, Creatable<APIService>] => [
+    object.metadata.name!,
+    object,
+  ]
+  const hosted = new Map(options.hosted.map(named))
+  const builtIn = new Map([...options.builtIn.map(named), ...hosted])
   const synced = new Set<string>()
   const desiredOf = (name: string): Creatable<APIService> | undefined =>
     builtIn.get(name) ?? (isCustom(registry, name) ? customService(name) : undefined)
   const sync = async (name: string, signal: AbortSignal): Promise<void> => {
     const desired = desiredOf(name)
     const current = registry.get(apiService, { name })
-    const state = { synced: synced.has(name), presentAtStart: atStart.has(name) }
+    const state = { synced: synced.has(name), presentAtStart: atStart.has(name), yields: hosted.has(name) }
     const step = nextStep(desired, current, state)
     try {
       if (step === "create") await client.create(apiService, desired!, { signal })
@@ -143,7 +161,7 @@ function isCustom(registry: Registry, name: string): boolean {
 
 function customService(name: string): Creatable<APIService> {
   return {
-    metadata: { name, labels: { [managedLabel]: always } },
+    metadata: { name, labels: alwaysManaged },
     spec: { ...groupVersionOf(name), ...customPriority },
   }
 }

@@ -1,12 +1,13 @@
 /** The way of parts of this process to aggregated servers: as a user who is authorised first, without the port. */
 import { asError } from "@knarr/base"
-import { serviceUnavailable } from "@knarr/apimachinery"
-import type { HttpRequest, Transport } from "@knarr/client"
+import { badRequest, serviceUnavailable } from "@knarr/apimachinery"
+import type { HttpRequest, HttpResponse, Transport } from "@knarr/client"
 import { RequestAttributes } from "../authz/attributes.ts"
 import { forbiddenError } from "../authz/forbidden.ts"
 import type { Authorizer, RequestInfo, UserInfo } from "../contract.ts"
 import { dialText } from "../outbound/dial-text.ts"
 import { parseRequestInfo } from "../server/request-info.ts"
+import { hostedResponse, type HostedVersion } from "./hosted.ts"
 import type { RemoteService } from "./remote-service.ts"
 import type { RemoteTransports } from "./remote-transports.ts"
 import { userHeaders } from "./user-headers.ts"
@@ -16,12 +17,16 @@ export interface UserTransportOptions {
   readonly authorizer: Authorizer
   readonly transports: RemoteTransports
   serviceOf(info: RequestInfo): RemoteService | undefined
+  hostedOf(info: RequestInfo): HostedVersion | undefined
 }
 
 /** Rejects with StatusErrors for what the port would refuse. It has no connections of its own. */
 export function userTransport(options: UserTransportOptions): Transport {
   const { user, authorizer, transports } = options
-  const open = async (request: HttpRequest): Promise<{ transport: Transport; sent: HttpRequest }> => {
+  /** What is hosted here is answered at once. */
+  const open = async (
+    request: HttpRequest,
+  ): Promise<{ transport: Transport; sent: HttpRequest } | { hosted: Promise<HttpResponse> }> => {
     const [path = "", search = ""] = request.path.split("?", 2)
     const query = new URLSearchParams(search)
     const info = parseRequestInfo(request.method, path, query)
@@ -29,6 +34,12 @@ export function userTransport(options: UserTransportOptions): Transport {
     const { signal } = request
     const { verdict, reason, error } = await authorizer.authorize(user, attributes, { signal })
     if (verdict !== "allow") throw error ?? forbiddenError(user, attributes, reason)
+    const hosted = options.hostedOf(info)
+    if (hosted) {
+      const { method } = request
+      const never = signal ?? new AbortController().signal
+      return { hosted: hostedResponse(hosted, info, { query, method, accept: "", signal: never }) }
+    }
     const remote = options.serviceOf(info)
     if (!remote?.isAvailable) throw serviceUnavailable("service unavailable")
     const headers = { ...request.headers, ...userHeaders(user) }
@@ -37,8 +48,11 @@ export function userTransport(options: UserTransportOptions): Transport {
   const reach = async <R>(
     request: HttpRequest,
     fn: (transport: Transport, sent: HttpRequest) => Promise<R>,
-  ) => {
-    const { transport, sent } = await open(request)
+    local: (answer: Promise<HttpResponse>) => Promise<R>,
+  ): Promise<R> => {
+    const opened = await open(request)
+    if ("hosted" in opened) return local(opened.hosted)
+    const { transport, sent } = opened
     try {
       return await fn(transport, sent)
     } catch (thrown) {
@@ -48,9 +62,21 @@ export function userTransport(options: UserTransportOptions): Transport {
   }
   return {
     server: "https://aggregated.invalid",
-    request: (request) => reach(request, (transport, sent) => transport.request(sent)),
+    request: (request) =>
+      reach(
+        request,
+        (transport, sent) => transport.request(sent),
+        (answer) => answer,
+      ),
     webSocket: (request, protocols) =>
-      reach(request, (transport, sent) => transport.webSocket(sent, protocols)),
+      reach(
+        request,
+        (transport, sent) => transport.webSocket(sent, protocols),
+        async (answer) => {
+          await answer
+          throw badRequest("Upgrade request required")
+        },
+      ),
     [Symbol.dispose]() {},
   }
 }

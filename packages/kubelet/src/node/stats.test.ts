@@ -65,7 +65,8 @@ describe("node stats", () => {
       metrics,
       /^container_cpu_usage_seconds_total\{container="app",namespace="ns",pod="p"\} 2\.5 1767225610000$/m,
     )
-    assert.match(metrics, /^pod_memory_working_set_bytes\{namespace="ns",pod="p"\} 1048576$/m)
+    assert.match(metrics, /^pod_memory_working_set_bytes\{namespace="ns",pod="p"\} 1048576 1767225610000$/m)
+    assert.match(metrics, /^node_memory_working_set_bytes \d+ 1767225610000$/m)
     assert.match(metrics, /^container_start_time_seconds\{.*\} 1767225600$/m)
     assert.match(
       await stats.containerMetrics(signal),

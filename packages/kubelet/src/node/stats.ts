@@ -9,6 +9,7 @@ import type { ContainerRuntime } from "../runtime/container-runtime.ts"
 import type { ContainerStats, CpuUsage, MemoryUsage, NetworkUsage } from "../runtime/cri.gen.ts"
 import type { MountedVolumeUsage, VolumeManager } from "../contract.ts"
 import type { NodeHost } from "./node-host.ts"
+import { MetricsText } from "./metrics-text.ts"
 import { readPodUse, type PodUse } from "./pod-stats.ts"
 
 export interface NodeStatsOptions {
@@ -98,7 +99,14 @@ class Stats implements NodeStats {
     const uses = await readPodUse(runtime, signal)
     const memory = host.memory()
     const lines = new MetricsText("[STABLE] ")
-    const containers = uses.flatMap((use) => use.containers.map((container) => ({ use, ...container })))
+    // What has ended uses nothing: a container without its use would make a collector doubt the whole pod.
+    const containers = uses.flatMap((use) =>
+      use.containers
+        .filter(({ stats }) => stats.cpu?.usageCoreNanoSeconds && stats.memory?.workingSetBytes)
+        .map((container) => ({ use, ...container })),
+    )
+    const now = this.#options.env.clock.now() * 1e6
+    const running = new Set(containers.map(({ use }) => use))
     const of = (use: PodUse, container?: string): Record<string, string> => ({
       ...(container === undefined ? {} : { container }),
       namespace: use.namespace,
@@ -123,23 +131,24 @@ class Stats implements NodeStats {
       "gauge",
       "Start time of the container since unix epoch in seconds",
     )
-    for (const { use, name, startedMs } of containers) lines.sample(of(use, name), startedMs / 1000)
+    for (const { use, name, startedMs } of containers)
+      if (startedMs > 0) lines.sample(of(use, name), startedMs / 1000)
     lines.metric(
       "node_cpu_usage_seconds_total",
       "counter",
       "Cumulative cpu time consumed by the node in core-seconds",
     )
-    lines.sample({}, host.cpu().usageNanoSeconds / 1e9)
+    lines.sample({}, host.cpu().usageNanoSeconds / 1e9, now)
     lines.metric("node_memory_working_set_bytes", "gauge", "Current working set of the node in bytes")
-    lines.sample({}, memory.totalBytes - memory.availableBytes)
+    lines.sample({}, memory.totalBytes - memory.availableBytes, now)
     lines.metric(
       "pod_cpu_usage_seconds_total",
       "counter",
       "Cumulative cpu time consumed by the pod in core-seconds",
     )
-    for (const use of uses) lines.sample(of(use), use.cpuNanoSeconds / 1e9)
+    for (const use of running) lines.sample(of(use), use.cpuNanoSeconds / 1e9, now)
     lines.metric("pod_memory_working_set_bytes", "gauge", "Current working set of the pod in bytes")
-    for (const use of uses) lines.sample(of(use), use.workingSetBytes)
+    for (const use of running) lines.sample(of(use), use.workingSetBytes, now)
     lines.metric(
       "resource_scrape_error",
       "gauge",
@@ -300,27 +309,4 @@ function networkSummary({ defaultInterface, interfaces }: NetworkUsage, time: st
     txErrors: one.txErrors?.value ?? 0,
   }))
   return { time, ...all[0], interfaces: all }
-}
-
-/** Writes the Prometheus text format. */
-class MetricsText {
-  text = ""
-  #name = ""
-  readonly #stability: string
-
-  constructor(stability: string) {
-    this.#stability = stability
-  }
-
-  metric(name: string, type: "counter" | "gauge", description: string): void {
-    this.#name = name
-    this.text += `# HELP ${name} ${this.#stability}${description}\n# TYPE ${name} ${type}\n`
-  }
-
-  /** `timestamp` in nanoseconds. */
-  sample(labels: Readonly<Record<string, string>>, value: number, timestamp?: number): void {
-    const pairs = Object.entries(labels).map(([key, text]) => `${key}=${JSON.stringify(text)}`)
-    const suffix = timestamp ? ` ${Math.floor(timestamp / 1e6)}` : ""
-    this.text += `${this.#name}${pairs.length > 0 ? `{${pairs.join(",")}}` : ""} ${value}${suffix}\n`
-  }
 }

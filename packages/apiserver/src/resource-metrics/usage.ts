@@ -1,0 +1,64 @@
+/** What was used between two looks. Mirrors: metrics-server pkg/storage */
+import { Quantity } from "@knarr/apimachinery"
+import type { NodeSample, UsePoint } from "./exposition.ts"
+
+export interface Usage {
+  readonly atMs: number
+  readonly windowMs: number
+  readonly cpu: Quantity
+  readonly memory: Quantity
+}
+
+export interface PodUsage {
+  /** The earliest of its containers'. */
+  readonly atMs: number
+  readonly windowMs: number
+  readonly containers: readonly { readonly name: string; readonly usage: Usage }[]
+}
+
+/** A container younger than this has used too little to be told apart from its start. */
+const freshMs = 10_000
+
+/** Undefined: these are no two looks at the same thing. */
+export function usageBetween(previous: UsePoint, last: UsePoint): Usage | undefined {
+  const windowMs = last.atMs - previous.atMs
+  if (windowMs <= 0 || last.cpuSeconds < previous.cpuSeconds || last.startedMs < previous.startedMs)
+    return undefined
+  const nanoCores = Math.floor(((last.cpuSeconds - previous.cpuSeconds) / (windowMs / 1000)) * 1e9)
+  return {
+    atMs: last.atMs,
+    windowMs,
+    cpu: new Quantity(nanoCores, -9, "DecimalSI"),
+    memory: Quantity.of(last.memoryBytes, "BinarySI"),
+  }
+}
+
+/** The look before the last that counts for a container: one since it started, or its start. */
+function previousOf(last: UsePoint, previous: UsePoint | undefined, longestMs: number): UsePoint | undefined {
+  const ageMs = last.atMs - last.startedMs
+  if (previous && last.startedMs < previous.atMs) return previous
+  if (last.startedMs > 0 && ageMs >= freshMs && ageMs < longestMs)
+    return { ...last, atMs: last.startedMs, cpuSeconds: 0 }
+  return undefined
+}
+
+/** Undefined while there is a container of which nothing can be told yet. `longestMs`: how far back a window may go. */
+export function podUsage(
+  pod: string,
+  last: NodeSample,
+  previous: NodeSample | undefined,
+  longestMs: number,
+): PodUsage | undefined {
+  const containers = last.pods.get(pod)
+  if (!containers) return undefined
+  const known = previous?.pods.get(pod)
+  const used: { name: string; usage: Usage }[] = []
+  for (const [name, point] of containers) {
+    const before = previousOf(point, known?.get(name), longestMs)
+    if (!before) return undefined
+    const usage = usageBetween(before, point)
+    if (usage) used.push({ name, usage })
+  }
+  const [first] = used.map(({ usage }) => usage).toSorted((a, b) => a.atMs - b.atMs)
+  return first && { atMs: first.atMs, windowMs: first.windowMs, containers: used }
+}
