@@ -9,6 +9,7 @@ const sources: Readonly<Record<string, string>> = tableOf({
   "node-lifecycle-controller": "node-controller",
   "node-ipam-controller": "cidrAllocator",
   "disruption-controller": "controllermanager",
+  "persistentvolume-binder-controller": "persistentvolume-controller",
 })
 
 /** Upstream's name for the source of a controller's events. */

@@ -26,6 +26,7 @@ import {
   createNodeLifecycleController,
   type NodeLifecycleOptions,
 } from "./node-lifecycle/node-lifecycle.controller.ts"
+import { persistentVolumeBinder } from "./persistentvolume/persistentvolume-binder.controller.ts"
 import { createPodGCController } from "./pod-gc/pod-gc.controller.ts"
 import { replicaSetController } from "./replicaset/replicaset.controller.ts"
 import { replicationControllerController } from "./replicationcontroller/replicationcontroller.controller.ts"
@@ -124,6 +125,7 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
     jobController,
     cronJobController,
     ttlAfterFinishedController,
+    persistentVolumeBinder,
     pvcProtectionController,
     pvProtectionController,
     vacProtectionController,

@@ -11,7 +11,7 @@ export {
   podRequests,
 } from "./resources.ts"
 export { type TaintEffect, findUntoleratedTaint, tolerates } from "./taints.ts"
-export { matchesNodeSelectorTerm, matchesRequiredNodeAffinity } from "./node-affinity.ts"
+export { matchesNodeSelector, matchesNodeSelectorTerm, matchesRequiredNodeAffinity } from "./node-affinity.ts"
 export { type HostPortUse, hostPortsConflict, hostPortsOf } from "./host-ports.ts"
 export {
   type QuotaScope,
@@ -34,3 +34,22 @@ export {
   podVolumeClaims,
   volumeSecrets,
 } from "./pod-references.ts"
+export {
+  claimHasClass,
+  newestDefault,
+  newestDefaultStorageClass,
+  storageClassNameOf,
+  waitsForFirstConsumer,
+} from "./storage-class.ts"
+export {
+  accessModesSatisfied,
+  bindVolumeToClaim,
+  findMatchingVolume,
+  isDelayBindingProvisioning,
+  isVolumeBoundToClaim,
+  type MatchOptions,
+  storageOf,
+  volumeAnnotations,
+  volumeFitsNode,
+  volumeModesDiffer,
+} from "./volume-binding.ts"

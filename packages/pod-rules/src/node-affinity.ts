@@ -13,7 +13,7 @@ export function matchesRequiredNodeAffinity(spec: Readonly<PodSpec>, node: NodeL
 }
 
 /** Terms are alternatives; none at all match nothing. */
-function matchesNodeSelector(selector: Readonly<NodeSelector>, node: NodeLike): boolean {
+export function matchesNodeSelector(selector: Readonly<NodeSelector>, node: NodeLike): boolean {
   return selector.nodeSelectorTerms.some((term) => matchesNodeSelectorTerm(term, node))
 }
 

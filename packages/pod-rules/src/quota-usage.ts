@@ -2,6 +2,7 @@
 import type { PersistentVolumeClaim, Pod, resourceV1, ResourceQuota, Service } from "@knarr/api"
 import { parseQuantity, Quantity, zeroQuantity, type Kind, type KubeObject } from "@knarr/apimachinery"
 import { podLimits, podRequests } from "./resources.ts"
+import { storageClassNameOf } from "./storage-class.ts"
 
 /** Name of a limit → amount. */
 export type QuotaUsage = Map<string, Quantity>
@@ -171,9 +172,9 @@ function deviceUsage({ spec }: resourceV1.ResourceClaim, used: QuotaUsage): void
   }
 }
 
-function claimUsage({ spec, status, metadata }: PersistentVolumeClaim, used: QuotaUsage): void {
-  const className =
-    metadata.annotations?.["volume.beta.kubernetes.io/storage-class"] ?? spec.storageClassName ?? ""
+function claimUsage(claim: PersistentVolumeClaim, used: QuotaUsage): void {
+  const { spec, status } = claim
+  const className = storageClassNameOf(claim)
   const prefix = `${className}${byStorageClass}`
   if (className !== "") add(used, `${prefix}persistentvolumeclaims`, one)
   const requested = spec.resources?.requests?.["storage"]

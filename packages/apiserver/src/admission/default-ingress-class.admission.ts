@@ -2,8 +2,8 @@
 import { sameResource } from "@knarr/apimachinery"
 import { ingress, ingressClass } from "@knarr/api"
 import type { Ingress, IngressClass } from "@knarr/api"
+import { newestDefault } from "@knarr/pod-rules"
 import type { AdmissionPlugin } from "../contract.ts"
-import { newestDefault } from "./storage.admission.ts"
 
 export const defaultIngressClass: AdmissionPlugin = {
   name: "DefaultIngressClass",

@@ -1,31 +1,10 @@
 /** Plugins on claims and volumes: the default class, protection while in use, growing. */
 import { persistentVolume, persistentVolumeClaim, storageClass, volumeAttributesClass } from "@knarr/api"
-import type { PersistentVolumeClaim, StorageClass } from "@knarr/api"
-import {
-  compareQuantities,
-  parseQuantity,
-  type Kind,
-  type KubeObject,
-  sameResource,
-} from "@knarr/apimachinery"
+import type { PersistentVolumeClaim } from "@knarr/api"
+import { compareQuantities, parseQuantity, type Kind, sameResource } from "@knarr/apimachinery"
+import { claimHasClass, newestDefaultStorageClass } from "@knarr/pod-rules"
 import type { AdmissionPlugin } from "../contract.ts"
 import { refusal } from "./refuse.ts"
-
-const isDefault = (obj: Readonly<KubeObject>, key: string): boolean =>
-  obj.metadata.annotations?.[key] === "true"
-
-/** The newest of the objects so annotated, by name among those of the same second. */
-export function newestDefault<T extends KubeObject>(
-  objects: readonly Readonly<T>[],
-  annotations: readonly string[],
-): Readonly<T> | undefined {
-  const marked = objects.filter((obj) => annotations.some((key) => isDefault(obj, key)))
-  return marked.sort(
-    (a, b) =>
-      Date.parse(b.metadata.creationTimestamp) - Date.parse(a.metadata.creationTimestamp) ||
-      (a.metadata.name < b.metadata.name ? -1 : 1),
-  )[0]
-}
 
 /** Mirrors: plugin/pkg/admission/storage/storageclass/setdefault */
 export const defaultStorageClass: AdmissionPlugin = {
@@ -36,12 +15,8 @@ export const defaultStorageClass: AdmissionPlugin = {
       a.operation === "CREATE" && sameResource(a.kind, persistentVolumeClaim) && a.subresource === "",
     admit(a) {
       const obj = a.object as PersistentVolumeClaim
-      if (obj.spec.storageClassName !== undefined) return
-      if (obj.metadata.annotations?.["volume.beta.kubernetes.io/storage-class"] !== undefined) return
-      const found = newestDefault<StorageClass>(list(storageClass), [
-        "storageclass.kubernetes.io/is-default-class",
-        "storageclass.beta.kubernetes.io/is-default-class",
-      ])
+      if (claimHasClass(obj)) return
+      const found = newestDefaultStorageClass(list(storageClass))
       if (found) obj.spec.storageClassName = found.metadata.name
     },
   }),

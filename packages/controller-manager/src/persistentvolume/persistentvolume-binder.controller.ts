@@ -1,0 +1,113 @@
+/**
+ * Gives claims their volumes, and takes volumes back when their claims are gone.
+ * Mirrors: pkg/controller/volume/persistentvolume
+ */
+import {
+  persistentVolume,
+  persistentVolumeClaim,
+  pod,
+  storageClass,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  type Pod,
+  type StorageClass,
+} from "@knarr/api"
+import { refOf, type Ref } from "@knarr/apimachinery"
+import {
+  allow,
+  type Cache,
+  type Controller,
+  defineController,
+  perRun,
+  recordEvents,
+  untilAborted,
+} from "@knarr/controller-kit"
+import { claimHasClass, storageClassNameOf } from "@knarr/pod-rules"
+import { BinderState } from "./binder-state.ts"
+import { claimIndex, claimKeysOf } from "./pod-use.ts"
+import { recycledVolume } from "./recycler-pod.ts"
+import { syncClaim } from "./sync-claim.ts"
+import { syncVolume } from "./sync-volume.ts"
+import { countVolumes } from "./volume-counts.ts"
+
+/** Claims by the volume that they name. */
+const volumeIndex = "volumes"
+/** Claims that have no volume yet by their class; `""`: those that name none. */
+const pendingIndex = "pending"
+
+const stateOf = perRun((ctx) => new BinderState(ctx))
+
+/**
+ * A key with a namespace is a claim, one without is a volume: one worker, because two claims that are looked at at once could be
+ * given one volume.
+ */
+export const persistentVolumeBinder: Controller = defineController({
+  name: "persistentvolume-binder-controller",
+  queueName: "claims",
+  aliases: ["persistentvolume-binder"],
+  serviceAccount: "persistent-volume-binder",
+  rbac: [
+    allow("", "persistentvolumes", "create delete get list update watch"),
+    allow("", "persistentvolumes/status persistentvolumeclaims/status", "update"),
+    allow("", "persistentvolumeclaims", "get list update watch"),
+    allow("", "pods", "create delete get list watch"),
+    allow("storage.k8s.io", "storageclasses", "get list watch"),
+    recordEvents,
+  ],
+  for: persistentVolumeClaim,
+  watches: [
+    { kind: persistentVolumeClaim, map: volumeOf },
+    { kind: persistentVolume, map: wokenByVolume },
+    { kind: storageClass, map: wokenByClass },
+    { kind: pod, map: recycledBy },
+  ],
+  indexes: [
+    { kind: pod, name: claimIndex, fn: claimKeysOf },
+    { kind: persistentVolumeClaim, name: volumeIndex, fn: ({ spec }) => [spec.volumeName ?? ""] },
+    { kind: persistentVolumeClaim, name: pendingIndex, fn: pendingClass },
+  ],
+  workers: 1,
+  reconcile: (ref, ctx) =>
+    ref.namespace === undefined ? syncVolume(ref.name, stateOf(ctx)) : syncClaim(ref, stateOf(ctx)),
+  async run(ctx) {
+    using _ = countVolumes(ctx.meter, ctx.cache)
+    await untilAborted(ctx.signal)
+  },
+})
+
+function pendingClass(claim: PersistentVolumeClaim): string[] {
+  if (claim.spec.volumeName) return []
+  return [claimHasClass(claim) ? `class ${storageClassNameOf(claim)}` : ""]
+}
+
+function volumeOf({ spec }: PersistentVolumeClaim): Ref[] {
+  return spec.volumeName ? [{ name: spec.volumeName }] : []
+}
+
+/** The volume, the claims that it is about, and, when it is to be had, those that wait for such a one. */
+function wokenByVolume(volume: PersistentVolume, cache: Cache): Ref[] {
+  const { metadata, spec, status } = volume
+  const refs: Ref[] = [{ name: metadata.name }]
+  if (spec.claimRef?.name) refs.push({ namespace: spec.claimRef.namespace, name: spec.claimRef.name })
+  for (const claim of cache.byIndex(persistentVolumeClaim, volumeIndex, metadata.name))
+    refs.push(refOf(claim))
+  if (status.phase !== "Available" || spec.claimRef) return refs
+  const className = storageClassNameOf(volume)
+  const waiting = pendingOf(className, cache)
+  return className === "" ? [...refs, ...waiting, ...pendingOf(undefined, cache)] : [...refs, ...waiting]
+}
+
+/** Claims of the class wait for it, and those of none for a default one. */
+function wokenByClass({ metadata }: StorageClass, cache: Cache): Ref[] {
+  return [...pendingOf(metadata.name, cache), ...pendingOf(undefined, cache)]
+}
+
+function pendingOf(className: string | undefined, cache: Cache): Ref[] {
+  const value = className === undefined ? "" : `class ${className}`
+  return cache.byIndex(persistentVolumeClaim, pendingIndex, value).map(refOf)
+}
+
+function recycledBy(one: Pod): Ref[] {
+  const name = recycledVolume(one)
+  return name === undefined ? [] : [{ name }]
+}

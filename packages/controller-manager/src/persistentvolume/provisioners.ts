@@ -1,0 +1,87 @@
+/**
+ * Who makes, deletes and recycles volumes: a driver outside, or nobody. The plugins that upstream's controller has inside are
+ * host-path and nfs; both recycle only.
+ * Mirrors: pkg/controller/volume/persistentvolume/pv_controller.go (findProvisionablePlugin, findDeletablePlugin),
+ * pv_controller_base.go (updateMigrationAnnotations, modifyDeletionFinalizers), csi-translation-lib plugins
+ */
+import type { ObjectMeta } from "@knarr/apimachinery"
+import type { PersistentVolume, StorageClass } from "@knarr/api"
+import { tableOf } from "@knarr/base"
+import { volumeAnnotations } from "@knarr/pod-rules"
+
+const inTree = "kubernetes.io/"
+const inTreeFinalizer = "kubernetes.io/pv-controller"
+const externalFinalizer = "external-provisioner.volume.kubernetes.io/finalizer"
+
+/** Former in-tree plugins, and the CSI drivers that do their work. */
+const migrated: Readonly<Record<string, string>> = tableOf({
+  "kubernetes.io/aws-ebs": "ebs.csi.aws.com",
+  "kubernetes.io/azure-disk": "disk.csi.azure.com",
+  "kubernetes.io/azure-file": "file.csi.azure.com",
+  "kubernetes.io/cinder": "cinder.csi.openstack.org",
+  "kubernetes.io/gce-pd": "pd.csi.storage.gke.io",
+  "kubernetes.io/portworx-volume": "pxd.portworx.com",
+  "kubernetes.io/vsphere-volume": "csi.vsphere.vmware.com",
+})
+
+/** Who is asked to make volumes of the class, or why nobody can be. */
+export function provisionerOf({
+  provisioner,
+}: Readonly<StorageClass>): { readonly name: string } | { readonly error: string } {
+  const driver = migrated[provisioner]
+  if (driver !== undefined) return { name: driver }
+  if (!provisioner.startsWith(inTree)) return { name: provisioner }
+  if (provisioner === hostPathPlugin)
+    return {
+      error: `Failed to create provisioner: provisioning in volume plugin "${provisioner}" is disabled`,
+    }
+  return { error: `no volume plugin matched name: ${provisioner}` }
+}
+
+const hostPathPlugin = "kubernetes.io/host-path"
+
+/** Why the volume cannot be deleted; undefined: somebody outside deletes it. */
+export function cannotDelete({ metadata, spec }: Readonly<PersistentVolume>): string | undefined {
+  const provisionedBy = metadata.annotations?.[volumeAnnotations.dynamicallyProvisioned]
+  if (provisionedBy)
+    return provisionedBy.startsWith(inTree) ? `no volume plugin matched name: ${provisionedBy}` : undefined
+  if (metadata.annotations?.[volumeAnnotations.migratedTo] !== undefined || spec.csi) return undefined
+  return `error getting deleter volume plugin for volume "${metadata.name}": no deletable volume plugin matched`
+}
+
+/** The controller's own plugin that knows the volume, as metrics name it. */
+export function pluginOf({ spec }: Readonly<PersistentVolume>): string {
+  if (spec.hostPath) return hostPathPlugin
+  return spec.nfs ? "kubernetes.io/nfs" : "N/A"
+}
+
+/** The annotations when they name a driver that does a former plugin's work, or no longer do; undefined: they stay. */
+export function migratedAnnotations(
+  annotations: Readonly<Record<string, string>> | undefined,
+  provisionerKeys: readonly string[],
+): Record<string, string> | undefined {
+  const key = provisionerKeys.find((one) => annotations?.[one] !== undefined)
+  if (!annotations || key === undefined) return undefined
+  const { migratedTo } = volumeAnnotations
+  const driver = migrated[annotations[key]!]
+  if ((annotations[migratedTo] || undefined) === driver) return undefined
+  const { [migratedTo]: _, ...others } = annotations
+  return driver === undefined ? others : { ...others, [migratedTo]: driver }
+}
+
+/** The volume's finalizers as its reclaim policy wants them; undefined: they stay. Only of volumes that a plugin inside made. */
+export function deletionFinalizers({
+  metadata,
+  spec,
+}: Readonly<PersistentVolume>): readonly string[] | undefined {
+  const provisionedBy = metadata.annotations?.[volumeAnnotations.dynamicallyProvisioned]
+  if (provisionedBy === undefined || !provisionedBy.startsWith(inTree)) return undefined
+  const before: Readonly<NonNullable<ObjectMeta["finalizers"]>> = metadata.finalizers ?? []
+  const isMigrated = migrated[provisionedBy] !== undefined
+  const policy = spec.persistentVolumeReclaimPolicy
+  let after = before.filter((name) => isMigrated || name !== externalFinalizer)
+  if (isMigrated || policy === "Retain" || policy === "Recycle")
+    after = after.filter((name) => name !== inTreeFinalizer)
+  else if (policy === "Delete" && !after.includes(inTreeFinalizer)) after = [...after, inTreeFinalizer]
+  return after.length === before.length && after.every((name, i) => name === before[i]) ? undefined : after
+}
