@@ -9,6 +9,7 @@ const sources: Readonly<Record<string, string>> = tableOf({
   "node-lifecycle-controller": "node-controller",
   "node-ipam-controller": "cidrAllocator",
   "disruption-controller": "controllermanager",
+  "ephemeral-volume-controller": "ephemeral_volume",
   "persistentvolume-binder-controller": "persistentvolume-controller",
 })
 

@@ -18,6 +18,7 @@ import { disruptionController } from "./disruption/disruption.controller.ts"
 import { endpointsController } from "./endpoints/endpoints.controller.ts"
 import { endpointSliceMirroringController } from "./endpointslice-mirroring/endpointslice-mirroring.controller.ts"
 import { endpointSliceController } from "./endpointslice/endpointslice.controller.ts"
+import { ephemeralVolumeController } from "./ephemeral-volume/ephemeral-volume.controller.ts"
 import { garbageCollector } from "./garbage-collector/garbage-collector.controller.ts"
 import { jobController } from "./job/job.controller.ts"
 import { namespaceController } from "./namespace/namespace.controller.ts"
@@ -126,6 +127,7 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
     cronJobController,
     ttlAfterFinishedController,
     persistentVolumeBinder,
+    ephemeralVolumeController,
     pvcProtectionController,
     pvProtectionController,
     vacProtectionController,

@@ -16,7 +16,7 @@ import {
   volumeModesDiffer,
   waitsForFirstConsumer,
 } from "@knarr/pod-rules"
-import { hasStopped } from "./pod-use.ts"
+import { hasLetGoOfVolumes } from "../workload/pod-state.ts"
 import { migratedAnnotations, provisionerOf } from "./provisioners.ts"
 
 /** What is known of the cluster, the binder's own latest writes included. */
@@ -148,7 +148,9 @@ function planProvisioning(className: string, storageClass: Readonly<StorageClass
 }
 
 function waitEvent(pods: readonly Readonly<Pod>[]): PlannedEvent {
-  const names = pods.filter((pod) => !hasStopped(pod) && !pod.spec.nodeName).map((pod) => pod.metadata.name)
+  const names = pods
+    .filter((pod) => !hasLetGoOfVolumes(pod) && !pod.spec.nodeName)
+    .map((pod) => pod.metadata.name)
   if (names.length === 0)
     return {
       type: "Normal",

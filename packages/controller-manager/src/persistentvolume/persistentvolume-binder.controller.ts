@@ -24,7 +24,7 @@ import {
 } from "@knarr/controller-kit"
 import { claimHasClass, storageClassNameOf } from "@knarr/pod-rules"
 import { BinderState } from "./binder-state.ts"
-import { claimIndex, claimKeysOf } from "./pod-use.ts"
+import { podClaimIndex } from "../workload/pod-indexes.ts"
 import { recycledVolume } from "./recycler-pod.ts"
 import { syncClaim } from "./sync-claim.ts"
 import { syncVolume } from "./sync-volume.ts"
@@ -62,7 +62,7 @@ export const persistentVolumeBinder: Controller = defineController({
     { kind: pod, map: recycledBy },
   ],
   indexes: [
-    { kind: pod, name: claimIndex, fn: claimKeysOf },
+    podClaimIndex,
     { kind: persistentVolumeClaim, name: volumeIndex, fn: ({ spec }) => [spec.volumeName ?? ""] },
     { kind: persistentVolumeClaim, name: pendingIndex, fn: pendingClass },
   ],

@@ -9,7 +9,8 @@ import type { ReconcileResult } from "@knarr/controller-kit"
 import { unbindStep } from "./bind-steps.ts"
 import { type BinderState, type ReadonlyVolume, resync } from "./binder-state.ts"
 import { failVolume } from "./fail-volume.ts"
-import { claimIndex, hasStopped } from "./pod-use.ts"
+import { podClaimIndex } from "../workload/pod-indexes.ts"
+import { hasLetGoOfVolumes } from "../workload/pod-state.ts"
 import { recyclerName, recyclerNamespace, recyclerPod } from "./recycler-pod.ts"
 
 const reason = "VolumeFailedRecycle"
@@ -19,8 +20,8 @@ export async function recycle(volume: ReadonlyVolume, state: BinderState): Promi
   const { name } = volume.metadata
   const { namespace, name: claimName } = volume.spec.claimRef!
   const users = cache
-    .byIndex(pod, claimIndex, `${namespace}/${claimName}`)
-    .filter((one) => !hasStopped(one))
+    .byIndex(pod, podClaimIndex.name, `${namespace}/${claimName}`)
+    .filter((one) => !hasLetGoOfVolumes(one))
     .map((one) => `${one.metadata.namespace}/${one.metadata.name}`)
   // A claim of this name is a newer one, and has another volume: its pods do not use this one.
   if (users.length > 0 && !cache.get(persistentVolumeClaim, { namespace, name: claimName! })) {

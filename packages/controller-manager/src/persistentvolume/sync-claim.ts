@@ -6,7 +6,7 @@ import { volumeAnnotations } from "@knarr/pod-rules"
 import { bindStep, claimStatusStep } from "./bind-steps.ts"
 import { type BinderState, type ReadonlyClaim, resync } from "./binder-state.ts"
 import { planClaim } from "./claim-plan.ts"
-import { claimIndex } from "./pod-use.ts"
+import { podClaimIndex } from "../workload/pod-indexes.ts"
 
 export async function syncClaim(ref: Ref, state: BinderState): Promise<ReconcileResult> {
   const { cache } = state.ctx
@@ -18,7 +18,7 @@ export async function syncClaim(ref: Ref, state: BinderState): Promise<Reconcile
     volumes: () => state.volumes.list(cache),
     storageClass: (name) => cache.get(storageClass, { name }),
     storageClasses: () => cache.list(storageClass),
-    pods: () => cache.byIndex(pod, claimIndex, key),
+    pods: () => cache.byIndex(pod, podClaimIndex.name, key),
   })
   switch (plan.do) {
     case "bind":

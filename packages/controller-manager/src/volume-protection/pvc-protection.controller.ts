@@ -1,10 +1,11 @@
 /** Keeps a claim until no pod uses it any more. Mirrors: pkg/controller/volume/pvcprotection */
 import { persistentVolumeClaim, pod, type Pod } from "@knarr/api"
+import { parseKey } from "@knarr/apimachinery"
 import { defineController, type Controller } from "@knarr/controller-kit"
+import { podClaimIndex } from "../workload/pod-indexes.ts"
 import { withoutFinalizer } from "./finalizer.ts"
 
 const finalizer = "kubernetes.io/pvc-protection"
-const claimIndex = "claims"
 
 export const pvcProtectionController: Controller = defineController({
   name: "persistentvolumeclaim-protection-controller",
@@ -19,20 +20,14 @@ export const pvcProtectionController: Controller = defineController({
   watches: [
     {
       kind: pod,
-      map: (one: Pod) => claimsOf(one).map((name) => ({ namespace: one.metadata.namespace, name })),
+      map: (one: Pod) => podClaimIndex.fn(one).map(parseKey),
     },
   ],
-  indexes: [
-    {
-      kind: pod,
-      name: claimIndex,
-      fn: (one: Pod) => claimsOf(one).map((name) => `${one.metadata.namespace}/${name}`),
-    },
-  ],
+  indexes: [podClaimIndex],
   async reconcile(ref, { cache, client, signal }) {
     const claim = cache.get(persistentVolumeClaim, ref)
     if (!claim?.metadata.deletionTimestamp || !claim.metadata.finalizers?.includes(finalizer)) return
-    const users = cache.byIndex(pod, claimIndex, `${ref.namespace}/${ref.name}`)
+    const users = cache.byIndex(pod, podClaimIndex.name, `${ref.namespace}/${ref.name}`)
     // A pod without a node has not mounted anything, and one that has ended no longer does.
     if (
       users.some(
@@ -43,11 +38,3 @@ export const pvcProtectionController: Controller = defineController({
     await client.update(persistentVolumeClaim, withoutFinalizer(claim, finalizer), { signal })
   },
 })
-
-/** The claims that a pod names, and those made for it. */
-function claimsOf({ metadata, spec }: Pod): string[] {
-  return (spec.volumes ?? []).flatMap((volume) => {
-    if (volume.persistentVolumeClaim) return [volume.persistentVolumeClaim.claimName]
-    return volume.ephemeral ? [`${metadata.name}-${volume.name}`] : []
-  })
-}

@@ -1,5 +1,5 @@
-/** Questions about a pod's state. Mirrors: pkg/api/v1/pod/util.go, pkg/controller/controller_utils.go */
-import type { Pod, PodCondition } from "@knarr/api"
+/** Questions about a pod's state. Mirrors: pkg/api/v1/pod/util.go, pkg/controller/controller_utils.go, pkg/volume/util/util.go */
+import type { ContainerStatus, Pod, PodCondition } from "@knarr/api"
 
 export function podCondition(pod: Pod, type: string): PodCondition | undefined {
   return pod.status?.conditions?.find((condition) => condition.type === type)
@@ -57,4 +57,18 @@ export function nextAvailableMs(
     if (left > 0 && (least === undefined || left < least)) least = left
   }
   return least
+}
+
+/** Whether the pod uses no volume any more: it has ended, or is being deleted and none of its containers runs. */
+export function hasLetGoOfVolumes(pod: Readonly<Pod>): boolean {
+  if (isPodTerminal(pod)) return true
+  if (!pod.metadata.deletionTimestamp) return false
+  const { initContainerStatuses, containerStatuses, ephemeralContainerStatuses } = pod.status
+  return [initContainerStatuses, containerStatuses, ephemeralContainerStatuses].every(
+    (statuses) => !statuses?.some(isRunning),
+  )
+}
+
+function isRunning({ state }: ContainerStatus): boolean {
+  return !state?.terminated && !state?.waiting
 }
