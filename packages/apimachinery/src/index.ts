@@ -253,6 +253,7 @@ export {
   everything,
   formatLabelSelector,
   labelRequirement,
+  labelRequirementErrors,
   nothing,
   parseSelector,
   parseToLabelSelector,

@@ -39,46 +39,59 @@ export function labelRequirement(
   operator: LabelOperator,
   values: readonly string[],
 ): LabelRequirement {
+  const errors = labelRequirementErrors(key, operator, values, "")
+  if (errors.length > 0) throw new Error(aggregateMessage(errors))
+  return { key, operator, values }
+}
+
+/** What is wrong with a requirement; `path` is where it is written. */
+export function labelRequirementErrors(
+  key: string,
+  operator: LabelOperator,
+  values: readonly string[],
+  path: string,
+): FieldError[] {
+  const at = (name: string): string => child(path, name)
   const errors: FieldError[] = []
   const keyReasons = isQualifiedName(key)
-  if (keyReasons.length > 0) errors.push(invalid("key", key, keyReasons.join("; ")))
+  if (keyReasons.length > 0) errors.push(invalid(at("key"), key, keyReasons.join("; ")))
   switch (operator) {
     case "in":
     case "notin":
       if (values.length === 0)
-        errors.push(invalid("values", values, "for 'in', 'notin' operators, values set can't be empty"))
+        errors.push(invalid(at("values"), values, "for 'in', 'notin' operators, values set can't be empty"))
       break
     case "=":
     case "==":
     case "!=":
       if (values.length !== 1)
-        errors.push(invalid("values", values, "exact-match compatibility requires one single value"))
+        errors.push(invalid(at("values"), values, "exact-match compatibility requires one single value"))
       break
     case "exists":
     case "!":
       if (values.length !== 0)
-        errors.push(invalid("values", values, "values set must be empty for exists and does not exist"))
+        errors.push(invalid(at("values"), values, "values set must be empty for exists and does not exist"))
       break
     case "gt":
     case "lt":
       if (values.length !== 1)
-        errors.push(invalid("values", values, "for 'Gt', 'Lt' operators, exactly one value is required"))
+        errors.push(invalid(at("values"), values, "for 'Gt', 'Lt' operators, exactly one value is required"))
       values.forEach((value, i) => {
         if (parseInt64(value) === undefined)
           errors.push(
-            invalid(index("values", i), value, "for 'Gt', 'Lt' operators, the value must be an integer"),
+            invalid(index(at("values"), i), value, "for 'Gt', 'Lt' operators, the value must be an integer"),
           )
       })
       break
     default:
-      errors.push(notSupported(child("", "operator"), operator, [...binaryLabelOperators, "exists", "!"]))
+      errors.push(notSupported(at("operator"), operator, [...binaryLabelOperators, "exists", "!"]))
   }
   values.forEach((value, i) => {
     const reasons = isValidLabelValue(value)
-    if (reasons.length > 0) errors.push(invalid(keyPath(index("values", i), key), value, reasons.join("; ")))
+    if (reasons.length > 0)
+      errors.push(invalid(keyPath(index(at("values"), i), key), value, reasons.join("; ")))
   })
-  if (errors.length > 0) throw new Error(aggregateMessage(errors))
-  return { key, operator, values }
+  return errors
 }
 
 /** A signed 64-bit integer as Go's strconv.ParseInt reads it. */

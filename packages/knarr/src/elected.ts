@@ -1,7 +1,7 @@
 /** What only one of several servers of a store may do at a time. */
 import { hostname } from "node:os"
-import { type Env, Scope, uuid } from "@knarr/base"
-import { type Client, runWhileLeader } from "@knarr/client"
+import { type Scope, uuid } from "@knarr/base"
+import { runWhileLeader, type LeaderElectionOptions } from "@knarr/client"
 import { untilAborted } from "@knarr/controller-kit"
 
 /**
@@ -9,14 +9,18 @@ import { untilAborted } from "@knarr/controller-kit"
  * it is. Resolves at once.
  */
 export function runElected(
-  { name, client, env, scope }: { name: string; client: Client; env: Env; scope: Scope },
+  {
+    scope,
+    ...election
+  }: Omit<LeaderElectionOptions, "identity" | "namespace"> & { namespace?: string; scope: Scope },
   start: (scope: Scope) => Promise<void>,
 ): void {
+  const { name, env } = election
   const identity = `${hostname()}_${uuid(env.random)}`
   scope.run(
     `election of the ${name}`,
     (signal) =>
-      runWhileLeader({ client, env, namespace: "kube-system", name, identity }, signal, async (leads) => {
+      runWhileLeader({ namespace: "kube-system", ...election, identity }, signal, async (leads) => {
         await using elected = scope.child(name)
         const ended = untilAborted(leads)
         // Also what is only starting, and waits for a store that does not answer.

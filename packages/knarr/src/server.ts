@@ -8,11 +8,17 @@ import { createInformerFactory, type Client, type InformerFactory } from "@knarr
 import { runControllers } from "@knarr/controller-kit"
 import { createControllers } from "@knarr/controller-manager"
 import { startImageRegistry } from "@knarr/image-registry"
-import { startScheduler } from "@knarr/scheduler"
+import {
+  defaultPlugins,
+  readSchedulerConfiguration,
+  startScheduler,
+  type SchedulerConfiguration,
+} from "@knarr/scheduler"
 import { openEmbeddedStore, openEtcdStore, type EtcdStoreOptions, type Store } from "@knarr/store"
 import { etcdOptions } from "./api-server-flags/etcd.flags.ts"
 import { namingFlag } from "./api-server-flags/naming-flag.ts"
 import { apiServerOptions } from "./api-server-flags/order.ts"
+import { schedulerConfigFile } from "./api-server-flags/scheduler.flags.ts"
 import { givenServiceAccounts } from "./api-server-flags/service-account.flags.ts"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { numbersOfUser } from "./cluster-numbers.ts"
@@ -54,6 +60,7 @@ export async function startServer(options: {
   for (const { node, address } of nodesOf(config))
     ensureNodePki(cluster.nodePki(node), env, pki.ca, node, address)
   const etcd = etcdOptions(config.apiServer ?? {})
+  const scheduling = await schedulingOf(config)
   await sweepSnapshots(cluster)
   const own = etcd
     ? undefined
@@ -138,13 +145,16 @@ export async function startServer(options: {
       env: { ...env, log: env.log.with({ component: "scheduler" }) },
       scope: own,
       informers,
+      ...scheduling,
     })
   if (config.hasNode) await ensureDnsService(apiServer.client(), addresses.dnsAddress, scope.signal)
   if (etcd) {
     // Other servers may use the same etcd, and kube-apiserver's own managers.
     const candidate = { client: apiServer.client(), env, scope }
     runElected({ ...candidate, name: "kube-controller-manager" }, startControllers)
-    runElected({ ...candidate, name: "kube-scheduler" }, startOwnScheduler)
+    const { election } = scheduling
+    if (election) runElected({ ...candidate, ...election }, startOwnScheduler)
+    else await startOwnScheduler(scope.child("scheduler"))
   } else
     await Promise.all([
       startControllers(scope.child("controllers")),
@@ -153,6 +163,18 @@ export async function startServer(options: {
   if (config.hasNode) labelControlPlane(firstNode(config).node, apiServer.client(), informers, env, scope)
   await waitForDefaultServiceAccount(informers, scope.signal)
   steps.done("controllers and scheduler run")
+}
+
+/** What the scheduler is told by its file. The error names the flag. */
+async function schedulingOf(config: ClusterConfig): Promise<Partial<SchedulerConfiguration>> {
+  const values = config.apiServer ?? {}
+  const file = schedulerConfigFile(values)
+  if (file === undefined) return { election: { name: "kube-scheduler" } }
+  try {
+    return await readSchedulerConfiguration(file, defaultPlugins)
+  } catch (thrown) {
+    throw namingFlag(thrown, values)
+  }
 }
 
 /** The error names the flag. */

@@ -29,7 +29,12 @@ import {
 import { createInformerFactory, type Client, type InformerFactory, type Kubeconfig } from "@knarr/client"
 import { runControllers, type Controller } from "@knarr/controller-kit"
 import { createControllers } from "@knarr/controller-manager"
-import { startScheduler, type PluginList, defaultPlugins } from "@knarr/scheduler"
+import {
+  defaultPlugins,
+  parseSchedulerConfiguration,
+  startScheduler,
+  type PluginList,
+} from "@knarr/scheduler"
 import { createMemoryStore, type Store } from "@knarr/store"
 
 import { waitForDefaultServiceAccount } from "./default-service-account.ts"
@@ -66,6 +71,8 @@ export interface TestControlPlaneOptions {
   readonly scheduler?: boolean
   /** Beside the default plugins, after them; or what is made of these. */
   readonly schedulerPlugins?: PluginList | ((defaults: PluginList) => PluginList)
+  /** A KubeSchedulerConfiguration, YAML or JSON, in the place of the default one. */
+  readonly schedulerConfiguration?: string
   /** Admission plugins to turn on or off by name, beside the default ones. */
   readonly admission?: { readonly enable?: readonly string[]; readonly disable?: readonly string[] }
   /** Default: a new one in memory, which ends with the control plane. */
@@ -190,7 +197,9 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
         env,
         scope: root.child("scheduler"),
         informers,
-        profiles: [{ schedulerName: "default-scheduler", plugins }],
+        ...(options.schedulerConfiguration === undefined
+          ? { profiles: [{ schedulerName: "default-scheduler", plugins }] }
+          : await parseSchedulerConfiguration(options.schedulerConfiguration, plugins)),
       })
     }
     if (controllerManager) await waitForDefaultServiceAccount(informers, root.signal)

@@ -102,7 +102,7 @@ function findFeasible(
     candidates = [...nodeNames].flatMap((name) => snapshot.get(name) ?? [])
     statuses.absent = unresolvable(`node(s) didn't satisfy plugin(s) [${[...by].sort().join(" ")}]`)
   }
-  const wanted = profile.hasScore ? nodesToFind(candidates.length) : 1
+  const wanted = profile.nodesToFind(candidates.length)
   const feasible: NodeInfo[] = []
   for (let i = 0; i < candidates.length && feasible.length < wanted; i++) {
     const node = candidates[(startAt + i) % candidates.length]!
@@ -155,13 +155,6 @@ function countedReasons(total: number, statuses: NodeStatuses): string[] {
   if (statuses.size < total) count(statuses.absent, total - statuses.size)
   const lines = [...counts].map(([reason, nodes]) => `${nodes} ${reason}`).sort()
   return lines.length > 0 ? [`${lines.join(", ")}.`] : []
-}
-
-/** All of up to 100 nodes; of more, a share that falls from 50% to 5%. */
-function nodesToFind(nodes: number): number {
-  if (nodes < 100) return nodes
-  const percentage = Math.max(50 - Math.floor(nodes / 125), 5)
-  return Math.max(Math.floor((nodes * percentage) / 100), 100)
 }
 
 function best(nodes: readonly NodeInfo[], scores: readonly PluginScores[], random: Random): NodeInfo {

@@ -1,5 +1,11 @@
 export { type ProfileConfig, type SchedulerOptions, startScheduler } from "./scheduler.ts"
 export {
+  type Election,
+  type SchedulerConfiguration,
+  parseSchedulerConfiguration,
+  readSchedulerConfiguration,
+} from "./config/configuration.ts"
+export {
   type Handle,
   type PluginConfig,
   type PluginDescriptor,

@@ -1,21 +1,26 @@
 /** The scheduler: informers feed the cache and the queue; one pod at a time is decided, bindings run beside. */
-import type { Env, Scope } from "@knarr/base"
+import { messageOf, type Env, type Scope } from "@knarr/base"
 import { node, pod, type Pod } from "@knarr/api"
 import { createEventRecorder, createInformerFactory, type Client, type InformerFactory } from "@knarr/client"
 import { Attempts } from "./attempt.ts"
 import { ClusterCache } from "./cache/cluster-cache.ts"
 import { Nominator } from "./cache/nominator.ts"
 import { handleEvents, watchedKinds } from "./event-handlers.ts"
+import type { PluginSets } from "./framework/points.ts"
 import { createProfile, type PluginList, type Profile } from "./framework/profile.ts"
 import { collectQueue } from "./metrics.ts"
 import { defaultPlugins } from "./order.ts"
-import { SchedulingQueue } from "./queue/scheduling-queue.ts"
+import { SchedulingQueue, type QueueBackoff } from "./queue/scheduling-queue.ts"
 
 export interface ProfileConfig {
   /** Pods that name it are its own. */
   readonly schedulerName: string
   /** In their order; default: {@link defaultPlugins}. */
   readonly plugins?: PluginList
+  /** Which of them are asked where. Default: all, wherever they have a say. */
+  readonly sets?: PluginSets | undefined
+  /** Default 0: by the number of nodes. */
+  readonly percentageOfNodesToScore?: number | undefined
 }
 
 export interface SchedulerOptions {
@@ -27,6 +32,8 @@ export interface SchedulerOptions {
   readonly informers?: InformerFactory
   /** Default: one, `default-scheduler`. All sort the queue by the same plugin. */
   readonly profiles?: readonly ProfileConfig[]
+  /** How long a refused pod waits before it is tried again: doubling from `firstMs`. Default 1 s and 10 s. */
+  readonly backoff?: QueueBackoff | undefined
 }
 
 const defaultSchedulerName = "default-scheduler"
@@ -38,24 +45,22 @@ export async function startScheduler(options: SchedulerOptions): Promise<void> {
   const cache = new ClusterCache()
   const nominator = new Nominator()
   const profiles = new Map<string, Profile>()
-  for (const { schedulerName, plugins = defaultPlugins } of options.profiles ?? [
-    { schedulerName: defaultSchedulerName },
-  ]) {
+  for (const config of options.profiles ?? [{ schedulerName: defaultSchedulerName }]) {
+    const { schedulerName, plugins = defaultPlugins, sets, percentageOfNodesToScore } = config
     if (profiles.has(schedulerName))
       throw new Error(`duplicate profile with scheduler name "${schedulerName}"`)
     const recorder = createEventRecorder({ client, scope, env, component: schedulerName })
-    const profile = createProfile({
-      name: schedulerName,
-      plugins,
-      client,
-      env,
-      scope,
-      informers,
-      recorder,
-      nominator,
-      activate: (pods) => queue.activate(pods),
-    })
-    profiles.set(schedulerName, profile)
+    try {
+      const profile = createProfile({
+        ...{ name: schedulerName, plugins, sets, percentageOfNodesToScore },
+        ...{ client, env, scope, informers, recorder, nominator },
+        activate: (pods) => queue.activate(pods),
+      })
+      profiles.set(schedulerName, profile)
+    } catch (thrown) {
+      const where = `initializing profiles: creating profile for scheduler name ${schedulerName}`
+      throw new Error(`${where}: ${messageOf(thrown)}`, { cause: thrown })
+    }
   }
   const [first, ...others] = profiles.values()
   if (!first) throw new Error("at least one profile is required")
@@ -73,6 +78,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<void> {
       env,
       profileOf,
       less: first.less,
+      backoff: options.backoff,
       interests: events.map(({ event }) => event),
       onFailure: (of, thrown) => attempts.sayFailure(profileOf(of)!, of, thrown),
     }),

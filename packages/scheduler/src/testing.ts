@@ -8,7 +8,7 @@ import { ClusterCache } from "./cache/cluster-cache.ts"
 import { Nominator } from "./cache/nominator.ts"
 import { decide, fitMessage, type Decision } from "./cycle.ts"
 import { CycleState } from "./framework/cycle-state.ts"
-import { createProfile, type PluginList, type Profile } from "./framework/profile.ts"
+import { createProfile, type PluginList, type Profile, type ProfileOptions } from "./framework/profile.ts"
 import { defaultPlugins } from "./order.ts"
 
 type Change<T> = { [K in keyof T]?: unknown }
@@ -62,7 +62,10 @@ export class OfflineScheduler {
   readonly profile: Profile
   readonly #random = seededRandom(1)
 
-  constructor(plugins: PluginList = defaultPlugins) {
+  constructor(
+    plugins: PluginList = defaultPlugins,
+    config: Pick<ProfileOptions, "sets" | "percentageOfNodesToScore"> = {},
+  ) {
     const env = { clock: new VirtualClock(), random: this.#random, log: silentLogger, meter: new Meter() }
     const informers = new Map<string, SharedInformer<any>>()
     const factory: InformerFactory = {
@@ -78,6 +81,7 @@ export class OfflineScheduler {
     this.profile = createProfile({
       name: "default-scheduler",
       plugins,
+      ...config,
       client,
       env,
       scope,

@@ -17,6 +17,7 @@ import {
   type FlagValues,
 } from "./flag-group.ts"
 import { refusedFlags } from "./refused.flags.ts"
+import { schedulerFlags } from "./scheduler.flags.ts"
 import { serviceAccountFlags } from "./service-account.flags.ts"
 import { servingFlags } from "./serving.flags.ts"
 import { tlsFlags } from "./tls.flags.ts"
@@ -30,6 +31,7 @@ const groups: readonly FlagGroup[] = [
   encryptionFlags,
   etcdFlags,
   refusedFlags,
+  schedulerFlags,
   serviceAccountFlags,
   servingFlags,
   tlsFlags,

@@ -4,6 +4,9 @@
  */
 import type { NodeInfo } from "./node-info.ts"
 
+/** Of more images the nodes are counted again. */
+const maxImages = 1000
+
 export interface Snapshot {
   readonly nodes: readonly NodeInfo[]
   get(nodeName: string): NodeInfo | undefined
@@ -11,6 +14,8 @@ export interface Snapshot {
   readonly withAffinity: readonly NodeInfo[]
   /** Nodes on which some pod has required anti-affinity. */
   readonly withRequiredAntiAffinity: readonly NodeInfo[]
+  /** How many nodes have the image. */
+  nodesWithImage(name: string): number
 }
 
 export class CacheSnapshot implements Snapshot {
@@ -19,6 +24,8 @@ export class CacheSnapshot implements Snapshot {
   readonly #places = new Map<string, number>()
   #withAffinity: readonly NodeInfo[] | undefined
   #withRequiredAntiAffinity: readonly NodeInfo[] | undefined
+  /** Of images that were asked for. */
+  readonly #nodesWithImage = new Map<string, number>()
 
   get nodes(): readonly NodeInfo[] {
     return this.#nodes
@@ -39,12 +46,23 @@ export class CacheSnapshot implements Snapshot {
     ))
   }
 
+  nodesWithImage(name: string): number {
+    let count = this.#nodesWithImage.get(name)
+    if (count === undefined) {
+      count = this.#nodes.filter((node) => node.images.has(name)).length
+      if (this.#nodesWithImage.size >= maxImages) this.#nodesWithImage.clear()
+      this.#nodesWithImage.set(name, count)
+    }
+    return count
+  }
+
   /** All nodes anew: some came or went. */
   rebuild(nodes: Iterable<NodeInfo>): void {
     this.#nodes = [...nodes]
     this.#places.clear()
     for (const [place, node] of this.#nodes.entries()) this.#places.set(node.name, place)
     this.#withAffinity = this.#withRequiredAntiAffinity = undefined
+    this.#nodesWithImage.clear()
   }
 
   /** The node as it is now; it must be in the snapshot. */
@@ -52,6 +70,7 @@ export class CacheSnapshot implements Snapshot {
     const place = this.#places.get(node.name)!
     const old = this.#nodes[place]!
     this.#nodes[place] = node
+    if (old.images !== node.images) this.#nodesWithImage.clear()
     if (old.podsWithAffinity.size > 0 || node.podsWithAffinity.size > 0) this.#withAffinity = undefined
     if (old.podsWithRequiredAntiAffinity.size > 0 || node.podsWithRequiredAntiAffinity.size > 0)
       this.#withRequiredAntiAffinity = undefined

@@ -3,6 +3,7 @@
  * instance of it, whose capabilities are its optional methods. Mirrors: kube-scheduler framework/interface.go
  */
 import type { Pod } from "@knarr/api"
+import type { FieldError, SchemaTable } from "@knarr/apimachinery"
 import { messageOf, type Env, type Scope } from "@knarr/base"
 import type { Client, EventRecorder, InformerFactory } from "@knarr/client"
 import type { NodeInfo, PodInfo } from "../cache/node-info.ts"
@@ -152,7 +153,15 @@ export interface PluginDescriptor<Args extends object = object> {
   readonly weight?: number
   /** What `create` gets where a profile says nothing else. */
   readonly defaultArgs?: Readonly<Args>
-  /** Throws when the arguments are no good: then the scheduler does not start. */
+  /** How a configuration writes the arguments: tables as those of the API, of which `<name>Args` is theirs. Default: it takes none. */
+  readonly argsTable?: SchemaTable
+  /** Fills in what depends on other arguments, or lies deeper in them. Default: nothing does. */
+  completeArgs?(args: Readonly<Args>): Args
+  /** What is wrong with complete arguments; `path` is where they are written. */
+  validateArgs?(args: Readonly<Args>, path: string): readonly FieldError[]
+  /** Extension points of upstream's plugin for which this one needs nothing: a configuration may name them. */
+  readonly nothingToDoAt?: readonly string[]
+  /** `args` are complete and valid. Throws when it cannot work: then the scheduler does not start. */
   create(handle: Handle, args: Readonly<Args>): SchedulerPlugin
 }
 
@@ -169,6 +178,16 @@ export interface LoadedPlugin {
   readonly name: string
   readonly weight: number
   readonly plugin: SchedulerPlugin
+  readonly nothingToDoAt: readonly string[]
+}
+
+/** The complete arguments: what is given over the defaults. */
+export function completedArgs<Args extends object>(
+  { defaultArgs, completeArgs }: PluginDescriptor<Args>,
+  given: Readonly<Partial<Args>> | undefined,
+): Args {
+  const args = { ...defaultArgs, ...given } as Args
+  return completeArgs ? completeArgs(args) : args
 }
 
 /** Declares a plugin. */

@@ -3,6 +3,7 @@
  * {@link PluginError}. Mirrors: pkg/scheduler/framework/runtime/framework.go, pkg/scheduler/profile
  */
 import type { Pod } from "@knarr/api"
+import { aggregateMessage } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import { priorityOf, type NodeInfo, type PodInfo } from "../cache/node-info.ts"
 import type { Nominator } from "../cache/nominator.ts"
@@ -11,6 +12,7 @@ import { stateKey, type CycleState } from "./cycle-state.ts"
 import {
   callPlugin,
   callPluginAsync,
+  completedArgs,
   maxNodeScore,
   PluginError,
   type Handle,
@@ -23,6 +25,14 @@ import {
   type QueuedPod,
   type SchedulerPlugin,
 } from "./plugin.ts"
+import {
+  arrange,
+  arrangeAll,
+  neededPlugins,
+  weightsOf,
+  type ExtensionPoint,
+  type PluginSets,
+} from "./points.ts"
 import { Status, unresolvable, unschedulable, type Code, type NodeStatuses } from "./status.ts"
 import { SchedulerMetrics } from "../metrics.ts"
 import { WaitingPodMap } from "./waiting-pods.ts"
@@ -34,6 +44,9 @@ interface Steps {
   /** In `addPod` and `removePod`. */
   readonly podSteps: readonly LoadedPlugin[]
 }
+
+/** Of fewer nodes all are looked at. */
+const minNodesToFind = 100
 
 /** Written after `preFilter`, from which plugins can excuse themselves. */
 const stepsKey = stateKey<Steps>("steps")
@@ -48,6 +61,10 @@ export interface ProfileOptions extends Pick<
   /** The `spec.schedulerName` of its pods. */
   readonly name: string
   readonly plugins: PluginList
+  /** Which of them are asked where, with which weight. Default: all, wherever they have a say, in the order of the list. */
+  readonly sets?: PluginSets | undefined
+  /** Of nodes that can take a pod: so many, in percent, are enough to choose from; 0 is by their number. Default 0. */
+  readonly percentageOfNodesToScore?: number | undefined
   readonly nominator: Nominator
 }
 
@@ -80,10 +97,12 @@ export class Profile {
   readonly events: ReadonlyMap<string, readonly ClusterEventWithHint[]>
   readonly #nominator: Nominator
   readonly #metrics: SchedulerMetrics
+  readonly #percentageOfNodesToScore: number
   readonly #preEnqueue: readonly With<"preEnqueue">[]
   readonly #preFilter: readonly With<"preFilter">[]
   readonly #filter: readonly With<"filter">[]
   readonly #postFilter: readonly With<"postFilter">[]
+  readonly #preScore: readonly With<"preScore">[]
   readonly #score: readonly With<"score">[]
   readonly #reserve: readonly With<"reserve">[]
   readonly #unreserve: readonly With<"unreserve">[]
@@ -93,8 +112,9 @@ export class Profile {
   readonly #postBind: readonly With<"postBind">[]
 
   constructor(options: ProfileOptions) {
-    const { name, nominator, plugins, ...given } = options
+    const { name, nominator, plugins, sets, percentageOfNodesToScore, ...given } = options
     this.name = name
+    this.#percentageOfNodesToScore = percentageOfNodesToScore ?? 0
     this.#nominator = nominator
     this.#metrics = new SchedulerMetrics(given.env)
     this.waitingPods = new WaitingPodMap(given.env.clock)
@@ -114,21 +134,26 @@ export class Profile {
       runScorePlugins: (state: CycleState, pod: Readonly<Pod>, nodes: readonly NodeInfo[]) =>
         this.score(state, pod, nodes),
     })
-    this.plugins = load(name, plugins, this.handle)
-    const having = <Point extends keyof SchedulerPlugin>(point: Point): readonly With<Point>[] =>
-      this.plugins.filter(({ plugin }) => plugin[point] !== undefined) as With<Point>[]
-    this.#preEnqueue = having("preEnqueue")
-    this.#preFilter = having("preFilter")
-    this.#filter = having("filter")
-    this.#postFilter = having("postFilter")
-    this.#score = having("score")
-    this.#reserve = having("reserve")
-    this.#unreserve = having("unreserve").toReversed()
-    this.#permit = having("permit")
-    this.#preBind = having("preBind")
-    this.#bind = having("bind")
-    this.#postBind = having("postBind")
-    const [sort, ...others] = having("less")
+    this.plugins = load(name, plugins, sets, this.handle)
+    const arranged = sets ? arrange(this.plugins, sets) : arrangeAll(this.plugins)
+    const at = <Method extends keyof SchedulerPlugin>(
+      point: ExtensionPoint,
+      method: Method,
+    ): readonly With<Method>[] =>
+      arranged.get(point)!.filter(({ plugin }) => plugin[method] !== undefined) as With<Method>[]
+    this.#preEnqueue = at("preEnqueue", "preEnqueue")
+    this.#preFilter = at("preFilter", "preFilter")
+    this.#filter = at("filter", "filter")
+    this.#postFilter = at("postFilter", "postFilter")
+    this.#preScore = at("preScore", "preScore")
+    this.#score = at("score", "score")
+    this.#reserve = at("reserve", "reserve")
+    this.#unreserve = at("reserve", "unreserve").toReversed()
+    this.#permit = at("permit", "permit")
+    this.#preBind = at("preBind", "preBind")
+    this.#bind = at("bind", "bind")
+    this.#postBind = at("postBind", "postBind")
+    const [sort, ...others] = at("queueSort", "less")
     if (!sort || others.length > 0)
       throw new Error(
         `only one queue sort plugin required for profile with scheduler name "${name}", but got ${others.length + (sort ? 1 : 0)}`,
@@ -138,9 +163,9 @@ export class Profile {
     this.queueSort = sort.name
     this.less = (a, b) => sort.plugin.less(a, b)
     this.events = new Map(
-      this.plugins.map(({ name: plugin, plugin: { eventsToRegister } }) => [
+      this.plugins.map(({ name: plugin, plugin: instance }) => [
         plugin,
-        eventsToRegister?.() ?? [{ event: everyEvent }],
+        instance.eventsToRegister?.() ?? (mayRefuse(instance) ? [{ event: everyEvent }] : []),
       ]),
     )
   }
@@ -151,6 +176,14 @@ export class Profile {
 
   get hasScore(): boolean {
     return this.#score.length > 0
+  }
+
+  /** How many of `nodes` have to be found that can take a pod. Mirrors: schedule_one.go numFeasibleNodesToFind */
+  nodesToFind(nodes: number): number {
+    if (!this.hasScore) return 1
+    if (nodes < minNodesToFind) return nodes
+    const percentage = this.#percentageOfNodesToScore || Math.max(50 - Math.floor(nodes / 125), 5)
+    return Math.max(Math.floor((nodes * percentage) / 100), minNodesToFind)
   }
 
   /** The first refusal; undefined lets the pod into the queue. */
@@ -322,11 +355,11 @@ export class Profile {
 
   /** `preScore` and `score` of all plugins, weighted, in the order of `nodes`. */
   score(state: CycleState, pod: Readonly<Pod>, nodes: readonly NodeInfo[]): readonly PluginScores[] {
-    const preScore = (one: LoadedPlugin): boolean => {
-      const status = callPlugin(one, "preScore", () => one.plugin.preScore?.(state, pod, nodes))
-      if (status?.code === "Skip") return false
+    const isSkipped = (one: With<"preScore">): boolean => {
+      const status = callPlugin(one, "preScore", () => one.plugin.preScore(state, pod, nodes))
+      if (status?.code === "Skip") return true
       expectSuccess(one, "preScore", status)
-      return true
+      return false
     }
     const runScore = (one: With<"score">): PluginScores => {
       const { plugin, name, weight } = one
@@ -345,7 +378,12 @@ export class Profile {
       return { plugin: name, scores }
     }
     const succeeded = (): Code => "Success"
-    const scorers = this.#timed("PreScore", () => this.#score.filter(preScore), succeeded)
+    const skipped: readonly LoadedPlugin[] = this.#timed(
+      "PreScore",
+      () => this.#preScore.filter(isSkipped),
+      succeeded,
+    )
+    const scorers = this.#score.filter((one) => !skipped.includes(one))
     return this.#timed("Score", () => scorers.map(runScore), succeeded)
   }
 
@@ -465,9 +503,16 @@ export class Profile {
   }
 }
 
-function load(profile: string, list: PluginList, handle: Handle): readonly LoadedPlugin[] {
+function load(
+  profile: string,
+  list: PluginList,
+  sets: PluginSets | undefined,
+  handle: Handle,
+): readonly LoadedPlugin[] {
   const names = new Set<string>()
-  return list.map((entry) => {
+  const needed = sets && neededPlugins(sets)
+  const weights = sets && weightsOf(sets)
+  return list.flatMap((entry) => {
     const {
       plugin: descriptor,
       args,
@@ -477,13 +522,27 @@ function load(profile: string, list: PluginList, handle: Handle): readonly Loade
     if (names.has(name))
       throw new Error(`Cannot start the scheduler "${profile}": the plugin "${name}" is listed twice`)
     names.add(name)
+    if (needed?.has(name) === false) return []
     try {
-      const plugin = descriptor.create(handle, { ...descriptor.defaultArgs, ...args })
-      return { name, weight: weight ?? descriptor.weight ?? 1, plugin }
+      const complete = completedArgs(descriptor, args)
+      const errors = descriptor.validateArgs?.(complete, "") ?? []
+      if (errors.length > 0) throw new Error(aggregateMessage(errors))
+      return {
+        name,
+        weight: weights?.get(name) ?? weight ?? descriptor.weight ?? 1,
+        plugin: descriptor.create(handle, complete),
+        nothingToDoAt: descriptor.nothingToDoAt ?? [],
+      }
     } catch (thrown) {
       throw new Error(`initializing plugin "${name}": ${messageOf(thrown)}`, { cause: thrown })
     }
   })
+}
+
+/** Whether pods can wait for what the plugin says. */
+function mayRefuse(plugin: SchedulerPlugin): boolean {
+  const { preEnqueue, preFilter, filter, reserve, permit } = plugin
+  return [preEnqueue, preFilter, filter, reserve, permit].some((method) => method !== undefined)
 }
 
 const codeOf = (status: Status | undefined): Code => status?.code ?? "Success"

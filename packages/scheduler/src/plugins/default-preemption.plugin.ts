@@ -4,6 +4,7 @@
  */
 import { setImmediate } from "node:timers/promises"
 import { podDisruptionBudget, type Pod } from "@knarr/api"
+import { field, type FieldError } from "@knarr/apimachinery"
 import { randomInt } from "@knarr/base"
 import { priorityOf, type NodeInfo } from "../cache/node-info.ts"
 import { fitMessage } from "../cycle.ts"
@@ -34,9 +35,18 @@ const nodesPerTurn = 50
 
 export const defaultPreemption = definePlugin<DefaultPreemptionArgs>({
   name,
+  nothingToDoAt: ["preEnqueue"],
   defaultArgs: { minCandidateNodesPercentage: 10, minCandidateNodesAbsolute: 100 },
+  argsTable: {
+    DefaultPreemptionArgs: {
+      apiVersion: "string",
+      kind: "string",
+      minCandidateNodesAbsolute: "int32",
+      minCandidateNodesPercentage: "int32",
+    },
+  },
+  validateArgs,
   create(handle, args) {
-    checkArgs(args)
     const budgets = handle.informers.informer(podDisruptionBudget)
     const evictor = new Evictor(handle, name)
     const metrics = new SchedulerMetrics(handle.env)
@@ -63,16 +73,21 @@ export const defaultPreemption = definePlugin<DefaultPreemptionArgs>({
   },
 })
 
-function checkArgs(args: Readonly<DefaultPreemptionArgs>): void {
+function validateArgs(args: Readonly<DefaultPreemptionArgs>, path: string): FieldError[] {
   const { minCandidateNodesPercentage: percentage, minCandidateNodesAbsolute: absolute } = args
+  const [atPercentage, atAbsolute] = ["minCandidateNodesPercentage", "minCandidateNodesAbsolute"] as const
+  const invalid = (name: string, value: number, detail: string): FieldError =>
+    field.invalid(field.child(path, name), value, detail)
+  const out: FieldError[] = []
   if (!(percentage >= 0 && percentage <= 100))
-    throw new Error(`minCandidateNodesPercentage: Invalid value: ${percentage}: not in valid range [0, 100]`)
-  if (!(absolute >= 0))
-    throw new Error(`minCandidateNodesAbsolute: Invalid value: ${absolute}: not in valid range [0, inf)`)
+    out.push(invalid(atPercentage, percentage, "not in valid range [0, 100]"))
+  if (!(absolute >= 0)) out.push(invalid(atAbsolute, absolute, "not in valid range [0, inf)"))
   if (percentage === 0 && absolute === 0)
-    throw new Error(
-      "minCandidateNodesPercentage: Invalid value: 0: cannot be zero at the same time as minCandidateNodesAbsolute",
+    out.push(
+      invalid(atPercentage, percentage, `cannot be zero at the same time as ${atAbsolute}`),
+      invalid(atAbsolute, absolute, `cannot be zero at the same time as ${atPercentage}`),
     )
+  return out
 }
 
 /** Why the pod may drive nobody away; undefined when it may. */

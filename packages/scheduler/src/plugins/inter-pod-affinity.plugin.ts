@@ -3,6 +3,7 @@
  * `preScore`; a node is judged by its labels. Mirrors: plugins/interpodaffinity
  */
 import { namespace, type Node, type Pod } from "@knarr/api"
+import { field } from "@knarr/apimachinery"
 import { podInfoOf, type NodeInfo, type PodInfo } from "../cache/node-info.ts"
 import { termsOf, type CompiledTerm, type NamespaceLabels } from "../framework/affinity-terms.ts"
 import { ActionType, onEvent, type QueueingHint } from "../framework/cluster-event.ts"
@@ -43,12 +44,20 @@ export const interPodAffinity = definePlugin<InterPodAffinityArgs>({
   name: "InterPodAffinity",
   weight: 2,
   defaultArgs: { hardPodAffinityWeight: 1, ignorePreferredTermsOfExistingPods: false },
+  argsTable: {
+    InterPodAffinityArgs: {
+      apiVersion: "string",
+      hardPodAffinityWeight: "int32",
+      ignorePreferredTermsOfExistingPods: "boolean",
+      kind: "string",
+    },
+  },
+  validateArgs: ({ hardPodAffinityWeight: weight }, path) =>
+    weight >= 0 && weight <= 100
+      ? []
+      : [field.invalid(field.child(path, "hardPodAffinityWeight"), weight, "not in valid range [0, 100]")],
   create({ informers }, args) {
     const { hardPodAffinityWeight } = args
-    if (!(hardPodAffinityWeight >= 0 && hardPodAffinityWeight <= 100))
-      throw new Error(
-        `hardPodAffinityWeight: Invalid value: ${hardPodAffinityWeight}: not in valid range [0-100]`,
-      )
     const namespaces = informers.informer(namespace)
     const labelsOf: NamespaceLabels = (name) => namespaces.get({ name })?.metadata.labels
     const counter = createCounter(labelsOf)

@@ -7,6 +7,7 @@ const refusal = unresolvable("node(s) didn't match the requested node name")
 
 export const nodeName = definePlugin({
   name: "NodeName",
+  nothingToDoAt: ["preFilter"],
   create: () => ({
     eventsToRegister: () => [onEvent("Node", ActionType.Add)],
     filter: (_state, { spec }, node) => (spec.nodeName && spec.nodeName !== node.name ? refusal : undefined),

@@ -1,31 +1,85 @@
-/** Rather nodes whose cpu and memory are used alike. Mirrors: plugins/noderesources/balanced_allocation.go */
+/** Rather nodes whose resources are used alike. Mirrors: plugins/noderesources/balanced_allocation.go */
+import { field } from "@knarr/apimachinery"
 import { podInfoOf, type NodeInfo } from "../cache/node-info.ts"
 import type { Amounts } from "@knarr/pod-rules"
 import { definePlugin, maxNodeScore } from "../framework/plugin.ts"
 import { skip } from "../framework/status.ts"
+import {
+  completeResources,
+  defaultResources,
+  isScalar,
+  resourceTables,
+  type ResourceSpec,
+} from "./resource-scores.ts"
 
-export const nodeResourcesBalancedAllocation = definePlugin({
+export interface NodeResourcesBalancedAllocationArgs {
+  /** Default: cpu and memory. All weigh the same. */
+  readonly resources: readonly ResourceSpec[]
+}
+
+const nothing: Readonly<Amounts> = {}
+
+export const nodeResourcesBalancedAllocation = definePlugin<NodeResourcesBalancedAllocationArgs>({
   name: "NodeResourcesBalancedAllocation",
-  create: () => ({
-    // Best-effort pods add nothing to either side: they would all be drawn to one node.
-    preScore(_state, pod) {
-      const { requests } = podInfoOf(pod)
-      return requests["cpu"] || requests["memory"] ? undefined : skip
+  weight: 1,
+  defaultArgs: { resources: defaultResources },
+  argsTable: {
+    ...resourceTables,
+    NodeResourcesBalancedAllocationArgs: {
+      apiVersion: "string",
+      kind: "string",
+      resources: "[]ResourceSpec",
     },
-    score(_state, pod, node) {
-      const withPod = (1 - imbalance(node, podInfoOf(pod).requests)) * maxNodeScore
-      const without = (1 - imbalance(node, {})) * maxNodeScore
-      return Math.floor(maxNodeScore / 2 + (withPod - without) / 2)
-    },
-  }),
+  },
+  completeArgs: ({ resources }) => ({ resources: completeResources(resources) }),
+  validateArgs({ resources }, path) {
+    const at = field.child(path, "resources")
+    const names = resources.map(({ name }) => name)
+    return resources.flatMap(({ name, weight }, i) => [
+      ...(names.indexOf(name) < i ? [field.duplicate(`${at}[${i}].name`, name)] : []),
+      ...(weight === 1 ? [] : [field.invalid(`${at}[${i}].weight`, weight, "must be 1")]),
+    ])
+  },
+  create(_handle, { resources }) {
+    const names = resources.map(({ name }) => name)
+    return {
+      // Best-effort pods add nothing to either side: they would all be drawn to one node.
+      preScore(_state, pod) {
+        const { requests } = podInfoOf(pod)
+        return names.some((name) => requests[name]) ? undefined : skip
+      },
+      score(_state, pod, node) {
+        const { requests } = podInfoOf(pod)
+        const withPod = balance(names, node, requests, requests)
+        const without = balance(names, node, requests, nothing)
+        return maxNodeScore / 2 + Math.floor((maxNodeScore / 2 + withPod - without) / 2)
+      },
+    }
+  },
 })
 
-/** Half of how far apart the used fractions are with `extra` on the node. */
-function imbalance({ allocatable, requested }: NodeInfo, extra: Readonly<Amounts>): number {
-  const fraction = (name: string): number | undefined => {
-    const all = allocatable[name]
-    return all ? Math.min(((requested[name] ?? 0) + (extra[name] ?? 0)) / all, 1) : undefined
+/** How alike the fractions are that are used with `extra` on the node, 50…100. What a pod of `wanted` does not ask for may not count. */
+function balance(
+  names: readonly string[],
+  { allocatable, requested }: NodeInfo,
+  wanted: Readonly<Amounts>,
+  extra: Readonly<Amounts>,
+): number {
+  let count = 0
+  let sum = 0
+  let squares = 0
+  let [first, second] = [0, 0]
+  for (const name of names) {
+    const all = allocatable[name] ?? 0
+    if (all === 0 || (!wanted[name] && isScalar(name))) continue
+    const fraction = Math.min(((requested[name] ?? 0) + (extra[name] ?? 0)) / all, 1)
+    ;[first, second] = [second, fraction]
+    count++
+    sum += fraction
+    squares += fraction * fraction
   }
-  const [cpu, memory] = [fraction("cpu"), fraction("memory")]
-  return cpu === undefined || memory === undefined ? 0 : Math.abs(cpu - memory) / 2
+  let deviation = 0
+  if (count === 2) deviation = Math.abs(first - second) / 2
+  else if (count > 2) deviation = Math.sqrt(Math.max(squares / count - (sum / count) ** 2, 0))
+  return Math.trunc((1 - deviation) * maxNodeScore)
 }

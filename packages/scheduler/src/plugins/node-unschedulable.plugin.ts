@@ -13,6 +13,7 @@ const toleratesIt = (pod: Readonly<Pod>): boolean =>
 
 export const nodeUnschedulable = definePlugin({
   name: "NodeUnschedulable",
+  nothingToDoAt: ["preFilter"],
   create: () => ({
     eventsToRegister: () => [
       onEvent<Node>("Node", ActionType.Add | ActionType.UpdateNodeTaint, (_pod, old, now) =>

@@ -3,18 +3,21 @@
  * Mirrors: plugins/podtopologyspread
  */
 import type { Node, Pod } from "@knarr/api"
+import { field, validateLabelName, type FieldError } from "@knarr/apimachinery"
 import type { NodeInfo, PodInfo } from "../cache/node-info.ts"
-import { ActionType, onEvent, type QueueingHint } from "../framework/cluster-event.ts"
+import { ActionType, onEvent, type QueueingHintFunction } from "../framework/cluster-event.ts"
 import { stateKey, type CycleState } from "../framework/cycle-state.ts"
 import { definePlugin, maxNodeScore } from "../framework/plugin.ts"
 import { skip, unresolvable, unschedulable } from "../framework/status.ts"
 import { createDefaultSelector } from "./default-selector.ts"
 import { MinimumCounts } from "./minimum-counts.ts"
 import {
+  constraintFrom,
   constraintsOf,
   countMatching,
   hasAllKeys,
   isIncluded,
+  type DefaultConstraint,
   type SpreadConstraint,
 } from "./spread-constraints.ts"
 
@@ -52,39 +55,68 @@ const lacksLabel = unresolvable(
 
 const hostKey = "kubernetes.io/hostname"
 /** What upstream spreads by when the pod says nothing, if it belongs to a service or controller. */
-const defaults = [
-  { topologyKey: hostKey, maxSkew: 3, minDomains: 1, honorAffinity: true, honorTaints: false },
-  {
-    topologyKey: "topology.kubernetes.io/zone",
-    maxSkew: 5,
-    minDomains: 1,
-    honorAffinity: true,
-    honorTaints: false,
-  },
+const systemDefaults: readonly DefaultConstraint[] = [
+  { topologyKey: hostKey, maxSkew: 3, whenUnsatisfiable: "ScheduleAnyway" },
+  { topologyKey: "topology.kubernetes.io/zone", maxSkew: 5, whenUnsatisfiable: "ScheduleAnyway" },
 ]
 
-export const podTopologySpread = definePlugin({
+export interface PodTopologySpreadArgs {
+  /** `System`: upstream's own; `List`: these. */
+  readonly defaultingType: string
+  readonly defaultConstraints?:
+    | readonly (DefaultConstraint & { readonly labelSelector?: unknown })[]
+    | undefined
+}
+
+type Action = "DoNotSchedule" | "ScheduleAnyway"
+const actions: readonly Action[] = ["DoNotSchedule", "ScheduleAnyway"]
+
+export const podTopologySpread = definePlugin<PodTopologySpreadArgs>({
   name: "PodTopologySpread",
   weight: 2,
-  create({ informers }) {
-    const defaultSelector = createDefaultSelector(informers)
+  defaultArgs: { defaultingType: "System" },
+  argsTable: {
+    PodTopologySpreadArgs: {
+      apiVersion: "string",
+      defaultConstraints: "[]io.k8s.api.core.v1.TopologySpreadConstraint",
+      defaultingType: "string",
+      kind: "string",
+    },
+  },
+  validateArgs,
+  create({ informers }, { defaultingType, defaultConstraints = [] }) {
+    const isSystem = defaultingType === "System"
+    const defaults = isSystem ? systemDefaults : defaultConstraints
+    const defaultSelector = defaults.length > 0 ? createDefaultSelector(informers) : () => undefined
+    /** The pod's own, or the default ones when it has none. */
+    const constraintsFor = (pod: Readonly<Pod>, action: Action): SpreadConstraint[] => {
+      if (pod.spec.topologySpreadConstraints?.length) return constraintsOf(pod, action)
+      const wanted = defaults.filter(({ whenUnsatisfiable }) => whenUnsatisfiable === action)
+      const selector = wanted.length > 0 ? defaultSelector(pod) : undefined
+      return selector && !selector.empty ? wanted.map((one) => constraintFrom(one, selector)) : []
+    }
+    const hints = hintsFor((pod) => constraintsFor(pod, "DoNotSchedule"))
     return {
       eventsToRegister: () => [
         onEvent<Pod>(
           "AssignedPod",
           ActionType.Add | ActionType.UpdatePodLabel | ActionType.Delete,
-          afterPodChange,
+          hints.afterPodChange,
         ),
-        onEvent<Pod>("TargetPod", ActionType.UpdatePodToleration | ActionType.UpdatePodLabel, afterOwnChange),
+        onEvent<Pod>(
+          "TargetPod",
+          ActionType.UpdatePodToleration | ActionType.UpdatePodLabel,
+          hints.afterOwnChange,
+        ),
         onEvent<Node>(
           "Node",
           ActionType.Add | ActionType.Delete | ActionType.UpdateNodeLabel | ActionType.UpdateNodeTaint,
-          afterNodeChange,
+          hints.afterNodeChange,
         ),
       ],
 
       preFilter(state, pod, nodes) {
-        const constraints = constraintsOf(pod, "DoNotSchedule")
+        const constraints = constraintsFor(pod, "DoNotSchedule")
         if (constraints.length === 0) return skip
         const spreads = constraints.map((constraint) => ({
           constraint,
@@ -116,15 +148,11 @@ export const podTopologySpread = definePlugin({
       },
 
       preScore(state, pod, nodes) {
-        const isDefault = !pod.spec.topologySpreadConstraints?.length
-        let constraints = constraintsOf(pod, "ScheduleAnyway")
-        if (isDefault) {
-          const selector = defaultSelector(pod)
-          if (selector && !selector.empty) constraints = defaults.map((one) => ({ ...one, selector }))
-        }
+        const constraints = constraintsFor(pod, "ScheduleAnyway")
         if (constraints.length === 0) return skip
         // A node without a zone can still be one host among others.
-        const isWhole = (node: NodeInfo): boolean => isDefault || hasAllKeys(node.labels, constraints)
+        const mayLack = isSystem && !pod.spec.topologySpreadConstraints?.length
+        const isWhole = (node: NodeInfo): boolean => mayLack || hasAllKeys(node.labels, constraints)
         const ignored = new Set(nodes.filter((node) => !isWhole(node)))
         const spreads = constraints.map((constraint) =>
           softSpread(constraint, pod, nodes, ignored, state.snapshot.nodes, isWhole),
@@ -212,54 +240,73 @@ function softSpread(
   return { constraint, counts, weight: weigh(counts.size) }
 }
 
-function afterPodChange(
-  pod: Readonly<Pod>,
-  old: Readonly<Pod> | undefined,
-  now: Readonly<Pod> | undefined,
-): QueueingHint {
-  if ((now ?? old)!.metadata.namespace !== pod.metadata.namespace) return "QueueSkip"
-  return matchesDiffer(pod, old, now)
+/** What may help a pod whose hard constraints these are. */
+function hintsFor(hardOf: (pod: Readonly<Pod>) => SpreadConstraint[]): {
+  afterPodChange: QueueingHintFunction<Pod>
+  afterOwnChange: QueueingHintFunction<Pod>
+  afterNodeChange: QueueingHintFunction<Node>
+} {
+  /** One that is new or gone matched nothing before, or matches nothing now. */
+  const matchesDiffer: QueueingHintFunction<Pod> = (pod, old, now) => {
+    const matches = ({ selector }: SpreadConstraint, one: Readonly<Pod> | undefined): boolean =>
+      one !== undefined && selector.matches(one.metadata.labels)
+    return hardOf(pod).some((one) => matches(one, old) !== matches(one, now)) ? "Queue" : "QueueSkip"
+  }
+  return {
+    afterPodChange(pod, old, now) {
+      if ((now ?? old)!.metadata.namespace !== pod.metadata.namespace) return "QueueSkip"
+      return matchesDiffer(pod, old, now)
+    },
+    afterOwnChange(pod, old, now) {
+      const tolerates = old!.spec.tolerations?.length !== now!.spec.tolerations?.length
+      if (tolerates && hardOf(pod).some(({ honorTaints }) => honorTaints)) return "Queue"
+      return matchesDiffer(pod, old, now)
+    },
+    afterNodeChange(pod, old, now) {
+      const constraints = hardOf(pod)
+      const belongs = (node: Readonly<Node> | undefined): boolean =>
+        node !== undefined && hasAllKeys(node.metadata.labels, constraints)
+      if (!belongs(old) && !belongs(now)) return "QueueSkip"
+      if (belongs(old) !== belongs(now)) return "Queue"
+      const places = (node: Readonly<Node>): string =>
+        JSON.stringify([
+          constraints.map(({ topologyKey }) => node.metadata.labels?.[topologyKey]),
+          node.spec.taints ?? [],
+        ])
+      return places(old!) === places(now!) ? "QueueSkip" : "Queue"
+    },
+  }
 }
 
-function afterOwnChange(
-  pod: Readonly<Pod>,
-  old: Readonly<Pod> | undefined,
-  now: Readonly<Pod> | undefined,
-): QueueingHint {
-  const tolerates = old!.spec.tolerations?.length !== now!.spec.tolerations?.length
-  if (tolerates && constraintsOf(pod, "DoNotSchedule").some(({ honorTaints }) => honorTaints)) return "Queue"
-  return matchesDiffer(pod, old, now)
-}
-
-/** One that is new or gone matched nothing before, or matches nothing now. */
-function matchesDiffer(
-  pod: Readonly<Pod>,
-  old: Readonly<Pod> | undefined,
-  now: Readonly<Pod> | undefined,
-): QueueingHint {
-  const matches = (selector: SpreadConstraint["selector"], one: Readonly<Pod> | undefined): boolean =>
-    one !== undefined && selector.matches(one.metadata.labels)
-  return constraintsOf(pod, "DoNotSchedule").some(
-    ({ selector }) => matches(selector, old) !== matches(selector, now),
-  )
-    ? "Queue"
-    : "QueueSkip"
-}
-
-function afterNodeChange(
-  pod: Readonly<Pod>,
-  old: Readonly<Node> | undefined,
-  now: Readonly<Node> | undefined,
-): QueueingHint {
-  const constraints = constraintsOf(pod, "DoNotSchedule")
-  const belongs = (node: Readonly<Node> | undefined): boolean =>
-    node !== undefined && hasAllKeys(node.metadata.labels, constraints)
-  if (!belongs(old) && !belongs(now)) return "QueueSkip"
-  if (belongs(old) !== belongs(now)) return "Queue"
-  const places = (node: Readonly<Node>): string =>
-    JSON.stringify([
-      constraints.map(({ topologyKey }) => node.metadata.labels?.[topologyKey]),
-      node.spec.taints ?? [],
-    ])
-  return places(old!) === places(now!) ? "QueueSkip" : "Queue"
+function validateArgs(
+  { defaultingType: type, defaultConstraints: constraints = [] }: Readonly<PodTopologySpreadArgs>,
+  path: string,
+): FieldError[] {
+  const at = (name: string): string => field.child(path, name)
+  const out: FieldError[] = []
+  if (type !== "System" && type !== "List")
+    out.push(field.notSupported(at("defaultingType"), type, ["System", "List"]))
+  else if (type === "System" && constraints.length > 0)
+    out.push(field.invalid(at("defaultingType"), type, "when .defaultConstraints are not empty"))
+  for (const [i, constraint] of constraints.entries()) {
+    const here = field.index(at("defaultConstraints"), i)
+    const { maxSkew = 0, topologyKey: key = "", whenUnsatisfiable: action = "" } = constraint
+    if (maxSkew <= 0) out.push(field.invalid(`${here}.maxSkew`, maxSkew, "not in valid range (0, inf)"))
+    if (key === "") out.push(field.required(`${here}.topologyKey`, "can not be empty"))
+    else out.push(...validateLabelName(key, `${here}.topologyKey`))
+    if (action === "") out.push(field.required(`${here}.whenUnsatisfiable`, "can not be empty"))
+    else if (!actions.some((one) => one === action))
+      out.push(field.notSupported(`${here}.whenUnsatisfiable`, action, actions))
+    if (constraint.labelSelector)
+      out.push(
+        field.forbidden(
+          `${here}.labelSelector`,
+          "constraint must not define a selector, as they deduced for each pod",
+        ),
+      )
+    const isSame = (other: DefaultConstraint): boolean =>
+      other.topologyKey === key && other.whenUnsatisfiable === action
+    if (constraints.slice(0, i).some(isSame)) out.push(field.duplicate(here, `{${key}, ${action}}`))
+  }
+  return out
 }

@@ -13,6 +13,28 @@ export interface SpreadConstraint {
   readonly honorTaints: boolean
 }
 
+/** A constraint as the scheduler's configuration has it: of all pods that have none. */
+export interface DefaultConstraint {
+  readonly maxSkew: number
+  readonly topologyKey: string
+  readonly whenUnsatisfiable: string
+  readonly minDomains?: number | undefined
+  readonly nodeAffinityPolicy?: string | undefined
+  readonly nodeTaintsPolicy?: string | undefined
+}
+
+/** Ready for counting what `selector` selects. */
+export function constraintFrom(constraint: DefaultConstraint, selector: Selector): SpreadConstraint {
+  return {
+    topologyKey: constraint.topologyKey,
+    maxSkew: constraint.maxSkew,
+    minDomains: constraint.minDomains ?? 1,
+    selector,
+    honorAffinity: constraint.nodeAffinityPolicy !== "Ignore",
+    honorTaints: constraint.nodeTaintsPolicy === "Honor",
+  }
+}
+
 /** Those of the pod with this action. */
 export function constraintsOf(
   pod: Readonly<Pod>,
@@ -20,14 +42,7 @@ export function constraintsOf(
 ): SpreadConstraint[] {
   return (pod.spec.topologySpreadConstraints ?? [])
     .filter((constraint) => constraint.whenUnsatisfiable === action)
-    .map((constraint) => ({
-      topologyKey: constraint.topologyKey,
-      maxSkew: constraint.maxSkew,
-      minDomains: constraint.minDomains ?? 1,
-      selector: selectorOfConstraint(pod, constraint),
-      honorAffinity: constraint.nodeAffinityPolicy !== "Ignore",
-      honorTaints: constraint.nodeTaintsPolicy === "Honor",
-    }))
+    .map((constraint) => constraintFrom(constraint, selectorOfConstraint(pod, constraint)))
 }
 
 function selectorOfConstraint(pod: Readonly<Pod>, constraint: TopologySpreadConstraint): Selector {

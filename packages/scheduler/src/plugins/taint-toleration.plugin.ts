@@ -15,6 +15,7 @@ const isUntolerated = ({ spec: { taints } }: Readonly<Node>, { spec }: Readonly<
 export const taintToleration = definePlugin({
   name: "TaintToleration",
   weight: 3,
+  nothingToDoAt: ["preFilter"],
   create: () => ({
     eventsToRegister: () => [
       onEvent<Node>("Node", ActionType.Add | ActionType.UpdateNodeTaint, (pod, old, now) =>

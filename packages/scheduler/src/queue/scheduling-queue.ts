@@ -20,8 +20,13 @@ import { SchedulerMetrics, type QueueName } from "../metrics.ts"
 import { Heap } from "./heap.ts"
 import { InFlightEvents, type HappenedEvent } from "./in-flight-events.ts"
 
-const firstBackoffMs = 1_000
-const maxBackoffMs = 10_000
+/** Doubles from the first to the longest, in milliseconds. */
+export interface QueueBackoff {
+  readonly firstMs: number
+  readonly maxMs: number
+}
+
+const defaultBackoff: QueueBackoff = { firstMs: 1_000, maxMs: 10_000 }
 /** A refused pod is tried again after this long, whatever happened. */
 const flushAfterMs = 300_000
 
@@ -59,6 +64,8 @@ export interface SchedulingQueueOptions {
   /** The profile of a pod; of one without, nothing is asked. */
   profileOf(pod: Readonly<Pod>): Pick<Profile, "preEnqueue" | "events"> | undefined
   less(a: QueuedPod, b: QueuedPod): boolean
+  /** Default: from 1 s to 10 s. */
+  readonly backoff?: QueueBackoff | undefined
   /** Plugins failed before the pod could be queued; it is tried again. */
   onFailure(pod: Readonly<Pod>, thrown: unknown): void
   /** Everything that some profile's plugin listens for: nothing else is looked at. */
@@ -195,7 +202,8 @@ export class SchedulingQueue implements Disposable {
     if (!isFailure) entry.refusals++
     entry.timestampMs = this.#options.env.clock.now()
     const doublings = (isFailure ? entry.failures : entry.refusals) - 1
-    entry.backoffUntilMs = entry.timestampMs + Math.min(firstBackoffMs * 2 ** doublings, maxBackoffMs)
+    const { firstMs, maxMs } = this.#options.backoff ?? defaultBackoff
+    entry.backoffUntilMs = entry.timestampMs + Math.min(firstMs * 2 ** doublings, maxMs)
   }
 
   /** Something happened: pods that it may help are tried again; `concerns` says which are asked at all. */
