@@ -11,6 +11,7 @@ const sources: Readonly<Record<string, string>> = tableOf({
   "disruption-controller": "controllermanager",
   "ephemeral-volume-controller": "ephemeral_volume",
   "persistentvolume-binder-controller": "persistentvolume-controller",
+  "persistentvolume-expander-controller": "volume_expand",
 })
 
 /** Upstream's name for the source of a controller's events. */

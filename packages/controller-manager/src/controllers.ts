@@ -42,6 +42,7 @@ import { taintEvictionController } from "./taint-eviction/taint-eviction.control
 import { validatingAdmissionPolicyStatusController } from "./validatingadmissionpolicy-status/validatingadmissionpolicy-status.controller.ts"
 import { pvProtectionController } from "./volume-protection/pv-protection.controller.ts"
 import { pvcProtectionController } from "./volume-protection/pvc-protection.controller.ts"
+import { volumeExpandController } from "./volume-expand/volume-expand.controller.ts"
 import { vacProtectionController } from "./volume-protection/vac-protection.controller.ts"
 import { ttlAfterFinishedController } from "./ttl-after-finished/ttl-after-finished.controller.ts"
 
@@ -128,6 +129,7 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
     ttlAfterFinishedController,
     persistentVolumeBinder,
     ephemeralVolumeController,
+    volumeExpandController,
     pvcProtectionController,
     pvProtectionController,
     vacProtectionController,

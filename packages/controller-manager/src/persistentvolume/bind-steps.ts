@@ -12,7 +12,8 @@ export type Step =
   | { readonly volume: PersistentVolume; readonly status: boolean }
   | { readonly claim: PersistentVolumeClaim; readonly status: boolean }
 
-const preResizeCapacity = "volume.alpha.kubernetes.io/pre-resize-capacity"
+/** On volumes that grow: the size that the file system still has. */
+export const preResizeCapacity = "volume.alpha.kubernetes.io/pre-resize-capacity"
 
 /** The next write that binds both; undefined when they are bound. */
 export function bindStep(

@@ -42,7 +42,8 @@ export type ClaimPlan =
   | { readonly do: "lose"; readonly event: PlannedEvent }
   | { readonly do: "annotate"; readonly annotations: Record<string, string> }
   | { readonly do: "set class"; readonly className: string }
-  | { readonly do: "provision"; readonly provisioner: string }
+  /** `error`: the provisioner is known, and refuses. */
+  | { readonly do: "provision"; readonly provisioner: string; readonly error?: string }
 
 /** Throws for a selector or a class that cannot be read. */
 export function planClaim(claim: Readonly<PersistentVolumeClaim>, world: ClaimWorld): ClaimPlan {
@@ -140,11 +141,16 @@ function planAny(claim: Readonly<PersistentVolumeClaim>, world: ClaimWorld): Cla
 }
 
 function planProvisioning(className: string, storageClass: Readonly<StorageClass> | undefined): ClaimPlan {
-  const found = storageClass
+  const found: ReturnType<typeof provisionerOf> = storageClass
     ? provisionerOf(storageClass)
     : { error: `storageclass.storage.k8s.io "${className}" not found` }
-  if ("name" in found) return { do: "provision", provisioner: found.name }
-  return { do: "wait", event: { type: "Warning", reason: "ProvisioningFailed", message: found.error } }
+  const { name, error } = found
+  if (name !== undefined) return { do: "provision", provisioner: name, ...(error && { error }) }
+  return { do: "wait", event: provisioningFailed(error!) }
+}
+
+export function provisioningFailed(message: string): PlannedEvent {
+  return { type: "Warning", reason: "ProvisioningFailed", message }
 }
 
 function waitEvent(pods: readonly Readonly<Pod>[]): PlannedEvent {

@@ -2,37 +2,28 @@
  * Who makes, deletes and recycles volumes: a driver outside, or nobody. The plugins that upstream's controller has inside are
  * host-path and nfs; both recycle only.
  * Mirrors: pkg/controller/volume/persistentvolume/pv_controller.go (findProvisionablePlugin, findDeletablePlugin),
- * pv_controller_base.go (updateMigrationAnnotations, modifyDeletionFinalizers), csi-translation-lib plugins
+ * pv_controller_base.go (updateMigrationAnnotations, modifyDeletionFinalizers)
  */
 import type { ObjectMeta } from "@knarr/apimachinery"
 import type { PersistentVolume, StorageClass } from "@knarr/api"
-import { tableOf } from "@knarr/base"
 import { volumeAnnotations } from "@knarr/pod-rules"
+import { migratedDrivers } from "./migrated-plugins.ts"
 
 const inTree = "kubernetes.io/"
 const inTreeFinalizer = "kubernetes.io/pv-controller"
 const externalFinalizer = "external-provisioner.volume.kubernetes.io/finalizer"
 
-/** Former in-tree plugins, and the CSI drivers that do their work. */
-const migrated: Readonly<Record<string, string>> = tableOf({
-  "kubernetes.io/aws-ebs": "ebs.csi.aws.com",
-  "kubernetes.io/azure-disk": "disk.csi.azure.com",
-  "kubernetes.io/azure-file": "file.csi.azure.com",
-  "kubernetes.io/cinder": "cinder.csi.openstack.org",
-  "kubernetes.io/gce-pd": "pd.csi.storage.gke.io",
-  "kubernetes.io/portworx-volume": "pxd.portworx.com",
-  "kubernetes.io/vsphere-volume": "csi.vsphere.vmware.com",
-})
-
-/** Who is asked to make volumes of the class, or why nobody can be. */
-export function provisionerOf({
-  provisioner,
-}: Readonly<StorageClass>): { readonly name: string } | { readonly error: string } {
-  const driver = migrated[provisioner]
+/** Who is asked to make volumes of the class, and why it or anybody cannot. */
+export function provisionerOf({ provisioner }: Readonly<StorageClass>): {
+  readonly name?: string
+  readonly error?: string
+} {
+  const driver = migratedDrivers[provisioner]
   if (driver !== undefined) return { name: driver }
   if (!provisioner.startsWith(inTree)) return { name: provisioner }
   if (provisioner === hostPathPlugin)
     return {
+      name: provisioner,
       error: `Failed to create provisioner: provisioning in volume plugin "${provisioner}" is disabled`,
     }
   return { error: `no volume plugin matched name: ${provisioner}` }
@@ -46,6 +37,11 @@ export function cannotDelete({ metadata, spec }: Readonly<PersistentVolume>): st
   if (provisionedBy)
     return provisionedBy.startsWith(inTree) ? `no volume plugin matched name: ${provisionedBy}` : undefined
   if (metadata.annotations?.[volumeAnnotations.migratedTo] !== undefined || spec.csi) return undefined
+  // Upstream's controller deletes such a folder of the machine that it runs on: here that is no node's.
+  if (spec.hostPath)
+    return /^\/tmp\/.+/.test(spec.hostPath.path)
+      ? `host_path deleter cannot delete ${spec.hostPath.path}: controllers have no node's files`
+      : `host_path deleter only supports /tmp/.+ but received provided ${spec.hostPath.path}`
   return `error getting deleter volume plugin for volume "${metadata.name}": no deletable volume plugin matched`
 }
 
@@ -63,7 +59,7 @@ export function migratedAnnotations(
   const key = provisionerKeys.find((one) => annotations?.[one] !== undefined)
   if (!annotations || key === undefined) return undefined
   const { migratedTo } = volumeAnnotations
-  const driver = migrated[annotations[key]!]
+  const driver = migratedDrivers[annotations[key]!]
   if ((annotations[migratedTo] || undefined) === driver) return undefined
   const { [migratedTo]: _, ...others } = annotations
   return driver === undefined ? others : { ...others, [migratedTo]: driver }
@@ -77,7 +73,7 @@ export function deletionFinalizers({
   const provisionedBy = metadata.annotations?.[volumeAnnotations.dynamicallyProvisioned]
   if (provisionedBy === undefined || !provisionedBy.startsWith(inTree)) return undefined
   const before: Readonly<NonNullable<ObjectMeta["finalizers"]>> = metadata.finalizers ?? []
-  const isMigrated = migrated[provisionedBy] !== undefined
+  const isMigrated = migratedDrivers[provisionedBy] !== undefined
   const policy = spec.persistentVolumeReclaimPolicy
   let after = before.filter((name) => isMigrated || name !== externalFinalizer)
   if (isMigrated || policy === "Retain" || policy === "Recycle")

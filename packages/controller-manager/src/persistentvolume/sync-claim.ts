@@ -5,7 +5,7 @@ import type { ReconcileResult } from "@knarr/controller-kit"
 import { volumeAnnotations } from "@knarr/pod-rules"
 import { bindStep, claimStatusStep } from "./bind-steps.ts"
 import { type BinderState, type ReadonlyClaim, resync } from "./binder-state.ts"
-import { planClaim } from "./claim-plan.ts"
+import { planClaim, provisioningFailed } from "./claim-plan.ts"
 import { podClaimIndex } from "../workload/pod-indexes.ts"
 
 export async function syncClaim(ref: Ref, state: BinderState): Promise<ReconcileResult> {
@@ -39,7 +39,7 @@ export async function syncClaim(ref: Ref, state: BinderState): Promise<Reconcile
       })
     case "provision":
       state.operations.begin(key, plan.provisioner, "provision")
-      await askProvisioner(claim, plan.provisioner, state)
+      await askProvisioner(claim, plan.provisioner, plan.error, state)
       return resync
     case "wait":
       if (plan.event) state.record(claim, plan.event)
@@ -50,7 +50,12 @@ export async function syncClaim(ref: Ref, state: BinderState): Promise<Reconcile
 }
 
 /** Provisioners outside make volumes for the claims that name them. */
-async function askProvisioner(claim: ReadonlyClaim, provisioner: string, state: BinderState): Promise<void> {
+async function askProvisioner(
+  claim: ReadonlyClaim,
+  provisioner: string,
+  error: string | undefined,
+  state: BinderState,
+): Promise<void> {
   const { storageProvisioner, betaStorageProvisioner } = volumeAnnotations
   let asked = claim
   if (claim.metadata.annotations?.[storageProvisioner] !== provisioner) {
@@ -61,6 +66,7 @@ async function askProvisioner(claim: ReadonlyClaim, provisioner: string, state: 
     }
     asked = await state.writeClaim({ ...claim, metadata: { ...claim.metadata, annotations } }, false)
   }
+  if (error !== undefined) return state.record(asked, provisioningFailed(error))
   state.record(asked, {
     type: "Normal",
     reason: "ExternalProvisioning",

@@ -1,5 +1,5 @@
 /** Performs what is planned about a volume. Mirrors: pkg/controller/volume/persistentvolume/pv_controller.go (syncVolume) */
-import { persistentVolumeClaim, storageClass, type PersistentVolume } from "@knarr/api"
+import { persistentVolumeClaim, storageClass } from "@knarr/api"
 import { isNotFound } from "@knarr/apimachinery"
 import type { ReconcileResult } from "@knarr/controller-kit"
 import { storageClassNameOf } from "@knarr/pod-rules"
@@ -15,13 +15,7 @@ export async function syncVolume(name: string, state: BinderState): Promise<Reco
     state.recyclers.delete(name)
     return state.operations.end(name)
   }
-  const metadata = planMetadata(seen)
-  const volume = metadata
-    ? await state.writeVolume(
-        { ...seen, metadata: { ...seen.metadata, ...metadata } } as PersistentVolume,
-        false,
-      )
-    : seen
+  const volume = await withMetadata(seen, state)
   const plan = planVolume(volume, await claimOf(volume, state))
   switch (plan.do) {
     case "leave":
@@ -52,6 +46,14 @@ export async function syncVolume(name: string, state: BinderState): Promise<Reco
       return reclaim(say && "volume" in say ? await state.writeVolume(say.volume, say.status) : volume, state)
     }
   }
+}
+
+async function withMetadata(volume: ReadonlyVolume, state: BinderState): Promise<ReadonlyVolume> {
+  const plan = planMetadata(volume)
+  if (!plan) return volume
+  const { annotations = volume.metadata.annotations, finalizers = volume.metadata.finalizers } = plan
+  const metadata = { ...volume.metadata, annotations, finalizers: finalizers && [...finalizers] }
+  return state.writeVolume({ ...volume, metadata }, false)
 }
 
 /**

@@ -8,11 +8,6 @@ import { cannotDelete, deletionFinalizers, migratedAnnotations } from "./provisi
 
 export type VolumePlan =
   | { readonly do: "set phase"; readonly phase: "Available" | "Bound" }
-  | {
-      readonly do: "set metadata"
-      readonly annotations: Readonly<Record<string, string>> | undefined
-      readonly finalizers: readonly string[] | undefined
-    }
   /** Nobody has the claim any more: first say so, then what the policy wants. */
   | { readonly do: "reclaim"; readonly say: boolean }
   | { readonly do: "report mismatch"; readonly claim: Readonly<PersistentVolumeClaim> }
@@ -20,13 +15,19 @@ export type VolumePlan =
   | { readonly do: "leave" }
   | { readonly do: "unbind" }
 
+/** What is undefined stays. */
+export interface MetadataPlan {
+  readonly annotations: Record<string, string> | undefined
+  readonly finalizers: readonly string[] | undefined
+}
+
 /** Migration annotations and finalizers come first; undefined: they are right. */
-export function planMetadata(volume: Readonly<PersistentVolume>): VolumePlan | undefined {
+export function planMetadata(volume: Readonly<PersistentVolume>): MetadataPlan | undefined {
   const annotations = migratedAnnotations(volume.metadata.annotations, [
     volumeAnnotations.dynamicallyProvisioned,
   ])
   const finalizers = deletionFinalizers(volume)
-  return annotations || finalizers ? { do: "set metadata", annotations, finalizers } : undefined
+  return annotations || finalizers ? { annotations, finalizers } : undefined
 }
 
 /** `claim`: the one that the volume names by name and uid, undefined when it is gone. */

@@ -1,7 +1,7 @@
 /** Keeps a volume until no claim is bound to it any more. Mirrors: pkg/controller/volume/pvprotection */
 import { persistentVolume } from "@knarr/api"
 import { defineController, type Controller } from "@knarr/controller-kit"
-import { withoutFinalizer } from "./finalizer.ts"
+import { withFinalizer, withoutFinalizer } from "./finalizer.ts"
 
 const finalizer = "kubernetes.io/pv-protection"
 
@@ -14,8 +14,13 @@ export const pvProtectionController: Controller = defineController({
   for: persistentVolume,
   async reconcile(ref, { cache, client, signal }) {
     const volume = cache.get(persistentVolume, ref)
-    if (!volume?.metadata.deletionTimestamp || !volume.metadata.finalizers?.includes(finalizer)) return
-    if (volume.status.phase === "Bound") return
+    if (!volume) return
+    const isKept = volume.metadata.finalizers?.includes(finalizer) ?? false
+    if (!volume.metadata.deletionTimestamp) {
+      if (!isKept) await client.update(persistentVolume, withFinalizer(volume, finalizer), { signal })
+      return
+    }
+    if (!isKept || volume.status.phase === "Bound") return
     await client.update(persistentVolume, withoutFinalizer(volume, finalizer), { signal })
   },
 })
