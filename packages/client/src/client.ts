@@ -22,6 +22,11 @@ export interface GetOptions extends CallOptions {
   readonly resourceVersion?: string | undefined
 }
 
+export interface SubresourceOptions extends GetOptions {
+  /** Further parameters, for what another server answers. */
+  readonly query?: Readonly<Record<string, string>> | undefined
+}
+
 export interface ListOptions extends CallOptions {
   /** Default: all namespaces. */
   readonly namespace?: string | undefined
@@ -118,7 +123,7 @@ export interface Client {
     options?: WriteOptions,
   ): Promise<R>
   /** GET of a subresource that answers an object of its own: `scale`. */
-  getSubresource<R>(kind: Kind, ref: Ref, subresource: string, options?: GetOptions): Promise<R>
+  getSubresource<R>(kind: Kind, ref: Ref, subresource: string, options?: SubresourceOptions): Promise<R>
   /** What the server serves. */
   discover(options?: CallOptions): Promise<readonly ServedVersion[]>
   /** A client that acts as another user: a controller's service account. */

@@ -2,7 +2,7 @@
  * Sends Events in the background: a spam filter per source and object, aggregation of similar events, and
  * counting up of repeated ones. Mirrors: client-go tools/record/events_cache.go, event.go
  */
-import { Channel, type Env, type Scope } from "@knarr/base"
+import { Channel, randomInt, type Env, type Scope } from "@knarr/base"
 import { formatTime, isAlreadyExists, isNotFound, type KubeObject, type Kind } from "@knarr/apimachinery"
 import { event as eventKind, type Event } from "@knarr/api"
 import type { Client } from "./client.ts"
@@ -47,7 +47,8 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const { client, scope, env, component, host } = options
   const queue = new Channel<Event>(queueBound)
   const correlate = createCorrelator(env)
-  let order = 0
+  // Recorders of one moment about objects of one name must not meet.
+  let order = randomInt(env.random, 1_000_000)
   scope.defer(() => queue.close())
   scope.run(
     `events of ${component}`,

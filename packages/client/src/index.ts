@@ -8,6 +8,7 @@ export type {
   PatchOptions,
   PatchType,
   Ref,
+  SubresourceOptions,
   UpdateOptions,
   WatchEvent,
   WatchOptions,

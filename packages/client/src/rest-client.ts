@@ -16,6 +16,7 @@ import type {
   ObjectList,
   PatchType,
   Ref,
+  SubresourceOptions,
   UpdateOptions,
   WatchEvent,
   WatchOptions,
@@ -173,13 +174,9 @@ class RestClient implements Client {
     return this.#json({ method: "POST", path, ...jsonBody(body), signal: options.signal })
   }
 
-  getSubresource<R>(
-    kind: Kind,
-    ref: Ref,
-    subresource: string,
-    options: { signal?: AbortSignal | undefined } = {},
-  ): Promise<R> {
-    return this.#json({ method: "GET", path: objectPath(kind, ref, subresource), signal: options.signal })
+  getSubresource<R>(kind: Kind, ref: Ref, subresource: string, options: SubresourceOptions = {}): Promise<R> {
+    const path = objectPath(kind, ref, subresource) + queryText(options.query ?? {})
+    return this.#json({ method: "GET", path, signal: options.signal })
   }
 
   discover({ signal }: CallOptions = {}): Promise<readonly ServedVersion[]> {

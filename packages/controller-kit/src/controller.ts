@@ -54,6 +54,8 @@ export interface ControllerSpec<T extends KubeObject = any> {
   readonly rbac: readonly PolicyRuleLike[]
   /** The main kind: each of its objects is a key. Absent: there are no keys, and `run` does all the work. */
   readonly for?: Kind<T>
+  /** Whether a change of an object of the main kind wakes the controller; its own writes of status often should not. Default: each does. */
+  wakes?(obj: T, old: T): boolean
   /** Kinds whose objects name an object of the main kind as their controller. */
   readonly owns?: readonly Kind[]
   readonly watches?: readonly WatchSpec[]

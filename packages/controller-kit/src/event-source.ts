@@ -12,6 +12,7 @@ const sources: Readonly<Record<string, string>> = tableOf({
   "ephemeral-volume-controller": "ephemeral_volume",
   "persistentvolume-binder-controller": "persistentvolume-controller",
   "persistentvolume-expander-controller": "volume_expand",
+  "horizontal-pod-autoscaler-controller": "horizontal-pod-autoscaler",
 })
 
 /** Upstream's name for the source of a controller's events. */

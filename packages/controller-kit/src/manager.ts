@@ -132,7 +132,11 @@ function subscribe(
   enqueue: (ref: Ref) => void,
   scope: Scope,
 ): void {
-  const on = (kind: Kind, keys: (obj: KubeObject) => readonly Ref[]): void => {
+  const on = (
+    kind: Kind,
+    keys: (obj: KubeObject) => readonly Ref[],
+    wakes: (obj: KubeObject, old: KubeObject) => boolean = () => true,
+  ): void => {
     const each = (obj: KubeObject): void => {
       for (const ref of keys(obj)) enqueue(ref)
     }
@@ -141,6 +145,7 @@ function subscribe(
         added: each,
         deleted: each,
         updated(obj, old) {
+          if (!wakes(obj, old)) return
           each(obj)
           // A change can move an object from one key to another: both look again.
           each(old)
@@ -150,7 +155,7 @@ function subscribe(
   }
   const main = controller.for
   if (!main) return
-  on(main, (obj) => [refOf(obj)])
+  on(main, (obj) => [refOf(obj)], controller.wakes?.bind(controller))
   for (const kind of controller.owns ?? []) {
     on(kind, (obj) => {
       const owner = controllerOf(obj)

@@ -28,6 +28,10 @@ import {
   type NodeLifecycleOptions,
 } from "./node-lifecycle/node-lifecycle.controller.ts"
 import { persistentVolumeBinder } from "./persistentvolume/persistentvolume-binder.controller.ts"
+import {
+  createAutoscalerController,
+  type AutoscalerOptions,
+} from "./podautoscaler/horizontalpodautoscaler.controller.ts"
 import { createPodGCController } from "./pod-gc/pod-gc.controller.ts"
 import { replicaSetController } from "./replicaset/replicaset.controller.ts"
 import { replicationControllerController } from "./replicationcontroller/replicationcontroller.controller.ts"
@@ -68,6 +72,7 @@ export interface ControllersOptions extends NodeLifecycleOptions {
   readonly nodeMonitorGracePeriodMs?: number | undefined
   /** Pods that have ended beyond this number are deleted. Default 12,500; 0 keeps all. */
   readonly terminatedPodGCThreshold?: number | undefined
+  readonly autoscaler?: AutoscalerOptions | undefined
 }
 
 function list(text: string | undefined): string[] {
@@ -133,6 +138,7 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
     pvcProtectionController,
     pvProtectionController,
     vacProtectionController,
+    createAutoscalerController(options.autoscaler),
     disruptionController,
     resourceQuotaController,
     validatingAdmissionPolicyStatusController,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict"
 import { generateKeyPairSync, randomBytes } from "node:crypto"
 import { kinds, node, pod, serviceAccount, type Pod } from "@knarr/api"
-import { createControlPlane, type ControlPlane, type UserInfo } from "@knarr/apiserver"
+import { createControlPlane, type ControlPlane, type HostedVersion, type UserInfo } from "@knarr/apiserver"
 import { forbidden, formatTime, type Kind, type KubeObject } from "@knarr/apimachinery"
 import {
   createCA,
@@ -59,6 +59,8 @@ export async function startCluster(
     readonly log?: Logger
     /** Replaces each controller by another; default: as they are. */
     readonly adapt?: (controller: Controller) => Controller
+    /** Groups of which nothing is stored. */
+    readonly hosted?: readonly HostedVersion[]
   } = {},
 ): Promise<TestCluster> {
   const clock = new VirtualClock()
@@ -75,6 +77,7 @@ export async function startCluster(
     kinds,
     scope: scope.child("apiserver"),
     serviceAccounts,
+    hosted: () => options.hosted ?? [],
   })
   await plane.bootstrap()
   const client = plane.client()
