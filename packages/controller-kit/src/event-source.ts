@@ -10,6 +10,7 @@ const sources: Readonly<Record<string, string>> = tableOf({
   "node-ipam-controller": "cidrAllocator",
   "disruption-controller": "controllermanager",
   "ephemeral-volume-controller": "ephemeral_volume",
+  "persistentvolume-attach-detach-controller": "attachdetach-controller",
   "persistentvolume-binder-controller": "persistentvolume-controller",
   "persistentvolume-expander-controller": "volume_expand",
   "horizontal-pod-autoscaler-controller": "horizontal-pod-autoscaler",

@@ -1,6 +1,7 @@
 /** The list of controllers, in the order in which they start. */
 import type { KeyPair } from "@knarr/base"
 import type { Controller } from "@knarr/controller-kit"
+import { attachDetachController } from "./attach-detach/attach-detach.controller.ts"
 import { bootstrapSignerController } from "./bootstrap-token/bootstrap-signer.controller.ts"
 import { tokenCleanerController } from "./bootstrap-token/token-cleaner.controller.ts"
 import {
@@ -133,6 +134,7 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
     cronJobController,
     ttlAfterFinishedController,
     persistentVolumeBinder,
+    attachDetachController,
     ephemeralVolumeController,
     volumeExpandController,
     pvcProtectionController,
