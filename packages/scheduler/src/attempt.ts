@@ -163,11 +163,16 @@ export class Attempts {
         return this.#refusedAt(binding, rejection)
       }
       if (rejection) throw new Error(`waiting on permit for pod: ${rejection.message}`)
-      slot ??= await this.#bindings.acquire(signal)
       queue.done(pod.metadata.uid)
-      const refusal =
-        (await profile.preBind(binders, state, pod, nodeName, signal)) ??
-        (await profile.bind(state, pod, nodeName, signal))
+      if (binders.length > 0) {
+        // It may wait for others, such as volumes: nobody's binding waits for that.
+        slot?.[Symbol.dispose]()
+        slot = undefined
+        const refusal = await profile.preBind(binders, state, pod, nodeName, signal)
+        if (refusal) throw new Error(refusal.message)
+      }
+      slot ??= await this.#bindings.acquire(signal)
+      const refusal = await profile.bind(state, pod, nodeName, signal)
       if (refusal) throw new Error(refusal.message)
       const { namespace, name } = pod.metadata
       const message = `Successfully assigned ${namespace}/${name} to ${nodeName}`

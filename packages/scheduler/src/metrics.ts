@@ -22,6 +22,7 @@ export class SchedulerMetrics {
   readonly #incoming: Counter
   readonly #preemptions: Counter
   readonly #victims: Histogram
+  readonly #volumeFailures: Counter
 
   constructor({ clock, meter }: Pick<Env, "clock" | "meter">) {
     this.#clock = clock
@@ -88,6 +89,17 @@ export class SchedulerMetrics {
       buckets: doubling(1, 7),
       stability: "STABLE",
     })
+    this.#volumeFailures = meter.counter({
+      name: "scheduler_volume_scheduling_stage_error_total",
+      help: "Volume scheduling stage error count",
+      labels: ["operation"],
+      stability: "ALPHA",
+    })
+  }
+
+  /** Looking for a pod's volumes (`predicate`), or binding them (`bind`), failed. */
+  volumeStageFailed(stage: "predicate" | "bind"): void {
+    this.#volumeFailures.add(1, stage)
   }
 
   /** A plugin was asked to make room. */

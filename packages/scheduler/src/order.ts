@@ -9,11 +9,15 @@ import { nodeName } from "./plugins/node-name.plugin.ts"
 import { nodePorts } from "./plugins/node-ports.plugin.ts"
 import { nodeResourcesBalancedAllocation } from "./plugins/node-resources-balanced-allocation.plugin.ts"
 import { nodeResourcesFit } from "./plugins/node-resources-fit.plugin.ts"
+import { nodeVolumeLimits } from "./plugins/node-volume-limits.plugin.ts"
 import { nodeUnschedulable } from "./plugins/node-unschedulable.plugin.ts"
 import { podTopologySpread } from "./plugins/pod-topology-spread.plugin.ts"
 import { prioritySort } from "./plugins/priority-sort.plugin.ts"
 import { schedulingGates } from "./plugins/scheduling-gates.plugin.ts"
 import { taintToleration } from "./plugins/taint-toleration.plugin.ts"
+import { volumeBinding } from "./plugins/volume-binding.plugin.ts"
+import { volumeRestrictions } from "./plugins/volume-restrictions.plugin.ts"
+import { volumeZone } from "./plugins/volume-zone.plugin.ts"
 
 export const defaultPlugins: PluginList = [
   schedulingGates,
@@ -24,6 +28,10 @@ export const defaultPlugins: PluginList = [
   nodeAffinity,
   nodePorts,
   nodeResourcesFit,
+  volumeRestrictions,
+  nodeVolumeLimits,
+  volumeBinding,
+  volumeZone,
   podTopologySpread,
   interPodAffinity,
   defaultPreemption,

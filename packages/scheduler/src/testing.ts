@@ -1,7 +1,7 @@
 /** For tests of this package: objects, and a profile of the default plugins without an API behind it. */
 import { after } from "node:test"
 import { createEventRecorder, SharedInformer, type Client, type InformerFactory } from "@knarr/client"
-import type { Node, Pod } from "@knarr/api"
+import { kinds, type Node, type Pod } from "@knarr/api"
 import { Meter, Scope, seededRandom, silentLogger, VirtualClock } from "@knarr/base"
 import type { Kind, KubeObject } from "@knarr/apimachinery"
 import { ClusterCache } from "./cache/cluster-cache.ts"
@@ -61,6 +61,7 @@ export class OfflineScheduler {
   readonly nominator = new Nominator()
   readonly profile: Profile
   readonly #random = seededRandom(1)
+  readonly #informers: InformerFactory
 
   constructor(
     plugins: PluginList = defaultPlugins,
@@ -77,6 +78,7 @@ export class OfflineScheduler {
       lease: (kind) => ({ informer: factory.informer(kind), [Symbol.dispose]() {} }),
       waitForSync: () => Promise.resolve(),
     }
+    this.#informers = factory
     const client = {} as Client
     this.profile = createProfile({
       name: "default-scheduler",
@@ -90,6 +92,17 @@ export class OfflineScheduler {
       nominator: this.nominator,
       activate: () => {},
     })
+  }
+
+  /** An object as an informer tells it; nodes and pods with a node are counted. */
+  put(obj: KubeObject): void {
+    const kind = kinds.find(
+      ({ group, version, kind: name }) =>
+        name === obj.kind && (group === "" ? version : `${group}/${version}`) === obj.apiVersion,
+    )!
+    ;(this.#informers.informer(kind) as SharedInformer<KubeObject>).changed(obj)
+    if (obj.kind === "Node") this.cache.setNode(obj as Node)
+    if (obj.kind === "Pod") this.cache.setPod(obj as Pod)
   }
 
   state(): CycleState {

@@ -113,8 +113,13 @@ function scoreOfUse({
   if (type === "MostAllocated") return (used, all) => Math.floor((Math.min(used, all) * maxNodeScore) / all)
   if (type === "LeastAllocated")
     return (used, all) => (used > all ? 0 : Math.floor(((all - used) * maxNodeScore) / all))
-  const shape = shapeFunction(requestedToCapacityRatio?.shape ?? [])
-  return (used, all) => shape(used > all ? 100 : Math.floor((used * 100) / all))
+  return shapeScore(requestedToCapacityRatio?.shape ?? [])
+}
+
+/** From what is used of what is there to a score of 0…100. */
+export function shapeScore(shape: readonly ShapePoint[]): (used: number, all: number) => number {
+  const score = shapeFunction(shape)
+  return (used, all) => score(all === 0 || used > all ? 100 : Math.floor((used * 100) / all))
 }
 
 function wantedOf({ nonZero, requests }: PodInfo, name: string): number {
