@@ -48,6 +48,8 @@ export interface VolumeManager {
   unmount(podUid: string, signal: AbortSignal): Promise<void>
   /** How full the pod's mounted volumes are, of those whose plugin can tell. What cannot be asked is left out. */
   usage(podUid: string): Promise<readonly MountedVolumeUsage[]>
+  /** Attached volumes that pods have or are about to get, as the Node's status calls them; undefined: not known yet. */
+  inUse(): readonly string[] | undefined
   /** UIDs of pods that have something on disk, for cleaning up after a restart. */
   podsOnDisk(): readonly string[]
 }

@@ -143,6 +143,15 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     const limits: EvictionSettings = options.eviction || {}
     const thresholds = parseThresholds(limits)
     let eviction: EvictionManager | undefined
+    const rootDir = options.rootDir ?? "/var/lib/kubelet"
+    const volumes = createVolumeManager({
+      ...{ env, scope, client, nodeName, reader: objects, host: machine.volumes, recorder: events },
+      rootDir,
+      allocatable: () => node.allocatable(),
+      nodeLabels: () => node.node()?.metadata.labels ?? {},
+      reportInUse: (uniqueName, signal) => node.reportedInUse(uniqueName, signal),
+      onReleased: () => node.refresh(),
+    })
     const node = createNodeAgent({
       ...{ env, scope, client, runtime, nodeName, host: machine.node, recorder: events },
       ...pick(options, ["nodeIPs", "maxPods", "labels", "annotations", "taints", "providerID", "reserved"]),
@@ -150,12 +159,13 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       port: options.port ?? defaultPort,
       pressure: () => eviction?.pressure ?? noPressure,
       thresholds,
+      volumesInUse: () => volumes.inUse(),
       ...(options.onPodCIDRs ? { onPodCIDRs: options.onPodCIDRs } : {}),
     })
     const settings: NodeSettings = {
       nodeName,
       nodeIPs: node.nodeIPs,
-      rootDir: options.rootDir ?? "/var/lib/kubelet",
+      rootDir,
       podLogsDir: options.podLogsDir ?? "/var/log/pods",
       containerLogsDir: options.containerLogsDir ?? "/var/log/containers",
       clusterDNS: options.clusterDNS ?? [],
@@ -167,11 +177,6 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       swapControl: machine.node.facts.swapControl,
     }
     const status = createStatusManager({ env, scope, client })
-    const volumes = createVolumeManager({
-      ...{ env, scope, client, nodeName, reader: objects, host: machine.volumes, recorder: events },
-      rootDir: settings.rootDir,
-      allocatable: () => node.allocatable(),
-    })
     const probes = createProbeManager({
       ...{ env, scope, runtime, network: machine.probes, recorder: events },
       onOutcome({ podUid, container, type, success }) {

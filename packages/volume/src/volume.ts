@@ -117,8 +117,11 @@ export interface VolumeMountResult {
 
 /** Volumes that a controller brings to the node first. */
 export interface Attaching {
-  /** The VolumeAttachment that has to say so, and what it attaches. */
-  attachment(spec: VolumeSpec, nodeName: string): { readonly name: string; readonly handle: string }
+  /** The VolumeAttachment that has to say so, what it attaches, and how the node's status calls that while it is in use. */
+  attachment(
+    spec: VolumeSpec,
+    nodeName: string,
+  ): { readonly name: string; readonly handle: string; readonly uniqueName: string }
 }
 
 /** Volumes that are set up once on a node, however many of its pods use them. */

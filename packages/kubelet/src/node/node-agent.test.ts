@@ -35,6 +35,27 @@ function readyOf(node: Readonly<Node>): {
 }
 
 describe("node agent", () => {
+  it("tells which attached volumes are in use, and keeps what was told while it does not know", () =>
+    withPlane(async (plane) => {
+      let inUse: readonly string[] | undefined = []
+      const agent = start(plane, plane.scope, { volumesInUse: () => inUse })
+      await plane.clock.advance(1)
+      inUse = ["a", "b"]
+      const told = agent.reportedInUse("b", plane.scope.signal)
+      await plane.clock.advance(100)
+      await told
+      const told1 = (await plane.client.get(nodeKind, ref)).status.volumesInUse
+      inUse = undefined
+      agent.refresh()
+      await plane.clock.advance(20_000)
+      const told2 = (await plane.client.get(nodeKind, ref)).status.volumesInUse
+      inUse = []
+      agent.refresh()
+      await plane.clock.advance(100)
+      const told3 = (await plane.client.get(nodeKind, ref)).status.volumesInUse
+      assert.deepEqual([told1, told2, told3], [["a", "b"], ["a", "b"], undefined])
+    }))
+
   it("registers a node that is ready at once", () =>
     withPlane(async (plane) => {
       const labels = { "example.com/rack": "7" }

@@ -55,6 +55,8 @@ export interface NodeAgentOptions {
   readonly thresholds?: readonly Threshold[]
   /** More reasons for not being ready, for example that a shutdown is under way. */
   readonly problems?: () => readonly string[]
+  /** Attached volumes that pods have or are about to get; undefined: not known yet, the status stays. Default: none. */
+  readonly volumesInUse?: () => readonly string[] | undefined
   /** Called with the node's pod networks, now and when they change. */
   readonly onPodCIDRs?: (cidrs: readonly string[]) => void
   /** Default 10 s: how often the status is computed; it is sent every 5 minutes or when it has changed. */
@@ -75,6 +77,8 @@ export interface NodeAgent {
   registered(signal: AbortSignal): Promise<void>
   /** Resolves when the API has been told that the node is ready. */
   ready(signal: AbortSignal): Promise<void>
+  /** Resolves when the API has the volume in the Node's `volumesInUse`. */
+  reportedInUse(uniqueName: string, signal: AbortSignal): Promise<void>
   /** Looks at everything now: call it when runtime, network or pressure may have changed. */
   refresh(): void
 }
@@ -99,6 +103,8 @@ class Agent implements NodeAgent {
   readonly #registered = deferred()
   readonly #ready = deferred()
   #wake = deferred()
+  /** Until the next Node comes from the API. */
+  #taken = deferred()
   #node: Readonly<Node> | undefined
   #runtime: RuntimeFacts = { version: undefined, status: undefined, error: undefined }
   #runtimeStatus: RuntimeResponse<"status"> | undefined
@@ -160,6 +166,13 @@ class Agent implements NodeAgent {
     return abortable(this.#ready.promise, signal)
   }
 
+  async reportedInUse(uniqueName: string, signal: AbortSignal): Promise<void> {
+    while (!this.#node?.status?.volumesInUse?.includes(uniqueName)) {
+      this.refresh()
+      await abortable(this.#taken.promise, signal)
+    }
+  }
+
   refresh(): void {
     this.#wake.resolve()
   }
@@ -189,6 +202,9 @@ class Agent implements NodeAgent {
     const isSame = this.#node?.metadata.uid === node.metadata.uid
     if (isSame && Number(node.metadata.resourceVersion ?? 0) < known) return
     this.#node = node
+    const taken = this.#taken
+    this.#taken = deferred()
+    taken.resolve()
     this.#registered.resolve()
     const { podCIDR, podCIDRs = podCIDR ? [podCIDR] : [] } = node.spec ?? {}
     const text = podCIDRs.join(",")
@@ -287,6 +303,7 @@ class Agent implements NodeAgent {
         pressure: options.pressure?.() ?? { memory: false, disk: false, pid: false },
         thresholds: options.thresholds ?? parseThresholds({}),
         images: this.#images,
+        volumesInUse: options.volumesInUse ? options.volumesInUse() : [],
         problems: options.problems?.() ?? [],
         nowMs: options.env.clock.now(),
       },

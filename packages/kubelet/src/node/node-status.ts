@@ -22,6 +22,8 @@ export interface NodeStatusInput {
   /** What pods may not use, so that they are not evicted for it. */
   readonly thresholds: readonly Threshold[]
   readonly images: readonly ContainerImage[]
+  /** Undefined: as it was. */
+  readonly volumesInUse: readonly string[] | undefined
   /** More reasons for not being ready. */
   readonly problems: readonly string[]
   readonly nowMs: number
@@ -52,7 +54,8 @@ export function buildNodeStatus(
   const { runtimeName, runtimeVersion } = runtime.version ?? {}
   const handlers = runtimeHandlers(runtime)
   const features = runtime.status?.features
-  const { images: _, ...rest } = previous ?? {}
+  const { images: _, volumesInUse: before, ...rest } = previous ?? {}
+  const volumesInUse = input.volumesInUse ?? before ?? []
   return {
     ...rest,
     capacity: { ...extendedOf(previous?.capacity), ...capacity },
@@ -76,6 +79,7 @@ export function buildNodeStatus(
       ...(facts.swapBytes > 0 ? { swap: { capacity: facts.swapBytes } } : {}),
     },
     ...(input.images.length > 0 ? { images: [...input.images] } : {}),
+    ...(volumesInUse.length > 0 ? { volumesInUse: [...volumesInUse] } : {}),
     ...(handlers.length > 0 ? { runtimeHandlers: handlers } : {}),
     ...(features ? { features: { supplementalGroupsPolicy: features.supplementalGroupsPolicy } } : {}),
   }

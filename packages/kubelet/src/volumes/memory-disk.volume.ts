@@ -16,6 +16,7 @@ export function createMemoryDisk(calls: string[]): VolumePlugin {
       attachment: (spec, nodeName) => ({
         name: `${handleOf(spec)}-${nodeName}`,
         handle: handleOf(spec),
+        uniqueName: `test.knarr.dev/memory-disk/${handleOf(spec)}`,
       }),
     },
     stage: {

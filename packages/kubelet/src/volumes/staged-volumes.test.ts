@@ -118,6 +118,7 @@ describe("a volume that is staged", { skip }, () => {
       await attach()
       const [inA, inB] = await Promise.all([manager.mount(a, never), manager.mount(b, never)])
       assert.deepEqual(calls, ["stage disk-1", "publish disk-1", "publish disk-1"])
+      assert.deepEqual(manager.inUse(), ["test.knarr.dev/memory-disk/disk-1"])
       const path = join(rootDir, "pods", a.metadata.uid, "volumes/test.knarr.dev~memory-disk/pv")
       assert.deepEqual(inA.get("data"), {
         name: "data",
@@ -135,13 +136,27 @@ describe("a volume that is staged", { skip }, () => {
       await manager.unmount(a.metadata.uid, never)
       assert.equal(readFileSync(join(inB.get("data")!.hostPath, "file"), "utf8"), "x")
       assert.equal(calls.at(-1), "unpublish disk-1")
+      assert.equal(manager.inUse()?.length, 1)
       await manager.unmount(b.metadata.uid, never)
+      assert.deepEqual(manager.inUse(), [])
       assert.deepEqual(calls.slice(-2), ["unpublish disk-1", "unstage disk-1"])
       await manager.unmount(b.metadata.uid, never)
       assert.equal(calls.length, 6)
       assert.equal(mountsIn(rootDir), 0)
       assert.deepEqual(manager.podsOnDisk(), [])
       assert.deepEqual(readdirSync(join(rootDir, "plugins/test.knarr.dev/memory-disk")), [])
+    }))
+
+  it("of other nodes is not mounted", () =>
+    bed(async ({ client, calls, scope, start, podOf, attach }) => {
+      await attach()
+      const matchExpressions = [{ key: "zone", operator: "In", values: ["far"] }]
+      const nodeAffinity = { required: { nodeSelectorTerms: [{ matchExpressions }] } }
+      await client.patch(persistentVolume, { name: "pv" }, "merge", { spec: { nodeAffinity } })
+      await assert.rejects(start(scope).mount(await podOf("a"), never), {
+        message: 'MountVolume.NodeAffinity check failed for volume "pv" : no matching NodeSelectorTerms',
+      })
+      assert.deepEqual(calls, [])
     }))
 
   it("is known again after a restart, by who uses it and by how it is taken away", () =>
@@ -156,6 +171,7 @@ describe("a volume that is staged", { skip }, () => {
       const second = start(scope)
       // Its pod is gone meanwhile: nobody mounts it again, and nobody knows its object.
       await second.unmount(a.metadata.uid, never)
+      assert.deepEqual(second.inUse(), ["test.knarr.dev/memory-disk/disk-1"])
       assert.deepEqual(calls, ["unpublish disk-1"])
       const mounted = await second.mount(b, never)
       assert.deepEqual(calls.slice(1), ["stage disk-1 again", "publish disk-1 again"])

@@ -121,6 +121,10 @@ class Manager implements VolumeManager {
     return asked.flatMap((answer) => (answer.status === "fulfilled" && answer.value ? [answer.value] : []))
   }
 
+  inUse(): readonly string[] | undefined {
+    return this.#mounter.inUse()
+  }
+
   podsOnDisk(): readonly string[] {
     return this.#mounter.podsOnDisk()
   }

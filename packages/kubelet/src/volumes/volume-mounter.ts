@@ -4,9 +4,10 @@
  * Mirrors: pkg/volume/util/operationexecutor/operation_generator.go, pkg/kubelet/volumemanager/reconciler/reconstruct.go
  */
 import { join } from "node:path"
-import type { Pod, Volume } from "@knarr/api"
+import type { PersistentVolume, Pod, Volume } from "@knarr/api"
 import { messageOf, type Env, type Scope } from "@knarr/base"
 import type { Client } from "@knarr/client"
+import { volumeFitsNode } from "@knarr/pod-rules"
 import {
   imageVolume,
   isBlock,
@@ -40,6 +41,12 @@ export interface VolumeMounterOptions {
   readonly host: VolumeHost
   /** The node's allocatable resources now. */
   readonly allocatable: () => Readonly<Record<string, string>>
+  /** The Node's labels, for volumes that are not on all nodes. Default: none. */
+  readonly nodeLabels?: () => Readonly<Record<string, string>>
+  /** Resolves when the Node's status says that the volume is in use: from then on nobody takes it away. Default: at once. */
+  readonly reportInUse?: (uniqueName: string, signal: AbortSignal) => Promise<void>
+  /** Told when a volume is no longer in use. Default: nobody. */
+  readonly onReleased?: () => void
   /** Default: `volumePlugins`. */
   readonly plugins?: readonly VolumePlugin[]
 }
@@ -57,7 +64,10 @@ export class VolumeMounter {
   readonly #podsDir: string
   /** By the pod's uid and the volume's name: what is on disk, and on simulated nodes nowhere else. */
   readonly #records = new Map<string, Map<string, VolumeRecord>>()
+  /** Attached volumes that pods have or are about to get, by the name that the Node's status has for them: the pods' uids. */
+  readonly #inUse = new Map<string, Set<string>>()
   #reconstructed: Promise<void> | undefined
+  #isReconstructed = false
 
   constructor(options: VolumeMounterOptions) {
     this.#options = options
@@ -75,6 +85,11 @@ export class VolumeMounter {
     return this.#options.host.list(this.#podsDir)
   }
 
+  /** What the Node's status has to say of attached volumes; undefined until it is known what earlier kubelets left. */
+  inUse(): readonly string[] | undefined {
+    return this.#isReconstructed ? [...this.#inUse.keys()].sort() : undefined
+  }
+
   /** Idempotent. Rejects with the message of the pod's `FailedMount` event. */
   async mount(pod: Readonly<Pod>, volume: Readonly<Volume>, signal: AbortSignal): Promise<PublishedVolume> {
     const { client, nodeName } = this.#options
@@ -90,8 +105,16 @@ export class VolumeMounter {
         "MapVolume.FindMapperPluginBySpec failed to find BlockVolumeMapper plugin. Volume plugin is nil. " +
           `for volume "${spec.name}" `,
       )
+    const required = spec.persistentVolume
+    if (required) await step("NodeAffinity check", async () => this.#checkNode(required))
+    const inUse = plugin.attach?.attachment(spec, nodeName).uniqueName
+    if (inUse !== undefined) {
+      await this.#reconstruct()
+      this.#use(pod.metadata.uid, inUse)
+      await this.#options.reportInUse?.(inUse, signal)
+    }
     const attached = await step("WaitForAttach", () => attachedDevice(client, plugin, spec, nodeName, signal))
-    await this.#note(pod, plugin, spec)
+    await this.#note(pod, plugin, spec, inUse)
     if (plugin.stage)
       await step(block ? "SetUpDevice" : "MountDevice", () =>
         this.#stage(pod, plugin, spec, attached, signal),
@@ -120,6 +143,26 @@ export class VolumeMounter {
     for (const part of ["volumes", "plugins"]) await host.removeTree(join(podDir, part), signal)
     await host.removeIfEmpty(podDir)
     this.#records.delete(podUid)
+    this.#release(podUid)
+  }
+
+  #checkNode(volume: Readonly<PersistentVolume>): void {
+    if (!volumeFitsNode(volume, this.#options.nodeLabels?.()))
+      throw new Error("no matching NodeSelectorTerms")
+  }
+
+  #use(podUid: string, uniqueName: string): void {
+    const users = this.#inUse.get(uniqueName)
+    if (users) users.add(podUid)
+    else this.#inUse.set(uniqueName, new Set([podUid]))
+  }
+
+  #release(podUid: string): void {
+    for (const [uniqueName, users] of this.#inUse) {
+      if (!users.delete(podUid) || users.size > 0) continue
+      this.#inUse.delete(uniqueName)
+      this.#options.onReleased?.()
+    }
   }
 
   /** What a plugin is given for a volume; `attached` only matters before it is mounted. */
@@ -146,7 +189,12 @@ export class VolumeMounter {
   }
 
   /** Notes what the plugin will have to undo; others leave nothing but their folder. */
-  async #note(pod: Readonly<Pod>, plugin: VolumePlugin, spec: VolumeSpec): Promise<void> {
+  async #note(
+    pod: Readonly<Pod>,
+    plugin: VolumePlugin,
+    spec: VolumeSpec,
+    inUse: string | undefined,
+  ): Promise<void> {
     if (!plugin.unpublish && !plugin.stage) return
     await this.#reconstruct()
     const { uid } = pod.metadata
@@ -154,6 +202,7 @@ export class VolumeMounter {
       plugin: plugin.name,
       name: spec.name,
       ...(plugin.stage ? { device: plugin.stage.device(spec) } : {}),
+      ...(inUse === undefined ? {} : { inUse }),
       data: plugin.record?.(spec) ?? {},
     }
     this.#remember(uid, record)
@@ -204,11 +253,13 @@ export class VolumeMounter {
     for (const uid of this.podsOnDisk()) {
       for (const record of await volumeRecords(this.#options.host, join(this.#podsDir, uid))) {
         this.#remember(uid, record)
+        if (record.inUse !== undefined) this.#use(uid, record.inUse)
         const plugin = this.#plugins.find(({ name }) => name === record.plugin)
         if (plugin?.stage && record.device !== undefined)
           this.#devices.adopt(plugin, record.device, userOf(uid, record.name))
       }
     }
+    this.#isReconstructed = true
   }
 
   #remember(uid: string, record: VolumeRecord): void {

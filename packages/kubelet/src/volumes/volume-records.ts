@@ -13,6 +13,8 @@ export interface VolumeRecord {
   readonly name: string
   /** What it uses of the plugin's staged devices. */
   readonly device?: string
+  /** How the node's status calls it, when it was attached. */
+  readonly inUse?: string
   readonly data: VolumeData
 }
 
