@@ -11,7 +11,7 @@
  *                   logs/          of each process, and two older files of it
  *                   <process>.*    pid of the process and of its supervisor, and how they are
  *
- * The processes are `server` and, by its name, the agent of each node.
+ * The processes are `server`, by its name the agent of each node, and `simulated-nodes`.
  */
 import {
   accessSync,
@@ -57,6 +57,8 @@ export interface ClusterConfig extends ClusterRanges {
   readonly agents: number
   /** False: a control plane without a node. */
   readonly hasNode: boolean
+  /** Nodes whose containers only pretend to run; default 0. */
+  readonly simulatedNodes?: number
   /** The users' kubeconfig files into which `up` put the cluster. */
   readonly kubeconfigs?: readonly string[]
   /** Whether the cluster's own store was made: it is not made anew when it is gone. */

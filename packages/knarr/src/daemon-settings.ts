@@ -1,4 +1,5 @@
 /** How long-running processes are started: settings of Node and of glibc's allocator. */
+import { simulatedProcess } from "./simulated-names.ts"
 
 /**
  * glibc keeps what is freed in one arena per thread; a server that once streamed large lists would hold hundreds
@@ -14,4 +15,9 @@ export const allocatorSettings: Readonly<Record<string, string>> = {
 export const serverNodeFlags: readonly string[] = ["--max-semi-space-size=8"]
 
 /** An agent's heap is small and often rests: compact code and an early collection keep 40 MB of a busy one's 140. */
-export const agentNodeFlags: readonly string[] = ["--max-semi-space-size=4", "--optimize-for-size"]
+const agentNodeFlags: readonly string[] = ["--max-semi-space-size=4", "--optimize-for-size"]
+
+/** Of the process of that name. Thousands of simulated nodes are as busy as a server. */
+export function nodeFlagsOf(name: string): readonly string[] {
+  return name === "server" || name === simulatedProcess ? serverNodeFlags : agentNodeFlags
+}

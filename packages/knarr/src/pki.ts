@@ -10,7 +10,8 @@ import {
   type Env,
   type KeyPair,
 } from "@knarr/base"
-import { UsageError, writeAtomically } from "./cluster-home.ts"
+import { UsageError, writeAtomically, type ClusterHome } from "./cluster-home.ts"
+import { simulatedProcess, simulatedUser } from "./simulated-names.ts"
 
 export interface ClusterPki {
   readonly ca: KeyPair
@@ -143,6 +144,35 @@ export function readNodePki(dir: string, caFile: string): NodePki {
   const read = (name: string): string => readFileSync(join(dir, name), "utf8")
   const pair = (name: string): KeyPair => ({ cert: read(`${name}.crt`), key: read(`${name}.key`) })
   return { ca: readFileSync(caFile, "utf8"), kubelet: pair("kubelet"), proxy: pair("kube-proxy") }
+}
+
+/** What the process of a cluster's simulated nodes has of the certificates. */
+export interface SimulatedPki {
+  /** PEM of the cluster's CA. */
+  readonly ca: string
+  /** Its identity towards the API server. */
+  readonly client: KeyPair
+}
+
+/** Makes or renews the certificate of the process of simulated nodes. */
+export function ensureSimulatedPki(cluster: ClusterHome, env: Env, ca: KeyPair): void {
+  leavesOf(
+    pairsIn(cluster.nodePki(simulatedProcess), env),
+    env,
+    ca,
+  )("client", {
+    subject: { commonName: simulatedUser },
+    usages: ["clientAuth"],
+  })
+}
+
+/** Reads what {@link ensureSimulatedPki} made. */
+export function readSimulatedPki(cluster: ClusterHome): SimulatedPki {
+  const read = (name: string): string => readFileSync(join(cluster.nodePki(simulatedProcess), name), "utf8")
+  return {
+    ca: readFileSync(cluster.caCertificate, "utf8"),
+    client: { cert: read("client.crt"), key: read("client.key") },
+  }
 }
 
 type Lifetime = Pick<CertificateOptions, "serial" | "notBeforeMs" | "notAfterMs">

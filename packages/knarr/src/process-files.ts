@@ -7,6 +7,7 @@ import { basename } from "node:path"
 import type { ClusterConfig, ClusterHome } from "./cluster-home.ts"
 import { nameProcess, runningPid } from "./pid-file.ts"
 import { processesOf } from "./process-state.ts"
+import { simulatedProcess } from "./simulated-names.ts"
 
 /** Looks at the machine's processes only when a file is missing or out of date. */
 export function restoreFiles(cluster: ClusterHome, config: ClusterConfig): void {
@@ -36,12 +37,16 @@ export function isSupervisor(args: readonly string[], cluster: ClusterHome, name
   return /(^|\/)supervise\.sh$/.test(args[1] ?? "") && args[2] === cluster.processPrefix(name)
 }
 
-/** `node … server --cluster-dir DIR`, `node … agent --node-name NAME --cluster-dir DIR` */
+/** `node … server --cluster-dir DIR`, `node … agent --node-name NAME --cluster-dir DIR`, `node … simulated-nodes …` */
 export function isProcess(args: readonly string[], cluster: ClusterHome, name: string): boolean {
-  const words = name === "server" ? ["server"] : ["agent", "--node-name", name]
-  const end = [...words, "--cluster-dir", cluster.dir]
+  const end = [...processWords(name), "--cluster-dir", cluster.dir]
   const isNode = basename(args[0] ?? "") === basename(process.execPath)
   return isNode && args.length > end.length && end.every((word, i) => args.at(i - end.length) === word)
+}
+
+/** The command that is the process of that name. */
+export function processWords(name: string): string[] {
+  return name === "server" || name === simulatedProcess ? [name] : ["agent", "--node-name", name]
 }
 
 /** Empty for one that has ended, or belongs to the kernel. */

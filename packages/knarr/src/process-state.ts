@@ -2,6 +2,7 @@
 import { readIfThere, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
 import { nodesOf } from "./node-names.ts"
 import { runningPid } from "./pid-file.ts"
+import { simulatedProcess } from "./simulated-names.ts"
 import { answeringStep, readProgress } from "./start-progress.ts"
 
 /** How a process of a cluster is doing. */
@@ -28,7 +29,11 @@ export interface ProcessState {
 
 /** The processes of a cluster, by name. */
 export function processesOf(config: ClusterConfig): string[] {
-  return ["server", ...nodesOf(config).map(({ node }) => node)]
+  return [
+    "server",
+    ...nodesOf(config).map(({ node }) => node),
+    ...(config.simulatedNodes ? [simulatedProcess] : []),
+  ]
 }
 
 export function processState(cluster: ClusterHome, process: string): ProcessState {

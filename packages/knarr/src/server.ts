@@ -24,10 +24,11 @@ import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-hom
 import { numbersOfUser } from "./cluster-numbers.ts"
 import { liveSnapshots, snapshotPath, sweepSnapshots } from "./live-snapshot.ts"
 import { firstNode, nodesOf } from "./node-names.ts"
-import { ensureNodePki, ensurePki, frontProxyName, servingFiles } from "./pki.ts"
+import { ensureNodePki, ensurePki, ensureSimulatedPki, frontProxyName, servingFiles } from "./pki.ts"
 import { tellRestarting } from "./process-state.ts"
 import { ownAddresses, servedAt, serverAddresses } from "./server-addresses.ts"
 import { runElected } from "./elected.ts"
+import { ensureSimulatedRights } from "./simulated-rights.ts"
 import { ensureRegistrySecret } from "./registry-secret.ts"
 import { waitForDefaultServiceAccount } from "./default-service-account.ts"
 import { ensureDnsService } from "./dns-service.ts"
@@ -59,6 +60,7 @@ export async function startServer(options: {
   // Agents are started again without `up`, too; what they hold is renewed whenever the holder of the CA starts.
   for (const { node, address } of nodesOf(config))
     ensureNodePki(cluster.nodePki(node), env, pki.ca, node, address)
+  if (config.simulatedNodes) ensureSimulatedPki(cluster, env, pki.ca)
   const etcd = etcdOptions(config.apiServer ?? {})
   const scheduling = await schedulingOf(config)
   await sweepSnapshots(cluster)
@@ -98,6 +100,7 @@ export async function startServer(options: {
   const apiServer = await starting.catch((thrown: unknown) => {
     throw namingFlag(thrown, config.apiServer ?? {})
   })
+  if (config.simulatedNodes) await ensureSimulatedRights(apiServer.client(), scope.signal)
   steps.done(answeringStep)
   // The API server sees what has changed in the files.
   scope.run(

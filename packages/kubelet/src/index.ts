@@ -53,7 +53,11 @@ export {
   type PodReference,
   startKubeletServer,
 } from "./server/kubelet-server.ts"
-export { type Kubelet, type KubeletOptions, startKubelet } from "./kubelet.ts"
+export { type Kubelet, type KubeletOptions, type SharedParts, startKubelet } from "./kubelet.ts"
+export { WatchedObjects } from "./objects/watched-objects.ts"
+export { behaviourOf } from "./simulation/behaviour.ts"
+export { restorePod } from "./simulation/restore.ts"
+export { createNodeInformers } from "./sources/node-informers.ts"
 export {
   type LinuxMachineOptions,
   type Machine,

@@ -5,7 +5,13 @@
 import { runtimeClass as runtimeClassKind, type Pod, type Taint } from "@knarr/api"
 import { isNotFound } from "@knarr/apimachinery"
 import { messageOf, type Env, type Scope } from "@knarr/base"
-import { createEventRecorder, createInformerFactory, type Client } from "@knarr/client"
+import {
+  createEventRecorder,
+  createInformerFactory,
+  type Client,
+  type EventRecorder,
+  type InformerFactory,
+} from "@knarr/client"
 import type { PodWorkers, StatusManager, VolumeManager } from "./contract.ts"
 import { createEvictionManager, type EvictionManager } from "./eviction/eviction-manager.ts"
 import { createPodFiles } from "./eviction/local-storage.ts"
@@ -20,6 +26,7 @@ import { createNodeAgent, type NodeAgent } from "./node/node-agent.ts"
 import { createImageFilesystem } from "./node/image-filesystem.ts"
 import { createNodeStats } from "./node/stats.ts"
 import { createObjectReader, type PodObjectReader } from "./objects/object-reader.ts"
+import type { WatchedObjects } from "./objects/watched-objects.ts"
 import { boundRuntime } from "./pod-worker/bounded-runtime.ts"
 import { addPodMetrics } from "./pod-metrics.ts"
 import { meterRuntime } from "./runtime/metered-runtime.ts"
@@ -77,6 +84,12 @@ export interface KubeletOptions {
   /** Only for a node that is new. */
   readonly taints?: readonly Taint[]
   readonly providerID?: string
+  /** Of a new node: its pod networks, where nobody gives it one. */
+  readonly podCIDRs?: readonly string[]
+  /** Default 10 s: how often the status is computed. */
+  readonly statusPeriodMs?: number
+  /** Default 40 s; renewed four times as often. */
+  readonly leaseSeconds?: number
   /** What pods may not use. */
   readonly reserved?: Readonly<Record<string, string>>
   /** Where the kubelet's server listens; default 10250. */
@@ -93,6 +106,18 @@ export interface KubeletOptions {
   readonly eviction?: false | EvictionSettings
   /** Called with the node's pod networks, now and when they change. */
   readonly onPodCIDRs?: (cidrs: readonly string[]) => void
+  /** What the nodes of one process have in common. Default: a node has all of it for itself. */
+  readonly shared?: SharedParts
+}
+
+/** What many nodes in one process share, so that none of them costs a watch. */
+export interface SharedParts {
+  /** Reads for all of them; what a kubelet selects by its node's name, too (`createNodeInformers`). */
+  readonly informers: InformerFactory
+  readonly objects: WatchedObjects
+  readonly events: EventRecorder
+  /** The tokens of pods that cannot use one. */
+  readonly makeToken: (pod: Readonly<Pod>) => string
 }
 
 export interface EvictionSettings extends ThresholdSettings {
@@ -121,7 +146,7 @@ const noPressure = { memory: false, disk: false, pid: false }
 
 /** Starts everything; rejects when the runtime does not answer. */
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
-  const { env, client, nodeName, machine } = options
+  const { env, client, nodeName, machine, shared } = options
   const scope = options.scope.child(`kubelet ${nodeName}`)
   try {
     const runtime = boundRuntime(
@@ -134,11 +159,13 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       // Static pods are admitted before anybody asks again.
       runtime.status({}, { signal: scope.signal }),
     ])
-    const informers = createInformerFactory({ client, scope, env })
-    const events = createEventRecorder({ client, scope, env, component: "kubelet", host: nodeName })
+    const informers = shared?.informers ?? createInformerFactory({ client, scope, env })
+    const events =
+      shared?.events ?? createEventRecorder({ client, scope, env, component: "kubelet", host: nodeName })
     const objects = createObjectReader({
       ...{ env, scope, client, informers },
       node: { name: nodeName, uid: () => node.node()?.metadata.uid, events },
+      ...(shared ? { watched: shared.objects, makeToken: shared.makeToken } : {}),
     })
     const limits: EvictionSettings = options.eviction || {}
     const thresholds = parseThresholds(limits)
@@ -155,6 +182,8 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     const node = createNodeAgent({
       ...{ env, scope, client, runtime, nodeName, host: machine.node, recorder: events },
       ...pick(options, ["nodeIPs", "maxPods", "labels", "annotations", "taints", "providerID", "reserved"]),
+      ...pick(options, ["podCIDRs", "statusPeriodMs", "leaseSeconds"]),
+      ...(shared ? { informers, spreadLeases: true } : {}),
       kubeletVersion: options.version,
       port: options.port ?? defaultPort,
       pressure: () => eviction?.pressure ?? noPressure,

@@ -17,6 +17,7 @@ import {
 } from "@knarr/apimachinery"
 import { node as nodeKind, type Node } from "@knarr/api"
 import type { EventRecorder, InformerFactory } from "@knarr/client"
+import { isSimulatedNode } from "@knarr/pod-rules"
 import { writeCniConfig } from "./cni-config.ts"
 import { dnsShareChains, type DnsShares } from "./dns-shares.ts"
 import { acceptForwarded } from "./forward-accept.ts"
@@ -96,7 +97,7 @@ function planFamily(
   let podCIDR: NetworkText | undefined
   const own = nodes.find(({ metadata }) => metadata.name === nodeName)
   const ownAddress = own && internalIP(own, family)
-  const others = nodes.filter((node) => node !== own).sort(byAge)
+  const others = nodes.filter((node) => node !== own && !isSimulatedNode(node)).sort(byAge)
   for (const node of own ? [own, ...others] : others) {
     const refuse = (reason: string): void => void refused.push({ node, reason })
     const { spec } = node

@@ -53,3 +53,4 @@ export {
   volumeFitsNode,
   volumeModesDiffer,
 } from "./volume-binding.ts"
+export { isSimulatedNode, simulatedNodeAnnotation, simulatedNodeLabel } from "./simulated-node.ts"

@@ -23,6 +23,7 @@ import {
   taintsFor,
   zoneOf,
   zonesOf,
+  type Zone,
   type EvictionRates,
   type NodeHealth,
 } from "./node-health.ts"
@@ -50,7 +51,7 @@ export function createNodeLifecycleController(options: NodeLifecycleOptions = {}
     secondaryPerSecond: options.secondaryEvictionRate ?? 0.01,
     largeClusterSize: options.largeClusterSizeThreshold ?? 50,
   }
-  const stateOf = perRun(() => ({ health: new Map<string, NodeHealth>(), limiter: new EvictionLimiter() }))
+  const stateOf = perRun(() => new RunState())
   return defineController<Node>({
     name: "node-lifecycle-controller",
     queueName: "node_lifecycle_controller",
@@ -75,7 +76,8 @@ export function createNodeLifecycleController(options: NodeLifecycleOptions = {}
     reads: [pod],
     indexes: [podNodeIndex],
     async reconcile({ name }, ctx) {
-      const { health, limiter } = stateOf(ctx)
+      const state = stateOf(ctx)
+      const { health, limiter } = state
       let current = ctx.cache.get(node, { name })
       if (!current) {
         if (health.delete(name))
@@ -104,7 +106,7 @@ export function createNodeLifecycleController(options: NodeLifecycleOptions = {}
       }
       if (conditionOf(current, "Ready") && readyStatus(current) !== "True")
         await markPodsNotReady(current, ctx)
-      const zones = zonesOf(ctx.cache.list(node))
+      const zones = state.zones(() => ctx.cache.list(node))
       const rate = evictionRate(zones.get(zoneOf(current)), zones, rates)
       const calm = [...zones.values()].every(({ state }) => state === "FullDisruption")
       let mayEvict = false
@@ -126,17 +128,43 @@ export function createNodeLifecycleController(options: NodeLifecycleOptions = {}
       const all = (): void => {
         for (const one of nodes.list()) ctx.enqueue(refOf(one))
       }
+      const state = stateOf(ctx)
       // Whether anybody is evicted depends on how the other nodes are.
       using _subscription = nodes.subscribe({
-        added: () => undefined,
+        added: () => state.forgetZones(),
         updated(obj, old) {
-          if (readyStatus(obj) !== readyStatus(old)) all()
+          const isOther = readyStatus(obj) !== readyStatus(old)
+          if (isOther || zoneOf(obj) !== zoneOf(old)) state.forgetZones()
+          if (isOther) all()
         },
-        deleted: all,
+        deleted() {
+          state.forgetZones()
+          all()
+        },
       })
+      state.followsNodes = true
       await untilAborted(ctx.signal)
     },
   })
+}
+
+class RunState {
+  readonly health = new Map<string, NodeHealth>()
+  readonly limiter = new EvictionLimiter()
+  /** Somebody calls {@link RunState.forgetZones} whenever a node makes another zone of one. */
+  followsNodes = false
+  #zones: ReadonlyMap<string, Zone> | undefined
+
+  /** Counted anew only after a change: every renewal of a lease asks, and there are as many as nodes. */
+  zones(list: () => readonly Node[]): ReadonlyMap<string, Zone> {
+    const zones = this.#zones ?? zonesOf(list())
+    if (this.followsNodes) this.#zones = zones
+    return zones
+  }
+
+  forgetZones(): void {
+    this.#zones = undefined
+  }
 }
 
 function nodeEvent(

@@ -68,6 +68,11 @@ export const commandLoaders: readonly CommandEntry[] = [
     summary: "Run a node's agent in the foreground",
     load: async () => (await import("./agent.command.ts")).agent,
   },
+  {
+    name: "simulated-nodes",
+    summary: "Run a cluster's simulated nodes in the foreground",
+    load: async () => (await import("./simulated-nodes.command.ts")).simulatedNodes,
+  },
 ]
 
 /** Programs that read their arguments themselves, as the ones they are the same as do; resolve with the exit code. */

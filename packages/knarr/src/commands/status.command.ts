@@ -10,6 +10,7 @@ import {
 } from "../cluster-home.ts"
 import { restoreFiles } from "../process-files.ts"
 import { lastErrorLine, processState, processesOf, type ProcessState } from "../process-state.ts"
+import { simulatedProcess } from "../simulated-names.ts"
 import { errorOf, readProgress } from "../start-progress.ts"
 import { clusterFlags, existingCluster } from "./cluster-flags.ts"
 import { defineCommand, type CommandContext } from "./command.ts"
@@ -71,7 +72,9 @@ async function show(cluster: ClusterHome, config: ClusterConfig, ctx: CommandCon
   ctx.print(`  API server  https://127.0.0.1:${config.port}  ${told}\n`)
   for (const [name, state] of states) {
     const lines = troubles(cluster, name, state, ctx)
-    if (name !== "server") {
+    if (name === simulatedProcess)
+      ctx.print(`  ${name.padEnd(10)}  ${config.simulatedNodes} nodes ${describe(state)}\n`)
+    else if (name !== "server") {
       ctx.print(`  ${name.padEnd(10)}  agent ${describe(state)}, ${await nodeState(cluster, name, ctx)}\n`)
       if (state.pid !== undefined) lines.push(...(await failingParts(cluster, name, ctx)))
     }

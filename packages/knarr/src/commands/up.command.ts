@@ -10,15 +10,16 @@ import { apiServerFlags, keepApiServerFlags } from "../api-server-flags/order.ts
 import { UsageError, type ClusterConfig, type ClusterHome } from "../cluster-home.ts"
 import { problemOf, rangeFlags, readRangeFlags, refuseChange } from "../cluster-ranges.ts"
 import { decideConfig, type Wish } from "../decide-config.ts"
-import { agentNodeFlags, serverNodeFlags } from "../daemon-settings.ts"
+import { nodeFlagsOf } from "../daemon-settings.ts"
 import { adminKubeconfig, mergeIntoKubeconfig, writeKubeconfig } from "../kubeconfig-file.ts"
 import { agentNames, firstNode, networkOf, nodesOf, type LocalNode } from "../node-names.ts"
 import { holdFile } from "../pid-file.ts"
-import { ensureNodePki, ensurePki } from "../pki.ts"
-import { restoreFiles } from "../process-files.ts"
+import { ensureNodePki, ensurePki, ensureSimulatedPki } from "../pki.ts"
+import { processWords, restoreFiles } from "../process-files.ts"
 import { isWell, processState, processesOf } from "../process-state.ts"
 import { serverAddresses } from "../server-addresses.ts"
 import { adoptPki } from "../shared-pki.ts"
+import { maxSimulatedNodes } from "../simulated-names.ts"
 import { startProcess, stopProcess } from "../supervisor.ts"
 import { clusterFlags, clusterOf, contextName, numberFlag, userKubeconfig } from "./cluster-flags.ts"
 import { defineCommand, type CommandContext } from "./command.ts"
@@ -33,13 +34,14 @@ type Flags = Readonly<Record<string, string | boolean | undefined>>
 export const up = defineCommand({
   name: "up",
   usage:
-    "[--name NAME] [--agents K] [--no-agent] [--home DIR] [--port P] [--cluster-cidr PODS] [--service-cidr SERVICES] [--node-cidr NODES] [--pki-from DIR] [FLAGS OF KUBE-APISERVER]",
+    "[--name NAME] [--agents K] [--no-agent] [--simulated-nodes N] [--home DIR] [--port P] [--cluster-cidr PODS] [--service-cidr SERVICES] [--node-cidr NODES] [--pki-from DIR] [FLAGS OF KUBE-APISERVER]",
   summary:
     "Start a cluster on this machine, with K nodes beside the first, and return when it is ready; of a cluster that runs, the nodes that do not",
   flags: {
     ...clusterFlags,
     agents: { type: "string" },
     "no-agent": { type: "boolean" },
+    "simulated-nodes": { type: "string" },
     port: { type: "string" },
     "pki-from": { type: "string" },
     ...rangeFlags,
@@ -151,6 +153,7 @@ async function startAll(
   adopt(flags, apiServer, cluster)
   const config: ClusterConfig = {
     ...decided,
+    simulatedNodes: simulatedOf(before, flags),
     ...(before?.kubeconfigs ? { kubeconfigs: before.kubeconfigs } : {}),
     ...(before?.hasStore ? { hasStore: true } : {}),
     apiServer,
@@ -192,6 +195,11 @@ async function mend(
     )
   const problem = before.hasNode ? problemOf(before, 1 + agents) : undefined
   if (problem) throw new UsageError(problem)
+  const simulatedNodes = simulatedOf(before, flags)
+  if (simulatedNodes !== simulatedOf(before, {}))
+    throw new UsageError(
+      `the cluster "${cluster.name}" runs, and --simulated-nodes counts from its start: stop the cluster first`,
+    )
   const config = { ...before, agents, apiServer }
   const names = processesOf(config).filter((name) => !isWell(processState(cluster, name)))
   const { pid } = processState(cluster, "server")
@@ -221,6 +229,7 @@ async function start(
   const pki = ensurePki(cluster.pki, ctx, serverAddresses(config))
   for (const { node, address } of nodesOf(config))
     ensureNodePki(cluster.nodePki(node), ctx, pki.ca, node, address)
+  if (config.simulatedNodes) ensureSimulatedPki(cluster, ctx, pki.ca)
   const server = `https://127.0.0.1:${config.port}`
   writeKubeconfig(cluster.kubeconfig, adminKubeconfig(contextName(cluster), server, pki))
 
@@ -236,9 +245,9 @@ async function start(
       command: [
         ...(node ? ["nsenter", `--net=/run/netns/${node.netns}`] : []),
         ...[process.execPath, ...process.execArgv],
-        ...(name === "server" ? serverNodeFlags : agentNodeFlags),
+        ...nodeFlagsOf(name),
         process.argv[1]!,
-        ...(name === "server" ? ["server"] : ["agent", "--node-name", name]),
+        ...processWords(name),
         ...["--cluster-dir", cluster.dir],
       ],
       onWait: (why) => ctx.print(`         waiting for ${name} to be ready: ${why}\n`),
@@ -273,6 +282,10 @@ async function prepareNetns(
   const bridge = `/sys/class/net/${nodeBridge(network)}`
   while (isFirstStarting && !existsSync(bridge)) await clock.sleep(networkPollMs, signal)
   await createNodeNetns({ cluster: network, index: node.number }, signal)
+}
+
+function simulatedOf(before: ClusterConfig | undefined, flags: Flags): number {
+  return numberFlag(flags, "simulated-nodes", 0, maxSimulatedNodes) ?? before?.simulatedNodes ?? 0
 }
 
 function wishOf(before: ClusterConfig | undefined, flags: Flags): Wish {

@@ -1,5 +1,5 @@
 /** How a node speaks to its cluster: over HTTPS, with its own certificates. */
-import { messageOf, type Env, type KeyPair } from "@knarr/base"
+import type { KeyPair } from "@knarr/base"
 import {
   createEventRecorder,
   createInformerFactory,
@@ -13,6 +13,7 @@ import {
 } from "@knarr/client"
 import { addressesOf } from "../cluster-home.ts"
 import { readNodePki, type NodePki } from "../pki.ts"
+import { untilServes } from "../until-serves.ts"
 import { defineNodePart } from "./node-part.ts"
 
 export interface ApiClient {
@@ -25,11 +26,6 @@ export interface ApiClient {
   /** Events by the node, of what is not a kubelet's. */
   readonly events: EventRecorder
 }
-
-/** How long a server that was started with us may take. */
-const serverStartMs = 10_000
-const serverPollMs = 10
-const lateServerPollMs = 500
 
 export const apiClient = defineNodePart<ApiClient>({
   name: "api-client",
@@ -74,32 +70,3 @@ export const apiClient = defineNodePart<ApiClient>({
     }
   },
 })
-
-/**
- * Resolves when the API server serves, whatever troubles its controllers or other nodes. It is asked often at first,
- * since it starts when we do, and gently later.
- */
-async function untilServes(transport: Transport, env: Env, signal: AbortSignal): Promise<void> {
-  const begun = env.clock.monotonic()
-  for (let isSaid = false; ;) {
-    let problem
-    try {
-      const response = await transport.request({
-        method: "GET",
-        path: "/readyz?exclude=tasks&exclude=processes",
-        signal,
-      })
-      await response.buffer()
-      if (response.status === 200) return
-      problem = `status ${response.status}`
-    } catch (thrown) {
-      signal.throwIfAborted()
-      problem = messageOf(thrown)
-    }
-    const isLate = env.clock.monotonic() - begun > serverStartMs
-    if (isLate && !isSaid)
-      env.log.warn("The API server does not answer yet", { server: transport.server, err: problem })
-    isSaid ||= isLate
-    await env.clock.sleep(isLate ? lateServerPollMs : serverPollMs, signal)
-  }
-}

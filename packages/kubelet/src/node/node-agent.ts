@@ -13,7 +13,13 @@ import {
   type JsonObject,
 } from "@knarr/apimachinery"
 import { Backoff, deferred, abortable, messageOf, withTimeout, type Env, type Scope } from "@knarr/base"
-import { createInformerFactory, type Client, type EventRecorder, type EventSubject } from "@knarr/client"
+import {
+  createInformerFactory,
+  type Client,
+  type EventRecorder,
+  type EventSubject,
+  type InformerFactory,
+} from "@knarr/client"
 import { parseThresholds, type Threshold } from "../eviction/thresholds.ts"
 import type { ContainerRuntime, RuntimeResponse } from "../runtime/container-runtime.ts"
 import { runNodeLease } from "./node-lease.ts"
@@ -47,6 +53,10 @@ export interface NodeAgentOptions {
   readonly taints?: readonly Taint[]
   readonly unschedulable?: boolean
   readonly providerID?: string
+  /** Of a new node: its pod networks, where nobody gives it one. */
+  readonly podCIDRs?: readonly string[]
+  /** Where the Node comes from; default: an informer of its own. */
+  readonly informers?: InformerFactory
   readonly reserved?: Readonly<Record<string, string>>
   readonly recorder?: EventRecorder
   /** Default: none. */
@@ -63,6 +73,8 @@ export interface NodeAgentOptions {
   readonly statusPeriodMs?: number
   /** Default 40 s; renewed four times as often. */
   readonly leaseSeconds?: number
+  /** Default false; see {@link NodeLeaseOptions.spread}. */
+  readonly spreadLeases?: boolean
 }
 
 export interface NodeAgent {
@@ -137,6 +149,7 @@ class Agent implements NodeAgent {
             nodeName: this.#options.nodeName,
             durationSeconds: this.#options.leaseSeconds ?? 40,
             nodeUid: () => this.#node?.metadata.uid,
+            spread: this.#options.spreadLeases ?? false,
           },
           signal,
         )
@@ -180,21 +193,23 @@ class Agent implements NodeAgent {
   /** Follows the Node object for what others write to it. */
   #watch(): void {
     const { client, env, nodeName } = this.#options
-    const informers = createInformerFactory({ client, scope: this.#scope, env })
+    const { informers = createInformerFactory({ client, scope: this.#scope, env }) } = this.#options
     const informer = informers.informer<Node>(nodeKind, { fieldSelector: `metadata.name=${nodeName}` })
-    informer.subscribe({
-      added: (node) => this.#take(node),
-      updated: (node, old) => {
-        this.#take(node)
-        // Somebody gives the node a resource of another kind.
-        if (!deepEqual(node.status?.capacity, old.status?.capacity)) this.refresh()
-      },
-      deleted: () => {
-        this.#node = undefined
-        this.#claimed = false
-        this.refresh()
-      },
-    })
+    this.#scope.use(
+      informer.subscribe({
+        added: (node) => this.#take(node),
+        updated: (node, old) => {
+          this.#take(node)
+          // Somebody gives the node a resource of another kind.
+          if (!deepEqual(node.status?.capacity, old.status?.capacity)) this.refresh()
+        },
+        deleted: () => {
+          this.#node = undefined
+          this.#claimed = false
+          this.refresh()
+        },
+      }),
+    )
   }
 
   #take(node: Readonly<Node>): void {
@@ -312,7 +327,8 @@ class Agent implements NodeAgent {
   }
 
   async #register(signal: AbortSignal): Promise<void> {
-    const { client, nodeName, host, labels, annotations, taints, unschedulable, providerID } = this.#options
+    const { client, nodeName, host, labels, annotations, taints, unschedulable } = this.#options
+    const { providerID, podCIDRs } = this.#options
     const status = this.#build(undefined)
     const body = {
       apiVersion: "v1",
@@ -326,6 +342,7 @@ class Agent implements NodeAgent {
         ...(taints?.length ? { taints: [...taints] } : {}),
         ...(unschedulable ? { unschedulable } : {}),
         ...(providerID ? { providerID } : {}),
+        ...(podCIDRs?.length ? { podCIDR: podCIDRs[0], podCIDRs } : {}),
       },
       status,
     }

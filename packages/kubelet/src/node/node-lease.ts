@@ -15,6 +15,8 @@ export interface NodeLeaseOptions {
   readonly durationSeconds: number
   /** The Node's uid: it owns the Lease. */
   readonly nodeUid: () => string | undefined
+  /** The first renewal comes at any moment of the period: many nodes of one process begin together. */
+  readonly spread?: boolean
 }
 
 const namespace = "kube-node-lease"
@@ -23,16 +25,19 @@ const maxRetryMs = 7000
 
 /** Runs until the signal is aborted. */
 export async function runNodeLease(options: NodeLeaseOptions, signal: AbortSignal): Promise<void> {
-  const { env, durationSeconds } = options
+  const { env, durationSeconds, spread = false } = options
   const periodMs = (durationSeconds * 1000) / 4
   let known: Readonly<Lease> | undefined
   const retry = new Backoff({ firstMs: firstRetryMs, maxMs: maxRetryMs })
+  let isSpread = !spread
   while (!signal.aborted) {
     try {
       known = known ? await renew(options, known, signal) : await ensure(options, signal)
       retry.reset()
       // Nodes that start together do not go on together.
-      await env.clock.sleep(periodMs * (1 + 0.04 * env.random.next()), signal)
+      const periods = isSpread ? 1 + 0.04 * env.random.next() : env.random.next()
+      isSpread = true
+      await env.clock.sleep(periodMs * periods, signal)
     } catch (thrown) {
       if (signal.aborted) return
       known = undefined

@@ -1,13 +1,13 @@
 /** The kubelet's reading of what pods refer to, kept fresh by watches that live as long as the pods. */
-import { configMap, secret, service, type ConfigMap, type Pod, type Secret, type Service } from "@knarr/api"
+import { service, type Pod, type Service } from "@knarr/api"
 import type { Env, Scope } from "@knarr/base"
 import { createInformerFactory, type Client, type InformerFactory } from "@knarr/client"
 import type { ObjectReader } from "../contract.ts"
-import { ObjectCache } from "./object-cache.ts"
 import { PodCertificates, type CertifyingNode } from "./pod-certificates.ts"
 import { podReferences, type PodReferences } from "./references.ts"
 import { TokenCache } from "./token-cache.ts"
 import { TrustBundles } from "./trust-bundles.ts"
+import { WatchedObjects } from "./watched-objects.ts"
 
 /** What a pod was made from has changed. */
 export type ObjectChange =
@@ -35,6 +35,10 @@ export interface ObjectReaderOptions {
   readonly informers?: InformerFactory
   /** Default: pods get no certificates. */
   readonly node?: CertifyingNode
+  /** Default: Secrets and ConfigMaps are watched for this reader alone. */
+  readonly watched?: WatchedObjects
+  /** Default: pods' tokens are asked for at the API. */
+  readonly makeToken?: (pod: Readonly<Pod>) => string
 }
 
 export function createObjectReader(options: ObjectReaderOptions): PodObjectReader {
@@ -51,20 +55,9 @@ export function createObjectReader(options: ObjectReaderOptions): PodObjectReade
       }
     }
   }
-  const secrets = new ObjectCache<Secret>({
-    env,
-    scope,
-    client,
-    kind: secret,
-    onChange: (namespace, name) => tell({ kind: "secret", namespace, name }),
-  })
-  const configMaps = new ObjectCache<ConfigMap>({
-    env,
-    scope,
-    client,
-    kind: configMap,
-    onChange: (namespace, name) => tell({ kind: "configMap", namespace, name }),
-  })
+  const { makeToken, watched = new WatchedObjects({ env, scope, client }) } = options
+  const { secrets, configMaps } = watched
+  scope.use(watched.onChange(tell))
   const tokens = new TokenCache({ env, scope, client, onDue: (podUid) => tell({ kind: "token", podUid }) })
   const informers = options.informers ?? createInformerFactory({ client, scope, env })
   const services = informers.informer<Service>(service)
@@ -85,6 +78,11 @@ export function createObjectReader(options: ObjectReaderOptions): PodObjectReade
     for (const name of old.references.configMaps) configMaps.release(old.namespace, name)
     if (old.references.trustBundles) trustBundles.release()
   }
+  // What is watched for others, too, must not stay with whom this reader leaves.
+  if (options.watched)
+    scope.defer(() => {
+      for (const podUid of [...registered.keys()]) release(podUid)
+    })
   return {
     registerPod(pod) {
       const { uid } = pod.metadata
@@ -110,8 +108,8 @@ export function createObjectReader(options: ObjectReaderOptions): PodObjectReade
     servicesSynced: (signal) => services.waitForSync(signal),
     secret: (namespace, name, signal) => secrets.get(namespace, name, signal),
     configMap: (namespace, name, signal) => configMaps.get(namespace, name, signal),
-    serviceAccountToken: (pod, audience, expirationSeconds, signal) =>
-      tokens.get(pod, audience, expirationSeconds, signal),
+    serviceAccountToken: async (pod, audience, expirationSeconds, signal) =>
+      makeToken?.(pod) ?? tokens.get(pod, audience, expirationSeconds, signal),
     trustAnchors: (projection, signal) => trustBundles.anchors(projection, signal),
     async podCertificate(pod, volume, index, signal) {
       if (!certificates) throw new Error("PodCertificate projection is not supported in static kubelet mode")

@@ -29,10 +29,18 @@ export class IpRange {
     return undefined
   }
 
+  /** Marks an address as given out, when it is of the range. */
+  take(address: string): void {
+    const offset = this.#offsetOf(address)
+    if (offset > 0 && offset < this.#size) this.#used.add(offset)
+  }
+
   release(address: string): void {
-    if (address === "") return
-    const value = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0)
-    this.#used.delete(value - this.#base)
+    if (address !== "") this.#used.delete(this.#offsetOf(address))
+  }
+
+  #offsetOf(address: string): number {
+    return address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0) - this.#base
   }
 }
 

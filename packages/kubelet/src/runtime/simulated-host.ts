@@ -91,6 +91,7 @@ export interface ContainerRecord {
 }
 
 const eventBound = 65_536
+const defaultImageBytes = 10_000_000
 
 export class SimulatedHost {
   readonly options: SimulatedHostOptions
@@ -149,6 +150,50 @@ export class SimulatedHost {
     }
     this.sandboxes.set(id, sandbox)
     return sandbox
+  }
+
+  /** A sandbox that ran before this host was there. */
+  restoreSandbox(known: Pick<SandboxRecord, "config" | "createdAtMs" | "ip">): SandboxRecord {
+    const sandbox: SandboxRecord = {
+      ...known,
+      id: this.#newId(),
+      runtimeHandler: "",
+      state: "SANDBOX_READY",
+    }
+    this.#range?.take(known.ip)
+    this.sandboxes.set(sandbox.id, sandbox)
+    return sandbox
+  }
+
+  /** A container that ran before this host was there; one that has not ended ends when its behaviour says so. */
+  restoreContainer(
+    sandbox: SandboxRecord,
+    known: Pick<ContainerRecord, "id" | "config" | "startedAtMs"> & {
+      readonly imageName: string
+      readonly ended:
+        | { readonly atMs: number; readonly exitCode: number; readonly reason: string }
+        | undefined
+    },
+  ): ContainerRecord {
+    const { id, config, startedAtMs, imageName, ended } = known
+    const container: ContainerRecord = {
+      ...{ id, sandbox, config, startedAtMs },
+      image: this.#addImage(imageName, defaultImageBytes),
+      createdAtMs: startedAtMs,
+      state: ended ? "CONTAINER_EXITED" : "CONTAINER_RUNNING",
+      finishedAtMs: ended?.atMs ?? 0,
+      exitCode: ended?.exitCode ?? 0,
+      reason: ended?.reason ?? "",
+      behaviour: {},
+      exitTimer: undefined,
+      stopTimer: undefined,
+      stopAtMs: Infinity,
+      waiters: [],
+    }
+    container.behaviour = this.options.behaviour?.(this.view(container)) ?? {}
+    this.containers.set(id, container)
+    if (!ended) this.#exitByItself(container)
+    return container
   }
 
   stopSandbox(sandbox: SandboxRecord): void {
@@ -214,17 +259,21 @@ export class SimulatedHost {
     refuse()
     const { behaviour } = this.options
     container.behaviour = behaviour?.(this.view(container)) ?? {}
-    const { startDelayMs = 0, exitAfterMs } = container.behaviour
+    const { startDelayMs = 0 } = container.behaviour
     if (startDelayMs > 0) {
       await this.env.clock.sleep(startDelayMs, signal)
       refuse()
     }
     container.state = "CONTAINER_RUNNING"
     container.startedAtMs = this.env.clock.now()
+    this.#exitByItself(container)
+  }
+
+  #exitByItself(container: ContainerRecord): void {
+    const { exitAfterMs, exitCode = 0, reason } = container.behaviour
     if (exitAfterMs === undefined) return
-    container.exitTimer = this.env.clock.timer(exitAfterMs, () =>
-      this.kill(container, container.behaviour.exitCode ?? 0, container.behaviour.reason),
-    )
+    const leftMs = Math.max(0, container.startedAtMs + exitAfterMs - this.env.clock.now())
+    container.exitTimer = this.env.clock.timer(leftMs, () => this.kill(container, exitCode, reason))
   }
 
   /** Ends a container within `graceMs`; returns when it has ended. */
@@ -280,9 +329,13 @@ export class SimulatedHost {
   }
 
   async pullImage(name: string, signal: AbortSignal): Promise<Image> {
-    const { delayMs = 0, error, sizeBytes = 10_000_000 } = this.options.pull?.(name) ?? {}
+    const { delayMs = 0, error, sizeBytes = defaultImageBytes } = this.options.pull?.(name) ?? {}
     if (delayMs > 0) await this.env.clock.sleep(delayMs, signal)
     if (error !== undefined) throw failure("PullImage", error)
+    return this.#addImage(name, sizeBytes)
+  }
+
+  #addImage(name: string, size: number): Image {
     const known = this.findImage(name)
     if (known) return known
     const digest = `sha256:${digestOf(name)}`
@@ -291,7 +344,7 @@ export class SimulatedHost {
       id: digest,
       repoTags: tag === "" ? [] : [`${repository}:${tag}`],
       repoDigests: [`${repository}@${digest}`],
-      size: sizeBytes,
+      size,
     })
     this.images.set(image.id, image)
     return image
