@@ -39,6 +39,7 @@ import { replicationControllerController } from "./replicationcontroller/replica
 import { resourceQuotaController } from "./resourcequota/resourcequota.controller.ts"
 import { createRootCACertPublisher } from "./root-ca-cert-publisher/root-ca-cert-publisher.controller.ts"
 import { legacyTokenCleanerController } from "./serviceaccount/legacy-token-cleaner.controller.ts"
+import { serviceCIDRsController } from "./servicecidrs/servicecidrs.controller.ts"
 import { serviceAccountController } from "./serviceaccount/serviceaccount.controller.ts"
 import { createTokensController, type TokensOptions } from "./serviceaccount/tokens.controller.ts"
 import { statefulSetController } from "./statefulset/statefulset.controller.ts"
@@ -49,6 +50,7 @@ import { pvProtectionController } from "./volume-protection/pv-protection.contro
 import { pvcProtectionController } from "./volume-protection/pvc-protection.controller.ts"
 import { volumeExpandController } from "./volume-expand/volume-expand.controller.ts"
 import { vacProtectionController } from "./volume-protection/vac-protection.controller.ts"
+import { ttlController } from "./ttl/ttl.controller.ts"
 import { ttlAfterFinishedController } from "./ttl-after-finished/ttl-after-finished.controller.ts"
 
 /** What a cluster's controllers have to be told. */
@@ -119,6 +121,8 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
       : []),
     createNodeLifecycleController(nodeLifecycle),
     taintEvictionController,
+    ttlController,
+    serviceCIDRsController,
     createPodGCController(
       terminatedPodGCThreshold === undefined ? {} : { terminatedPodThreshold: terminatedPodGCThreshold },
     ),

@@ -118,7 +118,7 @@ export class Registry implements Storages {
     const services = this.find("", "v1", "services")
     if (services) {
       this.#books = await openServiceBooks(this, this.#serviceNetwork, scope)
-      this.#hooks.set("/services", createServiceHooks(this.#serviceNetwork, this.env, this.#books))
+      this.#hooks.set("/services", createServiceHooks(this.env, this.#books))
     }
     this.#hooks.set("apiextensions.k8s.io/customresourcedefinitions", definitionHooks)
     const namespaces = this.find("", "v1", "namespaces")

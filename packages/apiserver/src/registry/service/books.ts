@@ -7,7 +7,9 @@ import { AddressBook, type ServiceReader } from "./address-book.ts"
 import { nodePortsOf } from "./port-plan.ts"
 import { PortRange } from "./port-range.ts"
 import type { ServiceBooks, ServiceNetwork } from "./service-hooks.ts"
+import { ServiceNetworks } from "./service-networks.ts"
 
+const defaultServiceCidr = "10.96.0.0/12"
 const repairEveryMs = 180_000
 /** A port that no Service has in so many looks is free: the write that took it was cut off. */
 const looksBeforeFree = 3
@@ -25,6 +27,8 @@ export async function openServiceBooks(
   const { store, env, storageFormat } = registry
   const addresses = new AddressBook(registry)
   scope.use(addresses.follow())
+  const networks = new ServiceNetworks(registry, network.cidrs ?? [defaultServiceCidr])
+  scope.use(networks.follow())
   const ports = new PortRange(store, network.nodePorts ?? { first: 30000, last: 32767 }, storageFormat)
   await ports.refresh()
   const used = (): Set<number> =>
@@ -55,5 +59,5 @@ export async function openServiceBooks(
     },
     { restart: true },
   )
-  return { addresses, ports }
+  return { addresses, ports, networks }
 }

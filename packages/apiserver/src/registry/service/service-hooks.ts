@@ -8,9 +8,9 @@ import { inTurn, type Env, type Logger } from "@knarr/base"
 import type { Service } from "@knarr/api"
 import type { Allocation, WriteHooks } from "../write-hooks.ts"
 import { allocatedIPs, keyOf, needsClusterIP, type AddressBook } from "./address-book.ts"
-import { IpAllocator } from "./ip-allocator.ts"
 import { fail, nodePortsOf, PortPlan } from "./port-plan.ts"
 import type { PortRange } from "./port-range.ts"
+import type { ServiceNetworks } from "./service-networks.ts"
 import {
   dropLoadBalancerFields,
   normalizeClusterIPs,
@@ -25,16 +25,15 @@ export interface ServiceNetwork {
   readonly nodePorts?: { readonly first: number; readonly last: number }
 }
 
-const defaultServiceCidr = "10.96.0.0/12"
-
 /** What the hooks share with those who repair. */
 export interface ServiceBooks {
   readonly addresses: AddressBook
   readonly ports: PortRange
+  readonly networks: ServiceNetworks
 }
 
-export function createServiceHooks(network: ServiceNetwork, env: Env, books: ServiceBooks): WriteHooks {
-  return new ServiceHooks(network, env, books)
+export function createServiceHooks(env: Env, books: ServiceBooks): WriteHooks {
+  return new ServiceHooks(env, books)
 }
 
 /** What one write took and will give back; undone or done as a whole. What cannot be given back is told, and repaired later. */
@@ -84,13 +83,13 @@ type Step = () => void | Promise<void>
 class ServiceHooks implements WriteHooks {
   readonly #env: Env
   readonly #book: AddressBook
-  readonly #ips: readonly IpAllocator[]
+  readonly #networks: ServiceNetworks
   readonly #ports: PortRange
 
-  constructor(network: ServiceNetwork, env: Env, { addresses, ports }: ServiceBooks) {
+  constructor(env: Env, { addresses, ports, networks }: ServiceBooks) {
     this.#env = env
     this.#book = addresses
-    this.#ips = (network.cidrs ?? [defaultServiceCidr]).map((cidr) => new IpAllocator(cidr))
+    this.#networks = networks
     this.#ports = ports
   }
 
@@ -98,7 +97,7 @@ class ServiceHooks implements WriteHooks {
     const service = obj as unknown as Service
     normalizeClusterIPs(service, undefined)
     return this.#guarded(async (transaction) => {
-      setIPFamilies(service, undefined, this.#families())
+      setIPFamilies(service, undefined, this.#networks.families)
       if (needsClusterIP(service.spec)) await this.#takeIPs(service, transaction, dryRun)
       await this.#takePorts(service, undefined, transaction, dryRun)
     })
@@ -111,7 +110,7 @@ class ServiceHooks implements WriteHooks {
     dropLoadBalancerFields(service, old)
     normalizeClusterIPs(service, old)
     return this.#guarded(async (transaction) => {
-      setIPFamilies(service, old, this.#families())
+      setIPFamilies(service, old, this.#networks.families)
       const before = needsClusterIP(old.spec)
       const after = needsClusterIP(service.spec)
       if (!before && after) await this.#takeIPs(service, transaction, dryRun)
@@ -141,10 +140,6 @@ class ServiceHooks implements WriteHooks {
     return transaction
   }
 
-  #families(): readonly ("IPv4" | "IPv6")[] {
-    return this.#ips.map((allocator) => allocator.family)
-  }
-
   #releaseIPs(service: Readonly<Service>, ips: readonly string[], transaction: Transaction): void {
     for (const ip of ips) transaction.releases(() => this.#book.release(ip, keyOf(service.metadata)))
   }
@@ -154,11 +149,10 @@ class ServiceHooks implements WriteHooks {
     const wanted = spec.clusterIPs ?? []
     const out: string[] = []
     for (const [i, family] of (spec.ipFamilies ?? []).entries()) {
-      const allocator = this.#ips.find((candidate) => candidate.family === family)
-      if (!allocator) {
+      if (!this.#networks.families.includes(family as "IPv4" | "IPv6")) {
         throw fail(service, field.invalid("spec.ipFamilies", spec.ipFamilies, "no allocator for this family"))
       }
-      out.push(await this.#takeOne(service, allocator, wanted[i], transaction, dryRun))
+      out.push(await this.#takeOne(service, family as "IPv4" | "IPv6", wanted[i], transaction, dryRun))
     }
     spec.clusterIPs = out
     if (out[0] !== undefined) spec.clusterIP = out[0]
@@ -166,12 +160,13 @@ class ServiceHooks implements WriteHooks {
 
   async #takeOne(
     service: Service,
-    allocator: IpAllocator,
+    family: "IPv4" | "IPv6",
     wanted: string | undefined,
     transaction: Transaction,
     dryRun: boolean,
   ): Promise<string> {
     const key = keyOf(service.metadata)
+    const networks = this.#networks.of(family)
     const take = async (ip: string): Promise<boolean> => {
       if (dryRun) return !this.#book.isTaken(ip)
       if (!(await this.#book.claim(ip, key))) return false
@@ -182,7 +177,7 @@ class ServiceHooks implements WriteHooks {
       return true
     }
     if (wanted) {
-      const inside = allocator.contains(wanted)
+      const inside = networks.some((network) => network.contains(wanted))
       if (inside && (await take(wanted))) return wanted
       const why = inside
         ? "provided IP is already allocated"
@@ -193,7 +188,8 @@ class ServiceHooks implements WriteHooks {
     const refused = new Set<string>()
     const taken = (ip: string): boolean => this.#book.isTaken(ip) || refused.has(ip)
     for (;;) {
-      const ip = allocator.choose(this.#env.random, taken)
+      let ip: string | undefined
+      for (const network of networks) if ((ip = network.choose(this.#env.random, taken)) !== undefined) break
       if (ip === undefined) throw internalError("failed to allocate a serviceIP: range is full")
       if (await take(ip)) return ip
       // Another server was first.
@@ -211,9 +207,9 @@ class ServiceHooks implements WriteHooks {
       spec.clusterIPs = ips.slice(0, families.length)
       this.#releaseIPs(old, before.slice(families.length), transaction)
     } else if (families.length > before.length && before.length === 1) {
-      const allocator = this.#ips.find((candidate) => candidate.family === families[1])
-      if (!allocator) return
-      const second = await this.#takeOne(service, allocator, ips[1], transaction, dryRun)
+      const family = families[1] as "IPv4" | "IPv6"
+      if (!this.#networks.families.includes(family)) return
+      const second = await this.#takeOne(service, family, ips[1], transaction, dryRun)
       spec.clusterIPs = [before[0]!, second]
     }
   }
