@@ -133,13 +133,14 @@ export async function writeConformanceImages(dir: string, bin: string): Promise<
     { entrypoint: ["/agnhost"], cmd: ["pause"] },
   )
   for (const name of ["nautilus", "kitten"]) {
-    const www = [
-      { path: "www/" },
-      { path: "www/data.json", content: `{"image": "${name}.jpg"}\n` },
-      { path: `www/${name}.jpg`, content: "x" },
+    const pages = [
+      { path: "data.json", content: `{"image": "${name}.jpg"}\n` },
+      { path: `${name}.jpg`, content: "x" },
+      // What the published image is made of: a spec mounts it and reads this.
+      { path: "etc/os-release", content: 'NAME="Alpine Linux"\nID=alpine\n' },
     ]
-    await write(name, [`${e2e}${name}:1.8`], [...standard, ...www], {
-      cmd: ["/bin/httpd", "-f", "-h", "/www"],
+    await write(name, [`${e2e}${name}:1.8`], [...standard, ...pages], {
+      cmd: ["/bin/httpd", "-f", "-h", "/"],
       ports: ["80/tcp"],
     })
   }
