@@ -95,8 +95,12 @@ async function startController(controller: Controller, options: Started): Promis
     : options.client
   const recorder = createEventRecorder({ client, env, scope, component: eventSource(controller.name) })
   const cache = new ControllerCache(controller, options.informers)
-  const queue = scope.use(createWorkQueue(env, controller.queueName ?? defaultQueueName(controller.name)))
+  // Whoever looks at no keys has no queue, and tells of none.
+  const queue = controller.reconcile
+    ? scope.use(createWorkQueue(env, controller.queueName ?? defaultQueueName(controller.name)))
+    : undefined
   const enqueue = (ref: Ref, afterMs?: number): void => {
+    if (!queue) throw new Error(`Cannot queue a key: the controller "${controller.name}" looks at none`)
     if (afterMs === undefined) queue.add(refKey(ref))
     else queue.addAfter(refKey(ref), afterMs)
   }
@@ -119,7 +123,7 @@ async function startController(controller: Controller, options: Started): Promis
   }
   subscribe(controller, cache, enqueue, scope)
   await cache.waitForSync(scope.signal)
-  if (!controller.reconcile) return
+  if (!controller.reconcile || !queue) return
   const reconcile = controller.reconcile.bind(controller)
   for (let i = 0; i < (controller.workers ?? 5); i++) {
     scope.run(`worker-${i}`, (signal) => work(reconcile, ctx, queue, signal), { restart: true })

@@ -10,6 +10,7 @@ import {
 } from "./certificates/cleaners.controller.ts"
 import { csrApprovingController } from "./certificates/csr-approving.controller.ts"
 import { createCSRSigningController } from "./certificates/csr-signing.controller.ts"
+import { isControllerEnabled } from "./controller-names.ts"
 import { createTrustBundlePublisher } from "./certificates/trust-bundle-publisher.controller.ts"
 import { clusterRoleAggregationController } from "./clusterrole-aggregation/clusterrole-aggregation.controller.ts"
 import { cronJobController } from "./cronjob/cronjob.controller.ts"
@@ -76,6 +77,10 @@ export interface ControllersOptions extends NodeLifecycleOptions {
   /** Pods that have ended beyond this number are deleted. Default 12,500; 0 keeps all. */
   readonly terminatedPodGCThreshold?: number | undefined
   readonly autoscaler?: AutoscalerOptions | undefined
+  /** Which controllers run, as {@link readControllerList} answers. Default: `*`. */
+  readonly controllers?: readonly string[] | undefined
+  /** How many keys a controller works on at the same time, by its name. Default: as the controller has it. */
+  readonly workers?: ReadonlyMap<string, number> | undefined
 }
 
 function list(text: string | undefined): string[] {
@@ -85,15 +90,37 @@ function list(text: string | undefined): string[] {
     .filter((item) => item !== "")
 }
 
-/** Every controller of a cluster. */
+/** On where they have something to do, and not by `*` alone. */
+const bootstrapping: ReadonlySet<string> = new Set([
+  bootstrapSignerController.name,
+  tokenCleanerController.name,
+])
+
+/** The controllers of a cluster. Throws when one is asked for that there is none of. */
 export function createControllers(options: ControllersOptions = {}): readonly Controller[] {
+  const { controllers: list = ["*"], workers = new Map<string, number>(), bootstrapTokens = false } = options
+  const all = everyController(options)
+  const missing = list.find((item) => !/^[*-]/.test(item) && !all.some(({ name }) => name === item))
+  if (missing !== undefined)
+    throw new Error(`Cannot run the controller ${JSON.stringify(missing)}: there is none here`)
+  return Object.freeze(
+    all
+      .filter(({ name }) => isControllerEnabled(name, list, bootstrapTokens || !bootstrapping.has(name)))
+      .map((controller) => {
+        const wanted = workers.get(controller.name)
+        return wanted === undefined ? controller : Object.freeze({ ...controller, workers: wanted })
+      }),
+  )
+}
+
+function everyController(options: ControllersOptions): readonly Controller[] {
   const { nodeMonitorGracePeriodMs, nodeCIDRMaskSizeIPv4, nodeCIDRMaskSizeIPv6, terminatedPodGCThreshold } =
     options
   const nodeLifecycle: NodeLifecycleOptions =
     nodeMonitorGracePeriodMs === undefined
       ? options
       : { ...options, monitorGracePeriodMs: nodeMonitorGracePeriodMs }
-  return Object.freeze([
+  return [
     serviceAccountController,
     ...(options.rootCA === undefined ? [] : [createRootCACertPublisher(options.rootCA)]),
     ...(options.rootCA ? [createTrustBundlePublisher(options.rootCA)] : []),
@@ -105,7 +132,8 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
       ? [createTokensController({ sign: options.signToken, rootCA: options.rootCA })]
       : []),
     legacyTokenCleanerController,
-    ...(options.bootstrapTokens ? [bootstrapSignerController, tokenCleanerController] : []),
+    bootstrapSignerController,
+    tokenCleanerController,
     clusterRoleAggregationController,
     namespaceController,
     garbageCollector,
@@ -149,5 +177,5 @@ export function createControllers(options: ControllersOptions = {}): readonly Co
     resourceQuotaController,
     validatingAdmissionPolicyStatusController,
     storageVersionMigratorController,
-  ])
+  ]
 }

@@ -1,1 +1,2 @@
+export { readControllerList } from "./controller-names.ts"
 export { type ControllersOptions, createControllers } from "./controllers.ts"

@@ -18,6 +18,7 @@ import { openEmbeddedStore, openEtcdStore, type EtcdStoreOptions, type Store } f
 import { etcdOptions } from "./api-server-flags/etcd.flags.ts"
 import { namingFlag } from "./api-server-flags/naming-flag.ts"
 import { apiServerOptions } from "./api-server-flags/order.ts"
+import { controllersElection, controllersOptions } from "./api-server-flags/controllers.flags.ts"
 import { schedulerConfigFile } from "./api-server-flags/scheduler.flags.ts"
 import { givenServiceAccounts } from "./api-server-flags/service-account.flags.ts"
 import { addressesOf, type ClusterConfig, type ClusterHome } from "./cluster-home.ts"
@@ -129,6 +130,7 @@ export async function startServer(options: {
     env,
   })
   const controllers = createControllers({
+    ...controllersOptions(config.apiServer ?? {}),
     rootCA: pki.ca.cert,
     signingCA: pki.ca,
     signToken: (claims) => apiServer.signer.sign(claims),
@@ -154,7 +156,9 @@ export async function startServer(options: {
   if (etcd) {
     // Other servers may use the same etcd, and kube-apiserver's own managers.
     const candidate = { client: apiServer.client(), env, scope }
-    runElected({ ...candidate, name: "kube-controller-manager" }, startControllers)
+    const managing = controllersElection(config.apiServer ?? {})
+    if (managing) runElected({ ...candidate, ...managing }, startControllers)
+    else await startControllers(scope.child("controllers"))
     const { election } = scheduling
     if (election) runElected({ ...candidate, ...election }, startOwnScheduler)
     else await startOwnScheduler(scope.child("scheduler"))

@@ -38,7 +38,7 @@ const stateOf = perRun((ctx) => new Attachments(ctx))
 export const attachDetachController: Controller = defineController({
   name: "persistentvolume-attach-detach-controller",
   queueName: "pvcs",
-  aliases: ["persistentvolume-attach-detach"],
+  aliases: ["attachdetach"],
   serviceAccount: "attachdetach-controller",
   rbac: [
     allow("", "persistentvolumes persistentvolumeclaims", "list watch"),

@@ -28,6 +28,7 @@ export function createNodeIpamController(options: NodeIpamOptions): Controller {
   return defineController<Node>({
     name: "node-ipam-controller",
     aliases: ["nodeipam"],
+    queueName: "cidrallocator_node",
     serviceAccount: "node-controller",
     rbac: [allow("", "nodes", "get list watch update patch delete"), recordEvents],
     for: node,

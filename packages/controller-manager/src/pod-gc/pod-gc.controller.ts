@@ -32,6 +32,7 @@ export function createPodGCController(options: PodGCOptions = {}): Controller {
   return defineController<Pod>({
     name: "pod-garbage-collector-controller",
     aliases: ["podgc"],
+    queueName: "orphaned_pods_nodes",
     serviceAccount: "pod-garbage-collector",
     rbac: [
       allow("", "pods", "list watch delete"),

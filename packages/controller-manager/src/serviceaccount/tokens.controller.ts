@@ -22,7 +22,7 @@ export function createTokensController(options: TokensOptions): Controller {
   const { sign, rootCA } = options
   return defineController<Secret>({
     name: "serviceaccount-token-controller",
-    queueName: "serviceaccount_tokens_secret",
+    queueName: "serviceaccount_tokens_service",
     aliases: ["serviceaccount-token"],
     serviceAccount: "tokens-controller",
     rbac: [

@@ -34,7 +34,7 @@ type Migration = storagemigrationV1.StorageVersionMigration
 export const storageVersionMigratorController: Controller = defineController<Migration>({
   name,
   aliases: ["svm"],
-  queueName: name,
+  queueName: "resource-version-controller",
   serviceAccount: name,
   rbac: [
     allow("*", "*", "list patch"),

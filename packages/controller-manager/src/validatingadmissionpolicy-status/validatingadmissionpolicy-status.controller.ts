@@ -12,6 +12,7 @@ const againMs = 250
 export const validatingAdmissionPolicyStatusController: Controller =
   defineController<ValidatingAdmissionPolicy>({
     name,
+    queueName: "validatingadmissionpolicy-status",
     serviceAccount: name,
     rbac: [
       allow("admissionregistration.k8s.io", "validatingadmissionpolicies", "get list watch"),

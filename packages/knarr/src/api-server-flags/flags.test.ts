@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { resolve } from "node:path"
 import { describe, it } from "node:test"
 import { ConfigFileError } from "@knarr/client"
+import { controllersElection, controllersOptions } from "./controllers.flags.ts"
 import { etcdOptions } from "./etcd.flags.ts"
 import { namingFlag } from "./naming-flag.ts"
 import { apiServerFlags, apiServerOptions, keepApiServerFlags } from "./order.ts"
@@ -50,6 +51,16 @@ describe("Flags of the API server", () => {
       /^invalid audit batch webhook throttle QPS 0, must be a positive/,
     ],
     ["audit-webhook-version", "v1", /^invalid group version/],
+    ["controllers", "*,-foo", /^--controllers: "foo" is not in the list of known controllers$/],
+    ["concurrent-job-syncs", "0", /^--concurrent-job-syncs must be greater than 0, but got 0$/],
+    [
+      "horizontal-pod-autoscaler-sync-period",
+      "0s",
+      /^--horizontal-pod-autoscaler-sync-period must be greater than 0$/,
+    ],
+    ["leader-elect-lease-duration", "5s", /LeaseDuration must be greater than RenewDeadline$/],
+    ["leader-elect-resource-lock", "endpoints", /resourceLock value must be "leases"$/],
+    ["kube-api-qps", "50", /^--kube-api-qps can not be given here: controllers are part of the server/],
     ["goaway-chance", "0.5", /^--goaway-chance can not be less than 0 or greater than 0.02$/],
     ["request-timeout", "-1s", /^--request-timeout can not be negative value$/],
     ["shutdown-delay-duration", "1m", /^--shutdown-delay-duration can not be greater than 5s here$/],
@@ -171,5 +182,34 @@ describe("Flags of the API server", () => {
   it("are texts, or switches", () => {
     assert.equal(apiServerFlags["audit-log-path"]?.type, "string")
     assert.equal(apiServerFlags["audit-log-compress"]?.type, "boolean")
+  })
+})
+
+describe("Flags of the controllers", () => {
+  it("say which run, how many keys at a time, and how nodes and autoscalers are judged", () => {
+    const options = controllersOptions({
+      controllers: "*,-ttl,tokencleaner",
+      "concurrent-job-syncs": "9",
+      "horizontal-pod-autoscaler-sync-period": "5s",
+      "horizontal-pod-autoscaler-tolerance": "0.2",
+      "node-monitor-grace-period": "20s",
+      "node-cidr-mask-size": "26",
+    })
+    assert.deepEqual(options, {
+      controllers: ["*", "-ttl-controller", "token-cleaner-controller"],
+      workers: new Map([["job-controller", 9]]),
+      autoscaler: { syncPeriodMs: 5000, tolerance: 0.2 },
+      monitorGracePeriodMs: 20_000,
+      nodeCIDRMaskSizeIPv4: 26,
+    })
+  })
+
+  it("say how the server that runs them is elected, or that none is", () => {
+    assert.deepEqual(controllersElection({}), { name: "kube-controller-manager" })
+    assert.deepEqual(
+      controllersElection({ "leader-elect-resource-name": "mine", "leader-elect-lease-duration": "1m" }),
+      { name: "mine", leaseDurationMs: 60_000 },
+    )
+    assert.equal(controllersElection({ "leader-elect": "false" }), undefined)
   })
 })

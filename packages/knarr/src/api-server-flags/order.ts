@@ -6,6 +6,7 @@ import { admissionFlags } from "./admission.flags.ts"
 import { auditFlags } from "./audit.flags.ts"
 import { authenticationFlags } from "./authentication.flags.ts"
 import { authorizationFlags } from "./authorization.flags.ts"
+import { controllersFlags } from "./controllers.flags.ts"
 import { encryptionFlags } from "./encryption.flags.ts"
 import { etcdFlags } from "./etcd.flags.ts"
 import {
@@ -28,6 +29,7 @@ const groups: readonly FlagGroup[] = [
   auditFlags,
   authenticationFlags,
   authorizationFlags,
+  controllersFlags,
   encryptionFlags,
   etcdFlags,
   refusedFlags,
