@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { generateBootstrap } from "./bootstrap.ts"
 import { generateColumnTexts } from "./columns.ts"
+import { generateFeatureGates } from "./feature-gates.ts"
 import { generateGoTypes } from "./go-types.ts"
 import { generateKinds } from "./kinds.ts"
 import { generateRpc } from "./rpc.ts"
@@ -13,6 +14,7 @@ const verify = process.argv.includes("--verify")
 const facts = join(root, "facts")
 const files = new Map([
   ...generateBootstrap(facts),
+  ...generateFeatureGates(facts),
   ...generateGoTypes(facts),
   ...generateColumnTexts(facts),
   ...generateShapes(facts),

@@ -7,6 +7,7 @@ export {
   defaultServiceCIDR,
 } from "./control-plane.ts"
 export type { HostedVersion } from "./aggregator/hosted.ts"
+export { featureGates } from "./server/feature-gates.gen.ts"
 export type { KubeletOptions } from "./endpoints/connect/kubelet.ts"
 export { type OpenApiDocs, readOpenApiDocs } from "./endpoints/openapi-docs.ts"
 export type { ServingCertificates } from "./server/listener.ts"

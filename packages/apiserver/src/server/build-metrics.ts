@@ -1,5 +1,6 @@
 /** What program this is, and how many metrics it has. Mirrors: component-base metrics/{version,metrics}.go, compatibility */
 import type { Meter, Scope } from "@knarr/base"
+import { featureGates } from "./feature-gates.gen.ts"
 import { versionInfo } from "../endpoints/version.ts"
 
 export function addBuildMetrics(meter: Meter, scope: Scope): void {
@@ -36,6 +37,14 @@ export function addBuildMetrics(meter: Meter, scope: Scope): void {
       `${version["emulationMajor"]}.${version["emulationMinor"]}`,
       `${version["minCompatibilityMajor"]}.${version["minCompatibilityMinor"]}`,
     )
+  const feature = meter.gauge({
+    name: "kubernetes_feature_enabled",
+    help: "This metric records the data about the stage and enablement of a k8s feature.",
+    labels: ["name", "stage"],
+    stability: "BETA",
+  })
+  for (const [name, [stage, enabled]] of Object.entries(featureGates))
+    feature.set(enabled ? 1 : 0, name, stage)
   scope.use(
     meter.collect(
       "counter",

@@ -98,7 +98,30 @@ describe("Flags of the API server", () => {
     ],
     ["tls-sni-cert-key", "a,b: ", /: empty names list is not allowed$/],
     ["tls-cert-file", "a", /^--tls-cert-file can not be given here: the cluster's authority signs/],
-    ["feature-gates", "A=true", /^--feature-gates can not be given here: what is on is what/],
+    ["feature-gates", "A=true", /^unrecognized feature gate: A$/],
+    ["feature-gates", "A", /^missing bool value for A$/],
+    ["feature-gates", "A=x", /^invalid value of A=x, err: strconv.ParseBool: parsing "x": invalid syntax$/],
+    ["feature-gates", "x:A=true", /^component not registered: x$/],
+    [
+      "feature-gates",
+      "WatchList=true,ImageVolume=false",
+      /^cannot set feature gate ImageVolume to false, feature is locked to true$/,
+    ],
+    ["feature-gates", "AllAlpha=true", /^--feature-gates AllAlpha=true can not be given here: what is on/],
+    ["runtime-config", "foo=bar", /^runtime-config invalid key foo$/],
+    ["runtime-config", "api/all=x", /^invalid value api\/all=x$/],
+    ["runtime-config", "apps/v9=true", /^group version apps\/v9 that has not been registered$/],
+    [
+      "runtime-config",
+      "api/alpha=true",
+      /^--runtime-config api\/alpha=true can not be given here: what is on/,
+    ],
+    [
+      "runtime-config",
+      "batch/v1=false",
+      /^--runtime-config batch\/v1=false can not be given here: what is on/,
+    ],
+    ["runtime-config", "resource.k8s.io/v1beta1", /^--runtime-config resource.k8s.io\/v1beta1 can not be/],
     [
       "service-account-jwks-uri",
       "http://a",
@@ -111,6 +134,14 @@ describe("Flags of the API server", () => {
     it(`are refused: --${name}=${value}`, () => {
       assert.throws(() => keepApiServerFlags({ [name]: value }), { message })
     })
+
+  it("may say what is on anyway", () => {
+    const flags = {
+      "feature-gates": "ImageVolume=true,kube:AllAlpha=F",
+      "runtime-config": "api/ga,api/beta=false,v1=true,batch/v1=,resource.k8s.io/v1alpha3=false",
+    }
+    assert.deepEqual(apiServerOptions(flags), apiServerOptions({}))
+  })
 
   it("become options of the store", () => {
     const options = apiServerOptions({

@@ -17,6 +17,7 @@ import {
   type FlagType,
   type FlagValues,
 } from "./flag-group.ts"
+import { featureFlags } from "./features.flags.ts"
 import { refusedFlags } from "./refused.flags.ts"
 import { schedulerFlags } from "./scheduler.flags.ts"
 import { serviceAccountFlags } from "./service-account.flags.ts"
@@ -32,6 +33,7 @@ const groups: readonly FlagGroup[] = [
   controllersFlags,
   encryptionFlags,
   etcdFlags,
+  featureFlags,
   refusedFlags,
   schedulerFlags,
   serviceAccountFlags,

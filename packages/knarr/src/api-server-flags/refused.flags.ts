@@ -5,21 +5,18 @@ import type { FlagGroup, FlagType } from "./flag-group.ts"
 const ownCertificate =
   "the cluster's authority signs the server's certificate; others are served by --tls-sni-cert-key"
 const ownProxies = "front proxies are known by the cluster's own authority (front-proxy-ca.crt)"
-const ownFeatures = "what is on is what Kubernetes 1.37 has on by default"
 const ownKeys = "tokens are signed and checked by the cluster's own key (sa.key)"
 
 const reasons: Readonly<Record<string, string>> = {
   "authorization-policy-file": "there is no attribute-based access control",
   "cert-dir": ownCertificate,
   "egress-selector-config-file": "connections are made directly",
-  "feature-gates": ownFeatures,
   "requestheader-allowed-names": ownProxies,
   "requestheader-client-ca-file": ownProxies,
   "requestheader-extra-headers-prefix": ownProxies,
   "requestheader-group-headers": ownProxies,
   "requestheader-uid-headers": ownProxies,
   "requestheader-username-headers": ownProxies,
-  "runtime-config": ownFeatures,
   "service-account-key-file": ownKeys,
   "service-account-signing-endpoint": ownKeys,
   "service-account-signing-key-file": ownKeys,
