@@ -269,7 +269,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       scope,
     )
   }
-  const outbound = scope.use(createOutbound({ clock: env.clock, resolve }))
+  const outbound = scope.use(createOutbound({ clock: env.clock, meter: env.meter, resolve }))
   const { configFile } = options.admission ?? {}
   const configurations = configFile
     ? await usingConfigFile(configFile, readAdmissionConfiguration(configFile))

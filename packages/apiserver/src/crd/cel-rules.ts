@@ -19,6 +19,7 @@ import {
 import { maxProblems } from "./check-result.ts"
 import { Correlated } from "./correlated.ts"
 import { itemsOf } from "./prune.ts"
+import { uncountedTimes, type RuleTimes } from "./rule-times.ts"
 
 /** What all rules of one object may cost together. Mirrors: apiserver pkg/apis/cel/config.go */
 const runtimeBudget = 10_000_000
@@ -51,8 +52,11 @@ interface Before {
 }
 
 /** Undefined when a schema has no rules. */
-export function celRulesOf(schema: JSONSchemaProps | undefined): CelRules | undefined {
-  return schema && hasRules(schema) ? new CelRules(schema) : undefined
+export function celRulesOf(
+  schema: JSONSchemaProps | undefined,
+  times: RuleTimes = uncountedTimes,
+): CelRules | undefined {
+  return schema && hasRules(schema) ? new CelRules(schema, times) : undefined
 }
 
 function hasRules(schema: JSONSchemaProps | undefined): boolean {
@@ -69,19 +73,22 @@ function hasRules(schema: JSONSchemaProps | undefined): boolean {
 /** The rules of a whole schema. They are compiled when the first object is validated. */
 export class CelRules {
   readonly #schema: JSONSchemaProps
+  readonly #times: RuleTimes
   #root: Place | undefined
 
-  constructor(schema: JSONSchemaProps) {
+  constructor(schema: JSONSchemaProps, times: RuleTimes) {
     this.#schema = schema
+    this.#times = times
   }
 
   /** The rules that an object breaks; `old` is what an update replaces. Rules that broke before may stay so: `warn` is told. */
   validate(obj: object, old: object | undefined, warn: (text: string) => void): FieldError[] {
-    this.#root ??= placeOf(this.#schema, this.#schema, true)
-    if (!this.#root) return []
+    this.#root ??= this.#times.compilation(() => placeOf(this.#schema, this.#schema, true))
+    const root = this.#root
+    if (!root) return []
     const walk = new Walk(warn)
     const here = old && new Correlated(this.#schema, obj, old)
-    walk.at(this.#root, "", obj, old, { here, parent: undefined })
+    this.#times.evaluation(() => walk.at(root, "", obj, old, { here, parent: undefined }))
     return walk.errors
   }
 }

@@ -23,6 +23,7 @@ import { columnsOf } from "./custom-columns.ts"
 import { CustomRules, finalizerWarnings } from "./custom-rules.ts"
 import { unknownPaths } from "./embedded.ts"
 import { shapeOfCustom } from "./custom-shape.ts"
+import type { RuleTimes } from "./rule-times.ts"
 import { namesOf, readTyped, setNested } from "./nested.ts"
 
 /** An object as it is before its version's rules see it: its metadata as that of any object, and all else as it came. */
@@ -46,8 +47,12 @@ const anyObject: Schema = {
   fields: new Map(["apiVersion", "kind"].map((name) => [name, { name, schema: text, required: false }])),
 }
 
-/** The kind of one version. Throws when the definition has no such version. */
-export function customKind(crd: Readonly<CustomResourceDefinition>, versionName: string): Kind {
+/** The kind of one version. Throws when the definition has no such version. `times`: counts what its rules take. */
+export function customKind(
+  crd: Readonly<CustomResourceDefinition>,
+  versionName: string,
+  times?: RuleTimes,
+): Kind {
   const { spec } = crd
   const version = spec.versions.find(({ name }) => name === versionName)
   if (!version) throw new Error(`Definition ${crd.metadata.name} has no version ${versionName}`)
@@ -59,6 +64,7 @@ export function customKind(crd: Readonly<CustomResourceDefinition>, versionName:
     schema,
     scale,
     preservesUnknown: spec.preserveUnknownFields === true,
+    times,
   })
   const kind: KindSpec<KubeObject> = {
     group: spec.group,

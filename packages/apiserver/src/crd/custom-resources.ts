@@ -15,6 +15,7 @@ import { createWorkQueue, type Client, type WorkQueue } from "@knarr/client"
 import type { Registry } from "../registry/registry.ts"
 import type { OutboundCall } from "../contract.ts"
 import { customConverter } from "./custom-converter.ts"
+import { createRuleTimes, type RuleTimes } from "./rule-times.ts"
 import { customKind } from "./custom-kind.ts"
 import { conditionOf, establishedStatus, isTrue, nextStatus } from "./definition-status.ts"
 
@@ -42,6 +43,7 @@ const countMs = 1000
 export class CustomResources {
   readonly #options: CustomResourcesOptions
   readonly #served = new Map<string, Served>()
+  readonly #times: RuleTimes
   readonly #queue: WorkQueue & Disposable
   /** Of definitions that failed. */
   readonly #backoffs = new Map<string, Backoff>()
@@ -50,6 +52,7 @@ export class CustomResources {
 
   constructor(options: CustomResourcesOptions) {
     this.#options = options
+    this.#times = createRuleTimes(options.env)
     this.#queue = createWorkQueue(options.env, "custom_resources")
     const { kinds } = options.registry
     this.#builtIn = new Set(
@@ -160,7 +163,9 @@ export class CustomResources {
     if (present?.made === made) return
     this.#remove(name)
     if (served.length === 0) return
-    const kinds = new Map(crd.spec.versions.map((version) => [version.name, customKind(crd, version.name)]))
+    const kinds = new Map(
+      crd.spec.versions.map((version) => [version.name, customKind(crd, version.name, this.#times)]),
+    )
     const stored = kinds.get(crd.spec.versions.find(({ storage }) => storage)!.name)!
     const versions = served.map(({ name: version }) => kinds.get(version)!)
     const former = [...kinds.values()].filter((kind) => !versions.includes(kind) && kind !== stored)

@@ -11,6 +11,7 @@ import { coerceEmbedded, hasEmbedded, validateEmbedded } from "./embedded.ts"
 import { validateListTypes } from "./list-types.ts"
 import { readTyped } from "./nested.ts"
 import { pruneCustom } from "./prune.ts"
+import type { RuleTimes } from "./rule-times.ts"
 import { SchemaCheck } from "./schema-check.ts"
 
 type Loose = Record<string, unknown>
@@ -33,6 +34,7 @@ export class CustomRules {
     scale: CustomResourceSubresourceScale | undefined
     /** `spec.preserveUnknownFields` of the definition. */
     preservesUnknown: boolean
+    times?: RuleTimes | undefined
   }) {
     const { schema } = options
     this.#kind = options.kind
@@ -43,7 +45,7 @@ export class CustomRules {
     this.#check = schema && new SchemaCheck(schema)
     const status = schema?.properties?.["status"]
     this.#statusCheck = status && new SchemaCheck(status)
-    this.#cel = celRulesOf(schema)
+    this.#cel = celRulesOf(schema, options.times)
   }
 
   /**

@@ -8,6 +8,7 @@ import {
   CancelledError,
   createCA,
   issueCertificate,
+  Meter,
   systemClock,
   systemRandom,
   TimeoutError,
@@ -68,6 +69,7 @@ test("a service is called where it is, under the name that its certificate has, 
   const asked: unknown[] = []
   using outbound = createOutbound({
     clock: systemClock,
+    meter: new Meter(),
     resolve(...what) {
       asked.push(what)
       return { host: "127.0.0.1", port }
@@ -95,7 +97,11 @@ test("a service is called where it is, under the name that its certificate has, 
 })
 
 test("what is wrong with a program outside is said, and is over at once", async () => {
-  using outbound = createOutbound({ clock: systemClock, resolve: () => ({ host: "127.0.0.1", port }) })
+  using outbound = createOutbound({
+    clock: systemClock,
+    meter: new Meter(),
+    resolve: () => ({ host: "127.0.0.1", port }),
+  })
   const options = { caBundle: ca.cert, timeoutMs: 10_000, maxAnswerBytes: 4096 }
   const at = (path: string): string => `Post "https://hook.tools.svc:8443${path}": `
   assert.equal((await outbound.call(service("/elsewhere"), "{}", options, never)).status, 307)
@@ -174,4 +180,30 @@ test("a service's place: its address, or an endpoint that is ready", () => {
     if (typeof expected === "string") assert.throws(() => resolve("tools", name, at), { message: expected })
     else assert.deepEqual(resolve("tools", name, at), expected)
   }
+})
+
+test("a certificate that has its name in its subject alone is refused, and counted", async () => {
+  const old = issueCertificate(ca, {
+    subject: { commonName: "localhost" },
+    serial: systemRandom.bytes(16),
+    ...validity,
+    usages: ["serverAuth"],
+  })
+  const plain = createServer(old, (_, response) => response.end())
+  await new Promise<void>((resolve) => void plain.listen(0, "127.0.0.1", resolve))
+  const meter = new Meter()
+  try {
+    using outbound = createOutbound({
+      ...{ clock: systemClock, meter },
+      resolve: () => assert.fail("it is no service"),
+    })
+    const url = `https://localhost:${(plain.address() as AddressInfo).port}/`
+    await assert.rejects(outbound.call({ url }, "{}", { caBundle: ca.cert, timeoutMs: 10_000 }, never), {
+      message: `Post "${url}": tls: failed to verify certificate: x509: certificate relies on legacy Common Name field, use SANs instead`,
+    })
+  } finally {
+    plain.close()
+  }
+  assert.match(meter.text(), /^apiserver_webhooks_x509_missing_san_total 1$/m)
+  assert.match(meter.text(), /^apiserver_webhooks_x509_insecure_sha1_total 0$/m)
 })

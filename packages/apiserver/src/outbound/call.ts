@@ -6,12 +6,14 @@
 import type { IncomingMessage } from "node:http"
 import { Agent, request, type RequestOptions } from "node:https"
 import { posix } from "node:path"
-import { messageOf, withTimeout, type Clock } from "@knarr/base"
+import { messageOf, withTimeout, type Clock, type Meter } from "@knarr/base"
 import type { OutboundAnswer, OutboundCall, OutboundOptions, OutboundTarget } from "../contract.ts"
+import { ServerCertificates } from "./server-certificates.ts"
 import type { ServiceResolver } from "./service-resolver.ts"
 
 export interface OutboundDeps {
   readonly clock: Clock
+  readonly meter: Meter
   readonly resolve: ServiceResolver
 }
 
@@ -25,8 +27,13 @@ export interface Outbound extends Disposable {
 }
 
 /** A caller with connections of its own, which end with it. */
-export function createOutbound({ clock, resolve }: OutboundDeps): Outbound {
-  const agent = new Agent({ keepAlive: true, maxFreeSockets: keptConnections, maxSockets: callsAtOnce })
+export function createOutbound({ clock, meter, resolve }: OutboundDeps): Outbound {
+  const certificates = new ServerCertificates(meter)
+  const agent = new Agent({
+    ...{ keepAlive: true, maxFreeSockets: keptConnections, maxSockets: callsAtOnce },
+    // Given with a request, it would have a connection of its own each time.
+    checkServerIdentity: certificates.check,
+  })
   return {
     async call(target, body, options, signal) {
       const where = destinationOf(target, resolve)
@@ -35,6 +42,7 @@ export function createOutbound({ clock, resolve }: OutboundDeps): Outbound {
       return await withTimeout(clock, options.timeoutMs, what, signal, (limit) =>
         post({ ...where.request, agent }, body, options, limit).catch((thrown: unknown) => {
           limit.throwIfAborted()
+          certificates.failed(thrown as Error)
           throw new Error(`${what}: ${messageOf(thrown)}`, { cause: thrown })
         }),
       )

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "node:test"
 import type { TLSSocket } from "node:tls"
-import { systemClock } from "@knarr/base"
+import { Meter, systemClock } from "@knarr/base"
 import { prepareWebhooks } from "../admission/webhook/webhook-configuration.ts"
 import type { OutboundTarget } from "../contract.ts"
 import { testCertificates } from "../testing.ts"
@@ -48,7 +48,11 @@ test("each webhook is told who asks by what the kubeconfig has for its host", as
     kind: "WebhookAdmissionConfiguration",
     kubeConfigFile: file,
   })
-  using outbound = createOutbound({ clock: systemClock, resolve: () => ({ host: "localhost", port }) })
+  using outbound = createOutbound({
+    clock: systemClock,
+    meter: new Meter(),
+    resolve: () => ({ host: "localhost", port }),
+  })
   const call = known.users!.identified(async (target, body, options, signal) =>
     // The certificate is for one name only.
     outbound.call({ url: `https://localhost:${port}/` }, body, { ...options, caBundle: ca.cert }, signal),
