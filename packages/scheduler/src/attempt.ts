@@ -7,8 +7,19 @@ import { isNotFound } from "@knarr/apimachinery"
 import type { Client, Informer } from "@knarr/client"
 import type { ClusterCache } from "./cache/cluster-cache.ts"
 import type { Nominator } from "./cache/nominator.ts"
-import { decide, fitMessage, refusalOfNode, type Diagnosis, type Placement } from "./cycle.ts"
+import {
+  decide,
+  fitMessage,
+  place,
+  refusalOfNode,
+  refused,
+  searchNodes,
+  type Decision,
+  type Diagnosis,
+  type Placement,
+} from "./cycle.ts"
 import { assignedPodDelete } from "./event-handlers.ts"
+import { extenderName, type Extenders } from "./extenders/extenders.ts"
 import { CycleState } from "./framework/cycle-state.ts"
 import type { QueuedPod } from "./framework/plugin.ts"
 import type { Profile } from "./framework/profile.ts"
@@ -25,6 +36,7 @@ export interface AttemptContext {
   readonly cache: ClusterCache
   readonly queue: SchedulingQueue
   readonly nominator: Nominator
+  readonly extenders: Extenders
 }
 
 /** Bindings under way at the same time; those that are held back do not count. */
@@ -99,7 +111,9 @@ export class Attempts {
   ): Promise<Binding | undefined> {
     const { cache, env, nominator } = this.#context
     const state = new CycleState(cache.snapshot())
-    const decision = decide(profile, state, pod, env.random, this.#startAt)
+    const decision = this.#context.extenders.isEmpty
+      ? decide(profile, state, pod, env.random, this.#startAt)
+      : await this.#decideWithOthers(profile, state, pod, signal)
     this.#startAt = (this.#startAt + decision.evaluated) % Math.max(state.snapshot.nodes.length, 1)
     if (!("node" in decision)) {
       await this.#noNode(queued, pod, profile, state, decision, signal)
@@ -113,6 +127,33 @@ export class Attempts {
     nominator.delete(pod.metadata.uid)
     const binding = { profile, queued, state, pod: assigned, nodeName: decision.node, beganMs }
     return this.#reserve(binding, decision)
+  }
+
+  /** Programs of the operator's have a say in it. */
+  async #decideWithOthers(
+    profile: Profile,
+    state: CycleState,
+    pod: Readonly<Pod>,
+    signal: AbortSignal,
+  ): Promise<Decision> {
+    const { extenders, env } = this.#context
+    let search = searchNodes(profile, state, pod, this.#startAt)
+    if (!("feasible" in search)) return search
+    let feasible = await extenders.filter(pod, search.feasible, search.statuses, signal)
+    if (feasible.length === 0 && search.isNominated) {
+      search = searchNodes(profile, state, pod, this.#startAt, true)
+      if (!("feasible" in search)) return search
+      feasible = await extenders.filter(pod, search.feasible, search.statuses, signal)
+    }
+    const left = { ...search, feasible }
+    if (feasible.length > 0) {
+      const scores = feasible.length > 1 ? await extenders.prioritize(pod, feasible, signal) : []
+      return place(profile, state, pod, left, scores, env.random)
+    }
+    const diagnosis = refused(state, left)
+    if (search.feasible.length === 0) return diagnosis
+    // Extenders say nothing of what would help: everything may.
+    return { ...diagnosis, unschedulablePlugins: new Set([...diagnosis.unschedulablePlugins, extenderName]) }
   }
 
   /** Plugins are asked to make room; then the pod is told why there is none. */
@@ -152,7 +193,7 @@ export class Attempts {
 
   async #bind(binding: Binding, held: Disposable | undefined, signal: AbortSignal): Promise<void> {
     const { profile, state, pod, nodeName, queued, beganMs } = binding
-    const { queue, env } = this.#context
+    const { queue, env, extenders } = this.#context
     let slot = held
     try {
       const binders = profile.preBinders(state, pod, nodeName)
@@ -172,8 +213,10 @@ export class Attempts {
         if (refusal) throw new Error(refusal.message)
       }
       slot ??= await this.#bindings.acquire(signal)
-      const refusal = await profile.bind(state, pod, nodeName, signal)
-      if (refusal) throw new Error(refusal.message)
+      if (extenders.isEmpty || !(await extenders.bind(pod, nodeName, signal))) {
+        const refusal = await profile.bind(state, pod, nodeName, signal)
+        if (refusal) throw new Error(refusal.message)
+      }
       const { namespace, name } = pod.metadata
       const message = `Successfully assigned ${namespace}/${name} to ${nodeName}`
       profile.handle.recorder.event(pod, "Normal", "Scheduled", message)

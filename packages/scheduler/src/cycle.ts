@@ -32,10 +32,17 @@ export interface Diagnosis {
 
 export type Decision = Placement | Diagnosis
 
-/**
- * `startAt` is where the search through the nodes begins, so that not always the same ones are looked at when there
- * are many. Throws a PluginError. Mirrors: pkg/scheduler/schedule_one.go
- */
+/** The nodes that can take the pod, as far as they were looked at. */
+export interface Search {
+  readonly feasible: readonly NodeInfo[]
+  readonly statuses: NodeStatuses
+  /** Plugins that left only some nodes. */
+  readonly by: ReadonlySet<string>
+  /** It is the one node that an earlier attempt made room on. */
+  readonly isNominated: boolean
+}
+
+/** The whole decision, where nobody but plugins is asked. Throws a PluginError. */
 export function decide(
   profile: Profile,
   state: CycleState,
@@ -43,6 +50,23 @@ export function decide(
   random: Random,
   startAt: number,
 ): Decision {
+  const search = searchNodes(profile, state, pod, startAt)
+  if (!("feasible" in search)) return search
+  if (search.feasible.length === 0) return refused(state, search)
+  return place(profile, state, pod, search, [], random)
+}
+
+/**
+ * `startAt` is where the search through the nodes begins, so that not always the same ones are looked at when there
+ * are many; `isNominationTried` leaves out the one that the pod is nominated for. Throws a PluginError. Mirrors: pkg/scheduler/schedule_one.go
+ */
+export function searchNodes(
+  profile: Profile,
+  state: CycleState,
+  pod: Readonly<Pod>,
+  startAt: number,
+  isNominationTried = false,
+): Search | Diagnosis {
   const { snapshot } = state
   const total = snapshot.nodes.length
   const statuses = new NodeStatuses()
@@ -58,21 +82,36 @@ export function decide(
       preFilterMessage: refusal.message,
     }
   }
-  const feasible = profile.timeFilters(
-    () =>
-      findNominated(profile, state, pod) ??
-      findFeasible(profile, state, pod, startAt, statuses, nodeNames, by),
-  )
-  if (feasible.length === 0)
-    return diagnose(
-      total,
-      statuses,
-      [...statuses.explicit()].map(([, status]) => status),
-      by,
-    )
+  const all = (): Search => ({
+    feasible: findFeasible(profile, state, pod, startAt, statuses, nodeNames, by),
+    statuses,
+    by,
+    isNominated: false,
+  })
+  return profile.timeFilters(() => {
+    const nominated = isNominationTried ? undefined : findNominated(profile, state, pod)
+    return nominated ? { feasible: nominated, statuses, by, isNominated: true } : all()
+  })
+}
+
+/** Why nobody takes the pod, when no node of the search is left. */
+export function refused(state: CycleState, { statuses, by }: Search): Diagnosis {
+  const refusals = [...statuses.explicit()].map(([, status]) => status)
+  return diagnose(state.snapshot.nodes.length, statuses, refusals, by)
+}
+
+/** The best of the nodes that are left of the search; `others` scores them beside the plugins. */
+export function place(
+  profile: Profile,
+  state: CycleState,
+  pod: Readonly<Pod>,
+  { feasible, statuses }: Search,
+  others: readonly PluginScores[],
+  random: Random,
+): Placement {
   const evaluated = feasible.length + statuses.size
   if (feasible.length === 1) return { node: feasible[0]!.name, feasible, scores: [], evaluated }
-  const scores = profile.hasScore ? profile.score(state, pod, feasible) : []
+  const scores = [...(profile.hasScore ? profile.score(state, pod, feasible) : []), ...others]
   return { node: best(feasible, scores, random).name, feasible, scores, evaluated }
 }
 

@@ -5,6 +5,8 @@ import { createEventRecorder, createInformerFactory, type Client, type InformerF
 import { Attempts } from "./attempt.ts"
 import { ClusterCache } from "./cache/cluster-cache.ts"
 import { Nominator } from "./cache/nominator.ts"
+import type { WrittenExtender } from "./config/written.ts"
+import { extenderName, Extenders } from "./extenders/extenders.ts"
 import { handleEvents, watchedKinds } from "./event-handlers.ts"
 import type { PluginSets } from "./framework/points.ts"
 import { createProfile, type PluginList, type Profile } from "./framework/profile.ts"
@@ -34,6 +36,8 @@ export interface SchedulerOptions {
   readonly profiles?: readonly ProfileConfig[]
   /** How long a refused pod waits before it is tried again: doubling from `firstMs`. Default 1 s and 10 s. */
   readonly backoff?: QueueBackoff | undefined
+  /** Programs of the operator's that are asked, too. Default: none. */
+  readonly extenders?: readonly WrittenExtender[] | undefined
 }
 
 const defaultSchedulerName = "default-scheduler"
@@ -44,6 +48,8 @@ export async function startScheduler(options: SchedulerOptions): Promise<void> {
   const informers = options.informers ?? createInformerFactory({ client, scope, env })
   const cache = new ClusterCache()
   const nominator = new Nominator()
+  const extenders = scope.use(new Extenders(options.extenders ?? [], env))
+  const otherRefusers = extenders.isEmpty ? [] : [extenderName]
   const profiles = new Map<string, Profile>()
   for (const config of options.profiles ?? [{ schedulerName: defaultSchedulerName }]) {
     const { schedulerName, plugins = defaultPlugins, sets, percentageOfNodesToScore } = config
@@ -53,7 +59,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<void> {
     try {
       const profile = createProfile({
         ...{ name: schedulerName, plugins, sets, percentageOfNodesToScore },
-        ...{ client, env, scope, informers, recorder, nominator },
+        ...{ client, env, scope, informers, recorder, nominator, extenders, otherRefusers },
         activate: (pods) => queue.activate(pods),
       })
       profiles.set(schedulerName, profile)
@@ -91,7 +97,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<void> {
     ),
   )
   const pods = informers.informer(pod)
-  const attempts = new Attempts({ client, env, scope, pods, cache, queue, nominator })
+  const attempts = new Attempts({ client, env, scope, pods, cache, queue, nominator, extenders })
   for (const kind of [node, ...watched.values()]) informers.informer(kind)
   await informers.waitForSync(scope.signal)
   handleEvents(informers, watched, { cache, queue, nominator, profileOf }, scope)

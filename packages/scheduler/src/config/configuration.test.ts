@@ -66,7 +66,6 @@ function shown(sets: PluginSets): object {
 
 describe("A scheduler's configuration", () => {
   for (const { name, config, error, profiles } of recorded) {
-    if (error === undefined && "extenders" in config) continue
     if ([...missing].some((plugin) => JSON.stringify(config).includes(plugin))) continue
     if (error !== undefined)
       it(`${name}: is refused as upstream does`, async () => {

@@ -27,7 +27,6 @@ export function refuseWhatCannotBe(
     if (value !== undefined && value !== "" && value !== 0) refuse(`clientConnection.${name}`, ownConnection)
   if (config.enableProfiling) refuse("enableProfiling", noProfiles)
   if (config.enableContentionProfiling) refuse("enableContentionProfiling", noProfiles)
-  if (config.extenders?.length) refuse("extenders", "nobody else is asked")
   for (const [i, { plugins, pluginConfig }] of config.profiles.entries()) {
     for (const point of ["placementGenerate", "placementScore", "podGroupPostFilter"])
       if (point in plugins) refuse(`profiles[${i}].plugins.${point}`, missingPlugins["GangScheduling"]!)

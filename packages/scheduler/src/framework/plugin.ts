@@ -7,6 +7,7 @@ import type { FieldError, SchemaTable } from "@knarr/apimachinery"
 import { messageOf, type Env, type Scope } from "@knarr/base"
 import type { Client, EventRecorder, InformerFactory } from "@knarr/client"
 import type { NodeInfo, PodInfo } from "../cache/node-info.ts"
+import type { PreemptionAdviser } from "../preemption/candidate.ts"
 import type { ClusterEventWithHint } from "./cluster-event.ts"
 import type { CycleState } from "./cycle-state.ts"
 import type { NodeStatuses, Status } from "./status.ts"
@@ -125,6 +126,8 @@ export interface Handle {
   /** Ends with the scheduler: for work that no attempt waits for. */
   readonly scope: Scope
   readonly waitingPods: WaitingPods
+  /** Programs of the operator's that are asked, too, whom a pod drives away: they leave some of the candidates. */
+  readonly extenders: PreemptionAdviser
   nominatedPods(nodeName: string): Iterable<PodInfo>
   /** Tries these pods again now, if they wait. */
   activate(pods: readonly Readonly<Pod>[]): void

@@ -34,6 +34,7 @@ import {
   type PluginSets,
 } from "./points.ts"
 import { Status, unresolvable, unschedulable, type Code, type NodeStatuses } from "./status.ts"
+import type { PreemptionAdviser } from "../preemption/candidate.ts"
 import { SchedulerMetrics } from "../metrics.ts"
 import { WaitingPodMap } from "./waiting-pods.ts"
 
@@ -44,6 +45,8 @@ interface Steps {
   /** In `addPod` and `removePod`. */
   readonly podSteps: readonly LoadedPlugin[]
 }
+
+const noAdviser: PreemptionAdviser = { preempt: (_pod, candidates) => Promise.resolve(candidates) }
 
 /** Of fewer nodes all are looked at. */
 const minNodesToFind = 100
@@ -66,6 +69,10 @@ export interface ProfileOptions extends Pick<
   /** Of nodes that can take a pod: so many, in percent, are enough to choose from; 0 is by their number. Default 0. */
   readonly percentageOfNodesToScore?: number | undefined
   readonly nominator: Nominator
+  /** Default: nobody. */
+  readonly extenders?: PreemptionAdviser | undefined
+  /** Who refuses pods beside the plugins, and says nothing of what would help. Default: nobody. */
+  readonly otherRefusers?: readonly string[] | undefined
 }
 
 /** What a plugin refused before any node was looked at, or the nodes that are left. */
@@ -94,7 +101,7 @@ export class Profile {
   readonly queueSort: string
   readonly less: (a: QueuedPod, b: QueuedPod) => boolean
   /** What each plugin listens for. */
-  readonly events: ReadonlyMap<string, readonly ClusterEventWithHint[]>
+  readonly events: Map<string, readonly ClusterEventWithHint[]>
   readonly #nominator: Nominator
   readonly #metrics: SchedulerMetrics
   readonly #percentageOfNodesToScore: number
@@ -112,7 +119,8 @@ export class Profile {
   readonly #postBind: readonly With<"postBind">[]
 
   constructor(options: ProfileOptions) {
-    const { name, nominator, plugins, sets, percentageOfNodesToScore, ...given } = options
+    const { name, nominator, plugins, sets, percentageOfNodesToScore, otherRefusers = [], ...rest } = options
+    const { extenders = noAdviser, ...given } = rest
     this.name = name
     this.#percentageOfNodesToScore = percentageOfNodesToScore ?? 0
     this.#nominator = nominator
@@ -120,6 +128,7 @@ export class Profile {
     this.waitingPods = new WaitingPodMap(given.env.clock)
     this.handle = Object.freeze({
       ...given,
+      extenders,
       profileName: name,
       waitingPods: this.waitingPods,
       nominatedPods: (nodeName: string) => nominator.podsOn(nodeName),
@@ -168,6 +177,7 @@ export class Profile {
         instance.eventsToRegister?.() ?? (mayRefuse(instance) ? [{ event: everyEvent }] : []),
       ]),
     )
+    for (const other of otherRefusers) this.events.set(other, [{ event: everyEvent }])
   }
 
   get hasPostFilter(): boolean {

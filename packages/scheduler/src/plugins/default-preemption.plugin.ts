@@ -11,14 +11,9 @@ import { fitMessage } from "../cycle.ts"
 import type { CycleState } from "../framework/cycle-state.ts"
 import { definePlugin, type Handle } from "../framework/plugin.ts"
 import { NodeStatuses, Status, success, unresolvable, unschedulable } from "../framework/status.ts"
+import type { Candidate } from "../preemption/candidate.ts"
 import { Evictor, isGivingWay } from "../preemption/evictor.ts"
-import {
-  budgetsOf,
-  pickCandidate,
-  selectVictims,
-  type Budget,
-  type Candidate,
-} from "../preemption/victims.ts"
+import { budgetsOf, pickCandidate, selectVictims, type Budget } from "../preemption/victims.ts"
 import { SchedulerMetrics } from "../metrics.ts"
 
 export interface DefaultPreemptionArgs {
@@ -62,7 +57,11 @@ export const defaultPreemption = definePlugin<DefaultPreemptionArgs>({
         const helpful = statuses.nodesWith("Unschedulable", state.snapshot)
         const search = { handle, state, pod, budgets: budgetsOf(budgets.list()), args, signal }
         const { candidates, outcomes } = await findCandidates(search, helpful)
-        const best = pickCandidate(candidates, handle.env.clock.now())
+        const agreed =
+          candidates.length > 0
+            ? await handle.extenders.preempt(pod, candidates, state.snapshot, signal)
+            : candidates
+        const best = pickCandidate(agreed, handle.env.clock.now())
         if (!best) return { ...refused(noneMessage(state, outcomes)), nominatedNode: "" }
         metrics.preempted(best.victims.length)
         evictor.start(pod, best)

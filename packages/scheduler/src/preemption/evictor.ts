@@ -6,7 +6,7 @@ import { pod as podKind, type Pod } from "@knarr/api"
 import { findCondition, formatTime, isConflict, isNotFound } from "@knarr/apimachinery"
 import type { Handle } from "../framework/plugin.ts"
 import { priorityOf } from "../cache/node-info.ts"
-import type { Candidate } from "./victims.ts"
+import type { Candidate } from "./candidate.ts"
 
 const disruptionTarget = "DisruptionTarget"
 const reason = "PreemptionByScheduler"

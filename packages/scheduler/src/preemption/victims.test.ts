@@ -3,7 +3,8 @@ import { test } from "node:test"
 import type { Pod, PodDisruptionBudget } from "@knarr/api"
 import { Status } from "../framework/status.ts"
 import { nodeOf, OfflineScheduler, podOf } from "../testing.ts"
-import { budgetsOf, pickCandidate, selectVictims, type Candidate } from "./victims.ts"
+import type { Candidate } from "./candidate.ts"
+import { budgetsOf, pickCandidate, selectVictims } from "./victims.ts"
 
 const nowMs = Date.parse("2026-01-01T12:00:00Z")
 

@@ -8,15 +8,7 @@ import { priorityOf, type NodeInfo, type PodInfo } from "../cache/node-info.ts"
 import type { CycleState } from "../framework/cycle-state.ts"
 import type { Handle } from "../framework/plugin.ts"
 import { unresolvable, type Status } from "../framework/status.ts"
-
-/** A node that can take the pod once these have left it. */
-export interface Candidate {
-  readonly nodeName: string
-  /** The most important first; at least one. */
-  readonly victims: readonly Readonly<Pod>[]
-  /** How many of them a disruption budget wanted to keep. */
-  readonly violations: number
-}
+import type { Candidate } from "./candidate.ts"
 
 const noVictims = unresolvable("No preemption victims found for incoming pod")
 
