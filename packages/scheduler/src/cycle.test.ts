@@ -42,6 +42,13 @@ const spread = {
     },
   ],
 }
+const restartingAll = {
+  containers: [{ name: "c", image: "c", restartPolicyRules: [{ action: "RestartAllContainers" }] }],
+}
+const declaring = (name: string, ...declaredFeatures: string[]): Node => {
+  const one = node(name)
+  return { ...one, status: { ...one.status, declaredFeatures } }
+}
 const zones = [node("a", { labels: { zone: "z1" } }), node("b", { labels: { zone: "z2" } })]
 const a = { labels: { app: "a" } }
 
@@ -62,6 +69,20 @@ test("decide finds the node, or says why there is none in upstream's words", asy
       [pod({ on: "a" })],
       pod(),
       refusedBy(1, "1 Too many pods", noVictims(1)),
+    ],
+    [
+      "a feature that one node has",
+      [node("a"), declaring("b", "RestartAllContainersOnContainerExits")],
+      [],
+      pod({ spec: restartingAll }),
+      "b",
+    ],
+    [
+      "a feature that no node has",
+      [node("a")],
+      [],
+      pod({ spec: restartingAll }),
+      refusedBy(1, "1 node(s) didn't match Pod's required features", notHelpful(1)),
     ],
     [
       "cordoned",

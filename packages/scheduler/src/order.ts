@@ -5,6 +5,7 @@ import { defaultPreemption } from "./plugins/default-preemption.plugin.ts"
 import { imageLocality } from "./plugins/image-locality.plugin.ts"
 import { interPodAffinity } from "./plugins/inter-pod-affinity.plugin.ts"
 import { nodeAffinity } from "./plugins/node-affinity.plugin.ts"
+import { nodeDeclaredFeatures } from "./plugins/node-declared-features.plugin.ts"
 import { nodeName } from "./plugins/node-name.plugin.ts"
 import { nodePorts } from "./plugins/node-ports.plugin.ts"
 import { nodeResourcesBalancedAllocation } from "./plugins/node-resources-balanced-allocation.plugin.ts"
@@ -38,4 +39,5 @@ export const defaultPlugins: PluginList = [
   nodeResourcesBalancedAllocation,
   imageLocality,
   defaultBinder,
+  nodeDeclaredFeatures,
 ]

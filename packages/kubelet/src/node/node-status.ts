@@ -43,6 +43,9 @@ export interface RuntimeFacts {
   readonly error: string | undefined
 }
 
+/** What pods may need of their node beyond what every kubelet can do; the scheduler looks at it. Sorted. */
+const declaredFeatures = ["RestartAllContainersOnContainerExits"]
+
 /** The whole status; conditions' times are carried over from `previous` while their status stays. */
 export function buildNodeStatus(
   input: NodeStatusInput,
@@ -81,6 +84,7 @@ export function buildNodeStatus(
     ...(input.images.length > 0 ? { images: [...input.images] } : {}),
     ...(volumesInUse.length > 0 ? { volumesInUse: [...volumesInUse] } : {}),
     ...(handlers.length > 0 ? { runtimeHandlers: handlers } : {}),
+    declaredFeatures: [...declaredFeatures],
     ...(features ? { features: { supplementalGroupsPolicy: features.supplementalGroupsPolicy } } : {}),
   }
 }
