@@ -46,7 +46,7 @@ const classOf = (name: string, provisioner: string): KubeObject =>
   ({ metadata: { name }, provisioner, volumeBindingMode: "WaitForFirstConsumer" }) as never
 
 test("claims that wait for their pod are bound to volumes of the node that it gets, none to two", () =>
-  inCluster(async ({ client, clock, informers }) => {
+  inCluster(async ({ client, clock, informers, decisions }) => {
     const pods = informers.informer(pod)
     const claims = informers.informer(persistentVolumeClaim)
     await client.create(storageClass, classOf("local", "kubernetes.io/no-provisioner") as never)
@@ -70,6 +70,9 @@ test("claims that wait for their pod are bound to volumes of the node that it ge
     })
     const { message } = pods.get(left!.metadata as never)!.status.conditions![0]!
     assert.match(message!, /3 node\(s\) didn't find available persistent volumes to bind/)
+    const [record] = decisions.list(namespace, left!.metadata.name)
+    const { plugin, count, nodes } = record!.refusals[0]!
+    assert.deepEqual([plugin, count, nodes.toSorted()], ["VolumeBinding", 3, ["node-0", "node-1", "node-2"]])
     await client.create(persistentVolume, volumeOn("more", "node-1", "local") as never)
     await clock.runUntil(() => pods.get(left!.metadata as never)?.spec.nodeName === "node-1", {
       what: "the last one to get the new volume's node",

@@ -9,6 +9,7 @@ import { runControllers } from "@knarr/controller-kit"
 import { createControllers } from "@knarr/controller-manager"
 import { startImageRegistry } from "@knarr/image-registry"
 import {
+  DecisionLog,
   defaultPlugins,
   readSchedulerConfiguration,
   startScheduler,
@@ -27,6 +28,7 @@ import { liveSnapshots, snapshotPath, sweepSnapshots } from "./live-snapshot.ts"
 import { firstNode, nodesOf } from "./node-names.ts"
 import { ensureNodePki, ensurePki, ensureSimulatedPki, frontProxyName, servingFiles } from "./pki.ts"
 import { tellRestarting } from "./process-state.ts"
+import { decisionsPath, serveDecisions } from "./scheduler-decisions.ts"
 import { ownAddresses, servedAt, serverAddresses } from "./server-addresses.ts"
 import { runElected } from "./elected.ts"
 import { ensureSimulatedRights } from "./simulated-rights.ts"
@@ -64,6 +66,7 @@ export async function startServer(options: {
   if (config.simulatedNodes) ensureSimulatedPki(cluster, env, pki.ca)
   const etcd = etcdOptions(config.apiServer ?? {})
   const scheduling = await schedulingOf(config)
+  const decisions = new DecisionLog(env.clock)
   await sweepSnapshots(cluster)
   const own = etcd
     ? undefined
@@ -92,7 +95,10 @@ export async function startServer(options: {
     serviceCIDRs: [addresses.serviceCIDR],
     advertise,
     openApiDocs: loadOpenApiDocs,
-    ...(own ? { paths: new Map([[snapshotPath, liveSnapshots(own, cluster, env.random)]]) } : {}),
+    paths: new Map([
+      [decisionsPath, serveDecisions(decisions)],
+      ...(own ? [[snapshotPath, liveSnapshots(own, cluster, env.random)] as const] : []),
+    ]),
     readyChecks: [{ name: "processes", check: () => checkProcesses(cluster) }],
     forbiddenNetworks: () => numbers.rangesOfOthers(config.index),
     resourceMetrics: true,
@@ -151,6 +157,7 @@ export async function startServer(options: {
       scope: own,
       informers,
       ...scheduling,
+      decisions,
     })
   if (config.hasNode) await ensureDnsService(apiServer.client(), addresses.dnsAddress, scope.signal)
   if (etcd) {

@@ -30,6 +30,7 @@ import { createInformerFactory, type Client, type InformerFactory, type Kubeconf
 import { runControllers, type Controller } from "@knarr/controller-kit"
 import { createControllers } from "@knarr/controller-manager"
 import {
+  DecisionLog,
   defaultPlugins,
   parseSchedulerConfiguration,
   startScheduler,
@@ -96,6 +97,8 @@ export interface TestControlPlane extends AsyncDisposable {
   readonly informers: InformerFactory
   readonly store: Store
   readonly plane: ControlPlane
+  /** What the scheduler's last decisions were made of. */
+  readonly decisions: Pick<DecisionLog, "list">
   /** PEM of the key that signs service account tokens: for tests of what a forged one may do. */
   readonly signingKey: string
   readonly nodes: readonly SimulatedNode[]
@@ -186,6 +189,7 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
     })
     if (controllers.length > 0)
       await runControllers({ controllers, client: manager, env, scope: root.child("controllers"), informers })
+    const decisions = new DecisionLog(env.clock)
     if (scheduler) {
       const { schedulerPlugins = [] } = options
       const plugins =
@@ -197,6 +201,7 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
         env,
         scope: root.child("scheduler"),
         informers,
+        decisions,
         ...(options.schedulerConfiguration === undefined
           ? { profiles: [{ schedulerName: "default-scheduler", plugins }] }
           : await parseSchedulerConfiguration(options.schedulerConfiguration, plugins)),
@@ -219,6 +224,7 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       clock: virtual,
       store,
       plane,
+      decisions,
       client,
       informers,
       url,

@@ -18,6 +18,7 @@ import {
   type Diagnosis,
   type Placement,
 } from "./cycle.ts"
+import type { AttemptOf, DecisionLog } from "./decision-log.ts"
 import { assignedPodDelete } from "./event-handlers.ts"
 import { extenderName, type Extenders } from "./extenders/extenders.ts"
 import { CycleState } from "./framework/cycle-state.ts"
@@ -37,6 +38,7 @@ export interface AttemptContext {
   readonly queue: SchedulingQueue
   readonly nominator: Nominator
   readonly extenders: Extenders
+  readonly decisions: DecisionLog
 }
 
 /** Bindings under way at the same time; those that are held back do not count. */
@@ -99,6 +101,7 @@ export class Attempts {
   #failed(profile: Profile, queued: QueuedPod, beganMs: number, thrown: unknown): void {
     this.#metrics.attempted("error", profile.name, beganMs)
     this.#comeBack(queued, undefined, "")
+    this.#context.decisions.failed(attemptOf(profile, queued), messageOf(thrown))
     this.sayFailure(profile, queued.pod, thrown)
   }
 
@@ -122,6 +125,7 @@ export class Attempts {
       return undefined
     }
     this.#metrics.decided(beganMs)
+    this.#context.decisions.placed(attemptOf(profile, queued), decision, state.snapshot.nodes.length)
     const assigned = Object.freeze({ ...pod, spec: Object.freeze({ ...pod.spec, nodeName: decision.node }) })
     cache.assume(assigned)
     nominator.delete(pod.metadata.uid)
@@ -170,7 +174,9 @@ export class Attempts {
         ? await profile.postFilter(state, pod, diagnosis.statuses, signal)
         : { nominatedNode: "" }
     this.#comeBack(queued, diagnosis, nominatedNode)
-    this.#say(profile, pod, "Unschedulable", fitMessage(diagnosis, status?.message), nominatedNode)
+    const message = fitMessage(diagnosis, status?.message)
+    this.#context.decisions.refused(attemptOf(profile, queued), diagnosis, message, nominatedNode)
+    this.#say(profile, pod, "Unschedulable", message, nominatedNode)
   }
 
   /** The binding, unless a plugin refuses the node after all. */
@@ -262,7 +268,9 @@ export class Attempts {
     this.#metrics.attempted("unschedulable", profile.name, beganMs)
     const diagnosis = refusalOfNode(nodeName, status)
     this.#comeBack(queued, diagnosis, "")
-    this.#say(profile, queued.pod, "Unschedulable", fitMessage(diagnosis), "")
+    const message = fitMessage(diagnosis)
+    this.#context.decisions.refused(attemptOf(profile, queued), diagnosis, message, undefined)
+    this.#say(profile, queued.pod, "Unschedulable", message, "")
   }
 
   /** Back into the queue, unless the pod is gone or has its node meanwhile. `nominatedNode` as in `PostFilterResult`. */
@@ -295,6 +303,10 @@ export class Attempts {
       contained: true,
     })
   }
+}
+
+function attemptOf(profile: Profile, { pod, attempts }: QueuedPod): AttemptOf {
+  return { pod, schedulerName: profile.name, attempt: attempts }
 }
 
 function keyOf(of: Readonly<Pod>): string {

@@ -13,6 +13,8 @@ export interface Placement {
   readonly feasible: readonly NodeInfo[]
   /** None when only one node was feasible. */
   readonly scores: readonly PluginScores[]
+  /** Why others of those that were looked at cannot take it. */
+  readonly statuses: NodeStatuses
   /** How many nodes were looked at. */
   readonly evaluated: number
 }
@@ -110,9 +112,9 @@ export function place(
   random: Random,
 ): Placement {
   const evaluated = feasible.length + statuses.size
-  if (feasible.length === 1) return { node: feasible[0]!.name, feasible, scores: [], evaluated }
+  if (feasible.length === 1) return { node: feasible[0]!.name, feasible, scores: [], statuses, evaluated }
   const scores = [...(profile.hasScore ? profile.score(state, pod, feasible) : []), ...others]
-  return { node: best(feasible, scores, random).name, feasible, scores, evaluated }
+  return { node: best(feasible, scores, random).name, feasible, scores, statuses, evaluated }
 }
 
 /** The node that an earlier attempt made room on is tried first. */

@@ -5,6 +5,7 @@ export {
   parseSchedulerConfiguration,
   readSchedulerConfiguration,
 } from "./config/configuration.ts"
+export { DecisionLog, type DecisionRecord, type Refusal, type ScoredNode } from "./decision-log.ts"
 export {
   type Handle,
   type PluginConfig,

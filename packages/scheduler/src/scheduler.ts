@@ -5,6 +5,7 @@ import { createEventRecorder, createInformerFactory, type Client, type InformerF
 import { Attempts } from "./attempt.ts"
 import { ClusterCache } from "./cache/cluster-cache.ts"
 import { Nominator } from "./cache/nominator.ts"
+import { DecisionLog } from "./decision-log.ts"
 import type { WrittenExtender } from "./config/written.ts"
 import { extenderName, Extenders } from "./extenders/extenders.ts"
 import { handleEvents, watchedKinds } from "./event-handlers.ts"
@@ -38,6 +39,8 @@ export interface SchedulerOptions {
   readonly backoff?: QueueBackoff | undefined
   /** Programs of the operator's that are asked, too. Default: none. */
   readonly extenders?: readonly WrittenExtender[] | undefined
+  /** Is told what decisions were made of. Default: nobody is. */
+  readonly decisions?: DecisionLog | undefined
 }
 
 const defaultSchedulerName = "default-scheduler"
@@ -49,6 +52,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<void> {
   const cache = new ClusterCache()
   const nominator = new Nominator()
   const extenders = scope.use(new Extenders(options.extenders ?? [], env))
+  const { decisions = new DecisionLog(env.clock) } = options
   const otherRefusers = extenders.isEmpty ? [] : [extenderName]
   const profiles = new Map<string, Profile>()
   for (const config of options.profiles ?? [{ schedulerName: defaultSchedulerName }]) {
@@ -97,7 +101,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<void> {
     ),
   )
   const pods = informers.informer(pod)
-  const attempts = new Attempts({ client, env, scope, pods, cache, queue, nominator, extenders })
+  const attempts = new Attempts({ client, env, scope, pods, cache, queue, nominator, extenders, decisions })
   for (const kind of [node, ...watched.values()]) informers.informer(kind)
   await informers.waitForSync(scope.signal)
   handleEvents(informers, watched, { cache, queue, nominator, profileOf }, scope)
