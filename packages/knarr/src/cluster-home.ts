@@ -235,8 +235,15 @@ export function writeAtomically(file: string, text: string, mode = 0o600): void 
   } catch (thrown) {
     // What a full disk took of it would be in the way of whoever makes room.
     rmSync(`${file}.tmp`, { force: true })
-    throw thrown
+    throw writeFailure(file, thrown)
   }
+}
+
+/** Names the file, which Node does not when a disk is full. */
+export function writeFailure(file: string, thrown: unknown): Error {
+  const { code = "", message } = asError(thrown) as NodeJS.ErrnoException
+  const text = reasons[code]?.text.toLowerCase()
+  return new Error(text === undefined ? message : `write ${file}: ${text}`, { cause: thrown })
 }
 
 /** What kept a file from being written or removed: of common causes in words of their own. */

@@ -15,9 +15,13 @@ type Range = keyof ClusterRanges
 
 /** The flags of `up`, named as k3s and kube-controller-manager name them. */
 export const rangeFlags = {
-  "cluster-cidr": { type: "string" },
-  "service-cidr": { type: "string" },
-  "node-cidr": { type: "string" },
+  "cluster-cidr": { type: "string", value: "PODS", help: "The network of pods. Default: one that is free." },
+  "service-cidr": {
+    type: "string",
+    value: "SERVICES",
+    help: "The network of services. Default: one that is free.",
+  },
+  "node-cidr": { type: "string", value: "NODES", help: "The network of nodes. Default: one that is free." },
 } as const
 
 const ranges: readonly {

@@ -1,12 +1,13 @@
 /** The command as its user meets it, with clusters that do not run. */
 import assert from "node:assert/strict"
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "node:test"
 import { systemClock } from "@knarr/base"
 import { systemEnv } from "@knarr/testkit"
-import { ClusterHome, defaultRanges } from "./cluster-home.ts"
+import { ClusterHome, defaultRanges, writeAtomically } from "./cluster-home.ts"
 import { decideConfig } from "./decide-config.ts"
 import { runCommandLine } from "./command-line.ts"
 import { commandLoaders } from "./commands/order.ts"
@@ -91,13 +92,75 @@ test("help names every command, and each its usage", async () => {
     const command = await load()
     assert.equal(command.name, name)
     const own = await home.run(...name.split(" "), "-h")
-    assert.deepEqual(own, {
-      code: 0,
-      stdout: `${command.summary}\n\nusage: knarr ${name} ${command.usage}\n`,
-      stderr: "",
-    })
+    assert.deepEqual([own.code, own.stderr], [0, ""])
+    assert.ok(own.stdout.startsWith(`${command.summary}\n\nusage: knarr ${name} ${command.usage}\n`), name)
+    for (const [flag, { type }] of Object.entries(command.flags))
+      assert.match(
+        own.stdout,
+        new RegExp(`^    (-\\w, )?--${flag}${type === "boolean" ? "" : "=[A-Z]+"}:?$`, "m"),
+      )
   }
+  const { stdout } = await home.run("version", "--help")
+  assert.match(stdout, /\n\nOptions:\n {4}--client:\n\tAsk no server.\n\n {4}--home=DIR:\n\t.*\n/)
+  assert.match(stdout, /\n {4}-o, --output=FORMAT:\n\tjson or yaml.\n$/)
 })
+
+test("version tells what the command is, and of a cluster whose server does not answer that too", async () => {
+  using home = new Home()
+  const manifest = JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8")) as {
+    version: string
+  }
+  const line = `Client Version: v${manifest.version} (Kubernetes v1.37.2)\n`
+  assert.deepEqual(await home.run("version"), { code: 0, stdout: line, stderr: "" })
+  const json = await home.run("version", "-o", "json")
+  const { clientVersion } = JSON.parse(json.stdout) as { clientVersion: Record<string, string> }
+  assert.deepEqual(
+    [clientVersion["gitVersion"], clientVersion["kubernetesVersion"], clientVersion["nodeVersion"]],
+    [`v${manifest.version}`, "v1.37.2", process.version],
+  )
+  assert.match((await home.run("version", "--output=yaml")).stdout, /^clientVersion:\n {2}gitVersion: v/)
+  assert.equal((await home.run("version", "-o", "x")).stderr, "error: --output must be 'yaml' or 'json'\n")
+  const none = await home.run("version", "--name", "none")
+  assert.deepEqual([none.code, none.stdout], [1, line])
+  assert.match(
+    none.stderr,
+    /^error: the server of the cluster "none" does not answer: there is no such cluster in /,
+  )
+  home.stopped("default")
+  const stopped = await home.run("version")
+  assert.deepEqual([stopped.code, stopped.stdout], [1, line])
+  assert.match(stopped.stderr, /^error: the server of the cluster "default" does not answer: /)
+  assert.deepEqual(await home.run("version", "--client"), { code: 0, stdout: line, stderr: "" })
+})
+
+test(
+  "what a full disk does not take is named, and a disk in a cluster's folder is not removed",
+  { skip: process.getuid?.() !== 0 && "mounting needs root" },
+  async () => {
+    using home = new Home()
+    const cluster = home.stopped("full")
+    const disk = join(cluster.dir, "store")
+    mkdirSync(disk)
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", disk])
+    try {
+      const file = join(disk, "file")
+      assert.throws(() => writeAtomically(file, "x".repeat(100_000)), {
+        message: `write ${file}: no space left on device`,
+      })
+      assert.deepEqual(readdirSync(disk), [])
+      const { code, stderr } = await home.run("delete", "--name", "full")
+      assert.equal(code, 1)
+      assert.ok(
+        stderr.startsWith(`error: "${disk}" is a disk of its own, which can not be removed: unmount`),
+        stderr,
+      )
+      assert.equal(cluster.exists, true)
+    } finally {
+      execFileSync("umount", [disk])
+    }
+    assert.equal((await home.run("delete", "--name", "full")).code, 0)
+  },
+)
 
 test("a cluster that does not run is shown, found, stopped once more and deleted", async () => {
   using home = new Home()

@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util"
 import { asError } from "@knarr/base"
 import { UsageError } from "./cluster-home.ts"
-import type { CommandContext, KnarrCommand } from "./commands/command.ts"
+import type { CommandContext, FlagSpec, KnarrCommand } from "./commands/command.ts"
 import { commandLoaders, programs, type CommandEntry } from "./commands/order.ts"
 
 const program = "knarr"
@@ -54,7 +54,8 @@ async function run(command: KnarrCommand, args: readonly string[], ctx: CommandC
   }
   const flags = { ...parsed.values, ...switches } as Record<string, string | boolean | undefined>
   if (flags["help"]) {
-    ctx.print(`${command.summary}\n\nusage: ${program} ${command.name} ${command.usage}\n`)
+    const { name, usage, summary } = command
+    ctx.print(`${summary}\n\nusage: ${program} ${name} ${usage}\n${flagsText(command)}`)
     return 0
   }
   const wanted = command.positionals?.length ?? 0
@@ -79,6 +80,21 @@ function takeSwitches(
     return false
   })
   return { rest, switches }
+}
+
+/** A flag a line, with what it does below it; those of kube-apiserver are for its own documentation to explain. */
+function flagsText({ flags }: KnarrCommand): string {
+  const line = ([name, { type, short, value }]: [string, FlagSpec[string]]): string =>
+    `    ${short === undefined ? "" : `-${short}, `}--${name}${type === "boolean" ? "" : `=${value ?? "VALUE"}`}`
+  const all = Object.entries(flags).sort(([a], [b]) => (a < b ? -1 : 1))
+  const own = all.filter(([, { help }]) => help !== undefined)
+  const others = all.filter(([, { help }]) => help === undefined)
+  return [
+    ...(own.length > 0 ? ["\nOptions:\n"] : []),
+    own.map((flag) => `${line(flag)}:\n\t${flag[1].help}\n`).join("\n"),
+    ...(others.length > 0 ? ["\nOptions of the API server, as kube-apiserver has them:\n"] : []),
+    ...others.map((flag) => `${line(flag)}\n`),
+  ].join("")
 }
 
 function helpText(): string {

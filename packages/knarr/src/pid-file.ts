@@ -1,7 +1,7 @@
 /** Files that name a process: who runs, and who alone may do something. */
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
-import { UsageError, readIfThere } from "./cluster-home.ts"
+import { UsageError, readIfThere, writeFailure } from "./cluster-home.ts"
 
 /** A process; the start time tells it from a later one that got the same number. */
 export interface ProcessIdentity {
@@ -54,6 +54,8 @@ export function nameProcess(file: string, pid: number): number {
       removeStale(file)
     }
     return pid
+  } catch (thrown) {
+    throw writeFailure(file, thrown)
   } finally {
     rmSync(own, { force: true })
   }

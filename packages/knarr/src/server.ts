@@ -36,6 +36,7 @@ import { ensureRegistrySecret } from "./registry-secret.ts"
 import { waitForDefaultServiceAccount } from "./default-service-account.ts"
 import { ensureDnsService } from "./dns-service.ts"
 import { loadOpenApiDocs } from "./openapi-docs.ts"
+import { watchStoreFile } from "./store-file.ts"
 import { answeringStep, type Steps } from "./start-progress.ts"
 
 const serviceAccountIssuer = "https://kubernetes.default.svc.cluster.local"
@@ -72,6 +73,8 @@ export async function startServer(options: {
     ? undefined
     : scope.use(await openEmbeddedStore({ dir: cluster.store, env, mustExist: config.hasStore }))
   const store = own ?? scope.use(await openGivenEtcd({ ...etcd!, env }))
+  if (own)
+    scope.run("watch of the store's file", (signal) => watchStoreFile(cluster.store, env.clock, signal))
   if (config.hasNode) await untilAddress(addresses.hostAddress, env.clock, scope.signal)
   const given = { ...apiServerOptions(config.apiServer ?? {}), flags: config.apiServer ?? {} }
   const starting = startApiServer({

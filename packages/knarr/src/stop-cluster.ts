@@ -3,7 +3,7 @@ import { globSync } from "node:fs"
 import { basename, join } from "node:path"
 import { ipv4 } from "@knarr/apimachinery"
 import type { Env } from "@knarr/base"
-import { createLinuxMachine, stopContainerd, unmountBelow } from "@knarr/kubelet"
+import { createLinuxMachine, mountsAt, stopContainerd, unmountBelow } from "@knarr/kubelet"
 import { removeNodeNetwork } from "@knarr/pod-network"
 import { removeServiceProxy } from "@knarr/proxy"
 import { createLinuxVolumeHost } from "@knarr/volume"
@@ -69,6 +69,12 @@ export async function removeClusterNetwork(
  */
 export async function unmountVolumes(clusterDir: string, signal: AbortSignal): Promise<void> {
   await unmountBelow([join(clusterDir, "nodes")], signal)
+}
+
+/** What somebody has mounted for a cluster's folder or in it; not what its pods have. */
+export async function disksIn({ dir }: Pick<ClusterHome, "dir">): Promise<string[]> {
+  const nodes = join(dir, "nodes")
+  return (await mountsAt(dir)).filter((path) => path !== nodes && !path.startsWith(`${nodes}/`))
 }
 
 /** Removes what a stopped cluster has in the kernel: mounts, network and cgroups. Idempotent. */

@@ -18,6 +18,7 @@ export {
   ensureContainerd,
   importImage,
 } from "./runtime/containerd.ts"
+export { mountsAt } from "./pod-worker/sub-path.ts"
 export { type NodeRuntime, connectRuntime, socketOfEndpoint } from "./runtime/node-runtime.ts"
 export { type StopContainerdOptions, stopContainerd, unmountBelow } from "./runtime/containerd-stop.ts"
 export { findBinary } from "./runtime/containerd-host.ts"

@@ -5,7 +5,7 @@ import { ConfigFileError } from "@knarr/client"
 import { controllersElection, controllersOptions } from "./controllers.flags.ts"
 import { etcdOptions } from "./etcd.flags.ts"
 import { namingFlag } from "./naming-flag.ts"
-import { apiServerFlags, apiServerOptions, keepApiServerFlags } from "./order.ts"
+import { apiServerFlags, apiServerOptions, changedFlag, keepApiServerFlags } from "./order.ts"
 import { givenServiceAccounts } from "./service-account.flags.ts"
 
 describe("Flags of the API server", () => {
@@ -18,6 +18,16 @@ describe("Flags of the API server", () => {
     assert.deepEqual(first, { "audit-policy-file": resolve("policy.yaml"), "audit-log-path": "-" })
     const second = keepApiServerFlags({ "audit-log-compress": true, "audit-log-path": "" }, first)
     assert.deepEqual(second, { "audit-policy-file": resolve("policy.yaml"), "audit-log-compress": "true" })
+  })
+
+  it("are not changed by a switch that is given as it is without", () => {
+    const plain = { "audit-log-path": "-" }
+    const same = { ...plain, "audit-log-compress": "false", "leader-elect": "true" }
+    assert.equal(changedFlag(plain, same), undefined)
+    assert.equal(changedFlag(same, plain), undefined)
+    assert.equal(changedFlag(plain, { ...plain, "leader-elect": "false" }), "leader-elect")
+    assert.equal(changedFlag(plain, { ...plain, "audit-log-compress": "true" }), "audit-log-compress")
+    assert.equal(changedFlag(plain, {}), "audit-log-path")
   })
 
   it("become options of the audit log", () => {

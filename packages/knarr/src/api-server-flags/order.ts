@@ -68,6 +68,22 @@ export function keepApiServerFlags(
   return kept
 }
 
+/** Switches that are on without their flag. */
+const onByDefault: ReadonlySet<string> = new Set([
+  "anonymous-auth",
+  "audit-webhook-batch-throttle-enable",
+  "enable-priority-and-fairness",
+  "leader-elect",
+  "service-account-extend-token-expiration",
+])
+
+/** The first flag that says something else in `after`: a switch may also be given as what it is without. */
+export function changedFlag(before: FlagValues, after: FlagValues): string | undefined {
+  const said = (values: FlagValues, name: string): string | undefined =>
+    values[name] ?? (types.get(name) === "switch" ? String(onByDefault.has(name)) : undefined)
+  return [...types.keys()].find((name) => said(before, name) !== said(after, name))
+}
+
 /** The options that the flags stand for. Throws a UsageError. */
 export function apiServerOptions(values: FlagValues): Partial<ApiServerOptions> {
   const given = new GivenFlags(values)

@@ -12,9 +12,12 @@ export const agent = defineCommand({
   summary: "Run the agent of a cluster's node in the foreground, in the network namespace it is started in",
   flags: {
     ...clusterFlags,
-    "cluster-dir": { type: "string" },
-    "node-name": { type: "string" },
-    "container-runtime-endpoint": { type: "string" },
+    "cluster-dir": { type: "string", value: "DIR", help: "The cluster's own folder, in place of its name." },
+    "node-name": { type: "string", value: "NODE", help: "Which of the cluster's nodes." },
+    "container-runtime-endpoint": {
+      ...{ type: "string", value: "URL" },
+      help: "The socket of a runtime that runs already: unix:///path. Default: a containerd of the node's own.",
+    },
   },
   async run({ flags }, ctx) {
     const { cluster, config } = daemonCluster(flags, ctx)

@@ -6,8 +6,11 @@ import { ClusterHome, UsageError, knarrHome, type ClusterConfig } from "../clust
 import type { CommandContext, FlagSpec } from "./command.ts"
 
 export const clusterFlags = {
-  name: { type: "string" },
-  home: { type: "string" },
+  name: { type: "string", value: "NAME", help: 'The cluster. Default "default".' },
+  home: {
+    ...{ type: "string", value: "DIR" },
+    help: "The folder of all clusters. Default: $KNARR_HOME, else ~/.knarr.",
+  },
 } as const satisfies FlagSpec
 
 export const defaultClusterName = "default"

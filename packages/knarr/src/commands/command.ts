@@ -10,9 +10,19 @@ export interface CommandContext extends Env {
   warn(text: string): void
 }
 
-/** Flags as `node:util` parseArgs takes them. */
+/** Flags as `node:util` parseArgs takes them, and what is said of them. */
 export type FlagSpec = Readonly<
-  Record<string, { readonly type: "string" | "boolean"; readonly short?: string }>
+  Record<
+    string,
+    {
+      readonly type: "string" | "boolean"
+      readonly short?: string
+      /** Stands for what follows it in the help: `NAME`. */
+      readonly value?: string
+      /** A sentence or two. Flags without are kube-apiserver's. */
+      readonly help?: string
+    }
+  >
 >
 
 export interface KnarrCommand {

@@ -1,11 +1,17 @@
 /** `knarr delete`: stops a cluster and removes all that it left. */
 import { existsSync, readFileSync, readdirSync } from "node:fs"
 import { join } from "node:path"
-import { DamagedClusterError, defaultRanges, type ClusterConfig, type ClusterHome } from "../cluster-home.ts"
+import {
+  DamagedClusterError,
+  defaultRanges,
+  UsageError,
+  type ClusterConfig,
+  type ClusterHome,
+} from "../cluster-home.ts"
 import { ClusterNumbers, numbersOfUser } from "../cluster-numbers.ts"
 import { removeFromKubeconfig } from "../kubeconfig-file.ts"
 import { restoreFiles } from "../process-files.ts"
-import { clearMachine, interruptStart, removeNodes, stopCluster } from "../stop-cluster.ts"
+import { clearMachine, disksIn, interruptStart, removeNodes, stopCluster } from "../stop-cluster.ts"
 import { clusterFlags, clusterOf, contextName, existingCluster, userKubeconfig } from "./cluster-flags.ts"
 import { defineCommand, type CommandContext } from "./command.ts"
 
@@ -16,6 +22,11 @@ export const deleteCluster = defineCommand({
   flags: clusterFlags,
   async run({ flags }, ctx) {
     const { cluster, config } = clusterToDelete(flags, ctx)
+    const [disk] = await disksIn(cluster)
+    if (disk !== undefined)
+      throw new UsageError(
+        `"${disk}" is a disk of its own, which can not be removed: unmount it first, or remove what is on it with "knarr down" and by hand; the cluster "${cluster.name}" is as it was`,
+      )
     await interruptStart(cluster, ctx)
     restoreFiles(cluster, config)
     await stopCluster(cluster, config, ctx, { keepState: false })

@@ -54,6 +54,11 @@ export const commandLoaders: readonly CommandEntry[] = [
     load: async () => (await import("./store-migrate.command.ts")).storeMigrate,
   },
   {
+    name: "version",
+    summary: "Print the version of this command and of a cluster's server",
+    load: async () => (await import("./version.command.ts")).version,
+  },
+  {
     name: "envtest-assets",
     summary: "Print the folder of stand-ins that Go's envtest starts",
     load: async () => (await import("./envtest-assets.command.ts")).envtestAssets,

@@ -8,7 +8,11 @@ export const server = defineCommand({
   name: "server",
   usage: "[--name NAME] [--home DIR] [--cluster-dir DIR] [FLAGS OF KUBE-APISERVER]",
   summary: "Run a cluster's server in the foreground",
-  flags: { ...clusterFlags, "cluster-dir": { type: "string" }, ...apiServerFlags },
+  flags: {
+    ...clusterFlags,
+    "cluster-dir": { type: "string", value: "DIR", help: "The cluster's own folder, in place of its name." },
+    ...apiServerFlags,
+  },
   async run({ flags }, ctx) {
     const { cluster, config } = daemonCluster(flags, ctx)
     const given = keepApiServerFlags(flags, config.apiServer)

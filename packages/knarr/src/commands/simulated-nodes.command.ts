@@ -9,7 +9,10 @@ export const simulatedNodes = defineCommand({
   name: simulatedProcess,
   usage: "[--name NAME] [--home DIR] [--cluster-dir DIR]",
   summary: "Run a cluster's simulated nodes in the foreground",
-  flags: { ...clusterFlags, "cluster-dir": { type: "string" } },
+  flags: {
+    ...clusterFlags,
+    "cluster-dir": { type: "string", value: "DIR", help: "The cluster's own folder, in place of its name." },
+  },
   async run({ flags }, ctx) {
     const { cluster, config } = daemonCluster(flags, ctx)
     if (!config.simulatedNodes)

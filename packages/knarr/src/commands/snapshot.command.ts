@@ -75,7 +75,10 @@ export const snapshotRestore = defineCommand({
   usage: "[--name NAME] [--home DIR] [--replace] FILE",
   summary:
     "Give a stopped cluster the state of a snapshot, also of one that etcd made; --replace keeps the one that it has aside",
-  flags: { ...clusterFlags, replace: { type: "boolean" } },
+  flags: {
+    ...clusterFlags,
+    replace: { type: "boolean", help: "In place of the state that is there, which is kept aside." },
+  },
   positionals: ["FILE"],
   async run({ flags, positionals: [file] }, ctx) {
     const { cluster, config } = existingCluster(flags, ctx)

@@ -17,7 +17,7 @@ export const storeMigrate = defineCommand({
   summary: "Move a stopped cluster's objects into an etcd, or from there into its own store",
   flags: {
     ...clusterFlags,
-    to: { type: "string" },
+    to: { type: "string", value: "STORE", help: "Where the state goes: etcd or embedded." },
     ...Object.fromEntries(placeFlags.map((name) => [name, apiServerFlags[name]!])),
   },
   async run({ flags }, ctx) {

@@ -6,7 +6,7 @@ import { defaultKubeconfigFiles, readKubeconfig } from "@knarr/client"
 import { createNodeNetns, nodeBridge } from "@knarr/pod-network"
 import { etcdOptions } from "../api-server-flags/etcd.flags.ts"
 import type { FlagValues } from "../api-server-flags/flag-group.ts"
-import { apiServerFlags, keepApiServerFlags } from "../api-server-flags/order.ts"
+import { apiServerFlags, changedFlag, keepApiServerFlags } from "../api-server-flags/order.ts"
 import { UsageError, type ClusterConfig, type ClusterHome } from "../cluster-home.ts"
 import { problemOf, rangeFlags, readRangeFlags, refuseChange } from "../cluster-ranges.ts"
 import { decideConfig, type Wish } from "../decide-config.ts"
@@ -39,11 +39,18 @@ export const up = defineCommand({
     "Start a cluster on this machine, with K nodes beside the first, and return when it is ready; of a cluster that runs, the nodes that do not",
   flags: {
     ...clusterFlags,
-    agents: { type: "string" },
-    "no-agent": { type: "boolean" },
-    "simulated-nodes": { type: "string" },
-    port: { type: "string" },
-    "pki-from": { type: "string" },
+    agents: { type: "string", value: "K", help: "Nodes beside the first, each in a network of its own." },
+    "no-agent": { type: "boolean", help: "A control plane alone, without nodes. Needs no root." },
+    "simulated-nodes": { type: "string", value: "N", help: "Nodes that run nothing, for tests of scale." },
+    port: {
+      type: "string",
+      value: "P",
+      help: "Where the API server listens. Default: the first that is free.",
+    },
+    "pki-from": {
+      ...{ type: "string", value: "DIR" },
+      help: "The certificates of another server of this cluster, which has its etcd.",
+    },
     ...rangeFlags,
     ...apiServerFlags,
   },
@@ -188,7 +195,7 @@ async function mend(
     throw new UsageError(`the cluster "${cluster.name}" was started with --no-agent: stop it first`)
   refuseChange(cluster.name, before, readRangeFlags(flags))
   const apiServer = keepApiServerFlags(flags, before.apiServer)
-  const [changed] = Object.keys(apiServerFlags).filter((name) => apiServer[name] !== before.apiServer?.[name])
+  const changed = changedFlag(before.apiServer ?? {}, apiServer)
   if (changed !== undefined && processState(cluster, "server").pid !== undefined)
     throw new UsageError(
       `the server of the cluster "${cluster.name}" runs, and --${changed} counts from its start: stop the cluster first`,

@@ -135,6 +135,11 @@ export async function mountsUnder(dir: string): Promise<string[]> {
   return (await mountPoints()).filter((path) => path.startsWith(`${dir}/`))
 }
 
+/** Mount points at `dir` and below it, outermost first. */
+export async function mountsAt(dir: string): Promise<string[]> {
+  return (await mountPoints()).filter((path) => path === dir || path.startsWith(`${dir}/`))
+}
+
 async function mountPoints(): Promise<string[]> {
   const text = await readFile("/proc/self/mountinfo", "utf8")
   return text

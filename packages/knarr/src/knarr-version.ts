@@ -1,0 +1,2 @@
+/** The version of this program, as its package has it. */
+export const knarrVersion = "0.1.0"
