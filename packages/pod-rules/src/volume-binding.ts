@@ -91,10 +91,19 @@ export function accessModesSatisfied(
   return (claim.accessModes ?? []).every((mode) => volume.accessModes?.includes(mode) ?? false)
 }
 
+const parsed = new Map<string, Quantity>()
+const parsedBound = 10_000
+
 /** The size that a claim asks for, or that a volume has; zero for none. */
 export function storageOf(list: Readonly<Record<string, string>> | undefined): Quantity {
   const text = list?.["storage"]
-  return text === undefined ? zeroQuantity : parseQuantity(text)
+  if (text === undefined) return zeroQuantity
+  const known = parsed.get(text)
+  if (known) return known
+  const size = parseQuantity(text)
+  if (parsed.size >= parsedBound) parsed.clear()
+  parsed.set(text, size)
+  return size
 }
 
 export interface MatchOptions {

@@ -22,7 +22,8 @@ import { migratedAnnotations, provisionerOf } from "./provisioners.ts"
 /** What is known of the cluster, the binder's own latest writes included. */
 export interface ClaimWorld {
   volume(name: string): Readonly<PersistentVolume> | undefined
-  volumes(): readonly Readonly<PersistentVolume>[]
+  /** Volumes that name the claim, and those of the class that name none. */
+  candidates(className: string): readonly Readonly<PersistentVolume>[]
   storageClass(name: string): Readonly<StorageClass> | undefined
   storageClasses(): readonly Readonly<StorageClass>[]
   /** Pods that use the claim. */
@@ -127,7 +128,7 @@ function planAny(claim: Readonly<PersistentVolumeClaim>, world: ClaimWorld): Cla
   const className = storageClassNameOf(claim)
   const storageClass = className === "" ? undefined : world.storageClass(className)
   const delayBinding = waitsForFirstConsumer(storageClass)
-  const volume = bestMatch(claim, world.volumes(), delayBinding)
+  const volume = bestMatch(claim, world.candidates(className), delayBinding)
   if (volume) return { do: "bind", volume }
   if (!claimHasClass(claim)) {
     const found = newestDefaultStorageClass(world.storageClasses())
@@ -167,6 +168,10 @@ function waitEvent(pods: readonly Readonly<Pod>[]): PlannedEvent {
   return { type: "Normal", reason: "WaitForPodScheduled", message }
 }
 
+function modesText(modes: readonly string[]): string {
+  return modes.length === 1 ? modes[0]! : accessModes.filter((mode) => modes.includes(mode)).join()
+}
+
 const accessModes = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"]
 
 /** The volume that fits best: first among those of the fewest access modes that include all that are asked for. */
@@ -178,7 +183,7 @@ function bestMatch(
   const byModes = new Map<string, Readonly<PersistentVolume>[]>()
   for (const volume of volumes) {
     if (!accessModesSatisfied(claim, volume)) continue
-    const modes = accessModes.filter((mode) => volume.spec.accessModes?.includes(mode)).join()
+    const modes = modesText(volume.spec.accessModes ?? [])
     const group = byModes.get(modes)
     if (group) group.push(volume)
     else byModes.set(modes, [volume])

@@ -1,6 +1,6 @@
 /** What a controller wrote itself and its informers may not have seen yet: the newer of both counts. */
 import type { Kind, KubeObject, Ref } from "@knarr/apimachinery"
-import { refKey, refOf } from "@knarr/apimachinery"
+import { objectKey, refKey } from "@knarr/apimachinery"
 import type { Cache } from "@knarr/controller-kit"
 
 /** As many as are on their way from the server: an entry goes when the informer has it, or something newer, or nothing. */
@@ -14,17 +14,20 @@ export class OwnWrites<T extends KubeObject> {
 
   /** Objects that were created are none of these: what no informer has counts as deleted. */
   add(obj: Readonly<T>): void {
-    this.#written.set(refKey(refOf(obj)), obj)
+    this.#written.set(objectKey(obj), obj)
   }
 
   get(cache: Cache, ref: Ref): Readonly<T> | undefined {
     return this.#newest(refKey(ref), cache.get(this.#kind, ref))
   }
 
-  list(cache: Cache): readonly Readonly<T>[] {
-    const seen = cache.list(this.#kind)
+  /** The objects as they are now; `seen`: as the informer has them. */
+  newest(seen: readonly Readonly<T>[]): readonly Readonly<T>[] {
     if (this.#written.size === 0) return seen
-    return seen.map((obj) => this.#newest(refKey(refOf(obj)), obj)!)
+    return seen.map((obj) => {
+      const key = objectKey(obj)
+      return this.#written.has(key) ? this.#newest(key, obj)! : obj
+    })
   }
 
   #newest(key: string, seen: T | undefined): Readonly<T> | undefined {

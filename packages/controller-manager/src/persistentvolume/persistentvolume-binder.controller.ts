@@ -22,6 +22,7 @@ import {
   recordEvents,
   untilAborted,
 } from "@knarr/controller-kit"
+import type { InformerHandler } from "@knarr/client"
 import { claimHasClass, storageClassNameOf } from "@knarr/pod-rules"
 import { BinderState } from "./binder-state.ts"
 import { podClaimIndex } from "../workload/pod-indexes.ts"
@@ -29,6 +30,7 @@ import { recycledVolume } from "./recycler-pod.ts"
 import { syncClaim } from "./sync-claim.ts"
 import { syncVolume } from "./sync-volume.ts"
 import { countVolumes } from "./volume-counts.ts"
+import { volumeUserIndex } from "./volume-indexes.ts"
 
 /** Claims by the volume that they name. */
 const volumeIndex = "volumes"
@@ -63,6 +65,7 @@ export const persistentVolumeBinder: Controller = defineController({
   ],
   indexes: [
     podClaimIndex,
+    volumeUserIndex,
     { kind: persistentVolumeClaim, name: volumeIndex, fn: ({ spec }) => [spec.volumeName ?? ""] },
     { kind: persistentVolumeClaim, name: pendingIndex, fn: pendingClass },
   ],
@@ -70,7 +73,8 @@ export const persistentVolumeBinder: Controller = defineController({
   reconcile: (ref, ctx) =>
     ref.namespace === undefined ? syncVolume(ref.name, stateOf(ctx)) : syncClaim(ref, stateOf(ctx)),
   async run(ctx) {
-    using _ = countVolumes(ctx.meter, ctx.cache)
+    using _counts = countVolumes(ctx.meter, ctx.cache)
+    using _free = ctx.informer(persistentVolume).subscribe(watchFree(ctx.cache, ctx.enqueue))
     await untilAborted(ctx.signal)
   },
 })
@@ -84,17 +88,30 @@ function volumeOf({ spec }: PersistentVolumeClaim): Ref[] {
   return spec.volumeName ? [{ name: spec.volumeName }] : []
 }
 
-/** The volume, the claims that it is about, and, when it is to be had, those that wait for such a one. */
-function wokenByVolume(volume: PersistentVolume, cache: Cache): Ref[] {
-  const { metadata, spec, status } = volume
+/** The volume, and the claims that it is about. */
+function wokenByVolume({ metadata, spec }: PersistentVolume, cache: Cache): Ref[] {
   const refs: Ref[] = [{ name: metadata.name }]
   if (spec.claimRef?.name) refs.push({ namespace: spec.claimRef.namespace, name: spec.claimRef.name })
   for (const claim of cache.byIndex(persistentVolumeClaim, volumeIndex, metadata.name))
     refs.push(refOf(claim))
-  if (status.phase !== "Available" || spec.claimRef) return refs
-  const className = storageClassNameOf(volume)
-  const waiting = pendingOf(className, cache)
-  return className === "" ? [...refs, ...waiting, ...pendingOf(undefined, cache)] : [...refs, ...waiting]
+  return refs
+}
+
+function isFree({ spec, status }: PersistentVolume): boolean {
+  return status.phase === "Available" && !spec.claimRef
+}
+
+/** When a volume becomes free the claims that wait for such a one are looked at. */
+function watchFree(cache: Cache, enqueue: (ref: Ref) => void): InformerHandler<PersistentVolume> {
+  const wake = (volume: PersistentVolume): void => {
+    const className = storageClassNameOf(volume)
+    const waiting = pendingOf(className, cache)
+    for (const ref of className === "" ? [...waiting, ...pendingOf(undefined, cache)] : waiting) enqueue(ref)
+  }
+  return {
+    added: (volume) => void (isFree(volume) && wake(volume)),
+    updated: (volume, old) => void (isFree(volume) && !isFree(old) && wake(volume)),
+  }
 }
 
 /** Claims of the class wait for it, and those of none for a default one. */

@@ -5,6 +5,7 @@ import type { ReconcileResult } from "@knarr/controller-kit"
 import { volumeAnnotations } from "@knarr/pod-rules"
 import { bindStep, claimStatusStep } from "./bind-steps.ts"
 import { type BinderState, type ReadonlyClaim, resync } from "./binder-state.ts"
+import { candidates } from "./volume-indexes.ts"
 import { planClaim, provisioningFailed } from "./claim-plan.ts"
 import { podClaimIndex } from "../workload/pod-indexes.ts"
 
@@ -15,7 +16,7 @@ export async function syncClaim(ref: Ref, state: BinderState): Promise<Reconcile
   if (!claim) return state.operations.forget(key)
   const plan = planClaim(claim, {
     volume: (name) => state.volumes.get(cache, { name }),
-    volumes: () => state.volumes.list(cache),
+    candidates: (className) => state.volumes.newest(candidates(key, className, cache)),
     storageClass: (name) => cache.get(storageClass, { name }),
     storageClasses: () => cache.list(storageClass),
     pods: () => cache.byIndex(pod, podClaimIndex.name, key),
