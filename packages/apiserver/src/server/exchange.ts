@@ -1,18 +1,13 @@
 /**
- * One request and its answer, over HTTP/1.1 (node:http) or HTTP/2 (the `stream` API, which costs a third less
- * than the compatibility layer). Everything that a plain GET does not need is made on first use.
+ * One request and its answer, over HTTP/1.1 (node:http) or HTTP/2 (packages/http2). Everything that a plain GET does
+ * not need is made on first use.
  */
 import { ServerResponse, validateHeaderName, validateHeaderValue, type IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
-import {
-  constants,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-  type ServerHttp2Stream,
-} from "node:http2"
 import type { Duplex, Readable } from "node:stream"
 import type { TLSSocket } from "node:tls"
-import { CancelledError, abortable, deferred, destroySoon } from "@knarr/base"
+import { CancelledError, abortable, deferred, destroySoon, type Deferred } from "@knarr/base"
+import { errorCodes, type BodySink, type ServerSession, type ServerStream } from "@knarr/http2"
 import { badRequest, requestEntityTooLarge, tooManyRequests, type StatusError } from "@knarr/apimachinery"
 import type { AuditRecord } from "../audit/record.ts"
 import type { Flow } from "../fairness/flow.ts"
@@ -185,42 +180,44 @@ export abstract class ServerExchange implements Exchange {
 
 export type HeaderLine = readonly [name: string, value: string]
 
-interface BodySource {
-  on(event: "data", listener: (chunk: Buffer) => void): unknown
-  on(event: "end" | "aborted" | "close", listener: () => void): unknown
-  on(event: "error", listener: (error: Error) => void): unknown
-  removeAllListeners(event: "data"): unknown
-  resume(): unknown
-}
-
-function collect(
-  source: BodySource,
+/** Gathers a body of `declared` octets, or of any number: a promise of it, and what takes its pieces. */
+function bodyCollector(
   declared: number,
   take: ((bytes: number) => boolean) | undefined,
-): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    let chunks: Buffer[] = []
-    let size = 0
-    const refuse = (error: StatusError): void => {
-      source.removeAllListeners("data")
-      source.resume()
-      chunks = []
-      reject(error)
-    }
-    const tooLarge = (): void => refuse(requestEntityTooLarge(`limit is ${maxBodyBytes}`))
-    if (declared > maxBodyBytes) return tooLarge()
-    source.on("data", (chunk) => {
+): { readonly body: Promise<Buffer>; readonly sink: BodySink } {
+  const { promise: body, resolve, reject } = deferred<Buffer>()
+  let chunks: Buffer[] | undefined = []
+  let size = 0
+  const refuse = (error: StatusError): void => {
+    chunks = undefined
+    reject(error)
+  }
+  const tooLarge = (): void => refuse(requestEntityTooLarge(`limit is ${maxBodyBytes}`))
+  if (declared > maxBodyBytes) tooLarge()
+  const sink: BodySink = {
+    data(chunk) {
+      // What is not wanted is read away.
+      if (!chunks) return true
       size += chunk.length
       if (size > maxBodyBytes) tooLarge()
       else if (take && !take(chunk.length))
         refuse(tooManyRequests("Too many requests, please try again later.", 1))
       else chunks.push(chunk)
-    })
-    source.on("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)))
-    source.on("error", (error) => reject(badRequest(`the request body could not be read: ${error.message}`)))
-    source.on("close", () => reject(badRequest("the request body ended early")))
-    return undefined
-  })
+      return true
+    },
+    end() {
+      if (chunks) resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size))
+    },
+    failed: (reason) =>
+      reject(
+        badRequest(
+          reason instanceof CancelledError
+            ? "the request body ended early"
+            : `the request body could not be read: ${reason.message}`,
+        ),
+      ),
+  }
+  return { body, sink }
 }
 
 const quoteUnsafe = /[\\"]/g
@@ -315,7 +312,12 @@ export class Http1Exchange extends ServerExchange {
     const { request } = this
     if (request.headers["content-length"] === undefined && request.headers["transfer-encoding"] === undefined)
       return Promise.resolve(Buffer.alloc(0))
-    return collect(request, Number(request.headers["content-length"] ?? 0), this.takeBody)
+    const { body, sink } = bodyCollector(Number(request.headers["content-length"] ?? 0), this.takeBody)
+    request.on("data", (chunk: Buffer) => sink.data(chunk))
+    request.on("end", () => sink.end())
+    request.on("error", (error) => sink.failed(error))
+    request.on("close", () => sink.failed(new CancelledError("The request")))
+    return body
   }
 
   setHeader(name: string, value: string): void {
@@ -374,43 +376,47 @@ export class Http1Exchange extends ServerExchange {
 
 /** A request on HTTP/2. */
 export class Http2Exchange extends ServerExchange {
-  readonly #stream: ServerHttp2Stream
-  readonly #headers: OutgoingHttpHeaders = { ":status": 200 }
-  #ended = false
+  readonly #stream: ServerStream
+  readonly #session: ServerSession
+  readonly #headers: string[] = []
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]) {
+  constructor(stream: ServerStream, session: ServerSession) {
     super(
-      headers[":method"] as string,
-      headers[":path"] as string,
-      headers,
-      rawHeaders,
-      stream.session?.socket as TLSSocket,
+      stream.headers[":method"] as string,
+      stream.headers[":path"] as string,
+      stream.headers,
+      stream.rawHeaders,
+      session.socket as TLSSocket,
     )
     this.#stream = stream
-    stream.on("error", ignore)
-    stream.on("close", () => (this.#ended && stream.rstCode === 0 ? this.finish() : this.clientGone()))
+    this.#session = session
+    stream.onClose = (complete) => (complete ? this.finish() : this.clientGone())
   }
 
   bodyStream(): Readable {
-    return this.#stream
+    return this.#stream.readable()
   }
 
   protected readBody(): Promise<Buffer> {
     const stream = this.#stream
-    if (stream.endAfterHeaders) return Promise.resolve(Buffer.alloc(0))
-    return collect(stream, Number(this.header("content-length")), this.takeBody)
+    if (stream.bodiless) return Promise.resolve(Buffer.alloc(0))
+    const { body, sink } = bodyCollector(Number(this.header("content-length")), this.takeBody)
+    stream.consume(sink)
+    return body
   }
 
   setHeader(name: string, value: string): void {
     validateHeaderValue(name, value)
-    this.#headers[name.toLowerCase()] = value
+    const lower = name.toLowerCase()
+    const at = this.#headers.indexOf(lower)
+    if (at >= 0 && at % 2 === 0) this.#headers[at + 1] = value
+    else this.#headers.push(lower, value)
   }
 
-  #head(status: number, contentType: string): OutgoingHttpHeaders {
+  #head(contentType: string): string[] {
     const headers = this.#headers
-    headers[":status"] = status
-    if (contentType !== "") headers["content-type"] = contentType
-    if (this.warnings.length > 0) headers["warning"] = warningHeaders(this.warnings) as unknown as string
+    if (contentType !== "") headers.push("content-type", contentType)
+    for (const value of warningHeaders(this.warnings)) headers.push("warning", value)
     return headers
   }
 
@@ -418,60 +424,43 @@ export class Http2Exchange extends ServerExchange {
     const stream = this.#stream
     if (this.answered) return
     this.begin(status)
-    const headers = this.#head(status, contentType)
-    if (stream.destroyed || stream.closed) return
+    const headers = this.#head(contentType)
     const bytes = typeof body === "string" ? Buffer.from(body, "utf8") : body
-    if (status !== 304 && status !== 204) headers["content-length"] = bytes.length
+    if (status !== 304 && status !== 204) headers.push("content-length", String(bytes.length))
     this.sentBytes = bytes.length
-    this.#ended = true
-    if (this.method === "HEAD" || bytes.length === 0) stream.respond(headers, { endStream: true })
-    else {
-      stream.respond(headers)
-      stream.end(bytes)
-    }
-    // What is left of a body that nobody read would hold the stream open.
-    if (!stream.endAfterHeaders) stream.resume()
+    const bodiless = this.method === "HEAD" || bytes.length === 0
+    stream.respond(status, headers, bodiless)
+    if (!bodiless) stream.end(bytes)
   }
 
   stream(status: number, contentType: string, more: readonly HeaderLine[] = []): ResponseStream {
     const stream = this.#stream
     if (this.answered) throw new Error("Cannot stream an answer: it has begun already")
     requireStatus(status, 599)
-    const headers = { ...this.#head(status, contentType) }
-    for (const [name, value] of more) addHeader(headers, name.toLowerCase(), value)
-    if (!stream.destroyed && !stream.closed) {
-      stream.respond(headers)
-      if (!stream.endAfterHeaders) stream.resume()
+    const added: string[] = []
+    for (const [name, value] of more) {
+      validateHeaderName(name)
+      validateHeaderValue(name, value)
+      added.push(name.toLowerCase(), value)
     }
+    stream.respond(status, [...this.#head(contentType), ...added])
     this.begin(status)
     return new Http2Stream(this, stream)
   }
 
   override sendAway(): void {
-    // What the client has sent already, whatever its number, is answered.
-    this.#stream.session?.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1)
-  }
-
-  /** The answer is complete: when its stream closes now, nobody has broken it off. */
-  markEnded(): void {
-    this.#ended = true
+    this.#session.sendAway()
   }
 
   destroy(): void {
     // Closing would end the body in order first, and an answer without a length would look whole.
-    if (!this.#stream.destroyed) this.#stream.destroy(new Error("The answer is not complete"))
+    this.#stream.reset(errorCodes.internalError)
   }
 }
 
 /** What is informational has no body, and does not end a request; node:http sends up to 999, node:http2 up to 599. */
 function requireStatus(status: number, highest: number): void {
   if (!(status >= 200 && status <= highest)) throw new RangeError(`The status ${status} cannot be an answer`)
-}
-
-/** Keeps what a name has already: an answer may set several cookies. */
-function addHeader(headers: OutgoingHttpHeaders, name: string, value: string): void {
-  const present = headers[name]
-  headers[name] = present === undefined ? value : [present, value].flat().map(String)
 }
 
 class Http1Stream implements ResponseStream {
@@ -508,30 +497,36 @@ class Http1Stream implements ResponseStream {
 
 class Http2Stream implements ResponseStream {
   readonly #exchange: Http2Exchange
-  readonly #stream: ServerHttp2Stream
+  readonly #stream: ServerStream
+  #drain: Deferred<void> | undefined
 
-  constructor(exchange: Http2Exchange, stream: ServerHttp2Stream) {
+  constructor(exchange: Http2Exchange, stream: ServerStream) {
     this.#exchange = exchange
     this.#stream = stream
+    stream.onDrain = () => {
+      this.#drain?.resolve()
+      this.#drain = undefined
+    }
   }
 
   write(chunk: Buffer, done?: (error?: Error | null) => void): boolean {
     this.#exchange.sentBytes += chunk.length
-    if (this.#stream.destroyed || this.#stream.closed) return notSent(done)
     return this.#stream.write(chunk, done)
   }
 
   get pendingBytes(): number {
-    return this.#stream.writableLength
+    return this.#stream.pendingBytes
   }
 
-  drained(signal: AbortSignal): Promise<void> {
-    return drained(this.#stream, signal)
+  async drained(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (!this.#stream.needsDrain) return
+    this.#drain ??= deferred()
+    await abortable(this.#drain.promise, signal)
   }
 
   end(): void {
-    this.#exchange.markEnded()
-    if (!this.#stream.destroyed) this.#stream.end()
+    this.#stream.end()
   }
 
   abort(): void {
@@ -544,14 +539,7 @@ function notSent(done: ((error?: Error | null) => void) | undefined): false {
   return false
 }
 
-interface Drainable {
-  readonly writableNeedDrain: boolean
-  readonly destroyed: boolean
-  once(event: "drain" | "close", listener: () => void): unknown
-  off(event: "drain" | "close", listener: () => void): unknown
-}
-
-async function drained(target: Drainable, signal: AbortSignal): Promise<void> {
+async function drained(target: ServerResponse, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted()
   if (target.destroyed || !target.writableNeedDrain) return
   const done = deferred()

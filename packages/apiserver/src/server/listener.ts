@@ -4,11 +4,11 @@
  */
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https"
 import type { IncomingMessage } from "node:http"
-import { constants, performServerHandshake, type ServerHttp2Session } from "node:http2"
 import type { AddressInfo, Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { SecureContextOptions, TLSSocket } from "node:tls"
 import { destroySoon, messageOf, type Clock, type Logger } from "@knarr/base"
+import { ServerSession } from "@knarr/http2"
 import { Http1Exchange, Http2Exchange, type ServerExchange } from "./exchange.ts"
 
 /** PEM texts. `clientCA` may hold several certificates. */
@@ -82,15 +82,6 @@ export interface Listener {
 const maxHeaderBytes = 64 * 1024
 /** How long a connection may stay on which nothing is asked. */
 const idleMs = 180_000
-const sessionOptions = {
-  // The default of 10 MB breaks concurrent lists of large collections.
-  maxSessionMemory: 512,
-  maxHeaderListPairs: 256,
-  maxSessionInvalidFrames: 100,
-  maxSessionRejectedStreams: 1000,
-  settings: { maxConcurrentStreams: 1000, initialWindowSize: 256 * 1024, maxHeaderListSize: maxHeaderBytes },
-}
-
 function tlsOptions(
   { cert, key, clientCA }: ServingCertificates,
   { minVersion = "TLSv1.2", ciphers }: TlsSettings = {},
@@ -116,7 +107,7 @@ function isLoopback(address: string): boolean {
 /** Opens the port. Rejects when an address cannot be bound. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { log, clock } = options
-  const sessions = new Set<ServerHttp2Session>()
+  const sessions = new Set<ServerSession>()
   const sockets = new Set<Duplex>()
   const servers: HttpsServer[] = []
   const { total = 10_000, perAddress = 2_000, handshaking: maxHandshaking = 500 } = options.limits ?? {}
@@ -143,36 +134,26 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     return true
   }
 
-  const onSession = (session: ServerHttp2Session): void => {
-    sessions.add(session)
-    session.on("close", () => sessions.delete(session))
-    session.on("error", (error) => log.debug("An HTTP/2 session failed", { err: messageOf(error) }))
-    let streams = 0
-    session.setTimeout(idleMs, () => {
-      if (streams === 0) session.close()
-    })
-    session.on("stream", (stream, headers, _flags, rawHeaders) => {
-      streams++
-      stream.once("close", () => streams--)
-      if (closing) return stream.close(constants.NGHTTP2_REFUSED_STREAM)
-      if (headers[":method"] === "CONNECT") {
+  const openSession = (socket: TLSSocket): void => {
+    const session = new ServerSession(socket, {
+      clock,
+      maxConcurrentStreams: options.http2?.maxStreams,
+      maxHeaderBytes,
+      idleMs,
+      onStream(stream) {
         // Extended CONNECT is not offered: exec over HTTP/2 is not a thing that clients do.
-        stream.on("error", () => {})
-        return stream.respond({ ":status": 405 }, { endStream: true })
-      }
-      options.onRequest(new Http2Exchange(stream, headers, rawHeaders))
+        if (stream.headers[":method"] === "CONNECT") stream.respond(405, [], true)
+        else options.onRequest(new Http2Exchange(stream, session))
+      },
+      onClose(error) {
+        sessions.delete(session)
+        if (error) log.debug("An HTTP/2 session failed", { err: messageOf(error) })
+      },
     })
+    sessions.add(session)
     if (closing) session.close()
   }
 
-  const { maxStreams } = options.http2 ?? {}
-  const session = {
-    ...sessionOptions,
-    settings: {
-      ...sessionOptions.settings,
-      ...(maxStreams === undefined ? {} : { maxConcurrentStreams: maxStreams }),
-    },
-  }
   const create = (): HttpsServer => {
     const server = createHttpsServer({
       ...tlsOptions(options.certificates, options.tls),
@@ -206,7 +187,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       socket.setKeepAlive(true, 60_000)
       if (socket.alpnProtocol === "h2") {
         socket.setNoDelay(true)
-        onSession(performServerHandshake(socket, session))
+        openSession(socket)
       } else onHttp1.call(server, socket)
     })
     server.on("tlsClientError", (error) => {

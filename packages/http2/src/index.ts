@@ -1,0 +1,5 @@
+export { ConnectionError, StreamError, errorCodes } from "./protocol.ts"
+export type { HeaderList } from "./hpack/encoder.ts"
+export type { RequestHeaders } from "./request-head.ts"
+export { ServerSession, type ServerSessionOptions } from "./server-session.ts"
+export type { BodySink, ServerStream } from "./server-stream.ts"

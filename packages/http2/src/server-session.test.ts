@@ -1,0 +1,573 @@
+import assert from "node:assert/strict"
+import { connect, type ClientHttp2Session } from "node:http2"
+import { createServer, type AddressInfo } from "node:net"
+import { text } from "node:stream/consumers"
+import { describe, it } from "node:test"
+import { systemClock } from "@knarr/base"
+import {
+  defaultWindowBytes,
+  errorCodes,
+  flags,
+  frameTypes,
+  goawayFrame,
+  numberFrame,
+  settingIds,
+  settingsFrame,
+  smallFrame,
+} from "./protocol.ts"
+import { ServerSession } from "./server-session.ts"
+import type { ServerStream } from "./server-stream.ts"
+import { RawClient, get, headersFrame, literals, post } from "./testing.ts"
+
+const none = Buffer.alloc(0)
+const data = (id: number, bytes: Buffer | string, flag = 0): Buffer =>
+  smallFrame(frameTypes.data, flag, id, Buffer.from(bytes as string))
+const reset = (id: number, code: number = errorCodes.cancel): Buffer =>
+  numberFrame(frameTypes.rstStream, id, code)
+
+/** Answers everything at once. */
+function hello(stream: ServerStream): void {
+  stream.respond(200, ["content-type", "text/plain"])
+  stream.end(Buffer.from("hello"))
+}
+const quiet = (): void => {}
+
+describe("a connection", () => {
+  const open = headersFrame(1, post, flags.endHeaders)
+  const frame = smallFrame
+  /** What a peer sends behind its settings, and what it is told. Streams are not answered. */
+  const faults: [name: string, frames: Buffer[], complaints: string[]][] = [
+    ["a body on no stream", [data(0, "x")], ["goaway 1"]],
+    ["a body of no request", [data(3, "x")], ["goaway 1"]],
+    ["a request on stream 0", [headersFrame(0, get)], ["goaway 1"]],
+    ["a request on a stream of the server's", [headersFrame(2, get)], ["goaway 1"]],
+    [
+      "a request on a number that was passed over",
+      [headersFrame(5, get), headersFrame(3, get)],
+      ["goaway 5"],
+    ],
+    ["a head behind the request's end", [headersFrame(1, get), headersFrame(1, get)], ["goaway 5"]],
+    ["a body behind the request's end", [headersFrame(1, get), data(1, "x")], ["reset 1 5"]],
+    [
+      "a second head that does not end",
+      [open, headersFrame(1, [["a", "b"]], flags.endHeaders)],
+      ["reset 1 1"],
+    ],
+    ["trailers with a pseudo header", [open, headersFrame(1, get)], ["reset 1 1"]],
+    ["another frame within a head", [headersFrame(1, get, flags.endStream), data(1, "x")], ["goaway 1"]],
+    ["a continuation of nothing", [open, frame(frameTypes.continuation, 4, 1, none)], ["goaway 1"]],
+    [
+      "a continuation on another stream",
+      [headersFrame(1, get, 0), frame(frameTypes.continuation, 4, 3, none)],
+      ["goaway 1"],
+    ],
+    [
+      "a head that does not end",
+      [
+        headersFrame(1, get, 0),
+        ...Array.from({ length: 20 }, () => frame(frameTypes.continuation, 0, 1, none)),
+      ],
+      ["goaway 11"],
+    ],
+    [
+      "padding beyond the frame",
+      [frame(frameTypes.headers, flags.padded | flags.endHeaders, 1, Buffer.from([9, 0x82]))],
+      ["goaway 1"],
+    ],
+    ["padding of nothing", [open, frame(frameTypes.data, flags.padded, 1, none)], ["goaway 1"]],
+    [
+      "padding as long as the body",
+      [open, frame(frameTypes.data, flags.padded, 1, Buffer.from([2, 0]))],
+      ["goaway 1"],
+    ],
+    ["a priority of another length", [frame(frameTypes.priority, 0, 1, Buffer.alloc(4))], ["reset 1 6"]],
+    [
+      "a stream that depends on itself",
+      [frame(frameTypes.priority, 0, 1, Buffer.from([0, 0, 0, 1, 5]))],
+      ["reset 1 1"],
+    ],
+    ["a priority of no stream", [frame(frameTypes.priority, 0, 0, Buffer.alloc(5))], ["goaway 1"]],
+    ["a priority is of no use", [open, frame(frameTypes.priority, 0, 1, Buffer.alloc(5))], []],
+    ["a reset of no request", [reset(1)], ["goaway 1"]],
+    ["a reset of another length", [open, frame(frameTypes.rstStream, 0, 1, Buffer.alloc(3))], ["goaway 6"]],
+    ["a promise", [frame(frameTypes.pushPromise, 4, 1, Buffer.alloc(4))], ["goaway 1"]],
+    ["settings of a stream", [frame(frameTypes.settings, 0, 1, none)], ["goaway 1"]],
+    ["settings of another length", [frame(frameTypes.settings, 0, 0, Buffer.alloc(5))], ["goaway 6"]],
+    [
+      "settings that are taken, and something with it",
+      [frame(frameTypes.settings, 1, 0, Buffer.alloc(6))],
+      ["goaway 6"],
+    ],
+    ["a setting that is neither on nor off", [settingsFrame([[settingIds.enablePush, 2]])], ["goaway 1"]],
+    [
+      "a window that is too large, by settings",
+      [settingsFrame([[settingIds.initialWindowSize, 2 ** 31]])],
+      ["goaway 3"],
+    ],
+    ["a frame size that is too small", [settingsFrame([[settingIds.maxFrameSize, 16_383]])], ["goaway 1"]],
+    ["a frame size that is too large", [settingsFrame([[settingIds.maxFrameSize, 2 ** 24]])], ["goaway 1"]],
+    ["a setting that nobody knows", [settingsFrame([[99, 1]])], []],
+    ["a ping of a stream", [frame(frameTypes.ping, 0, 1, Buffer.alloc(8))], ["goaway 1"]],
+    ["a ping of another length", [frame(frameTypes.ping, 0, 0, Buffer.alloc(7))], ["goaway 6"]],
+    ["a window that does not grow", [numberFrame(frameTypes.windowUpdate, 0, 0)], ["goaway 1"]],
+    [
+      "a stream's window that does not grow",
+      [open, numberFrame(frameTypes.windowUpdate, 1, 0)],
+      ["reset 1 1"],
+    ],
+    ["a window that is too large", [numberFrame(frameTypes.windowUpdate, 0, 2 ** 31 - 1)], ["goaway 3"]],
+    [
+      "a stream's window that is too large",
+      [open, numberFrame(frameTypes.windowUpdate, 1, 2 ** 31 - 1)],
+      ["reset 1 3"],
+    ],
+    ["a window of no request", [numberFrame(frameTypes.windowUpdate, 7, 1)], ["goaway 1"]],
+    ["a window of another length", [frame(frameTypes.windowUpdate, 0, 0, Buffer.alloc(3))], ["goaway 6"]],
+    ["a farewell on a stream", [frame(frameTypes.goaway, 0, 1, Buffer.alloc(8))], ["goaway 1"]],
+    ["a farewell", [goawayFrame(0, 0, "")], []],
+    ["a frame that nobody knows", [frame(0x42, 0xff, 9, Buffer.alloc(3))], []],
+    ["a frame that is too large", [data(1, Buffer.alloc(16_385))], ["goaway 6"]],
+    ["a head that cannot be read", [frame(frameTypes.headers, 5, 1, Buffer.from([0x80]))], ["goaway 9"]],
+    [
+      "a body beyond the stream's window",
+      [open, ...Array.from({ length: 17 }, () => data(1, Buffer.alloc(16_384)))],
+      ["reset 1 3"],
+    ],
+  ]
+  for (const [name, frames, complaints] of faults)
+    it(`is answered for what it sends: ${name}`, async () => {
+      using client = new RawClient({ onStream: quiet })
+      client.send(...frames)
+      await client.settle()
+      assert.deepEqual(client.complaints, complaints)
+      assert.equal(
+        client.closed,
+        complaints.some((text) => text.startsWith("goaway")),
+      )
+    })
+
+  it("is broken off when it does not begin as HTTP/2 does", async () => {
+    using client = new RawClient({ onStream: quiet }, [])
+    client.send(Buffer.from("GET / HTTP/1.1\r\n\r\n"))
+    await client.settle()
+    // The preface was there: what follows is a frame of 4,668,757 octets.
+    assert.deepEqual(client.complaints, ["goaway 6"])
+  })
+
+  it("is ended when too much is reset", async () => {
+    using client = new RawClient({ onStream: quiet })
+    const frames = Array.from({ length: 1001 }, (_, i) =>
+      Buffer.concat([headersFrame(2 * i + 1, get), reset(2 * i + 1)]),
+    )
+    client.send(...frames.slice(0, 1000))
+    await client.settle()
+    assert.deepEqual([client.complaints, client.closed], [[], false])
+    client.send(frames[1000]!)
+    await client.settle()
+    assert.deepEqual([client.complaints, client.closed], [["goaway 11"], true])
+  })
+
+  it("is not read on when its peer does not read", async () => {
+    using client = new RawClient({ onStream: quiet })
+    client.stopReading()
+    const pings = Buffer.concat(
+      Array.from({ length: 1000 }, () => frame(frameTypes.ping, 0, 0, Buffer.alloc(8))),
+    )
+    for (let i = 0; i < 100; i++) {
+      client.send(pings)
+      await client.settle()
+    }
+    assert.equal(client.session.socket.isPaused(), true)
+    client.readAgain()
+    await client.settle()
+    assert.equal(client.of(frameTypes.ping).length, 100_000)
+  })
+
+  it("ends when nothing is asked for long, and not before", async () => {
+    let stream: ServerStream | undefined
+    using client = new RawClient({ idleMs: 1000, onStream: (one) => (stream = one) })
+    client.send(headersFrame(1, get))
+    await client.settle()
+    await client.clock.advance(10_000)
+    hello(stream!)
+    await client.settle()
+    await client.clock.advance(900)
+    assert.deepEqual([client.complaints, client.closed], [[], false])
+    await client.clock.advance(1200)
+    await client.settle()
+    assert.deepEqual([client.complaints, client.closed], [["goaway 0"], true])
+  })
+
+  it("answers what is open when it closes, and takes nothing more", async () => {
+    const streams: ServerStream[] = []
+    using client = new RawClient({ onStream: (one) => streams.push(one) })
+    client.send(headersFrame(1, get))
+    await client.settle()
+    client.session.close()
+    client.send(headersFrame(3, get))
+    await client.settle()
+    assert.deepEqual(
+      [client.complaints, streams.length, client.closed],
+      [["goaway 0", "reset 3 7"], 1, false],
+    )
+    hello(streams[0]!)
+    await client.settle()
+    assert.deepEqual([client.body(1).toString(), client.closed], ["hello", true])
+  })
+
+  it("sends its peer to another connection and goes on", async () => {
+    using client = new RawClient({ onStream: hello })
+    client.session.sendAway()
+    client.send(headersFrame(1, get))
+    await client.settle()
+    assert.deepEqual(
+      [client.complaints, client.body(1).toString(), client.closed],
+      [["goaway 0"], "hello", false],
+    )
+  })
+
+  it("breaks its streams off when it is gone", async () => {
+    const closed: boolean[] = []
+    const ended: string[] = []
+    using client = new RawClient({
+      onStream(stream) {
+        stream.onClose = (complete) => closed.push(complete)
+        stream.consume({
+          data: () => true,
+          end: () => ended.push("end"),
+          failed: (error) => ended.push(error.name),
+        })
+      },
+    })
+    client.send(headersFrame(1, post, flags.endHeaders), headersFrame(3, get))
+    await client.settle()
+    client.session.destroy()
+    assert.deepEqual(
+      [closed, ended],
+      [
+        [false, false],
+        ["end", "CancelledError"],
+      ],
+    )
+    assert.equal(client.session.openStreams, 0)
+  })
+})
+
+describe("a request", () => {
+  const valid = get.map((field) => [...field] as [string, string])
+  const path = (value: string): [string, string][] => valid.map(([n, v]) => [n, n === ":path" ? value : v])
+  const without = (name: string): [string, string][] => valid.filter(([n]) => n !== name)
+  const heads: [name: string, fields: [string, string][], complaint: boolean][] = [
+    ["as it should be", [...valid, ["te", "trailers"], ["cookie", "a=1"]], false],
+    ["a name in capitals", [...valid, ["Accept", "x"]], true],
+    ["a name with a blank", [...valid, ["a b", "x"]], true],
+    ["no name", [...valid, ["", "x"]], true],
+    ["a value of two lines", [...valid, ["a", "x\r\ny"]], true],
+    ["a value with an end", [...valid, ["a", "x\0"]], true],
+    ["a value that begins with a blank", [...valid, ["a", " x"]], true],
+    ["a header of connections", [...valid, ["connection", "close"]], true],
+    ["another encoding of transfer", [...valid, ["transfer-encoding", "chunked"]], true],
+    ["te that asks for more", [...valid, ["te", "gzip"]], true],
+    ["a pseudo header of answers", [...valid, [":status", "200"]], true],
+    ["a pseudo header twice", [...valid, [":path", "/y"]], true],
+    ["a pseudo header behind others", [["a", "b"], ...valid], true],
+    ["no method", without(":method"), true],
+    ["no scheme", without(":scheme"), true],
+    ["no path", without(":path"), true],
+    ["an empty path", path(""), true],
+    ["a path that is none", path("x"), true],
+    ["every path, asked for with GET", path("*"), true],
+    [
+      "every path",
+      [
+        [":method", "OPTIONS"],
+        [":scheme", "https"],
+        [":path", "*"],
+      ],
+      false,
+    ],
+    [
+      "a connection to somewhere",
+      [
+        [":method", "CONNECT"],
+        [":authority", "a:1"],
+      ],
+      false,
+    ],
+    ["a connection to nowhere", [[":method", "CONNECT"]], true],
+    ["two lengths", [...valid, ["content-length", "0"], ["content-length", "1"]], true],
+    ["a length that is none", [...valid, ["content-length", "-1"]], true],
+    ["a body that does not come", [...valid, ["content-length", "3"]], true],
+  ]
+  for (const [name, fields, complaint] of heads)
+    it(`has a head: ${name}`, async () => {
+      let seen = 0
+      using client = new RawClient({ onStream: () => seen++ })
+      client.send(headersFrame(1, fields))
+      await client.settle()
+      assert.deepEqual([client.complaints, seen], complaint ? [["reset 1 1"], 0] : [[], 1])
+    })
+
+  it("comes with its headers as node:http2 gives them", async () => {
+    const streams: ServerStream[] = []
+    using client = new RawClient({ onStream: (stream) => streams.push(stream) })
+    const more: [string, string][] = [
+      ["accept", "a"],
+      ["accept", "b"],
+      ["cookie", "c=1"],
+      ["cookie", "d=2"],
+      ["user-agent", "one"],
+      ["user-agent", "two"],
+      ["set-cookie", "e"],
+      ["set-cookie", "f"],
+    ]
+    // Cut anywhere, padded, and with a priority.
+    const block = literals([...get, ...more])
+    const padded = Buffer.concat([Buffer.from([3, 0, 0, 0, 0, 7]), block.subarray(0, 9), Buffer.alloc(3)])
+    client.send(
+      smallFrame(frameTypes.headers, flags.endStream | flags.padded | flags.priority, 1, padded),
+      smallFrame(frameTypes.continuation, 0, 1, block.subarray(9, 30)),
+      smallFrame(frameTypes.continuation, flags.endHeaders, 1, block.subarray(30)),
+    )
+    await client.settle()
+    const [stream] = streams
+    assert.deepEqual(
+      { ...stream!.headers },
+      {
+        ...Object.fromEntries(get),
+        accept: "a, b",
+        cookie: "c=1; d=2",
+        "user-agent": "one",
+        "set-cookie": ["e", "f"],
+      },
+    )
+    assert.deepEqual(stream!.rawHeaders, [...get, ...more].flat())
+    assert.equal(stream!.bodiless, true)
+  })
+
+  it("is answered when its head is too large, and the next one too", async () => {
+    using client = new RawClient({ onStream: hello, maxHeaderBytes: 300, maxHeaderFields: 8 })
+    client.send(headersFrame(1, [...get, ["a", "x".repeat(200)]]))
+    client.send(headersFrame(3, [...get, ...Array.from({ length: 9 }, (): [string, string] => ["a", ""])]))
+    client.send(headersFrame(5, get))
+    await client.settle()
+    assert.deepEqual(
+      client.heads().map(([status]) => status),
+      [":status: 431", ":status: 431", ":status: 200"],
+    )
+  })
+
+  it("waits for its turn no longer than others: beyond the bound it is refused", async () => {
+    using client = new RawClient({ onStream: quiet, maxConcurrentStreams: 2 })
+    client.send(headersFrame(1, get), headersFrame(3, get), headersFrame(5, get))
+    await client.settle()
+    assert.deepEqual(client.complaints, ["reset 5 7"])
+  })
+
+  const bodies: [name: string, frames: Buffer[], length: string, outcome: string][] = [
+    ["as announced", [data(1, "ab"), data(1, "c", 1)], "3", "ab|c|end"],
+    ["longer", [data(1, "abcd", 1)], "3", "StreamError"],
+    ["shorter", [data(1, "ab", 1)], "3", "StreamError"],
+    ["with padding", [smallFrame(frameTypes.data, 9, 1, Buffer.from([2, 97, 0, 0]))], "1", "a|end"],
+    ["with trailers", [data(1, "abc"), headersFrame(1, [["x", "y"]])], "3", "abc|end"],
+    ["broken off", [data(1, "a"), reset(1)], "3", "a|CancelledError"],
+  ]
+  for (const [name, frames, length, outcome] of bodies)
+    it(`has a body: ${name}`, async () => {
+      const seen: string[] = []
+      using client = new RawClient({
+        onStream: (stream) =>
+          stream.consume({
+            data: (chunk) => seen.push(chunk.toString()) > 0,
+            end: () => seen.push("end"),
+            failed: (error) => seen.push(error.name),
+          }),
+      })
+      client.send(headersFrame(1, [...post, ["content-length", length]], flags.endHeaders), ...frames)
+      await client.settle()
+      assert.equal(seen.join("|"), outcome)
+    })
+
+  it("has a body that is read as fast as it is taken", async () => {
+    let stream: ServerStream | undefined
+    using client = new RawClient({ onStream: (one) => (stream = one), streamWindowBytes: 100_000 })
+    client.send(
+      headersFrame(1, post, flags.endHeaders),
+      ...Array.from({ length: 6 }, () => data(1, Buffer.alloc(16_000))),
+    )
+    await client.settle()
+    const windows = (): number =>
+      client.of(frameTypes.windowUpdate).filter((frame) => frame.streamId === 1).length
+    assert.equal(windows(), 0)
+    const body = stream!.readable()
+    body.on("data", quiet)
+    await client.settle()
+    assert.ok(windows() > 0)
+    body.destroy()
+  })
+
+  it("is told to go on before its body is read", async () => {
+    using client = new RawClient({
+      onStream: (stream) => stream.consume({ data: () => true, end: () => hello(stream), failed: quiet }),
+    })
+    client.send(headersFrame(1, [...post, ["expect", "100-continue"]], flags.endHeaders))
+    await client.settle()
+    client.send(data(1, "x", 1))
+    await client.settle()
+    assert.deepEqual(
+      client.heads().map(([status]) => status),
+      [":status: 100", ":status: 200"],
+    )
+  })
+})
+
+describe("an answer", () => {
+  it("has its date and headers in order", async () => {
+    using client = new RawClient({ onStream: hello })
+    client.send(headersFrame(1, get))
+    await client.settle()
+    assert.deepEqual(client.heads(), [
+      [":status: 200", "content-type: text/plain", `date: ${new Date(client.clock.now()).toUTCString()}`],
+    ])
+  })
+
+  it("whose head does not fit into a frame comes in several", async () => {
+    using client = new RawClient({
+      onStream: (stream) => stream.respond(200, ["x", "v".repeat(40_000)], true),
+    })
+    client.send(headersFrame(1, get))
+    await client.settle()
+    const [head, ...rest] = client.frames.filter(({ streamId }) => streamId === 1)
+    assert.deepEqual(
+      [head!.flag, rest.map(({ type, flag }) => [type, flag])],
+      [
+        1,
+        [
+          [9, 0],
+          [9, 4],
+        ],
+      ],
+    )
+  })
+
+  it("before the request's end is whole, and the rest is not wanted", async () => {
+    using client = new RawClient({ onStream: hello })
+    client.send(headersFrame(1, post, flags.endHeaders))
+    await client.settle()
+    client.send(data(1, "late"), data(1, "r", 1), headersFrame(3, get))
+    await client.settle()
+    assert.deepEqual(client.complaints, ["reset 1 0"])
+    assert.deepEqual([client.body(1).toString(), client.body(3).toString()], ["hello", "hello"])
+  })
+
+  it("that came with the request's end needs no reset", async () => {
+    using client = new RawClient({ onStream: hello })
+    client.send(headersFrame(1, post, flags.endHeaders), data(1, "body", 1))
+    await client.settle()
+    assert.deepEqual([client.complaints, client.body(1).toString()], [[], "hello"])
+  })
+
+  it("keeps to the windows of its peer, and others have their turn", async () => {
+    const done: string[] = []
+    const drained: string[] = []
+    using client = new RawClient({
+      onStream(stream) {
+        stream.onDrain = () => drained.push(`drain ${stream.id}`)
+        stream.onClose = (complete) => done.push(`close ${stream.id} ${complete}`)
+        stream.respond(200, [])
+        assert.equal(
+          stream.write(Buffer.alloc(100_000, stream.id), () => done.push(`done ${stream.id}`)),
+          false,
+        )
+        stream.end()
+      },
+    })
+    client.send(headersFrame(1, get), headersFrame(3, get))
+    await client.settle()
+    const sizes = (): number[] => [client.body(1).length, client.body(3).length]
+    assert.equal(sizes()[0]! + sizes()[1]!, defaultWindowBytes)
+    assert.ok(Math.abs(sizes()[0]! - sizes()[1]!) <= 16_384)
+    assert.deepEqual(done, [])
+    client.send(numberFrame(frameTypes.windowUpdate, 0, 1_000_000))
+    await client.settle()
+    assert.deepEqual(sizes(), [defaultWindowBytes, defaultWindowBytes])
+    assert.deepEqual(drained, [])
+    client.send(settingsFrame([[settingIds.initialWindowSize, 80_000]]))
+    await client.settle()
+    assert.deepEqual(
+      [sizes(), drained.sort()],
+      [
+        [80_000, 80_000],
+        ["drain 1", "drain 3"],
+      ],
+    )
+    client.send(numberFrame(frameTypes.windowUpdate, 3, 20_000))
+    await client.settle()
+    assert.deepEqual(done, ["close 3 true", "done 3"])
+    client.send(reset(1))
+    await client.settle()
+    assert.deepEqual(done.slice(2), ["done 1", "close 1 false"])
+    assert.deepEqual([...new Set(client.body(3))], [3])
+  })
+
+  it("is broken off by a reset, and what comes later says nothing", async () => {
+    let stream: ServerStream | undefined
+    const done: unknown[] = []
+    using client = new RawClient({ onStream: (one) => (stream = one) })
+    client.send(headersFrame(1, post, flags.endHeaders))
+    await client.settle()
+    stream!.respond(200, [])
+    stream!.reset(errorCodes.internalError)
+    assert.equal(
+      stream!.write(Buffer.from("x"), (error) => done.push(error?.name)),
+      false,
+    )
+    stream!.end()
+    stream!.respond(500, [])
+    stream!.reset()
+    client.send(
+      data(1, "x"),
+      headersFrame(1, [["a", "b"]]),
+      numberFrame(frameTypes.windowUpdate, 1, 5),
+      reset(1),
+    )
+    await client.settle()
+    assert.deepEqual([client.complaints, done, client.heads().length], [["reset 1 2"], ["CancelledError"], 1])
+  })
+})
+
+describe("with node:http2 as client", () => {
+  async function serve(
+    onStream: (stream: ServerStream) => void,
+  ): Promise<AsyncDisposable & { session: ClientHttp2Session }> {
+    const server = createServer((socket) => void new ServerSession(socket, { clock: systemClock, onStream }))
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    return {
+      session,
+      async [Symbol.asyncDispose]() {
+        session.destroy()
+        await new Promise((resolve) => server.close(resolve))
+      },
+    }
+  }
+
+  it("bodies of any size come back as they were sent, many at once", async () => {
+    await using room = await serve((stream) => {
+      stream.respond(200, ["x-path", stream.headers[":path"] as string])
+      const body = stream.readable()
+      stream.onDrain = () => body.resume()
+      body.on("data", (chunk: Buffer) => {
+        if (!stream.write(chunk)) body.pause()
+      })
+      body.on("end", () => stream.end())
+    })
+    const sizes = [0, 1, 16_384, 16_385, 100_000, 3_000_000]
+    const answers = sizes.map(async (size) => {
+      const request = room.session.request({ ":method": "POST", ":path": `/${size}` })
+      request.end("x".repeat(size))
+      return (await text(request)).length
+    })
+    assert.deepEqual(await Promise.all(answers), sizes)
+  })
+})
