@@ -31,7 +31,7 @@ import {
 } from "./server/certificate-files.ts"
 import { lastStartHooks, startHooks } from "./server/health-names.ts"
 import type { Registry } from "./registry/registry.ts"
-import { resourceMetrics } from "./resource-metrics/resource-metrics.ts"
+import { resourceMetrics, type ResourceMetricsOptions } from "./resource-metrics/resource-metrics.ts"
 import { Health, type HealthCheck } from "./server/health.ts"
 import { defaultLimits, InFlight, type InFlightLimits } from "./server/in-flight.ts"
 import {
@@ -65,8 +65,8 @@ export interface ApiServerOptions extends ControlPlaneOptions {
   readonly readyChecks?: readonly HealthCheck[] | undefined
   /** How to reach kubelets; without it logs, exec and the other streams answer 503. */
   readonly kubelet?: KubeletOptions | undefined
-  /** Whether `metrics.k8s.io` is answered from what kubelets tell, until somebody registers another server for it. Default false. */
-  readonly resourceMetrics?: boolean | undefined
+  /** Whether `metrics.k8s.io` is answered from what kubelets tell, until somebody registers another server for it. Default: no. */
+  readonly resourceMetrics?: Pick<ResourceMetricsOptions, "known"> | undefined
   /**
    * Networks that nobody is led to through this server, whether as a pod, a service's endpoint or a node; asked anew
    * with each connection. Default: none.
@@ -124,9 +124,18 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const destinations = new Destinations(options.forbiddenNetworks)
   const hosted = (registry: Registry): readonly HostedVersion[] =>
     options.resourceMetrics
-      ? [resourceMetrics({ env, registry, kubelet: options.kubelet, destinations, scope })]
+      ? [
+          resourceMetrics({
+            ...options.resourceMetrics,
+            env,
+            registry,
+            kubelet: options.kubelet,
+            destinations,
+            scope,
+          }),
+        ]
       : []
-  const plane = await createControlPlane({ ...options, clientCA, hosted })
+  const plane = await createControlPlane({ hosted, ...options, clientCA })
   const { registry, aggregator } = plane
   /** Whom handshakes are verified by: each authenticator looks for its own among them. */
   const authorities = (clients: string | undefined): string | undefined =>

@@ -7,6 +7,9 @@ export {
   defaultServiceCIDR,
 } from "./control-plane.ts"
 export type { HostedVersion } from "./aggregator/hosted.ts"
+export { hostResourceMetrics } from "./resource-metrics/resource-metrics.ts"
+export { Samples } from "./resource-metrics/samples.ts"
+export type { KnownNodeUse } from "./resource-metrics/usage.ts"
 export { featureGates } from "./server/feature-gates.gen.ts"
 export type { KubeletOptions } from "./endpoints/connect/kubelet.ts"
 export { type OpenApiDocs, readOpenApiDocs } from "./endpoints/openapi-docs.ts"

@@ -31,6 +31,7 @@ import { tellRestarting } from "./process-state.ts"
 import { decisionsPath, serveDecisions } from "./scheduler-decisions.ts"
 import { ownAddresses, servedAt, serverAddresses } from "./server-addresses.ts"
 import { runElected } from "./elected.ts"
+import { annotatedUse } from "./simulated-use.ts"
 import { ensureSimulatedRights } from "./simulated-rights.ts"
 import { ensureRegistrySecret } from "./registry-secret.ts"
 import { waitForDefaultServiceAccount } from "./default-service-account.ts"
@@ -77,6 +78,7 @@ export async function startServer(options: {
     scope.run("watch of the store's file", (signal) => watchStoreFile(cluster.store, env.clock, signal))
   if (config.hasNode) await untilAddress(addresses.hostAddress, env.clock, scope.signal)
   const given = { ...apiServerOptions(config.apiServer ?? {}), flags: config.apiServer ?? {} }
+  let knownUse: ReturnType<typeof annotatedUse> | undefined
   const starting = startApiServer({
     ...given,
     env,
@@ -104,7 +106,7 @@ export async function startServer(options: {
     ]),
     readyChecks: [{ name: "processes", check: () => checkProcesses(cluster) }],
     forbiddenNetworks: () => numbers.rangesOfOthers(config.index),
-    resourceMetrics: true,
+    resourceMetrics: { known: (node) => knownUse?.(node) },
     kubelet: { clientCert: pki.kubeletClient.cert, clientKey: pki.kubeletClient.key, ca: pki.ca.cert },
   })
   const apiServer = await starting.catch((thrown: unknown) => {
@@ -138,6 +140,7 @@ export async function startServer(options: {
     scope: scope.child("informers"),
     env,
   })
+  if (config.simulatedNodes) knownUse = annotatedUse(informers)
   const controllers = createControllers({
     ...controllersOptions(config.apiServer ?? {}),
     rootCA: pki.ca.cert,

@@ -22,6 +22,8 @@ import { kinds as builtInKinds, node as nodeKind } from "@knarr/api"
 import type { Kind } from "@knarr/apimachinery"
 import {
   createControlPlane,
+  hostResourceMetrics,
+  Samples,
   startApiServer,
   type ControlPlane,
   type ControlPlaneOptions,
@@ -42,6 +44,7 @@ import { waitForDefaultServiceAccount } from "./default-service-account.ts"
 import { adminKubeconfig } from "./kubeconfig-file.ts"
 import { loadOpenApiDocs } from "./openapi-docs.ts"
 import { passingPki } from "./pki.ts"
+import { hostUse } from "./simulated-use.ts"
 import { startSimulatedNode, type SimulatedNode, type SimulatedNodeOptions } from "./simulated-nodes.ts"
 
 export { VirtualClock } from "@knarr/base"
@@ -156,6 +159,7 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
   }
   const root = new Scope("control plane", { env })
   try {
+    const nodes: SimulatedNode[] = []
     const store = options.store ?? root.use(createMemoryStore({ env }))
     const kinds = [...builtInKinds, ...(options.kinds ?? [])]
     signingKey ??= createPrivateKeyPem()
@@ -168,6 +172,21 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       compactionIntervalMs: options.compactionIntervalMs,
       serviceAccounts: { signingKey, issuers: ["https://kubernetes.default.svc.cluster.local"] },
       admission: { enable, disable: controllerManager ? disable : ["ServiceAccount", ...disable] },
+      hosted: (registry) => [
+        hostResourceMetrics({
+          env,
+          registry,
+          samples: new Samples({
+            env,
+            scope: root,
+            scrape: (name) => Promise.reject(new Error(`the node "${name}" is not simulated`)),
+          }),
+          known(name) {
+            const host = nodes.find((one) => one.name === name)?.host
+            return host && hostUse(host)
+          },
+        }),
+      ],
     }
     const { plane, url, kubeconfig, ca } = await startPlane(planeOptions, signingKey, port)
     const client = plane.client()
@@ -208,7 +227,6 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       })
     }
     if (controllerManager) await waitForDefaultServiceAccount(informers, root.signal)
-    const nodes: SimulatedNode[] = []
     const nodeScope = root.child("nodes")
     const addNodes = async (wanted: readonly SimulatedNodeOptions[]): Promise<void> => {
       for (const one of wanted)

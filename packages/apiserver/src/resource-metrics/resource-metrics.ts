@@ -24,7 +24,7 @@ import { metricsGroup, metricsVersion, nodeMetrics, podMetrics } from "./metrics
 import type { NodeMetrics, PodMetrics } from "./metrics-objects.ts"
 import { metricsTable } from "./metrics-table.ts"
 import { longestWindowMs, Samples } from "./samples.ts"
-import { podUsage, usageBetween } from "./usage.ts"
+import { knownNodeUsage, knownPodUsage, podUsage, usageBetween, type KnownNodeUse } from "./usage.ts"
 
 export interface ResourceMetricsOptions {
   readonly env: Env
@@ -32,6 +32,8 @@ export interface ResourceMetricsOptions {
   readonly kubelet: KubeletOptions | undefined
   readonly destinations: Destinations
   readonly scope: Scope
+  /** What is used on a node that nobody has to be asked about; undefined: its kubelet is. Default: each is. */
+  readonly known?: ((node: string) => KnownNodeUse | undefined) | undefined
 }
 
 /** A node with 250 pods tells some 200 KiB. */
@@ -53,25 +55,45 @@ export function resourceMetrics(options: ResourceMetricsOptions): HostedVersion 
     if (status !== 200) throw new Error(`request failed, status: ${status}`)
     return body.toString()
   }
-  return hostResourceMetrics({ env, registry, samples: new Samples({ env, scope, scrape }) })
+  const samples = new Samples({ env, scope, scrape })
+  return hostResourceMetrics({ env, registry, samples, known: options.known })
 }
 
 export function hostResourceMetrics(options: {
   readonly env: Pick<Env, "clock">
   readonly registry: Pick<Registry, "get" | "list">
   readonly samples: Samples
+  readonly known?: ResourceMetricsOptions["known"]
 }): HostedVersion {
-  const { env, registry, samples } = options
+  const { env, registry, samples, known = () => undefined } = options
+  /** Those of the nodes that are known; the others have been looked at when it resolves. */
+  const useOf = async (
+    names: Iterable<string>,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, KnownNodeUse>> => {
+    const uses = new Map<string, KnownNodeUse>()
+    const others = new Set<string>()
+    for (const name of names) {
+      if (uses.has(name) || others.has(name)) continue
+      const use = known(name)
+      if (use) uses.set(name, use)
+      else others.add(name)
+    }
+    await samples.refresh(others, signal)
+    return uses
+  }
   const nodesOf = async (
     objects: readonly Readonly<KubeObject>[],
     signal: AbortSignal,
   ): Promise<NodeMetrics[]> => {
-    await samples.refresh(
+    const uses = await useOf(
       objects.map(({ metadata }) => metadata.name),
       signal,
     )
     const nowMs = env.clock.now()
     return objects.flatMap(({ metadata }) => {
+      const use = uses.get(metadata.name)
+      if (use) return [nodeMetrics(metadata, knownNodeUsage(use, nowMs), nowMs)]
       const { last, previous } = samples.of(metadata.name) ?? {}
       const usage = last?.node && previous?.node && usageBetween(previous.node, last.node)
       return usage ? [nodeMetrics(metadata, usage, nowMs)] : []
@@ -79,12 +101,18 @@ export function hostResourceMetrics(options: {
   }
   const podsOf = async (objects: readonly Readonly<Pod>[], signal: AbortSignal): Promise<PodMetrics[]> => {
     const running = objects.filter(({ spec, status }) => spec.nodeName && status.phase === "Running")
-    await samples.refresh(new Set(running.map(({ spec }) => spec.nodeName!)), signal)
+    const uses = await useOf(
+      running.map(({ spec }) => spec.nodeName!),
+      signal,
+    )
     const nowMs = env.clock.now()
     return running.flatMap(({ metadata, spec }) => {
-      const looks = samples.of(spec.nodeName!)
       const key = `${metadata.namespace}/${metadata.name}`
-      const usage = looks && podUsage(key, looks.last, looks.previous, longestWindowMs)
+      const use = uses.get(spec.nodeName!)
+      const looks = use ? undefined : samples.of(spec.nodeName!)
+      const usage = use
+        ? knownPodUsage(key, use, nowMs)
+        : looks && podUsage(key, looks.last, looks.previous, longestWindowMs)
       return usage ? [podMetrics(metadata, usage, nowMs)] : []
     })
   }

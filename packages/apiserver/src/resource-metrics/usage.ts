@@ -16,6 +16,15 @@ export interface PodUsage {
   readonly containers: readonly { readonly name: string; readonly usage: Usage }[]
 }
 
+/** What is known without a look. */
+export interface KnownUse {
+  readonly cpuNanoCores: number
+  readonly memoryBytes: number
+}
+
+/** Containers' by name, by `namespace/name` of their pods, all of one node. */
+export type KnownNodeUse = ReadonlyMap<string, ReadonlyMap<string, KnownUse>>
+
 /** A container younger than this has used too little to be told apart from its start. */
 const freshMs = 10_000
 
@@ -61,4 +70,35 @@ export function podUsage(
   }
   const [first] = used.map(({ usage }) => usage).toSorted((a, b) => a.atMs - b.atMs)
   return first && { atMs: first.atMs, windowMs: first.windowMs, containers: used }
+}
+
+/** As of a look before so long. */
+const knownWindowMs = 15_000
+
+function knownUsage({ cpuNanoCores, memoryBytes }: KnownUse, nowMs: number): Usage {
+  return {
+    atMs: nowMs,
+    windowMs: knownWindowMs,
+    cpu: new Quantity(Math.round(cpuNanoCores), -9, "DecimalSI"),
+    memory: Quantity.of(Math.round(memoryBytes), "BinarySI"),
+  }
+}
+
+export function knownPodUsage(pod: string, uses: KnownNodeUse, nowMs: number): PodUsage | undefined {
+  const containers = uses.get(pod)
+  if (!containers?.size) return undefined
+  const used = [...containers].map(([name, use]) => ({ name, usage: knownUsage(use, nowMs) }))
+  return { atMs: nowMs, windowMs: knownWindowMs, containers: used }
+}
+
+/** Of all containers together. */
+export function knownNodeUsage(uses: KnownNodeUse, nowMs: number): Usage {
+  let cpuNanoCores = 0
+  let memoryBytes = 0
+  for (const containers of uses.values())
+    for (const use of containers.values()) {
+      cpuNanoCores += use.cpuNanoCores
+      memoryBytes += use.memoryBytes
+    }
+  return knownUsage({ cpuNanoCores, memoryBytes }, nowMs)
 }
