@@ -1,7 +1,10 @@
 /** The list of controllers, in the order in which they start. */
 import type { KeyPair } from "@knarr/base"
 import type { Controller } from "@knarr/controller-kit"
-import { attachDetachController } from "./attach-detach/attach-detach.controller.ts"
+import {
+  type AttachDetachOptions,
+  createAttachDetachController,
+} from "./attach-detach/attach-detach.controller.ts"
 import { bootstrapSignerController } from "./bootstrap-token/bootstrap-signer.controller.ts"
 import { tokenCleanerController } from "./bootstrap-token/token-cleaner.controller.ts"
 import {
@@ -29,7 +32,8 @@ import {
   createNodeLifecycleController,
   type NodeLifecycleOptions,
 } from "./node-lifecycle/node-lifecycle.controller.ts"
-import { persistentVolumeBinder } from "./persistentvolume/persistentvolume-binder.controller.ts"
+import type { BinderOptions } from "./persistentvolume/binder-options.ts"
+import { createPersistentVolumeBinder } from "./persistentvolume/persistentvolume-binder.controller.ts"
 import {
   createAutoscalerController,
   type AutoscalerOptions,
@@ -77,6 +81,8 @@ export interface ControllersOptions extends NodeLifecycleOptions {
   /** Pods that have ended beyond this number are deleted. Default 12,500; 0 keeps all. */
   readonly terminatedPodGCThreshold?: number | undefined
   readonly autoscaler?: AutoscalerOptions | undefined
+  readonly binder?: BinderOptions | undefined
+  readonly attachDetach?: AttachDetachOptions | undefined
   /** Which controllers run, as {@link readControllerList} answers. Default: `*`. */
   readonly controllers?: readonly string[] | undefined
   /** How many keys a controller works on at the same time, by its name. Default: as the controller has it. */
@@ -165,8 +171,8 @@ function everyController(options: ControllersOptions): readonly Controller[] {
     jobController,
     cronJobController,
     ttlAfterFinishedController,
-    persistentVolumeBinder,
-    attachDetachController,
+    createPersistentVolumeBinder(options.binder),
+    createAttachDetachController(options.attachDetach),
     ephemeralVolumeController,
     volumeExpandController,
     pvcProtectionController,

@@ -35,53 +35,63 @@ const driverIndex = "driver"
 
 const stateOf = perRun((ctx) => new Attachments(ctx))
 
-export const attachDetachController: Controller = defineController({
-  name: "persistentvolume-attach-detach-controller",
-  queueName: "pvcs",
-  aliases: ["attachdetach"],
-  serviceAccount: "attachdetach-controller",
-  rbac: [
-    allow("", "persistentvolumes persistentvolumeclaims", "list watch"),
-    allow("", "nodes", "get list watch"),
-    allow("", "nodes/status", "patch update"),
-    allow("", "pods", "list watch"),
-    allow("storage.k8s.io", "volumeattachments", "create delete get list watch"),
-    allow("storage.k8s.io", "csidrivers", "get list watch"),
-    recordEvents,
-  ],
-  for: persistentVolume,
-  watches: [
-    { kind: persistentVolumeClaim, map: ({ spec }: PersistentVolumeClaim) => volumeRefs([spec.volumeName]) },
-    { kind: pod, map: volumesOfPod },
-    {
-      kind: volumeAttachment,
-      map: ({ spec }: VolumeAttachment) => volumeRefs([spec.source.persistentVolumeName]),
+export interface AttachDetachOptions {
+  /** Whether a node that is not ready loses its volumes after six minutes. Default true. */
+  readonly forceDetachOnTimeout?: boolean
+}
+
+export function createAttachDetachController(options: AttachDetachOptions = {}): Controller {
+  return defineController({
+    name: "persistentvolume-attach-detach-controller",
+    queueName: "pvcs",
+    aliases: ["attachdetach"],
+    serviceAccount: "attachdetach-controller",
+    rbac: [
+      allow("", "persistentvolumes persistentvolumeclaims", "list watch"),
+      allow("", "nodes", "get list watch"),
+      allow("", "nodes/status", "patch update"),
+      allow("", "pods", "list watch"),
+      allow("storage.k8s.io", "volumeattachments", "create delete get list watch"),
+      allow("storage.k8s.io", "csidrivers", "get list watch"),
+      recordEvents,
+    ],
+    for: persistentVolume,
+    watches: [
+      {
+        kind: persistentVolumeClaim,
+        map: ({ spec }: PersistentVolumeClaim) => volumeRefs([spec.volumeName]),
+      },
+      { kind: pod, map: volumesOfPod },
+      {
+        kind: volumeAttachment,
+        map: ({ spec }: VolumeAttachment) => volumeRefs([spec.source.persistentVolumeName]),
+      },
+      { kind: node, map: volumesOfNode },
+      {
+        kind: csiDriver,
+        map: ({ metadata }: CSIDriver, cache) =>
+          cache.byIndex(persistentVolume, driverIndex, metadata.name).map(refOf),
+      },
+    ],
+    indexes: [
+      podClaimIndex,
+      podNodeIndex,
+      attachmentVolumeIndex,
+      attachmentNodeIndex,
+      {
+        kind: persistentVolume,
+        name: driverIndex,
+        fn: ({ spec }: PersistentVolume) => (spec.csi ? [spec.csi.driver] : []),
+      },
+    ],
+    reconcile: (ref, ctx) => syncAttachments(ref.name, ctx, stateOf(ctx), options),
+    async run(ctx) {
+      const deleted = (attachment: VolumeAttachment): void => stateOf(ctx).forget(attachment)
+      using _ = ctx.informer(volumeAttachment).subscribe({ deleted })
+      await untilAborted(ctx.signal)
     },
-    { kind: node, map: volumesOfNode },
-    {
-      kind: csiDriver,
-      map: ({ metadata }: CSIDriver, cache) =>
-        cache.byIndex(persistentVolume, driverIndex, metadata.name).map(refOf),
-    },
-  ],
-  indexes: [
-    podClaimIndex,
-    podNodeIndex,
-    attachmentVolumeIndex,
-    attachmentNodeIndex,
-    {
-      kind: persistentVolume,
-      name: driverIndex,
-      fn: ({ spec }: PersistentVolume) => (spec.csi ? [spec.csi.driver] : []),
-    },
-  ],
-  reconcile: (ref, ctx) => syncAttachments(ref.name, ctx, stateOf(ctx)),
-  async run(ctx) {
-    const deleted = (attachment: VolumeAttachment): void => stateOf(ctx).forget(attachment)
-    using _ = ctx.informer(volumeAttachment).subscribe({ deleted })
-    await untilAborted(ctx.signal)
-  },
-})
+  })
+}
 
 function volumeRefs(names: readonly (string | undefined)[]): Ref[] {
   return [...new Set(names)].flatMap((name) => (name ? [{ name }] : []))

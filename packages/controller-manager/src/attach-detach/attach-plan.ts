@@ -7,6 +7,7 @@ import { attachmentName, type AttachableVolume } from "./attachable-volume.ts"
 
 export interface AttachWorld {
   readonly nowMs: number
+  readonly forceDetachOnTimeout: boolean
   /** Pods that want the volume, by node. */
   readonly wanted: ReadonlyMap<string, readonly Readonly<Pod>[]>
   /** All of the volume's. */
@@ -80,12 +81,12 @@ function planDetach(
   if (world.isLeaving(attachment)) return []
   const node = world.node(attachment.spec.nodeName)
   const waitedMs = world.nowMs - world.unwantedSinceMs(attachment)
-  const isExpired = waitedMs > maxUnmountMs
+  const isExpired = waitedMs > maxUnmountMs && world.forceDetachOnTimeout
   const isReady = node?.status.conditions?.some(({ type, status }) => type === "Ready" && status === "True")
   const isOutOfService = node?.spec.taints?.some(({ key }) => key === outOfService) ?? false
   const isMounted = node?.status.volumesInUse?.includes(uniqueName) ?? false
   if (isMounted && !isOutOfService && (isReady || !isExpired))
-    return isExpired ? [] : [{ do: "look again", afterMs: maxUnmountMs - waitedMs + 1 }]
+    return waitedMs > maxUnmountMs ? [] : [{ do: "look again", afterMs: maxUnmountMs - waitedMs + 1 }]
   const forcedBy = isExpired ? "timeout" : isOutOfService ? "out-of-service" : undefined
   return [{ do: "detach", attachment, forcedBy }]
 }

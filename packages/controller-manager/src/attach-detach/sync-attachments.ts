@@ -26,6 +26,7 @@ export async function syncAttachments(
   name: string,
   ctx: ReconcileContext,
   state: Attachments,
+  { forceDetachOnTimeout = true }: { readonly forceDetachOnTimeout?: boolean },
 ): Promise<ReconcileResult> {
   const { cache } = ctx
   const found = cache.get(persistentVolume, { name })
@@ -40,6 +41,7 @@ export async function syncAttachments(
   for (const attachment of attachments) if (wanted.has(attachment.spec.nodeName)) state.wantAgain(attachment)
   const actions = planAttachments(volume, {
     nowMs: ctx.clock.now(),
+    forceDetachOnTimeout,
     wanted,
     attachments,
     node: (nodeName) => cache.get(node, { name: nodeName }),

@@ -2,6 +2,7 @@
 import { persistentVolume, persistentVolumeClaim } from "@knarr/api"
 import type { PersistentVolume, PersistentVolumeClaim } from "@knarr/api"
 import type { ReconcileContext } from "@knarr/controller-kit"
+import type { BinderOptions } from "./binder-options.ts"
 import type { Step } from "./bind-steps.ts"
 import type { PlannedEvent } from "./claim-plan.ts"
 import { OwnWrites } from "./own-writes.ts"
@@ -10,19 +11,21 @@ import { VolumeOperations } from "./volume-operations.ts"
 export type ReadonlyVolume = Readonly<PersistentVolume>
 export type ReadonlyClaim = Readonly<PersistentVolumeClaim>
 
-/** After so long what waits, or could not be reclaimed, is looked at again. */
-export const resync = { afterMs: 15_000 }
-
 export class BinderState {
   readonly ctx: ReconcileContext
+  readonly options: BinderOptions
+  /** What is to be looked at again. */
+  readonly resync: { readonly afterMs: number }
   readonly volumes: OwnWrites<PersistentVolume> = new OwnWrites(persistentVolume)
   readonly claims: OwnWrites<PersistentVolumeClaim> = new OwnWrites(persistentVolumeClaim)
   readonly operations: VolumeOperations
   /** Uids of the pods that recycle volumes now, by the volume's name: of these alone the result counts. */
   readonly recyclers: Map<string, string> = new Map()
 
-  constructor(ctx: ReconcileContext) {
+  constructor(ctx: ReconcileContext, options: BinderOptions) {
     this.ctx = ctx
+    this.options = options
+    this.resync = { afterMs: options.resyncMs ?? 15_000 }
     this.operations = new VolumeOperations(ctx)
   }
 

@@ -24,6 +24,7 @@ import {
 } from "@knarr/controller-kit"
 import type { InformerHandler } from "@knarr/client"
 import { claimHasClass, storageClassNameOf } from "@knarr/pod-rules"
+import type { BinderOptions } from "./binder-options.ts"
 import { BinderState } from "./binder-state.ts"
 import { podClaimIndex } from "../workload/pod-indexes.ts"
 import { recycledVolume } from "./recycler-pod.ts"
@@ -37,47 +38,48 @@ const volumeIndex = "volumes"
 /** Claims that have no volume yet by their class; `""`: those that name none. */
 const pendingIndex = "pending"
 
-const stateOf = perRun((ctx) => new BinderState(ctx))
-
 /**
  * A key with a namespace is a claim, one without is a volume: one worker, because two claims that are looked at at once could be
  * given one volume.
  */
-export const persistentVolumeBinder: Controller = defineController({
-  name: "persistentvolume-binder-controller",
-  queueName: "claims",
-  aliases: ["persistentvolume-binder"],
-  serviceAccount: "persistent-volume-binder",
-  rbac: [
-    allow("", "persistentvolumes", "create delete get list update watch"),
-    allow("", "persistentvolumes/status persistentvolumeclaims/status", "update"),
-    allow("", "persistentvolumeclaims", "get list update watch"),
-    allow("", "pods", "create delete get list watch"),
-    allow("storage.k8s.io", "storageclasses", "get list watch"),
-    recordEvents,
-  ],
-  for: persistentVolumeClaim,
-  watches: [
-    { kind: persistentVolumeClaim, map: volumeOf },
-    { kind: persistentVolume, map: wokenByVolume },
-    { kind: storageClass, map: wokenByClass },
-    { kind: pod, map: recycledBy },
-  ],
-  indexes: [
-    podClaimIndex,
-    volumeUserIndex,
-    { kind: persistentVolumeClaim, name: volumeIndex, fn: ({ spec }) => [spec.volumeName ?? ""] },
-    { kind: persistentVolumeClaim, name: pendingIndex, fn: pendingClass },
-  ],
-  workers: 1,
-  reconcile: (ref, ctx) =>
-    ref.namespace === undefined ? syncVolume(ref.name, stateOf(ctx)) : syncClaim(ref, stateOf(ctx)),
-  async run(ctx) {
-    using _counts = countVolumes(ctx.meter, ctx.cache)
-    using _free = ctx.informer(persistentVolume).subscribe(watchFree(ctx.cache, ctx.enqueue))
-    await untilAborted(ctx.signal)
-  },
-})
+export function createPersistentVolumeBinder(options: BinderOptions = {}): Controller {
+  const stateOf = perRun((ctx) => new BinderState(ctx, options))
+  return defineController({
+    name: "persistentvolume-binder-controller",
+    queueName: "claims",
+    aliases: ["persistentvolume-binder"],
+    serviceAccount: "persistent-volume-binder",
+    rbac: [
+      allow("", "persistentvolumes", "create delete get list update watch"),
+      allow("", "persistentvolumes/status persistentvolumeclaims/status", "update"),
+      allow("", "persistentvolumeclaims", "get list update watch"),
+      allow("", "pods", "create delete get list watch"),
+      allow("storage.k8s.io", "storageclasses", "get list watch"),
+      recordEvents,
+    ],
+    for: persistentVolumeClaim,
+    watches: [
+      { kind: persistentVolumeClaim, map: volumeOf },
+      { kind: persistentVolume, map: wokenByVolume },
+      { kind: storageClass, map: wokenByClass },
+      { kind: pod, map: recycledBy },
+    ],
+    indexes: [
+      podClaimIndex,
+      volumeUserIndex,
+      { kind: persistentVolumeClaim, name: volumeIndex, fn: ({ spec }) => [spec.volumeName ?? ""] },
+      { kind: persistentVolumeClaim, name: pendingIndex, fn: pendingClass },
+    ],
+    workers: 1,
+    reconcile: (ref, ctx) =>
+      ref.namespace === undefined ? syncVolume(ref.name, stateOf(ctx)) : syncClaim(ref, stateOf(ctx)),
+    async run(ctx) {
+      using _counts = countVolumes(ctx.meter, ctx.cache)
+      using _free = ctx.informer(persistentVolume).subscribe(watchFree(ctx.cache, ctx.enqueue))
+      await untilAborted(ctx.signal)
+    },
+  })
+}
 
 function pendingClass(claim: PersistentVolumeClaim): string[] {
   if (claim.spec.volumeName) return []

@@ -7,7 +7,7 @@ import { isAlreadyExists, isNotFound } from "@knarr/apimachinery"
 import { messageOf } from "@knarr/base"
 import type { ReconcileResult } from "@knarr/controller-kit"
 import { unbindStep } from "./bind-steps.ts"
-import { type BinderState, type ReadonlyVolume, resync } from "./binder-state.ts"
+import { type BinderState, type ReadonlyVolume } from "./binder-state.ts"
 import { failVolume } from "./fail-volume.ts"
 import { podClaimIndex } from "../workload/pod-indexes.ts"
 import { hasLetGoOfVolumes } from "../workload/pod-state.ts"
@@ -27,19 +27,19 @@ export async function recycle(volume: ReadonlyVolume, state: BinderState): Promi
   if (users.length > 0 && !cache.get(persistentVolumeClaim, { namespace, name: claimName! })) {
     const message = `Volume is used by pods: ${users.sort().join(",")}`
     state.record(volume, { type: "Normal", reason, message })
-    return resync
+    return state.resync
   }
-  const template = recyclerPod(volume)
+  const template = recyclerPod(volume, state.options)
   if (!template) {
     await failVolume(volume, reason, "No recycler plugin found for the volume!", state)
-    return resync
+    return state.resync
   }
   const uid = state.recyclers.get(name)
   const outcome = uid === undefined ? await start(name, template, state) : await look(name, uid, state)
   if (outcome === "running") return
   if (outcome !== "done") {
     await failVolume(volume, reason, `Recycle failed: ${outcome.error}`, state)
-    return resync
+    return state.resync
   }
   state.record(volume, { type: "Normal", reason: "VolumeRecycled", message: "Volume recycled" })
   await state.perform(volume, undefined, unbindStep)

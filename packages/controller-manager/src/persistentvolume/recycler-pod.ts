@@ -5,10 +5,10 @@
  */
 import { pod, type Creatable, type PersistentVolume, type Pod, type Volume } from "@knarr/api"
 import { storageOf } from "@knarr/pod-rules"
+import type { BinderOptions } from "./binder-options.ts"
 
 const prefix = "recycler-for-"
 const gibibyte = 2 ** 30
-const secondsPerGibibyte = 30
 
 export const recyclerNamespace = "default"
 
@@ -23,13 +23,18 @@ export function recycledVolume({ metadata }: Readonly<Pod>): string | undefined 
 }
 
 /** Undefined: nobody knows how to recycle such a volume. */
-export function recyclerPod(volume: Readonly<PersistentVolume>): Creatable<Pod> | undefined {
+export function recyclerPod(
+  volume: Readonly<PersistentVolume>,
+  options: BinderOptions,
+): Creatable<Pod> | undefined {
   const { hostPath, nfs } = volume.spec
   const source: Omit<Volume, "name"> | undefined = hostPath
     ? { hostPath: { path: hostPath.path } }
     : nfs && { nfs: { server: nfs.server, path: nfs.path } }
   if (!source) return undefined
-  const leastSeconds = hostPath ? 60 : 300
+  const [leastSeconds, secondsPerGibibyte] = hostPath
+    ? [options.hostPathRecyclerSeconds ?? 60, options.hostPathRecyclerSecondsPerGiB ?? 30]
+    : [options.nfsRecyclerSeconds ?? 300, options.nfsRecyclerSecondsPerGiB ?? 30]
   const gibibytes = Math.floor(storageOf(volume.spec.capacity).value() / gibibyte)
   return {
     apiVersion: pod.apiVersion,

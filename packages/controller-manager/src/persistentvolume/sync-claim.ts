@@ -4,7 +4,7 @@ import { refKey, type Ref } from "@knarr/apimachinery"
 import type { ReconcileResult } from "@knarr/controller-kit"
 import { volumeAnnotations } from "@knarr/pod-rules"
 import { bindStep, claimStatusStep } from "./bind-steps.ts"
-import { type BinderState, type ReadonlyClaim, resync } from "./binder-state.ts"
+import { type BinderState, type ReadonlyClaim } from "./binder-state.ts"
 import { candidates } from "./volume-indexes.ts"
 import { planClaim, provisioningFailed } from "./claim-plan.ts"
 import { podClaimIndex } from "../workload/pod-indexes.ts"
@@ -39,14 +39,15 @@ export async function syncClaim(ref: Ref, state: BinderState): Promise<Reconcile
         await state.writeClaim({ ...claim, spec: { ...claim.spec, storageClassName: plan.className } }, false)
       })
     case "provision":
+      if (state.options.dynamicProvisioning === false) return state.resync
       state.operations.begin(key, plan.provisioner, "provision")
       await askProvisioner(claim, plan.provisioner, plan.error, state)
-      return resync
+      return state.resync
     case "wait":
       if (plan.event) state.record(claim, plan.event)
       if (plan.error !== undefined) throw new Error(plan.error)
       await state.perform(undefined, claim, (_, one) => claimStatusStep(one, "Pending"))
-      return resync
+      return state.resync
   }
 }
 

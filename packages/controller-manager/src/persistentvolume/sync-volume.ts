@@ -4,7 +4,7 @@ import { isNotFound } from "@knarr/apimachinery"
 import type { ReconcileResult } from "@knarr/controller-kit"
 import { storageClassNameOf } from "@knarr/pod-rules"
 import { unbindStep, volumePhaseStep } from "./bind-steps.ts"
-import { type BinderState, type ReadonlyClaim, type ReadonlyVolume, resync } from "./binder-state.ts"
+import { type BinderState, type ReadonlyClaim, type ReadonlyVolume } from "./binder-state.ts"
 import { failVolume } from "./fail-volume.ts"
 import { recycle } from "./recycle.ts"
 import { isReleased, planMetadata, planReclaim, planVolume } from "./volume-plan.ts"
@@ -36,7 +36,7 @@ export async function syncVolume(name: string, state: BinderState): Promise<Reco
         reason: "VolumeMismatch",
         message: `Cannot bind PersistentVolume "${name}" to requested PersistentVolumeClaim ${because}`,
       })
-      return resync
+      return state.resync
     }
     case "unbind":
       await state.perform(volume, undefined, unbindStep)
@@ -90,5 +90,5 @@ async function reclaim(volume: ReadonlyVolume, state: BinderState): Promise<Reco
   }
   if (plan.do === "leave") return
   await failVolume(volume, plan.reason, plan.message, state)
-  return resync
+  return state.resync
 }

@@ -35,8 +35,11 @@ const noWire = "controllers are part of the server and have no connection to it"
 const ownAuthority = "the cluster's own authority signs"
 const noCloud = "there is no cloud provider"
 
+const ownRecycler = "volumes are recycled by upstream's pod"
+
 const refused: Readonly<Record<string, string>> = {
   "allocate-node-cidrs": "nodes always get a part of the pod network (--cluster-cidr)",
+  "attach-detach-reconcile-sync-period": noTimes,
   "cidr-allocator-type": "there is one way to give nodes their part of the pod network",
   "cloud-config": noCloud,
   "cloud-provider": noCloud,
@@ -51,14 +54,19 @@ const refused: Readonly<Record<string, string>> = {
   "cluster-signing-legacy-unknown-cert-file": ownAuthority,
   "cluster-signing-legacy-unknown-key-file": ownAuthority,
   "configure-cloud-routes": noCloud,
+  "disable-attach-detach-reconcile-sync": noTimes,
+  "enable-hostpath-provisioner": "controllers have no node's files, in which they could make volumes",
   "enable-leader-migration": noCloud,
   "external-cloud-volume-plugin": noCloud,
+  "flex-volume-plugin-dir": "there are no FlexVolume plugins",
   "kube-api-burst": noWire,
   "kube-api-content-type": noWire,
   "kube-api-qps": noWire,
   "leader-migration-config": noCloud,
   "min-resync-period": noTimes,
   "namespace-sync-period": noTimes,
+  "pv-recycler-pod-template-filepath-hostpath": ownRecycler,
+  "pv-recycler-pod-template-filepath-nfs": ownRecycler,
   "resource-quota-sync-period": noTimes,
   "root-ca-file": ownAuthority,
   "route-reconciliation-period": noCloud,
@@ -86,12 +94,19 @@ const texts = [
   "node-eviction-rate",
   "node-monitor-grace-period",
   "node-startup-grace-period",
+  "pv-recycler-increment-timeout-nfs",
+  "pv-recycler-minimum-timeout-hostpath",
+  "pv-recycler-minimum-timeout-nfs",
+  "pv-recycler-timeout-increment-hostpath",
+  "pvclaimbinder-sync-period",
   "secondary-node-eviction-rate",
   "terminated-pod-gc-threshold",
 ]
 
 export const controllersFlags: FlagGroup = Object.freeze<FlagGroup>({
   flags: {
+    "disable-force-detach-on-timeout": "switch",
+    "enable-dynamic-provisioning": "switch",
     "leader-elect": "switch",
     ...Object.fromEntries(
       [...texts, ...Object.keys(syncs), ...Object.keys(refused)].map(
@@ -134,6 +149,7 @@ function read(given: GivenFlags): ControllersOptions {
       initialReadinessMs: given.durationMs("horizontal-pod-autoscaler-initial-readiness-delay"),
       tolerance: given.number("horizontal-pod-autoscaler-tolerance"),
     }),
+    ...volumeOptions(given),
     nodeCIDRMaskSizeIPv4: given.integer("node-cidr-mask-size-ipv4") ?? mask,
     nodeCIDRMaskSizeIPv6: given.integer("node-cidr-mask-size-ipv6"),
     monitorGracePeriodMs: positiveMs(given, "node-monitor-grace-period"),
@@ -143,6 +159,22 @@ function read(given: GivenFlags): ControllersOptions {
     largeClusterSizeThreshold: given.integer("large-cluster-size-threshold"),
     terminatedPodGCThreshold: given.integer("terminated-pod-gc-threshold"),
   }) as ControllersOptions
+}
+
+function volumeOptions(given: GivenFlags): Pick<ControllersOptions, "binder" | "attachDetach"> {
+  const binder = present({
+    resyncMs: positiveMs(given, "pvclaimbinder-sync-period"),
+    dynamicProvisioning: given.switch("enable-dynamic-provisioning"),
+    hostPathRecyclerSeconds: given.integer("pv-recycler-minimum-timeout-hostpath"),
+    hostPathRecyclerSecondsPerGiB: given.integer("pv-recycler-timeout-increment-hostpath"),
+    nfsRecyclerSeconds: given.integer("pv-recycler-minimum-timeout-nfs"),
+    nfsRecyclerSecondsPerGiB: given.integer("pv-recycler-increment-timeout-nfs"),
+  })
+  const isForceOff = given.switch("disable-force-detach-on-timeout")
+  return {
+    ...(Object.keys(binder).length > 0 ? { binder } : {}),
+    ...(isForceOff === undefined ? {} : { attachDetach: { forceDetachOnTimeout: !isForceOff } }),
+  }
 }
 
 /** Without what is undefined: a default is taken for what is not there. */

@@ -231,6 +231,10 @@ describe("Flags of the controllers", () => {
     const options = controllersOptions({
       controllers: "*,-ttl,tokencleaner",
       "concurrent-job-syncs": "9",
+      "disable-force-detach-on-timeout": "true",
+      "enable-dynamic-provisioning": "false",
+      "pvclaimbinder-sync-period": "3s",
+      "pv-recycler-minimum-timeout-nfs": "7",
       "horizontal-pod-autoscaler-sync-period": "5s",
       "horizontal-pod-autoscaler-tolerance": "0.2",
       "node-monitor-grace-period": "20s",
@@ -240,6 +244,8 @@ describe("Flags of the controllers", () => {
       controllers: ["*", "-ttl-controller", "token-cleaner-controller"],
       workers: new Map([["job-controller", 9]]),
       autoscaler: { syncPeriodMs: 5000, tolerance: 0.2 },
+      binder: { resyncMs: 3000, dynamicProvisioning: false, nfsRecyclerSeconds: 7 },
+      attachDetach: { forceDetachOnTimeout: false },
       monitorGracePeriodMs: 20_000,
       nodeCIDRMaskSizeIPv4: 26,
     })
