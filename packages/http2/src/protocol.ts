@@ -68,6 +68,14 @@ export class StreamError extends Error {
   }
 }
 
+export function protocolError(message: string): ConnectionError {
+  return new ConnectionError(errorCodes.protocolError, message)
+}
+
+export function frameSizeError(): ConnectionError {
+  return new ConnectionError(errorCodes.frameSizeError, "A frame of another length")
+}
+
 /** A frame whose payload is short, written in one piece. */
 export function smallFrame(type: number, flag: number, streamId: number, payload: Buffer): Buffer {
   const frame = Buffer.allocUnsafe(frameHeaderBytes + payload.length)

@@ -7,10 +7,9 @@ import type { Duplex } from "node:stream"
 import { CancelledError, asError, destroySoon, type Clock } from "@knarr/base"
 import { CalmBucket } from "./calm-bucket.ts"
 import { FrameReader } from "./frame-reader.ts"
+import { HeadAssembler } from "./head-assembler.ts"
 import { HpackDecoder, HpackError } from "./hpack/decoder.ts"
-import { encodeHead, type HeaderList } from "./hpack/encoder.ts"
-import { Output } from "./output.ts"
-import { PeerSettings } from "./peer-settings.ts"
+import type { HeaderList } from "./hpack/encoder.ts"
 import {
   ConnectionError,
   StreamError,
@@ -18,17 +17,19 @@ import {
   defaultWindowBytes,
   errorCodes,
   flags,
-  frameHeaderBytes,
+  frameSizeError,
   frameTypes,
   goawayFrame,
   maxWindowBytes,
   numberFrame,
+  protocolError,
   settingIds,
   settingsFrame,
   smallFrame,
-  writeFrameHeader,
 } from "./protocol.ts"
+import { ReceiveWindows } from "./receive-windows.ts"
 import { RequestHead, trailerFault, type HeadLimits } from "./request-head.ts"
+import { Sender } from "./sender.ts"
 import { ServerStream, type StreamCarrier } from "./server-stream.ts"
 
 export interface ServerSessionOptions {
@@ -51,18 +52,6 @@ export interface ServerSessionOptions {
   onClose?(error: Error | undefined): void
 }
 
-/** A head whose last piece has not come. */
-interface OpenBlock {
-  readonly streamId: number
-  readonly endStream: boolean
-  readonly pieces: Buffer[]
-  bytes: number
-}
-
-let date = { second: -1, text: "" }
-
-/** Pieces of one head beyond which nobody cuts it. */
-const maxHeadPieces = 16
 /** A peer that does not read is not read when so much waits for it. */
 const maxWaitingBytes = 256 * 1024
 /** Streams that were reset here, for what was on its way already. */
@@ -76,52 +65,47 @@ export class ServerSession implements StreamCarrier {
   readonly #maxStreams: number
   readonly #idleMs: number
   readonly #reader: FrameReader
+  readonly #heads: HeadAssembler
   readonly #decoder = new HpackDecoder()
-  readonly #output: Output
-  readonly #peer = new PeerSettings()
+  readonly #sender: Sender
+  readonly #windows: ReceiveWindows
   readonly #calm: CalmBucket
   readonly #streams = new Map<number, ServerStream>()
-  /** Those that have something to send, and room for it; the first is next. */
-  readonly #ready = new Set<ServerStream>()
-  /** Those whose answer has ended, until that is on its way. */
-  readonly #answered = new Set<ServerStream>()
   readonly #resets = new Set<number>()
-  #block: OpenBlock | undefined
   #lastStreamId = 0
-  #sendWindow = defaultWindowBytes
-  #receiveWindow: number
-  #unreleased = 0
-  readonly #connectionWindow: number
-  #headSent = false
   #closing = false
   #over = false
   #quietSince: number
   #idleTimer: Disposable | undefined
 
   constructor(socket: Duplex, options: ServerSessionOptions) {
+    const { clock, streamWindowBytes = 262_144, connectionWindowBytes = 1_048_576 } = options
     this.socket = socket
     this.#options = options
     this.#limits = { maxBytes: options.maxHeaderBytes ?? 65_536, maxFields: options.maxHeaderFields ?? 256 }
-    this.#streamWindow = options.streamWindowBytes ?? 262_144
-    this.#connectionWindow = options.connectionWindowBytes ?? 1_048_576
-    this.#receiveWindow = this.#connectionWindow
+    this.#streamWindow = streamWindowBytes
     this.#maxStreams = options.maxConcurrentStreams ?? 1000
     this.#idleMs = options.idleMs ?? 180_000
-    this.#quietSince = options.clock.monotonic()
-    this.#calm = new CalmBucket(options.clock)
+    this.#quietSince = clock.monotonic()
+    this.#calm = new CalmBucket(clock)
+    this.#heads = new HeadAssembler(this.#limits.maxBytes * 2, (id, end, block) =>
+      this.#onHead(id, end, block),
+    )
     this.#reader = new FrameReader(defaultMaxFrameBytes, (type, flag, id, payload) =>
       this.#onFrame(type, flag, id, payload),
     )
-    this.#output = new Output(socket, (room) => this.#pump(room))
-    this.#output.onDrain = () => socket.resume()
-    this.#output.add(
+    this.#sender = new Sender(socket, clock, (stream) => this.#onAnswered(stream))
+    this.#windows = new ReceiveWindows(streamWindowBytes, connectionWindowBytes, (frame) =>
+      this.#sender.send(frame),
+    )
+    this.#sender.send(
       settingsFrame([
         [settingIds.maxConcurrentStreams, this.#maxStreams],
-        [settingIds.initialWindowSize, this.#streamWindow],
+        [settingIds.initialWindowSize, streamWindowBytes],
         [settingIds.maxHeaderListSize, this.#limits.maxBytes],
       ]),
     )
-    this.#output.add(numberFrame(frameTypes.windowUpdate, 0, this.#connectionWindow - defaultWindowBytes))
+    this.#sender.send(numberFrame(frameTypes.windowUpdate, 0, connectionWindowBytes - defaultWindowBytes))
     this.#watchIdle(this.#idleMs)
     socket.on("data", (chunk: Buffer) => this.#onData(chunk))
     socket.on("error", (error) => this.#end(error))
@@ -136,14 +120,14 @@ export class ServerSession implements StreamCarrier {
 
   /** Asks the peer to use another connection for what it asks next; what it asks here is still answered. */
   sendAway(): void {
-    this.#output.add(goawayFrame(maxWindowBytes, errorCodes.noError, ""))
+    this.#sender.send(goawayFrame(maxWindowBytes, errorCodes.noError, ""))
   }
 
   /** Takes no further requests, and ends the connection after those that are open. */
   close(): void {
     if (this.#closing || this.#over) return
     this.#closing = true
-    this.#output.add(goawayFrame(this.#lastStreamId, errorCodes.noError, ""))
+    this.#sender.send(goawayFrame(this.#lastStreamId, errorCodes.noError, ""))
     this.#endWhenDone()
   }
 
@@ -154,33 +138,11 @@ export class ServerSession implements StreamCarrier {
   }
 
   sendHead(stream: ServerStream, status: number, headers: HeaderList, end: boolean): void {
-    const block = encodeHead(status, headers, this.#date(), !this.#headSent)
-    this.#headSent = true
-    const length = block.length - frameHeaderBytes
-    const most = this.#peer.maxFrameBytes
-    const endFlag = end ? flags.endStream : 0
-    if (length <= most) {
-      writeFrameHeader(block, 0, length, frameTypes.headers, flags.endHeaders | endFlag, stream.id)
-      this.#output.add(block)
-    } else
-      for (let at = 0; at < length; at += most) {
-        const piece = block.subarray(frameHeaderBytes + at, frameHeaderBytes + Math.min(at + most, length))
-        const last = at + most >= length ? flags.endHeaders : 0
-        this.#output.add(
-          at === 0
-            ? smallFrame(frameTypes.headers, endFlag, stream.id, piece)
-            : smallFrame(frameTypes.continuation, last, stream.id, piece),
-        )
-      }
-    if (!end) return
-    this.#answered.add(stream)
-    this.#output.schedule()
+    this.#sender.sendHead(stream, status, headers, end)
   }
 
   queue(stream: ServerStream): void {
-    if (!stream.sendable) return
-    this.#ready.add(stream)
-    this.#output.schedule()
+    this.#sender.queue(stream)
   }
 
   sendReset(stream: ServerStream, code: number): void {
@@ -189,30 +151,7 @@ export class ServerSession implements StreamCarrier {
   }
 
   release(stream: ServerStream, bytes: number): void {
-    if (bytes === 0) return
-    this.#releaseConnection(bytes)
-    if (stream.closed || stream.requestEnded || stream.answerEnded) return
-    stream.unreleased += bytes
-    if (stream.unreleased < this.#streamWindow / 4) return
-    this.#output.add(numberFrame(frameTypes.windowUpdate, stream.id, stream.unreleased))
-    stream.receiveWindow += stream.unreleased
-    stream.unreleased = 0
-  }
-
-  /** Now, to the second, as the header says it. */
-  #date(): string {
-    const now = this.#options.clock.now()
-    const second = now - (now % 1000)
-    if (date.second !== second) date = { second, text: new Date(second).toUTCString() }
-    return date.text
-  }
-
-  #releaseConnection(bytes: number): void {
-    this.#unreleased += bytes
-    if (this.#unreleased < this.#connectionWindow / 4) return
-    this.#output.add(numberFrame(frameTypes.windowUpdate, 0, this.#unreleased))
-    this.#receiveWindow += this.#unreleased
-    this.#unreleased = 0
+    this.#windows.releaseOf(stream, bytes)
   }
 
   #onData(chunk: Buffer): void {
@@ -223,11 +162,12 @@ export class ServerSession implements StreamCarrier {
       const error = asError(thrown)
       this.#fail(error instanceof HpackError ? errorCodes.compressionError : codeOf(error), error)
     }
-    if (this.#output.waitingBytes > maxWaitingBytes) this.socket.pause()
+    if (this.#sender.waitingBytes > maxWaitingBytes) this.socket.pause()
   }
 
   #onFrame(type: number, flag: number, id: number, payload: Buffer): void {
-    if (this.#block && (type !== frameTypes.continuation || id !== this.#block.streamId))
+    const open = this.#heads.openStreamId
+    if (open !== undefined && (type !== frameTypes.continuation || id !== open))
       throw protocolError("A head is not complete")
     try {
       switch (type) {
@@ -236,7 +176,7 @@ export class ServerSession implements StreamCarrier {
         case frameTypes.headers:
           return this.#onHeaders(flag, id, payload)
         case frameTypes.continuation:
-          return this.#onContinuation(flag, payload)
+          return this.#heads.goOn(flag, payload)
         case frameTypes.rstStream:
           return this.#onReset(id, payload)
         case frameTypes.settings:
@@ -268,40 +208,12 @@ export class ServerSession implements StreamCarrier {
 
   #onHeaders(flag: number, id: number, payload: Buffer): void {
     if ((id & 1) === 0) throw protocolError("A request on a stream that is not the client's")
-    let start = 0
-    let end = payload.length
-    if (flag & flags.padded) {
-      end -= payload[0] ?? 0
-      start = 1
-    }
-    const hasPriority = (flag & flags.priority) !== 0
-    if (hasPriority) start += 5
-    if (payload.length < start) throw frameSizeError()
-    if (end < start) throw protocolError("Padding beyond the frame")
-    if (hasPriority && (payload.readUInt32BE(start - 5) & maxWindowBytes) === id)
-      throw new StreamError(id, errorCodes.protocolError, "A stream that depends on itself")
     const known = this.#streams.get(id)
     if (known?.requestEnded)
       throw new ConnectionError(errorCodes.streamClosed, "A head behind a request's end")
     if (!known && id <= this.#lastStreamId && !this.#resets.has(id))
       throw new ConnectionError(errorCodes.streamClosed, "A head on a stream that is over")
-    const block = payload.subarray(start, end)
-    const endStream = (flag & flags.endStream) !== 0
-    if (flag & flags.endHeaders) this.#onHead(id, endStream, block)
-    else this.#block = { streamId: id, endStream, pieces: [block], bytes: block.length }
-  }
-
-  #onContinuation(flag: number, payload: Buffer): void {
-    const block = this.#block
-    if (!block) throw protocolError("A continuation of nothing")
-    block.pieces.push(payload)
-    block.bytes += payload.length
-    // The peer's table would no longer be known if part of it were left out.
-    if (block.bytes > this.#limits.maxBytes * 2 || block.pieces.length > maxHeadPieces)
-      throw new ConnectionError(errorCodes.enhanceYourCalm, "A head that does not end")
-    if (!(flag & flags.endHeaders)) return
-    this.#block = undefined
-    this.#onHead(block.streamId, block.endStream, Buffer.concat(block.pieces, block.bytes))
+    this.#heads.begin(flag, id, payload)
   }
 
   #onHead(id: number, endStream: boolean, block: Buffer): void {
@@ -321,7 +233,7 @@ export class ServerSession implements StreamCarrier {
       throw new StreamError(id, errorCodes.protocolError, head.fault)
     const stream = new ServerStream(id, head, endStream, this, {
       receive: this.#streamWindow,
-      send: this.#peer.initialWindowBytes,
+      send: this.#sender.initialWindowBytes,
     })
     this.#streams.set(id, stream)
     if (!head.tooLarge) return this.#options.onStream(stream)
@@ -342,20 +254,14 @@ export class ServerSession implements StreamCarrier {
     if (id === 0 || id > this.#lastStreamId) throw protocolError("A body of no request")
     const padding = flag & flags.padded ? (payload[0] ?? 0) + 1 : 0
     if (padding > payload.length) throw protocolError("Padding beyond the frame")
-    if (payload.length > this.#receiveWindow)
-      throw new ConnectionError(errorCodes.flowControlError, "More was sent than allowed")
-    this.#receiveWindow -= payload.length
+    this.#windows.take(payload.length)
     const stream = this.#streams.get(id)
     if (!stream || stream.requestEnded) {
-      this.#releaseConnection(payload.length)
+      this.#windows.release(payload.length)
       if (!stream && this.#resets.has(id)) return
       throw new StreamError(id, errorCodes.streamClosed, "A body behind a request's end")
     }
-    if (payload.length > stream.receiveWindow) {
-      this.#releaseConnection(payload.length)
-      throw new StreamError(id, errorCodes.flowControlError, "More was sent than allowed")
-    }
-    stream.receiveWindow -= payload.length
+    this.#windows.takeOf(stream, payload.length)
     this.release(stream, padding)
     const bytes = padding === 0 ? payload : payload.subarray(1, payload.length - padding + 1)
     // A copy: the piece would keep alive all that was read with it.
@@ -383,21 +289,13 @@ export class ServerSession implements StreamCarrier {
       if (payload.length > 0) throw frameSizeError()
       return
     }
-    const grown = this.#peer.read(payload)
-    this.#output.add(smallFrame(frameTypes.settings, flags.ack, 0, Buffer.alloc(0)))
-    if (grown === 0) return
-    for (const stream of this.#streams.values()) {
-      if (stream.sendWindow + grown > maxWindowBytes)
-        throw new ConnectionError(errorCodes.flowControlError, "A window that is too large")
-      stream.sendWindow += grown
-      this.queue(stream)
-    }
+    this.#sender.readSettings(payload, this.#streams.values())
   }
 
   #onPing(flag: number, id: number, payload: Buffer): void {
     if (id !== 0) throw protocolError("A ping of a stream")
     if (payload.length !== 8) throw frameSizeError()
-    if (!(flag & flags.ack)) this.#output.add(smallFrame(frameTypes.ping, flags.ack, 0, payload))
+    if (!(flag & flags.ack)) this.#sender.send(smallFrame(frameTypes.ping, flags.ack, 0, payload))
   }
 
   #onPriority(id: number, payload: Buffer): void {
@@ -412,66 +310,21 @@ export class ServerSession implements StreamCarrier {
     if (payload.length !== 4) throw frameSizeError()
     if (id > this.#lastStreamId) throw protocolError("A window of no request")
     const bytes = payload.readUInt32BE(0) & maxWindowBytes
-    if (id === 0) {
-      if (bytes === 0) throw protocolError("A window that does not grow")
-      this.#sendWindow += bytes
-      if (this.#sendWindow > maxWindowBytes)
-        throw new ConnectionError(errorCodes.flowControlError, "A window that is too large")
-      return this.#output.schedule()
-    }
+    if (id === 0) return this.#sender.widen(bytes)
     const stream = this.#streams.get(id)
-    if (!stream) return
-    if (bytes === 0) throw new StreamError(id, errorCodes.protocolError, "A window that does not grow")
-    stream.sendWindow += bytes
-    if (stream.sendWindow > maxWindowBytes)
-      throw new StreamError(id, errorCodes.flowControlError, "A window that is too large")
-    this.queue(stream)
+    if (stream) this.#sender.widenStream(stream, bytes)
   }
 
-  /** Sends what streams have, a frame of each in turn. */
-  #pump(room: number): void {
-    this.#sendReady(room)
-    for (const stream of this.#answered) {
-      // An answer is there before the request's end: what is left of the body is not wanted.
-      if (!stream.requestEnded) this.#reset(stream.id, errorCodes.noError)
-      this.#forget(stream)
-      stream.close()
-    }
-  }
-
-  #sendReady(room: number): void {
-    while (room > 0) {
-      const [stream] = this.#ready
-      if (!stream) return
-      this.#ready.delete(stream)
-      if (!stream.sendable) continue
-      const most = Math.min(this.#peer.maxFrameBytes, room, stream.sendWindow, this.#sendWindow)
-      if (most <= 0 && stream.pendingBytes > 0) return void this.#ready.add(stream)
-      room -= this.#sendData(stream, Math.max(most, 0)) + frameHeaderBytes
-      if (stream.answerEnded) this.#answered.add(stream)
-      else if (stream.sendable) this.#ready.add(stream)
-      stream.drained()
-    }
-  }
-
-  #sendData(stream: ServerStream, most: number): number {
-    const length = Math.min(most, stream.pendingBytes)
-    const head = Buffer.allocUnsafe(frameHeaderBytes)
-    this.#sendWindow -= length
-    this.#output.add(head)
-    const end = stream.pull(
-      length,
-      (bytes) => this.#output.add(bytes),
-      (done) => this.#output.whenCopied(done),
-    )
-    writeFrameHeader(head, 0, length, frameTypes.data, end ? flags.endStream : 0, stream.id)
-    return length
+  #onAnswered(stream: ServerStream): void {
+    // An answer is there before the request's end: what is left of the body is not wanted.
+    if (!stream.requestEnded) this.#reset(stream.id, errorCodes.noError)
+    this.#forget(stream)
+    stream.close()
   }
 
   #forget(stream: ServerStream): void {
     this.#streams.delete(stream.id)
-    this.#ready.delete(stream)
-    this.#answered.delete(stream)
+    this.#sender.forget(stream)
     if (this.#streams.size > 0) return
     this.#quietSince = this.#options.clock.monotonic()
     this.#endWhenDone()
@@ -482,7 +335,7 @@ export class ServerSession implements StreamCarrier {
   }
 
   #reset(id: number, code: number): void {
-    this.#output.add(numberFrame(frameTypes.rstStream, id, code))
+    this.#sender.send(numberFrame(frameTypes.rstStream, id, code))
     this.#resets.add(id)
     if (this.#resets.size <= rememberedResets) return
     const [oldest] = this.#resets
@@ -510,14 +363,14 @@ export class ServerSession implements StreamCarrier {
 
   #endWhenDone(): void {
     if (!this.#closing || this.#streams.size > 0 || this.#over) return
-    this.#output.flush()
+    this.#sender.flush()
     destroySoon(this.socket)
   }
 
   #fail(code: number, error: Error): void {
     if (this.#over) return
-    this.#output.add(goawayFrame(this.#lastStreamId, code, error.message))
-    this.#output.flush()
+    this.#sender.send(goawayFrame(this.#lastStreamId, code, error.message))
+    this.#sender.flush()
     destroySoon(this.socket)
     this.#end(error)
   }
@@ -528,22 +381,12 @@ export class ServerSession implements StreamCarrier {
     this.#reader.stop()
     this.#idleTimer?.[Symbol.dispose]()
     const reason = error ?? new CancelledError("The connection")
-    this.#output.abandon(reason)
+    this.#sender.abandon(reason)
     const streams = [...this.#streams.values()]
     this.#streams.clear()
-    this.#ready.clear()
-    this.#answered.clear()
     for (const stream of streams) stream.close(reason)
     this.#options.onClose?.(error)
   }
-}
-
-function protocolError(message: string): ConnectionError {
-  return new ConnectionError(errorCodes.protocolError, message)
-}
-
-function frameSizeError(): ConnectionError {
-  return new ConnectionError(errorCodes.frameSizeError, "A frame of another length")
 }
 
 function codeOf(error: Error): number {
