@@ -19,6 +19,7 @@ export const imagePackages = [
   "iptables",
   "gcc",
   "libc6-dev",
+  "stress",
 ]
 
 const e2e = "registry.k8s.io/e2e-test-images/"
@@ -131,6 +132,20 @@ export async function writeConformanceImages(dir: string, bin: string): Promise<
         .map((path) => ({ path: basename(path), content: readFileSync(path) })),
     ],
     { entrypoint: ["/agnhost"], cmd: ["pause"] },
+  )
+  // It runs both by these paths; the load of [sig-autoscaling].
+  const consumer = [
+    program("consumer", "resource-consumer"),
+    program("consume-cpu/consume-cpu", "consume-cpu"),
+  ]
+  await write(
+    "resource-consumer",
+    [`${e2e}resource-consumer:1.14`],
+    [...standard, ...programs(["stress"]), ...consumer],
+    {
+      entrypoint: ["/consumer"],
+      ports: ["8080/tcp"],
+    },
   )
   for (const name of ["nautilus", "kitten"]) {
     const pages = [

@@ -43,6 +43,8 @@ control-plane)
 e2e)
   make_one e2e.test kubernetes test -c -vet=off -ldflags "$stamp" -o "$bin/e2e.test" k8s.io/kubernetes/test/e2e
   make_one agnhost kubernetes build -ldflags "$stamp" -o "$bin/agnhost" k8s.io/kubernetes/test/images/agnhost
+  make_one resource-consumer kubernetes build -ldflags "$stamp" -o "$bin/resource-consumer" k8s.io/kubernetes/test/images/resource-consumer
+  make_one consume-cpu kubernetes build -ldflags "$stamp" -o "$bin/consume-cpu" k8s.io/kubernetes/test/images/resource-consumer/consume-cpu
   make_one ginkgo kubernetes build -o "$bin/ginkgo" github.com/onsi/ginkgo/v2/ginkgo
   make_one sample-apiserver kubernetes build -ldflags "$stamp" -o "$bin/sample-apiserver" k8s.io/sample-apiserver
   ;;
