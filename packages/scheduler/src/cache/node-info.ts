@@ -56,7 +56,7 @@ interface NodeFacts {
 export class NodeInfo {
   #facts: NodeFacts
   readonly #pods: Map<string, PodInfo>
-  /** Pods with any (anti-)affinity; those with required anti-affinity. Made when there is one. */
+  /** Pods whose terms draw others near or keep them away by score; those with required anti-affinity. Made when there is one. */
   #withAffinity: Map<string, PodInfo> | undefined
   #withRequiredAntiAffinity: Map<string, PodInfo> | undefined
   readonly #requested: Amounts
@@ -126,8 +126,9 @@ export class NodeInfo {
     this.remove(uid)
     this.#pods.set(uid, info)
     this.#count(info, 1)
-    const { affinity } = info.pod.spec
-    if (affinity?.podAffinity || affinity?.podAntiAffinity) (this.#withAffinity ??= new Map()).set(uid, info)
+    const { requiredAffinity, preferredAffinity, preferredAntiAffinity } = info.terms
+    if (requiredAffinity.length + preferredAffinity.length + preferredAntiAffinity.length > 0)
+      (this.#withAffinity ??= new Map()).set(uid, info)
     if (info.terms.requiredAntiAffinity.length > 0)
       (this.#withRequiredAntiAffinity ??= new Map()).set(uid, info)
   }

@@ -3,6 +3,7 @@
  * attempts, node by node. Mirrors: pkg/scheduler/backend/cache/snapshot.go
  */
 import type { NodeInfo } from "./node-info.ts"
+import { PodTallies, type Tally, type TallySpec, type TermTally } from "./pod-tallies.ts"
 
 /** Of more images the nodes are counted again. */
 const maxImages = 1000
@@ -10,10 +11,12 @@ const maxImages = 1000
 export interface Snapshot {
   readonly nodes: readonly NodeInfo[]
   get(nodeName: string): NodeInfo | undefined
-  /** Nodes on which some pod has affinity terms. */
-  readonly withAffinity: readonly NodeInfo[]
-  /** Nodes on which some pod has required anti-affinity. */
-  readonly withRequiredAntiAffinity: readonly NodeInfo[]
+  /** How many pods are where, of what the question is about. */
+  tally(spec: TallySpec): Tally
+  /** Terms of the pods that are there: what they do not want near, had to be near to, and would rather. */
+  requiredAntiAffinity(): Iterable<TermTally>
+  requiredAffinity(): Iterable<TermTally>
+  preferredTerms(): Iterable<TermTally>
   /** How many nodes have the image. */
   nodesWithImage(name: string): number
 }
@@ -22,8 +25,7 @@ export class CacheSnapshot implements Snapshot {
   #nodes: NodeInfo[] = []
   /** Node name → place in `#nodes`. */
   readonly #places = new Map<string, number>()
-  #withAffinity: readonly NodeInfo[] | undefined
-  #withRequiredAntiAffinity: readonly NodeInfo[] | undefined
+  readonly #tallies = new PodTallies()
   /** Of images that were asked for. */
   readonly #nodesWithImage = new Map<string, number>()
 
@@ -36,14 +38,20 @@ export class CacheSnapshot implements Snapshot {
     return place === undefined ? undefined : this.#nodes[place]
   }
 
-  get withAffinity(): readonly NodeInfo[] {
-    return (this.#withAffinity ??= this.#nodes.filter((node) => node.podsWithAffinity.size > 0))
+  tally(spec: TallySpec): Tally {
+    return this.#tallies.tally(spec, this.#nodes)
   }
 
-  get withRequiredAntiAffinity(): readonly NodeInfo[] {
-    return (this.#withRequiredAntiAffinity ??= this.#nodes.filter(
-      (node) => node.podsWithRequiredAntiAffinity.size > 0,
-    ))
+  requiredAntiAffinity(): Iterable<TermTally> {
+    return this.#tallies.requiredAntiAffinity(this.#nodes)
+  }
+
+  requiredAffinity(): Iterable<TermTally> {
+    return this.#tallies.requiredAffinity(this.#nodes)
+  }
+
+  preferredTerms(): Iterable<TermTally> {
+    return this.#tallies.preferred(this.#nodes)
   }
 
   nodesWithImage(name: string): number {
@@ -61,7 +69,7 @@ export class CacheSnapshot implements Snapshot {
     this.#nodes = [...nodes]
     this.#places.clear()
     for (const [place, node] of this.#nodes.entries()) this.#places.set(node.name, place)
-    this.#withAffinity = this.#withRequiredAntiAffinity = undefined
+    this.#tallies.rebuilt()
     this.#nodesWithImage.clear()
   }
 
@@ -71,8 +79,6 @@ export class CacheSnapshot implements Snapshot {
     const old = this.#nodes[place]!
     this.#nodes[place] = node
     if (old.images !== node.images) this.#nodesWithImage.clear()
-    if (old.podsWithAffinity.size > 0 || node.podsWithAffinity.size > 0) this.#withAffinity = undefined
-    if (old.podsWithRequiredAntiAffinity.size > 0 || node.podsWithRequiredAntiAffinity.size > 0)
-      this.#withRequiredAntiAffinity = undefined
+    this.#tallies.changed(place, this.#nodes.length)
   }
 }

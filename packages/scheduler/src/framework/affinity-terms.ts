@@ -16,6 +16,10 @@ export interface CompiledTerm {
   readonly topologyKey: string
   /** Of a preferred one. */
   readonly weight: number
+  /** Terms of the same key match the same pods at the same topology. */
+  readonly key: string
+  /** Whether what it matches does not depend on the labels of namespaces. */
+  readonly isFixed: boolean
   matches(pod: Readonly<Pod>, namespaceLabels: NamespaceLabels): boolean
 }
 
@@ -63,9 +67,18 @@ function compile(owner: Readonly<Pod>, term: PodAffinityTerm, weight: number): C
   const namespaceSelector = term.namespaceSelector ? selectorFrom(term.namespaceSelector) : undefined
   const listed = new Set(term.namespaces ?? [])
   if (listed.size === 0 && !namespaceSelector) listed.add(owner.metadata.namespace ?? "")
+  const textOf = (one: Selector | undefined): string => (one && one !== nothing ? one.toString() : "none")
+  const places = [...listed].sort().join(",")
   return {
     topologyKey: term.topologyKey,
     weight,
+    key: [
+      term.topologyKey,
+      places,
+      namespaceSelector ? textOf(namespaceSelector) : "-",
+      textOf(selector),
+    ].join(";"),
+    isFixed: namespaceSelector === undefined,
     matches(pod, namespaceLabels) {
       const namespace = pod.metadata.namespace ?? ""
       const isHere =

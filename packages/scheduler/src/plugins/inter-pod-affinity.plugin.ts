@@ -1,16 +1,18 @@
 /**
- * Near and far from other pods, by topology. Existing pods are counted once, by topology, in `preFilter` and
- * `preScore`; a node is judged by its labels. Mirrors: plugins/interpodaffinity
+ * Near and far from other pods, by topology. Where pods are is what the snapshot has counted; a node is judged
+ * by its labels. Mirrors: plugins/interpodaffinity
  */
 import { namespace, type Node, type Pod } from "@knarr/api"
 import { field } from "@knarr/apimachinery"
 import { podInfoOf, type NodeInfo, type PodInfo } from "../cache/node-info.ts"
+import type { Tally, TermTally } from "../cache/pod-tallies.ts"
+import type { Snapshot } from "../cache/snapshot.ts"
 import { termsOf, type CompiledTerm, type NamespaceLabels } from "../framework/affinity-terms.ts"
 import { ActionType, onEvent, type QueueingHint } from "../framework/cluster-event.ts"
 import { stateKey, type CycleState } from "../framework/cycle-state.ts"
 import { definePlugin, maxNodeScore } from "../framework/plugin.ts"
 import { skip, unresolvable, unschedulable } from "../framework/status.ts"
-import { TopologyCounts } from "./topology-counts.ts"
+import { WhatIfTally } from "./what-if-tally.ts"
 
 export interface InterPodAffinityArgs {
   /** Weight of existing pods' required affinity towards the new pod, 0…100. */
@@ -21,20 +23,29 @@ export interface InterPodAffinityArgs {
 
 interface FilterState {
   readonly pod: PodInfo
-  /** Where existing pods do not want this one. */
-  readonly refusedAt: TopologyCounts
-  /** Where pods are that the pod wants to be near to: that match all of its terms. */
-  readonly affinity: TopologyCounts
-  readonly antiAffinity: TopologyCounts
+  /** Terms of existing pods that do not want this one, and where these pods are. */
+  readonly refusedAt: { readonly term: CompiledTerm; readonly tally: WhatIfTally }[]
+  /** For each required term: where pods are that match all of them. */
+  readonly affinity: readonly WhatIfTally[]
+  /** For each term: where pods are that match it. */
+  readonly antiAffinity: readonly WhatIfTally[]
 }
 
+const cloned = (tallies: readonly WhatIfTally[]): WhatIfTally[] => tallies.map((tally) => tally.clone())
 const filterState = stateKey<FilterState>("PreFilterInterPodAffinity", (state) => ({
   pod: state.pod,
-  refusedAt: state.refusedAt.clone(),
-  affinity: state.affinity.clone(),
-  antiAffinity: state.antiAffinity.clone(),
+  refusedAt: state.refusedAt.map(({ term, tally }) => ({ term, tally: tally.clone() })),
+  affinity: cloned(state.affinity),
+  antiAffinity: cloned(state.antiAffinity),
 }))
-const scoreState = stateKey<TopologyCounts>("PreScoreInterPodAffinity")
+
+/** Topology value → what it adds to a node's score, times the factor. */
+interface Preference {
+  readonly tally: Tally
+  readonly factor: number
+}
+
+const scoreState = stateKey<readonly Preference[]>("PreScoreInterPodAffinity")
 
 const noAffinity = unresolvable("node(s) didn't match pod affinity rules")
 const antiAffinity = unschedulable("node(s) didn't match pod anti-affinity rules")
@@ -60,7 +71,6 @@ export const interPodAffinity = definePlugin<InterPodAffinityArgs>({
     const { hardPodAffinityWeight } = args
     const namespaces = informers.informer(namespace)
     const labelsOf: NamespaceLabels = (name) => namespaces.get({ name })?.metadata.labels
-    const counter = createCounter(labelsOf)
     return {
       eventsToRegister: () => [
         onEvent<Pod>(
@@ -72,81 +82,82 @@ export const interPodAffinity = definePlugin<InterPodAffinityArgs>({
         onEvent<Node>("Node", ActionType.Add | ActionType.UpdateNodeLabel, afterNodeChange),
       ],
 
-      preFilter(state, pod, nodes) {
+      preFilter(state, pod) {
+        const { snapshot } = state
         const info = podInfoOf(pod)
         const { requiredAffinity, requiredAntiAffinity } = info.terms
-        const own: FilterState = {
+        const refusedAt = [...snapshot.requiredAntiAffinity()].filter(({ term }) =>
+          term.matches(pod, labelsOf),
+        )
+        if (refusedAt.length + requiredAffinity.length + requiredAntiAffinity.length === 0) return skip
+        const tallyOf = (terms: readonly CompiledTerm[], topologyKey: string): WhatIfTally =>
+          new WhatIfTally(tallyOfTerms(snapshot, terms, topologyKey, labelsOf))
+        state.write(filterState, {
           pod: info,
-          refusedAt: new TopologyCounts(),
-          affinity: new TopologyCounts(),
-          antiAffinity: new TopologyCounts(),
-        }
-        for (const node of state.snapshot.withRequiredAntiAffinity)
-          for (const other of node.podsWithRequiredAntiAffinity.values())
-            counter.countTheirs(own, other, node, 1)
-        const hasOwn = requiredAffinity.length > 0 || requiredAntiAffinity.length > 0
-        if (hasOwn)
-          for (const node of nodes)
-            for (const other of node.pods.values()) counter.countOurs(own, other, node, 1)
-        if (own.refusedAt.isEmpty && !hasOwn) return skip
-        state.write(filterState, own)
+          refusedAt: refusedAt.map((one) => ({ term: one.term, tally: new WhatIfTally(one) })),
+          affinity: requiredAffinity.map(({ topologyKey }) => tallyOf(requiredAffinity, topologyKey)),
+          antiAffinity: requiredAntiAffinity.map((term) => tallyOf([term], term.topologyKey)),
+        })
         return undefined
       },
-      addPod: (state, _pod, added, node) => counter.recount(state, added, node, 1),
-      removePod: (state, _pod, removed, node) => counter.recount(state, removed, node, -1),
+      addPod: (state, pod, added, node) => recount(state, pod, added, node, 1, labelsOf),
+      removePod: (state, pod, removed, node) => recount(state, pod, removed, node, -1, labelsOf),
 
       filter(state, pod, node) {
-        const own = state.read(filterState)
-        const { requiredAffinity, requiredAntiAffinity } = own.pod.terms
+        const { pod: info, affinity, antiAffinity: apart, refusedAt } = state.read(filterState)
+        const { labels } = node
         let isNear = true
-        for (const { topologyKey } of requiredAffinity) {
-          const value = node.labels[topologyKey]
+        for (const tally of affinity) {
+          const value = labels[tally.topologyKey]
           if (value === undefined) return noAffinity
-          if (own.affinity.at(topologyKey, value) <= 0) isNear = false
+          if (tally.at(value) <= 0) isNear = false
         }
         // The first of a group that wants to be together has nobody to be near to.
-        if (!isNear && !(own.affinity.isEmpty && matchesAll(requiredAffinity, pod, labelsOf)))
+        if (
+          !isNear &&
+          !(
+            affinity.every(({ total }) => total === 0) &&
+            matchesAll(info.terms.requiredAffinity, pod, labelsOf)
+          )
+        )
           return noAffinity
-        for (const { topologyKey } of requiredAntiAffinity) {
-          const value = node.labels[topologyKey]
-          if (value !== undefined && own.antiAffinity.at(topologyKey, value) > 0) return antiAffinity
-        }
-        return own.refusedAt.sum(node.labels) > 0 ? existingAntiAffinity : undefined
+        for (const tally of apart) if (tally.at(labels[tally.topologyKey]) > 0) return antiAffinity
+        for (const { tally } of refusedAt)
+          if (tally.at(labels[tally.topologyKey]) > 0) return existingAntiAffinity
+        return undefined
       },
 
       preScore(state, pod) {
+        const { snapshot } = state
         const { terms } = podInfoOf(pod)
         const hasOwn = terms.preferredAffinity.length > 0 || terms.preferredAntiAffinity.length > 0
         if (args.ignorePreferredTermsOfExistingPods && !hasOwn) return skip
-        const counts = new TopologyCounts()
-        const weigh = (
-          list: readonly CompiledTerm[],
-          of: Readonly<Pod>,
-          node: NodeInfo,
-          weightOf: (term: CompiledTerm) => number,
-        ): void => {
-          for (const term of list)
-            if (term.matches(of, labelsOf)) counts.add(node.labels, term.topologyKey, weightOf(term))
+        const preferences: Preference[] = []
+        const prefer = (tally: Tally, factor: number): void => {
+          if (factor !== 0 && tally.counts.size > 0) preferences.push({ tally, factor })
         }
-        const wanted = (term: CompiledTerm): number => term.weight
-        const unwanted = (term: CompiledTerm): number => -term.weight
-        const hard = (): number => hardPodAffinityWeight
-        const { nodes, withAffinity } = state.snapshot
-        for (const node of hasOwn ? nodes : withAffinity) {
-          for (const other of (hasOwn ? node.pods : node.podsWithAffinity).values()) {
-            weigh(terms.preferredAffinity, other.pod, node, wanted)
-            weigh(terms.preferredAntiAffinity, other.pod, node, unwanted)
-            if (hardPodAffinityWeight > 0) weigh(other.terms.requiredAffinity, pod, node, hard)
-            weigh(other.terms.preferredAffinity, pod, node, wanted)
-            weigh(other.terms.preferredAntiAffinity, pod, node, unwanted)
-          }
+        const own = (term: CompiledTerm, factor: number): void =>
+          prefer(tallyOfTerms(snapshot, [term], term.topologyKey, labelsOf), factor)
+        for (const term of terms.preferredAffinity) own(term, term.weight)
+        for (const term of terms.preferredAntiAffinity) own(term, -term.weight)
+        const theirs = (tallies: Iterable<TermTally>, factor: number): void => {
+          for (const tally of tallies) if (tally.term.matches(pod, labelsOf)) prefer(tally, factor)
         }
-        if (counts.isEmpty) return skip
-        state.write(scoreState, counts)
+        if (hardPodAffinityWeight > 0) theirs(snapshot.requiredAffinity(), hardPodAffinityWeight)
+        theirs(snapshot.preferredTerms(), 1)
+        if (preferences.length === 0) return skip
+        state.write(scoreState, preferences)
         return undefined
       },
 
-      score: (state, _pod, node) => state.read(scoreState).sum(node.labels),
+      score(state, _pod, { labels }) {
+        let sum = 0
+        for (const { tally, factor } of state.read(scoreState)) {
+          const value = labels[tally.topologyKey]
+          if (value !== undefined) sum += (tally.counts.get(value) ?? 0) * factor
+        }
+        return sum
+      },
 
       normalizeScore(_state, _pod, scores) {
         let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
@@ -161,36 +172,60 @@ export const interPodAffinity = definePlugin<InterPodAffinityArgs>({
   },
 })
 
-interface Counter {
-  /** An existing pod that does not want ours. */
-  countTheirs(own: FilterState, other: PodInfo, node: NodeInfo, by: number): void
-  /** An existing pod that ours wants to be near to, or far from. */
-  countOurs(own: FilterState, other: PodInfo, node: NodeInfo, by: number): void
-  /** A what-if: the pod comes or goes. */
-  recount(state: CycleState, other: PodInfo, node: NodeInfo, by: number): undefined
+/** Where pods are that match all of the terms. */
+function tallyOfTerms(
+  snapshot: Snapshot,
+  terms: readonly CompiledTerm[],
+  topologyKey: string,
+  labelsOf: NamespaceLabels,
+): Tally {
+  const count = (node: NodeInfo): number => {
+    let matching = 0
+    for (const { pod } of node.pods.values()) if (matchesAll(terms, pod, labelsOf)) matching++
+    return matching
+  }
+  const key = terms.map((term) => term.key).join("\n")
+  if (terms.every(({ isFixed }) => isFixed)) return snapshot.tally({ key, topologyKey, count })
+  // Labels of namespaces change without a word.
+  const counts = new Map<string, number>()
+  let total = 0
+  for (const node of snapshot.nodes) {
+    const value = node.labels[topologyKey]
+    if (value === undefined) continue
+    const matching = count(node)
+    total += matching
+    counts.set(value, (counts.get(value) ?? 0) + matching)
+  }
+  return { topologyKey, counts, total }
 }
 
-function createCounter(labelsOf: NamespaceLabels): Counter {
-  const counter: Counter = {
-    countTheirs({ pod, refusedAt }, other, node, by) {
-      for (const term of other.terms.requiredAntiAffinity)
-        if (term.matches(pod.pod, labelsOf)) refusedAt.add(node.labels, term.topologyKey, by)
-    },
-    countOurs({ pod, affinity, antiAffinity: apart }, other, node, by) {
-      const { requiredAffinity, requiredAntiAffinity } = pod.terms
-      if (requiredAffinity.length > 0 && matchesAll(requiredAffinity, other.pod, labelsOf))
-        for (const { topologyKey } of requiredAffinity) affinity.add(node.labels, topologyKey, by)
-      for (const term of requiredAntiAffinity)
-        if (term.matches(other.pod, labelsOf)) apart.add(node.labels, term.topologyKey, by)
-    },
-    recount(state, other, node, by) {
-      const own = state.read(filterState)
-      counter.countTheirs(own, other, node, by)
-      counter.countOurs(own, other, node, by)
-      return undefined
-    },
+/** A what-if: the pod comes or goes. */
+function recount(
+  state: CycleState,
+  pod: Readonly<Pod>,
+  other: PodInfo,
+  { labels }: NodeInfo,
+  by: number,
+  labelsOf: NamespaceLabels,
+): undefined {
+  const own = state.read(filterState)
+  const { requiredAffinity, requiredAntiAffinity } = own.pod.terms
+  const add = (tally: WhatIfTally): void => tally.add(labels[tally.topologyKey], by)
+  if (matchesAll(requiredAffinity, other.pod, labelsOf)) own.affinity.forEach(add)
+  for (const [i, term] of requiredAntiAffinity.entries())
+    if (term.matches(other.pod, labelsOf)) add(own.antiAffinity[i]!)
+  for (const term of other.terms.requiredAntiAffinity) {
+    if (!term.matches(pod, labelsOf)) continue
+    const known = own.refusedAt.find((one) => one.term.key === term.key)
+    // A sort that nobody had yet: a pod that is nominated brings it.
+    if (known) add(known.tally)
+    else {
+      const tally = new WhatIfTally({ topologyKey: term.topologyKey, counts: new Map(), total: 0 })
+      add(tally)
+      own.refusedAt.push({ term, tally })
+    }
   }
-  return counter
+  return undefined
 }
 
 function matchesAll(terms: readonly CompiledTerm[], pod: Readonly<Pod>, labelsOf: NamespaceLabels): boolean {

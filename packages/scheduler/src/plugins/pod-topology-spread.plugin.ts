@@ -1,16 +1,18 @@
 /**
- * Evenly over zones, nodes or any topology. Pods are counted once per topology value in `preFilter` and `preScore`.
+ * Evenly over zones, nodes or any topology. How many pods are where is what the snapshot has counted.
  * Mirrors: plugins/podtopologyspread
  */
 import type { Node, Pod } from "@knarr/api"
 import { field, validateLabelName, type FieldError } from "@knarr/apimachinery"
 import type { NodeInfo, PodInfo } from "../cache/node-info.ts"
+import type { TallySpec } from "../cache/pod-tallies.ts"
+import type { Snapshot } from "../cache/snapshot.ts"
 import { ActionType, onEvent, type QueueingHintFunction } from "../framework/cluster-event.ts"
 import { stateKey, type CycleState } from "../framework/cycle-state.ts"
 import { definePlugin, maxNodeScore } from "../framework/plugin.ts"
 import { skip, unresolvable, unschedulable } from "../framework/status.ts"
 import { createDefaultSelector } from "./default-selector.ts"
-import { MinimumCounts } from "./minimum-counts.ts"
+import { WhatIfTally } from "./what-if-tally.ts"
 import {
   constraintFrom,
   constraintsOf,
@@ -24,7 +26,7 @@ import {
 interface HardSpread {
   readonly constraint: SpreadConstraint
   /** Topology value → matching pods there. */
-  readonly counts: MinimumCounts
+  readonly counts: WhatIfTally
   /** The pod itself matches, and so adds one where it goes. */
   readonly self: number
 }
@@ -115,22 +117,16 @@ export const podTopologySpread = definePlugin<PodTopologySpreadArgs>({
         ),
       ],
 
-      preFilter(state, pod, nodes) {
+      preFilter(state, pod) {
         const constraints = constraintsFor(pod, "DoNotSchedule")
         if (constraints.length === 0) return skip
+        const isWhole = (node: NodeInfo): boolean => hasAllKeys(node.labels, constraints)
+        const keys = constraints.map(({ topologyKey }) => topologyKey).join(",")
         const spreads = constraints.map((constraint) => ({
           constraint,
-          counts: new MinimumCounts(),
+          counts: new WhatIfTally(state.snapshot.tally(tallySpec(pod, constraint, keys, isWhole))),
           self: constraint.selector.matches(pod.metadata.labels) ? 1 : 0,
         }))
-        for (const node of nodes) {
-          if (!hasAllKeys(node.labels, constraints)) continue
-          for (const { constraint, counts } of spreads) {
-            if (!isIncluded(pod, constraint, node.node)) continue
-            const matching = countMatching(node, constraint.selector, pod.metadata.namespace)
-            counts.add(node.labels[constraint.topologyKey]!, matching)
-          }
-        }
         state.write(hardSpreads, spreads)
         return undefined
       },
@@ -142,7 +138,7 @@ export const podTopologySpread = definePlugin<PodTopologySpreadArgs>({
           const value = node.labels[constraint.topologyKey]
           if (value === undefined) return lacksLabel
           const least = counts.size < constraint.minDomains ? 0 : counts.minimum
-          if (counts.get(value) + self - least > constraint.maxSkew) return skewed
+          if (counts.at(value) + self - least > constraint.maxSkew) return skewed
         }
         return undefined
       },
@@ -154,8 +150,9 @@ export const podTopologySpread = definePlugin<PodTopologySpreadArgs>({
         const mayLack = isSystem && !pod.spec.topologySpreadConstraints?.length
         const isWhole = (node: NodeInfo): boolean => mayLack || hasAllKeys(node.labels, constraints)
         const ignored = new Set(nodes.filter((node) => !isWhole(node)))
+        const keys = mayLack ? "" : constraints.map(({ topologyKey }) => topologyKey).join(",")
         const spreads = constraints.map((constraint) =>
-          softSpread(constraint, pod, nodes, ignored, state.snapshot.nodes, isWhole),
+          softSpread(constraint, pod, nodes, ignored, state.snapshot, keys, isWhole),
         )
         state.write(softSpreads, { spreads, ignored })
         return undefined
@@ -220,24 +217,52 @@ function softSpread(
   pod: Readonly<Pod>,
   feasible: readonly NodeInfo[],
   ignored: ReadonlySet<NodeInfo>,
-  all: readonly NodeInfo[],
+  snapshot: Snapshot,
+  keys: string,
   isWhole: (node: NodeInfo) => boolean,
 ): SoftSpread {
-  const { topologyKey, selector } = constraint
+  const { topologyKey } = constraint
   const weigh = (values: number): number => Math.log(values + 2)
-  const counts = new Map<string, number>()
-  if (topologyKey === hostKey) return { constraint, counts, weight: weigh(feasible.length - ignored.size) }
+  if (topologyKey === hostKey)
+    return { constraint, counts: noCounts, weight: weigh(feasible.length - ignored.size) }
+  const { counts } = snapshot.tally(tallySpec(pod, constraint, keys, isWhole))
+  const values = new Set<string>()
   for (const node of feasible) {
     const value = node.labels[topologyKey]
-    if (value !== undefined && !ignored.has(node)) counts.set(value, 0)
+    if (value !== undefined && !ignored.has(node)) values.add(value)
   }
-  for (const node of all) {
-    const value = node.labels[topologyKey]
-    const count = value === undefined ? undefined : counts.get(value)
-    if (count === undefined || !isWhole(node) || !isIncluded(pod, constraint, node.node)) continue
-    counts.set(value!, count + countMatching(node, selector, pod.metadata.namespace))
+  return { constraint, counts, weight: weigh(values.size) }
+}
+
+const noCounts: ReadonlyMap<string, number> = new Map()
+
+/** Matching pods of the nodes that belong to the topology as the pod sees it; `keys` are the labels that `isWhole` asks for. */
+function tallySpec(
+  pod: Readonly<Pod>,
+  constraint: SpreadConstraint,
+  keys: string,
+  isWhole: (node: NodeInfo) => boolean,
+): TallySpec {
+  const { topologyKey, selector, honorAffinity, honorTaints } = constraint
+  const { namespace } = pod.metadata
+  const { nodeSelector, affinity, tolerations } = pod.spec
+  const required = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
+  const asked = [
+    honorAffinity && (nodeSelector ?? required) ? [nodeSelector, required] : 0,
+    honorTaints ? [tolerations] : 0,
+  ]
+  return {
+    key: [
+      "spread",
+      namespace,
+      selector.empty ? "none" : selector.toString(),
+      keys,
+      JSON.stringify(asked),
+    ].join(";"),
+    topologyKey,
+    includes: (node) => isWhole(node) && isIncluded(pod, constraint, node.node),
+    count: (node) => countMatching(node, selector, namespace),
   }
-  return { constraint, counts, weight: weigh(counts.size) }
 }
 
 /** What may help a pod whose hard constraints these are. */
