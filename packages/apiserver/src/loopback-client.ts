@@ -8,6 +8,7 @@ import {
   deepClone,
   DecodeError,
   badRequest,
+  pathNotFound,
   type Kind,
   type KubeObject,
   type Status,
@@ -238,6 +239,8 @@ class LoopbackClient implements Client {
     options: AskedOptions,
     subresource = "",
   ): { target: Target; allowed: void | Promise<void> } {
+    // As over HTTP: what is not served has no path.
+    if (!this.#registry.serves(kind)) throw pathNotFound()
     const storage = this.#registry.storage(kind)
     const at = { namespace: kind.namespaced ? (ref.namespace ?? "") : "", name: ref.name }
     const target = { storage, ref: at, storages: this.#registry }

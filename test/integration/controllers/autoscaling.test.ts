@@ -286,4 +286,25 @@ describe("the horizontal autoscaler", () => {
         "False AmbiguousSelector: pods by selector app=web2 are controlled by more than one HPA (e.g. [{another default} {other default}])",
       )
     }))
+
+  it("says so when nobody serves what it measures by", async () => {
+    await using cluster = await startCluster()
+    await cluster.addNode("node-a")
+    await addDeployment(cluster, "web", 1)
+    await addAutoscaler(cluster, "web")
+    await runFor(cluster, 20)
+    assert.equal(
+      condition(cluster, "web", "ScalingActive"),
+      "False FailedGetResourceMetric: the HPA was unable to compute the replica count: failed to get cpu utilization: " +
+        "unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: " +
+        "the server could not find the requested resource (get pods.metrics.k8s.io)",
+    )
+    const metrics = cluster.env.meter.text()
+    for (const line of [
+      "horizontal_pod_autoscaler_controller_num_horizontal_pod_autoscalers 1",
+      'horizontal_pod_autoscaler_controller_reconciliations_total{action="none",error="internal"} 2',
+      'horizontal_pod_autoscaler_controller_metric_computation_total{action="none",error="internal",metric_type="Resource"} 2',
+    ])
+      assert.ok(metrics.includes(`${line}\n`), line)
+  })
 })
