@@ -2,7 +2,16 @@
 import type { PolicyRuleLike } from "@knarr/api"
 import type { Kind, KubeObject } from "@knarr/apimachinery"
 import type { Env } from "@knarr/base"
-import type { Client, EventRecorder, Informer, InformerLease, Lister, Ref, ServedKinds } from "@knarr/client"
+import type {
+  Client,
+  EventRecorder,
+  Informer,
+  InformerLease,
+  InformerSelection,
+  Lister,
+  Ref,
+  ServedKinds,
+} from "@knarr/client"
 
 export type { Ref }
 
@@ -74,8 +83,8 @@ export interface ControllerSpec<T extends KubeObject = any> {
   run?(
     ctx: ReconcileContext & {
       readonly informer: <K extends KubeObject>(kind: Kind<K>) => Informer<K>
-      /** The informer of any kind, for as long as the controller needs it. */
-      readonly lease: <K extends KubeObject>(kind: Kind<K>) => InformerLease<K>
+      /** The informer of any kind, or of some of its objects, for as long as the controller needs it. */
+      readonly lease: <K extends KubeObject>(kind: Kind<K>, selection?: InformerSelection) => InformerLease<K>
       readonly enqueue: (ref: Ref, afterMs?: number) => void
     },
   ): Promise<void>

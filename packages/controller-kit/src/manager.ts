@@ -20,6 +20,7 @@ import {
   createWorkQueue,
   type Client,
   type InformerFactory,
+  type InformerSelection,
   type Ref,
   type ServedKinds,
   type WorkQueue,
@@ -113,7 +114,8 @@ async function startController(controller: Controller, options: Started): Promis
     served: options.served,
     signal: scope.signal,
     informer: <K extends KubeObject>(kind: Kind<K>) => cache.informer(kind),
-    lease: <K extends KubeObject>(kind: Kind<K>) => options.informers.lease(kind),
+    lease: <K extends KubeObject>(kind: Kind<K>, selection?: InformerSelection) =>
+      options.informers.lease(kind, selection),
     enqueue,
   }
   if (controller.run) {

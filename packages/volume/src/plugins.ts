@@ -20,11 +20,16 @@ export const volumePlugins: readonly VolumePlugin[] = Object.freeze([
   imageVolume,
 ])
 
+/** What a PersistentVolume has beside its source. */
+const noSources: ReadonlySet<string> = new Set(["capacity", "claimRef", "nodeAffinity"])
+
 /** The first of the plugins that takes the volume. Throws when none does. */
 export function pluginFor(spec: VolumeSpec, plugins = volumePlugins): VolumePlugin {
   const plugin = plugins.find((candidate) => candidate.canSupport(spec))
   if (!plugin) {
-    const source = Object.keys(spec.volume ?? {}).find((field) => field !== "name")
+    const source = Object.entries(spec.volume ?? spec.persistentVolume?.spec ?? {}).find(
+      ([field, value]) => typeof value === "object" && !Array.isArray(value) && !noSources.has(field),
+    )?.[0]
     throw new Error(
       `no volume plugin matched${source === undefined ? "" : `: this node has none for "${source}"`}`,
     )

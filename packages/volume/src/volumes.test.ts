@@ -18,7 +18,7 @@ import {
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { describe, it } from "node:test"
-import type { ConfigMap, Pod, Secret, Volume } from "@knarr/api"
+import type { ConfigMap, PersistentVolume, Pod, Secret, Volume } from "@knarr/api"
 import { systemClock } from "@knarr/base"
 import { snapshotMountArguments, type SnapshotMount } from "./image-snapshots.ts"
 import { createLinuxVolumeHost } from "./linux-host.ts"
@@ -191,6 +191,18 @@ describe("volumes made from objects", () => {
         [],
       )
     }))
+
+  it("say what a claim's volume is of, when nobody takes it", () => {
+    const spec = {
+      capacity: { storage: "1Gi" },
+      accessModes: ["ReadWriteMany"],
+      nfs: { server: "s", path: "/" },
+    }
+    const volume = { name: "v", persistentVolume: { spec } as unknown as PersistentVolume, readOnly: false }
+    assert.throws(() => pluginFor(volume), {
+      message: 'no volume plugin matched: this node has none for "nfs"',
+    })
+  })
 
   it("project several sources, the token with the pod's own mode", () =>
     inFolder(async (dir) => {

@@ -94,6 +94,14 @@ test("a volume comes to the node of its pod, is reported, and goes when the node
   await cluster.until("the report", () => reported(cluster, "a").includes(uniqueName))
   await cluster.until("the event", () => eventsOf(cluster, "one").length > 0)
   assert.deepEqual(eventsOf(cluster, "one"), ['AttachVolume.Attach succeeded for volume "v" '])
+  const metrics = cluster.env.meter.text()
+  const plugin = "kubernetes.io/csi:csi.example.com"
+  for (const line of [
+    `storage_count_attachable_volumes_in_use{node="a",volume_plugin="${plugin}"} 1`,
+    `attachdetach_controller_total_volumes{plugin_name="${plugin}",state="actual_state_of_world"} 1`,
+    `attachdetach_controller_total_volumes{plugin_name="${plugin}",state="desired_state_of_world"} 1`,
+  ])
+    assert.ok(metrics.includes(`\n${line}\n`), line)
   await inUse(cluster, "a", [uniqueName])
   await removePod(cluster, "one")
   await cluster.clock.advance(60_000)

@@ -81,6 +81,13 @@ test("a claim and a volume find one another, and say so on both sides", async ()
     "pv.kubernetes.io/bound-by-controller": "yes",
   })
   assert.deepEqual(claim.status.capacity, { storage: "5Gi" })
+  const metrics = cluster.env.meter.text()
+  for (const line of [
+    'pv_collector_total_pv_count{plugin_name="kubernetes.io/host-path",volume_mode="Filesystem"} 1',
+    'pv_collector_bound_pv_count{storage_class=""} 1',
+    'pv_collector_bound_pvc_count{namespace="default",storage_class="",volume_attributes_class=""} 1',
+  ])
+    assert.ok(metrics.includes(`\n${line}\n`), line)
   const volume = volumeOf(cluster, "large")!
   assert.equal(volume.status.phase, "Bound")
   assert.deepEqual(volume.metadata.annotations, { "pv.kubernetes.io/bound-by-controller": "yes" })
@@ -148,12 +155,25 @@ test("a volume whose claim is gone is kept, failed, or recycled", async () => {
   await cluster.until("a recycler", () => recycler() !== undefined)
   assert.equal(recycler()!.spec.volumes![0]!.hostPath!.path, "/mnt/data")
   const ref = { namespace, name: "recycler-for-recycled" }
+  const involvedObject = { kind: "Pod", ...ref, uid: recycler()!.metadata.uid }
+  const told = { type: "Normal", reason: "Pulled", message: "pulled it" }
+  await client.create(event, { metadata: { namespace, name: "told" }, involvedObject, ...told } as never)
+  const stranger = { ...involvedObject, uid: "another" }
+  await client.create(event, {
+    metadata: { namespace, name: "no" },
+    ...told,
+    involvedObject: stranger,
+  } as never)
+  await cluster.until("the event", () => eventsOf(cluster, "recycled").length > 0)
   await client.patch(pod, ref, "merge", { status: { phase: "Succeeded" } }, { subresource: "status" })
   await untilVolume(cluster, "recycled", "Available")
   // The user meant it for a claim of that name: it still is.
   assert.deepEqual(volumeOf(cluster, "recycled")!.spec.claimRef?.uid, undefined)
-  await cluster.until("the event", () => eventsOf(cluster, "recycled").length > 0)
-  assert.deepEqual(eventsOf(cluster, "recycled"), ["Normal VolumeRecycled: Volume recycled"])
+  await cluster.until("the event", () => eventsOf(cluster, "recycled").length > 1)
+  assert.deepEqual(eventsOf(cluster, "recycled"), [
+    "Normal RecyclerPod: Recycler pod: pulled it",
+    "Normal VolumeRecycled: Volume recycled",
+  ])
 })
 
 test("a recycler that somebody else made recycles nothing", async () => {

@@ -27,6 +27,7 @@ import {
   untilAborted,
 } from "@knarr/controller-kit"
 import { podClaimIndex, podNodeIndex } from "../workload/pod-indexes.ts"
+import { countAttachments } from "./attach-counts.ts"
 import { attachmentNodeIndex, Attachments, attachmentVolumeIndex } from "./attachments.ts"
 import { syncAttachments } from "./sync-attachments.ts"
 
@@ -87,7 +88,8 @@ export function createAttachDetachController(options: AttachDetachOptions = {}):
     reconcile: (ref, ctx) => syncAttachments(ref.name, ctx, stateOf(ctx), options),
     async run(ctx) {
       const deleted = (attachment: VolumeAttachment): void => stateOf(ctx).forget(attachment)
-      using _ = ctx.informer(volumeAttachment).subscribe({ deleted })
+      using _deleted = ctx.informer(volumeAttachment).subscribe({ deleted })
+      using _counts = countAttachments(ctx.meter, ctx.cache)
       await untilAborted(ctx.signal)
     },
   })

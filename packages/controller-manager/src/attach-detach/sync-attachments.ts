@@ -1,26 +1,11 @@
 /** Performs what is planned about a volume's attachments. Mirrors: pkg/volume/util/operationexecutor, …/attachdetach/statusupdater */
-import {
-  csiDriver,
-  node,
-  persistentVolume,
-  persistentVolumeClaim,
-  pod,
-  volumeAttachment,
-  type PersistentVolume,
-  type Pod,
-  type VolumeAttachment,
-} from "@knarr/api"
-import { isAlreadyExists, isControlledBy, isNotFound } from "@knarr/apimachinery"
-import type { Cache, ReconcileContext, ReconcileResult } from "@knarr/controller-kit"
-import { ephemeralClaimName } from "@knarr/pod-rules"
-import { podClaimIndex } from "../workload/pod-indexes.ts"
-import { hasLetGoOfVolumes } from "../workload/pod-state.ts"
+import { csiDriver, node, persistentVolume, volumeAttachment, type VolumeAttachment } from "@knarr/api"
+import { isAlreadyExists, isNotFound } from "@knarr/apimachinery"
+import type { ReconcileContext, ReconcileResult } from "@knarr/controller-kit"
 import { attachableVolume, type AttachableVolume } from "./attachable-volume.ts"
 import { planAttachments, type AttachAction, type ForcedBy, type PodEvent } from "./attach-plan.ts"
+import { wantedOn } from "./wanted.ts"
 import { attachmentNodeIndex, type Attachments } from "./attachments.ts"
-
-/** On nodes whose kubelets leave attaching to this controller. */
-const managed = "volumes.kubernetes.io/controller-managed-attach-detach"
 
 export async function syncAttachments(
   name: string,
@@ -90,30 +75,6 @@ async function perform(
 
 function record(events: readonly PodEvent[], { recorder }: ReconcileContext): void {
   for (const { pod: one, type, reason, message } of events) recorder.event(one, type, reason, message)
-}
-
-/** The pods that use the volume, by the managed nodes that they are on. */
-function wantedOn(
-  { metadata, spec }: Readonly<PersistentVolume>,
-  cache: Cache,
-): Map<string, Readonly<Pod>[]> {
-  const wanted = new Map<string, Readonly<Pod>[]>()
-  const { namespace, name = "", uid } = spec.claimRef ?? {}
-  const claim = cache.get(persistentVolumeClaim, { namespace, name })
-  if (!claim || claim.metadata.uid !== uid || claim.spec.volumeName !== metadata.name) return wanted
-  if (claim.status.phase !== "Bound") return wanted
-  for (const one of cache.byIndex(pod, podClaimIndex.name, `${namespace}/${name}`)) {
-    const { nodeName, volumes = [] } = one.spec
-    if (!nodeName || hasLetGoOfVolumes(one)) continue
-    const isNamed = volumes.some((volume) => volume.persistentVolumeClaim?.claimName === name)
-    const isMade = volumes.some((volume) => volume.ephemeral && ephemeralClaimName(one, volume) === name)
-    if (!isNamed && !(isMade && isControlledBy(claim, one))) continue
-    if (cache.get(node, { name: nodeName })?.metadata.annotations?.[managed] === undefined) continue
-    const pods = wanted.get(nodeName)
-    if (pods) pods.push(one)
-    else wanted.set(nodeName, [one])
-  }
-  return wanted
 }
 
 async function attach(

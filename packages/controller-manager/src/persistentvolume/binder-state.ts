@@ -6,6 +6,7 @@ import type { BinderOptions } from "./binder-options.ts"
 import type { Step } from "./bind-steps.ts"
 import type { PlannedEvent } from "./claim-plan.ts"
 import { OwnWrites } from "./own-writes.ts"
+import { Recyclers } from "./recyclers.ts"
 import { VolumeOperations } from "./volume-operations.ts"
 
 export type ReadonlyVolume = Readonly<PersistentVolume>
@@ -19,8 +20,7 @@ export class BinderState {
   readonly volumes: OwnWrites<PersistentVolume> = new OwnWrites(persistentVolume)
   readonly claims: OwnWrites<PersistentVolumeClaim> = new OwnWrites(persistentVolumeClaim)
   readonly operations: VolumeOperations
-  /** Uids of the pods that recycle volumes now, by the volume's name: of these alone the result counts. */
-  readonly recyclers: Map<string, string> = new Map()
+  readonly recyclers: Recyclers = new Recyclers()
 
   constructor(ctx: ReconcileContext, options: BinderOptions) {
     this.ctx = ctx

@@ -74,6 +74,7 @@ export function createPersistentVolumeBinder(options: BinderOptions = {}): Contr
     reconcile: (ref, ctx) =>
       ref.namespace === undefined ? syncVolume(ref.name, stateOf(ctx)) : syncClaim(ref, stateOf(ctx)),
     async run(ctx) {
+      stateOf(ctx).recyclers.followWith(ctx.lease)
       using _counts = countVolumes(ctx.meter, ctx.cache)
       using _free = ctx.informer(persistentVolume).subscribe(watchFree(ctx.cache, ctx.enqueue))
       await untilAborted(ctx.signal)

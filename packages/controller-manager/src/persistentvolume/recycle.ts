@@ -34,8 +34,8 @@ export async function recycle(volume: ReadonlyVolume, state: BinderState): Promi
     await failVolume(volume, reason, "No recycler plugin found for the volume!", state)
     return state.resync
   }
-  const uid = state.recyclers.get(name)
-  const outcome = uid === undefined ? await start(name, template, state) : await look(name, uid, state)
+  const uid = state.recyclers.uidOf(name)
+  const outcome = uid === undefined ? await start(volume, template, state) : await look(name, uid, state)
   if (outcome === "running") return
   if (outcome !== "done") {
     await failVolume(volume, reason, `Recycle failed: ${outcome.error}`, state)
@@ -48,11 +48,18 @@ export async function recycle(volume: ReadonlyVolume, state: BinderState): Promi
 type Outcome = "running" | "done" | { readonly error: string }
 
 /** A pod that is there already may be anybody's, and its success mean nothing. */
-async function start(name: string, template: Creatable<Pod>, state: BinderState): Promise<Outcome> {
+async function start(volume: ReadonlyVolume, template: Creatable<Pod>, state: BinderState): Promise<Outcome> {
   const { client, signal } = state.ctx
+  const { name } = volume.metadata
   try {
     const created = await client.create(pod, template, { signal })
-    state.recyclers.set(name, created.metadata.uid)
+    state.recyclers.begin(name, created, ({ type, message }) =>
+      state.record(volume, {
+        type: type === "Warning" ? "Warning" : "Normal",
+        reason: "RecyclerPod",
+        message: `Recycler pod: ${message ?? ""}`,
+      }),
+    )
     return "running"
   } catch (thrown) {
     if (!isAlreadyExists(thrown))
@@ -75,7 +82,7 @@ async function look(name: string, uid: string, state: BinderState): Promise<Outc
         })
   const phase = found?.metadata.uid === uid ? found.status.phase : "Deleted"
   if (phase === "Pending" || phase === "Running") return "running"
-  state.recyclers.delete(name)
+  state.recyclers.end(name)
   if (phase === "Deleted") return { error: "failed to recycle volume: recycler pod was deleted" }
   await remove(name, state)
   if (phase === "Succeeded") return "done"

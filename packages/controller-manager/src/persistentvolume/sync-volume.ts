@@ -12,7 +12,7 @@ import { isReleased, planMetadata, planReclaim, planVolume } from "./volume-plan
 export async function syncVolume(name: string, state: BinderState): Promise<ReconcileResult> {
   const seen = state.volumes.get(state.ctx.cache, { name })
   if (!seen) {
-    state.recyclers.delete(name)
+    state.recyclers.end(name)
     return state.operations.end(name)
   }
   const volume = await withMetadata(seen, state)

@@ -1,8 +1,9 @@
 /** How many volumes and claims there are and are bound. Mirrors: pkg/controller/volume/persistentvolume/metrics/metrics.go */
 import { persistentVolume, persistentVolumeClaim } from "@knarr/api"
-import { together, type Meter, type ReadValues } from "@knarr/base"
+import { together, type Meter } from "@knarr/base"
 import type { Cache } from "@knarr/controller-kit"
 import { storageClassNameOf } from "@knarr/pod-rules"
+import { countRows } from "../workload/count-rows.ts"
 import { pluginOf } from "./provisioners.ts"
 
 /** Counts when somebody asks, until it is disposed. */
@@ -12,19 +13,7 @@ export function countVolumes(meter: Meter, cache: Cache): Disposable {
     help: string,
     labels: string[],
     rows: () => Iterable<readonly string[]>,
-  ): Disposable => {
-    const read: ReadValues = () => {
-      const counts = new Map<string, { readonly row: readonly string[]; count: number }>()
-      for (const row of rows()) {
-        const key = row.join("\0")
-        const known = counts.get(key)
-        if (known) known.count++
-        else counts.set(key, { row, count: 1 })
-      }
-      return [...counts.values()].map(({ row, count }) => [row, count] as const)
-    }
-    return meter.collect("gauge", { name: `pv_collector_${name}`, help, labels }, read)
-  }
+  ): Disposable => countRows(meter, { name: `pv_collector_${name}`, help, labels }, rows)
   const volumes = (isBound: boolean) => (): string[][] =>
     cache
       .list(persistentVolume)
