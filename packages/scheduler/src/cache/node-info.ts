@@ -1,5 +1,5 @@
 /** A node with what runs on it, summed up. Mirrors: kube-scheduler framework/types.go NodeInfo, PodInfo */
-import type { Node, Pod } from "@knarr/api"
+import type { Node, Pod, Taint } from "@knarr/api"
 import {
   allocatableOf,
   hostPortsOf,
@@ -25,9 +25,12 @@ export function priorityOf(pod: Readonly<Pod>): number {
 }
 
 const infos = new WeakMap<Readonly<Pod>, PodInfo>()
+/** A decision asks of one pod, once for each node. */
+let last: PodInfo | undefined
 
 /** Computed once per pod object: objects are frozen. */
 export function podInfoOf(pod: Readonly<Pod>): PodInfo {
+  if (last?.pod === pod) return last
   let info = infos.get(pod)
   if (!info) {
     info = {
@@ -39,6 +42,7 @@ export function podInfoOf(pod: Readonly<Pod>): PodInfo {
     }
     infos.set(pod, info)
   }
+  last = info
   return info
 }
 
@@ -55,21 +59,38 @@ interface NodeFacts {
  */
 export class NodeInfo {
   #facts: NodeFacts
+  /**
+   * What every decision asks of every node lies side by side in the object: cpu in millicores, memory in bytes. Read
+   * only, as all of it.
+   */
+  allocatableCpu = 0
+  allocatableMemory = 0
+  allowedPods = 0
+  podCount = 0
+  requestedCpu = 0
+  requestedMemory = 0
+  nonZeroCpu = 0
+  nonZeroMemory = 0
+  isUnschedulable = false
+  /** Undefined when there are none. */
+  taints: readonly Taint[] | undefined
   readonly #pods: Map<string, PodInfo>
   /** Pods whose terms draw others near or keep them away by score; those with required anti-affinity. Made when there is one. */
   #withAffinity: Map<string, PodInfo> | undefined
   #withRequiredAntiAffinity: Map<string, PodInfo> | undefined
   readonly #requested: Amounts
-  #nonZeroCpu = 0
-  #nonZeroMemory = 0
 
   constructor(node: Readonly<Node>, from?: NodeInfo) {
     this.#facts = from ? from.#facts : factsOf(node)
+    this.#readFacts()
     this.#pods = new Map(from ? from.#pods : [])
     this.#requested = from ? { ...from.#requested } : {}
     if (!from) return
-    this.#nonZeroCpu = from.#nonZeroCpu
-    this.#nonZeroMemory = from.#nonZeroMemory
+    this.podCount = from.podCount
+    this.requestedCpu = from.requestedCpu
+    this.requestedMemory = from.requestedMemory
+    this.nonZeroCpu = from.nonZeroCpu
+    this.nonZeroMemory = from.nonZeroMemory
     if (from.#withAffinity) this.#withAffinity = new Map(from.#withAffinity)
     if (from.#withRequiredAntiAffinity)
       this.#withRequiredAntiAffinity = new Map(from.#withRequiredAntiAffinity)
@@ -109,16 +130,18 @@ export class NodeInfo {
   get requested(): Readonly<Amounts> {
     return this.#requested
   }
-  /** In millicores, with the default for containers that ask for nothing; the same for memory in bytes. */
-  get nonZeroCpu(): number {
-    return this.#nonZeroCpu
-  }
-  get nonZeroMemory(): number {
-    return this.#nonZeroMemory
-  }
-
   setNode(node: Readonly<Node>): void {
     this.#facts = factsOf(node)
+    this.#readFacts()
+  }
+
+  #readFacts(): void {
+    const { node, allocatable } = this.#facts
+    this.allocatableCpu = allocatable["cpu"] ?? 0
+    this.allocatableMemory = allocatable["memory"] ?? 0
+    this.allowedPods = allocatable["pods"] ?? 0
+    this.isUnschedulable = node.spec.unschedulable === true
+    this.taints = node.spec.taints?.length ? node.spec.taints : undefined
   }
 
   add(info: PodInfo): void {
@@ -147,8 +170,12 @@ export class NodeInfo {
   #count(info: PodInfo, sign: 1 | -1): void {
     for (const name in info.requests)
       this.#requested[name] = (this.#requested[name] ?? 0) + sign * info.requests[name]!
-    this.#nonZeroCpu += sign * info.nonZero.cpu
-    this.#nonZeroMemory += sign * info.nonZero.memory
+    this.podCount = this.#pods.size
+    this.requestedCpu = this.#requested["cpu"] ?? 0
+    this.requestedMemory = this.#requested["memory"] ?? 0
+    // Containers that ask for nothing count with a default.
+    this.nonZeroCpu += sign * info.nonZero.cpu
+    this.nonZeroMemory += sign * info.nonZero.memory
   }
 }
 

@@ -1,7 +1,10 @@
 /** Rather nodes that have the pod's images already. Mirrors: plugins/imagelocality */
 import { normalizeImageName } from "@knarr/apimachinery"
 import type { Pod } from "@knarr/api"
+import type { Snapshot } from "../cache/snapshot.ts"
+import { stateKey } from "../framework/cycle-state.ts"
 import { definePlugin, maxNodeScore } from "../framework/plugin.ts"
+import { skip } from "../framework/status.ts"
 
 const megabyte = 1024 * 1024
 const minBytes = 23 * megabyte
@@ -11,36 +14,42 @@ export const imageLocality = definePlugin({
   name: "ImageLocality",
   weight: 1,
   create: () => ({
+    preScore(state, pod) {
+      const shares = sharesOf(pod, state.snapshot)
+      if (shares.every(({ share }) => share === 0)) return skip
+      state.write(imageShares, shares)
+      return undefined
+    },
     score(state, pod, node) {
-      const { snapshot } = state
-      const images = imagesOf(pod)
+      const shares = state.find(imageShares) ?? sharesOf(pod, state.snapshot)
       let sum = 0
-      // An image that few nodes have must not draw all pods to them.
-      for (const name of images) {
-        const bytes = node.images.get(name)
-        if (bytes) sum += Math.floor(bytes * (snapshot.nodesWithImage(name) / snapshot.nodes.length))
-      }
-      const max = maxBytesPerImage * images.length
+      for (const { name, share } of shares) sum += Math.floor((node.images.get(name) ?? 0) * share)
+      const max = maxBytesPerImage * shares.length
       const clamped = Math.min(Math.max(sum, minBytes), max)
       return Math.floor((maxNodeScore * (clamped - minBytes)) / (max - minBytes))
     },
   }),
 })
 
-const imagesOfPods = new WeakMap<Readonly<Pod>, readonly string[]>()
+interface ImageShare {
+  readonly name: string
+  /** Of the nodes that have it: an image that few have must not draw all pods to them. */
+  readonly share: number
+}
+
+const imageShares = stateKey<readonly ImageShare[]>("PreScoreImageLocality")
 
 /** Of containers and volumes, as nodes report them. */
-function imagesOf(pod: Readonly<Pod>): readonly string[] {
-  let images = imagesOfPods.get(pod)
-  if (!images) {
-    const { initContainers = [], containers, volumes = [] } = pod.spec
-    const written = [
-      ...[...initContainers, ...containers].map(({ image }) => image ?? ""),
-      ...volumes.flatMap(({ image }) => (image ? [image.reference ?? ""] : [])),
-    ]
-    imagesOfPods.set(pod, (images = written.map(nameOnNodes)))
-  }
-  return images
+function sharesOf({ spec }: Readonly<Pod>, snapshot: Snapshot): readonly ImageShare[] {
+  const { initContainers = [], containers, volumes = [] } = spec
+  const written = [
+    ...[...initContainers, ...containers].map(({ image }) => image ?? ""),
+    ...volumes.flatMap(({ image }) => (image ? [image.reference ?? ""] : [])),
+  ]
+  return written.map((image) => {
+    const name = nameOnNodes(image)
+    return { name, share: snapshot.nodesWithImage(name) / snapshot.nodes.length }
+  })
 }
 
 /** A name that is no image's is on no node. */

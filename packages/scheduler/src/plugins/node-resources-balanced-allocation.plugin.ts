@@ -5,9 +5,11 @@ import type { Amounts } from "@knarr/pod-rules"
 import { definePlugin, maxNodeScore } from "../framework/plugin.ts"
 import { skip } from "../framework/status.ts"
 import {
+  allocatableOn,
   completeResources,
   defaultResources,
   isScalar,
+  requestedOn,
   resourceTables,
   type ResourceSpec,
 } from "./resource-scores.ts"
@@ -61,19 +63,21 @@ export const nodeResourcesBalancedAllocation = definePlugin<NodeResourcesBalance
 /** How alike the fractions are that are used with `extra` on the node, 50…100. What a pod of `wanted` does not ask for may not count. */
 function balance(
   names: readonly string[],
-  { allocatable, requested }: NodeInfo,
+  node: NodeInfo,
   wanted: Readonly<Amounts>,
   extra: Readonly<Amounts>,
 ): number {
   let count = 0
   let sum = 0
   let squares = 0
-  let [first, second] = [0, 0]
+  let first = 0
+  let second = 0
   for (const name of names) {
-    const all = allocatable[name] ?? 0
+    const all = allocatableOn(node, name)
     if (all === 0 || (!wanted[name] && isScalar(name))) continue
-    const fraction = Math.min(((requested[name] ?? 0) + (extra[name] ?? 0)) / all, 1)
-    ;[first, second] = [second, fraction]
+    const fraction = Math.min((requestedOn(node, name) + (extra[name] ?? 0)) / all, 1)
+    first = second
+    second = fraction
     count++
     sum += fraction
     squares += fraction * fraction

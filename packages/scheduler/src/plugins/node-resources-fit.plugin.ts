@@ -7,9 +7,11 @@ import { ActionType, onEvent } from "../framework/cluster-event.ts"
 import { definePlugin } from "../framework/plugin.ts"
 import { Status } from "../framework/status.ts"
 import {
+  allocatableOn,
   completeResources,
   defaultResources,
   nodeScorer,
+  requestedOn,
   resourceTables,
   shapeErrors,
   strategyTypes,
@@ -76,11 +78,11 @@ export const nodeResourcesFit = definePlugin<NodeResourcesFitArgs>({
         const { requests } = podInfoOf(pod)
         let reasons: string[] | undefined
         let never = false
-        if (node.pods.size + 1 > (node.allocatable["pods"] ?? 0)) reasons = ["Too many pods"]
+        if (node.podCount + 1 > node.allowedPods) reasons = ["Too many pods"]
         for (const name in requests) {
           const wanted = requests[name]!
-          const all = node.allocatable[name] ?? 0
-          if (wanted === 0 || wanted <= all - (node.requested[name] ?? 0)) continue
+          const all = allocatableOn(node, name)
+          if (wanted === 0 || wanted <= all - requestedOn(node, name)) continue
           if (ignoresAny && isIgnored(name)) continue
           ;(reasons ??= []).push(`Insufficient ${name}`)
           if (wanted > all) never = true

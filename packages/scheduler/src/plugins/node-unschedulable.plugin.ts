@@ -23,6 +23,6 @@ export const nodeUnschedulable = definePlugin({
         toleratesIt(now!) ? "Queue" : "QueueSkip",
       ),
     ],
-    filter: (_state, pod, { node }) => (node.spec.unschedulable && !toleratesIt(pod) ? refusal : undefined),
+    filter: (_state, pod, node) => (node.isUnschedulable && !toleratesIt(pod) ? refusal : undefined),
   }),
 })

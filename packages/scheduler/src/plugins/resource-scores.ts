@@ -94,7 +94,7 @@ export function nodeScorer(strategy: ScoringStrategy): (pod: PodInfo, node: Node
     for (const { name, weight = 1 } of resources) {
       const wanted = wantedOf(pod, name)
       if (wanted === 0 && isScalar(name)) continue
-      const all = node.allocatable[name] ?? 0
+      const all = allocatableOn(node, name)
       if (all === 0) continue
       const one = score(usedOf(node, name) + wanted, all)
       if (isRatio && one <= 0) continue
@@ -124,6 +124,18 @@ export function shapeScore(shape: readonly ShapePoint[]): (used: number, all: nu
 
 function wantedOf({ nonZero, requests }: PodInfo, name: string): number {
   return name === "cpu" ? nonZero.cpu : name === "memory" ? nonZero.memory : (requests[name] ?? 0)
+}
+
+/** How much of it the node has; what every node has is read without a look-up. */
+export function allocatableOn(node: NodeInfo, name: string): number {
+  if (name === "cpu") return node.allocatableCpu
+  return name === "memory" ? node.allocatableMemory : (node.allocatable[name] ?? 0)
+}
+
+/** How much of it its pods ask for. */
+export function requestedOn(node: NodeInfo, name: string): number {
+  if (name === "cpu") return node.requestedCpu
+  return name === "memory" ? node.requestedMemory : (node.requested[name] ?? 0)
 }
 
 function usedOf(node: NodeInfo, name: string): number {

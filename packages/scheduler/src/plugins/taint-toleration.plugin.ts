@@ -23,7 +23,7 @@ export const taintToleration = definePlugin({
       ),
       onEvent("TargetPod", ActionType.UpdatePodToleration),
     ],
-    filter: (_state, pod, { node }) => (isUntolerated(node, pod) ? refusal : undefined),
+    filter: (_state, pod, { node, taints }) => (taints && isUntolerated(node, pod) ? refusal : undefined),
     preScore(state, pod) {
       const soft = (pod.spec.tolerations ?? []).filter(
         (toleration) => !toleration.effect || toleration.effect === "PreferNoSchedule",
@@ -31,8 +31,9 @@ export const taintToleration = definePlugin({
       state.write(softTolerations, soft)
       return undefined
     },
-    score(state, _pod, { node }) {
-      const soft = node.spec.taints?.filter((taint) => taint.effect === "PreferNoSchedule") ?? []
+    score(state, _pod, { taints }) {
+      if (!taints) return 0
+      const soft = taints.filter((taint) => taint.effect === "PreferNoSchedule")
       if (soft.length === 0) return 0
       const tolerations = state.read(softTolerations)
       return soft.filter((taint) => !tolerations.some((toleration) => tolerates(toleration, taint))).length
