@@ -32,6 +32,7 @@ export const long: readonly string[] = [
   "test/integration/several-servers.test.ts",
   "test/integration/etcd-faults.test.ts",
   "test/integration/virtual-cluster.test.ts",
+  "test/integration/controllers/faults.test.ts",
   "packages/proxy/src/service-proxy.test.ts",
   "packages/knarr/src/decide-config.test.ts",
   "packages/kubelet/src/runtime/cri-runtime.test.ts",

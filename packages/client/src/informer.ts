@@ -24,6 +24,8 @@ export interface Informer<T> extends Lister<T> {
   readonly kind: Kind
   /** True once the first list is in. */
   readonly synced: boolean
+  /** The resourceVersion up to which the copy has everything; 0 before the first list. */
+  readonly revision: number
   /** Resolves when `synced`. */
   waitForSync(signal: AbortSignal): Promise<void>
   /** Handlers run synchronously, in order of revision, after the copy has changed. Existing objects are replayed as added. */

@@ -16,10 +16,12 @@ import type { Client, WatchEvent } from "./client.ts"
 import { listPages } from "./list-pages.ts"
 
 export interface ReflectorTarget<T> {
-  /** All objects there are now. */
-  replace(items: readonly T[]): void
+  /** All objects there are now; `resourceVersion` is when. */
+  replace(items: readonly T[], resourceVersion: string | undefined): void
   changed(obj: T): void
   deleted(obj: T): void
+  /** Everything up to there has been told. Default: nobody wants to know. */
+  progressed?(resourceVersion: string | undefined): void
   /** Reading or watching failed and is tried again. Default: it is logged as a warning. */
   failed?(thrown: unknown): void
   /** Asked after each change: true ends the reflector. Default: never. */
@@ -126,7 +128,7 @@ class Reflector<T extends KubeObject> {
       if (!isTooOld(thrown) && !isTooNew(thrown)) throw thrown
       list = await listPages(client, kind, query)
     }
-    target.replace(list.items)
+    target.replace(list.items, list.metadata.resourceVersion)
     this.#resourceVersion = list.metadata.resourceVersion!
     this.#mustRead = false
   }
@@ -171,7 +173,8 @@ class Reflector<T extends KubeObject> {
   #take(event: Exclude<WatchEvent<T>, { type: "ERROR" }>): void {
     const { target } = this.#options
     if (event.type === "DELETED") target.deleted(event.object)
-    else if (event.type !== "BOOKMARK") target.changed(event.object)
+    else if (event.type === "BOOKMARK") target.progressed?.(event.object.metadata.resourceVersion)
+    else target.changed(event.object)
     this.#resourceVersion = event.object.metadata.resourceVersion
   }
 
@@ -181,7 +184,7 @@ class Reflector<T extends KubeObject> {
     if (type === "DELETED") initial.delete(`${namespace}/${name}`)
     else if (type !== "BOOKMARK") initial.set(`${namespace}/${name}`, object)
     else if (annotations?.["k8s.io/initial-events-end"] === "true") {
-      this.#options.target.replace([...initial.values()])
+      this.#options.target.replace([...initial.values()], resourceVersion)
       initial.clear()
       this.#resourceVersion = resourceVersion
       this.#mustRead = false

@@ -92,6 +92,7 @@ export class SharedInformer<T extends KubeObject> implements Informer<T>, Reflec
   readonly #handlers = new Set<InformerHandler<T>>()
   readonly #sync = deferred()
   synced = false
+  revision = 0
 
   constructor(kind: Kind<T>, env: Env) {
     this.kind = kind
@@ -139,18 +140,26 @@ export class SharedInformer<T extends KubeObject> implements Informer<T>, Reflec
 
   // ── following ──
 
-  replace(items: readonly T[]): void {
+  replace(items: readonly T[], resourceVersion?: string): void {
     const gone = new Set(this.#objects.keys())
     for (const obj of items) {
       gone.delete(keyOf(obj.metadata))
       this.changed(obj)
     }
     for (const key of gone) this.deleted(this.#objects.get(key)!)
+    this.progressed(resourceVersion)
     this.synced = true
     this.#sync.resolve()
   }
 
+  progressed(resourceVersion: string | undefined): void {
+    const revision = Number(resourceVersion)
+    // NaN, of what has none, is no progress.
+    if (revision > this.revision) this.revision = revision
+  }
+
   changed(obj: T): void {
+    this.progressed(obj.metadata.resourceVersion)
     const key = keyOf(obj.metadata)
     const old = this.#objects.get(key)
     if (
@@ -175,6 +184,7 @@ export class SharedInformer<T extends KubeObject> implements Informer<T>, Reflec
   }
 
   deleted(obj: T): void {
+    this.progressed(obj.metadata.resourceVersion)
     const key = keyOf(obj.metadata)
     const old = this.#objects.get(key)
     if (!old) return

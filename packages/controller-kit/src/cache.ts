@@ -30,6 +30,11 @@ export class ControllerCache implements Cache {
     return informer
   }
 
+  /** The informer of a declared kind. */
+  byId(kindId: string): Informer<KubeObject> {
+    return this.#informers.get(kindId)!
+  }
+
   async waitForSync(signal: AbortSignal): Promise<void> {
     for (const informer of this.#informers.values()) await informer.waitForSync(signal)
   }

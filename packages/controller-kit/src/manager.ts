@@ -29,6 +29,7 @@ import { ControllerCache } from "./cache.ts"
 import { refersToKind } from "./controller-ref.ts"
 import type { Controller, ReconcileContext } from "./controller.ts"
 import { eventSource } from "./event-source.ts"
+import { OwnWrites } from "./own-writes.ts"
 import { controllerNamespace, ensureRbac } from "./rbac-objects.ts"
 
 export interface RunControllersOptions {
@@ -83,7 +84,8 @@ function defaultQueueName(controllerName: string): string {
 async function startController(controller: Controller, options: Started): Promise<void> {
   const scope = options.scope.child(controller.name)
   const env: Env = { ...options.env, log: options.env.log.with({ controller: controller.name }) }
-  const client = options.useServiceAccounts
+  const writes = new OwnWrites(controller, options.env.clock)
+  const own = options.useServiceAccounts
     ? options.client.as({
         name: `system:serviceaccount:${controllerNamespace}:${controller.serviceAccount}`,
         groups: [
@@ -94,7 +96,8 @@ async function startController(controller: Controller, options: Started): Promis
         userAgent: `kube-controller-manager/${controller.name}`,
       })
     : options.client
-  const recorder = createEventRecorder({ client, env, scope, component: eventSource(controller.name) })
+  const client = writes.noting(own)
+  const recorder = createEventRecorder({ client: own, env, scope, component: eventSource(controller.name) })
   const cache = new ControllerCache(controller, options.informers)
   // Whoever looks at no keys has no queue, and tells of none.
   const queue = controller.reconcile
@@ -127,8 +130,9 @@ async function startController(controller: Controller, options: Started): Promis
   await cache.waitForSync(scope.signal)
   if (!controller.reconcile || !queue) return
   const reconcile = controller.reconcile.bind(controller)
+  const isAhead = (ref: Ref): boolean => writes.areAhead(ref, (id) => cache.byId(id))
   for (let i = 0; i < (controller.workers ?? 5); i++) {
-    scope.run(`worker-${i}`, (signal) => work(reconcile, ctx, queue, signal), { restart: true })
+    scope.run(`worker-${i}`, (signal) => work(reconcile, ctx, queue, isAhead, signal), { restart: true })
   }
 }
 
@@ -176,10 +180,17 @@ async function work(
   reconcile: NonNullable<Controller["reconcile"]>,
   ctx: ReconcileContext,
   queue: WorkQueue,
+  isAhead: (ref: Ref) => boolean,
   signal: AbortSignal,
 ): Promise<void> {
   for (;;) {
     const key = await queue.get(signal)
+    if (isAhead(parseKey(key))) {
+      // The cache lacks what was written last for this object. What it waits for wakes it, as a rule.
+      queue.addAfter(key, aheadMs)
+      queue.done(key)
+      continue
+    }
     try {
       const result = await reconcile(parseKey(key), ctx)
       queue.forget(key)
@@ -192,6 +203,9 @@ async function work(
     }
   }
 }
+
+/** How long until a key is looked at again whose cache was behind. */
+const aheadMs = 200
 
 /** An object that is still missing after so many tries is no race. */
 const quietNotFound = 3

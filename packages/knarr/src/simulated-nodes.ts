@@ -1,17 +1,23 @@
 /** Nodes that only pretend to run containers: a whole cluster then fits into one process, and into a moment. */
 import { Meter, type Env, type Scope } from "@knarr/base"
-import { kubernetesVersion } from "@knarr/api"
+import { kubernetesVersion, pod as podKind } from "@knarr/api"
 import type { ControlPlane } from "@knarr/apiserver"
 import {
   SimulatedHost,
+  behaviourOf,
   createSimulatedMachine,
   createSimulatedRuntime,
   startKubelet,
   type Kubelet,
+  type SimulatedBehaviour,
+  type SimulatedContainer,
   type SimulatedHostOptions,
 } from "@knarr/kubelet"
 
-/** What a simulated node is like; its containers do what `behaviour`, `exec` and `pull` say. */
+/**
+ * What a simulated node is like; its containers do what `behaviour`, `exec` and `pull` say, and without `behaviour` what
+ * their pods' annotations say (docs/simulated-nodes.md).
+ */
 export interface SimulatedNodeOptions extends Omit<SimulatedHostOptions, "env" | "podCIDR"> {
   readonly name: string
   readonly labels?: Readonly<Record<string, string>>
@@ -21,6 +27,10 @@ export interface SimulatedNodeOptions extends Omit<SimulatedHostOptions, "env" |
   readonly memoryBytes?: number
   /** Default 110. */
   readonly maxPods?: number
+  /** Default 40 s; renewed four times as often. */
+  readonly leaseSeconds?: number
+  /** Default 10 s: how often the node's status is computed. */
+  readonly statusPeriodMs?: number
 }
 
 export interface SimulatedNode {
@@ -35,6 +45,12 @@ export interface SimulatedNode {
   start(): Promise<void>
 }
 
+function said(plane: ControlPlane, { config, sandboxConfig }: SimulatedContainer): SimulatedBehaviour {
+  const { namespace = "", name = "", uid } = sandboxConfig.metadata ?? {}
+  const known = plane.registry.get(podKind, { namespace, name })
+  return known && known.metadata.uid === uid ? behaviourOf(known, config.metadata?.name ?? "") : {}
+}
+
 /** In the default range of services; nobody answers there. */
 const clusterDNS = "10.96.0.10"
 
@@ -46,8 +62,8 @@ export async function startSimulatedNode(
   number: number,
   options: SimulatedNodeOptions,
 ): Promise<SimulatedNode> {
-  const { name, labels, cpus, memoryBytes, maxPods, ...script } = options
-  const host = new SimulatedHost({ ...script, env })
+  const { name, labels, cpus, memoryBytes, maxPods, leaseSeconds, statusPeriodMs, ...script } = options
+  const host = new SimulatedHost({ behaviour: (container) => said(plane, container), ...script, env })
   const client = plane.client({
     name: `system:node:${name}`,
     groups: ["system:nodes", "system:authenticated"],
@@ -82,6 +98,8 @@ export async function startSimulatedNode(
         clusterDNS: [clusterDNS],
         ...(labels === undefined ? {} : { labels }),
         ...(maxPods === undefined ? {} : { maxPods }),
+        ...(leaseSeconds === undefined ? {} : { leaseSeconds }),
+        ...(statusPeriodMs === undefined ? {} : { statusPeriodMs }),
       })
     },
   }

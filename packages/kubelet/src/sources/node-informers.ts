@@ -86,6 +86,10 @@ class OneNode<T extends KubeObject> implements Informer<T> {
     return this.#of.all.synced
   }
 
+  get revision(): number {
+    return this.#of.all.revision
+  }
+
   waitForSync(signal: AbortSignal): Promise<void> {
     return this.#of.all.waitForSync(signal)
   }
