@@ -32,6 +32,19 @@ test("virtual time stands still while something outside is at work, until its li
   await clock.advance(20)
 })
 
+test("the time of day can be set, and what waits or was measured stays as it is", async () => {
+  const clock = new VirtualClock(1_000_000)
+  let fired = 0
+  clock.timer(10, () => fired++)
+  clock.jump(3_600_000)
+  assert.deepEqual([clock.now(), clock.monotonic()], [4_600_000, 0])
+  await clock.advance(9)
+  assert.equal(fired, 0)
+  clock.jump(-4_000_000)
+  await clock.advance(1)
+  assert.deepEqual([clock.now(), clock.monotonic(), fired], [600_010, 10, 1])
+})
+
 test("runUntil lets promises settle between timers and gives up in virtual time", async () => {
   const clock = new VirtualClock()
   const signal = new AbortController().signal

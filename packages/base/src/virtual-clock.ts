@@ -14,6 +14,8 @@ interface Timer {
 export class VirtualClock implements Clock {
   #now: number
   readonly #start: number
+  /** By how much the time of day was set. */
+  #set = 0
   #order = 0
   /** A binary heap on (at, order): timers of the same moment fire in the order in which they were set. */
   readonly #heap: Timer[] = []
@@ -26,7 +28,12 @@ export class VirtualClock implements Clock {
   }
 
   now(): number {
-    return Math.floor(this.#now)
+    return Math.floor(this.#now + this.#set)
+  }
+
+  /** Sets the time of day forward or, with a negative number, back: timers and what was measured stay as they are. */
+  jump(ms: number): void {
+    this.#set += ms
   }
 
   monotonic(): number {

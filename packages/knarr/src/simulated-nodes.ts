@@ -31,6 +31,8 @@ export interface SimulatedNodeOptions extends Omit<SimulatedHostOptions, "env" |
   readonly leaseSeconds?: number
   /** Default 10 s: how often the node's status is computed. */
   readonly statusPeriodMs?: number
+  /** Whether its kubelet looks for shortages every 10 s. Default true. */
+  readonly eviction?: boolean
 }
 
 export interface SimulatedNode {
@@ -62,7 +64,8 @@ export async function startSimulatedNode(
   number: number,
   options: SimulatedNodeOptions,
 ): Promise<SimulatedNode> {
-  const { name, labels, cpus, memoryBytes, maxPods, leaseSeconds, statusPeriodMs, ...script } = options
+  const { name, labels, cpus, memoryBytes, maxPods, leaseSeconds, statusPeriodMs, eviction, ...script } =
+    options
   const host = new SimulatedHost({ behaviour: (container) => said(plane, container), ...script, env })
   const client = plane.client({
     name: `system:node:${name}`,
@@ -100,6 +103,7 @@ export async function startSimulatedNode(
         ...(maxPods === undefined ? {} : { maxPods }),
         ...(leaseSeconds === undefined ? {} : { leaseSeconds }),
         ...(statusPeriodMs === undefined ? {} : { statusPeriodMs }),
+        ...(eviction === false ? { eviction } : {}),
       })
     },
   }

@@ -1,7 +1,7 @@
 /**
- * `knarr/testing`: a complete control plane inside a test process, any number of them beside one another. On the
- * machine's clock it is a server as any other, with an address and a kubeconfig; on a {@link VirtualClock} the same
- * test with the same seed gives the same sequence of revisions every time. It writes no files, and ends with the test.
+ * A complete control plane inside a process, any number of them beside one another. On the machine's clock it is a server as
+ * any other, with an address and a kubeconfig; on a {@link VirtualClock} the same seed gives the same sequence of revisions
+ * every time. It writes no files, and ends with the process.
  */
 import {
   Scope,
@@ -47,14 +47,13 @@ import { passingPki } from "./pki.ts"
 import { hostUse } from "./simulated-use.ts"
 import { startSimulatedNode, type SimulatedNode, type SimulatedNodeOptions } from "./simulated-nodes.ts"
 
-export { VirtualClock } from "@knarr/base"
-export type { SimulatedNode, SimulatedNodeOptions } from "./simulated-nodes.ts"
-
 export interface TestControlPlaneOptions {
   /** `virtual`: time passes when the test says so, in a moment, and chance comes from `seed`. Default `system`. */
   readonly time?: "system" | "virtual"
   /** Of chance, on virtual time, which a seed alone asks for, too. Default 1. */
   readonly seed?: number
+  /** When virtual time begins, in milliseconds since the epoch. Default: 2026 begins. */
+  readonly startMs?: number
   /**
    * Where it listens on the loopback: 0 for any free port, false for none, which leaves `client`. Default 0; on virtual
    * time there is none, because networks know no virtual time.
@@ -107,6 +106,8 @@ export interface TestControlPlane extends AsyncDisposable {
   readonly nodes: readonly SimulatedNode[]
   /** Adds a simulated node. Resolves when it is ready; a virtual clock moves until then. */
   addNode(options: SimulatedNodeOptions): Promise<SimulatedNode>
+  /** Ends the controllers as a crash would, and starts them anew with nothing in mind. */
+  restartControllers(): Promise<void>
   /** For parts that the test adds: it is closed first. */
   readonly scope: Scope
   /** Ends everything, as `await using` does. Resolves when nothing is left; idempotent. */
@@ -148,7 +149,7 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
   const { time = options.seed === undefined ? "system" : "virtual", seed = 1 } = options
   if (time === "system" && options.seed !== undefined)
     throw new Error("A seed needs virtual time: the machine's gives no run again")
-  const virtual = time === "virtual" ? new VirtualClock() : undefined
+  const virtual = time === "virtual" ? new VirtualClock(options.startMs) : undefined
   const { controllerManager = true, scheduler = true, port = virtual ? false : 0 } = options
   if (virtual && port !== false) throw new Error("A port needs the machine's time: networks know no other")
   const env: Env = {
@@ -206,8 +207,9 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       name: "system:kube-controller-manager",
       groups: ["system:masters", "system:authenticated"],
     })
+    let controllerScope = root.child("controllers")
     if (controllers.length > 0)
-      await runControllers({ controllers, client: manager, env, scope: root.child("controllers"), informers })
+      await runControllers({ controllers, client: manager, env, scope: controllerScope, informers })
     const decisions = new DecisionLog(env.clock)
     if (scheduler) {
       const { schedulerPlugins = [] } = options
@@ -252,6 +254,13 @@ export async function startControlPlane(options: TestControlPlaneOptions = {}): 
       async addNode(one) {
         await addNodes([one])
         return nodes.at(-1)!
+      },
+      async restartControllers() {
+        await controllerScope.close()
+        controllerScope = root.child("controllers")
+        // What they knew ends with them: they read everything anew.
+        if (controllers.length > 0)
+          await runControllers({ controllers, client: manager, env, scope: controllerScope })
       },
       scope: root.child("test"),
       stop: () => root.close(),

@@ -59,6 +59,11 @@ export const commandLoaders: readonly CommandEntry[] = [
     load: async () => (await import("./version.command.ts")).version,
   },
   {
+    name: "simulate",
+    summary: "Run a scenario on virtual time",
+    load: async () => (await import("./simulate.command.ts")).simulate,
+  },
+  {
     name: "envtest-assets",
     summary: "Print the folder of stand-ins that Go's envtest starts",
     load: async () => (await import("./envtest-assets.command.ts")).envtestAssets,
