@@ -38,6 +38,6 @@ test("a file that could not be written leaves nothing beside it", (t) => {
   const dir = mkdtempSync(join(tmpdir(), "knarr-home-"))
   t.after(() => rmSync(dir, { recursive: true }))
   mkdirSync(join(dir, "taken", "in"), { recursive: true })
-  assert.throws(() => writeAtomically(join(dir, "taken"), "x"), { code: "EISDIR" })
+  assert.throws(() => writeAtomically(join(dir, "taken"), "x"), /EISDIR/)
   assert.deepEqual(readdirSync(dir), ["taken"])
 })

@@ -105,6 +105,10 @@ test("a plugin that does not take its arguments keeps the scheduler from startin
       seed: 1,
       schedulerPlugins: [configurePlugin({ plugin: toyBoxes, args: { boxes: 0 } })],
     }),
-    { message: 'initializing plugin "ToyBoxes": boxes: Invalid value: 0: must be greater than 0' },
+    {
+      message:
+        "initializing profiles: creating profile for scheduler name default-scheduler: " +
+        'initializing plugin "ToyBoxes": boxes: Invalid value: 0: must be greater than 0',
+    },
   )
 })
