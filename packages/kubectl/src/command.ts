@@ -32,6 +32,8 @@ export interface KubectlCommand {
   /** Flags may follow arguments. Default true. */
   readonly interspersed?: boolean
   readonly subcommands?: readonly KubectlCommand[]
+  /** Asked for without a subcommand, it answers with its help; others fail with it. Default false. */
+  readonly helpIsAnswer?: boolean
   /** Returns the exit code (default 0), or throws. Without it the command only has subcommands. */
   run?(ctx: CommandContext): Promise<number | void>
 }

@@ -161,15 +161,20 @@ export class Factory implements Disposable {
     }
   }
 
+  /** Of `--request-timeout`; 0: none. */
+  get requestTimeoutMs(): number {
+    const limit = this.#flags.text("request-timeout")
+    return /^\d+$/.test(limit) ? Number(limit) * 1000 : this.#flags.duration("request-timeout")
+  }
+
   async #connect(): Promise<ApiClient> {
     const transport = createTransport((await this.context()).transport)
     this.#close = () => transport[Symbol.dispose]()
-    const limit = this.#flags.text("request-timeout")
     return new ApiClient({
       transport,
       clock: this.#io.clock,
       signal: this.#io.signal,
-      timeoutMs: /^\d+$/.test(limit) ? Number(limit) * 1000 : this.#flags.duration("request-timeout"),
+      timeoutMs: this.requestTimeoutMs,
       onWarning: (text) => {
         if (this.#warnings.has(text)) return
         this.#warnings.add(text)

@@ -70,7 +70,12 @@ async function dispatch(
   const parsed = parseCommandLine(path, command, rest)
   if (parsed.flags.bool("help")) return out(help.commandHelp(path, command))
   if (!command.run) {
-    if (parsed.args.length === 0) return out(help.commandHelp(path, command))
+    if (parsed.args.length === 0) {
+      const text = help.commandHelp(path, command)
+      if (command.helpIsAnswer) return out(text)
+      io.stderr.write(text)
+      return 1
+    }
     throw new UsageError(path, `unknown command ${goQuote(parsed.args.join(" "))}`)
   }
   using factory = new Factory(io, parsed.flags, new Set(command.flags?.map((spec) => spec.name)))

@@ -23,6 +23,23 @@ const canI: KubectlCommand = {
   run: async (ctx) => (ctx.flags.bool("list") ? listRules(ctx) : check(ctx)),
 }
 
+const pathVerbs: ReadonlySet<string> = new Set([
+  "*",
+  "delete",
+  "get",
+  "head",
+  "options",
+  "patch",
+  "post",
+  "put",
+])
+
+const resourceVerbs: ReadonlySet<string> = new Set(
+  "* approve attest bind create delete deletecollection escalate get impersonate list patch sign update use watch".split(
+    " ",
+  ),
+)
+
 async function check(ctx: CommandContext): Promise<void> {
   const { args, flags } = ctx
   if (args.length < 2 || args.length > 3) {
@@ -37,6 +54,7 @@ async function check(ctx: CommandContext): Promise<void> {
   let spec: Obj
   if (target.startsWith("/")) {
     if (flags.text("subresource")) throw new Error("--subresource can not be used with NonResourceURL")
+    if (!pathVerbs.has(verb)) ctx.err(`Warning: verb '${verb}' is not a known verb\n\n`)
     spec = { nonResourceAttributes: { path: target, verb } }
   } else {
     const [type, ...rest] = target.split("/")
@@ -49,6 +67,8 @@ async function check(ctx: CommandContext): Promise<void> {
       const where = found.group ? ` in group '${found.group}'` : ""
       ctx.err(`Warning: resource '${found.plural}' is not namespace scoped${where}\n\n`)
     }
+    if (type !== "" && scope !== "" && !resourceVerbs.has(verb))
+      ctx.err(`Warning: verb '${verb}' is not a known verb\n\n`)
     spec = {
       resourceAttributes: {
         namespace: scope,

@@ -20,6 +20,8 @@ function decision(name: string, type: string, done: string, reason: string, summ
       flag.bool("force", "Update the CSR even if it is already approved or denied."),
     ],
     run: async (ctx) => {
+      if (ctx.args.length === 0 && ctx.flags.list("filename").length === 0)
+        throw new Error("one or more CSRs must be specified as <name> or -f <filename>")
       const printer = await changePrinter(ctx, done, "none")
       const found = await selectInfos(ctx, {
         args: ["certificatesigningrequests", ...ctx.args],
@@ -55,6 +57,7 @@ export const certificate = defineKubectlCommand({
   name: "certificate",
   summary: "Modify certificate resources",
   usage: "SUBCOMMAND",
+  helpIsAnswer: true,
   subcommands: [
     decision("approve", "Approved", "approved", "KubectlApprove", "Approve a certificate signing request"),
     decision("deny", "Denied", "denied", "KubectlDeny", "Deny a certificate signing request"),

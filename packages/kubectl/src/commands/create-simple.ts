@@ -1,8 +1,7 @@
 /** `kubectl create namespace|serviceaccount|quota|priorityclass|poddisruptionbudget|token`. */
-import { goQuote, parseQuantity, parseToLabelSelector } from "@knarr/apimachinery"
+import { goQuote, parseQuantity, parseToLabelSelector, StatusError } from "@knarr/apimachinery"
 import { resourcePath } from "../api-client.ts"
 import type { CommandContext, KubectlCommand } from "../command.ts"
-import { UsageError } from "../errors.ts"
 import { flag } from "../flags.ts"
 import type { Obj } from "../object.ts"
 import { outputForm, objectPrinter } from "../printers/printer.ts"
@@ -173,7 +172,7 @@ async function requestToken(ctx: CommandContext): Promise<void> {
     throw new Error(`supported --bound-object-kind values are Node, Pod, Secret`)
   }
   if (kind && !flags.text("bound-object-name")) {
-    throw new UsageError(ctx.path, "--bound-object-name is required if --bound-object-kind is provided")
+    throw new Error("--bound-object-name is required if --bound-object-kind is provided")
   }
   const duration = flags.duration("duration")
   if (duration < 0) throw new Error("--duration must be greater than or equal to 0")
@@ -181,7 +180,7 @@ async function requestToken(ctx: CommandContext): Promise<void> {
   const { namespace } = await ctx.factory.namespace()
   const resource = await (await ctx.factory.mapper()).resource("serviceaccounts")
   const api = await ctx.factory.api()
-  const token = await api.json("POST", resourcePath(resource, namespace, name, "token"), {
+  const request = api.json("POST", resourcePath(resource, namespace, name, "token"), {
     body: {
       apiVersion: "authentication.k8s.io/v1",
       kind: "TokenRequest",
@@ -200,6 +199,10 @@ async function requestToken(ctx: CommandContext): Promise<void> {
           : {}),
       },
     },
+  })
+  const token = await request.catch((thrown: unknown) => {
+    if (!(thrown instanceof StatusError)) throw thrown
+    throw new Error(`failed to create token: ${thrown.message}`, { cause: thrown })
   })
   const { form, template } = outputForm(ctx)
   if (form !== "") {

@@ -1,7 +1,7 @@
 /** `kubectl explain`, from OpenAPI v3. Mirrors: kubectl pkg/explain/v2/templates/plaintext.tmpl */
 import { goQuote } from "@knarr/apimachinery"
 import { defineKubectlCommand } from "../command.ts"
-import { UsageError } from "../errors.ts"
+import { ExitError, UsageError } from "../errors.ts"
 import { flag } from "../flags.ts"
 import type { ApiResource } from "../api-resource.ts"
 import type { Obj } from "../object.ts"
@@ -34,6 +34,9 @@ export const explain = defineKubectlCommand({
     if (args.length > 1)
       throw new UsageError(ctx.path, "We accept only this format: explain RESOURCE\n".trimEnd())
     const mapper = await ctx.factory.mapper()
+    const known = await mapper.find(args[0]!.includes(".") ? args[0]!.split(".")[0]! : args[0]!)
+    if (!known)
+      throw new ExitError(1, `the server doesn't have a resource type ${goQuote(args[0]!.split(".")[0]!)}`)
     const words = args[0]!.split(".")
     let resource: ApiResource = await mapper.resource(args[0]!.includes(".") ? words[0]! : args[0]!)
     let fields = words.slice(1)
@@ -63,9 +66,24 @@ export const explain = defineKubectlCommand({
         `couldn't find resource for ${goQuote(`${resource.group}/${resource.version}, Resource=${resource.plural}`)}`,
       )
     const depth = flags.int("max-depth")
-    ctx.out(new Explainer(schemas, depth).text(resource, root, fields, flags.bool("recursive")))
+    try {
+      ctx.out(new Explainer(schemas, depth).text(resource, root, fields, flags.bool("recursive")))
+    } catch (thrown) {
+      if (thrown instanceof MissingField) ctx.out(thrown.head)
+      throw thrown
+    }
   },
 })
+
+/** What was told before. */
+class MissingField extends Error {
+  readonly head: string
+
+  constructor(head: string, name: string) {
+    super(`field ${goQuote(name)} does not exist`)
+    this.head = head
+  }
+}
 
 const width = 80
 
@@ -86,7 +104,7 @@ class Explainer {
     for (const name of path) {
       const owner = this.#resolve(schema)
       field = (owner["properties"] as Record<string, Obj> | undefined)?.[name]
-      if (!field) throw new Error(`field ${goQuote(name)} does not exist`)
+      if (!field) throw new MissingField(`${out}`, name)
       schema = this.#element(field)
     }
     if (field) {
@@ -165,7 +183,8 @@ class Explainer {
     if (typeof values === "object" && values !== null) return `map[string]${this.#type(values as Obj)}`
     const ref = (field["$ref"] ?? (field["allOf"] as Obj[] | undefined)?.[0]?.["$ref"]) as string | undefined
     const named = this.#resolve(field)
-    if (ref && named["properties"]) return ref.split(".").at(-1)!
+    if (ref && (named["properties"] || [undefined, "object"].includes(named["type"] as string | undefined)))
+      return ref.split(".").at(-1)!
     if (ref) return this.#type({ ...named, $ref: undefined, allOf: undefined })
     const type = (field["type"] as string | undefined) ?? "Object"
     return type === "object" ? "Object" : type

@@ -61,8 +61,11 @@ export async function watchTargets(
     if (printer && isList(first)) for (const item of typed(first)) print(item, "ADDED")
     else print(first, "ADDED")
   }
+  // The limit of a request ends a watch, which is no failure.
+  const limitMs = ctx.factory.requestTimeoutMs
+  const timeoutSeconds = limitMs > 0 ? Math.ceil(limitMs / 1000) : undefined
   const response = await api.send("GET", collection, {
-    query: { ...query, watch: true, resourceVersion: version },
+    query: { ...query, watch: true, resourceVersion: version, timeoutSeconds },
     accept,
     unlimited: true,
   })

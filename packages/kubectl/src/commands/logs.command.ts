@@ -1,5 +1,6 @@
 /** `kubectl logs`. Mirrors: kubectl pkg/cmd/logs/logs.go, polymorphichelpers/logsforobject.go */
-import { goQuote, parseTime } from "@knarr/apimachinery"
+import { goQuote, isNotFound, parseTime } from "@knarr/apimachinery"
+import { messageOf } from "@knarr/base"
 import { lines } from "@knarr/client"
 import type { Query } from "../api-client.ts"
 import { defineKubectlCommand, type CommandContext } from "../command.ts"
@@ -139,7 +140,12 @@ async function podsFor(
     const { namespace } = await ctx.factory.namespace()
     return { pods: await podsBySelector(api, namespace, selector), container }
   }
-  const info = await singleTarget(ctx, args)
+  const { namespace } = await ctx.factory.namespace()
+  const info = await singleTarget(ctx, args).catch((thrown: unknown) => {
+    if (!isNotFound(thrown)) throw thrown
+    const message = `error from server (NotFound): ${messageOf(thrown)} in namespace ${goQuote(namespace)}`
+    throw new Error(message, { cause: thrown })
+  })
   if (info.object["kind"] === "Pod") return { pods: [info.object], container }
   if (flags.bool("all-pods")) return { pods: await podsOf(api, info.object), container }
   const pods = await podsOf(api, info.object)

@@ -103,7 +103,7 @@ async function showHistory(ctx: CommandContext, info: Info, wanted: number): Pro
     return
   }
   if (revisions.length === 0) {
-    ctx.out(`${objectName(info.object)} No rollout history found.\n`)
+    ctx.out(`${objectName(info.object)} \nNo rollout history found.\n`)
     return
   }
   const { TabWriter, describeTabs } = await import("../printers/tab-writer.ts")

@@ -2,8 +2,9 @@
 import { at, type Obj } from "../object.ts"
 import { describeMeta, rfc1123, type DescribeContext } from "./writer.ts"
 
-export async function describeAutoscaler(d: DescribeContext, obj: Obj): Promise<void> {
+export async function describeAutoscaler(d: DescribeContext, asked: Obj): Promise<void> {
   const { w } = d
+  const obj = asked["apiVersion"] === "autoscaling/v2" ? asked : await inV2(d, asked)
   const { metadata, spec, status = {} } = obj as { metadata: Obj; spec: Obj; status?: Obj }
   describeMeta(d, obj)
   w.row(0, "CreationTimestamp", rfc1123(metadata["creationTimestamp"]))
@@ -29,6 +30,14 @@ export async function describeAutoscaler(d: DescribeContext, obj: Obj): Promise<
       w.line(1, `${one["type"]}\t${one["status"]}\t${one["reason"] ?? ""}\t${one["message"] ?? ""}`)
   }
   await d.events(obj)
+}
+
+/** v1 says less. */
+function inV2(d: DescribeContext, { metadata }: Obj): Promise<Obj> {
+  const [namespace, name] = [metadata.namespace, metadata.name].map((one) =>
+    encodeURIComponent(one as string),
+  )
+  return d.api.get(`/apis/autoscaling/v2/namespaces/${namespace}/horizontalpodautoscalers/${name}`)
 }
 
 function metricRow(metric: Obj, now: Obj | undefined): [string, string] {

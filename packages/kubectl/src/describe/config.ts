@@ -1,5 +1,5 @@
 /** `describe configmap|secret|serviceaccount`. Mirrors: kubectl pkg/describe/describe.go */
-import { at, type Obj } from "../object.ts"
+import type { Obj } from "../object.ts"
 import { describeMeta, type DescribeContext } from "./writer.ts"
 
 export async function describeConfigMap(d: DescribeContext, obj: Obj): Promise<void> {
@@ -37,31 +37,8 @@ export function describeSecret(d: DescribeContext, obj: Obj): void {
 export async function describeServiceAccount(d: DescribeContext, obj: Obj): Promise<void> {
   const { w } = d
   describeMeta(d, obj)
-  const { namespace, name, uid } = obj["metadata"] as { namespace: string; name: string; uid: string }
-  const secrets = ((await d.api.get(`/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`))[
-    "items"
-  ] ?? []) as Obj[]
-  const tokens = secrets.filter(
-    (one) =>
-      one["type"] === "kubernetes.io/service-account-token" &&
-      at(one, "metadata", "annotations", "kubernetes.io/service-account.name") === name &&
-      at(one, "metadata", "annotations", "kubernetes.io/service-account.uid") === uid,
-  )
-  const names = (list: unknown): string[] => ((list ?? []) as Obj[]).map((one) => one["name"] as string)
-  const existing = new Set(secrets.map((one) => one["metadata"].name as string))
-  const rows: [string, string[]][] = [
-    ["Image pull secrets", names(obj["imagePullSecrets"])],
-    ["Mountable secrets", names(obj["secrets"])],
-    ["Tokens", tokens.map((one) => one["metadata"].name as string)],
-  ]
-  for (const [title, list] of rows) {
-    if (list.length === 0) {
-      if (title === "Image pull secrets") w.row(0, title, "<none>")
-      continue
-    }
-    list.forEach((one, i) =>
-      w.line(0, `${i === 0 ? `${title}:` : ""}\t${one}${existing.has(one) ? "" : " (not found)"}`),
-    )
-  }
+  const secrets = ((obj["imagePullSecrets"] ?? []) as Obj[]).map((one) => String(one["name"]))
+  if (secrets.length === 0) w.row(0, "Image pull secrets", "<none>")
+  secrets.forEach((name, i) => w.line(0, `${i === 0 ? "Image pull secrets:" : " ".repeat(19)}\t${name}`))
   await d.events(obj)
 }

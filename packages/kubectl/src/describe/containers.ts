@@ -1,4 +1,5 @@
 /** Containers in descriptions. Mirrors: kubectl pkg/describe/describe.go (DescribeContainers) */
+import { parseQuantity } from "@knarr/apimachinery"
 import { at, type Obj } from "../object.ts"
 import { goSlice, rfc1123, titleBool, type DescribeWriter } from "./writer.ts"
 
@@ -107,7 +108,7 @@ export function describeResources(w: DescribeWriter, resources: Obj | undefined,
 }
 
 function probeText(probe: Obj): string {
-  const attributes = `delay=${probe["initialDelaySeconds"] ?? 0}s timeout=${probe["timeoutSeconds"] ?? 0}s period=${probe["periodSeconds"] ?? 0}s #success=${probe["successThreshold"] ?? 0} #failure=${probe["failureThreshold"] ?? 0}`
+  const attributes = `delay=${probe["initialDelaySeconds"] ?? 0}s timeout=${probe["timeoutSeconds"] ?? 0}s period=${probe["periodSeconds"] ?? 0}s successThreshold=${probe["successThreshold"] ?? 0} failureThreshold=${probe["failureThreshold"] ?? 0}`
   const { exec, httpGet, tcpSocket, grpc } = probe as Record<string, Obj | undefined>
   if (exec) return `exec ${goSlice(exec["command"])} ${attributes}`
   if (httpGet) {
@@ -182,10 +183,18 @@ function fieldValue(pod: Obj, path: string): string {
   return String(at(pod, ...(names[path] ?? path.split("."))) ?? "")
 }
 
+/** Whole multiples of the divisor, rounded up. */
 function resourceValue(container: Obj, ref: Obj): string {
   const [side, resource] = String(ref["resource"]).split(/\.(.*)/) as [string, string]
-  const value = at(container, "resources", side, resource) as string | undefined
-  return value ?? (side === "limits" ? "node allocatable" : "0")
+  const value = parseQuantity((at(container, "resources", side, resource) as string | undefined) ?? "0")
+  const divisor = parseQuantity(
+    ref["divisor"] === undefined || ref["divisor"] === "0" ? "1" : String(ref["divisor"]),
+  )
+  const whole = Math.ceil(
+    resource === "cpu" ? value.milliValue() / divisor.milliValue() : value.value() / divisor.value(),
+  )
+  const isOfNode = side === "limits" && (resource === "cpu" || resource === "memory")
+  return whole === 0 && isOfNode ? "node allocatable" : String(whole)
 }
 
 function describeMounts(w: DescribeWriter, container: Obj): void {

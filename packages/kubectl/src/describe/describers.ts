@@ -34,6 +34,11 @@ const describers: Readonly<Record<string, () => Promise<Describer>>> = tableOf({
   "ClusterRoleBinding.rbac.authorization.k8s.io": async () => (await import("./rbac.ts")).describeRoleBinding,
   PersistentVolume: async () => (await import("./storage.ts")).describePersistentVolume,
   PersistentVolumeClaim: async () => (await import("./storage.ts")).describePersistentVolumeClaim,
+  "IPAddress.networking.k8s.io": async () => (await import("./addresses.ts")).describeIPAddress,
+  "ServiceCIDR.networking.k8s.io": async () => (await import("./addresses.ts")).describeServiceCIDR,
+  "CSINode.storage.k8s.io": async () => (await import("./storage.ts")).describeCSINode,
+  "VolumeAttributesClass.storage.k8s.io": async () =>
+    (await import("./storage.ts")).describeVolumeAttributesClass,
   "StorageClass.storage.k8s.io": async () => (await import("./storage.ts")).describeStorageClass,
 })
 

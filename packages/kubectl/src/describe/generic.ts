@@ -1,5 +1,4 @@
 /** Descriptions of kinds that have none of their own. Mirrors: kubectl pkg/describe/describe.go (genericDescriber) */
-import { tableOf } from "@knarr/base"
 import { at, type Obj } from "../object.ts"
 import { describeMeta, type DescribeContext, type DescribeWriter } from "./writer.ts"
 
@@ -15,7 +14,7 @@ export async function describeGeneric(d: DescribeContext, obj: Obj): Promise<voi
   } = obj["metadata"] as Obj
   const shown = { ...obj, metadata }
   fields(d.w, 0, "", shown)
-  if (obj["kind"] !== "Event") await d.events(obj)
+  await d.events(obj)
 }
 
 /** Fields as titled, indented lines, in the order of their names. */
@@ -46,21 +45,25 @@ function text(value: unknown): string {
   return value === null || value === undefined ? "<nil>" : String(value)
 }
 
-const acronyms: Readonly<Record<string, string>> = tableOf({ Api: "API", Tls: "TLS", Uid: "UID" })
+const acronyms: ReadonlySet<string> = new Set(["API", "GUID", "UID", "URL"])
 
 /** `creationTimestamp` as `Creation Timestamp`. Mirrors: smartLabelFor */
 function labelOf(field: string): string {
-  if (!/^[a-z]/.test(field) || /[^A-Za-z0-9]/.test(field)) return field
-  const parts = field.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+/g) ?? [field]
-  return parts
-    .map((part) => {
-      const word = part[0]!.toUpperCase() + part.slice(1)
-      return (
-        acronyms[word] ??
-        (/^(?:api|tls|uid|url|ip|id)$/i.test(part) && part !== "id" && part !== "ip" && part !== "url"
-          ? part.toUpperCase()
-          : word)
-      )
-    })
-    .join(" ")
+  if (/[^\p{L}-]/u.test(field)) return field
+  const parts = field.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^A-Za-z]+/g) ?? [field]
+  const merged: string[] = []
+  for (const part of parts) {
+    const before = merged.at(-1)
+    // `UR` and `Ls` are `URLs`.
+    if (before !== undefined && /^[A-Z]{2,}$/.test(before) && /^[A-Z]/.test(part))
+      merged[merged.length - 1] += part
+    else merged.push(part)
+  }
+  return merged.map(titled).join(" ")
+}
+
+function titled(part: string): string {
+  const upper = part.toUpperCase()
+  if (acronyms.has(upper)) return upper
+  return part.toLowerCase() === part ? part[0]!.toUpperCase() + part.slice(1) : part
 }

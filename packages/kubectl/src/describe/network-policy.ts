@@ -17,7 +17,7 @@ export function describeNetworkPolicy(d: DescribeContext, obj: Obj): void {
   const empty =
     Object.keys(selector["matchLabels"] ?? {}).length === 0 && !selector["matchExpressions"]?.length
   w.line(
-    0,
+    2,
     empty
       ? "<none> (Allowing the specific traffic to all pods in this namespace)"
       : formatLabelSelector(selector),
@@ -48,9 +48,11 @@ function rules(w: DescribeWriter, list: readonly Obj[], field: string, title: st
     const ports = (rule["ports"] ?? []) as Obj[]
     if (ports.length === 0) w.line(2, "To Port: <any> (traffic allowed to all ports)")
     for (const port of ports) {
-      const range =
-        port["endPort"] === undefined ? `${port["port"] ?? "<any>"}` : `${port["port"]}-${port["endPort"]}`
-      w.line(2, `To Port: ${range}/${port["protocol"] ?? "TCP"}`)
+      const { port: first = "<any>", endPort: last, protocol = "TCP" } = port
+      w.line(
+        2,
+        last === undefined ? `To Port: ${first}/${protocol}` : `To Port Range: ${first}-${last}/${protocol}`,
+      )
     }
     const peers = (rule[field] ?? []) as Obj[]
     if (peers.length === 0)

@@ -12,7 +12,7 @@ export function describePodTemplate(w: DescribeWriter, template: Obj | undefined
   const spec = (template["spec"] ?? {}) as Obj
   w.labels("  Labels", metadata["labels"])
   if (Object.keys(metadata["annotations"] ?? {}).length > 0) {
-    w.labels("  Annotations", metadata["annotations"])
+    w.annotations("  Annotations", metadata["annotations"])
   }
   if (spec["serviceAccountName"]) w.line(0, `  Service Account:\t${spec["serviceAccountName"]}`)
   if (spec["initContainers"]?.length) {

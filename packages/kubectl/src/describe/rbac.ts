@@ -34,8 +34,10 @@ export function simpleRules(rules: readonly Obj[] | undefined): Rule[] {
         }
       }
     }
+    // Those of paths stay as many as they are.
     for (const url of (rule["nonResourceURLs"] ?? []) as string[])
-      merge(out, { resource: "", group: "", plural: "", urls: [url], names: [], verbs })
+      for (const verb of verbs)
+        out.push({ resource: "", group: "", plural: "", urls: [url], names: [], verbs: [verb] })
   }
   return out.toSorted((a, b) => (ruleOrder(a) < ruleOrder(b) ? -1 : 1))
 }

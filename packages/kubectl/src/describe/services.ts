@@ -33,6 +33,7 @@ export async function describeService(d: DescribeContext, obj: Obj): Promise<voi
     const name = port["name"] || "<unset>"
     w.line(0, `Port:\t${name}\t${port["port"]}/${port["protocol"]}`)
     w.line(0, `TargetPort:\t${port["targetPort"]}/${port["protocol"]}`)
+    if (port["appProtocol"] !== undefined) w.row(0, "AppProtocol", port["appProtocol"])
     if (port["nodePort"]) w.line(0, `NodePort:\t${name}\t${port["nodePort"]}/${port["protocol"]}`)
     w.row(0, "Endpoints", endpointsText(slices, port["name"] ?? ""))
   }

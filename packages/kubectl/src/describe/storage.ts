@@ -2,7 +2,7 @@
 import { at, type Obj } from "../object.ts"
 import { labelsText } from "./workloads.ts"
 import { describeVolumeSource } from "./volumes.ts"
-import { describeMeta, rfc1123, type DescribeContext } from "./writer.ts"
+import { describeMeta, goSlice, rfc1123, type DescribeContext } from "./writer.ts"
 
 const modeNames: Readonly<Record<string, string>> = {
   ReadWriteOnce: "RWO",
@@ -160,16 +160,45 @@ export async function describeStorageClass(d: DescribeContext, obj: Obj): Promis
   w.row(0, "ReclaimPolicy", obj["reclaimPolicy"] ?? "")
   w.row(0, "VolumeBindingMode", obj["volumeBindingMode"] ?? "")
   if (obj["allowedTopologies"]) {
-    w.line(0, "AllowedTopologies:")
+    w.line(0, "AllowedTopologies:\t")
     ;(obj["allowedTopologies"] as Obj[]).forEach((term, i) => {
       w.write(1, `Term ${i}:\t`)
       ;((term["matchLabelExpressions"] ?? []) as Obj[]).forEach((one, j) =>
         w.line(
-          j === 0 ? 0 : 2,
+          j === 0 ? 0 : 1,
           `${j === 0 ? "" : "\t"}${one["key"]} in [${(one["values"] as string[]).join(", ")}]`,
         ),
       )
     })
+  }
+  await d.events(obj)
+}
+
+export async function describeVolumeAttributesClass(d: DescribeContext, obj: Obj): Promise<void> {
+  const { w } = d
+  w.row(0, "Name", obj["metadata"].name)
+  w.row(0, "Annotations", labelsText(obj["metadata"].annotations))
+  w.row(0, "DriverName", obj["driverName"])
+  w.row(0, "Parameters", labelsText(obj["parameters"]))
+  await d.events(obj)
+}
+
+export async function describeCSINode(d: DescribeContext, obj: Obj): Promise<void> {
+  const { w } = d
+  describeMeta(d, obj, false)
+  w.row(0, "CreationTimestamp", rfc1123(obj["metadata"].creationTimestamp))
+  w.line(0, "Spec:")
+  const drivers = obj["spec"].drivers as Obj[] | undefined
+  if (drivers) w.line(1, "Drivers:")
+  for (const driver of drivers ?? []) {
+    w.line(2, `${driver["name"]}:`)
+    w.row(3, "Node ID", driver["nodeID"])
+    const count = at(driver, "allocatable", "count")
+    if (count !== undefined) {
+      w.line(3, "Allocatables:")
+      w.row(4, "Count", count)
+    }
+    if (driver["topologyKeys"]) w.row(3, "Topology Keys", goSlice(driver["topologyKeys"]))
   }
   await d.events(obj)
 }

@@ -75,8 +75,11 @@ export function describeVolumeSource(w: DescribeWriter, volume: Obj): void {
       [],
     )
     const spec = v["ephemeral"]["volumeClaimTemplate"]?.spec as Obj | undefined
+    const metadata = v["ephemeral"]["volumeClaimTemplate"]?.metadata as Obj | undefined
     w.row(2, "StorageClass", spec?.["storageClassName"] ?? "")
     w.row(2, "Volume", spec?.["volumeName"] ?? "")
+    nested(w, "Labels", metadata?.["labels"], "=")
+    nested(w, "Annotations", metadata?.["annotations"], ": ")
     w.row(2, "Capacity", "")
     w.row(2, "Access Modes", "")
     w.row(2, "VolumeMode", spec?.["volumeMode"] ?? "")
@@ -133,4 +136,16 @@ function describeCsi(w: DescribeWriter, csi: Obj): void {
   w.write(2, "VolumeAttributes:\t")
   if (keys.length === 0) return w.line(0, "<none>")
   keys.forEach((key, i) => w.line(0, `${i > 0 ? "    \t" : ""}    ${key}=${attributes[key]}`))
+}
+
+/** Upstream indents each part of a nested line anew, its value too. */
+function nested(
+  w: DescribeWriter,
+  title: string,
+  map: Readonly<Record<string, string>> | undefined,
+  between: string,
+): void {
+  const keys = Object.keys(map ?? {}).sort()
+  if (keys.length === 0) return w.row(2, title, "    <none>")
+  keys.forEach((key, i) => w.line(2, `${i === 0 ? `${title}:` : ""}\t    ${key}${between}${map![key]}`))
 }

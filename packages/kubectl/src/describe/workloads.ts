@@ -78,8 +78,10 @@ export async function describeDeployment(d: DescribeContext, obj: Obj): Promise<
   const wanted = withoutHash(spec["template"] as Obj)
   const current = sets.find((set) => jsonEqual(withoutHash(set["spec"].template as Obj), wanted))
   const old = sets.filter((set) => set !== current)
-  w.row(0, "OldReplicaSets", setsText(old))
-  w.row(0, "NewReplicaSet", setsText(current ? [current] : []))
+  if (sets.length > 0) {
+    w.row(0, "OldReplicaSets", setsText(old))
+    w.row(0, "NewReplicaSet", setsText(current ? [current] : []))
+  }
   await d.events(obj)
 }
 
@@ -139,11 +141,11 @@ export async function describeDaemonSet(d: DescribeContext, obj: Obj): Promise<v
   w.row(0, "Node-Selector", labelsText(spec["template"].spec.nodeSelector))
   w.labels("Labels", metadata["labels"])
   w.annotations("Annotations", metadata["annotations"])
-  w.row(0, "Desired Number of Nodes Scheduled", status["desiredNumberScheduled"] ?? 0)
-  w.row(0, "Current Number of Nodes Scheduled", status["currentNumberScheduled"] ?? 0)
-  w.row(0, "Number of Nodes Scheduled with Up-to-date Pods", status["updatedNumberScheduled"] ?? 0)
-  w.row(0, "Number of Nodes Scheduled with Available Pods", status["numberAvailable"] ?? 0)
-  w.row(0, "Number of Nodes Misscheduled", status["numberMisscheduled"] ?? 0)
+  w.line(0, `Desired Number of Nodes Scheduled: ${status["desiredNumberScheduled"] ?? 0}`)
+  w.line(0, `Current Number of Nodes Scheduled: ${status["currentNumberScheduled"] ?? 0}`)
+  w.line(0, `Number of Nodes Scheduled with Up-to-date Pods: ${status["updatedNumberScheduled"] ?? 0}`)
+  w.line(0, `Number of Nodes Scheduled with Available Pods: ${status["numberAvailable"] ?? 0}`)
+  w.line(0, `Number of Nodes Misscheduled: ${status["numberMisscheduled"] ?? 0}`)
   w.row(0, "Pods Status", await podStatus(d, obj))
   describePodTemplate(w, spec["template"])
   await d.events(obj)
