@@ -1,5 +1,5 @@
 /** Readers of single values, with the messages of Go's decoder. Mirrors: encoding/json, and the UnmarshalJSON methods of apimachinery */
-import { numberText } from "./json-syntax.ts"
+import { numberText } from "@knarr/base"
 import { goTimeError } from "./go-time-error.ts"
 import { canonicalQuantity } from "./quantity.ts"
 import type { Schema } from "./schema.ts"

@@ -4,9 +4,9 @@
  * shape is compiled once. Custom resources, whose objects keep nulls and empties, use `pruneUnknown` instead.
  * Mirrors: sigs.k8s.io/json, apimachinery pkg/runtime/serializer/json
  */
+import { parseJson } from "@knarr/base"
 import { markEmptyMap, setOwn } from "./deep.ts"
 import { scalarReader, TypeProblem } from "./decode-scalars.ts"
-import { parseJson } from "./json-syntax.ts"
 import { countKeys, countTextKeys, scanStrict } from "./json-strict.ts"
 import { isEmpty, isLeftOutEmpty } from "./empties.ts"
 import type { Schema } from "./schema.ts"

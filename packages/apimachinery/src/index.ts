@@ -279,7 +279,6 @@ export {
   strictErrorMessage,
 } from "./decode.ts"
 export { scanStrict } from "./json-strict.ts"
-export { goSyntaxError, parseJson, unboundedNumber } from "./json-syntax.ts"
 export { type Pruned, pruneUnknown } from "./prune.ts"
 export { type SchemaDefaultsOptions, applySchemaDefaults } from "./schema-defaults.ts"
 export { deepClone, setOwn, deepEqual, deepFreeze, semanticEqual } from "./deep.ts"

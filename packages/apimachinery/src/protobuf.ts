@@ -3,7 +3,7 @@
  * Go writes although they hold nothing come along; `decodeObject` drops them, as it does for JSON.
  * Mirrors: apimachinery pkg/runtime/serializer/protobuf/protobuf.go
  */
-import { WireError, WireReader } from "@knarr/base"
+import { parseJson, WireError, WireReader } from "@knarr/base"
 import { DecodeError } from "./decode.ts"
 import { schemaOf, type Field, type Schema } from "./schema.ts"
 import { formatMicroTime, formatTime, hasForm } from "./time.ts"
@@ -240,7 +240,7 @@ function readSchemaOr(or: NonNullable<Schema["schemaOr"]>, reader: WireReader): 
 /** Values of no fixed shape travel as JSON. */
 function rawJson(raw: Buffer): unknown {
   try {
-    return JSON.parse(raw.toString("utf8")) as unknown
+    return parseJson(raw.toString("utf8")) as unknown
   } catch (cause) {
     throw new DecodeError("proto: a field that holds JSON holds something else", { cause })
   }

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { dirname, isAbsolute, join } from "node:path"
 import { isObject, loadYaml } from "@knarr/apimachinery"
-import { systemClock } from "@knarr/base"
+import { parseJson, systemClock } from "@knarr/base"
 import { renewed } from "./renewed.ts"
 import type { TransportOptions } from "./transport.ts"
 
@@ -207,5 +207,5 @@ function execToken(user: KubeconfigUser): string | undefined {
     env: { ...process.env, ...extra, KUBERNETES_EXEC_INFO: info },
     stdio: ["ignore", "pipe", "inherit"],
   })
-  return (JSON.parse(out.toString("utf8")) as { status?: { token?: string } }).status?.token
+  return (parseJson(out.toString("utf8")) as { status?: { token?: string } }).status?.token
 }

@@ -1,5 +1,5 @@
 /** The client over HTTPS. */
-import { asError, systemClock, withTimeout, type Clock, type Env } from "@knarr/base"
+import { asError, type Clock, type Env, parseJson, systemClock, withTimeout } from "@knarr/base"
 import {
   deepFreeze,
   genericServerResponse,
@@ -235,7 +235,7 @@ export function statusErrorOf(
 ): Error {
   const text = body.toString("utf8")
   try {
-    const value = JSON.parse(text) as Partial<Status>
+    const value = parseJson(text) as Partial<Status>
     if (value.kind === "Status") return statusErrorFrom(value as Status)
   } catch (thrown) {
     // Not JSON: a proxy or another program answered. The generic error below carries its text.

@@ -25,6 +25,7 @@ import {
 import { join } from "node:path"
 import { Transform, type Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
+import { parseJson } from "@knarr/base"
 
 export interface ManifestRecord {
   readonly digest: string
@@ -245,7 +246,7 @@ interface Manifest {
 
 /** The content of a manifest as JSON. Throws when it is none. */
 export function parseManifest(content: Buffer): Manifest {
-  const value: unknown = JSON.parse(content.toString("utf8"))
+  const value: unknown = parseJson(content.toString("utf8"))
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw new Error("it is no JSON object")
   return value as Manifest

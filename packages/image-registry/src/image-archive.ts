@@ -9,7 +9,7 @@ import { posix } from "node:path"
 import { PassThrough, Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { createGunzip } from "node:zlib"
-import { deferred } from "@knarr/base"
+import { deferred, parseJson } from "@knarr/base"
 import { extract } from "tar-stream"
 
 export interface LoadResult {
@@ -106,7 +106,7 @@ function describe(
     entryOf(name).text ?? fail(`"${name}" is larger than ${maxJsonBytes} bytes`)
   const parse = (name: string, content: Buffer): unknown => {
     try {
-      return JSON.parse(content.toString("utf8"))
+      return parseJson(content.toString("utf8"))
     } catch (thrown) {
       return fail(`"${name}" is no JSON: ${(thrown as Error).message}`)
     }

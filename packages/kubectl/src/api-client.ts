@@ -1,5 +1,5 @@
 /** Requests to the API server: paths of resources, JSON, the failures and warnings that come back. */
-import { withTimeout, type Clock } from "@knarr/base"
+import { type Clock, parseJson, withTimeout } from "@knarr/base"
 import { isObject, StatusError } from "@knarr/apimachinery"
 import { queryText, statusErrorOf, type HttpResponse, type Transport } from "@knarr/client"
 import type { ApiResource } from "./api-resource.ts"
@@ -84,7 +84,7 @@ export class ApiClient {
 
   async json(method: string, path: string, request: ApiRequest = {}): Promise<Obj> {
     const response = await this.send(method, path, request)
-    const value: unknown = JSON.parse((await response.buffer()).toString("utf8"))
+    const value: unknown = parseJson((await response.buffer()).toString("utf8"))
     const isText = (field: unknown): boolean => field === undefined || typeof field === "string"
     if (!isObject(value) || !isText(value["kind"]) || !isText(value["apiVersion"]))
       throw new Error(`the server answered ${path} with something that is no object`)

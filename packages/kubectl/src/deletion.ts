@@ -1,7 +1,7 @@
 /** Deleting objects and waiting until they are gone. Mirrors: kubectl pkg/cmd/delete/delete.go, pkg/cmd/wait/delete.go */
 import { StatusError, isNotFound, type Status } from "@knarr/apimachinery"
 import { lines } from "@knarr/client"
-import { withTimeout, type Clock } from "@knarr/base"
+import { type Clock, parseJson, withTimeout } from "@knarr/base"
 import { resourcePath, type ApiClient } from "./api-client.ts"
 import { at, type Obj } from "./object.ts"
 import { fetchObject } from "./resources.ts"
@@ -97,7 +97,7 @@ async function followOnce(
     unlimited: true,
   })
   for await (const line of lines(response.body)) {
-    const event = JSON.parse(line) as { type: string; object: Obj }
+    const event = parseJson(line) as { type: string; object: Obj }
     if (event.type === "ERROR") {
       const failed = new StatusError(event.object as unknown as Status)
       if (failed.code === 410) return false

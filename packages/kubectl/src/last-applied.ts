@@ -1,4 +1,5 @@
 /** The annotation that client-side apply remembers its configuration in. Mirrors: kubectl pkg/util/apply.go */
+import { parseJson } from "@knarr/base"
 import { lastAppliedAnnotation } from "@knarr/apimachinery"
 import type { Obj } from "./object.ts"
 import { compactJson } from "./printers/json.ts"
@@ -24,7 +25,7 @@ export function withoutLastApplied(object: Obj): Obj {
 /** The configuration that was applied last; undefined when there is none. */
 export function lastApplied(object: Obj): Obj | undefined {
   const text = object["metadata"]?.annotations?.[lastAppliedAnnotation] as string | undefined
-  return text ? (JSON.parse(text) as Obj) : undefined
+  return text ? (parseJson(text) as Obj) : undefined
 }
 
 /** Renews the annotation when the object has one already. */

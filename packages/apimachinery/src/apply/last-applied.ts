@@ -3,6 +3,7 @@
  * be taken over without a conflict, and the annotation follows what is applied.
  * Mirrors: apimachinery pkg/util/managedfields/internal/lastappliedmanager.go and lastappliedupdater.go
  */
+import { parseJson } from "@knarr/base"
 import { byteLength, compareBytes, goJson } from "../go-format.ts"
 import { isObject, type JsonObject } from "../patch/json-value.ts"
 import type { Schema } from "../schema.ts"
@@ -33,7 +34,7 @@ export function lastAppliedFields(
   if (text === undefined) return undefined
   let applied: unknown
   try {
-    applied = JSON.parse(text)
+    applied = parseJson(text)
   } catch {
     return undefined
   }

@@ -2,6 +2,7 @@
  * One step of a field path, as the text that managed fields use: `f:name`, `k:{"name":"a"}`, `v:"x"`, `i:0`.
  * Mirrors: structured-merge-diff fieldpath/element.go and serialize-pe.go
  */
+import { parseJson } from "@knarr/base"
 import { compareBytes, goQuote, goValue } from "../go-format.ts"
 import { isObject, jsonEqual } from "../patch/json-value.ts"
 
@@ -54,7 +55,7 @@ function parse(text: string): PathElement {
   const rest = text.slice(2)
   let value: unknown
   try {
-    value = JSON.parse(rest)
+    value = parseJson(rest)
   } catch {
     throw bad()
   }

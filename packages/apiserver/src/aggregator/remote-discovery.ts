@@ -2,6 +2,7 @@
  * What another server says that it serves, as far as it can be believed: aggregated discovery, or of a server without it
  * the older documents. Mirrors: kube-aggregator pkg/apiserver/handler_discovery.go
  */
+import { parseJson } from "@knarr/base"
 import { aggregatedDiscovery } from "@knarr/client"
 import type { Get } from "../outbound/read-bounded.ts"
 
@@ -49,13 +50,13 @@ export async function fetchDiscovery(
   if (answer.status === 304 && known) return known
   if (answer.status === 503) throw new Error(`it returned non-success response code: ${answer.status}`)
   if (answer.status === 200 && isAggregated(answer.headers["content-type"] ?? "")) {
-    const document = JSON.parse(answer.body.toString()) as Loose
+    const document = parseJson(answer.body.toString()) as Loose
     return { versions: readVersions(document), etag: String(answer.headers.etag ?? "") }
   }
   const older = await get(of.path, { accept: "application/json" }, maxBytes)
   if (older.status !== 200)
     throw new Error(`failed to download legacy discovery for ${of.path}: ${older.status}`)
-  const list = JSON.parse(older.body.toString()) as Loose
+  const list = parseJson(older.body.toString()) as Loose
   return { versions: new Map([[of.key, readLegacy(list)]]), etag: "" }
 }
 

@@ -3,6 +3,7 @@
  * and what belongs to the server's own group and version is merged. Mirrors: kube-aggregator pkg/controllers/openapi{,v3}/aggregator
  */
 import { createHash } from "node:crypto"
+import { parseJson } from "@knarr/base"
 import type { Json } from "../endpoints/openapi-schemas.ts"
 import { filterPaths, isDocument } from "./merge-openapi.ts"
 import type { Get } from "../outbound/read-bounded.ts"
@@ -19,7 +20,7 @@ export async function fetchV3Index(get: Get): Promise<RemoteIndex | undefined> {
   const answer = await get("/openapi/v3", { accept: "application/json" }, maxIndexBytes)
   if (answer.status === 404) return undefined
   if (answer.status !== 200) throw new Error(`failed to retrieve openAPI spec, http error: ${answer.status}`)
-  const index = JSON.parse(answer.body.toString()) as {
+  const index = parseJson(answer.body.toString()) as {
     paths?: Record<string, { serverRelativeURL?: unknown }>
   }
   const out = new Map<string, string>()
@@ -49,7 +50,7 @@ export async function fetchV2(
   const own = `"${createHash("sha512").update(answer.body).digest("hex").toUpperCase()}"`
   const etag = String(answer.headers.etag ?? own)
   if (known?.etag === etag) return known
-  const document = JSON.parse(answer.body.toString()) as unknown
+  const document = parseJson(answer.body.toString()) as unknown
   if (!isDocument(document)) throw new Error("its openAPI spec is no document")
   return { document: filterPaths(document, (one) => one.startsWith(`${path}/`)), etag }
 }

@@ -3,6 +3,7 @@
  * Mirrors: pkg/serviceaccount/jwt.go, openidmetadata.go
  */
 import { createHash, createPrivateKey, createPublicKey, sign, verify, type KeyObject } from "node:crypto"
+import { parseJson } from "@knarr/base"
 
 export interface SigningKeyOptions {
   /** PEM of the private key that signs. */
@@ -149,7 +150,7 @@ function encode(value: unknown): string {
 
 function decode(part: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(Buffer.from(part, "base64url").toString("utf8"))
+    const value: unknown = parseJson(Buffer.from(part, "base64url").toString("utf8"))
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined

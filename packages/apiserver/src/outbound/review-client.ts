@@ -2,7 +2,7 @@
  * Posts reviews to the program that a kubeconfig names, and tries again what may pass by itself.
  * Mirrors: apiserver pkg/util/webhook/webhook.go
  */
-import { asError, withTimeout, type Env } from "@knarr/base"
+import { asError, type Env, parseJson, withTimeout } from "@knarr/base"
 import { statusErrorOf, type Transport } from "@knarr/client"
 import { dialText } from "./dial-text.ts"
 import { openWebhook, webhookAttempts, webhookBackoff, webhookHeaders } from "./kubeconfig-webhook.ts"
@@ -71,7 +71,7 @@ export class ReviewClient implements Disposable {
         body,
         headers: answered,
       } = await readBounded(await this.#transport.request(request), maxBytes)
-      if (status >= 200 && status <= 299) return { document: JSON.parse(body.toString()) as unknown }
+      if (status >= 200 && status <= 299) return { document: parseJson(body.toString()) as unknown }
       const again = answered["retry-after"]
       const failure = statusErrorOf(request, status, body, again)
       return { failure, mayPass: status === 500 || status === 429 || again !== undefined }

@@ -2,6 +2,7 @@
  * Reviews that programs outside are asked for, as the fields `clientConfig` of webhooks say: where, and of whom the
  * certificate has to be. Mirrors: apiserver pkg/util/webhook/client.go
  */
+import { parseJson } from "@knarr/base"
 import type { OutboundCall, OutboundTarget } from "../contract.ts"
 
 /** The `clientConfig` of an admission webhook or a conversion. */
@@ -42,7 +43,7 @@ export async function askForReview(
     signal,
   )
   if (answer.status !== 200) throw new Error(`the server answered with status ${answer.status}`)
-  return JSON.parse(answer.body.toString()) as unknown
+  return parseJson(answer.body.toString()) as unknown
 }
 
 function targetOf({ url = "", service }: ReviewClientConfig, query: string): OutboundTarget {

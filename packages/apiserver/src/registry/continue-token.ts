@@ -1,6 +1,6 @@
 /** Continue tokens, byte for byte upstream's. Mirrors: apiserver pkg/storage/continue.go */
-import { badRequest, goQuote, parseJson } from "@knarr/apimachinery"
-import { messageOf } from "@knarr/base"
+import { badRequest, goQuote } from "@knarr/apimachinery"
+import { messageOf, parseJson } from "@knarr/base"
 
 export interface ContinueToken {
   /** -1: go on with whatever is there now. */

@@ -1,4 +1,5 @@
 /** `kubectl events`. Mirrors: kubectl pkg/cmd/events/events.go */
+import { parseJson } from "@knarr/base"
 import { goQuote, parseTime } from "@knarr/apimachinery"
 import { lines } from "@knarr/client"
 import { defineKubectlCommand } from "../command.ts"
@@ -93,7 +94,7 @@ export const events = defineKubectlCommand({
       unlimited: true,
     })
     for await (const line of lines(response.body)) {
-      const { type, object } = JSON.parse(line) as { type: string; object: Obj }
+      const { type, object } = parseJson(line) as { type: string; object: Obj }
       if (type === "ERROR") throw new Error(`watch ended: ${goQuote(String(object["message"]))}`)
       if (type !== "ADDED" || !wanted(object)) continue
       print(object)

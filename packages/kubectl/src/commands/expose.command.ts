@@ -1,4 +1,5 @@
 /** `kubectl expose`. Mirrors: kubectl pkg/cmd/expose/expose.go */
+import { parseJson } from "@knarr/base"
 import {
   applyMergePatch,
   formatLabelSelector,
@@ -73,7 +74,7 @@ export const expose = defineKubectlCommand({
       }
       let service = serviceFor(ctx, info.object)
       const overrides = ctx.flags.text("overrides")
-      if (overrides) service = applyMergePatch(service as JsonObject, JSON.parse(overrides))
+      if (overrides) service = applyMergePatch(service as JsonObject, parseJson(overrides))
       if (dryRun === "client") {
         const { typedFields } = await import("../printers/typed-json.ts")
         ctx.out(printer(ctx.flags.text("output") === "json" ? await typedFields(service) : service))

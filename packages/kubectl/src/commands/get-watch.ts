@@ -1,4 +1,5 @@
 /** `get --watch`. Mirrors: kubectl pkg/cmd/get/get.go (watch) */
+import { parseJson } from "@knarr/base"
 import { StatusError, type Status } from "@knarr/apimachinery"
 import { lines } from "@knarr/client"
 import { resourcePath } from "../api-client.ts"
@@ -70,7 +71,7 @@ export async function watchTargets(
     unlimited: true,
   })
   for await (const line of lines(response.body)) {
-    const event = JSON.parse(line) as { type: string; object: Obj }
+    const event = parseJson(line) as { type: string; object: Obj }
     if (event.type === "BOOKMARK") continue
     if (event.type === "ERROR") throw new StatusError(event.object as unknown as Status)
     print(event.object, event.type)

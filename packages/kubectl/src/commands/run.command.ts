@@ -1,4 +1,5 @@
 /** `kubectl run`. Mirrors: kubectl pkg/cmd/run/run.go */
+import { parseJson } from "@knarr/base"
 import {
   applyMergePatch,
   applyJSONPatch,
@@ -133,7 +134,7 @@ async function podFor(ctx: CommandContext, name: string, words: readonly string[
   }
   const overrides = flags.text("overrides")
   if (!overrides) return pod
-  const body = JSON.parse(overrides) as JsonObject
+  const body = parseJson(overrides) as JsonObject
   if (flags.text("override-type") === "json") return applyJSONPatch(pod, body) as Obj
   if (flags.text("override-type") === "merge") return applyMergePatch(pod, body)
   const { builtinKind } = await import("../builtin-kinds.ts")

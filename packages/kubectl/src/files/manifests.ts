@@ -1,4 +1,5 @@
 /** From manifests to objects with their resources. Mirrors: cli-runtime pkg/resource/mapper.go */
+import { parseJson } from "@knarr/base"
 import { NoKindMatchError } from "../resource-mapper.ts"
 import { goQuote, isObject, loadYaml, splitYamlDocuments } from "@knarr/apimachinery"
 import type { CommandContext } from "../command.ts"
@@ -35,7 +36,7 @@ async function parseDocuments(source: Source): Promise<unknown[]> {
   const text = source.text.trimStart()
   if (text.startsWith("{")) {
     try {
-      return [JSON.parse(text)]
+      return [parseJson(text)]
     } catch {
       // Several JSON texts, or YAML that begins with a brace: the YAML parser decides.
     }
@@ -71,7 +72,7 @@ function jsonSequence(text: string): unknown[] | undefined {
     } else if (char === "}" || char === "]") {
       if (--depth > 0) continue
       try {
-        out.push(JSON.parse(text.slice(start, i + 1)))
+        out.push(parseJson(text.slice(start, i + 1)))
       } catch {
         return undefined
       }

@@ -1,7 +1,7 @@
 /** A command's streams over a WebSocket: stdin, stdout, stderr, its end, the terminal's size. Mirrors: client-go remotecommand/websocket.go */
 import type { Readable } from "node:stream"
 import { StatusError, type Status } from "@knarr/apimachinery"
-import { Scope } from "@knarr/base"
+import { parseJson, Scope } from "@knarr/base"
 import type { ApiClient } from "../api-client.ts"
 import { ExitError } from "../errors.ts"
 import type { KubectlIo } from "../io.ts"
@@ -62,7 +62,7 @@ function throwEnd(text: string): void {
   if (text === "") return
   let status: Status
   try {
-    status = JSON.parse(text) as Status
+    status = parseJson(text) as Status
   } catch {
     throw new Error(`error stream protocol error: unknown error: ${JSON.stringify(text)}`)
   }

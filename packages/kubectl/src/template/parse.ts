@@ -1,4 +1,5 @@
 /** Go templates: from text to nodes. Mirrors: Go text/template/parse */
+import { parseJson } from "@knarr/base"
 
 export type Expr =
   | { readonly type: "dot" }
@@ -59,7 +60,7 @@ export function parseGoTemplate(text: string): ParsedTemplate {
         return { nodes, end: piece.text }
       }
       if (word === "if" || word === "with" || word === "range") nodes.push(control(word, rest))
-      else if (word === "define") defined.set(JSON.parse(rest) as string, block(["end"]).nodes)
+      else if (word === "define") defined.set(parseJson(rest) as string, block(["end"]).nodes)
       else if (word === "template") {
         const m = /^("(?:[^"\\]|\\.)*"|`[^`]*`)\s*([^]*)$/.exec(rest)
         if (!m) throw new Error("unexpected token in template clause")

@@ -4,7 +4,7 @@
  */
 import type { Pod, Secret } from "@knarr/api"
 import { parseImageName } from "@knarr/apimachinery"
-import { trimEndOf } from "@knarr/base"
+import { parseJson, trimEndOf } from "@knarr/base"
 import type { ObjectReader } from "../contract.ts"
 
 export interface RegistryCredential {
@@ -56,11 +56,11 @@ function entriesOf(secret: Readonly<Secret>): Entry[] {
   }
   try {
     if (secret.type === "kubernetes.io/dockerconfigjson") {
-      const config = JSON.parse(text(".dockerconfigjson") ?? "{}") as { auths?: Record<string, unknown> }
+      const config = parseJson(text(".dockerconfigjson") ?? "{}") as { auths?: Record<string, unknown> }
       return parseAuths(config.auths ?? {})
     }
     if (secret.type === "kubernetes.io/dockercfg")
-      return parseAuths(JSON.parse(text(".dockercfg") ?? "{}") as Record<string, unknown>)
+      return parseAuths(parseJson(text(".dockercfg") ?? "{}") as Record<string, unknown>)
   } catch {
     // A secret that cannot be read gives no credentials; the pull then says what it lacks.
   }

@@ -2,6 +2,7 @@
  * Views of images' files, out of the services that containerd has beside the CRI on its socket. 1.6 mounts no image by
  * the CRI itself, and 2.1 none of its sub-paths.
  */
+import { parseJson } from "@knarr/base"
 import type { Env } from "@knarr/base"
 import { formatTime } from "@knarr/apimachinery"
 import { createCodec, createGrpcClient, GrpcError, grpcCodes } from "@knarr/grpc"
@@ -119,7 +120,7 @@ export function createContainerdSnapshots(options: {
  * Mirrors: github.com/opencontainers/image-spec/identity/chainid.go
  */
 function chainOf(config: string, imageId: string): string {
-  const layers = (JSON.parse(config) as { rootfs?: { diff_ids?: unknown } }).rootfs?.diff_ids
+  const layers = (parseJson(config) as { rootfs?: { diff_ids?: unknown } }).rootfs?.diff_ids
   if (!Array.isArray(layers) || layers.length === 0)
     throw new Error(`image ${imageId} has no layers that could be mounted`)
   return (layers as string[]).reduce(

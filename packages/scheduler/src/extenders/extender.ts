@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs"
 import type { Pod } from "@knarr/api"
 import { parseGoDuration } from "@knarr/apimachinery"
-import { withTimeout, type Env } from "@knarr/base"
+import { type Env, parseJson, withTimeout } from "@knarr/base"
 import { createTransport, type TlsOptions, type Transport } from "@knarr/client"
 import type { NodeInfo } from "../cache/node-info.ts"
 import type { Snapshot } from "../cache/snapshot.ts"
@@ -206,7 +206,7 @@ export class Extender implements Disposable {
             throw new Error(`the answer of ${this.name} is longer than ${maxAnswerBytes} bytes`)
           pieces.push(piece)
         }
-        return JSON.parse(Buffer.concat(pieces).toString()) as unknown
+        return parseJson(Buffer.concat(pieces).toString()) as unknown
       },
     )
   }

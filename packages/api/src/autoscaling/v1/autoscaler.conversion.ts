@@ -9,6 +9,7 @@ import type {
   MetricSpec,
   MetricStatus,
 } from "../v2/types.gen.ts"
+import { parseJson } from "@knarr/base"
 import type { HorizontalPodAutoscaler } from "./types.gen.ts"
 
 const metricsAnnotation = "autoscaling.alpha.kubernetes.io/metrics"
@@ -24,7 +25,7 @@ function isCpu(metric: MetricSpec | MetricStatus): boolean {
 function parse<T>(text: string | undefined): T | undefined {
   if (text === undefined) return undefined
   try {
-    return JSON.parse(text) as T
+    return parseJson(text) as T
   } catch {
     return undefined
   }

@@ -1,7 +1,7 @@
 /** Validation of configuration and secrets. Mirrors: pkg/apis/core/validation/validation.go (ValidateSecret, ValidateConfigMap) */
 import { field, isConfigMapKey, semanticEqual } from "@knarr/apimachinery"
 import type { FieldError } from "@knarr/apimachinery"
-import { tableOf } from "@knarr/base"
+import { parseJson, tableOf } from "@knarr/base"
 import { immutable, reasons } from "../../checks.ts"
 import type { ConfigMap, Secret } from "./types.gen.ts"
 
@@ -56,7 +56,7 @@ function jsonProblem(text: string): string | undefined {
   if (text === "") return "unexpected end of JSON input"
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseJson(text)
   } catch {
     const start = text.trimStart()[0]
     if (start === undefined) return "unexpected end of JSON input"

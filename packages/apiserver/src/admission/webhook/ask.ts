@@ -9,7 +9,7 @@ import {
   type StatusError,
   statusErrorFrom,
 } from "@knarr/apimachinery"
-import { messageOf, TimeoutError, uuid } from "@knarr/base"
+import { messageOf, parseJson, TimeoutError, uuid } from "@knarr/base"
 import { askForReview } from "../../outbound/review.ts"
 import type { AdmissionAttributes, AdmissionDeps } from "../../contract.ts"
 import { requestOf, type Seen } from "../expressions.ts"
@@ -156,7 +156,7 @@ function patchOf({ allowed, patch, patchType }: Response): readonly unknown[] | 
   if (!patch || allowed !== true) return undefined
   let read: unknown
   try {
-    read = JSON.parse(Buffer.from(patch, "base64").toString())
+    read = parseJson(Buffer.from(patch, "base64").toString())
   } catch (thrown) {
     throw new Error(`received undecodable patch in webhook response: ${messageOf(thrown)}`, { cause: thrown })
   }

@@ -2,7 +2,7 @@
  * The keys of an issuer, as it publishes them. Mirrors: github.com/coreos/go-oidc oidc.go NewProvider, jwks.go RemoteKeySet
  */
 import { constants, createPublicKey, verify, type KeyObject, type webcrypto } from "node:crypto"
-import { withTimeout, type Env } from "@knarr/base"
+import { type Env, parseJson, withTimeout } from "@knarr/base"
 import { createTransport, type Transport } from "@knarr/client"
 import { readBounded } from "../../outbound/read-bounded.ts"
 
@@ -153,7 +153,7 @@ export class IssuerKeys implements Disposable {
       })
       const { status, body } = await readBounded(answer, maxBytes)
       if (status !== 200) throw new Error(`Get "${url}": ${status}: ${body.toString().slice(0, 200)}`)
-      return JSON.parse(body.toString()) as unknown
+      return parseJson(body.toString()) as unknown
     })
   }
 }

@@ -2,7 +2,7 @@
  * Users from tokens of one issuer: verified by its published keys, mapped by claims or expressions.
  * Mirrors: apiserver plugin/pkg/authenticator/token/oidc/oidc.go
  */
-import { messageOf, type Clock } from "@knarr/base"
+import { type Clock, messageOf, parseJson } from "@knarr/base"
 import { CelList, type Evaluation, type Value } from "@knarr/cel"
 import type { Cancellable, Refused, TokenAuthenticator, TokenOwner, UserInfo } from "../../contract.ts"
 import { issuerOf } from "../token-signer.ts"
@@ -138,7 +138,7 @@ export class JwtUsers implements TokenAuthenticator {
 
 function parsePart(part: string): Claims | undefined {
   try {
-    const value: unknown = JSON.parse(Buffer.from(part, "base64url").toString("utf8"))
+    const value: unknown = parseJson(Buffer.from(part, "base64url").toString("utf8"))
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? (value as Claims)
       : undefined

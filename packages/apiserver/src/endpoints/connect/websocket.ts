@@ -5,6 +5,7 @@
  */
 import type { Duplex, Readable } from "node:stream"
 import { WebSocketServer, type WebSocket } from "ws"
+import { parseJson } from "@knarr/base"
 import { badRequest } from "@knarr/apimachinery"
 import { SpdyClient } from "@knarr/client"
 import type { ServerExchange, Upgrade } from "../../server/exchange.ts"
@@ -228,7 +229,7 @@ class Translation {
 /** What the kubelet's Status says went wrong; undefined for success. */
 function failureText(chunk: Buffer): string | undefined {
   try {
-    const { status, message } = JSON.parse(chunk.toString("utf8")) as { status?: string; message?: string }
+    const { status, message } = parseJson(chunk.toString("utf8")) as { status?: string; message?: string }
     return status === "Success" ? undefined : (message ?? "")
   } catch {
     return chunk.toString("utf8")

@@ -7,12 +7,10 @@ import {
   decodeProtobuf,
   type KubeObject,
   openProtobufEnvelope,
-  parseJson,
   strictErrorMessage,
-  unboundedNumber,
   unsupportedMediaType,
 } from "@knarr/apimachinery"
-import { messageOf } from "@knarr/base"
+import { messageOf, parseJson, unboundedNumber } from "@knarr/base"
 import type { Exchange, RequestContext } from "../../contract.ts"
 import { isKnown, unregistered, wrongKind } from "../../registry/known-types.ts"
 import type { FieldValidation, PatchType } from "../../registry/patch.ts"
@@ -134,7 +132,7 @@ function jsonType(value: unknown): string {
 function undecodable(body: Buffer, text: string, yaml: boolean, expected: Shape, why: string): Error {
   if (!yaml) {
     try {
-      const value = JSON.parse(text) as { kind?: string }
+      const value = parseJson(text) as { kind?: string }
       if (typeof value !== "object" || value === null || Array.isArray(value)) {
         why = `json: cannot unmarshal ${jsonType(value)} into Go value of type ${typeMeta}`
       } else {
@@ -209,7 +207,7 @@ export async function readPatch(
     // Most clients send JSON, which is YAML, and much faster to read.
     if (text.startsWith("{")) {
       try {
-        const value = JSON.parse(text) as unknown
+        const value = parseJson(text) as unknown
         // A number that is none to Go is text in YAML.
         if (unboundedNumber(text) === undefined) return { value, strictErrors: [] }
       } catch {

@@ -6,11 +6,10 @@ import {
   decodeProtobuf,
   invalid,
   openProtobufEnvelope,
-  parseJson,
   schemaOf,
   unsupportedMediaType,
 } from "@knarr/apimachinery"
-import { messageOf } from "@knarr/base"
+import { messageOf, parseJson } from "@knarr/base"
 import { unregistered } from "../../registry/known-types.ts"
 import type { DeletionOptions, WriteRequest } from "../../registry/request.ts"
 import { removeCollection, removeObject } from "../../registry/verbs/remove.ts"

@@ -1,9 +1,12 @@
 /** JSON text to values, with the error messages of Go's decoder. Mirrors: encoding/json scanner.go */
 
-/** `JSON.parse`, but a text that is no JSON throws a SyntaxError with Go's message. */
+/**
+ * `JSON.parse`, but a text that is no JSON throws a SyntaxError with Go's message. What others send is read with this and
+ * never with `JSON.parse`, which such a text can break: see {@link nativeDepth}.
+ */
 export function parseJson(text: string): unknown {
-  const opening = tooDeepAt(text)
-  if (opening !== undefined) throw new SyntaxError(tooDeep(opening))
+  const problem = isDeep(text) ? syntaxProblem(text) : undefined
+  if (problem !== undefined) throw new SyntaxError(problem)
   try {
     return JSON.parse(text)
   } catch (cause) {
@@ -14,13 +17,21 @@ export function parseJson(text: string): unknown {
 /** How deep values may lie in one another; Go's decoder reads no deeper. */
 const maxDepth = 10_000
 
+/**
+ * How deep a text may be that has not been checked. V8 14 reads JSON by recursion, and what is deeper than the stack is
+ * high (6,000 brackets and more) with a list of its own. When that meets an error it gives its handles back in the wrong
+ * order, and takes those of its callers along: the process dies sooner or later. A text without an error is read well.
+ */
+const nativeDepth = 3_000
+
 function tooDeep(opening: string): string {
   return `invalid character '${opening}' exceeded max depth`
 }
 
-/** The bracket that goes too deep, if one does. One pass, whatever else the text is. */
-function tooDeepAt(text: string): string | undefined {
-  if (text.length <= maxDepth) return undefined
+/** Whether brackets lie deeper than {@link nativeDepth} before the text's first error. */
+function isDeep(text: string): boolean {
+  // Counting is far cheaper than looking at each character, and enough for nearly all.
+  if (text.length <= nativeDepth || !hasManyBrackets(text)) return false
   let depth = 0
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
@@ -28,10 +39,18 @@ function tooDeepAt(text: string): string | undefined {
       for (at++; at < text.length && text.charCodeAt(at) !== 0x22; at++)
         if (text.charCodeAt(at) === 0x5c) at++
     } else if (code === 0x7b || code === 0x5b) {
-      if (++depth > maxDepth) return text[at]
+      if (++depth > nativeDepth) return true
     } else if (code === 0x7d || code === 0x5d) depth--
   }
-  return undefined
+  return false
+}
+
+function hasManyBrackets(text: string): boolean {
+  let count = 0
+  for (const bracket of "{[")
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1))
+      if (++count > nativeDepth) return true
+  return false
 }
 
 const endOfInput = "unexpected end of JSON input"
@@ -217,11 +236,15 @@ function quoteChar(code: number): string {
 
 /** What Go says of a text that is no JSON. */
 export function goSyntaxError(text: string): string {
+  return syntaxProblem(text) ?? endOfInput
+}
+
+function syntaxProblem(text: string): string | undefined {
   try {
     new Scanner(text).document()
   } catch (thrown) {
     if (thrown instanceof Problem) return thrown.message
     throw thrown
   }
-  return endOfInput
+  return undefined
 }
