@@ -64,6 +64,14 @@ test(
     const { status } = await client.get(horizontalPodAutoscaler, ref)
     assert.ok((status.currentMetrics?.[0]?.resource?.current.averageUtilization ?? 0) > 100)
 
+    // Of the view role, which knows nothing of metrics by itself.
+    const allowed = ["auth", "can-i", "list", "pods.metrics.k8s.io", "--as", "reader"]
+    assert.match((await home.tryKubectl(allowed)).stdout, /^no/)
+    await home.kubectl(["create", "rolebinding", "reader", "--clusterrole", "view", "--user", "reader"])
+    await eventually("a reader's right", async () =>
+      (await home.tryKubectl(allowed)).stdout.startsWith("yes") ? true : undefined,
+    )
+
     for (const kubectl of [undefined, (await findKubectls()).at(-1)?.path]) {
       const nodes = await home.kubectl(["top", "nodes"], kubectl)
       assert.match(nodes, /^NAME +CPU\(cores\).*\nnode-0 +\d+m +\d+% +\d+Mi +\d+%/)

@@ -35,6 +35,7 @@ import { annotatedUse } from "./simulated-use.ts"
 import { ensureSimulatedRights } from "./simulated-rights.ts"
 import { ensureRegistrySecret } from "./registry-secret.ts"
 import { waitForDefaultServiceAccount } from "./default-service-account.ts"
+import { ensureMetricsReader } from "./metrics-reader.ts"
 import { ensureDnsService } from "./dns-service.ts"
 import { loadOpenApiDocs } from "./openapi-docs.ts"
 import { watchStoreFile } from "./store-file.ts"
@@ -113,6 +114,7 @@ export async function startServer(options: {
     throw namingFlag(thrown, config.apiServer ?? {})
   })
   if (config.simulatedNodes) await ensureSimulatedRights(apiServer.client(), scope.signal)
+  await ensureMetricsReader(apiServer.client(), scope.signal)
   steps.done(answeringStep)
   // The API server sees what has changed in the files.
   scope.run(
