@@ -1,10 +1,12 @@
 /**
- * `npm run bench -- api|churn|start|scheduler [--quick] [--json FILE]`: Knarr and the reference (etcd and kube-apiserver of the
+ * `npm run bench -- api|churn|start|scheduler|scale|controllers [--quick] [--json FILE]`: Knarr and the reference (etcd and kube-apiserver of the
  * same release), measured in the same run on this machine.
  *
  *   api     throughput, latency, CPU and memory of the API server under load   (at most 4 minutes)
  *   churn   what the server holds once many objects have come and gone (`--minutes` and as much again)
  *   start   how long a cluster, an application and its replicas take to start  (at most 3 minutes)
+ *   scale       a thousand simulated nodes, ten thousand pods, without the reference  (two minutes)
+ *   controllers lives of objects on virtual time, without the reference  (a minute)
  *   scheduler   what one decision costs at 2,000 and 5,000 nodes, without the reference  (a minute)
  *
  *   --quick           fewer and shorter rounds
@@ -37,7 +39,12 @@ const [what] = positionals
 const sides: readonly Side[] = ["reference", "knarr"]
 
 async function main(): Promise<void> {
-  const report = what === "scheduler" ? await schedulerReport() : await comparison()
+  const report =
+    what === "scheduler"
+      ? await schedulerReport()
+      : what === "controllers"
+        ? await controllersReport()
+        : await comparison()
   if (values.json) writeFileSync(values.json, JSON.stringify(report, undefined, 2) + "\n")
 }
 
@@ -46,11 +53,20 @@ async function schedulerReport(): Promise<unknown> {
   return benchScheduler({ quick: values.quick, print })
 }
 
+async function controllersReport(): Promise<unknown> {
+  const { benchControllers } = await import("./controllers.ts")
+  return benchControllers({ quick: values.quick, print })
+}
+
 function comparison(): Promise<unknown> {
   return withWorkspace(async (workspace) => {
     if (what === "start") {
       const { benchStart } = await import("./start.ts")
       return benchStart(workspace, { quick: values.quick, print })
+    }
+    if (what === "scale") {
+      const { benchScale } = await import("./scale.ts")
+      return benchScale(workspace, { quick: values.quick, print })
     }
     if (what === "churn") {
       const { benchChurn } = await import("./churn.ts")
@@ -67,8 +83,11 @@ function comparison(): Promise<unknown> {
   })
 }
 
-if (what !== "api" && what !== "churn" && what !== "start" && what !== "scheduler") {
-  process.stderr.write("usage: npm run bench -- api|churn|start|scheduler [--quick] [--json FILE]\n")
+const known = ["api", "churn", "start", "scheduler", "scale", "controllers"]
+if (!known.includes(what ?? "")) {
+  process.stderr.write(
+    "usage: npm run bench -- api|churn|start|scheduler|scale|controllers [--quick] [--json FILE]\n",
+  )
   process.exitCode = 2
 } else {
   try {
