@@ -2,6 +2,7 @@
 import type { PluginList } from "./framework/profile.ts"
 import { defaultBinder } from "./plugins/default-binder.plugin.ts"
 import { defaultPreemption } from "./plugins/default-preemption.plugin.ts"
+import { dynamicResources } from "./plugins/dynamic-resources.plugin.ts"
 import { imageLocality } from "./plugins/image-locality.plugin.ts"
 import { interPodAffinity } from "./plugins/inter-pod-affinity.plugin.ts"
 import { nodeAffinity } from "./plugins/node-affinity.plugin.ts"
@@ -35,6 +36,7 @@ export const defaultPlugins: PluginList = [
   volumeZone,
   podTopologySpread,
   interPodAffinity,
+  dynamicResources,
   defaultPreemption,
   nodeResourcesBalancedAllocation,
   imageLocality,

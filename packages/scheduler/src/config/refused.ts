@@ -9,7 +9,6 @@ const noProfiles = "profiles in Go's format are not served"
 /** Upstream's plugins that are not there, with why. */
 const missingPlugins: Readonly<Record<string, string>> = {
   DeferredPodScheduling: "resizes of pods make no room by preemption",
-  DynamicResources: "claims of devices are not allocated",
   GangScheduling: "pod groups are off in Kubernetes 1.37",
   PodGroupPodsCount: "pod groups are off in Kubernetes 1.37",
   TopologyPlacementGenerator: "pod groups are off in Kubernetes 1.37",
