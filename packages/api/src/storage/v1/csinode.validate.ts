@@ -38,8 +38,10 @@ export function validateCSINode({ spec }: Readonly<CSINode>): FieldError[] {
 export function validateCSINodeUpdate(node: Readonly<CSINode>, old: Readonly<CSINode>): FieldError[] {
   const out: FieldError[] = []
   const drivers = Map.groupBy(node.spec.drivers ?? [], ({ name }) => name)
-  for (const before of old.spec.drivers ?? [])
-    for (const driver of drivers.get(before.name) ?? []) {
+  // What is stored names each once: no two lists are compared each with each.
+  const stored = new Map((old.spec.drivers ?? []).map((driver) => [driver.name, driver]))
+  for (const [name, before] of stored)
+    for (const driver of drivers.get(name) ?? []) {
       const { allocatable: _a, ...now } = driver
       const { allocatable: _b, ...was } = before
       if (!semanticEqual(now, was))
