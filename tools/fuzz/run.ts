@@ -23,6 +23,8 @@ export interface RunOptions {
   more(tried: number): boolean
   /** The first of its kind that was found, shrunk. */
   onFound(found: Found): void
+  /** Told of every input before it is tried. */
+  onTry?(input: unknown): void
   /** How many attempts a finding may be shrunk in; default 400. */
   readonly shrinkAttempts?: number
 }
@@ -49,7 +51,14 @@ export async function runTarget(target: Target, options: RunOptions): Promise<nu
     })
   }
   let tried = 0
-  await withSubject(target, report, async (subject, trouble) => {
+  await withSubject(target, report, async (opened, trouble) => {
+    const subject: Subject<unknown> = {
+      generate: (draw) => opened.generate(draw),
+      check(input) {
+        options.onTry?.(input)
+        return opened.check(input)
+      },
+    }
     let heap: number | undefined
     for (; options.more(tried); tried++) {
       const draw = new Draw(seededRandom(hash(`${seed} ${target.name} ${tried}`)))
