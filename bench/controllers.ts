@@ -48,9 +48,9 @@ export async function benchControllers({ quick, print }: ControllersOptions): Pr
       goal: { atMost: 10 },
     },
     {
-      name: `${10 / Math.min(share, 5)} deployments of 50, for an hour`,
+      name: `${6 / Math.min(share, 3)} deployments of 50, for an hour`,
       hours: 1,
-      manifests: deployments(10 / Math.min(share, 5), 50),
+      manifests: deployments(6 / Math.min(share, 3), 50),
       goal: undefined,
     },
     { name: "an idle day", hours: 24, manifests: [], goal: undefined },
@@ -63,7 +63,7 @@ export async function benchControllers({ quick, print }: ControllersOptions): Pr
     const { podsMade } = await runScenario({
       ...{ seed: 1, startMs: undefined, events: [], expectations: [], manifests },
       durationMs: hours * 60 * minuteMs,
-      nodes: Array.from({ length: 10 }, (_, i) => ({ name: `node-${i}` })),
+      nodes: Array.from({ length: 3 }, (_, i) => ({ name: `node-${i}` })),
     })
     const seconds = (performance.now() - begun) / 1000
     const used = process.cpuUsage(cpu)

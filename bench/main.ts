@@ -6,7 +6,7 @@
  *   churn   what the server holds once many objects have come and gone (`--minutes` and as much again)
  *   start   how long a cluster, an application and its replicas take to start  (at most 3 minutes)
  *   scale       a thousand simulated nodes, ten thousand pods, without the reference  (two minutes)
- *   controllers lives of objects on virtual time, without the reference  (a minute)
+ *   controllers lives of objects on virtual time, without the reference  (some minutes)
  *   scheduler   what one decision costs at 2,000 and 5,000 nodes, without the reference  (a minute)
  *
  *   --quick           fewer and shorter rounds
