@@ -105,7 +105,7 @@ class RestClient implements Client {
     const watched: HttpRequest = { method: "GET", path, signal }
     const response = await retried(this.#clock, watched, () => this.#send(watched))
     for await (const line of lines(response.body)) {
-      const event = JSON.parse(line) as WatchEvent<T>
+      const event = parseJson(line) as WatchEvent<T>
       if (event.type !== "ERROR") received(event.object, kind)
       yield event
     }
