@@ -347,7 +347,13 @@ export { type Comparison, compare, fieldSetOf } from "./apply/compare.ts"
 export { FieldSet, FieldSetBuilder, type FieldsNode } from "./apply/field-set.ts"
 export { type ManagedFieldsContext, type ResetFields } from "./apply/field-updater.ts"
 export { lastAppliedAnnotation, lastAppliedFields, sortKeys } from "./apply/last-applied.ts"
-export { type Applied, applyConfig, equalButManagedTimes, updateManagers } from "./apply/managed-fields.ts"
+export {
+  type Applied,
+  applyConfig,
+  conversionError,
+  equalButManagedTimes,
+  updateManagers,
+} from "./apply/managed-fields.ts"
 export { type Owner, type Owners, readOwners, writeOwners } from "./apply/managers.ts"
 export { merge as mergeTyped } from "./apply/merge.ts"
 export { extractItems, removeItems } from "./apply/remove.ts"

@@ -3,7 +3,7 @@
  * Mirrors: apimachinery pkg/util/managedfields/internal
  */
 import { isObject, jsonEqual, type JsonObject } from "../patch/json-value.ts"
-import { badRequest, unexpectedError } from "../status.ts"
+import { badRequest, unexpectedError, type StatusError } from "../status.ts"
 import { ConflictsError, conflictStatus } from "./conflicts.ts"
 import { FieldSet } from "./field-set.ts"
 import { applyOwners, updateOwners, type ManagedFieldsContext } from "./field-updater.ts"
@@ -182,6 +182,18 @@ export function applyConfig(
   if (liveObj && object === base && jsonEqual(writeOwners(owners), entriesOf(liveObj)))
     return { object: liveObj, changed: false }
   return { object: withOwners(object, owners), changed: true }
+}
+
+/**
+ * What is said when an object that was applied has a value which its kind cannot hold although the schema takes it.
+ * Mirrors: apimachinery pkg/util/managedfields/internal/structuredmerge.go
+ */
+export function conversionError(config: object, reason: string): StatusError {
+  const object = config as JsonObject
+  return unexpectedError(
+    `failed to convert new object (${nameOf(object)}) to proper version: ` +
+      `unable to convert unstructured object to ${gvkText(object)}: ${reason}`,
+  )
 }
 
 function checkConfig(ctx: ManagedFieldsContext, config: JsonObject): void {

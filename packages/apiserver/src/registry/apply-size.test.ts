@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { deployment, pod } from "@knarr/api"
+import { deployment, limitRange, pod } from "@knarr/api"
 import { StatusError } from "@knarr/apimachinery"
 import { createLoopbackClient } from "../loopback-client.ts"
 import { startTestRegistry, type TestRegistry } from "./testing.ts"
@@ -48,4 +48,36 @@ test("an amount beyond every number is refused like any other that is not whole"
     (thrown) =>
       thrown instanceof StatusError && thrown.code === 422 && /must be an integer/.test(thrown.message),
   )
+})
+
+test("a value that the schema takes and the kind cannot hold is refused in upstream's words", async () => {
+  await using t = await startTestRegistry()
+  const client = adminOf(t)
+  const ref = { name: "a", namespace: "default" }
+  const apply = (storage: unknown): Promise<unknown> =>
+    client.patch(
+      limitRange,
+      ref,
+      "apply",
+      {
+        apiVersion: "v1",
+        kind: "LimitRange",
+        metadata: ref,
+        spec: { limits: [{ type: "PersistentVolumeClaim", min: { storage } }] },
+      } as object,
+      { fieldManager: "one" },
+    )
+  for (const storage of [false, "x"])
+    await assert.rejects(apply(storage), (error) => {
+      assert.ok(error instanceof StatusError)
+      assert.equal(error.code, 500)
+      assert.equal(
+        error.message,
+        "failed to convert new object (default/a; /v1, Kind=LimitRange) to proper version: unable to convert " +
+          "unstructured object to /v1, Kind=LimitRange: quantities must match the regular expression " +
+          "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+      )
+      return true
+    })
+  await apply(1.5)
 })

@@ -2,6 +2,8 @@
 import {
   applyConfig,
   badRequest,
+  conversionError,
+  DecodeError,
   decodeObject,
   equalButManagedTimes,
   FieldSet,
@@ -102,10 +104,19 @@ export function applyToObject(
   const { manager, force, subresource, nowMs } = options
   checkType(kind, config)
   const applied = applyConfig(contextOf(kind, subresource, nowMs), live, config, manager, force)
-  const { object } = decodeObject<KubeObject>(kind.schema, applied.object, { keepEmpties: true })
+  const object = typed(kind, applied.object, config)
   object.kind = kind.kind
   object.apiVersion = kind.apiVersion
   object.metadata ??= {} as KubeObject["metadata"]
   setObjectDefaults(kind, object, nowMs)
   return object
+}
+
+function typed(kind: Kind, value: unknown, config: KubeObject): KubeObject {
+  try {
+    return decodeObject<KubeObject>(kind.schema, value, { keepEmpties: true }).object
+  } catch (thrown) {
+    if (thrown instanceof DecodeError) throw conversionError(config, thrown.message)
+    throw thrown
+  }
 }
