@@ -5,7 +5,7 @@ export {
   type EmbeddedStoreOptions,
   openEmbeddedStore,
 } from "./embedded/embedded-store.ts"
-export { dataFile as storeDataFile } from "./embedded/database.ts"
+export { dataFile as storeDataFile } from "./embedded/data-file.ts"
 export { StoreInUseError } from "./embedded/directory-lock.ts"
 export { DamagedSnapshotError, restoreSnapshot, saveSnapshot } from "./snapshot.ts"
 export { type EtcdStoreOptions, openEtcdStore } from "./etcd/etcd-store.ts"

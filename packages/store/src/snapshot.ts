@@ -5,7 +5,8 @@
 import { type Hash, createHash } from "node:crypto"
 import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises"
 import { dirname } from "node:path"
-import { dataFile, revisionOf, syncDirectory } from "./embedded/database.ts"
+import { dataFile } from "./embedded/data-file.ts"
+import { revisionOf, syncDirectory } from "./embedded/database.ts"
 import type { EmbeddedStore } from "./embedded/embedded-store.ts"
 import { numberBytes, readNumber } from "./embedded/record.ts"
 

@@ -61,7 +61,8 @@ export function query(draw: Draw, watch = true): string {
     const value = draw.pick(parameters[name]!)
     return `${name}=${encodeURIComponent(draw.chance(0.15) ? draw.mutate(value).toWellFormed() : value)}`
   })
-  if (watch && draw.chance(0.02)) words.push("watch=true", "timeoutSeconds=1")
+  // The first of a name counts: without a time a watch goes on for an hour.
+  if (watch && draw.chance(0.02)) words.unshift("watch=true", "timeoutSeconds=1")
   return words.length === 0 ? "" : `?${words.join("&")}`
 }
 

@@ -23,6 +23,7 @@ import { dirname, join } from "node:path"
 import { type Database as Table, type RootDatabase, open } from "lmdb"
 import { asError } from "@knarr/base"
 import { DamagedStoreError, NoSpaceError } from "../store.ts"
+import { dataFile } from "./data-file.ts"
 import { type Cost, type TreePages, boundOf, pageBytes } from "./batch-cost.ts"
 import { checkDataFile } from "./file-check.ts"
 import { type LogRecord, decodeRecord, numberBytes, readNumber } from "./record.ts"
@@ -315,11 +316,6 @@ function damaged(file: string, thrown: unknown): Error {
   if (typeof code === "string" && /^E[A-Z]+$/.test(code)) return error
   if (typeof code === "number" && code > 0 && code !== 22) return error
   return new DamagedStoreError(file, error)
-}
-
-/** The data file of the store in `dir`. */
-export function dataFile(dir: string): string {
-  return join(dir, "data.mdb")
 }
 
 function copyFile(dir: string): string {
