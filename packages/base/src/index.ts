@@ -1,5 +1,6 @@
 export { Backoff, type BackoffOptions } from "./backoff.ts"
 export { ByteArena } from "./byte-arena.ts"
+export { ByteQueue } from "./byte-queue.ts"
 export { type Clock, sleepOn, systemClock, withTimeout } from "./clock.ts"
 export { VirtualClock } from "./virtual-clock.ts"
 export { CancelledError, TerminalError, TimeoutError, asError, messageOf } from "./errors.ts"

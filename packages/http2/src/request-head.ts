@@ -118,8 +118,25 @@ export class RequestHead {
   }
 }
 
-/** Fields behind a body: none that belongs to a head. They say nothing to a server, and are not kept. */
-export function trailerFault(name: string, value: string): string | undefined {
-  if (!nameForm.test(name) || valueFault.test(value)) return "A trailer is not valid"
-  return undefined
+/** Fields behind a body. They say nothing to a server, and are not kept. */
+export class Trailers {
+  /** Why they cannot be taken. */
+  fault: string | undefined
+  readonly #limits: HeadLimits
+  #bytes = 0
+  #fields = 0
+
+  constructor(limits: HeadLimits) {
+    this.#limits = limits
+  }
+
+  /** Takes the next field. */
+  add(name: string, value: string): void {
+    this.#bytes += name.length + value.length + 32
+    this.#fields++
+    if (this.fault !== undefined) return
+    if (this.#bytes > this.#limits.maxBytes || this.#fields > this.#limits.maxFields)
+      this.fault = "Trailers that are too large"
+    else if (!nameForm.test(name) || valueFault.test(value)) this.fault = "A trailer is not valid"
+  }
 }

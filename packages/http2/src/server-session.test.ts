@@ -167,6 +167,51 @@ describe("a connection", () => {
     assert.deepEqual([client.complaints, client.closed], [["goaway 11"], true])
   })
 
+  it("is ended when its windows are changed too often", async () => {
+    using client = new RawClient({ onStream: quiet })
+    const change = settingsFrame([[settingIds.initialWindowSize, 1]])
+    client.send(...Array.from({ length: 2000 }, () => change))
+    await client.settle()
+    assert.deepEqual(client.complaints, [])
+    client.send(headersFrame(1, get), ...Array.from({ length: 1001 }, () => change))
+    await client.settle()
+    assert.deepEqual(client.complaints, ["goaway 11"])
+  })
+
+  it("gives room for as much as came, however requests end", async () => {
+    const failed = quiet
+    const ends: Record<string, (stream: ServerStream) => void> = {
+      "answered before the body": hello,
+      "read and answered": (stream) => stream.consume({ data: () => true, end: () => hello(stream), failed }),
+      "read by nobody": quiet,
+      "read as a stream, and let go": (stream) => setImmediate(() => stream.readable().destroy()),
+      "read as a stream that nobody reads": (stream) => void stream.readable(),
+      "reset here": (stream) => setImmediate(() => stream.reset()),
+    }
+    for (const [name, onStream] of Object.entries(ends)) {
+      using client = new RawClient({ onStream })
+      let sent = 0
+      for (let id = 1; id < 41; id += 2) {
+        client.send(headersFrame(id, post, flags.endHeaders))
+        for (let i = 0; i < 10; i++) client.send(data(id, Buffer.alloc(10_000)))
+        sent += 100_000
+        await client.settle()
+        client.send(reset(id))
+        await client.settle()
+      }
+      const released = client
+        .of(frameTypes.windowUpdate)
+        .filter(({ streamId }) => streamId === 0)
+        .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 65_535 - 1_048_576)
+      assert.ok(sent - released < 262_144, `${name}: ${sent} sent, ${released} released`)
+      assert.deepEqual(
+        client.complaints.filter((text) => text.startsWith("goaway")),
+        [],
+        name,
+      )
+    }
+  })
+
   it("is not read on when its peer does not read", async () => {
     using client = new RawClient({ onStream: quiet })
     client.stopReading()
@@ -357,6 +402,23 @@ describe("a request", () => {
     )
   })
 
+  it("has trailers that are as short as heads", async () => {
+    using client = new RawClient({ onStream: quiet })
+    // One long field of the peer's table, over and over.
+    const long = Buffer.concat([Buffer.from([0x40]), literals([["b", "x".repeat(4000)]]).subarray(1)])
+    const again = Buffer.alloc(16_000, 0xbe)
+    client.send(
+      headersFrame(1, post, flags.endHeaders),
+      smallFrame(frameTypes.headers, flags.endStream, 1, long),
+      ...Array.from({ length: 7 }, () => smallFrame(frameTypes.continuation, 0, 1, again)),
+      smallFrame(frameTypes.continuation, flags.endHeaders, 1, none),
+    )
+    const { user } = process.cpuUsage()
+    await client.settle()
+    assert.deepEqual(client.complaints, ["reset 1 1"])
+    assert.ok(process.cpuUsage().user - user < 1_000_000)
+  })
+
   it("waits for its turn no longer than others: beyond the bound it is refused", async () => {
     using client = new RawClient({ onStream: quiet, maxConcurrentStreams: 2 })
     client.send(headersFrame(1, get), headersFrame(3, get), headersFrame(5, get))
@@ -508,6 +570,19 @@ describe("an answer", () => {
     await client.settle()
     assert.deepEqual(done.slice(2), ["done 1", "close 1 false"])
     assert.deepEqual([...new Set(client.body(3))], [3])
+  })
+
+  it("that its peer does not take is broken off in the end", async () => {
+    using client = new RawClient({ onStream: hello, idleMs: 1000 })
+    client.send(settingsFrame([[settingIds.initialWindowSize, 0]]), headersFrame(1, post, flags.endHeaders))
+    await client.settle()
+    // What is left of the request is not kept meanwhile.
+    for (let i = 0; i < 30; i++) client.send(data(1, Buffer.alloc(10_000)))
+    await client.settle()
+    assert.deepEqual([client.complaints, client.session.openStreams], [[], 1])
+    await client.clock.advance(1500)
+    await client.settle()
+    assert.deepEqual([client.complaints, client.session.openStreams], [["reset 1 8"], 0])
   })
 
   it("is broken off by a reset, and what comes later says nothing", async () => {

@@ -28,7 +28,7 @@ import {
   smallFrame,
 } from "./protocol.ts"
 import { ReceiveWindows } from "./receive-windows.ts"
-import { RequestHead, trailerFault, type HeadLimits } from "./request-head.ts"
+import { RequestHead, Trailers, type HeadLimits } from "./request-head.ts"
 import { Sender } from "./sender.ts"
 import { ServerStream, type StreamCarrier } from "./server-stream.ts"
 
@@ -44,7 +44,10 @@ export interface ServerSessionOptions {
   readonly maxHeaderBytes?: number | undefined
   /** Default 256. */
   readonly maxHeaderFields?: number | undefined
-  /** How long a connection stays on which nothing is asked, in milliseconds. Default 180,000. */
+  /**
+   * How long a connection stays on which nothing is asked, in milliseconds, and at least how long an answer that is not
+   * taken. Default 180,000.
+   */
   readonly idleMs?: number | undefined
   /** Must not throw. */
   onStream(stream: ServerStream): void
@@ -142,6 +145,7 @@ export class ServerSession implements StreamCarrier {
   }
 
   queue(stream: ServerStream): void {
+    if (stream.ending) stream.endingSince ??= this.#options.clock.monotonic()
     this.#sender.queue(stream)
   }
 
@@ -243,9 +247,11 @@ export class ServerSession implements StreamCarrier {
   }
 
   #onTrailers(id: number, stream: ServerStream | undefined, endStream: boolean, block: Buffer): void {
-    let fault = endStream ? undefined : "A second head that is not the last"
-    this.#decoder.decode(block, (name, value) => (fault ??= trailerFault(name, value)))
-    if (!stream) return
+    const trailers = new Trailers(this.#limits)
+    if (!endStream) trailers.fault = "A second head that is not the last"
+    this.#decoder.decode(block, (name, value) => trailers.add(name, value))
+    const { fault } = trailers
+    if (!stream) return fault === undefined ? undefined : this.#requireCalm()
     if (fault !== undefined) throw new StreamError(id, errorCodes.protocolError, fault)
     this.#take(stream, Buffer.alloc(0), true)
   }
@@ -289,6 +295,8 @@ export class ServerSession implements StreamCarrier {
       if (payload.length > 0) throw frameSizeError()
       return
     }
+    // Each may walk all streams.
+    if (this.#streams.size > 0) this.#requireCalm()
     this.#sender.readSettings(payload, this.#streams.values())
   }
 
@@ -349,7 +357,11 @@ export class ServerSession implements StreamCarrier {
   #watchIdle(ms: number): void {
     const { clock } = this.#options
     this.#idleTimer = clock.timer(ms, () => {
-      const left = this.#idleMs - (clock.monotonic() - this.#quietSince)
+      const now = clock.monotonic()
+      for (const stream of this.#streams.values())
+        // A peer that does not take an answer does not keep it here.
+        if (stream.endingSince !== undefined && now - stream.endingSince >= this.#idleMs) stream.reset()
+      const left = this.#idleMs - (now - this.#quietSince)
       if (this.#streams.size > 0) this.#watchIdle(this.#idleMs)
       else if (left > 0) this.#watchIdle(left)
       else if (this.#closing) this.destroy()

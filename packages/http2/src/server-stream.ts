@@ -1,6 +1,6 @@
 /** One request and its answer on a connection: see `server-session.ts`, which moves the frames. */
 import { Readable } from "node:stream"
-import { CancelledError } from "@knarr/base"
+import { ByteQueue, CancelledError } from "@knarr/base"
 import type { HeaderList } from "./hpack/encoder.ts"
 import { errorCodes } from "./protocol.ts"
 import type { RequestHead, RequestHeaders } from "./request-head.ts"
@@ -49,11 +49,14 @@ export class ServerStream {
   sendWindow: number
   /** Octets that were taken and the peer has not been told of. The session's. */
   unreleased = 0
+  /** Since when all of the answer waits for the peer, by the monotonic clock. The session's. */
+  endingSince: number | undefined
   readonly #carrier: StreamCarrier
   #expectedBytes: number | undefined
   #continue: boolean
   #sink: BodySink | undefined
-  #early: Buffer[] = []
+  /** What has come and nobody has taken. */
+  readonly #waiting = new ByteQueue()
   #requestEnded: boolean
   #answered = false
   #ending = false
@@ -91,6 +94,11 @@ export class ServerStream {
   /** The peer has sent all that it will. */
   get requestEnded(): boolean {
     return this.#requestEnded
+  }
+
+  /** The answer is complete; what is left of the request says nothing. */
+  get ending(): boolean {
+    return this.#ending
   }
 
   /** The end of the answer is on its way to the peer. */
@@ -144,6 +152,7 @@ export class ServerStream {
       this.#pendingBytes += chunk.length
     }
     this.#ending = true
+    this.release(this.#waiting.take().length)
     this.#carrier.queue(this)
   }
 
@@ -162,9 +171,8 @@ export class ServerStream {
       this.#continue = false
       this.#carrier.sendHead(this, 100, [], false)
     }
-    const early = this.#early
-    this.#early = []
-    for (const chunk of early) if (sink.data(chunk)) this.release(chunk.length)
+    const { length } = this.#waiting
+    if (length > 0 && sink.data(this.#waiting.take())) this.release(length)
     if (this.#requestEnded) sink.end()
     else if (this.#closed) sink.failed(new CancelledError("The request"))
   }
@@ -176,24 +184,31 @@ export class ServerStream {
 
   /** The body as a stream; instead of {@link consume}. */
   readable(): Readable {
-    let held = 0
-    const readable = new Readable({
-      read: () => {
-        const bytes = held
-        held = 0
-        if (bytes > 0) this.release(bytes)
-      },
-    })
+    const held = new ByteQueue()
+    let wanted = false
+    let ended = false
+    const readable = new Readable({ read: () => ((wanted = true), move()) })
+    const move = (): void => {
+      const bytes = held.length
+      if (!wanted || (bytes === 0 && !ended)) return
+      wanted = false
+      readable.push(bytes === 0 ? null : held.take())
+      this.release(bytes)
+    }
     // Whoever reads hears of it; when nobody does any more, it is no fault.
     readable.on("error", () => {})
-    readable.once("close", () => this.release(held))
+    readable.once("close", () => this.release(held.take().length))
     this.consume({
-      data: (chunk) => {
-        if (readable.destroyed || readable.push(chunk)) return true
-        held += chunk.length
+      data(chunk) {
+        if (readable.destroyed) return true
+        held.add(chunk)
+        move()
         return false
       },
-      end: () => void readable.push(null),
+      end() {
+        ended = true
+        move()
+      },
       failed: (reason) => void readable.destroy(reason),
     })
     return readable
@@ -208,8 +223,8 @@ export class ServerStream {
     }
     if (end) this.#requestEnded = true
     if (chunk.length > 0) {
-      if (this.#answerEnded) this.release(chunk.length)
-      else if (!this.#sink) this.#early.push(chunk)
+      if (this.#ending) this.release(chunk.length)
+      else if (!this.#sink) this.#waiting.add(chunk)
       else if (this.#sink.data(chunk)) this.release(chunk.length)
     }
     if (end) this.#sink?.end()
@@ -262,8 +277,8 @@ export class ServerStream {
     this.#closed = true
     const pieces = this.#pieces
     this.#pieces = []
-    this.#early = []
     this.#pendingBytes = 0
+    this.release(this.#waiting.take().length)
     for (const { done } of pieces) done?.(reason ?? new CancelledError("The answer"))
     if (!this.#requestEnded) this.#sink?.failed(reason ?? new CancelledError("The request"))
     this.onClose?.(reason === undefined)

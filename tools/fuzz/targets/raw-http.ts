@@ -188,7 +188,11 @@ export const rawHttp = defineTarget<Input>({
                 ALPNProtocols: [String(protocol)],
               })
         const received = await converse(socket, pieces.map(String))
-        if (protocol === "http/1.1")
+        // What the reference has no better answer for, either.
+        const unknown = received.includes(
+          "failed to create RequestInfo: unable to determine kind and namespace",
+        )
+        if (protocol === "http/1.1" && !unknown)
           for (const [, status] of received.matchAll(/^HTTP\/1\.1 (\d+)/gm))
             expect(
               Number(status) < 500 || status === "503" || status === "501" || status === "505",

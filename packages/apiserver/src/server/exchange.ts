@@ -6,7 +6,7 @@ import { ServerResponse, validateHeaderName, validateHeaderValue, type IncomingM
 import type { Socket } from "node:net"
 import type { Duplex, Readable } from "node:stream"
 import type { TLSSocket } from "node:tls"
-import { CancelledError, abortable, deferred, destroySoon, type Deferred } from "@knarr/base"
+import { ByteQueue, CancelledError, abortable, deferred, destroySoon, type Deferred } from "@knarr/base"
 import { errorCodes, type BodySink, type ServerSession, type ServerStream } from "@knarr/http2"
 import { badRequest, requestEntityTooLarge, tooManyRequests, type StatusError } from "@knarr/apimachinery"
 import type { AuditRecord } from "../audit/record.ts"
@@ -186,10 +186,9 @@ function bodyCollector(
   take: ((bytes: number) => boolean) | undefined,
 ): { readonly body: Promise<Buffer>; readonly sink: BodySink } {
   const { promise: body, resolve, reject } = deferred<Buffer>()
-  let chunks: Buffer[] | undefined = []
-  let size = 0
+  let bytes: ByteQueue | undefined = new ByteQueue()
   const refuse = (error: StatusError): void => {
-    chunks = undefined
+    bytes = undefined
     reject(error)
   }
   const tooLarge = (): void => refuse(requestEntityTooLarge(`limit is ${maxBodyBytes}`))
@@ -197,16 +196,15 @@ function bodyCollector(
   const sink: BodySink = {
     data(chunk) {
       // What is not wanted is read away.
-      if (!chunks) return true
-      size += chunk.length
-      if (size > maxBodyBytes) tooLarge()
+      if (!bytes) return true
+      if (bytes.length + chunk.length > maxBodyBytes) tooLarge()
       else if (take && !take(chunk.length))
         refuse(tooManyRequests("Too many requests, please try again later.", 1))
-      else chunks.push(chunk)
+      else bytes.add(chunk)
       return true
     },
     end() {
-      if (chunks) resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size))
+      if (bytes) resolve(bytes.take())
     },
     failed: (reason) =>
       reject(
@@ -288,11 +286,18 @@ export class Http1Exchange extends ServerExchange {
     }
   }
 
-  /** A request whose connection node:http has let go of, because it asks for another protocol. */
-  static ofUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Http1Exchange {
+  /**
+   * A request whose connection node:http has let go of, because it asks for another protocol. Undefined when node:http
+   * itself has not finished answering what came before on it: a request without host, which ends the connection.
+   */
+  static ofUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Http1Exchange | undefined {
     const response = new ServerResponse(request)
     response.shouldKeepAlive = false
-    response.assignSocket(socket as Socket)
+    try {
+      response.assignSocket(socket as Socket)
+    } catch {
+      return undefined
+    }
     // Nobody else ends it when the request is refused.
     response.on("finish", () => destroySoon(socket))
     const exchange = new Http1Exchange(request, response, { socket, head })

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { connect, type ClientHttp2Session } from "node:http2"
 import { Agent, request } from "node:https"
 import { describe, it } from "node:test"
+import { connect as connectTls } from "node:tls"
 import { ClientCertificates } from "../authn/x509.ts"
 import { testCertificates, testEnv } from "../testing.ts"
 import type { ServerExchange } from "./exchange.ts"
@@ -13,6 +14,7 @@ const admin = certificates.client("admin", "system:masters", "ops")
 
 async function start(
   onRequest: (exchange: ServerExchange) => void,
+  takesUpgrade = false,
 ): Promise<Awaited<ReturnType<typeof listen>>> {
   return listen({
     clock: testEnv.clock,
@@ -21,7 +23,7 @@ async function start(
     port: 0,
     certificates: { ...certificates.server, clientCA: certificates.ca.cert },
     onRequest,
-    takesUpgrade: () => false,
+    takesUpgrade: () => takesUpgrade,
   })
 }
 
@@ -200,6 +202,60 @@ describe("listener", () => {
 })
 
 describe("HTTP/1.1 connections", () => {
+  it("answer what was asked before an upgrade, and then the upgrade", async () => {
+    const exchanges: ServerExchange[] = []
+    let seen = Promise.withResolvers<void>()
+    const listener = await start((exchange) => {
+      exchanges.push(exchange)
+      seen.resolve()
+    }, true)
+    const socket = connectTls({ host: "127.0.0.1", port: listener.port, ca: certificates.ca.cert })
+    let answers = ""
+    socket.setEncoding("utf8")
+    socket.on("data", (text: string) => (answers += text))
+    const closed = new Promise((resolve) => socket.once("close", resolve))
+    try {
+      socket.write(
+        "GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+      )
+      await seen.promise
+      seen = Promise.withResolvers()
+      assert.deepEqual(
+        exchanges.map(({ path }) => path),
+        ["/a"],
+      )
+      exchanges[0]!.respond(200, "text/plain", "first")
+      await seen.promise
+      exchanges[1]!.respond(403, "text/plain", "second")
+      await closed
+      assert.match(answers, /^HTTP\/1.1 200 OK[^]*firstHTTP\/1.1 403 Forbidden[^]*second$/)
+    } finally {
+      socket.destroy()
+      await listener.close(100)
+    }
+  })
+
+  it("end when a request that nobody takes comes before an upgrade", async () => {
+    for (const first of [
+      "PUT / HTTP/1.1\r\nost:\r\n\r\n",
+      "PUT / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n",
+    ]) {
+      const listener = await start(() => {}, true)
+      const socket = connectTls({ host: "127.0.0.1", port: listener.port, ca: certificates.ca.cert })
+      try {
+        const closed = new Promise((resolve) => socket.once("close", resolve))
+        socket.on("error", () => {}).resume()
+        socket.write(
+          `${first}GET /b HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+        )
+        await closed
+      } finally {
+        socket.destroy()
+        await listener.close(100)
+      }
+    }
+  })
+
   it("are kept when a small body was not wanted", async () => {
     const listener = await start((exchange) => exchange.respond(403, "text/plain", "no"))
     const agent = new Agent({ keepAlive: true, maxSockets: 1, ca: certificates.ca.cert })

@@ -3,7 +3,7 @@
  * {@link ServerExchange}; an HTTP/1.1 upgrade (SPDY, WebSocket) brings its raw socket along.
  */
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https"
-import type { IncomingMessage } from "node:http"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { SecureContextOptions, TLSSocket } from "node:tls"
@@ -205,10 +205,23 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       )
       destroySoon(socket)
     })
-    server.on("request", (request, response) => options.onRequest(new Http1Exchange(request, response)))
+    // The last request of each connection: what was asked before an upgrade is answered before it.
+    const last = new WeakMap<Duplex, ServerResponse>()
+    server.on("request", (request, response) => {
+      last.set(request.socket, response)
+      options.onRequest(new Http1Exchange(request, response))
+    })
     server.on("upgrade", (request, socket, head) => {
       socket.on("error", () => {})
-      options.onRequest(Http1Exchange.ofUpgrade(request, socket, head))
+      const upgrade = (): void => {
+        if (socket.destroyed) return
+        const exchange = Http1Exchange.ofUpgrade(request, socket, head)
+        if (exchange) options.onRequest(exchange)
+        else destroySoon(socket)
+      }
+      const before = last.get(socket)
+      if (before && !before.closed) before.once("close", upgrade)
+      else upgrade()
     })
     servers.push(server)
     return server
