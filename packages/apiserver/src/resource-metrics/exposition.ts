@@ -27,14 +27,24 @@ interface Draft {
   memoryBytes: number
 }
 
-const line = /^([a-z_]+)(?:\{([^}]*)\})? (\S+)(?: (\d+))?$/
-const label = /(\w+)="((?:[^"\\]|\\.)*)"/g
+/** Three names of 253 characters, and room; what is longer is passed over. */
+export const maxLineLength = 2048
+/** What is of a time further ahead, or longer ago, is passed over: its node's clock, or what it says, is wrong. */
+export const maxAheadMs = 5 * 60_000
+export const maxAgeMs = 60 * 60_000
 
-/** Reads the text; what is not about use is passed over. `nowMs`: when what says no time is of. */
+const line = /^([a-z_]+)(?:\{([^}]*)\})? (\S+)(?: (\d+))?$/
+/** Sticky: the first thing that is no label ends them, so that each character is looked at once. */
+const label = /(\w+)="((?:[^"\\]|\\.)*)"(?:, *)?/y
+
+/**
+ * Reads the text, in time that grows with its length; what is not about use, or tells what cannot be, is passed over.
+ * `nowMs`: when what says no time is of.
+ */
 export function readExposition(text: string, nowMs: number): NodeSample {
   const node = draft(nowMs)
   const pods = new Map<string, Map<string, Draft>>()
-  for (const one of text.split("\n")) {
+  for (const one of linesOf(text)) {
     if (!one.startsWith("node_") && !one.startsWith("container_")) continue
     const match = line.exec(one)
     if (!match) continue
@@ -42,6 +52,8 @@ export function readExposition(text: string, nowMs: number): NodeSample {
     const value = Number(number)
     if (!Number.isFinite(value) || value < 0) continue
     const atMs = time === undefined ? nowMs : Number(time)
+    if (atMs > nowMs + maxAheadMs || atMs < nowMs - maxAgeMs) continue
+    if (name.endsWith("_bytes") && !Number.isSafeInteger(value)) continue
     switch (name) {
       case "node_cpu_usage_seconds_total":
         node.cpuSeconds = value
@@ -52,15 +64,20 @@ export function readExposition(text: string, nowMs: number): NodeSample {
         break
       case "container_cpu_usage_seconds_total": {
         const container = draftOf(pods, labels, nowMs)
+        if (!container) break
         container.cpuSeconds = value
         container.atMs = atMs
         break
       }
-      case "container_memory_working_set_bytes":
-        draftOf(pods, labels, nowMs).memoryBytes = value
+      case "container_memory_working_set_bytes": {
+        const container = draftOf(pods, labels, nowMs)
+        if (container) container.memoryBytes = value
         break
-      case "container_start_time_seconds":
-        draftOf(pods, labels, nowMs).startedMs = value * 1000
+      }
+      case "container_start_time_seconds": {
+        const container = draftOf(pods, labels, nowMs)
+        if (container) container.startedMs = value * 1000
+      }
     }
   }
   for (const [pod, containers] of pods)
@@ -70,19 +87,32 @@ export function readExposition(text: string, nowMs: number): NodeSample {
   return { node: node.cpuSeconds > 0 && node.memoryBytes > 0 ? node : undefined, pods }
 }
 
+function* linesOf(text: string): Generator<string> {
+  for (let start = 0; start < text.length;) {
+    const found = text.indexOf("\n", start)
+    const end = found === -1 ? text.length : found
+    if (end - start <= maxLineLength) yield text.slice(start, end)
+    start = end + 1
+  }
+}
+
 function draft(nowMs: number): Draft {
   return { atMs: nowMs, startedMs: 0, cpuSeconds: 0, memoryBytes: 0 }
 }
 
-function draftOf(pods: Map<string, Map<string, Draft>>, labels: string, nowMs: number): Draft {
+/** Undefined for labels that name no container of a pod. */
+function draftOf(pods: Map<string, Map<string, Draft>>, labels: string, nowMs: number): Draft | undefined {
   let container = ""
   let namespace = ""
   let pod = ""
-  for (const [, name, value = ""] of labels.matchAll(label)) {
+  label.lastIndex = 0
+  for (let match; (match = label.exec(labels));) {
+    const [, name, value = ""] = match
     if (name === "container") container = value
     else if (name === "namespace") namespace = value
     else if (name === "pod") pod = value
   }
+  if (container === "" || namespace === "" || pod === "") return undefined
   const key = `${namespace}/${pod}`
   let containers = pods.get(key)
   if (!containers) pods.set(key, (containers = new Map()))

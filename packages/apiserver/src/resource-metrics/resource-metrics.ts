@@ -36,8 +36,8 @@ export interface ResourceMetricsOptions {
   readonly known?: ((node: string) => KnownNodeUse | undefined) | undefined
 }
 
-/** A node with 250 pods tells some 200 KiB. */
-const maxScrapeBytes = 16 * 1024 * 1024
+/** A node with 250 pods tells some 200 KiB; one that says more than this does not answer. */
+const maxScrapeBytes = 4 * 1024 * 1024
 /** As metrics-server registers itself. */
 const priorities = { groupPriority: 100, versionPriority: 100 }
 
@@ -93,9 +93,10 @@ export function hostResourceMetrics(options: {
     const nowMs = env.clock.now()
     return objects.flatMap(({ metadata }) => {
       const use = uses.get(metadata.name)
-      if (use) return [nodeMetrics(metadata, knownNodeUsage(use, nowMs), nowMs)]
-      const { last, previous } = samples.of(metadata.name) ?? {}
-      const usage = last?.node && previous?.node && usageBetween(previous.node, last.node)
+      const { last, previous } = (use ? undefined : samples.of(metadata.name)) ?? {}
+      const usage = use
+        ? knownNodeUsage(use, nowMs)
+        : last?.node && previous?.node && usageBetween(previous.node, last.node)
       return usage ? [nodeMetrics(metadata, usage, nowMs)] : []
     })
   }

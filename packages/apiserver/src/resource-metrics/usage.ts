@@ -28,18 +28,32 @@ export type KnownNodeUse = ReadonlyMap<string, ReadonlyMap<string, KnownUse>>
 /** A container younger than this has used too little to be told apart from its start. */
 const freshMs = 10_000
 
-/** Undefined: these are no two looks at the same thing. */
+/** Undefined when these are no amounts: not whole, negative, or past what a number holds exactly. */
+function usageOf(
+  { atMs, windowMs }: Pick<Usage, "atMs" | "windowMs">,
+  { cpuNanoCores, memoryBytes }: KnownUse,
+): Usage | undefined {
+  if (![cpuNanoCores, memoryBytes].every((amount) => Number.isSafeInteger(amount) && amount >= 0))
+    return undefined
+  return {
+    atMs,
+    windowMs,
+    cpu: new Quantity(cpuNanoCores, -9, "DecimalSI"),
+    memory: Quantity.of(memoryBytes, "BinarySI"),
+  }
+}
+
+/** Undefined: these are no two looks at the same thing, or what they tell cannot be. */
 export function usageBetween(previous: UsePoint, last: UsePoint): Usage | undefined {
   const windowMs = last.atMs - previous.atMs
-  if (windowMs <= 0 || last.cpuSeconds < previous.cpuSeconds || last.startedMs < previous.startedMs)
+  if (
+    !(windowMs > 0 && windowMs < Infinity) ||
+    last.cpuSeconds < previous.cpuSeconds ||
+    last.startedMs < previous.startedMs
+  )
     return undefined
-  const nanoCores = Math.floor(((last.cpuSeconds - previous.cpuSeconds) / (windowMs / 1000)) * 1e9)
-  return {
-    atMs: last.atMs,
-    windowMs,
-    cpu: new Quantity(nanoCores, -9, "DecimalSI"),
-    memory: Quantity.of(last.memoryBytes, "BinarySI"),
-  }
+  const cpuNanoCores = Math.floor(((last.cpuSeconds - previous.cpuSeconds) / (windowMs / 1000)) * 1e9)
+  return usageOf({ atMs: last.atMs, windowMs }, { cpuNanoCores, memoryBytes: last.memoryBytes })
 }
 
 /** The look before the last that counts for a container: one since it started, or its start. */
@@ -75,28 +89,29 @@ export function podUsage(
 /** As of a look before so long. */
 const knownWindowMs = 15_000
 
-function knownUsage({ cpuNanoCores, memoryBytes }: KnownUse, nowMs: number): Usage {
-  return {
-    atMs: nowMs,
-    windowMs: knownWindowMs,
-    cpu: new Quantity(Math.round(cpuNanoCores), -9, "DecimalSI"),
-    memory: Quantity.of(Math.round(memoryBytes), "BinarySI"),
-  }
+function knownUsage({ cpuNanoCores, memoryBytes }: KnownUse, nowMs: number): Usage | undefined {
+  return usageOf(
+    { atMs: nowMs, windowMs: knownWindowMs },
+    { cpuNanoCores: Math.round(cpuNanoCores), memoryBytes: Math.round(memoryBytes) },
+  )
 }
 
+/** Without containers whose use cannot be. */
 export function knownPodUsage(pod: string, uses: KnownNodeUse, nowMs: number): PodUsage | undefined {
-  const containers = uses.get(pod)
-  if (!containers?.size) return undefined
-  const used = [...containers].map(([name, use]) => ({ name, usage: knownUsage(use, nowMs) }))
-  return { atMs: nowMs, windowMs: knownWindowMs, containers: used }
+  const used = [...(uses.get(pod) ?? [])].flatMap(([name, use]) => {
+    const usage = knownUsage(use, nowMs)
+    return usage ? [{ name, usage }] : []
+  })
+  return used.length > 0 ? { atMs: nowMs, windowMs: knownWindowMs, containers: used } : undefined
 }
 
-/** Of all containers together. */
-export function knownNodeUsage(uses: KnownNodeUse, nowMs: number): Usage {
+/** Of all containers together, but those whose use cannot be. */
+export function knownNodeUsage(uses: KnownNodeUse, nowMs: number): Usage | undefined {
   let cpuNanoCores = 0
   let memoryBytes = 0
   for (const containers of uses.values())
     for (const use of containers.values()) {
+      if (!knownUsage(use, nowMs)) continue
       cpuNanoCores += use.cpuNanoCores
       memoryBytes += use.memoryBytes
     }
