@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { configMap, event, type ConfigMap } from "@knarr/api"
+import { configMap, event, node, type ConfigMap } from "@knarr/api"
 import { isForbidden, isNotFound } from "@knarr/apimachinery"
 import type { Authorizer, UserInfo } from "./contract.ts"
 import { createLoopbackClient } from "./loopback-client.ts"
@@ -82,4 +82,18 @@ test("kinds come and go while the registry runs", async () => {
   await assert.rejects(t.client.list(configMap), {
     message: "the server could not find the requested resource",
   })
+})
+
+test("of a kind in no namespace there is no subresource in one", async () => {
+  await using t = await startTestRegistry({ kinds: [node] })
+  await t.client.create(node, { metadata: { name: "n" } } as never)
+  const outside = { name: "n" }
+  const inside = { name: "n", namespace: "default" }
+  for (const ask of [
+    (ref: typeof outside) => t.client.getSubresource(node, ref, "status"),
+    (ref: typeof outside) => t.client.patch(node, ref, "merge", {}, { subresource: "status" }),
+  ]) {
+    await ask(outside)
+    await assert.rejects(ask(inside), { message: "the server could not find the requested resource" })
+  }
 })

@@ -239,8 +239,9 @@ class LoopbackClient implements Client {
     options: AskedOptions,
     subresource = "",
   ): { target: Target; allowed: void | Promise<void> } {
-    // As over HTTP: what is not served has no path.
-    if (!this.#registry.serves(kind)) throw pathNotFound()
+    // As over HTTP: what is not served has no path, and in a namespace there is nothing of what is in none.
+    const isNowhere = subresource !== "" && !kind.namespaced && (ref.namespace ?? "") !== ""
+    if (isNowhere || !this.#registry.serves(kind)) throw pathNotFound()
     const storage = this.#registry.storage(kind)
     const at = { namespace: kind.namespaced ? (ref.namespace ?? "") : "", name: ref.name }
     const target = { storage, ref: at, storages: this.#registry }

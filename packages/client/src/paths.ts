@@ -1,5 +1,5 @@
 /** The URLs of the API. */
-import type { Kind } from "@knarr/apimachinery"
+import { pathNotFound, type Kind } from "@knarr/apimachinery"
 import type { Ref } from "./client.ts"
 
 /** `/api/v1` or `/apis/apps/v1`. */
@@ -15,9 +15,13 @@ export function collectionPath(kind: Kind, namespace?: string): string {
     : `${base}/${kind.plural}`
 }
 
-/** Where one object, or a subresource of it, is. Throws when the name is empty: that would be the collection. */
+/**
+ * Where one object, or a subresource of it, is. Throws when the name is empty: that would be the collection. Throws a 404
+ * StatusError for a subresource in a namespace of a kind that is in none: it would be that of an object outside.
+ */
 export function objectPath(kind: Kind, ref: Ref, subresource?: string): string {
   if (ref.name === "") throw new Error("resource name may not be empty")
+  if (subresource && ref.namespace && !kind.namespaced) throw pathNotFound()
   const path = `${collectionPath(kind, ref.namespace)}/${encodeURIComponent(ref.name)}`
   return subresource ? `${path}/${subresource}` : path
 }

@@ -156,6 +156,19 @@ describe("what the REST client asks to", () => {
     )
   })
 
+  test("of a kind in no namespace no subresource is asked for in one: it would be that of an object outside", () => {
+    const replies = new Replies()
+    const client = clientOf(replies)
+    for (const ask of [
+      () => client.getSubresource(node, ref, "scale"),
+      () => client.createSubresource(node, ref, "proxy", {}),
+      () => client.update(node, some, { subresource: "status" }),
+      () => client.patch(node, ref, "merge", {}, { subresource: "status" }),
+    ])
+      assert.throws(ask, { code: 404, message: "the server could not find the requested resource" })
+    assert.deepEqual(replies.asked, [])
+  })
+
   test("act as another user", async () => {
     const network = new Replies()
     await clientOf(network)
