@@ -19,6 +19,21 @@ describe("A long YAML body", () => {
     assert.ok(ownSpent.user < allSpent.user / 2, `${ownSpent.user} of ${allSpent.user} microseconds`)
   })
 
+  it("is one, too, when it is short and nests deep", async () => {
+    const deep = [
+      "[".repeat(5_000),
+      `a: ${"{b: ".repeat(2_000)}`,
+      `${" ".repeat(400)}a: b`,
+      "- ".repeat(2_000),
+    ]
+    for (const text of deep) {
+      const [all, own] = [process.cpuUsage(), process.threadCpuUsage()]
+      await parseYamlBody(text, never).catch(() => {})
+      const [allSpent, ownSpent] = [process.cpuUsage(all), process.threadCpuUsage(own)]
+      assert.ok(ownSpent.user < allSpent.user / 2, `${ownSpent.user} of ${allSpent.user} microseconds`)
+    }
+  })
+
   it("is refused as a short one is", async () => {
     await assert.rejects(parseYamlBody(`${long}- a: b: c\n`, never), {
       message: "yaml: line 5001: mapping values are not allowed in this context",

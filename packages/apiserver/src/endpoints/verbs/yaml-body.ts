@@ -10,6 +10,9 @@ import { UserTurns } from "./user-turns.ts"
 
 /** A tenth of a second at the worst. */
 const longChars = 32 * 1024
+/** What is nested deeper takes many times as long as it is long. */
+const deepLevels = 100
+const deepIndent = 300
 /** Of the thread: what takes more has aliases that grow without end. */
 const maxHeapMB = 512
 
@@ -28,13 +31,33 @@ export async function parseYamlBody(
   duplicates: string[] = [],
 ): Promise<unknown> {
   const aliases = text.includes("&") && text.includes("*")
-  if (text.length <= longChars && !aliases) return (await loadYaml()).parse(text, { duplicates })
+  if (text.length <= longChars && !aliases && !mayBeDeep(text))
+    return (await loadYaml()).parse(text, { duplicates })
   using _turn = await turns.acquire(user, signal)
   signal.throwIfAborted()
   const answer = await readAside(text, signal)
   if ("error" in answer) throw new Error(answer.error)
   duplicates.push(...answer.duplicates)
   return answer.value
+}
+
+/** Whether brackets or what begins a line may nest deep: more than they do where brackets stand in strings. */
+function mayBeDeep(text: string): boolean {
+  let depth = 0
+  let indent = 0
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i]
+    if (char === "\n") indent = 0
+    else if (indent >= 0 && (char === " " || char === "-" || char === "?" || char === ":")) {
+      if (++indent > deepIndent) return true
+    } else {
+      indent = -1
+      if (char === "[" || char === "{") {
+        if (++depth > deepLevels) return true
+      } else if (depth > 0 && (char === "]" || char === "}")) depth--
+    }
+  }
+  return false
 }
 
 /** Beside the sources in development, and beside the bundle that it is built with. */
