@@ -147,7 +147,7 @@ const steps: readonly Step[] = [
   { command: "config set-credentials eve --token=t" },
   { command: "config delete-user eve" },
   // what is not there
-  { command: "top nodes" },
+  { command: "top node nosuch" },
   // delete
   { command: "delete configmap cm --dry-run=client" },
   { command: "delete configmap cm" },
