@@ -1,12 +1,14 @@
 /** Lets who may view a namespace see what its pods use. Mirrors: metrics-server manifests/base/rbac.yaml */
 import { clusterRole } from "@knarr/api"
-import { isAlreadyExists } from "@knarr/apimachinery"
+import { isAlreadyExists, isNotFound } from "@knarr/apimachinery"
 import type { Client } from "@knarr/client"
 
 const aggregate = (role: string): [string, string] => [
   `rbac.authorization.k8s.io/aggregate-to-${role}`,
   "true",
 ]
+
+const name = "system:aggregated-metrics-reader"
 
 /** Makes the role, under the name that metrics-server gives it, where there is none. */
 export async function ensureMetricsReader(client: Client, signal: AbortSignal): Promise<void> {
@@ -16,11 +18,18 @@ export async function ensureMetricsReader(client: Client, signal: AbortSignal): 
     verbs: ["get", "list", "watch"],
   }
   try {
+    // Asked first: what is there needs no admission plugin's consent.
+    await client.get(clusterRole, { name }, { signal })
+    return
+  } catch (thrown) {
+    if (!isNotFound(thrown)) throw thrown
+  }
+  try {
     await client.create(
       clusterRole,
       {
         metadata: {
-          name: "system:aggregated-metrics-reader",
+          name,
           labels: Object.fromEntries(["admin", "edit", "view"].map(aggregate)),
         },
         rules: [rule],

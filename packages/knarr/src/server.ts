@@ -113,8 +113,14 @@ export async function startServer(options: {
   const apiServer = await starting.catch((thrown: unknown) => {
     throw namingFlag(thrown, config.apiServer ?? {})
   })
-  if (config.simulatedNodes) await ensureSimulatedRights(apiServer.client(), scope.signal)
-  await ensureMetricsReader(apiServer.client(), scope.signal)
+  // Beside the start: what users have put into the path of writes must not keep the server from coming up.
+  if (config.simulatedNodes)
+    scope.run("rights of simulated nodes", (signal) => ensureSimulatedRights(apiServer.client(), signal), {
+      restart: true,
+    })
+  scope.run("role of metrics readers", (signal) => ensureMetricsReader(apiServer.client(), signal), {
+    restart: true,
+  })
   steps.done(answeringStep)
   // The API server sees what has changed in the files.
   scope.run(
