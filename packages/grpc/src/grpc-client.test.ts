@@ -166,7 +166,7 @@ describe("a gRPC client", () => {
         signal,
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
       })
-    const client = clientOf(socket)
+    using client = clientOf(socket)
     const stop = new AbortController()
     const waiting = hang(client, stop.signal)
     await said.promise
@@ -175,17 +175,17 @@ describe("a gRPC client", () => {
     await assert.rejects(waiting, /enough/)
     await said.promise
     said = deferred()
-    const timed = hang(client, never, 60_000)
-    const gone = assert.rejects(timed)
+    const enough = new AbortController()
+    const timed = hang(client, enough.signal, 60_000)
     await said.promise
     assert.deepEqual(heard, ["no deadline", "cancelled", "deadline"])
+    enough.abort(new Error("enough"))
+    await assert.rejects(timed, /enough/)
     await assert.rejects(
       hang(client, never, 20),
       failsWith(grpcCodes.deadlineExceeded, /^context deadline exceeded$/),
     )
     await assert.rejects(hang(client, AbortSignal.abort(new Error("before"))), /before/)
-    client[Symbol.dispose]()
-    await gone
   })
 
   it("fails at once where nobody listens, and finds whoever comes later", async () => {
