@@ -1,11 +1,10 @@
 /**
  * The server's side of an HTTP/2 connection: frames to requests, answers to frames. What a peer may make it keep is
- * bounded by its settings; what costs more here than there is rationed (calm-bucket.ts), and a peer that does not read is
+ * bounded by its settings; what costs more here than there is rationed, and a peer that does not read is
  * not read. Mirrors: RFC 9113
  */
 import type { Duplex } from "node:stream"
-import { CancelledError, asError, destroySoon, type Clock } from "@knarr/base"
-import { CalmBucket } from "./calm-bucket.ts"
+import { CancelledError, TokenBucket, asError, destroySoon, type Clock } from "@knarr/base"
 import { FrameReader } from "./frame-reader.ts"
 import { HeadAssembler } from "./head-assembler.ts"
 import { HpackDecoder, HpackError } from "./hpack/decoder.ts"
@@ -55,6 +54,9 @@ export interface ServerSessionOptions {
   onClose?(error: Error | undefined): void
 }
 
+/** How often a peer may do what costs more here than there: as nghttp2 bounds resets. */
+const calmBurst = 1000
+const calmPerSecond = 33
 /** A peer that does not read is not read when so much waits for it. */
 const maxWaitingBytes = 256 * 1024
 /** Streams that were reset here, for what was on its way already. */
@@ -72,7 +74,7 @@ export class ServerSession implements StreamCarrier {
   readonly #decoder = new HpackDecoder()
   readonly #sender: Sender
   readonly #windows: ReceiveWindows
-  readonly #calm: CalmBucket
+  readonly #calm: TokenBucket
   readonly #streams = new Map<number, ServerStream>()
   readonly #resets = new Set<number>()
   #lastStreamId = 0
@@ -90,7 +92,7 @@ export class ServerSession implements StreamCarrier {
     this.#maxStreams = options.maxConcurrentStreams ?? 1000
     this.#idleMs = options.idleMs ?? 180_000
     this.#quietSince = clock.monotonic()
-    this.#calm = new CalmBucket(clock)
+    this.#calm = new TokenBucket(clock, calmPerSecond, calmBurst)
     this.#heads = new HeadAssembler(this.#limits.maxBytes * 2, (id, end, block) =>
       this.#onHead(id, end, block),
     )
@@ -351,7 +353,7 @@ export class ServerSession implements StreamCarrier {
   }
 
   #requireCalm(): void {
-    if (!this.#calm.take()) throw new ConnectionError(errorCodes.enhanceYourCalm, "Too many resets")
+    if (this.#calm.take() > 0) throw new ConnectionError(errorCodes.enhanceYourCalm, "Too many resets")
   }
 
   #watchIdle(ms: number): void {

@@ -3,8 +3,9 @@ import { duplexPair, type Duplex } from "node:stream"
 import { VirtualClock } from "@knarr/base"
 import { HpackDecoder } from "./hpack/decoder.ts"
 import { FrameReader } from "./frame-reader.ts"
-import { flags, frameTypes, preface, settingsFrame, smallFrame } from "./protocol.ts"
+import { errorCodes, flags, frameTypes, numberFrame, preface, settingsFrame, smallFrame } from "./protocol.ts"
 import { ServerSession, type ServerSessionOptions } from "./server-session.ts"
+import type { ServerStream } from "./server-stream.ts"
 
 export interface Frame {
   readonly type: number
@@ -44,6 +45,26 @@ export function headersFrame(
 ): Buffer {
   return smallFrame(frameTypes.headers, flag, streamId, literals(fields))
 }
+
+export const none = Buffer.alloc(0)
+
+/** A DATA frame. */
+export function data(id: number, bytes: Buffer | string, flag = 0): Buffer {
+  return smallFrame(frameTypes.data, flag, id, Buffer.from(bytes as string))
+}
+
+/** An RST_STREAM frame. */
+export function reset(id: number, code: number = errorCodes.cancel): Buffer {
+  return numberFrame(frameTypes.rstStream, id, code)
+}
+
+/** Answers everything at once. */
+export function hello(stream: ServerStream): void {
+  stream.respond(200, ["content-type", "text/plain"])
+  stream.end(Buffer.from("hello"))
+}
+
+export function quiet(): void {}
 
 export class RawClient {
   readonly clock = new VirtualClock()

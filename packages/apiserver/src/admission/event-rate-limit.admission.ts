@@ -7,7 +7,7 @@ import {
   type KubeObject,
   tooManyRequests,
 } from "@knarr/apimachinery"
-import type { Clock } from "@knarr/base"
+import { TokenBucket, type Clock } from "@knarr/base"
 import { decodeConfig, type ConfigType } from "@knarr/client"
 import type { AdmissionAttributes, AdmissionPlugin } from "../contract.ts"
 
@@ -86,23 +86,18 @@ function limitErrors(limits: readonly Limit[]): FieldError[] {
   return out
 }
 
-interface Bucket {
-  tokens: number
-  atMs: number
-}
-
 /** One limit; the keys that were not met for longest are forgotten. */
 class Enforcer {
   readonly #type: string
-  readonly #perMs: number
+  readonly #perSecond: number
   readonly #burst: number
   readonly #most: number
   readonly #clock: Clock
-  readonly #buckets = new Map<string, Bucket>()
+  readonly #buckets = new Map<string, TokenBucket>()
 
   constructor({ type: kind = "", qps = 0, burst = 0, cacheSize }: Limit, clock: Clock) {
     this.#type = kind
-    this.#perMs = qps / 1000
+    this.#perSecond = qps
     this.#burst = burst
     this.#most = cacheSize || defaultCacheSize
     this.#clock = clock
@@ -111,15 +106,10 @@ class Enforcer {
   /** Takes one; says why there is none left. */
   refusal(a: AdmissionAttributes): string | undefined {
     const key = keys[this.#type]!(a)
-    const nowMs = this.#clock.monotonic()
-    const bucket = this.#buckets.get(key) ?? { tokens: this.#burst, atMs: nowMs }
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#clock, this.#perSecond, this.#burst)
     this.#buckets.delete(key)
     this.#buckets.set(key, bucket)
     if (this.#buckets.size > this.#most) this.#buckets.delete(this.#buckets.keys().next().value!)
-    bucket.tokens = Math.min(this.#burst, bucket.tokens + (nowMs - bucket.atMs) * this.#perMs)
-    bucket.atMs = nowMs
-    if (bucket.tokens < 1) return `limit reached on type ${this.#type} for key ${key}`
-    bucket.tokens--
-    return undefined
+    return bucket.take() > 0 ? `limit reached on type ${this.#type} for key ${key}` : undefined
   }
 }

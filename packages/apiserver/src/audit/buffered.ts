@@ -2,7 +2,7 @@
  * Events wait in a queue, and go on in batches: no request waits. The queue is bounded in events and in bytes, those that
  * are under way counted; what does not fit is lost, and counted. Mirrors: apiserver plugin/pkg/audit/buffered/buffered.go
  */
-import type { Clock, Scope } from "@knarr/base"
+import { TokenBucket, type Clock, type Scope } from "@knarr/base"
 import type { AuditEvent } from "./event.ts"
 import type { AuditMetrics, AuditSink } from "./sink.ts"
 
@@ -50,15 +50,13 @@ export class BufferedSink implements AuditSink {
   #bytes = 0
   #timer: Disposable | undefined
   #sending = new Set<Promise<void>>()
-  #tokens: number
-  #tokensAt: number
+  readonly #throttle: TokenBucket
   #closed = false
 
   constructor(options: BatchSettings, deps: BufferedDeps) {
     this.#options = options
     this.#deps = deps
-    this.#tokens = options.throttleBurst
-    this.#tokensAt = deps.clock.monotonic()
+    this.#throttle = new TokenBucket(deps.clock, options.throttleQps, options.throttleBurst)
     deps.scope.defer(() => this.#close())
   }
 
@@ -82,7 +80,7 @@ export class BufferedSink implements AuditSink {
     const { maxBatchSize, throttle } = this.#options
     while (this.#waiting.length > 0) {
       if (!this.#deps.parallel && this.#sending.size > 0) return
-      const waitMs = throttle && !this.#closed ? this.#takeToken() : 0
+      const waitMs = throttle && !this.#closed ? this.#throttle.take() : 0
       if (waitMs > 0) {
         this.#timer = this.#deps.clock.timer(waitMs, () => this.#flush())
         return
@@ -101,17 +99,6 @@ export class BufferedSink implements AuditSink {
         return
       }
     }
-  }
-
-  /** Milliseconds until a batch may go; 0 when one may now, which counts. */
-  #takeToken(): number {
-    const { throttleQps, throttleBurst } = this.#options
-    const now = this.#deps.clock.monotonic()
-    this.#tokens = Math.min(throttleBurst, this.#tokens + ((now - this.#tokensAt) / 1000) * throttleQps)
-    this.#tokensAt = now
-    if (this.#tokens < 1) return Math.max(1, ((1 - this.#tokens) / throttleQps) * 1000)
-    this.#tokens -= 1
-    return 0
   }
 
   #stopTimer(): void {

@@ -383,7 +383,7 @@ export class Http1Exchange extends ServerExchange {
 export class Http2Exchange extends ServerExchange {
   readonly #stream: ServerStream
   readonly #session: ServerSession
-  readonly #headers: string[] = []
+  readonly #headers = new Map<string, string>()
 
   constructor(stream: ServerStream, session: ServerSession) {
     super(
@@ -412,15 +412,13 @@ export class Http2Exchange extends ServerExchange {
 
   setHeader(name: string, value: string): void {
     validateHeaderValue(name, value)
-    const lower = name.toLowerCase()
-    const at = this.#headers.indexOf(lower)
-    if (at >= 0 && at % 2 === 0) this.#headers[at + 1] = value
-    else this.#headers.push(lower, value)
+    this.#headers.set(name.toLowerCase(), value)
   }
 
   #head(contentType: string): string[] {
-    const headers = this.#headers
-    if (contentType !== "") headers.push("content-type", contentType)
+    if (contentType !== "") this.#headers.set("content-type", contentType)
+    const headers: string[] = []
+    for (const [name, value] of this.#headers) headers.push(name, value)
     for (const value of warningHeaders(this.warnings)) headers.push("warning", value)
     return headers
   }
